@@ -1,0 +1,176 @@
+//! Channels: a letter's rendered words → one of four outcomes.
+//!
+//! **New channel**: one file here, one line in [`KINDS`] and one in [`Channel`], one folder
+//! `tests/fixtures/channels/<name>/`. What an answer of 404 means is said in that channel's own file.
+//! A channel never meets the store and never decides anything; it sends the same bytes for the same
+//! parcel, however often it is asked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+pub mod client;
+pub mod mail;
+pub mod slack;
+pub mod webhook;
+
+/// Every kind of channel there is.
+pub const KINDS: &[Kind] = &[mail::KIND, slack::KIND, webhook::KIND];
+
+/// One kind of channel.
+pub struct Kind {
+    /// The word used in `[[channel]] kind = "..."`, and the name of the fixture folder.
+    pub name: &'static str,
+    /// The keys it takes beside `name`, `kind`, `audience` and `fallback`.
+    pub keys: &'static [Key],
+    /// Builds the channel. The error is a sentence for the operator.
+    pub build: fn(Fields, &Shared) -> Result<Channel, String>,
+}
+
+/// One configuration key of a channel kind.
+pub struct Key {
+    /// As written in the file. A secret key `token` is written `token_file` (or `token_env`).
+    pub name: &'static str,
+    /// Whether it is a secret, which is read from a file or the environment.
+    pub secret: bool,
+    /// Whether the channel cannot be without it.
+    pub required: bool,
+}
+
+/// What the operator wrote for one channel, with secrets already read.
+#[derive(Debug, Default)]
+pub struct Fields {
+    /// Plain texts.
+    pub texts: BTreeMap<String, String>,
+    /// Lists of texts.
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// Secrets, under the key without `_file`.
+    pub secrets: BTreeMap<String, SecretString>,
+}
+
+/// What channels share.
+#[derive(Clone)]
+pub struct Shared {
+    /// The one HTTP client.
+    pub client: client::Client,
+    /// The one mailer.
+    pub mailer: Arc<mail::Mailer>,
+}
+
+/// A built channel.
+pub enum Channel {
+    /// See [`mail`].
+    Mail(mail::MailChannel),
+    /// See [`slack`].
+    Slack(slack::Slack),
+    /// See [`webhook`].
+    Webhook(webhook::Webhook),
+}
+
+/// Finds a kind by its name.
+pub fn kind(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().find(|kind| kind.name == name)
+}
+
+impl Channel {
+    /// Sends one parcel. Every implementation ends within [`SEND_DEADLINE`].
+    pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        match self {
+            Self::Mail(channel) => channel.send(parcel).await,
+            Self::Slack(channel) => channel.send(parcel).await,
+            Self::Webhook(channel) => channel.send(parcel).await,
+        }
+    }
+}
+
+/// The longest one attempt may take, whatever the other side does.
+pub const SEND_DEADLINE: Duration = Duration::from_secs(20);
+
+/// Which of an incident's threads a parcel belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thread {
+    /// Pages and notices to responders.
+    Pages,
+    /// Status updates.
+    Status,
+}
+
+/// One letter, rendered, as it is handed to a channel. The same for every attempt but `attempt` and `thread_root`.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// The delivery's own id (32 hex digits), chosen when the letter was written: the idempotency key
+    /// and the left part of the Message-ID.
+    pub delivery: String,
+    /// The incident's number.
+    pub incident: i64,
+    /// State of the incident when the letter was written: `triggered`, `acknowledged`, ...
+    pub incident_state: String,
+    /// Which thread.
+    pub thread: Thread,
+    /// The mail address of a person; empty for channels that know their own recipients.
+    pub to: String,
+    /// For pages: how often this person was paged, from 1. Zero otherwise.
+    pub page_attempt: u32,
+    /// Constant during an incident.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// HTML, for mail.
+    pub html: String,
+    /// Machine-readable facts, for webhooks: a JSON object.
+    pub data: serde_json::Value,
+    /// The type of the event for webhooks: `incident.acknowledged`, ...
+    pub event_type: String,
+    /// When the letter was written: the mail's Date.
+    pub created_at: Timestamp,
+    /// When this attempt begins (for signatures that carry the hour of the attempt).
+    pub now: Timestamp,
+    /// Remote id of the first message of this thread in this channel, once known.
+    pub thread_root: Option<String>,
+    /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n.
+    pub attempt: u32,
+}
+
+/// What became of one attempt. Never a bool: "it may have happened" is an answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side has it.
+    Accepted {
+        /// The other side's id, when it gives one.
+        remote_id: Option<String>,
+    },
+    /// Certainly not written; may be tried again.
+    Wait {
+        /// Not before this long from now, when the other side said so.
+        after: Option<Duration>,
+        /// What was answered, in words, without secrets.
+        why: String,
+    },
+    /// Certainly not written, and it never will be.
+    Refused {
+        /// What was answered, in words, without secrets.
+        why: String,
+        /// The fault is the channel's (credentials, closed room), not this letter's.
+        whole_channel: bool,
+    },
+    /// It may have been written: the connection was lost after the words had left.
+    Unknown {
+        /// What is known, in words, without secrets.
+        why: String,
+    },
+}
+
+impl Outcome {
+    /// The word used in metrics, SQL and logs.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Accepted { .. } => "accepted",
+            Self::Wait { .. } => "wait",
+            Self::Refused { .. } => "refused",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Events and alerts: what one delivery says, and what it means next to what is already known.
+//!
+//! An event is one delivery's statement about an alert; an alert is one condition at one source,
+//! identified by (source, key). [`weigh`] compares the two and says which of the named outcomes an
+//! event has. It decides nothing about incidents: that is [`super::decide`].
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// Longest alert key, in bytes. Longer keys make a body unreadable: cutting one could merge two alerts.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// Longest title kept, in bytes; the rest is cut.
+pub const TITLE_BYTES_MAX: usize = 300;
+/// Longest body kept, in bytes; the rest is cut.
+pub const BODY_BYTES_MAX: usize = 8 * 1024;
+/// Most labels kept of one event.
+pub const LABELS_MAX: usize = 64;
+/// Longest label name or value kept, in bytes.
+pub const LABEL_BYTES_MAX: usize = 1024;
+/// Most links kept of one event.
+pub const LINKS_MAX: usize = 16;
+/// Most events one delivery may carry. Alertmanager sends a whole group at once.
+pub const EVENTS_MAX: usize = 10_000;
+/// A sender's clock further ahead than this is not believed; our receive time is used instead.
+pub const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// What a delivery says about an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// The condition holds.
+    Firing,
+    /// The condition is over.
+    Resolved,
+    /// Somebody acknowledged it at the source. Recorded; it never makes a Commander.
+    Acknowledged,
+    /// Something to know that neither opens nor ends anything.
+    Info,
+    /// The sender tries out its settings.
+    Test,
+}
+
+impl Status {
+    /// The word used in SQL, JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Firing => "firing",
+            Self::Resolved => "resolved",
+            Self::Acknowledged => "acknowledged",
+            Self::Info => "info",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// How bad an alert is, in the words of monitoring tools.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AlertSeverity {
+    /// Worst.
+    Critical,
+    /// Bad.
+    Error,
+    /// Look at it.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl AlertSeverity {
+    /// The word used in SQL, JSON and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Critical => "critical",
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+
+    /// Reads a sender's word leniently; `None` when it says nothing known.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Some(match word.trim().to_ascii_lowercase().as_str() {
+            "critical" | "crit" | "high" | "fatal" | "emergency" | "alert" | "page" | "p1" | "sev1" => {
+                Self::Critical
+            }
+            "error" | "err" | "medium" | "major" | "p2" | "sev2" => Self::Error,
+            "warning" | "warn" | "low" | "minor" | "p3" | "sev3" => Self::Warning,
+            "info" | "information" | "informational" | "notice" | "none" | "debug" | "p4" | "p5" | "sev4" => {
+                Self::Info
+            }
+            _ => return None,
+        })
+    }
+}
+
+/// One delivery's statement about one alert, as an adapter read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Identity within the source; the same for firing and for recovery.
+    pub key: String,
+    /// What is said.
+    pub status: Status,
+    /// How bad, when the sender says so.
+    pub severity: Option<AlertSeverity>,
+    /// One line for people.
+    pub title: String,
+    /// More text for people; may be empty.
+    pub body: String,
+    /// Names and values to match and show.
+    pub labels: BTreeMap<String, String>,
+    /// Addresses worth opening, http or https.
+    pub links: Vec<String>,
+    /// The sender's time of the change, when it gives one.
+    pub occurred_at: Option<Timestamp>,
+    /// The sender's id of this delivery, for suppressing a retry of the same one.
+    pub delivery_id: Option<String>,
+    /// The sender's own grouping, as a hint.
+    pub group: Option<String>,
+}
+
+impl Event {
+    /// An event with only what every event has.
+    pub fn new(key: impl Into<String>, status: Status, title: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            status,
+            severity: None,
+            title: title.into(),
+            body: String::new(),
+            labels: BTreeMap::new(),
+            links: Vec::new(),
+            occurred_at: None,
+            delivery_id: None,
+            group: None,
+        }
+    }
+
+    /// Brings the event within the limits of this module. Adapters call it last.
+    ///
+    /// # Errors
+    /// A sentence for people when the key is empty or longer than [`KEY_BYTES_MAX`].
+    pub fn bounded(mut self) -> Result<Self, String> {
+        if self.key.trim().is_empty() {
+            return Err("the alert has no key, so a repeat could not be told from a new alert".into());
+        }
+        if self.key.len() > KEY_BYTES_MAX {
+            return Err(format!(
+                "the alert's key has {} bytes; at most {KEY_BYTES_MAX} are taken",
+                self.key.len()
+            ));
+        }
+        self.title = one_line(&self.title);
+        if self.title.is_empty() {
+            self.title = one_line(&self.key);
+        }
+        cut(&mut self.title, TITLE_BYTES_MAX);
+        cut(&mut self.body, BODY_BYTES_MAX);
+        if self.labels.len() > LABELS_MAX
+            || self.labels.iter().any(|(k, v)| k.len().max(v.len()) > LABEL_BYTES_MAX)
+        {
+            self.labels = std::mem::take(&mut self.labels)
+                .into_iter()
+                .take(LABELS_MAX)
+                .map(|(mut name, mut value)| {
+                    cut(&mut name, LABEL_BYTES_MAX);
+                    cut(&mut value, LABEL_BYTES_MAX);
+                    (name, value)
+                })
+                .collect();
+        }
+        self.links.retain(|link| {
+            link.len() <= 2048 && (link.starts_with("https://") || link.starts_with("http://"))
+        });
+        self.links.truncate(LINKS_MAX);
+        Ok(self)
+    }
+}
+
+/// What is known of an alert before an event is weighed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// Only `Firing` or `Resolved` is ever stored.
+    pub status: Status,
+    /// The sender's time of the newest change taken, or our receive time of it.
+    pub changed_at: Timestamp,
+    /// The incident it belongs to, or belonged to last.
+    pub incident: Option<i64>,
+}
+
+/// What an event means for its alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weight {
+    /// Firing now, and was not: it needs an incident.
+    Fires,
+    /// Said again: updates the alert, wakes no one.
+    Repeats,
+    /// Over now, and was firing.
+    Recovers,
+    /// Over, and never seen firing: remembered, so that a late firing is recognised as old.
+    RecoversUnseen,
+    /// Older than what is known: recorded, changes nothing.
+    Stale,
+    /// Acknowledged at the source: recorded on the incident, makes nobody Commander.
+    Acknowledges,
+    /// Neither opens nor ends anything.
+    Ignored,
+    /// A try-out of the sender's settings.
+    Test,
+}
+
+/// The sender's time when it can be believed, else the time we received the event.
+pub fn change_time(event: &Event, now: Timestamp) -> Timestamp {
+    match event.occurred_at {
+        Some(at) if at <= now.saturating_add(CLOCK_AHEAD_MAX).unwrap_or(now) => at,
+        _ => now,
+    }
+}
+
+/// Compares an event with what is known of its alert.
+pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
+    let at = change_time(event, now);
+    match (event.status, known) {
+        (Status::Test, _) => Weight::Test,
+        (Status::Info, _) | (Status::Acknowledged, None) => Weight::Ignored,
+        (Status::Acknowledged, Some(_)) => Weight::Acknowledges,
+        (Status::Firing, None) => Weight::Fires,
+        (Status::Resolved, None) => Weight::RecoversUnseen,
+        (Status::Firing | Status::Resolved, Some(known))
+            if at < known.changed_at && event.status != known.status =>
+        {
+            Weight::Stale
+        }
+        (Status::Firing, Some(known)) if known.status == Status::Firing => Weight::Repeats,
+        (Status::Firing, Some(_)) => Weight::Fires,
+        (Status::Resolved, Some(known)) if known.status == Status::Firing => Weight::Recovers,
+        (Status::Resolved, Some(_)) => Weight::Repeats,
+    }
+}
+
+/// Cuts a text at a character boundary so that it has at most `bytes_max` bytes.
+pub fn cut(text: &mut String, bytes_max: usize) {
+    if text.len() > bytes_max {
+        text.truncate(text.floor_char_boundary(bytes_max));
+    }
+}
+
+/// A text without line breaks and other control characters, so that it fits a subject or a log line.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len().min(TITLE_BYTES_MAX * 2));
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        if line.len() > TITLE_BYTES_MAX {
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_767_323_000 + second).unwrap()
+    }
+
+    fn event(status: Status, second: i64) -> Event {
+        Event { occurred_at: Some(at(second)), ..Event::new("k", status, "t") }
+    }
+
+    fn known(status: Status, second: i64) -> Known {
+        Known { status, changed_at: at(second), incident: Some(1) }
+    }
+
+    #[test]
+    fn a_late_firing_older_than_the_recovery_is_stale() {
+        assert_eq!(
+            weigh(&event(Status::Firing, 10), Some(&known(Status::Resolved, 20)), at(30)),
+            Weight::Stale
+        );
+    }
+
+    #[test]
+    fn equal_times_follow_the_order_of_arrival() {
+        assert_eq!(
+            weigh(&event(Status::Resolved, 10), Some(&known(Status::Firing, 10)), at(30)),
+            Weight::Recovers
+        );
+    }
+
+    #[test]
+    fn a_firing_alert_said_again_repeats_even_when_the_times_are_old() {
+        assert_eq!(
+            weigh(&event(Status::Firing, 5), Some(&known(Status::Firing, 10)), at(30)),
+            Weight::Repeats
+        );
+    }
+
+    #[test]
+    fn a_clock_far_ahead_is_not_believed() {
+        assert_eq!(change_time(&event(Status::Firing, 100_000), at(0)), at(0));
+        assert_eq!(change_time(&event(Status::Firing, 60), at(0)), at(60));
+    }
+
+    #[test]
+    fn a_key_of_a_megabyte_is_refused_in_words_and_a_long_title_is_cut() {
+        let error = Event::new("k".repeat(1 << 20), Status::Firing, "t").bounded().unwrap_err();
+        assert!(error.contains("1048576 bytes"), "{error}");
+        let cut = Event::new("k", Status::Firing, "é".repeat(1000)).bounded().unwrap();
+        assert!(cut.title.len() <= TITLE_BYTES_MAX);
+    }
+}

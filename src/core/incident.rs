@@ -1,0 +1,435 @@
+//! An incident: what people respond to, as the fold of its timeline.
+//!
+//! State changes only by [`Incident::apply`]. The phases hold what exists in them and nothing else: an
+//! acknowledged incident has no page deadline, so it cannot page; a triggered one has no Commander, so
+//! none can be shown.
+
+use jiff::Timestamp;
+
+use super::timeline::{Entry, Fact};
+
+/// How bad an incident is; SEV1 is worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worst.
+    Sev1,
+    /// Bad.
+    Sev2,
+    /// Can wait for the morning.
+    Sev3,
+    /// Can wait.
+    Sev4,
+}
+
+impl Severity {
+    /// The word used everywhere: `SEV1` to `SEV4`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sev1 => "SEV1",
+            Self::Sev2 => "SEV2",
+            Self::Sev3 => "SEV3",
+            Self::Sev4 => "SEV4",
+        }
+    }
+
+    /// Reads `SEV1` to `SEV4`, in any case.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4]
+            .into_iter()
+            .find(|severity| severity.as_str().eq_ignore_ascii_case(word.trim()))
+    }
+}
+
+/// How an incident ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// Working again.
+    Restored,
+    /// Nothing was wrong.
+    FalseAlarm,
+    /// It recovered before anybody took it.
+    SelfCleared,
+}
+
+impl Resolution {
+    /// The word used in SQL, JSON and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Restored => "restored",
+            Self::FalseAlarm => "false-alarm",
+            Self::SelfCleared => "self-cleared",
+        }
+    }
+}
+
+/// Why somebody became Commander.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommandReason {
+    /// The first human acknowledgement.
+    FirstResponder,
+    /// Opened the incident again.
+    Reopened,
+}
+
+impl CommandReason {
+    /// The word used in SQL, JSON, metrics and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstResponder => "first_responder",
+            Self::Reopened => "reopened",
+        }
+    }
+}
+
+/// One tenure of command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Who commands.
+    pub person: String,
+    /// Number of the tenure; grows by one at each change and never falls.
+    pub term: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// Why.
+    pub reason: CommandReason,
+}
+
+/// Where the escalation stands. Exists only while nobody has the incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Escalation {
+    /// How often the steps have begun anew, from 0.
+    pub round: u32,
+    /// Index of the step last paged; equal to the number of steps while the last resort is paged.
+    pub step: u32,
+    /// Who was paged in this step and may still answer.
+    pub awaiting: Vec<String>,
+    /// When the next step is due.
+    pub due: Timestamp,
+}
+
+/// The states of an incident, each with what exists only in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// People are being woken.
+    Triggered {
+        /// Where the escalation stands; `None` only between the opening and the first step.
+        escalation: Option<Escalation>,
+        /// Every alert has recovered; it clears itself at this time unless one fires again.
+        quiet_until: Option<Timestamp>,
+    },
+    /// A human has it.
+    Acknowledged {
+        /// Who.
+        command: Command,
+    },
+    /// The harm stopped; being watched.
+    Mitigated {
+        /// Who commands.
+        command: Command,
+        /// What did it; `None` when nobody knows.
+        cause: Option<String>,
+    },
+    /// Over.
+    Resolved {
+        /// How.
+        resolution: Resolution,
+        /// When.
+        at: Timestamp,
+        /// Who commanded last, if anybody did.
+        last: Option<Command>,
+    },
+}
+
+/// What a responder is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResponderStatus {
+    /// Was sent a page.
+    Paged,
+    /// The page did not reach them.
+    Unreachable,
+    /// Said they cannot.
+    Declined,
+    /// Answered.
+    Acknowledged,
+    /// At a keyboard.
+    OnScene,
+}
+
+impl ResponderStatus {
+    /// The word used in SQL, JSON and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Paged => "paged",
+            Self::Unreachable => "unreachable",
+            Self::Declined => "declined",
+            Self::Acknowledged => "acknowledged",
+            Self::OnScene => "on_scene",
+        }
+    }
+}
+
+/// One person on an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Responder {
+    /// Who.
+    pub person: String,
+    /// Doing what.
+    pub status: ResponderStatus,
+    /// Since when.
+    pub since: Timestamp,
+    /// How often they were paged.
+    pub pages: u32,
+}
+
+/// What people respond to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incident {
+    /// Its number.
+    pub id: i64,
+    /// One line, fixed at the opening: mail threads hang on it.
+    pub title: String,
+    /// What is affected.
+    pub service: String,
+    /// How bad.
+    pub severity: Severity,
+    /// State, with what belongs to it.
+    pub phase: Phase,
+    /// When it was opened first.
+    pub opened_at: Timestamp,
+    /// When a human first had it.
+    pub acknowledged_at: Option<Timestamp>,
+    /// When the harm stopped, last.
+    pub mitigated_at: Option<Timestamp>,
+    /// The highest term given out; 0 before the first Commander.
+    pub term: u32,
+    /// How many alerts belong to it.
+    pub alerts: u32,
+    /// How many of them fire.
+    pub firing: u32,
+    /// People on it, in the order they came.
+    pub responders: Vec<Responder>,
+    /// The PIO who was called, when one was.
+    pub pio: Option<(String, Timestamp)>,
+    /// When the next internal update was promised for.
+    pub next_update_by: Option<Timestamp>,
+    /// Sequence number of the newest entry.
+    pub seq: u32,
+}
+
+impl Incident {
+    /// The word for the state: `triggered`, `acknowledged`, `mitigated` or `resolved`.
+    pub fn state(&self) -> &'static str {
+        match self.phase {
+            Phase::Triggered { .. } => "triggered",
+            Phase::Acknowledged { .. } => "acknowledged",
+            Phase::Mitigated { .. } => "mitigated",
+            Phase::Resolved { .. } => "resolved",
+        }
+    }
+
+    /// Who commands now.
+    pub fn commander(&self) -> Option<&Command> {
+        match &self.phase {
+            Phase::Acknowledged { command } | Phase::Mitigated { command, .. } => Some(command),
+            Phase::Triggered { .. } | Phase::Resolved { .. } => None,
+        }
+    }
+
+    /// Whether it is not over.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.phase, Phase::Resolved { .. })
+    }
+
+    /// How it ended, and when.
+    pub fn resolution(&self) -> Option<(Resolution, Timestamp)> {
+        match self.phase {
+            Phase::Resolved { resolution, at, .. } => Some((resolution, at)),
+            _ => None,
+        }
+    }
+
+    /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
+    pub fn due_at(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Triggered { quiet_until: Some(until), .. } => Some(*until),
+            Phase::Triggered { escalation: Some(escalation), .. } => Some(escalation.due),
+            Phase::Triggered { .. }
+            | Phase::Acknowledged { .. }
+            | Phase::Mitigated { .. }
+            | Phase::Resolved { .. } => None,
+        }
+    }
+
+    /// One responder by name.
+    pub fn responder(&self, person: &str) -> Option<&Responder> {
+        self.responders.iter().find(|responder| responder.person == person)
+    }
+
+    /// The incident that a timeline's first entry opens.
+    ///
+    /// # Errors
+    /// When the entry does not open an incident.
+    pub fn open(id: i64, entry: &Entry) -> Result<Self, FoldError> {
+        let Fact::Opened { title, service, severity } = &entry.fact else {
+            return Err(FoldError { seq: entry.seq, why: "the first entry does not open the incident" });
+        };
+        Ok(Self {
+            id,
+            title: title.clone(),
+            service: service.clone(),
+            severity: *severity,
+            phase: Phase::Triggered { escalation: None, quiet_until: None },
+            opened_at: entry.at,
+            acknowledged_at: None,
+            mitigated_at: None,
+            term: 0,
+            alerts: 0,
+            firing: 0,
+            responders: Vec::new(),
+            pio: None,
+            next_update_by: None,
+            seq: entry.seq,
+        })
+    }
+
+    /// Applies one entry: the only way an incident changes.
+    ///
+    /// # Errors
+    /// When the entry does not follow from the state, which `verify` reports and `decide` never causes.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), FoldError> {
+        let wrong = |why| Err(FoldError { seq: entry.seq, why });
+        if entry.seq != self.seq + 1 {
+            return wrong("the numbers of the entries have a gap");
+        }
+        let at = entry.at;
+        match &entry.fact {
+            Fact::Opened { .. } => return wrong("it was opened before"),
+            Fact::AlertJoined { refired, .. } => {
+                self.firing += 1;
+                self.alerts += u32::from(!*refired);
+                if let Phase::Triggered { quiet_until, .. } = &mut self.phase {
+                    *quiet_until = None;
+                }
+            }
+            Fact::AlertRecovered { quiet_until: until, .. } => {
+                let Some(firing) = self.firing.checked_sub(1) else { return wrong("no alert was firing") };
+                self.firing = firing;
+                if let (Phase::Triggered { quiet_until, .. }, Some(until)) = (&mut self.phase, until) {
+                    *quiet_until = Some(*until);
+                }
+            }
+            Fact::Escalated { round, step, awaiting, due, .. } => {
+                let Phase::Triggered { escalation, .. } = &mut self.phase else {
+                    return wrong("it escalated although a human had it or it was over");
+                };
+                *escalation =
+                    Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
+            }
+            Fact::Paged { person, .. } => self.paged(person, at),
+            Fact::Unreachable { person, .. } => self.drop_out(person, ResponderStatus::Unreachable, at),
+            Fact::Declined { person } => self.drop_out(person, ResponderStatus::Declined, at),
+            Fact::Acknowledged { person } => self.responds(person, ResponderStatus::Acknowledged, at),
+            Fact::CheckedIn { person } => self.responds(person, ResponderStatus::OnScene, at),
+            Fact::CommandTaken { person, term, reason } => {
+                if self.commander().is_some() {
+                    return wrong("command was taken while somebody had it");
+                }
+                if *term != self.term + 1 {
+                    return wrong("the term did not grow by one");
+                }
+                self.term = *term;
+                self.acknowledged_at.get_or_insert(at);
+                self.phase = Phase::Acknowledged {
+                    command: Command { person: person.clone(), term: *term, since: at, reason: *reason },
+                };
+            }
+            Fact::PioCalled { person } => self.pio = Some((person.clone(), at)),
+            Fact::Promised { by } => self.next_update_by = Some(*by),
+            Fact::Mitigated { cause } => {
+                let Phase::Acknowledged { command } = &self.phase else {
+                    return wrong("it was mitigated without being acknowledged");
+                };
+                self.phase = Phase::Mitigated { command: command.clone(), cause: cause.clone() };
+                self.mitigated_at = Some(at);
+            }
+            Fact::Relapsed => {
+                let Phase::Mitigated { command, .. } = &self.phase else {
+                    return wrong("it relapsed without having been mitigated");
+                };
+                self.phase = Phase::Acknowledged { command: command.clone() };
+                self.mitigated_at = None;
+            }
+            Fact::Resolved { resolution } => {
+                let last = match &self.phase {
+                    Phase::Resolved { .. } => return wrong("it was over before"),
+                    _ => self.commander().cloned(),
+                };
+                if last.is_none() != matches!(resolution, Resolution::SelfCleared) {
+                    return wrong(
+                        "only an incident nobody has taken clears itself, and only a taken one is resolved",
+                    );
+                }
+                self.phase = Phase::Resolved { resolution: *resolution, at, last };
+                self.next_update_by = None;
+            }
+            Fact::Reopened { .. } => {
+                if self.is_open() {
+                    return wrong("it was reopened although it was not over");
+                }
+                self.phase = Phase::Triggered { escalation: None, quiet_until: None };
+                self.mitigated_at = None;
+            }
+            Fact::SourceAcknowledged { .. }
+            | Fact::HelpCalled { .. }
+            | Fact::Note { .. }
+            | Fact::StatementDrafted { .. }
+            | Fact::NobodyToPage
+            | Fact::Delivered { .. } => {}
+        }
+        self.seq = entry.seq;
+        Ok(())
+    }
+
+    fn paged(&mut self, person: &str, at: Timestamp) {
+        if let Some(known) = self.responders.iter_mut().find(|known| known.person == person) {
+            known.pages += 1;
+            if matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined) {
+                known.status = ResponderStatus::Paged;
+                known.since = at;
+            }
+        } else {
+            let status = ResponderStatus::Paged;
+            self.responders.push(Responder { person: person.to_owned(), status, since: at, pages: 1 });
+        }
+    }
+
+    fn responds(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
+        match self.responders.iter_mut().find(|known| known.person == person) {
+            Some(known) if known.status == status => {}
+            Some(known) => {
+                known.status = status;
+                known.since = at;
+            }
+            None => {
+                self.responders.push(Responder { person: person.to_owned(), status, since: at, pages: 0 })
+            }
+        }
+    }
+
+    fn drop_out(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
+        self.responds(person, status, at);
+        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
+            escalation.awaiting.retain(|waiting| waiting != person);
+        }
+    }
+}
+
+/// An entry that does not follow from what came before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("entry {seq} does not follow from the entries before it: {why}")]
+pub struct FoldError {
+    /// Its number.
+    pub seq: u32,
+    /// What is wrong.
+    pub why: &'static str,
+}

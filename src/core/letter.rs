@@ -1,0 +1,93 @@
+//! What has to be told to whom because of a decision.
+//!
+//! A letter says *that* something must leave and to whom; the words are put in by the templates when
+//! the letter is written to the outbox, in the same transaction as the decision.
+
+/// One thing to tell one person or one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// Wakes one person and carries an answer link.
+    Page {
+        /// Who is woken.
+        person: String,
+        /// How often this person was paged for this incident, from 1.
+        attempt: u32,
+        /// Why this person.
+        why: Why,
+    },
+    /// Tells the PIO that an incident was taken, with a link to write the first statement.
+    PioPage {
+        /// The PIO or an alternate.
+        person: String,
+    },
+    /// Tells one person something that needs no answer.
+    Notice {
+        /// Who is told.
+        person: String,
+        /// What.
+        news: News,
+    },
+    /// An internal status update to one channel.
+    Status {
+        /// The channel's name.
+        channel: String,
+        /// What happened.
+        news: News,
+    },
+}
+
+/// Why somebody is paged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A step of the policy names them.
+    OnCall,
+    /// The policy ran out and this is its last resort.
+    LastResort,
+    /// The Commander called for help.
+    Help,
+    /// They commanded this incident before it came back.
+    CommandedBefore,
+}
+
+/// What happened, for people who need to know and not to act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Somebody has command.
+    Acknowledged,
+    /// The harm stopped; being watched.
+    Mitigated,
+    /// Over.
+    Resolved,
+    /// Recovered before anybody took it.
+    SelfCleared,
+    /// Open again.
+    Reopened,
+    /// Every alert of a taken incident recovered: evidence for the Commander.
+    Recovered,
+}
+
+impl News {
+    /// The word used in SQL, JSON, templates and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Mitigated => "mitigated",
+            Self::Resolved => "resolved",
+            Self::SelfCleared => "self-cleared",
+            Self::Reopened => "reopened",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+impl Why {
+    /// The word used in SQL, JSON, templates and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OnCall => "on_call",
+            Self::LastResort => "last_resort",
+            Self::Help => "help",
+            Self::CommandedBefore => "commanded_before",
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The rules of onscene: pure functions over plain values.
+//!
+//! Nothing here reads a clock, a file, a socket or a configuration file, nothing here is async, and
+//! nothing here knows how a value is written down (no serde). Every function that needs the hour is
+//! handed it as `now`. The core imports no sibling module, so it could move out whole.
+//!
+//! - [`alert`]: one delivery's statement (event) against what is known of the alert;
+//! - [`incident`]: what people respond to, as the fold of its timeline;
+//! - [`timeline`]: the facts an incident is made of;
+//! - [`decide`]: the only place where an incident changes;
+//! - [`escalation`], [`oncall`]: whom to wake, and when;
+//! - [`letter`]: what has to be told to whom because of a decision;
+//! - [`rules`]: the part of the configuration that decisions depend on.
+
+pub mod alert;
+pub mod decide;
+pub mod escalation;
+pub mod incident;
+pub mod letter;
+pub mod oncall;
+pub mod rules;
+#[cfg(test)]
+mod stories;
+pub mod timeline;

@@ -1,0 +1,137 @@
+//! The part of the configuration that decisions depend on, in the core's own words.
+//!
+//! Built by `config`, handed to `decide`. Names are unique within their kind; the configuration has
+//! already proved that every name used here exists.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::alert::AlertSeverity;
+use super::incident::Severity;
+use super::oncall::Rotation;
+
+/// Everything `decide` may ask about the house.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// People by name.
+    pub people: BTreeMap<String, Person>,
+    /// Rotations by name.
+    pub rotations: BTreeMap<String, Rotation>,
+    /// Escalation policies by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Services by name.
+    pub services: BTreeMap<String, Service>,
+    /// Channels that hear the internal status, in the order of the configuration.
+    pub internal_channels: Vec<String>,
+    /// Fallback of a channel, by the channel's name.
+    pub fallbacks: BTreeMap<String, String>,
+    /// Clocks.
+    pub clocks: Clocks,
+}
+
+/// How long things may take.
+#[derive(Clone, Debug)]
+pub struct Clocks {
+    /// An untaken incident without a firing alert clears itself after this long.
+    pub self_clear_after: SignedDuration,
+    /// An alert that fires again within this long of its incident's end opens that incident again.
+    pub reopen_within: SignedDuration,
+}
+
+impl Default for Clocks {
+    fn default() -> Self {
+        Self { self_clear_after: SignedDuration::from_mins(3), reopen_within: SignedDuration::from_hours(24) }
+    }
+}
+
+/// Somebody who can be paged and can answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What people call them.
+    pub full_name: String,
+    /// Where pages go.
+    pub email: String,
+    /// May order relief and read everything.
+    pub administrator: bool,
+}
+
+/// One target of a step.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Target {
+    /// A person by name.
+    Person(String),
+    /// Whoever is on call in a rotation.
+    Rotation(String),
+}
+
+/// Whom to wake, in what order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// At least one.
+    pub steps: Vec<Step>,
+    /// How often the steps run again before the last resort.
+    pub repeat: u32,
+    /// Paged again and again after that. When empty, the steps loop.
+    pub last_resort: Vec<Target>,
+}
+
+/// One step of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// Whom to page.
+    pub page: Vec<Target>,
+    /// How long to wait for an answer.
+    pub wait: SignedDuration,
+}
+
+/// What is affected by incidents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Name of its escalation policy.
+    pub policy: String,
+    /// The PIO and the alternates, in order.
+    pub pio: Vec<Target>,
+    /// Where responders meet.
+    pub bridge: Option<String>,
+    /// What the public calls it.
+    pub public_name: Option<String>,
+    /// Severity of incidents by severity of alerts.
+    pub severities: SeverityMap,
+}
+
+/// Which incident severity an alert severity means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeverityMap {
+    /// For `critical`.
+    pub critical: Severity,
+    /// For `error`, and for alerts that do not say.
+    pub error: Severity,
+    /// For `warning`.
+    pub warning: Severity,
+    /// For `info`.
+    pub info: Severity,
+}
+
+impl Default for SeverityMap {
+    fn default() -> Self {
+        Self {
+            critical: Severity::Sev1,
+            error: Severity::Sev2,
+            warning: Severity::Sev3,
+            info: Severity::Sev4,
+        }
+    }
+}
+
+impl SeverityMap {
+    /// The incident severity of an alert; one that does not say counts as `error`.
+    pub fn of(&self, severity: Option<AlertSeverity>) -> Severity {
+        match severity {
+            Some(AlertSeverity::Critical) => self.critical,
+            Some(AlertSeverity::Error) | None => self.error,
+            Some(AlertSeverity::Warning) => self.warning,
+            Some(AlertSeverity::Info) => self.info,
+        }
+    }
+}

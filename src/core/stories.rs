@@ -1,0 +1,1 @@
+//! Decisions told as stories.

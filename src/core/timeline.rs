@@ -1,0 +1,346 @@
+//! The timeline: the facts an incident is made of.
+//!
+//! An entry is one line: when it was recorded, when it happened, who did it, holding which office and
+//! term, by which route, and the fact itself. Entries are never changed; a correction is a new entry.
+
+use jiff::Timestamp;
+
+use super::incident::{CommandReason, Resolution, Severity};
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Actor {
+    /// The daemon itself: it pages, records, times, reminds and announces. It never commands.
+    Dispatch,
+    /// A monitoring tool, by the source's name.
+    Source(String),
+    /// A human, by name.
+    Person(String),
+    /// A program with a token of its own; it can never hold an office.
+    Automation(String),
+}
+
+impl Actor {
+    /// `dispatch`, `source:NAME`, `person:NAME` or `automation:NAME`.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Dispatch => "dispatch".into(),
+            Self::Source(name) => format!("source:{name}"),
+            Self::Person(name) => format!("person:{name}"),
+            Self::Automation(name) => format!("automation:{name}"),
+        }
+    }
+
+    /// Reads what [`Actor::label`] wrote.
+    pub fn from_label(label: &str) -> Option<Self> {
+        if label == "dispatch" {
+            return Some(Self::Dispatch);
+        }
+        let (kind, name) = label.split_once(':')?;
+        match kind {
+            "source" => Some(Self::Source(name.into())),
+            "person" => Some(Self::Person(name.into())),
+            "automation" => Some(Self::Automation(name.into())),
+            _ => None,
+        }
+    }
+
+    /// The person, when it is one.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::Person(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+/// The way an act came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A webhook.
+    Webhook,
+    /// The answer link of a page.
+    AnswerLink,
+    /// The API, and so the commands.
+    Api,
+    /// The daemon's own clock or delivery.
+    Daemon,
+}
+
+impl Route {
+    /// The word used in SQL and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Webhook => "webhook",
+            Self::AnswerLink => "answer_link",
+            Self::Api => "api",
+            Self::Daemon => "daemon",
+        }
+    }
+
+    /// Reads what [`Route::as_str`] wrote.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Webhook, Self::AnswerLink, Self::Api, Self::Daemon]
+            .into_iter()
+            .find(|route| route.as_str() == word)
+    }
+}
+
+/// One line of a timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Number within the incident, from 1, without gaps.
+    pub seq: u32,
+    /// When it was recorded, by the daemon's clock.
+    pub at: Timestamp,
+    /// When it is said to have happened.
+    pub occurred_at: Timestamp,
+    /// Who.
+    pub actor: Actor,
+    /// The office the actor held: `commander` or nothing yet.
+    pub office: Option<&'static str>,
+    /// The term at that moment; `None` before the first Commander.
+    pub term: Option<u32>,
+    /// By which way.
+    pub route: Route,
+    /// What.
+    pub fact: Fact,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    /// The incident was opened. Always the first entry.
+    Opened {
+        /// One line.
+        title: String,
+        /// What is affected.
+        service: String,
+        /// How bad.
+        severity: Severity,
+    },
+    /// An alert of this incident fires.
+    AlertJoined {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// One line.
+        title: String,
+        /// It belonged to the incident before.
+        refired: bool,
+    },
+    /// An alert of this incident recovered.
+    AlertRecovered {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// Set when it was the last one and nobody has the incident: it clears itself then.
+        quiet_until: Option<Timestamp>,
+    },
+    /// Acknowledged at the source; makes nobody Commander.
+    SourceAcknowledged {
+        /// Where.
+        source: String,
+        /// Which alert.
+        key: String,
+    },
+    /// The escalation moved to a step.
+    Escalated {
+        /// How often the steps have begun anew.
+        round: u32,
+        /// Index of the step.
+        step: u32,
+        /// The steps ran out.
+        last_resort: bool,
+        /// Who is paged now and may answer.
+        awaiting: Vec<String>,
+        /// When the next step is due.
+        due: Timestamp,
+    },
+    /// The policy names nobody at this hour.
+    NobodyToPage,
+    /// A page was written to the outbox.
+    Paged {
+        /// Who.
+        person: String,
+        /// How often they were paged, from 1.
+        attempt: u32,
+        /// Why: see [`super::letter::Why`].
+        why: String,
+    },
+    /// A page did not reach somebody.
+    Unreachable {
+        /// Who.
+        person: String,
+        /// What was answered.
+        why: String,
+    },
+    /// Somebody paged cannot.
+    Declined {
+        /// Who.
+        person: String,
+    },
+    /// A human answered.
+    Acknowledged {
+        /// Who.
+        person: String,
+    },
+    /// A human is at a keyboard.
+    CheckedIn {
+        /// Who.
+        person: String,
+    },
+    /// Somebody has command from now on.
+    CommandTaken {
+        /// Who.
+        person: String,
+        /// The new term.
+        term: u32,
+        /// Why.
+        reason: CommandReason,
+    },
+    /// The Commander asked for more people.
+    HelpCalled {
+        /// Who is paged for it.
+        paged: Vec<String>,
+    },
+    /// The PIO was called.
+    PioCalled {
+        /// Who.
+        person: String,
+    },
+    /// A first statement was written down as a draft.
+    StatementDrafted {
+        /// Its words; internal.
+        text: String,
+    },
+    /// The next internal update was promised.
+    Promised {
+        /// For when.
+        by: Timestamp,
+    },
+    /// The harm stopped.
+    Mitigated {
+        /// What did it; `None` is "unexplained".
+        cause: Option<String>,
+    },
+    /// An alert fired again after mitigation: acknowledged again, same Commander.
+    Relapsed,
+    /// Over.
+    Resolved {
+        /// How.
+        resolution: Resolution,
+    },
+    /// Open again.
+    Reopened {
+        /// Why.
+        why: String,
+    },
+    /// Somebody wrote something down.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// A letter reached its end.
+    Delivered {
+        /// `page`, `notice`, `pio_page` or `status`.
+        what: String,
+        /// The person's or channel's name.
+        to: String,
+        /// `accepted`, `refused` or `unknown`.
+        outcome: String,
+        /// What the other side said; empty when accepted.
+        why: String,
+    },
+}
+
+impl Fact {
+    /// The word for the kind of entry, used in SQL and JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Opened { .. } => "opened",
+            Self::AlertJoined { .. } => "alert_joined",
+            Self::AlertRecovered { .. } => "alert_recovered",
+            Self::SourceAcknowledged { .. } => "source_acknowledged",
+            Self::Escalated { .. } => "escalated",
+            Self::NobodyToPage => "nobody_to_page",
+            Self::Paged { .. } => "paged",
+            Self::Unreachable { .. } => "unreachable",
+            Self::Declined { .. } => "declined",
+            Self::Acknowledged { .. } => "acknowledged",
+            Self::CheckedIn { .. } => "checked_in",
+            Self::CommandTaken { .. } => "command_taken",
+            Self::HelpCalled { .. } => "help_called",
+            Self::PioCalled { .. } => "pio_called",
+            Self::StatementDrafted { .. } => "statement_drafted",
+            Self::Promised { .. } => "promised",
+            Self::Mitigated { .. } => "mitigated",
+            Self::Relapsed => "relapsed",
+            Self::Resolved { .. } => "resolved",
+            Self::Reopened { .. } => "reopened",
+            Self::Note { .. } => "note",
+            Self::Delivered { .. } => "delivered",
+        }
+    }
+
+    /// One sentence for people.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Opened { title, service, severity } => {
+                format!("opened as {} on {service}: {title}", severity.as_str())
+            }
+            Self::AlertJoined { source, key, title, refired: false } => {
+                format!("alert from {source} joined: {title} ({key})")
+            }
+            Self::AlertJoined { source, key, title, refired: true } => {
+                format!("alert from {source} fires again: {title} ({key})")
+            }
+            Self::AlertRecovered { source, key, quiet_until: None } => {
+                format!("{source} says {key} recovered")
+            }
+            Self::AlertRecovered { source, key, quiet_until: Some(until) } => {
+                format!(
+                    "{source} says {key} recovered; everything is quiet, clears itself at {until:.0} unless it fires again"
+                )
+            }
+            Self::SourceAcknowledged { source, key } => {
+                format!("{key} was acknowledged at {source}; that makes nobody Commander")
+            }
+            Self::Escalated { round, step, last_resort: false, awaiting, due } => {
+                format!("round {}, step {}: {} to answer by {due:.0}", round + 1, step + 1, people(awaiting))
+            }
+            Self::Escalated { last_resort: true, awaiting, due, .. } => {
+                format!("last resort: {} to answer by {due:.0}", people(awaiting))
+            }
+            Self::NobodyToPage => "the escalation policy names nobody at this hour; trying again".into(),
+            Self::Paged { person, attempt, .. } => format!("{person} is paged (page {attempt})"),
+            Self::Unreachable { person, why } => format!("the page did not reach {person}: {why}"),
+            Self::Declined { person } => format!("{person} cannot take it"),
+            Self::Acknowledged { person } => format!("{person} acknowledged"),
+            Self::CheckedIn { person } => format!("{person} is on scene"),
+            Self::CommandTaken { person, term, reason } => {
+                format!("{person} has command (term {term}, {})", reason.as_str())
+            }
+            Self::HelpCalled { paged } => format!("called for help: {}", people(paged)),
+            Self::PioCalled { person } => format!("{person} is called as PIO"),
+            Self::StatementDrafted { text } => format!("first statement drafted: {text}"),
+            Self::Promised { by } => format!("next internal update by {by:.0}"),
+            Self::Mitigated { cause: Some(cause) } => format!("mitigated by: {cause}"),
+            Self::Mitigated { cause: None } => "mitigated, unexplained".into(),
+            Self::Relapsed => "relapsed: an alert fires again".into(),
+            Self::Resolved { resolution } => format!("resolved: {}", resolution.as_str()),
+            Self::Reopened { why } => format!("open again: {why}"),
+            Self::Note { text } => text.clone(),
+            Self::Delivered { what, to, outcome, why } if why.is_empty() => {
+                format!("{what} to {to}: {outcome}")
+            }
+            Self::Delivered { what, to, outcome, why } => format!("{what} to {to}: {outcome} ({why})"),
+        }
+    }
+}
+
+fn people(names: &[String]) -> String {
+    if names.is_empty() { "nobody".into() } else { names.join(", ") }
+}

@@ -1,0 +1,3 @@
+//! onscene hears alerts, wakes people, puts one of them in command and keeps everybody informed.
+
+pub mod core;
