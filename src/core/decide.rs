@@ -1,1 +1,723 @@
 //! The only place where an incident changes.
+//!
+//! [`open`] and [`decide`] are pure: state, act, rules and the hour in; entries, letters and a named
+//! reason out. The state that comes back is the old one with the entries applied, and nothing else.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::escalation;
+use super::incident::{CommandReason, Escalation, Incident, Phase, Resolution, ResponderStatus, Severity};
+use super::letter::{Letter, News, Why};
+use super::rules::Rules;
+use super::timeline::{Actor, Entry, Fact, Route};
+
+/// Longest note, cause or reason a person may write, in bytes.
+pub const WORDS_BYTES_MAX: usize = 4096;
+
+/// Who acts, and by which way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// Who.
+    pub actor: Actor,
+    /// By which way.
+    pub route: Route,
+    /// When it is said to have happened, if not now.
+    pub occurred_at: Option<Timestamp>,
+}
+
+impl By {
+    /// The daemon's own clock and deliveries.
+    pub fn dispatch() -> Self {
+        Self { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: None }
+    }
+}
+
+/// What is asked of an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// An alert fires and belongs here.
+    Join {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// One line.
+        title: String,
+        /// It belonged to this incident before.
+        refired: bool,
+    },
+    /// An alert of this incident recovered.
+    Recover {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+    },
+    /// An alert was acknowledged at its source.
+    SourceAcknowledge {
+        /// Where.
+        source: String,
+        /// Which.
+        key: String,
+    },
+    /// The hour of this incident has come.
+    Tick,
+    /// A page did not reach somebody.
+    Unreachable {
+        /// Who.
+        person: String,
+        /// What was answered.
+        why: String,
+    },
+    /// A letter reached its end.
+    Deliver {
+        /// `page`, `notice`, `pio_page` or `status`.
+        what: String,
+        /// Person or channel.
+        to: String,
+        /// `accepted`, `refused` or `unknown`.
+        outcome: String,
+        /// What the other side said.
+        why: String,
+    },
+    /// A human answers: takes command if nobody has it.
+    Answer {
+        /// Also page more people.
+        help: bool,
+    },
+    /// A human who was paged cannot.
+    Decline,
+    /// A human is at a keyboard.
+    CheckIn,
+    /// Somebody writes something down.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// The PIO writes a first statement down.
+    Draft {
+        /// Its words.
+        text: String,
+    },
+    /// The Commander says the harm stopped.
+    Mitigate {
+        /// The term the Commander believes in.
+        term: u32,
+        /// What did it; `None` for unexplained.
+        cause: Option<String>,
+    },
+    /// The Commander says it is over.
+    Resolve {
+        /// The term the Commander believes in.
+        term: u32,
+        /// Nothing was wrong.
+        false_alarm: bool,
+    },
+    /// A human opens it again.
+    Reopen {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Why a decision came out as it did: logged, counted and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A new incident.
+    Opened,
+    /// An alert came to an open incident.
+    Joined,
+    /// An alert came back within the time an incident may be opened again.
+    ReopenedByAlert,
+    /// An alert fired again after mitigation.
+    Relapsed,
+    /// An alert recovered.
+    Recovered,
+    /// The last alert recovered and nobody has the incident.
+    Quiet,
+    /// Quiet long enough.
+    SelfCleared,
+    /// Acknowledged at the source.
+    SourceAcknowledged,
+    /// The next step was due.
+    EscalatedOnTime,
+    /// Nobody of the step can answer.
+    EscalatedUnanswered,
+    /// The policy names nobody.
+    NobodyToPage,
+    /// Its hour has not come.
+    NotDue,
+    /// Written down; changes nothing else.
+    Recorded,
+    /// The first human acknowledgement.
+    TookCommand,
+    /// Somebody else commands already; the answer is recorded.
+    CommandIsTaken,
+    /// The Commander answered again.
+    AlreadyCommands,
+    /// Somebody cannot.
+    Declined,
+    /// On scene.
+    CheckedIn,
+    /// The harm stopped.
+    Mitigated,
+    /// Over.
+    Resolved,
+    /// Opened again by a human.
+    ReopenedByPerson,
+}
+
+impl Reason {
+    /// The word used in logs, metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Joined => "joined",
+            Self::ReopenedByAlert => "reopened_by_alert",
+            Self::Relapsed => "relapsed",
+            Self::Recovered => "recovered",
+            Self::Quiet => "quiet",
+            Self::SelfCleared => "self_cleared",
+            Self::SourceAcknowledged => "source_acknowledged",
+            Self::EscalatedOnTime => "escalated_on_time",
+            Self::EscalatedUnanswered => "escalated_unanswered",
+            Self::NobodyToPage => "nobody_to_page",
+            Self::NotDue => "not_due",
+            Self::Recorded => "recorded",
+            Self::TookCommand => "took_command",
+            Self::CommandIsTaken => "command_is_taken",
+            Self::AlreadyCommands => "already_commands",
+            Self::Declined => "declined",
+            Self::CheckedIn => "checked_in",
+            Self::Mitigated => "mitigated",
+            Self::Resolved => "resolved",
+            Self::ReopenedByPerson => "reopened_by_person",
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The incident as it then is: the old one with `entries` applied.
+    pub incident: Incident,
+    /// What goes on the timeline.
+    pub entries: Vec<Entry>,
+    /// What leaves the house.
+    pub letters: Vec<Letter>,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// Why an act was refused. The incident is unchanged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The act belongs to the Commander, and that is somebody else, or another term.
+    #[error("{commander} has command (term {term}); this act needs the Commander's current term")]
+    Stale {
+        /// Who commands.
+        commander: String,
+        /// The current term.
+        term: u32,
+    },
+    /// The act needs a Commander and there is none.
+    #[error("nobody has command yet; acknowledge the incident first")]
+    NobodyCommands,
+    /// The incident is over.
+    #[error("the incident is over ({0}); reopen it first")]
+    Over(&'static str),
+    /// The incident is not over.
+    #[error("the incident is open; only one that is over can be reopened")]
+    StillOpen,
+    /// Only a human may do this.
+    #[error("only a person may do this; a program can never hold an office")]
+    NotAPerson,
+    /// The person is not in the configuration.
+    #[error("{0} is not a person of this house")]
+    UnknownPerson(String),
+    /// The state does not allow it.
+    #[error("{0}")]
+    WrongState(&'static str),
+    /// The words are missing or too long.
+    #[error("{0}")]
+    BadWords(String),
+    /// A fault of ours: the entries did not follow from the state. Nothing is changed.
+    #[error("internal fault: {0}")]
+    Fault(super::incident::FoldError),
+}
+
+/// What a new incident begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// One line.
+    pub title: String,
+    /// What is affected; must be a service of the rules.
+    pub service: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The alert that opens it; `None` when a person declares it.
+    pub alert: Option<(String, String)>,
+}
+
+/// Opens an incident and wakes the first step.
+///
+/// # Errors
+/// [`Refusal::Fault`] only.
+pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -> Result<Decision, Refusal> {
+    let title = opening.title.clone();
+    let fact = Fact::Opened { title: opening.title, service: opening.service, severity: opening.severity };
+    let first = Entry {
+        seq: 1,
+        at: now,
+        occurred_at: by.occurred_at.unwrap_or(now),
+        actor: by.actor.clone(),
+        office: None,
+        term: None,
+        route: by.route,
+        fact,
+    };
+    let incident = Incident::open(id, &first).map_err(Refusal::Fault)?;
+    let mut work = Work { incident, entries: vec![first], letters: Vec::new(), by, rules, now };
+    if let Some((source, key)) = opening.alert {
+        work.add(Fact::AlertJoined { source, key, title, refired: false })?;
+    }
+    work.escalate()?;
+    Ok(work.done(Reason::Opened))
+}
+
+/// Decides what an act does to an incident.
+///
+/// # Errors
+/// A [`Refusal`] that says why nothing was changed.
+pub fn decide(
+    incident: &Incident,
+    act: Act,
+    by: &By,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let mut work =
+        Work { incident: incident.clone(), entries: Vec::new(), letters: Vec::new(), by, rules, now };
+    let reason = match act {
+        Act::Join { source, key, title, refired } => work.join(source, key, title, refired)?,
+        Act::Recover { source, key } => work.recover(source, key)?,
+        Act::SourceAcknowledge { source, key } => {
+            work.add(Fact::SourceAcknowledged { source, key })?;
+            Reason::SourceAcknowledged
+        }
+        Act::Tick => work.tick()?,
+        Act::Unreachable { person, why } => {
+            work.add(Fact::Unreachable { person, why })?;
+            work.escalate_if_nobody_is_left()?
+        }
+        Act::Deliver { what, to, outcome, why } => {
+            work.add(Fact::Delivered { what, to, outcome, why })?;
+            Reason::Recorded
+        }
+        Act::Answer { help } => work.answer(help)?,
+        Act::Decline => {
+            let person = work.person()?;
+            work.open_only()?;
+            if work.incident.commander().is_some_and(|command| command.person == person) {
+                return Err(Refusal::WrongState("you have command; hand it over instead of declining"));
+            }
+            work.add(Fact::Declined { person })?;
+            match work.escalate_if_nobody_is_left()? {
+                Reason::EscalatedUnanswered => Reason::EscalatedUnanswered,
+                _ => Reason::Declined,
+            }
+        }
+        Act::CheckIn => {
+            let person = work.person()?;
+            work.open_only()?;
+            if work.incident.commander().is_none() {
+                work.take_command(&person, CommandReason::FirstResponder)?;
+            }
+            work.add(Fact::CheckedIn { person })?;
+            Reason::CheckedIn
+        }
+        Act::Note { text } => {
+            let text = words(&text, "the note")?;
+            work.add(Fact::Note { text })?;
+            Reason::Recorded
+        }
+        Act::Draft { text } => {
+            let text = words(&text, "the statement")?;
+            work.person()?;
+            work.add(Fact::StatementDrafted { text })?;
+            Reason::Recorded
+        }
+        Act::Mitigate { term, cause } => work.mitigate(term, cause)?,
+        Act::Resolve { term, false_alarm } => work.resolve(term, false_alarm)?,
+        Act::Reopen { why } => work.reopen(&why)?,
+    };
+    Ok(work.done(reason))
+}
+
+/// How often internal channels are promised an update, by severity.
+pub fn update_interval(severity: Severity) -> Option<SignedDuration> {
+    match severity {
+        Severity::Sev1 => Some(SignedDuration::from_mins(15)),
+        Severity::Sev2 => Some(SignedDuration::from_mins(30)),
+        Severity::Sev3 => Some(SignedDuration::from_mins(60)),
+        Severity::Sev4 => None,
+    }
+}
+
+fn words(text: &str, what: &str) -> Result<String, Refusal> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Refusal::BadWords(format!("{what} is empty")));
+    }
+    if text.len() > WORDS_BYTES_MAX {
+        return Err(Refusal::BadWords(format!(
+            "{what} has {} bytes; at most {WORDS_BYTES_MAX} are taken",
+            text.len()
+        )));
+    }
+    Ok(text.to_owned())
+}
+
+struct Work<'a> {
+    incident: Incident,
+    entries: Vec<Entry>,
+    letters: Vec<Letter>,
+    by: &'a By,
+    rules: &'a Rules,
+    now: Timestamp,
+}
+
+impl Work<'_> {
+    fn done(self, reason: Reason) -> Decision {
+        Decision { incident: self.incident, entries: self.entries, letters: self.letters, reason }
+    }
+
+    /// Adds what the actor did.
+    fn add(&mut self, fact: Fact) -> Result<(), Refusal> {
+        let by = self.by;
+        self.enter(by.actor.clone(), by.route, by.occurred_at.unwrap_or(self.now), fact)
+    }
+
+    /// Adds what the daemon does because of it.
+    fn dispatch(&mut self, fact: Fact) -> Result<(), Refusal> {
+        self.enter(Actor::Dispatch, Route::Daemon, self.now, fact)
+    }
+
+    fn enter(
+        &mut self,
+        actor: Actor,
+        route: Route,
+        occurred_at: Timestamp,
+        fact: Fact,
+    ) -> Result<(), Refusal> {
+        let commands =
+            self.incident.commander().is_some_and(|command| actor.person() == Some(command.person.as_str()));
+        let entry = Entry {
+            seq: self.incident.seq + 1,
+            at: self.now,
+            occurred_at,
+            actor,
+            office: commands.then_some("commander"),
+            term: (self.incident.term > 0).then_some(self.incident.term),
+            route,
+            fact,
+        };
+        self.incident.apply(&entry).map_err(Refusal::Fault)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+
+    fn person(&self) -> Result<String, Refusal> {
+        let name = self.by.actor.person().ok_or(Refusal::NotAPerson)?;
+        if self.rules.people.contains_key(name) {
+            Ok(name.to_owned())
+        } else {
+            Err(Refusal::UnknownPerson(name.to_owned()))
+        }
+    }
+
+    fn open_only(&self) -> Result<(), Refusal> {
+        match self.incident.resolution() {
+            Some((resolution, _)) => Err(Refusal::Over(resolution.as_str())),
+            None => Ok(()),
+        }
+    }
+
+    fn commands(&self, term: u32) -> Result<(), Refusal> {
+        let person = self.person()?;
+        self.open_only()?;
+        let command = self.incident.commander().ok_or(Refusal::NobodyCommands)?;
+        if command.person == person && command.term == term {
+            Ok(())
+        } else {
+            Err(Refusal::Stale { commander: command.person.clone(), term: command.term })
+        }
+    }
+
+    fn join(&mut self, source: String, key: String, title: String, refired: bool) -> Result<Reason, Refusal> {
+        let joined = Fact::AlertJoined { source, key: key.clone(), title, refired };
+        match &self.incident.phase {
+            Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
+                self.add(joined)?;
+                Ok(Reason::Joined)
+            }
+            Phase::Mitigated { command, .. } => {
+                let commander = command.person.clone();
+                self.add(joined)?;
+                self.dispatch(Fact::Relapsed)?;
+                self.promise()?;
+                self.status(News::Reopened);
+                self.letters.push(Letter::Notice { person: commander, news: News::Reopened });
+                Ok(Reason::Relapsed)
+            }
+            Phase::Resolved { last, .. } => {
+                let before = last.as_ref().map(|command| command.person.clone());
+                self.add(Fact::Reopened { why: format!("{key} fires again") })?;
+                self.add(joined)?;
+                self.escalate()?;
+                if let Some(person) = before {
+                    self.status(News::Reopened);
+                    let waiting = self.letters.iter().any(
+                        |letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person),
+                    );
+                    if !waiting && self.rules.people.contains_key(&person) {
+                        self.page(person, Why::CommandedBefore)?;
+                    }
+                }
+                Ok(Reason::ReopenedByAlert)
+            }
+        }
+    }
+
+    fn recover(&mut self, source: String, key: String) -> Result<Reason, Refusal> {
+        let last_one = self.incident.firing == 1;
+        let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
+        let quiet_until = (last_one && untaken)
+            .then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now));
+        self.add(Fact::AlertRecovered { source, key, quiet_until })?;
+        if quiet_until.is_some() {
+            return Ok(Reason::Quiet);
+        }
+        if last_one && let Some(command) = self.incident.commander() {
+            // Recovery is evidence offered to the Commander, never a resolution.
+            let person = command.person.clone();
+            self.letters.push(Letter::Notice { person, news: News::Recovered });
+        }
+        Ok(Reason::Recovered)
+    }
+
+    fn tick(&mut self) -> Result<Reason, Refusal> {
+        if self.incident.due_at().is_none_or(|due| due > self.now) {
+            return Ok(Reason::NotDue);
+        }
+        if let Phase::Triggered { quiet_until: Some(_), .. } = self.incident.phase {
+            self.dispatch(Fact::Resolved { resolution: Resolution::SelfCleared })?;
+            for responder in &self.incident.responders {
+                let person = responder.person.clone();
+                self.letters.push(Letter::Notice { person, news: News::SelfCleared });
+            }
+            return Ok(Reason::SelfCleared);
+        }
+        self.escalate()
+    }
+
+    /// Wakes the next step, whatever was due before.
+    fn escalate(&mut self) -> Result<Reason, Refusal> {
+        let current = self.escalation().cloned();
+        match self.next_move(current.as_ref()) {
+            Some(next) => self.go(next, Why::OnCall).map(|()| Reason::EscalatedOnTime),
+            None => {
+                if current.as_ref().is_none_or(|current| !current.awaiting.is_empty()) {
+                    self.dispatch(Fact::NobodyToPage)?;
+                }
+                let (round, step) = current.map_or((0, 0), |current| (current.round, current.step));
+                let due = self.now.saturating_add(escalation::NOBODY_RETRY).unwrap_or(Timestamp::MAX);
+                self.dispatch(Fact::Escalated {
+                    round,
+                    step,
+                    last_resort: false,
+                    awaiting: Vec::new(),
+                    due,
+                })?;
+                Ok(Reason::NobodyToPage)
+            }
+        }
+    }
+
+    /// Goes on at once when everybody who was paged in this step is out of reach or cannot. It never
+    /// begins a new round early: a house in which nobody can be reached must not be paged in a circle.
+    fn escalate_if_nobody_is_left(&mut self) -> Result<Reason, Refusal> {
+        let quiet = matches!(self.incident.phase, Phase::Triggered { quiet_until: Some(_), .. });
+        let Some(current) = self.escalation().cloned() else { return Ok(Reason::Recorded) };
+        if quiet || !current.awaiting.is_empty() {
+            return Ok(Reason::Recorded);
+        }
+        match self.next_move(Some(&current)) {
+            Some(next) if next.round == current.round => {
+                self.go(next, Why::OnCall).map(|()| Reason::EscalatedUnanswered)
+            }
+            _ => Ok(Reason::Recorded),
+        }
+    }
+
+    fn escalation(&self) -> Option<&Escalation> {
+        match &self.incident.phase {
+            Phase::Triggered { escalation, .. } => escalation.as_ref(),
+            _ => None,
+        }
+    }
+
+    fn next_move(&self, current: Option<&Escalation>) -> Option<escalation::Move> {
+        let service = self.rules.services.get(&self.incident.service)?;
+        escalation::next(self.rules.policies.get(&service.policy)?, self.rules, current, self.now)
+    }
+
+    fn go(&mut self, next: escalation::Move, why: Why) -> Result<(), Refusal> {
+        let escalation::Move { round, step, last_resort, people, due } = next;
+        self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
+        let why = if last_resort { Why::LastResort } else { why };
+        people.into_iter().try_for_each(|person| self.page(person, why))
+    }
+
+    fn page(&mut self, person: String, why: Why) -> Result<(), Refusal> {
+        let attempt = self.incident.responder(&person).map_or(0, |known| known.pages) + 1;
+        self.dispatch(Fact::Paged { person: person.clone(), attempt, why: why.as_str().into() })?;
+        self.letters.push(Letter::Page { person, attempt, why });
+        Ok(())
+    }
+
+    fn answer(&mut self, help: bool) -> Result<Reason, Refusal> {
+        let person = self.person()?;
+        self.open_only()?;
+        let before = self.escalation().cloned();
+        let reason = match self.incident.commander() {
+            None => {
+                self.take_command(&person, CommandReason::FirstResponder)?;
+                Reason::TookCommand
+            }
+            Some(command) if command.person == person => Reason::AlreadyCommands,
+            Some(_) => {
+                let known = self.incident.responder(&person).map(|known| known.status);
+                if !matches!(known, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
+                    self.add(Fact::Acknowledged { person: person.clone() })?;
+                }
+                Reason::CommandIsTaken
+            }
+        };
+        if help && reason != Reason::CommandIsTaken {
+            self.call_for_help(before.as_ref())?;
+        }
+        Ok(reason)
+    }
+
+    fn take_command(&mut self, person: &str, reason: CommandReason) -> Result<(), Refusal> {
+        self.add(Fact::Acknowledged { person: person.to_owned() })?;
+        let term = self.incident.term + 1;
+        self.add(Fact::CommandTaken { person: person.to_owned(), term, reason })?;
+        self.promise()?;
+        let news = if reason == CommandReason::Reopened { News::Reopened } else { News::Acknowledged };
+        self.status(news);
+        let others =
+            self.incident.responders.iter().filter(|known| known.person != person && known.pages > 0);
+        let told =
+            others.map(|known| Letter::Notice { person: known.person.clone(), news: News::Acknowledged });
+        let told: Vec<Letter> = told.collect();
+        self.letters.extend(told);
+        self.call_pio(person)
+    }
+
+    fn call_pio(&mut self, commander: &str) -> Result<(), Refusal> {
+        if self.incident.pio.is_some() {
+            return Ok(());
+        }
+        let Some(service) = self.rules.services.get(&self.incident.service) else { return Ok(()) };
+        let people = escalation::people(&service.pio, self.rules, self.now);
+        let pio = people.iter().find(|person| *person != commander).or(people.first()).cloned();
+        if let Some(person) = pio {
+            self.dispatch(Fact::PioCalled { person: person.clone() })?;
+            self.letters.push(Letter::PioPage { person });
+        }
+        Ok(())
+    }
+
+    fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
+        let Some(policy) = self
+            .rules
+            .services
+            .get(&self.incident.service)
+            .and_then(|service| self.rules.policies.get(&service.policy))
+        else {
+            return Ok(());
+        };
+        let is_new = |incident: &Incident, person: &String| {
+            let status = incident.responder(person).map(|known| known.status);
+            !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
+        };
+        let next = before.and_then(|before| escalation::next(policy, self.rules, Some(before), self.now));
+        let mut people: Vec<String> = next.map(|next| next.people).unwrap_or_default();
+        people.retain(|person| is_new(&self.incident, person));
+        if people.is_empty() {
+            people = escalation::everybody(policy, self.rules, self.now);
+            people.retain(|person| is_new(&self.incident, person));
+        }
+        self.add(Fact::HelpCalled { paged: people.clone() })?;
+        people.into_iter().try_for_each(|person| self.page(person, Why::Help))
+    }
+
+    fn mitigate(&mut self, term: u32, cause: Option<String>) -> Result<Reason, Refusal> {
+        self.commands(term)?;
+        let cause = cause.map(|cause| words(&cause, "the cause")).transpose()?;
+        if matches!(self.incident.phase, Phase::Mitigated { .. }) {
+            return Err(Refusal::WrongState("the incident is mitigated already"));
+        }
+        self.add(Fact::Mitigated { cause })?;
+        self.promise()?;
+        self.status(News::Mitigated);
+        Ok(Reason::Mitigated)
+    }
+
+    fn resolve(&mut self, term: u32, false_alarm: bool) -> Result<Reason, Refusal> {
+        self.commands(term)?;
+        if !false_alarm && matches!(self.incident.phase, Phase::Acknowledged { .. }) {
+            // Said openly rather than refused: an unexplained recovery is carried into the review.
+            self.add(Fact::Mitigated { cause: None })?;
+        }
+        let resolution = if false_alarm { Resolution::FalseAlarm } else { Resolution::Restored };
+        let commander = self.by.actor.person().unwrap_or_default().to_owned();
+        self.add(Fact::Resolved { resolution })?;
+        self.status(News::Resolved);
+        let others = self.incident.responders.iter().filter(|known| known.person != commander);
+        let told: Vec<Letter> = others
+            .map(|known| Letter::Notice { person: known.person.clone(), news: News::Resolved })
+            .collect();
+        self.letters.extend(told);
+        Ok(Reason::Resolved)
+    }
+
+    fn reopen(&mut self, why: &str) -> Result<Reason, Refusal> {
+        let person = self.person()?;
+        if self.incident.is_open() {
+            return Err(Refusal::StillOpen);
+        }
+        let why = words(why, "the reason")?;
+        self.add(Fact::Reopened { why })?;
+        self.take_command(&person, CommandReason::Reopened)?;
+        Ok(Reason::ReopenedByPerson)
+    }
+
+    fn promise(&mut self) -> Result<(), Refusal> {
+        match update_interval(self.incident.severity) {
+            Some(interval) => {
+                let by = self.now.saturating_add(interval).unwrap_or(Timestamp::MAX);
+                self.dispatch(Fact::Promised { by })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn status(&mut self, news: News) {
+        for channel in &self.rules.internal_channels {
+            self.letters.push(Letter::Status { channel: channel.clone(), news });
+        }
+    }
+}

@@ -1,1 +1,177 @@
-//! Whom to wake, and when.
+//! Whom to wake, and when: the walk through an escalation policy.
+//!
+//! A policy is walked step by step, `repeat` times over, then its last resort again and again; without
+//! a last resort the steps loop. A step that names nobody at this hour is skipped at once, so the walk
+//! never stalls and never ends.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::incident::Escalation;
+use super::rules::{Policy, Rules, Target};
+
+/// How long the last resort has to answer before it is paged again.
+pub const LAST_RESORT_WAIT: SignedDuration = SignedDuration::from_mins(10);
+/// How soon a policy that names nobody is asked again.
+pub const NOBODY_RETRY: SignedDuration = SignedDuration::from_mins(1);
+/// A shorter wait in a policy counts as this much: a page needs time to be read.
+pub const WAIT_MIN: SignedDuration = SignedDuration::from_secs(15);
+
+/// The next people to wake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// How often the steps have begun anew.
+    pub round: u32,
+    /// Index of the step; the number of steps for the last resort.
+    pub step: u32,
+    /// Whether the steps ran out.
+    pub last_resort: bool,
+    /// Whom to wake; never empty.
+    pub people: Vec<String>,
+    /// When to go on if nobody answers.
+    pub due: Timestamp,
+}
+
+/// The people a list of targets means at an instant: each once, and only people there are.
+pub fn people(targets: &[Target], rules: &Rules, now: Timestamp) -> Vec<String> {
+    let mut people: Vec<String> = Vec::new();
+    for target in targets {
+        let person = match target {
+            Target::Person(name) => Some(name.clone()),
+            Target::Rotation(name) => {
+                rules.rotations.get(name).and_then(|rotation| rotation.at(now)).map(|s| s.person)
+            }
+        };
+        if let Some(person) = person
+            && rules.people.contains_key(&person)
+            && !people.contains(&person)
+        {
+            people.push(person);
+        }
+    }
+    people
+}
+
+/// The next step that names somebody, after `current` (or the first). `None` when the policy names
+/// nobody at all at this hour.
+pub fn next(policy: &Policy, rules: &Rules, current: Option<&Escalation>, now: Timestamp) -> Option<Move> {
+    let steps = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
+    let mut at = current.map(|current| (current.round, current.step));
+    // One whole round and the last resort are enough to meet every target once.
+    for _ in 0..steps.saturating_add(2) {
+        let (round, step) = after(policy, steps, at);
+        at = Some((round, step));
+        let last_resort = step >= steps;
+        let (targets, wait) = if last_resort {
+            (&policy.last_resort, LAST_RESORT_WAIT)
+        } else {
+            let step = policy.steps.get(usize::try_from(step).ok()?)?;
+            (&step.page, step.wait.max(WAIT_MIN))
+        };
+        let people = people(targets, rules, now);
+        if !people.is_empty() {
+            let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+            return Some(Move { round, step, last_resort, people, due });
+        }
+    }
+    None
+}
+
+/// Everybody the steps of a policy name at this hour, in their order.
+pub fn everybody(policy: &Policy, rules: &Rules, now: Timestamp) -> Vec<String> {
+    let targets: Vec<Target> = policy.steps.iter().flat_map(|step| step.page.iter().cloned()).collect();
+    people(&targets, rules, now)
+}
+
+fn after(policy: &Policy, steps: u32, at: Option<(u32, u32)>) -> (u32, u32) {
+    let Some((round, step)) = at else { return (0, 0) };
+    if step.saturating_add(1) < steps {
+        return (round, step + 1);
+    }
+    let ran_out = round >= policy.repeat || step >= steps;
+    if ran_out && !policy.last_resort.is_empty() {
+        return (round.saturating_add(u32::from(step >= steps)), steps);
+    }
+    (round.saturating_add(1), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::super::rules::{Person, Step};
+    use super::*;
+
+    fn rules(names: &[&str]) -> Rules {
+        let person = |name: &&str| {
+            (
+                (*name).to_owned(),
+                Person {
+                    full_name: String::new(),
+                    email: format!("{name}@example.net"),
+                    administrator: false,
+                },
+            )
+        };
+        Rules { people: names.iter().map(person).collect::<BTreeMap<_, _>>(), ..Rules::default() }
+    }
+
+    fn step(names: &[&str]) -> Step {
+        let page = names.iter().map(|name| Target::Person((*name).into())).collect();
+        Step { page, wait: SignedDuration::from_mins(5) }
+    }
+
+    fn walk(policy: &Policy, rules: &Rules, count: usize) -> Vec<String> {
+        let mut now = Timestamp::UNIX_EPOCH;
+        let mut current = None;
+        let mut seen = Vec::new();
+        for _ in 0..count {
+            let Some(found) = next(policy, rules, current.as_ref(), now) else {
+                seen.push("nobody".into());
+                break;
+            };
+            seen.push(format!("{}/{} {}", found.round, found.step, found.people.join("+")));
+            now = found.due;
+            current = Some(Escalation {
+                round: found.round,
+                step: found.step,
+                awaiting: found.people,
+                due: found.due,
+            });
+        }
+        seen
+    }
+
+    #[test]
+    fn steps_then_rounds_then_the_last_resort_for_ever() {
+        let last_resort = vec![Target::Person("cto".into())];
+        let policy =
+            Policy { steps: vec![step(&["maya"]), step(&["tom", "maya", "tom"])], repeat: 1, last_resort };
+        let seen = walk(&policy, &rules(&["maya", "tom", "cto"]), 7);
+        assert_eq!(
+            seen,
+            ["0/0 maya", "0/1 tom+maya", "1/0 maya", "1/1 tom+maya", "1/2 cto", "2/2 cto", "3/2 cto"]
+        );
+    }
+
+    #[test]
+    fn without_a_last_resort_the_steps_loop() {
+        let policy = Policy { steps: vec![step(&["maya"])], repeat: 0, last_resort: vec![] };
+        assert_eq!(walk(&policy, &rules(&["maya"]), 3), ["0/0 maya", "1/0 maya", "2/0 maya"]);
+    }
+
+    #[test]
+    fn an_empty_step_is_skipped_at_once_and_a_person_who_left_is_not_paged() {
+        let policy = Policy {
+            steps: vec![step(&["gone"]), step(&[]), step(&["tom"])],
+            repeat: 0,
+            last_resort: vec![],
+        };
+        assert_eq!(walk(&policy, &rules(&["tom"]), 2), ["0/2 tom", "1/2 tom"]);
+    }
+
+    #[test]
+    fn a_policy_that_names_nobody_says_so() {
+        let policy = Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: vec![] };
+        assert_eq!(walk(&policy, &rules(&[]), 2), ["nobody"]);
+    }
+}
