@@ -1,3 +1,5 @@
 //! onscene hears alerts, wakes people, puts one of them in command and keeps everybody informed.
 
+pub mod clock;
 pub mod core;
+pub mod crypto;

@@ -25,6 +25,10 @@ pub const EVENTS_MAX: usize = 10_000;
 /// A sender's clock further ahead than this is not believed; our receive time is used instead.
 pub const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 
+/// A firing alert said again this long after people ended its incident opens it again. Until then the
+/// sender may simply not have seen yet that it is over.
+pub const CLOSED_GRACE: SignedDuration = SignedDuration::from_mins(5);
+
 /// What a delivery says about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -185,6 +189,8 @@ pub struct Known {
     pub changed_at: Timestamp,
     /// The incident it belongs to, or belonged to last.
     pub incident: Option<i64>,
+    /// When people ended that incident although this alert still fired.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// What an event means for its alert.
@@ -194,6 +200,8 @@ pub enum Weight {
     Fires,
     /// Said again: updates the alert, wakes no one.
     Repeats,
+    /// Said again long after people ended its incident: the condition outlived the incident.
+    FiresOn,
     /// Over now, and was firing.
     Recovers,
     /// Over, and never seen firing: remembered, so that a late firing is recognised as old.
@@ -229,6 +237,11 @@ pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
             if at < known.changed_at && event.status != known.status =>
         {
             Weight::Stale
+        }
+        (Status::Firing, Some(Known { status: Status::Firing, closed_at: Some(closed), .. }))
+            if now.duration_since(*closed) > CLOSED_GRACE =>
+        {
+            Weight::FiresOn
         }
         (Status::Firing, Some(known)) if known.status == Status::Firing => Weight::Repeats,
         (Status::Firing, Some(_)) => Weight::Fires,
@@ -272,7 +285,7 @@ mod tests {
     }
 
     fn known(status: Status, second: i64) -> Known {
-        Known { status, changed_at: at(second), incident: Some(1) }
+        Known { status, changed_at: at(second), incident: Some(1), closed_at: None }
     }
 
     #[test]
@@ -297,6 +310,13 @@ mod tests {
             weigh(&event(Status::Firing, 5), Some(&known(Status::Firing, 10)), at(30)),
             Weight::Repeats
         );
+    }
+
+    #[test]
+    fn an_alert_that_outlives_its_incident_is_heard_again_after_the_grace() {
+        let closed = Known { closed_at: Some(at(100)), ..known(Status::Firing, 10) };
+        assert_eq!(weigh(&event(Status::Firing, 10), Some(&closed), at(160)), Weight::Repeats);
+        assert_eq!(weigh(&event(Status::Firing, 10), Some(&closed), at(100 + 301)), Weight::FiresOn);
     }
 
     #[test]

@@ -46,6 +46,11 @@ pub enum Act {
         /// It belonged to this incident before.
         refired: bool,
     },
+    /// An alert of this incident, which people ended, fires on.
+    FireOn {
+        /// Its key.
+        key: String,
+    },
     /// An alert of this incident recovered.
     Recover {
         /// Where it comes from.
@@ -300,6 +305,10 @@ pub fn decide(
         Work { incident: incident.clone(), entries: Vec::new(), letters: Vec::new(), by, rules, now };
     let reason = match act {
         Act::Join { source, key, title, refired } => work.join(source, key, title, refired)?,
+        Act::FireOn { key } => match &work.incident.phase {
+            Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
+            _ => Reason::Recorded,
+        },
         Act::Recover { source, key } => work.recover(source, key)?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
@@ -470,23 +479,28 @@ impl Work<'_> {
                 self.letters.push(Letter::Notice { person: commander, news: News::Reopened });
                 Ok(Reason::Relapsed)
             }
-            Phase::Resolved { last, .. } => {
-                let before = last.as_ref().map(|command| command.person.clone());
-                self.add(Fact::Reopened { why: format!("{key} fires again") })?;
-                self.add(joined)?;
-                self.escalate()?;
-                if let Some(person) = before {
-                    self.status(News::Reopened);
-                    let waiting = self.letters.iter().any(
-                        |letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person),
-                    );
-                    if !waiting && self.rules.people.contains_key(&person) {
-                        self.page(person, Why::CommandedBefore)?;
-                    }
-                }
-                Ok(Reason::ReopenedByAlert)
+            Phase::Resolved { .. } => self.reopen_by_alert(format!("{key} fires again"), Some(joined)),
+        }
+    }
+
+    /// Nobody has it now, so the policy starts anew; whoever commanded before is woken too.
+    fn reopen_by_alert(&mut self, why: String, joined: Option<Fact>) -> Result<Reason, Refusal> {
+        let before = match &self.incident.phase {
+            Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
+            _ => None,
+        };
+        self.add(Fact::Reopened { why })?;
+        joined.map_or(Ok(()), |joined| self.add(joined))?;
+        self.escalate()?;
+        if let Some(person) = before {
+            self.status(News::Reopened);
+            let paged =
+                |letter: &Letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person);
+            if !self.letters.iter().any(paged) && self.rules.people.contains_key(&person) {
+                self.page(person, Why::CommandedBefore)?;
             }
         }
+        Ok(Reason::ReopenedByAlert)
     }
 
     fn recover(&mut self, source: String, key: String) -> Result<Reason, Refusal> {

@@ -1,0 +1,112 @@
+//! All cryptography: hashes, signatures, random tokens, comparison in constant time.
+//!
+//! One module, so that what is used where can be read in one place and exchanged in one place.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::{digest, hmac};
+use subtle::ConstantTimeEq as _;
+
+/// Random bytes in a token: 128 bits.
+const TOKEN_BYTES: usize = 16;
+
+/// The operating system gave no random bytes. Nothing that needs a secret may go on then.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system gives no random bytes: {0}")]
+pub struct NoRandomness(getrandom::Error);
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest::digest(&digest::SHA256, bytes).as_ref());
+    hash
+}
+
+/// HMAC with SHA-256 (RFC 2104).
+pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, key));
+    for part in parts {
+        context.update(part);
+    }
+    let mut tag = [0; 32];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
+/// A secret for one link or one program: 128 random bits as 22 characters of base64url.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn random_token() -> Result<String, NoRandomness> {
+    Ok(URL_SAFE_NO_PAD.encode(random()?))
+}
+
+/// A name nobody else has: 128 random bits as 32 hexadecimal digits.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn random_id() -> Result<String, NoRandomness> {
+    Ok(hex(&random()?))
+}
+
+/// A number from 0 up to and without 1, for spreading retries. Not for secrets.
+pub fn jitter() -> f64 {
+    let mut bytes = [0; 4];
+    if getrandom::fill(&mut bytes).is_err() {
+        return 0.5;
+    }
+    f64::from(u32::from_le_bytes(bytes)) / (f64::from(u32::MAX) + 1.0)
+}
+
+fn random() -> Result<[u8; TOKEN_BYTES], NoRandomness> {
+    let mut bytes = [0; TOKEN_BYTES];
+    getrandom::fill(&mut bytes).map_err(NoRandomness)?;
+    Ok(bytes)
+}
+
+/// Whether two secrets are the same, in a time that does not depend on where they differ.
+pub fn same(one: &[u8], other: &[u8]) -> bool {
+    // Hashed first, so that the time does not depend on their lengths either.
+    sha256(one).ct_eq(&sha256(other)).into()
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+/// Standard base64 with padding.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Reads standard base64 with padding; `None` when it is none.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_known_answers_come_out() {
+        // FIPS 180-2, "abc"; RFC 4231, test case 2.
+        assert_eq!(hex(&sha256(b"abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(
+            hex(&hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+    }
+
+    #[test]
+    fn tokens_have_128_bits_and_differ() {
+        let (one, other) = (random_token().unwrap(), random_token().unwrap());
+        assert_eq!((one.len(), random_id().unwrap().len()), (22, 32));
+        assert_ne!(one, other);
+        assert!(same(b"a", b"a") && !same(b"a", b"ab"));
+        assert!((0.0..1.0).contains(&jitter()));
+    }
+}

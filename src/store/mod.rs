@@ -1,0 +1,287 @@
+//! The store: transactions only.
+//!
+//! A [`Connection`] runs a closure in one transaction and hands it a [`Tx`], which knows the hour of
+//! the transaction and can query and execute. The SQL of the nouns (`incidents`, `alerts`, ...) is
+//! written once over that small interface; an engine has only to speak it. Each noun is one file.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+pub mod alerts;
+pub mod incidents;
+pub mod letters;
+mod migrate;
+pub mod sqlite;
+pub mod timeline;
+pub mod tokens;
+pub mod unreadable;
+mod wire;
+
+/// One value handed to a statement.
+#[derive(Clone, Copy, Debug)]
+pub enum Bind<'a> {
+    /// SQL null.
+    Null,
+    /// A whole number; times are microseconds since 1970.
+    Int(i64),
+    /// A text.
+    Text(&'a str),
+    /// Bytes.
+    Blob(&'a [u8]),
+}
+
+impl From<i64> for Bind<'_> {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+impl From<Timestamp> for Bind<'_> {
+    fn from(value: Timestamp) -> Self {
+        Self::Int(value.as_microsecond())
+    }
+}
+impl<'a> From<&'a str> for Bind<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(value)
+    }
+}
+impl<'a> From<&'a String> for Bind<'a> {
+    fn from(value: &'a String) -> Self {
+        Self::Text(value)
+    }
+}
+impl<'a> From<&'a [u8]> for Bind<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Blob(value)
+    }
+}
+impl<'a, T: Into<Bind<'a>>> From<Option<T>> for Bind<'a> {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// One row of an answer. Columns are numbered from 0.
+pub struct Row<'a>(&'a rusqlite::Row<'a>);
+
+impl Row<'_> {
+    /// A whole number.
+    ///
+    /// # Errors
+    /// When the column is null or of another type.
+    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
+        Ok(self.0.get(column)?)
+    }
+
+    /// A whole number or null.
+    ///
+    /// # Errors
+    /// When the column is of another type.
+    pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
+        Ok(self.0.get(column)?)
+    }
+
+    /// A time.
+    ///
+    /// # Errors
+    /// When the column is null, of another type or out of range.
+    pub fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
+        Timestamp::from_microsecond(self.int(column)?).map_err(|_| StoreError::Decode("a time out of range"))
+    }
+
+    /// A time or null.
+    ///
+    /// # Errors
+    /// When the column is of another type or out of range.
+    pub fn time_or_null(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
+        let micros = self.int_or_null(column)?;
+        micros
+            .map(|micros| Timestamp::from_microsecond(micros).map_err(|_| StoreError::Decode("a time out of range")))
+            .transpose()
+    }
+
+    /// A text.
+    ///
+    /// # Errors
+    /// When the column is null or of another type.
+    pub fn text(&self, column: usize) -> Result<String, StoreError> {
+        Ok(self.0.get(column)?)
+    }
+
+    /// A text or null.
+    ///
+    /// # Errors
+    /// When the column is of another type.
+    pub fn text_or_null(&self, column: usize) -> Result<Option<String>, StoreError> {
+        Ok(self.0.get(column)?)
+    }
+
+    /// Bytes.
+    ///
+    /// # Errors
+    /// When the column is null or of another type.
+    pub fn blob(&self, column: usize) -> Result<Vec<u8>, StoreError> {
+        Ok(self.0.get(column)?)
+    }
+}
+
+/// What can go wrong in the store. Every one of them is answered with 503: nothing was committed.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The engine said no: disk full, read-only, locked, gone.
+    #[error("the store cannot be used: {0}")]
+    Engine(#[from] rusqlite::Error),
+    /// A row does not hold what this version writes.
+    #[error("the store holds something this version does not understand: {0}")]
+    Decode(&'static str),
+    /// A JSON column does not hold what this version writes.
+    #[error("the store holds something this version does not understand: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The schema is newer, or was changed by hand.
+    #[error("{0}")]
+    Schema(String),
+    /// The directory or file cannot be made.
+    #[error("cannot make {path}: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// One transaction.
+pub struct Tx<'c> {
+    engine: &'c rusqlite::Connection,
+    /// The hour of the whole transaction.
+    pub now: Timestamp,
+}
+
+impl Tx<'_> {
+    /// Runs a query and maps every row.
+    ///
+    /// # Errors
+    /// What the engine or `map` says.
+    pub fn query<T>(
+        &self,
+        sql: &str,
+        binds: &[Bind<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.engine.prepare_cached(sql)?;
+        sqlite::bind(&mut statement, binds)?;
+        let mut rows = statement.raw_query();
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push(map(&Row(row))?);
+        }
+        Ok(found)
+    }
+
+    /// Runs a query that finds at most one row.
+    ///
+    /// # Errors
+    /// What the engine or `map` says.
+    pub fn query_one<T>(
+        &self,
+        sql: &str,
+        binds: &[Bind<'_>],
+        map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.engine.prepare_cached(sql)?;
+        sqlite::bind(&mut statement, binds)?;
+        let mut rows = statement.raw_query();
+        match rows.next()? {
+            Some(row) => Ok(Some(map(&Row(row))?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs a statement that changes rows; answers how many.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn execute(&self, sql: &str, binds: &[Bind<'_>]) -> Result<u64, StoreError> {
+        let mut statement = self.engine.prepare_cached(sql)?;
+        sqlite::bind(&mut statement, binds)?;
+        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(0))
+    }
+
+    /// The next number of a counter.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn next_number(&self, counter: &str) -> Result<i64, StoreError> {
+        let sql = "update counter set value = value + 1 where name = ?1 returning value";
+        self.query_one(sql, &[counter.into()], |row| row.int(0))?
+            .ok_or(StoreError::Decode("a counter is missing"))
+    }
+}
+
+/// One connection, for one thread at a time.
+pub struct Connection {
+    engine: rusqlite::Connection,
+}
+
+impl Connection {
+    /// Opens the one connection that writes, brings the schema up to date, and makes the directory.
+    ///
+    /// # Errors
+    /// When the file cannot be made or opened, or its schema is newer than this version.
+    pub fn writer(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        let mut engine = sqlite::open(path)?;
+        migrate::up(&mut engine, now)?;
+        Ok(Self { engine })
+    }
+
+    /// Opens one of the connections that only read.
+    ///
+    /// # Errors
+    /// When the file cannot be opened.
+    pub fn reader(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { engine: sqlite::open_read_only(path)? })
+    }
+
+    /// Runs `work` in one transaction that is on disk when this returns `Ok`.
+    ///
+    /// # Errors
+    /// What `work` or the engine says; nothing was committed then.
+    pub fn write<T, E: From<StoreError>>(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self
+            .engine
+            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+            .map_err(StoreError::from)?;
+        let answer = work(&Tx { engine: &transaction, now })?;
+        transaction.commit().map_err(StoreError::from)?;
+        Ok(answer)
+    }
+
+    /// Runs `work` on one unchanging view of the store.
+    ///
+    /// # Errors
+    /// What `work` or the engine says.
+    pub fn read<T, E: From<StoreError>>(
+        &mut self,
+        now: Timestamp,
+        work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let transaction = self.engine.transaction().map_err(StoreError::from)?;
+        work(&Tx { engine: &transaction, now })
+    }
+
+    /// Copies the store as it is into a new file, while others go on working.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let mut target = rusqlite::Connection::open(path)?;
+        let backup = rusqlite::backup::Backup::new(&self.engine, &mut target)?;
+        backup.run_to_completion(1024, std::time::Duration::ZERO, None)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,63 @@
+//! The SQLite engine: one file, WAL, and every commit synced to disk before it is answered.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{OpenFlags, Statement};
+
+use super::{Bind, StoreError};
+
+/// How long a statement waits for another process, such as `onscene verify`, to let go.
+const BUSY_WAIT: Duration = Duration::from_secs(5);
+/// Prepared statements kept by a connection; there are fewer than this in the program.
+const STATEMENTS_MAX: usize = 128;
+/// Page cache of a connection, in KiB.
+const CACHE_KIB: i64 = 8 * 1024;
+
+/// Opens a connection that may write, making the file and its directory when they are missing.
+pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        make_private_directory(directory)
+            .map_err(|error| StoreError::File { path: directory.display().to_string(), error })?;
+    }
+    let engine = rusqlite::Connection::open(path)?;
+    engine.busy_timeout(BUSY_WAIT)?;
+    engine.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
+    // FULL: in WAL mode this is the setting that syncs at every commit, and 2xx means on disk.
+    engine.pragma_update(None, "synchronous", "full")?;
+    engine.pragma_update(None, "foreign_keys", true)?;
+    engine.pragma_update(None, "cache_size", -CACHE_KIB)?;
+    engine.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(engine)
+}
+
+/// Opens a connection that cannot write.
+pub(super) fn open_read_only(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let engine = rusqlite::Connection::open_with_flags(path, flags)?;
+    engine.busy_timeout(BUSY_WAIT)?;
+    engine.pragma_update(None, "query_only", true)?;
+    engine.pragma_update(None, "cache_size", -CACHE_KIB / 4)?;
+    engine.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(engine)
+}
+
+/// Hands the values to a statement.
+pub(super) fn bind(statement: &mut Statement<'_>, binds: &[Bind<'_>]) -> Result<(), rusqlite::Error> {
+    for (index, value) in binds.iter().enumerate() {
+        let index = index + 1;
+        match value {
+            Bind::Null => statement.raw_bind_parameter(index, rusqlite::types::Null)?,
+            Bind::Int(value) => statement.raw_bind_parameter(index, value)?,
+            Bind::Text(value) => statement.raw_bind_parameter(index, value)?,
+            Bind::Blob(value) => statement.raw_bind_parameter(index, value)?,
+        }
+    }
+    Ok(())
+}
+
+/// Alerts name hosts and people; nobody else on the machine needs to read them.
+fn make_private_directory(directory: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)
+}
