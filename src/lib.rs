@@ -3,3 +3,5 @@
 pub mod clock;
 pub mod core;
 pub mod crypto;
+pub mod render;
+pub mod store;

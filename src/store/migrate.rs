@@ -36,7 +36,9 @@ pub(super) fn up(engine: &mut rusqlite::Connection, now: Timestamp) -> Result<()
             Some(_) => {}
         }
     }
-    for (number, name, sql) in MIGRATIONS.iter().filter(|(number, ..)| !applied.iter().any(|(n, _)| n == number)) {
+    for (number, name, sql) in
+        MIGRATIONS.iter().filter(|(number, ..)| !applied.iter().any(|(n, _)| n == number))
+    {
         transaction.execute_batch(sql)?;
         transaction.execute(
             "insert into migration (number, name, checksum, applied_at) values (?1, ?2, ?3, ?4)",

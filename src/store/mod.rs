@@ -97,7 +97,9 @@ impl Row<'_> {
     pub fn time_or_null(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
         let micros = self.int_or_null(column)?;
         micros
-            .map(|micros| Timestamp::from_microsecond(micros).map_err(|_| StoreError::Decode("a time out of range")))
+            .map(|micros| {
+                Timestamp::from_microsecond(micros).map_err(|_| StoreError::Decode("a time out of range"))
+            })
             .transpose()
     }
 

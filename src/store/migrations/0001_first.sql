@@ -75,8 +75,8 @@ create table letter (
   incident bigint not null,
   kind text not null,
   lane text not null,
-  person text,
-  channel text,
+  person text not null,
+  channel text not null,
   address text not null,
   payload text not null,
   created_at bigint not null,
@@ -87,8 +87,8 @@ create table letter (
   remote_id text,
   why text
 );
-create index letter_due on letter (due_at) where state in ('pending', 'sending');
-create index letter_lane on letter (incident, lane, seq) where state in ('pending', 'sending');
+create index letter_due on letter (channel, due_at) where state in ('pending', 'sending');
+create index letter_lane on letter (lane, seq) where state in ('pending', 'sending');
 create index letter_incident on letter (incident);
 
 create table thread (

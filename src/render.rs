@@ -1,0 +1,399 @@
+//! Words of letters: a decided letter → subject, text, HTML and facts, by templates.
+//!
+//! The templates are part of the program; an operator may put files of the same names into a directory
+//! (`[templates] dir`). Every template is tried on samples when it is loaded. Should one fail later all
+//! the same, the program's own is used: a page is never lost to a typing error.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::{Deserialize, Serialize};
+
+use crate::core::incident::{Command, Incident, Phase};
+use crate::core::letter::{Letter, News};
+use crate::core::rules::Rules;
+use crate::store::alerts::Shown;
+
+/// Every template, with the program's own words.
+const TEMPLATES: &[(&str, &str)] = &[
+    ("page.txt", include_str!("../config/templates/page.txt")),
+    ("page.html", include_str!("../config/templates/page.html")),
+    ("pio.txt", include_str!("../config/templates/pio.txt")),
+    ("pio.html", include_str!("../config/templates/pio.html")),
+    ("status.txt", include_str!("../config/templates/status.txt")),
+    ("status.html", include_str!("../config/templates/status.html")),
+];
+/// Steps a template may take: far more than any needs, far fewer than would hold up a page.
+const FUEL: u64 = 200_000;
+/// Most alerts named in a letter.
+pub const ALERTS_SHOWN_MAX: u32 = 10;
+/// Largest template file, in bytes.
+const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
+
+/// A template that cannot be used, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+#[error("template {name}: {why}")]
+pub struct BadTemplate {
+    name: String,
+    why: String,
+}
+
+/// A letter's words, as they are kept in the outbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Words {
+    /// Never changes during an incident.
+    pub subject: String,
+    /// Plain text.
+    pub text: String,
+    /// The same as HTML.
+    pub html: String,
+    /// Facts for machines.
+    pub data: serde_json::Value,
+    /// The type of the event, for machines.
+    pub event_type: String,
+    /// The incident's state at that time.
+    pub incident_state: String,
+    /// For pages: how often this person was paged, from 1. Zero otherwise.
+    pub page_attempt: u32,
+}
+
+/// What a letter is about.
+#[derive(Clone, Copy)]
+pub struct About<'a> {
+    /// The incident as decided.
+    pub incident: &'a Incident,
+    /// Some of its alerts.
+    pub alerts: &'a [Shown],
+    /// The house.
+    pub rules: &'a Rules,
+    /// Token of the answer link, for letters that carry one.
+    pub token: Option<&'a str>,
+}
+
+/// Puts words to letters.
+pub struct Renderer {
+    own: Environment<'static>,
+    operators: Option<Environment<'static>>,
+    external_url: String,
+}
+
+impl Renderer {
+    /// Loads the templates; `directory` may hold some of the operator's own.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or a template fails on a sample.
+    pub fn new(directory: Option<&Path>, external_url: &str) -> Result<Self, BadTemplate> {
+        let own = environment(TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_owned())))?;
+        let operators = directory.map(|directory| Self::operators(directory)).transpose()?;
+        let external_url = external_url.trim_end_matches('/').to_owned();
+        let renderer = Self { own, operators, external_url };
+        if let Some(operators) = &renderer.operators {
+            samples::try_all(&renderer, operators)?;
+        }
+        Ok(renderer)
+    }
+
+    fn operators(directory: &Path) -> Result<Environment<'static>, BadTemplate> {
+        let mut texts = Vec::new();
+        for (name, own) in TEMPLATES {
+            let path = directory.join(name);
+            let bad = |why: String| BadTemplate { name: path.display().to_string(), why };
+            let text = match std::fs::metadata(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => (*own).to_owned(),
+                Err(error) => return Err(bad(format!("cannot be read: {error}"))),
+                Ok(facts) if facts.len() > TEMPLATE_BYTES_MAX => {
+                    return Err(bad(format!("has more than {TEMPLATE_BYTES_MAX} bytes")));
+                }
+                Ok(_) => std::fs::read_to_string(&path).map_err(|error| bad(error.to_string()))?,
+            };
+            texts.push((*name, text));
+        }
+        environment(texts.into_iter())
+    }
+
+    /// The address of an incident's page.
+    pub fn incident_url(&self, id: i64) -> String {
+        format!("{}/incidents/{id}", self.external_url)
+    }
+
+    /// Puts words to one letter. `note` is added to a status that took another way than usual.
+    pub fn words(&self, letter: &Letter, about: &About<'_>, note: Option<&str>) -> Words {
+        let text = self.text(letter, about, note, "txt");
+        let html = self.text(letter, about, note, "html");
+        let incident = about.incident;
+        let (event_type, page_attempt) = match letter {
+            Letter::Page { attempt, .. } => ("page".to_owned(), *attempt),
+            Letter::PioPage { .. } => ("pio_page".to_owned(), 0),
+            Letter::Notice { news, .. } => (format!("notice.{}", news.as_str()), 0),
+            Letter::Status { news, .. } => (format!("incident.{}", news.as_str().replace('-', "_")), 0),
+        };
+        Words {
+            subject: subject(incident),
+            text,
+            html,
+            data: self.data(about),
+            event_type,
+            incident_state: incident.state().into(),
+            page_attempt,
+        }
+    }
+
+    fn text(&self, letter: &Letter, about: &About<'_>, note: Option<&str>, ending: &str) -> String {
+        let (name, context) = self.context(letter, about, note);
+        let name = format!("{name}.{ending}");
+        for environment in self.operators.iter().chain([&self.own]) {
+            match environment.get_template(&name).and_then(|template| template.render(&context)) {
+                Ok(text) => return text,
+                Err(error) => {
+                    tracing::error!(template = name, %error, "a template failed; the program's own is used")
+                }
+            }
+        }
+        // Reached only if the program's own template is broken, which its tests rule out.
+        let link = about.token.map(|token| format!("{}/r/{token}", self.external_url)).unwrap_or_default();
+        format!("{}\n\n{link}\n", subject(about.incident))
+    }
+
+    fn context(
+        &self,
+        letter: &Letter,
+        about: &About<'_>,
+        note: Option<&str>,
+    ) -> (&'static str, minijinja::Value) {
+        let About { incident, alerts, rules, token } = *about;
+        let service = rules.services.get(&incident.service);
+        let cause = match &incident.phase {
+            Phase::Mitigated { cause, .. } => cause.clone().or(Some("unexplained".into())),
+            _ => None,
+        };
+        let shown: Vec<minijinja::Value> = alerts
+            .iter()
+            .take(usize::try_from(ALERTS_SHOWN_MAX).unwrap_or(usize::MAX))
+            .map(|alert| {
+                context! { title => alert.title.as_str(), key => alert.key.as_str(), source => alert.source.as_str(),
+                status => alert.status.as_str(),
+                since => hour(alert.first_seen), severity => alert.severity.as_deref(), body => alert.body.as_str() }
+            })
+            .collect();
+        let more = i64::from(incident.alerts) - i64::try_from(shown.len()).unwrap_or(i64::MAX);
+        let (name, to, why, attempt, news) = match letter {
+            Letter::Page { person, attempt, why } => ("page", person, why.as_str(), *attempt, ""),
+            Letter::PioPage { person } => ("pio", person, "pio", 1, ""),
+            Letter::Notice { person, news } => ("status", person, "", 0, news.as_str()),
+            Letter::Status { channel, news } => ("status", channel, "", 0, news.as_str()),
+        };
+        let woken: Vec<String> = match &incident.phase {
+            Phase::Triggered { escalation: Some(escalation), .. } => {
+                escalation.awaiting.iter().map(|person| full_name(rules, person)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let words = context! {
+            incident => context! {
+                id => incident.id, title => incident.title.as_str(), service => incident.service.as_str(),
+                public_name => service.and_then(|service| service.public_name.as_deref()).unwrap_or(&incident.service),
+                severity => incident.severity.as_str(), state => incident.state(), cause,
+                resolution => incident.resolution().map(|(resolution, _)| resolution.as_str()),
+                opened_at => hour(incident.opened_at), alert_count => incident.alerts, firing => incident.firing,
+                bridge => service.and_then(|service| service.bridge.as_deref()),
+                next_update_by => incident.next_update_by.map(hour), url => self.incident_url(incident.id),
+            },
+            alerts => shown,
+            more_alerts => more.max(0),
+            commander => last_command(incident).map(|command| context! {
+                person => command.person.as_str(), name => full_name(rules, &command.person),
+                since => hour(command.since), term => command.term, reason => command.reason.as_str() }),
+            to => context! { person => to.as_str(), name => full_name(rules, to) },
+            page => context! { why, attempt, woken,
+                answer_url => token.map(|token| format!("{}/r/{token}", self.external_url)) },
+            news,
+            note,
+        };
+        (name, words)
+    }
+
+    fn data(&self, about: &About<'_>) -> serde_json::Value {
+        let incident = about.incident;
+        let service = about.rules.services.get(&incident.service);
+        serde_json::json!({
+            "incident": {
+                "id": incident.id, "title": incident.title, "service": incident.service,
+                "severity": incident.severity.as_str(), "state": incident.state(),
+                "resolution": incident.resolution().map(|(resolution, _)| resolution.as_str()),
+                "opened_at": incident.opened_at, "acknowledged_at": incident.acknowledged_at,
+                "mitigated_at": incident.mitigated_at, "resolved_at": incident.resolution().map(|(_, at)| at),
+                "alert_count": incident.alerts, "drill": false,
+                "commander": incident.commander().map(|command| serde_json::json!({
+                    "person": command.person, "term": command.term, "since": command.since,
+                    "reason": command.reason.as_str() })),
+                "next_update_by": incident.next_update_by,
+                "bridge": service.and_then(|service| service.bridge.as_deref()),
+                "url": self.incident_url(incident.id),
+            }
+        })
+    }
+}
+
+/// The subject of everything about an incident: constant, because mail threads hang on it.
+pub fn subject(incident: &Incident) -> String {
+    format!("[INC-{}] {}: {}", incident.id, incident.service, incident.title)
+}
+
+/// An hour as people read it, always with its zone.
+pub fn hour(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// What people call somebody.
+pub fn full_name(rules: &Rules, person: &str) -> String {
+    match rules.people.get(person) {
+        Some(known) if !known.full_name.is_empty() => known.full_name.clone(),
+        _ => person.to_owned(),
+    }
+}
+
+/// Who commands, or did when it ended.
+fn last_command(incident: &Incident) -> Option<&Command> {
+    match &incident.phase {
+        Phase::Resolved { last, .. } => last.as_ref(),
+        _ => incident.commander(),
+    }
+}
+
+fn environment(
+    texts: impl Iterator<Item = (&'static str, String)>,
+) -> Result<Environment<'static>, BadTemplate> {
+    let mut environment = Environment::new();
+    environment.set_fuel(Some(FUEL));
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    for (name, text) in texts {
+        environment
+            .add_template_owned(name, text)
+            .map_err(|error| BadTemplate { name: name.into(), why: format!("{error:#}") })?;
+    }
+    Ok(environment)
+}
+
+mod samples {
+    //! Letters on which every template is tried when it is loaded.
+
+    use super::{About, BadTemplate, Environment, Letter, News, Renderer};
+    use crate::core::incident::{Command, CommandReason, Escalation, Incident, Phase, Resolution, Severity};
+    use crate::core::letter::Why;
+    use crate::core::rules::Rules;
+    use jiff::Timestamp;
+
+    pub(super) fn try_all(renderer: &Renderer, environment: &Environment<'_>) -> Result<(), BadTemplate> {
+        let rules = Rules::default();
+        for incident in incidents() {
+            let about = About { incident: &incident, alerts: &[], rules: &rules, token: Some("sample") };
+            for letter in letters() {
+                let (name, context) = renderer.context(&letter, &about, Some("a note"));
+                for ending in ["txt", "html"] {
+                    let name = format!("{name}.{ending}");
+                    let tried =
+                        environment.get_template(&name).and_then(|template| template.render(&context));
+                    tried.map_err(|error| BadTemplate { name, why: format!("{error:#}") })?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn letters() -> Vec<Letter> {
+        let person = || "maya".to_owned();
+        let mut letters: Vec<Letter> = [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore]
+            .into_iter()
+            .map(|why| Letter::Page { person: person(), attempt: 2, why })
+            .collect();
+        letters.push(Letter::PioPage { person: person() });
+        let news = [
+            News::Acknowledged,
+            News::Mitigated,
+            News::Resolved,
+            News::SelfCleared,
+            News::Reopened,
+            News::Recovered,
+        ];
+        letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
+        letters
+    }
+
+    pub(super) fn incidents() -> Vec<Incident> {
+        let at = Timestamp::UNIX_EPOCH;
+        let command =
+            || Command { person: "maya".into(), term: 1, since: at, reason: CommandReason::FirstResponder };
+        let escalation = Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at };
+        [
+            Phase::Triggered { escalation: Some(escalation), quiet_until: None },
+            Phase::Acknowledged { command: command() },
+            Phase::Mitigated { command: command(), cause: None },
+            Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
+            Phase::Resolved { resolution: Resolution::SelfCleared, at, last: None },
+        ]
+        .into_iter()
+        .map(|phase| Incident {
+            id: 42,
+            title: "checkout <down>".into(),
+            service: "shop".into(),
+            severity: Severity::Sev1,
+            phase,
+            opened_at: at,
+            acknowledged_at: None,
+            mitigated_at: None,
+            term: 1,
+            alerts: 12,
+            firing: 1,
+            responders: Vec::new(),
+            pio: None,
+            next_update_by: Some(at),
+            seq: 9,
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_own_templates_suit_every_letter() {
+        let renderer = Renderer::new(None, "https://onscene.example.net/").unwrap();
+        samples::try_all(&renderer, &renderer.own).unwrap();
+    }
+
+    #[test]
+    fn a_page_says_first_what_is_broken_and_how_to_answer() {
+        let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
+        let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
+        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN") };
+        let words = renderer.words(&letters[0], &about, None);
+        let first: Vec<&str> = words.text.lines().take(4).collect();
+        assert_eq!(
+            first,
+            [
+                "SEV1 shop: checkout <down>",
+                "",
+                "Answer: https://onscene.example.net/r/TOKEN",
+                "Nobody has command yet. The first to answer takes it.",
+            ]
+        );
+        assert!(words.html.contains("checkout &lt;down&gt;"), "{}", words.html);
+        assert_eq!(words.subject, "[INC-42] shop: checkout <down>");
+    }
+
+    #[test]
+    fn an_operators_template_with_a_mistake_is_refused_when_it_is_loaded() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("page.txt"), "{{ incident.titel }}").unwrap();
+        let error = Renderer::new(Some(directory.path()), "http://localhost").err().unwrap();
+        assert!(error.to_string().contains("page.txt"), "{error}");
+        std::fs::write(directory.path().join("page.txt"), "short: {{ page.answer_url }}").unwrap();
+        let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
+        let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
+        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T") };
+        assert_eq!(renderer.words(&letters[0], &about, None).text, "short: http://localhost/r/T");
+    }
+}

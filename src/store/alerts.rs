@@ -1,0 +1,217 @@
+//! Alerts: one condition at one source, and what was last heard of it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Row, StoreError, Tx};
+use crate::core::alert::{Event, Known, Status};
+
+/// An alert as people see it.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Where it comes from.
+    pub source: String,
+    /// Its key there.
+    pub key: String,
+    /// `firing` or `resolved`.
+    pub status: String,
+    /// `critical`, `error`, `warning`, `info`, when the sender says so.
+    pub severity: Option<String>,
+    /// One line.
+    pub title: String,
+    /// More text.
+    pub body: String,
+    /// Names and values.
+    pub labels: BTreeMap<String, String>,
+    /// Addresses worth opening.
+    pub links: Vec<String>,
+    /// How many events said something about it.
+    pub count: i64,
+    /// When it was first heard of.
+    pub first_seen: Timestamp,
+    /// When it was last heard of.
+    pub last_seen: Timestamp,
+}
+
+/// Where an alert belongs after an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Place<'a> {
+    /// The source's name.
+    pub source: &'a str,
+    /// The service it is about.
+    pub service: &'a str,
+    /// The incident it belongs to from now on.
+    pub incident: Option<i64>,
+}
+
+/// What is known of an alert.
+///
+/// # Errors
+/// What the engine says, or when the row cannot be read.
+pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
+    tx.query_one(
+        "select status, changed_at, incident, closed_at from alert where source = ?1 and key = ?2",
+        &[source.into(), key.into()],
+        |row| {
+            let status = match row.text(0)?.as_str() {
+                "firing" => Status::Firing,
+                "resolved" => Status::Resolved,
+                _ => return Err(StoreError::Decode("an alert with an unknown status")),
+            };
+            Ok(Known {
+                status,
+                changed_at: row.time(1)?,
+                incident: row.int_or_null(2)?,
+                closed_at: row.time_or_null(3)?,
+            })
+        },
+    )
+}
+
+/// Writes what an event that changed its alert said: `event.status` is its status from now on.
+///
+/// # Errors
+/// What the engine says.
+pub fn put(tx: &Tx<'_>, place: Place<'_>, event: &Event, changed_at: Timestamp) -> Result<(), StoreError> {
+    let labels = serde_json::to_string(&event.labels)?;
+    let links = serde_json::to_string(&event.links)?;
+    tx.execute(
+        "insert into alert (source, key, service, status, severity, title, body, labels, links, count,
+                            first_seen, last_seen, changed_at, incident, closed_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?12, null)
+         on conflict (source, key) do update set
+           service = excluded.service, status = excluded.status,
+           severity = coalesce(excluded.severity, alert.severity),
+           title = excluded.title, body = excluded.body, labels = excluded.labels, links = excluded.links,
+           count = alert.count + 1, last_seen = excluded.last_seen,
+           changed_at = case when excluded.changed_at > alert.changed_at then excluded.changed_at
+             else alert.changed_at end,
+           incident = excluded.incident, closed_at = null",
+        &[
+            place.source.into(),
+            (&event.key).into(),
+            place.service.into(),
+            event.status.as_str().into(),
+            event.severity.map(crate::core::alert::AlertSeverity::as_str).into(),
+            (&event.title).into(),
+            (&event.body).into(),
+            (&labels).into(),
+            (&links).into(),
+            tx.now.into(),
+            changed_at.into(),
+            place.incident.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Counts an event that changed nothing.
+///
+/// # Errors
+/// What the engine says.
+pub fn touch(tx: &Tx<'_>, source: &str, key: &str) -> Result<(), StoreError> {
+    tx.execute(
+        "update alert set count = count + 1, last_seen = ?3 where source = ?1 and key = ?2",
+        &[source.into(), key.into(), tx.now.into()],
+    )?;
+    Ok(())
+}
+
+/// Counts a repeat that may say more than the event before it: title, body, labels and severity follow.
+///
+/// # Errors
+/// What the engine says.
+pub fn repeat(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
+    let labels = serde_json::to_string(&event.labels)?;
+    tx.execute(
+        "update alert set count = count + 1, last_seen = ?3, severity = coalesce(?4, severity), title = ?5,
+           body = ?6, labels = ?7 where source = ?1 and key = ?2",
+        &[
+            source.into(),
+            (&event.key).into(),
+            tx.now.into(),
+            event.severity.map(crate::core::alert::AlertSeverity::as_str).into(),
+            (&event.title).into(),
+            (&event.body).into(),
+            (&labels).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// The newest incident of a service, not over, to which an alert with this key belongs, whatever its source.
+///
+/// # Errors
+/// What the engine says.
+pub fn open_incident_with(tx: &Tx<'_>, service: &str, key: &str) -> Result<Option<i64>, StoreError> {
+    tx.query_one(
+        "select alert.incident from alert join incident on incident.id = alert.incident
+         where alert.service = ?1 and alert.key = ?2 and incident.service = ?1 and incident.phase <> 'resolved'
+         order by alert.incident desc limit 1",
+        &[service.into(), key.into()],
+        |row| row.int(0),
+    )
+}
+
+/// The alerts of an incident, firing ones first, at most `limit`.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>, StoreError> {
+    tx.query(
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen
+         from alert where incident = ?1 order by status, first_seen, source, key limit ?2",
+        &[incident.into(), i64::from(limit).into()],
+        show,
+    )
+}
+
+/// How many events the alerts of an incident have had.
+///
+/// # Errors
+/// What the engine says.
+pub fn events_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
+    let sql = "select coalesce(sum(count), 0) from alert where incident = ?1";
+    Ok(tx.query_one(sql, &[incident.into()], |row| row.int(0))?.unwrap_or(0))
+}
+
+/// Remembers that people ended an incident although some of its alerts still fire.
+///
+/// # Errors
+/// What the engine says.
+pub fn close(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "update alert set closed_at = ?2 where incident = ?1 and status = 'firing'",
+        &[incident.into(), tx.now.into()],
+    )?;
+    Ok(())
+}
+
+/// Takes back [`close`]: the incident is open again.
+///
+/// # Errors
+/// What the engine says.
+pub fn reopen(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
+    tx.execute(
+        "update alert set closed_at = null where incident = ?1 and closed_at is not null",
+        &[incident.into()],
+    )?;
+    Ok(())
+}
+
+fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
+    Ok(Shown {
+        source: row.text(0)?,
+        key: row.text(1)?,
+        status: row.text(2)?,
+        severity: row.text_or_null(3)?,
+        title: row.text(4)?,
+        body: row.text(5)?,
+        labels: serde_json::from_str(&row.text(6)?)?,
+        links: serde_json::from_str(&row.text(7)?)?,
+        count: row.int(8)?,
+        first_seen: row.time(9)?,
+        last_seen: row.time(10)?,
+    })
+}

@@ -1,0 +1,263 @@
+//! Incidents: the saved fold of each timeline, and the timeline with it, in one go.
+
+use jiff::Timestamp;
+
+use super::timeline::{self, NO_HASH};
+use super::{Bind, Row, StoreError, Tx, wire};
+use crate::core::decide::Decision;
+use crate::core::incident::{FoldError, Incident};
+
+/// An incident as it stands in the store.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The fold of its timeline.
+    pub incident: Incident,
+    /// Hash of its newest entry.
+    pub head: [u8; 32],
+}
+
+/// What a list of incidents is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// `triggered`, `acknowledged`, `mitigated`, `resolved`, or `open` for the first three.
+    pub state: Option<String>,
+    /// `SEV1` to `SEV4`.
+    pub severity: Option<String>,
+    /// A service's name.
+    pub service: Option<String>,
+    /// A part of the title.
+    pub title: Option<String>,
+    /// Only numbers below this one (where the page before ended).
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: u32,
+}
+
+/// The next free number.
+///
+/// # Errors
+/// What the engine says.
+pub fn next_id(tx: &Tx<'_>) -> Result<i64, StoreError> {
+    tx.next_number("incident")
+}
+
+/// Loads one incident.
+///
+/// # Errors
+/// What the engine says, or when the row cannot be read.
+pub fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
+    tx.query_one("select state, head from incident where id = ?1", &[id.into()], read)
+}
+
+/// Saves what was decided: entries and state together. `head` is the newest hash before the decision,
+/// `None` for a new incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
+    let incident = &decision.incident;
+    let new_head = timeline::append(tx, incident.id, &decision.entries, head.unwrap_or(NO_HASH))?;
+    let state = wire::state_to_json(incident)?;
+    let resolved_at = incident.resolution().map(|(_, at)| at);
+    let commander = incident.commander().map(|command| command.person.as_str());
+    let binds: [Bind<'_>; 12] = [
+        incident.id.into(),
+        (&incident.title).into(),
+        (&incident.service).into(),
+        incident.severity.as_str().into(),
+        incident.state().into(),
+        incident.opened_at.into(),
+        resolved_at.into(),
+        incident.due_at().into(),
+        commander.into(),
+        i64::from(incident.seq).into(),
+        new_head[..].into(),
+        (&state).into(),
+    ];
+    if head.is_none() {
+        tx.execute(
+            "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
+                                   commander, seq, head, state)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            &binds,
+        )?;
+    } else {
+        tx.execute(
+            "update incident set title = ?2, service = ?3, severity = ?4, phase = ?5, opened_at = ?6,
+               resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12 where id = ?1",
+            &binds,
+        )?;
+    }
+    Ok(())
+}
+
+/// Newest first.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn list(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
+    let mut sql = String::from("select state, head from incident where id < ?1");
+    let mut binds: Vec<Bind<'_>> = vec![filter.before.unwrap_or(i64::MAX).into()];
+    match filter.state.as_deref() {
+        Some("open") => sql.push_str(" and phase in ('triggered', 'acknowledged', 'mitigated')"),
+        Some(state) => narrow(&mut sql, &mut binds, "phase =", state),
+        None => {}
+    }
+    if let Some(severity) = &filter.severity {
+        narrow(&mut sql, &mut binds, "severity =", severity);
+    }
+    if let Some(service) = &filter.service {
+        narrow(&mut sql, &mut binds, "service =", service);
+    }
+    let pattern;
+    if let Some(title) = &filter.title {
+        let escaped = title.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").to_lowercase();
+        pattern = format!("%{escaped}%");
+        narrow(&mut sql, &mut binds, "lower(title) like", &pattern);
+        sql.push_str(" escape '\\'");
+    }
+    binds.push(i64::from(filter.limit).into());
+    sql.push_str(&format!(" order by id desc limit ?{}", binds.len()));
+    Ok(tx.query(&sql, &binds, read)?.into_iter().map(|saved| saved.incident).collect())
+}
+
+/// Numbers of the incidents whose hour has come, the longest overdue first.
+///
+/// # Errors
+/// What the engine says.
+pub fn due(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    tx.query(
+        "select id, due_at from incident where due_at <= ?1 order by due_at limit ?2",
+        &[tx.now.into(), i64::from(limit).into()],
+        |row| Ok((row.int(0)?, row.time(1)?)),
+    )
+}
+
+/// When the next incident is due.
+///
+/// # Errors
+/// What the engine says.
+pub fn next_due(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    tx.query_one("select min(due_at) from incident where due_at is not null", &[], |row| row.time_or_null(0))
+        .map(Option::flatten)
+}
+
+/// How many incidents that are not over there are, by state and severity.
+///
+/// # Errors
+/// What the engine says.
+pub fn counts(tx: &Tx<'_>) -> Result<Vec<(String, String, i64)>, StoreError> {
+    tx.query(
+        "select phase, severity, count(*) from incident
+         where phase in ('triggered', 'acknowledged', 'mitigated') group by phase, severity",
+        &[],
+        |row| Ok((row.text(0)?, row.text(1)?, row.int(2)?)),
+    )
+}
+
+/// Forgets incidents that ended before `before`, with their timelines and letters, at most `limit`.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+    let old = tx.query(
+        "select id from incident where phase = 'resolved' and resolved_at < ?1 order by id limit ?2",
+        &[before.into(), i64::from(limit).into()],
+        |row| row.int(0),
+    )?;
+    for id in &old {
+        for sql in [
+            "delete from entry where incident = ?1",
+            "delete from letter where incident = ?1",
+            "delete from thread where incident = ?1",
+            "delete from answer_token where incident = ?1",
+            "delete from alert where incident = ?1 and status = 'resolved'",
+            "update alert set incident = null where incident = ?1",
+            "delete from incident where id = ?1",
+        ] {
+            tx.execute(sql, &[(*id).into()])?;
+        }
+    }
+    Ok(u64::try_from(old.len()).unwrap_or(0))
+}
+
+/// Why an incident's timeline and its saved row do not agree.
+#[derive(Debug, thiserror::Error)]
+pub enum Broken {
+    /// An entry was changed, removed or put in.
+    #[error("entry {0}: its hash does not follow from the entry before it; the timeline was changed")]
+    Hash(u32),
+    /// An entry cannot follow from the ones before it.
+    #[error(transparent)]
+    Fold(#[from] FoldError),
+    /// There is no entry.
+    #[error("it has no entries")]
+    Empty,
+    /// The saved row is not the fold.
+    #[error("the saved row is not what its timeline says")]
+    Row,
+    /// The newest hash is not the saved one.
+    #[error("the newest entries are missing: the saved hash is not that of the last entry")]
+    Head,
+}
+
+/// Proves one timeline whole: every hash follows, every entry follows, the saved row is the fold, and
+/// terms of command grow by one without gap or overlap. Answers the number of entries.
+///
+/// # Errors
+/// What the engine says.
+pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<u32, Broken>>, StoreError> {
+    const PAGE: u32 = 1000;
+    let Some(saved) = load(tx, id)? else { return Ok(None) };
+    let mut fold: Option<Incident> = None;
+    let mut head = NO_HASH;
+    loop {
+        let page = timeline::list(tx, id, fold.as_ref().map_or(0, |fold| fold.seq), PAGE)?;
+        for kept in &page {
+            let hash = timeline::link(&head, id, &kept.entry, &kept.data, &kept.text);
+            if kept.hash != hash {
+                return Ok(Some(Err(Broken::Hash(kept.entry.seq))));
+            }
+            head = hash;
+            let step = match &mut fold {
+                Some(fold) => fold.apply(&kept.entry),
+                None => Incident::open(id, &kept.entry).map(|opened| fold = Some(opened)),
+            };
+            if let Err(error) = step {
+                return Ok(Some(Err(error.into())));
+            }
+        }
+        if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
+            break;
+        }
+    }
+    Ok(Some(match fold {
+        None => Err(Broken::Empty),
+        Some(_) if head != saved.head => Err(Broken::Head),
+        Some(fold) if fold != saved.incident => Err(Broken::Row),
+        Some(fold) => Ok(fold.seq),
+    }))
+}
+
+/// Every incident's number, oldest first, from `after` on.
+///
+/// # Errors
+/// What the engine says.
+pub fn numbers(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<i64>, StoreError> {
+    tx.query(
+        "select id from incident where id > ?1 order by id limit ?2",
+        &[after.into(), i64::from(limit).into()],
+        |row| row.int(0),
+    )
+}
+
+fn narrow<'a>(sql: &mut String, binds: &mut Vec<Bind<'a>>, column: &str, value: &'a str) {
+    binds.push(value.into());
+    sql.push_str(&format!(" and {column} ?{}", binds.len()));
+}
+
+fn read(row: &Row<'_>) -> Result<Saved, StoreError> {
+    let incident = wire::state_from_json(&row.text(0)?)?;
+    let head = row.blob(1)?.try_into().map_err(|_| StoreError::Decode("a hash of another length"))?;
+    Ok(Saved { incident, head })
+}

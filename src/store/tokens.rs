@@ -1,0 +1,155 @@
+//! Tokens: of answer links and of programs. Only their SHA-256 is kept.
+
+use jiff::Timestamp;
+
+use super::{Row, StoreError, Tx};
+use crate::crypto;
+
+/// What an answer link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Taking the incident.
+    Answer,
+    /// Writing the first statement, as its PIO.
+    Statement,
+}
+
+impl Purpose {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Statement => "statement",
+        }
+    }
+}
+
+/// What an answer link stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// One incident.
+    pub incident: i64,
+    /// One recipient.
+    pub person: String,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// Keeps an answer link's token.
+///
+/// # Errors
+/// What the engine says.
+pub fn put_link(tx: &Tx<'_>, token: &str, link: &Link) -> Result<(), StoreError> {
+    tx.execute(
+        "insert into answer_token (hash, incident, person, purpose, created_at) values (?1, ?2, ?3, ?4, ?5)",
+        &[
+            crypto::sha256(token.as_bytes())[..].into(),
+            link.incident.into(),
+            (&link.person).into(),
+            link.purpose.as_str().into(),
+            tx.now.into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// What a token stands for, if anything.
+///
+/// # Errors
+/// What the engine says.
+pub fn link(tx: &Tx<'_>, token: &str) -> Result<Option<Link>, StoreError> {
+    tx.query_one(
+        "select incident, person, purpose from answer_token where hash = ?1",
+        &[crypto::sha256(token.as_bytes())[..].into()],
+        |row| {
+            let purpose = match row.text(2)?.as_str() {
+                "answer" => Purpose::Answer,
+                "statement" => Purpose::Statement,
+                _ => return Err(StoreError::Decode("an answer link for an unknown purpose")),
+            };
+            Ok(Link { incident: row.int(0)?, person: row.text(1)?, purpose })
+        },
+    )
+}
+
+/// Who a program's token speaks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A human.
+    Person(String),
+    /// A program, which can never hold an office.
+    Automation(String),
+}
+
+/// A token of the API as it is listed: never with the token itself.
+#[derive(Clone, Debug)]
+pub struct ApiToken {
+    /// What it is revoked by.
+    pub id: String,
+    /// Who it speaks for.
+    pub holder: Holder,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// Keeps a token of the API; answers the id by which it is revoked.
+///
+/// # Errors
+/// What the engine says.
+pub fn put_api(tx: &Tx<'_>, token: &str, holder: &Holder) -> Result<String, StoreError> {
+    let hash = crypto::sha256(token.as_bytes());
+    let id = crypto::hex(&hash[..4]);
+    let (person, automation) = match holder {
+        Holder::Person(name) => (Some(name.as_str()), None),
+        Holder::Automation(name) => (None, Some(name.as_str())),
+    };
+    tx.execute(
+        "insert into api_token (id, hash, person, automation, created_at) values (?1, ?2, ?3, ?4, ?5)",
+        &[(&id).into(), hash[..].into(), person.into(), automation.into(), tx.now.into()],
+    )?;
+    Ok(id)
+}
+
+/// Who a token of the API speaks for; `None` when it is unknown or revoked.
+///
+/// # Errors
+/// What the engine says.
+pub fn api_holder(tx: &Tx<'_>, token: &str) -> Result<Option<Holder>, StoreError> {
+    let found = tx.query_one(
+        "select id, person, automation, created_at, revoked_at from api_token where hash = ?1",
+        &[crypto::sha256(token.as_bytes())[..].into()],
+        read,
+    )?;
+    Ok(found.filter(|token| token.revoked_at.is_none()).map(|token| token.holder))
+}
+
+/// All tokens of the API, oldest first.
+///
+/// # Errors
+/// What the engine says.
+pub fn list_api(tx: &Tx<'_>) -> Result<Vec<ApiToken>, StoreError> {
+    tx.query(
+        "select id, person, automation, created_at, revoked_at from api_token order by created_at, id",
+        &[],
+        read,
+    )
+}
+
+/// Revokes a token; `false` when there is none with this id that still works.
+///
+/// # Errors
+/// What the engine says.
+pub fn revoke_api(tx: &Tx<'_>, id: &str) -> Result<bool, StoreError> {
+    let sql = "update api_token set revoked_at = ?2 where id = ?1 and revoked_at is null";
+    Ok(tx.execute(sql, &[id.into(), tx.now.into()])? > 0)
+}
+
+fn read(row: &Row<'_>) -> Result<ApiToken, StoreError> {
+    let holder = match (row.text_or_null(1)?, row.text_or_null(2)?) {
+        (Some(person), None) => Holder::Person(person),
+        (None, Some(name)) => Holder::Automation(name),
+        _ => return Err(StoreError::Decode("a token of nobody")),
+    };
+    Ok(ApiToken { id: row.text(0)?, holder, created_at: row.time(3)?, revoked_at: row.time_or_null(4)? })
+}

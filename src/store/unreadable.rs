@@ -1,0 +1,120 @@
+//! Bodies that could not be understood, kept as they came until an adapter can read them, and the
+//! senders' own ids of deliveries that were taken.
+
+use jiff::Timestamp;
+
+use super::{Row, StoreError, Tx};
+
+/// The key of the alert that a source raises when its bodies cannot be understood.
+pub const KEY: &str = "onscene:unreadable";
+
+/// One body as it came.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// Its number; 0 before it is kept.
+    pub id: i64,
+    /// The source's name.
+    pub source: String,
+    /// The source's kind at that time.
+    pub kind: String,
+    /// `GET`, `POST` or `PUT`.
+    pub method: String,
+    /// The query string without the token.
+    pub query: String,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// The bytes.
+    pub body: Vec<u8>,
+    /// Why it could not be understood.
+    pub error: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
+/// Keeps a body; answers its number.
+///
+/// # Errors
+/// What the engine says.
+pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
+    let id = tx.next_number("unreadable")?;
+    tx.execute(
+        "insert into unreadable (id, source, kind, method, query, content_type, body, error, received_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        &[
+            id.into(),
+            (&kept.source).into(),
+            (&kept.kind).into(),
+            (&kept.method).into(),
+            (&kept.query).into(),
+            kept.content_type.as_deref().into(),
+            kept.body[..].into(),
+            (&kept.error).into(),
+            kept.received_at.into(),
+        ],
+    )?;
+    Ok(id)
+}
+
+/// Kept bodies that were not read since, oldest first, after number `after`.
+///
+/// # Errors
+/// What the engine says.
+pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Kept>, StoreError> {
+    tx.query(
+        "select id, source, kind, method, query, content_type, body, error, received_at from unreadable
+         where replayed_at is null and id > ?1 order by id limit ?2",
+        &[after.into(), i64::from(limit).into()],
+        read,
+    )
+}
+
+/// How many bodies of a source wait.
+///
+/// # Errors
+/// What the engine says.
+pub fn waiting_of(tx: &Tx<'_>, source: &str) -> Result<i64, StoreError> {
+    let sql = "select count(*) from unreadable where replayed_at is null and source = ?1";
+    Ok(tx.query_one(sql, &[source.into()], |row| row.int(0))?.unwrap_or(0))
+}
+
+/// Marks a body as read at last; `false` when it was before.
+///
+/// # Errors
+/// What the engine says.
+pub fn replayed(tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
+    let sql = "update unreadable set replayed_at = ?2 where id = ?1 and replayed_at is null";
+    Ok(tx.execute(sql, &[id.into(), tx.now.into()])? > 0)
+}
+
+/// Remembers a sender's own id of a delivery; `false` when it was taken before.
+///
+/// # Errors
+/// What the engine says.
+pub fn first_time(tx: &Tx<'_>, source: &str, delivery: &str) -> Result<bool, StoreError> {
+    let sql = "insert into delivery (source, id, received_at) values (?1, ?2, ?3) on conflict do nothing";
+    Ok(tx.execute(sql, &[source.into(), delivery.into(), tx.now.into()])? > 0)
+}
+
+/// Forgets ids of deliveries and bodies long read, older than `before`.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
+    tx.execute("delete from delivery where received_at < ?1", &[before.into()])?;
+    tx.execute("delete from unreadable where replayed_at < ?1", &[before.into()])?;
+    Ok(())
+}
+
+fn read(row: &Row<'_>) -> Result<Kept, StoreError> {
+    Ok(Kept {
+        id: row.int(0)?,
+        source: row.text(1)?,
+        kind: row.text(2)?,
+        method: row.text(3)?,
+        query: row.text(4)?,
+        content_type: row.text_or_null(5)?,
+        body: row.blob(6)?,
+        error: row.text(7)?,
+        received_at: row.time(8)?,
+    })
+}

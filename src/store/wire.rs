@@ -1,0 +1,318 @@
+//! How the core's values are written down: mirrors for serde, so that the core itself knows nothing of it.
+//!
+//! The names written here are on disk for years and under the hashes of the timeline: a field may be
+//! added with a default, and is never renamed or removed.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::StoreError;
+use crate::core::incident::{
+    Command, CommandReason, Escalation, Incident, Phase, Resolution, Responder, ResponderStatus, Severity,
+};
+use crate::core::timeline::Fact;
+
+/// An incident's fold as JSON.
+pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {
+    #[derive(Serialize)]
+    struct Whole<'a>(#[serde(with = "IncidentRow")] &'a Incident);
+    Ok(serde_json::to_string(&Whole(incident))?)
+}
+
+/// Reads what [`state_to_json`] wrote.
+pub(super) fn state_from_json(json: &str) -> Result<Incident, StoreError> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(with = "IncidentRow")] Incident);
+    Ok(serde_json::from_str::<Whole>(json)?.0)
+}
+
+/// A fact as JSON, without its kind, which stands in a column of its own.
+pub(super) fn fact_to_json(fact: &Fact) -> Result<String, StoreError> {
+    #[derive(Serialize)]
+    struct Whole<'a>(#[serde(with = "FactRow")] &'a Fact);
+    let mut value = serde_json::to_value(Whole(fact))?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.remove("kind");
+    }
+    Ok(value.to_string())
+}
+
+/// Reads what [`fact_to_json`] wrote.
+pub(super) fn fact_from_json(kind: &str, json: &str) -> Result<Fact, StoreError> {
+    #[derive(Deserialize)]
+    struct Whole(#[serde(with = "FactRow")] Fact);
+    let mut value: serde_json::Value = serde_json::from_str(json)?;
+    let fields = value.as_object_mut().ok_or(StoreError::Decode("an entry whose data is no object"))?;
+    fields.insert("kind".into(), kind.into());
+    Ok(serde_json::from_value::<Whole>(value)?.0)
+}
+
+/// A word of the core's own, such as `SEV1`, written as that word.
+macro_rules! word {
+    ($module:ident, $type:ty, [$($value:expr),+ $(,)?]) => {
+        mod $module {
+            use super::*;
+
+            pub(super) fn serialize<S: Serializer>(value: &$type, to: S) -> Result<S::Ok, S::Error> {
+                to.serialize_str(value.as_str())
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
+                let word = String::deserialize(from)?;
+                [$($value),+]
+                    .into_iter()
+                    .find(|value: &$type| value.as_str() == word)
+                    .ok_or_else(|| serde::de::Error::custom(concat!("an unknown ", stringify!($module))))
+            }
+        }
+    };
+}
+
+word!(severity, Severity, [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4]);
+word!(resolution, Resolution, [Resolution::Restored, Resolution::FalseAlarm, Resolution::SelfCleared]);
+word!(command_reason, CommandReason, [CommandReason::FirstResponder, CommandReason::Reopened]);
+word!(
+    responder_status,
+    ResponderStatus,
+    [
+        ResponderStatus::Paged,
+        ResponderStatus::Unreachable,
+        ResponderStatus::Declined,
+        ResponderStatus::Acknowledged,
+        ResponderStatus::OnScene,
+    ]
+);
+
+/// A value of the core's inside an `Option`, where serde's `with` does not reach.
+macro_rules! optional {
+    ($module:ident, $type:ty, $row:literal) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Serialize)]
+            struct Lent<'a>(#[serde(with = $row)] &'a $type);
+            #[derive(Deserialize)]
+            struct Own(#[serde(with = $row)] $type);
+
+            pub(super) fn serialize<S: Serializer>(value: &Option<$type>, to: S) -> Result<S::Ok, S::Error> {
+                value.as_ref().map(Lent).serialize(to)
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<$type>, D::Error> {
+                Ok(Option::<Own>::deserialize(from)?.map(|own| own.0))
+            }
+        }
+    };
+}
+
+optional!(last_command, Command, "CommandRow");
+optional!(maybe_escalation, Escalation, "EscalationRow");
+
+mod responders {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Lent<'a>(#[serde(with = "ResponderRow")] &'a Responder);
+    #[derive(Deserialize)]
+    struct Own(#[serde(with = "ResponderRow")] Responder);
+
+    pub(super) fn serialize<S: Serializer>(value: &[Responder], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(value.iter().map(Lent))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Responder>, D::Error> {
+        Ok(Vec::<Own>::deserialize(from)?.into_iter().map(|own| own.0).collect())
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Command")]
+struct CommandRow {
+    person: String,
+    term: u32,
+    since: Timestamp,
+    #[serde(with = "command_reason")]
+    reason: CommandReason,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Escalation")]
+struct EscalationRow {
+    round: u32,
+    step: u32,
+    awaiting: Vec<String>,
+    due: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Responder")]
+struct ResponderRow {
+    person: String,
+    #[serde(with = "responder_status")]
+    status: ResponderStatus,
+    since: Timestamp,
+    pages: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Phase", tag = "state", rename_all = "snake_case")]
+enum PhaseRow {
+    Triggered {
+        #[serde(with = "maybe_escalation")]
+        escalation: Option<Escalation>,
+        quiet_until: Option<Timestamp>,
+    },
+    Acknowledged {
+        #[serde(with = "CommandRow")]
+        command: Command,
+    },
+    Mitigated {
+        #[serde(with = "CommandRow")]
+        command: Command,
+        cause: Option<String>,
+    },
+    Resolved {
+        #[serde(with = "resolution")]
+        resolution: Resolution,
+        at: Timestamp,
+        #[serde(with = "last_command")]
+        last: Option<Command>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Incident")]
+struct IncidentRow {
+    id: i64,
+    title: String,
+    service: String,
+    #[serde(with = "severity")]
+    severity: Severity,
+    #[serde(with = "PhaseRow")]
+    phase: Phase,
+    opened_at: Timestamp,
+    acknowledged_at: Option<Timestamp>,
+    mitigated_at: Option<Timestamp>,
+    term: u32,
+    alerts: u32,
+    firing: u32,
+    #[serde(with = "responders")]
+    responders: Vec<Responder>,
+    pio: Option<(String, Timestamp)>,
+    next_update_by: Option<Timestamp>,
+    seq: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Fact", tag = "kind", rename_all = "snake_case")]
+enum FactRow {
+    Opened {
+        title: String,
+        service: String,
+        #[serde(with = "severity")]
+        severity: Severity,
+    },
+    AlertJoined {
+        source: String,
+        key: String,
+        title: String,
+        refired: bool,
+    },
+    AlertRecovered {
+        source: String,
+        key: String,
+        quiet_until: Option<Timestamp>,
+    },
+    SourceAcknowledged {
+        source: String,
+        key: String,
+    },
+    Escalated {
+        round: u32,
+        step: u32,
+        last_resort: bool,
+        awaiting: Vec<String>,
+        due: Timestamp,
+    },
+    NobodyToPage,
+    Paged {
+        person: String,
+        attempt: u32,
+        why: String,
+    },
+    Unreachable {
+        person: String,
+        why: String,
+    },
+    Declined {
+        person: String,
+    },
+    Acknowledged {
+        person: String,
+    },
+    CheckedIn {
+        person: String,
+    },
+    CommandTaken {
+        person: String,
+        term: u32,
+        #[serde(with = "command_reason")]
+        reason: CommandReason,
+    },
+    HelpCalled {
+        paged: Vec<String>,
+    },
+    PioCalled {
+        person: String,
+    },
+    StatementDrafted {
+        text: String,
+    },
+    Promised {
+        by: Timestamp,
+    },
+    Mitigated {
+        cause: Option<String>,
+    },
+    Relapsed,
+    Resolved {
+        #[serde(with = "resolution")]
+        resolution: Resolution,
+    },
+    Reopened {
+        why: String,
+    },
+    Note {
+        text: String,
+    },
+    Delivered {
+        what: String,
+        to: String,
+        outcome: String,
+        why: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_read_back_is_the_fact_written() {
+        let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
+        for fact in [
+            Fact::Opened { title: "t".into(), service: "s".into(), severity: Severity::Sev2 },
+            Fact::AlertRecovered { source: "s".into(), key: "k".into(), quiet_until: Some(at) },
+            Fact::NobodyToPage,
+            Fact::Relapsed,
+            Fact::CommandTaken { person: "maya".into(), term: 3, reason: CommandReason::Reopened },
+            Fact::Mitigated { cause: None },
+            Fact::Resolved { resolution: Resolution::FalseAlarm },
+        ] {
+            let json = fact_to_json(&fact).unwrap();
+            assert!(!json.contains("kind"), "{json}");
+            assert_eq!(fact_from_json(fact.kind(), &json).unwrap(), fact, "{json}");
+        }
+        assert!(fact_from_json("shrug", "{}").is_err());
+    }
+}
