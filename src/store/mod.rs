@@ -221,6 +221,19 @@ impl Tx<'_> {
     }
 }
 
+/// Writes something of no meaning, to learn whether the store takes writes.
+///
+/// # Errors
+/// What the engine says: it does not.
+pub fn probe(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let now = tx.now.as_microsecond().to_string();
+    tx.execute(
+        "insert into meta (name, value) values ('probe', ?1) on conflict (name) do update set value = excluded.value",
+        &[(&now).into()],
+    )?;
+    Ok(())
+}
+
 /// One connection, for one thread at a time.
 pub struct Connection {
     engine: rusqlite::Connection,

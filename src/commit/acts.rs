@@ -1,0 +1,123 @@
+//! One command inside the transaction: load, decide, save, write the letters.
+
+use jiff::Timestamp;
+
+use super::{DoorError, Effects, Reply};
+use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
+use crate::core::incident::Severity;
+use crate::core::timeline::Fact;
+use crate::house::House;
+use crate::store::incidents::{self, Saved};
+use crate::store::letters::{self, Claim, Settlement};
+use crate::store::{StoreError, Tx, alerts};
+
+/// What a command works with.
+pub(super) struct Work<'a, 'c> {
+    pub(super) tx: &'a Tx<'c>,
+    pub(super) house: &'a House,
+    pub(super) effects: &'a mut Effects,
+    /// When the delivery that is worked on was received.
+    pub(super) received_at: Option<Timestamp>,
+}
+
+impl Work<'_, '_> {
+    pub(super) fn act(&mut self, id: i64, act: Act, by: &By) -> Result<Result<Reply, DoorError>, StoreError> {
+        let Some(saved) = incidents::load(self.tx, id)? else { return Ok(Err(DoorError::NoIncident(id))) };
+        match decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now) {
+            Ok(decision) => {
+                self.save(&decision, Some(saved.head))?;
+                Ok(Ok(Reply::Decided(Box::new(decision.incident), decision.reason)))
+            }
+            Err(refusal) => {
+                if let Refusal::Fault(error) = &refusal {
+                    tracing::error!(incident.id = id, %error, "a decision did not follow from the state");
+                }
+                Ok(Err(DoorError::Refused(refusal)))
+            }
+        }
+    }
+
+    pub(super) fn declare(
+        &mut self,
+        title: &str,
+        service: &str,
+        severity: Severity,
+        by: &By,
+    ) -> Result<Result<Reply, DoorError>, StoreError> {
+        if !self.house.rules.services.contains_key(service) {
+            return Ok(Err(DoorError::NoService(service.to_owned())));
+        }
+        let opening = Opening { title: title.to_owned(), service: service.to_owned(), severity, alert: None };
+        let id = incidents::next_id(self.tx)?;
+        match decide::open(id, opening, by, &self.house.rules, self.tx.now) {
+            Ok(decision) => {
+                self.save(&decision, None)?;
+                Ok(Ok(Reply::Decided(Box::new(decision.incident), decision.reason)))
+            }
+            Err(refusal) => Ok(Err(DoorError::Refused(refusal))),
+        }
+    }
+
+    /// Saves a decision whole: entries, state, letters, and what it means for the alerts.
+    pub(super) fn save(&mut self, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
+        let id = decision.incident.id;
+        if !decision.entries.is_empty() {
+            incidents::save(self.tx, decision, head)?;
+        }
+        for entry in &decision.entries {
+            match entry.fact {
+                Fact::Resolved { .. } => alerts::close(self.tx, id)?,
+                Fact::Reopened { .. } => alerts::reopen(self.tx, id)?,
+                _ => {}
+            }
+        }
+        self.write_letters(decision)?;
+        self.effects.decided(decision, self.house, self.tx.now);
+        Ok(())
+    }
+
+    /// An act of the daemon's own or of a source's, on an incident that may be gone. A refusal is a
+    /// fault of ours and ends the command.
+    pub(super) fn must(&mut self, saved: &Saved, act: Act, by: &By) -> Result<Decision, StoreError> {
+        let decision = decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now).map_err(
+            |refusal| {
+                tracing::error!(incident.id = saved.incident.id, %refusal, "an act of the daemon was refused");
+                StoreError::Decode("an act of the daemon was refused")
+            },
+        )?;
+        self.save(&decision, Some(saved.head))?;
+        Ok(decision)
+    }
+
+    /// Gives a letter back and draws the consequences, in the same transaction.
+    pub(super) fn settle(&mut self, claim: &Claim, settlement: &Settlement) -> Result<(), StoreError> {
+        if !letters::settle(self.tx, claim, settlement)? {
+            return Ok(());
+        }
+        self.effects.wrote();
+        let (outcome, why) = match settlement {
+            Settlement::Again { .. } => return Ok(()),
+            Settlement::Accepted { .. } => ("accepted", ""),
+            Settlement::Refused { why } => ("refused", why.as_str()),
+            Settlement::Unknown { why } => ("unknown", why.as_str()),
+        };
+        let Some(saved) = incidents::load(self.tx, claim.incident)? else { return Ok(()) };
+        let unreached = claim.kind.wakes() && outcome == "refused";
+        let act = if unreached {
+            Act::Unreachable { person: claim.person.clone(), why: why.to_owned() }
+        } else {
+            let to = if claim.person.is_empty() { &claim.channel } else { &claim.person };
+            Act::Deliver {
+                what: claim.kind.as_str().to_owned(),
+                to: to.clone(),
+                outcome: outcome.to_owned(),
+                why: why.to_owned(),
+            }
+        };
+        self.must(&saved, act, &By::dispatch())?;
+        if outcome != "accepted" && !claim.channel.is_empty() {
+            self.fall_back(claim, outcome, why)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,119 @@
+//! What a transaction will have done once it is committed: counted, logged and told only then.
+
+use jiff::Timestamp;
+
+use super::Wakes;
+use crate::core::decide::{Decision, Reason};
+use crate::core::timeline::Fact;
+use crate::house::House;
+use crate::metrics::Metrics;
+
+/// Collected while commands run; thrown away when the transaction fails.
+#[derive(Default)]
+pub(super) struct Effects {
+    received: Vec<(String, String, u64)>,
+    outcomes: Vec<(String, &'static str)>,
+    decided: Vec<(i64, Reason)>,
+    counts: Vec<Count>,
+    letters: bool,
+    deadlines: bool,
+}
+
+enum Count {
+    Opened { service: String, severity: &'static str },
+    Acknowledged { seconds: f64 },
+    Commanded { reason: &'static str },
+    Mitigated { seconds: f64 },
+    Resolved { severity: &'static str, seconds: f64 },
+    Escalated { policy: String, step: String },
+}
+
+impl Effects {
+    /// Events came in: counted from the delivery itself, apart from what is said of them afterwards.
+    pub(super) fn received(&mut self, source: &str, kind: &str, events: usize) {
+        self.received.push((source.to_owned(), kind.to_owned(), u64::try_from(events).unwrap_or(u64::MAX)));
+    }
+
+    /// One event has its outcome.
+    pub(super) fn outcome(&mut self, source: &str, outcome: &'static str) {
+        self.outcomes.push((source.to_owned(), outcome));
+    }
+
+    /// Letters were written.
+    pub(super) fn wrote(&mut self) {
+        self.letters = true;
+    }
+
+    /// An incident changed.
+    pub(super) fn decided(&mut self, decision: &Decision, house: &House, now: Timestamp) {
+        let incident = &decision.incident;
+        self.decided.push((incident.id, decision.reason));
+        self.deadlines |= incident.due_at().is_some();
+        let seconds = now.duration_since(incident.opened_at).as_secs_f64();
+        for entry in &decision.entries {
+            match &entry.fact {
+                Fact::Opened { service, severity, .. } => {
+                    self.counts.push(Count::Opened { service: service.clone(), severity: severity.as_str() });
+                }
+                Fact::CommandTaken { term, reason, .. } => {
+                    if *term == 1 {
+                        self.counts.push(Count::Acknowledged { seconds });
+                    }
+                    self.counts.push(Count::Commanded { reason: reason.as_str() });
+                }
+                Fact::Mitigated { .. } => self.counts.push(Count::Mitigated { seconds }),
+                Fact::Resolved { .. } => {
+                    self.counts.push(Count::Resolved { severity: incident.severity.as_str(), seconds });
+                }
+                Fact::Escalated { step, last_resort, awaiting, .. } if !awaiting.is_empty() => {
+                    let policy =
+                        house.rules.services.get(&incident.service).map(|service| service.policy.clone());
+                    let step = if *last_resort { "last_resort".to_owned() } else { (step + 1).to_string() };
+                    self.counts.push(Count::Escalated { policy: policy.unwrap_or_default(), step });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Counts and logs all of it.
+    pub(super) fn publish(&self, metrics: &Metrics) {
+        metrics.publish(|metrics| {
+            for (source, kind, events) in &self.received {
+                metrics.events_received.with_label_values(&[source, kind]).inc_by(*events);
+            }
+            for (source, outcome) in &self.outcomes {
+                metrics.events.with_label_values(&[source.as_str(), outcome]).inc();
+            }
+            for count in &self.counts {
+                match count {
+                    Count::Opened { service, severity } => {
+                        metrics.incidents_opened.with_label_values(&[service.as_str(), severity]).inc();
+                    }
+                    Count::Acknowledged { seconds } => metrics.acknowledge.observe(*seconds),
+                    Count::Commanded { reason } => metrics.commands.with_label_values(&[reason]).inc(),
+                    Count::Mitigated { seconds } => metrics.mitigate.observe(*seconds),
+                    Count::Resolved { severity, seconds } => {
+                        metrics.resolve.with_label_values(&[severity]).observe(*seconds);
+                    }
+                    Count::Escalated { policy, step } => {
+                        metrics.escalations.with_label_values(&[policy, step]).inc();
+                    }
+                }
+            }
+        });
+        for (incident, reason) in &self.decided {
+            tracing::info!(incident.id = incident, reason = reason.as_str(), "decided");
+        }
+    }
+
+    /// Wakes whom it concerns.
+    pub(super) fn wake(&self, wakes: &Wakes) {
+        if self.letters {
+            wakes.letters.notify_one();
+        }
+        if self.deadlines {
+            wakes.deadlines.notify_one();
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Events to incidents: what is known of the alert, what the event means for it, and whose incident it is.
+
+use std::collections::BTreeSet;
+
+use super::acts::Work;
+use super::{Delivered, EventResult};
+use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, weigh};
+use crate::core::decide::{self, Act, By, Opening, Reason};
+use crate::core::timeline::{Actor, Route};
+use crate::store::alerts::{self, Place};
+use crate::store::incidents::{self, Saved};
+use crate::store::{StoreError, unreadable};
+
+impl Work<'_, '_> {
+    /// Takes the events of one delivery, in their order.
+    pub(super) fn take(&mut self, delivered: &Delivered) -> Result<Vec<EventResult>, StoreError> {
+        let Delivered { source, kind, service, events, received_at, replays } = delivered;
+        self.received_at = Some(*received_at);
+        if let Some(id) = replays
+            && !unreadable::replayed(self.tx, *id)?
+        {
+            return Ok(Vec::new());
+        }
+        self.effects.received(source, kind, events.len());
+        let mut seen = BTreeSet::new();
+        let mut results = Vec::with_capacity(events.len());
+        for event in events {
+            let result = match &event.delivery_id {
+                // Events of one body share its id; only an id of an earlier body makes them repeats.
+                Some(id) if !seen.contains(id) && !unreadable::first_time(self.tx, source, id)? => {
+                    let known = alerts::known(self.tx, source, &event.key)?;
+                    result(event, "repeated", known.and_then(|known| known.incident))
+                }
+                id => {
+                    seen.extend(id.clone());
+                    self.event(source, service, event)?
+                }
+            };
+            self.effects.outcome(source, result.outcome);
+            results.push(result);
+        }
+        if replays.is_some() && unreadable::waiting_of(self.tx, source)? == 0 {
+            let all_read = Event::new(unreadable::KEY, Status::Resolved, "everything kept was read");
+            self.event(source, service, &all_read)?;
+        }
+        Ok(results)
+    }
+
+    /// Keeps a body that could not be understood, and raises an alert about that on its source.
+    pub(super) fn keep(&mut self, kept: &unreadable::Kept, service: &str) -> Result<i64, StoreError> {
+        self.received_at = Some(kept.received_at);
+        let id = unreadable::put(self.tx, kept)?;
+        self.effects.received(&kept.source, &kept.kind, 1);
+        self.effects.outcome(&kept.source, "unreadable");
+        let title = format!("source {} sends what onscene cannot read", kept.source);
+        let mut event = Event::new(unreadable::KEY, Status::Firing, title);
+        event.severity = Some(AlertSeverity::Error);
+        event.body = format!(
+            "{}. The body is kept as number {id}: alerts may be missing until it is read. When the source or \
+             onscene is mended, run `onscene replay {id}`.",
+            kept.error
+        );
+        self.event(&kept.source, service, &event)?;
+        Ok(id)
+    }
+
+    fn event(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
+        let known = alerts::known(self.tx, source, &event.key)?;
+        let incident = known.as_ref().and_then(|known| known.incident);
+        let by = By {
+            actor: Actor::Source(source.to_owned()),
+            route: Route::Webhook,
+            occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
+        };
+        let outcome = match weigh(event, known.as_ref(), self.tx.now) {
+            Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by),
+            Weight::FiresOn => return self.fires_on(source, service, event, incident, &by),
+            Weight::Repeats => {
+                alerts::repeat(self.tx, source, event)?;
+                "repeated"
+            }
+            Weight::Recovers => {
+                self.put(source, service, event, incident)?;
+                if let Some(saved) = self.load(incident)? {
+                    let act = Act::Recover { source: source.to_owned(), key: event.key.clone() };
+                    self.must(&saved, act, &by)?;
+                }
+                "resolved"
+            }
+            Weight::RecoversUnseen => {
+                self.put(source, service, event, None)?;
+                "resolved"
+            }
+            Weight::Stale => {
+                alerts::touch(self.tx, source, &event.key)?;
+                "stale"
+            }
+            Weight::Acknowledges => {
+                alerts::touch(self.tx, source, &event.key)?;
+                if let Some(saved) = self.load(incident)?.filter(|saved| saved.incident.is_open()) {
+                    let act = Act::SourceAcknowledge { source: source.to_owned(), key: event.key.clone() };
+                    self.must(&saved, act, &by)?;
+                }
+                "acknowledged"
+            }
+            Weight::Ignored => {
+                alerts::touch(self.tx, source, &event.key)?;
+                "ignored"
+            }
+            Weight::Test => "test",
+        };
+        Ok(result(event, outcome, incident))
+    }
+
+    fn fires(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+        by: &By,
+    ) -> Result<EventResult, StoreError> {
+        let before = self.load(known.and_then(|known| known.incident))?;
+        let refires = |saved: &Saved| saved.incident.is_open() || self.may_reopen(saved);
+        // Its own incident first; else one of the same service and key that another source opened.
+        let (joins, refired) = match before.filter(refires) {
+            Some(saved) => (Some(saved), true),
+            None => (self.load(alerts::open_incident_with(self.tx, service, &event.key)?)?, false),
+        };
+        let Some(saved) = joins else { return self.opens(source, service, event, by) };
+        self.put(source, service, event, Some(saved.incident.id))?;
+        let act = Act::Join {
+            source: source.to_owned(),
+            key: event.key.clone(),
+            title: event.title.clone(),
+            refired,
+        };
+        let decision = self.must(&saved, act, by)?;
+        Ok(result(event, outcome_of(decision.reason), Some(saved.incident.id)))
+    }
+
+    fn fires_on(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        incident: Option<i64>,
+        by: &By,
+    ) -> Result<EventResult, StoreError> {
+        let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
+            return self.opens(source, service, event, by);
+        };
+        self.put(source, service, event, incident)?;
+        let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
+        Ok(result(event, outcome_of(decision.reason), incident))
+    }
+
+    fn opens(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        by: &By,
+    ) -> Result<EventResult, StoreError> {
+        let id = incidents::next_id(self.tx)?;
+        self.put(source, service, event, Some(id))?;
+        let rules = &self.house.rules;
+        let severities = rules.services.get(service).map(|service| service.severities.clone());
+        let opening = Opening {
+            title: event.title.clone(),
+            service: service.to_owned(),
+            severity: severities.unwrap_or_default().of(event.severity),
+            alert: Some((source.to_owned(), event.key.clone())),
+        };
+        let decision = decide::open(id, opening, by, rules, self.tx.now)
+            .map_err(|_| StoreError::Decode("a new incident was refused"))?;
+        self.save(&decision, None)?;
+        Ok(result(event, "opened", Some(id)))
+    }
+
+    fn may_reopen(&self, saved: &Saved) -> bool {
+        let within = self.house.rules.clocks.reopen_within;
+        saved.incident.resolution().is_some_and(|(_, at)| self.tx.now.duration_since(at) <= within)
+    }
+
+    fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
+        incident.map_or(Ok(None), |id| incidents::load(self.tx, id))
+    }
+
+    fn put(
+        &self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        incident: Option<i64>,
+    ) -> Result<(), StoreError> {
+        alerts::put(self.tx, Place { source, service, incident }, event, change_time(event, self.tx.now))
+    }
+}
+
+/// An incident that is open again wakes people, and so is as good as a new one to the sender.
+fn outcome_of(reason: Reason) -> &'static str {
+    if reason == Reason::ReopenedByAlert { "opened" } else { "joined" }
+}
+
+fn result(event: &Event, outcome: &'static str, incident: Option<i64>) -> EventResult {
+    EventResult { key: event.key.clone(), outcome, incident }
+}
