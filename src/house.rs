@@ -7,6 +7,7 @@ use crate::core::rules::Rules;
 use crate::render::Renderer;
 
 /// Everything the configuration says, built.
+#[derive(Default)]
 pub struct House {
     /// What decisions depend on.
     pub rules: Arc<Rules>,

@@ -260,8 +260,9 @@ impl Process {
 fn sum(counters: &IntCounterVec) -> i64 {
     use prometheus::core::Collector as _;
     let families = counters.collect();
-    let values =
-        families.iter().flat_map(|family| family.get_metric().iter().map(|one| one.get_counter().get_value()));
+    let values = families
+        .iter()
+        .flat_map(|family| family.get_metric().iter().map(|one| one.get_counter().get_value()));
     #[allow(clippy::cast_possible_truncation, reason = "counters stay far below 2^53")]
     let total = values.sum::<f64>() as i64;
     total

@@ -72,6 +72,7 @@ pub struct About<'a> {
 }
 
 /// Puts words to letters.
+#[derive(Default)]
 pub struct Renderer {
     own: Environment<'static>,
     operators: Option<Environment<'static>>,

@@ -30,6 +30,8 @@ mod acts;
 mod effects;
 mod events;
 mod outbox;
+#[cfg(test)]
+mod stories;
 
 use effects::Effects;
 
@@ -92,7 +94,7 @@ pub enum Command {
     /// An attempt has ended.
     Settle {
         /// The letter.
-        claim: Claim,
+        claim: Arc<Claim>,
         /// How.
         settlement: Settlement,
     },

@@ -98,6 +98,27 @@ pub struct Claim {
     pub thread_root: Option<String>,
 }
 
+#[cfg(test)]
+impl Claim {
+    /// A letter in hand, for tests of what an outcome means.
+    pub(crate) fn sample(kind: Kind, attempt: u32) -> Self {
+        Self {
+            seq: 1,
+            id: "0123456789abcdef0123456789abcdef".into(),
+            incident: 42,
+            kind,
+            person: if kind == Kind::Status { String::new() } else { "maya".into() },
+            channel: if kind == Kind::Status { "ops-room".into() } else { String::new() },
+            address: String::new(),
+            payload: String::new(),
+            created_at: Timestamp::UNIX_EPOCH,
+            received_at: None,
+            attempt,
+            thread_root: None,
+        }
+    }
+}
+
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Settlement {
@@ -248,14 +269,26 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
     Ok(true)
 }
 
-/// When the next letter of a channel (empty: of persons) is due.
+/// Channels (empty: persons) that have letters due now.
 ///
 /// # Errors
 /// What the engine says.
-pub fn next_due(tx: &Tx<'_>, channel: &str) -> Result<Option<Timestamp>, StoreError> {
+pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "select distinct channel from letter where state in ('pending', 'sending') and due_at <= ?1",
+        &[tx.now.into()],
+        |row| row.text(0),
+    )
+}
+
+/// When the next letter becomes due that is not due yet.
+///
+/// # Errors
+/// What the engine says.
+pub fn next_due(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
     tx.query_one(
-        "select min(due_at) from letter where channel = ?1 and state in ('pending', 'sending')",
-        &[channel.into()],
+        "select min(due_at) from letter where state in ('pending', 'sending') and due_at > ?1",
+        &[tx.now.into()],
         |row| row.time_or_null(0),
     )
     .map(Option::flatten)

@@ -12,6 +12,7 @@ pub mod alerts;
 pub mod incidents;
 pub mod letters;
 mod migrate;
+pub mod readers;
 pub mod sqlite;
 pub mod timeline;
 pub mod tokens;

@@ -1,0 +1,391 @@
+//! The door told as stories: a real store, the real rules, hours that pass as told.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+
+use super::*;
+use crate::core::alert::Status;
+use crate::core::rules::{Clocks, Person, Policy, Rules, Service, SeverityMap, Step, Target};
+use crate::core::timeline::{Actor, Route};
+use crate::render::Renderer;
+use crate::store::tokens;
+use crate::store::{incidents, letters};
+
+struct Story {
+    committer: Committer,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    _door: Door,
+    _directory: tempfile::TempDir,
+}
+
+fn rules() -> Rules {
+    let person = |name: &str| {
+        let email = format!("{name}@example.net");
+        (name.to_owned(), Person { full_name: String::new(), email, administrator: false })
+    };
+    let person_target = |name: &str| Target::Person(name.into());
+    let step = |name: &str| Step { page: vec![person_target(name)], wait: SignedDuration::from_mins(5) };
+    let policy = Policy { steps: vec![step("maya"), step("tom")], repeat: 1, last_resort: vec![] };
+    let service = Service {
+        policy: "default".into(),
+        pio: vec![person_target("kim")],
+        bridge: None,
+        public_name: None,
+        severities: SeverityMap::default(),
+    };
+    Rules {
+        people: ["maya", "tom", "kim"].map(person).into_iter().collect(),
+        policies: [("default".to_owned(), policy)].into_iter().collect(),
+        services: [("shop".to_owned(), service)].into_iter().collect(),
+        internal_channels: vec!["ops-room".into()],
+        fallbacks: [("ops-room".to_owned(), "staff-mail".to_owned())].into_iter().collect(),
+        clocks: Clocks::default(),
+        ..Rules::default()
+    }
+}
+
+impl Story {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("onscene.db");
+        let clock = Clock::system();
+        let connection = Connection::writer(&path, clock.now()).unwrap();
+        let recipients = ["a@example.net".to_owned(), "b@example.net".to_owned()].to_vec();
+        let house = House {
+            rules: Arc::new(rules()),
+            renderer: Renderer::new(None, "http://localhost").unwrap(),
+            recipients: BTreeMap::from([("staff-mail".to_owned(), recipients)]),
+            ..House::default()
+        };
+        let metrics = Arc::new(Metrics::new(0.0).unwrap());
+        let (door, committer) = door(
+            16,
+            connection,
+            path,
+            clock.clone(),
+            Arc::new(Current::new(house)),
+            metrics.clone(),
+            Wakes::default(),
+        );
+        Self { committer, clock, metrics, _door: door, _directory: directory }
+    }
+
+    fn ask(&mut self, command: Command) -> Result<Reply, DoorError> {
+        self.ask_all(vec![command]).remove(0)
+    }
+
+    /// Commands that share one transaction.
+    fn ask_all(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, DoorError>> {
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
+            .into_iter()
+            .map(|command| {
+                let (answer, answered) = oneshot::channel();
+                (Job { command, answer }, answered)
+            })
+            .unzip();
+        self.committer.commit(jobs);
+        answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
+    }
+
+    fn hears(&mut self, source: &str, key: &str, status: Status) -> (String, Option<i64>) {
+        let event = Event::new(key, status, format!("{key} is down"));
+        let Reply::Events(results) = self.ask(self.delivery(source, vec![event])).unwrap() else {
+            panic!("another answer");
+        };
+        (results[0].outcome.to_owned(), results[0].incident)
+    }
+
+    fn delivery(&self, source: &str, events: Vec<Event>) -> Command {
+        Command::Events(Delivered {
+            source: source.into(),
+            kind: "generic".into(),
+            service: "shop".into(),
+            events,
+            received_at: self.clock.now(),
+            replays: None,
+        })
+    }
+
+    fn act(&mut self, incident: i64, person: &str, act: Act) -> Result<(String, Reason), DoorError> {
+        let by = By { actor: Actor::Person(person.into()), route: Route::AnswerLink, occurred_at: None };
+        match self.ask(Command::Act { incident, act, by })? {
+            Reply::Decided(incident, reason) => Ok((incident.state().to_owned(), reason)),
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn tick(&mut self, incident: i64) -> Reason {
+        match self.ask(Command::Act { incident, act: Act::Tick, by: By::dispatch() }).unwrap() {
+            Reply::Decided(_, reason) => reason,
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn claim(&mut self, channel: &str) -> Vec<Claim> {
+        let lease = SignedDuration::from_secs(60);
+        match self.ask(Command::Claim { channel: channel.into(), lease, limit: 100 }).unwrap() {
+            Reply::Claims(claims) => claims,
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn settle(&mut self, claim: Claim, settlement: Settlement) {
+        self.ask(Command::Settle { claim: Arc::new(claim), settlement }).unwrap();
+    }
+
+    fn passes(&self, minutes: i64) {
+        self.clock.forward(SignedDuration::from_mins(minutes));
+    }
+
+    fn look<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
+        let now = self.clock.now();
+        self.committer.connection.read(now, work).unwrap()
+    }
+
+    fn told(claims: &[Claim]) -> Vec<String> {
+        claims.iter().map(|claim| format!("{} {}", claim.kind.as_str(), claim.person)).collect()
+    }
+
+    /// Every timeline is whole, and every event has its outcome: true at the end of every story.
+    fn proves_whole(mut self) {
+        for id in self.look(|tx| incidents::numbers(tx, 0, 1000)) {
+            let proof = self.look(|tx| incidents::verify(tx, id)).unwrap();
+            proof.unwrap_or_else(|broken| panic!("INC-{id}: {broken}"));
+        }
+        let text = self.metrics.text().unwrap();
+        assert!(text.contains("onscene_events_unaccounted 0\n"), "{text}");
+    }
+}
+
+#[test]
+fn a_repeat_of_an_open_alert_pages_no_one() {
+    let mut story = Story::new();
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    assert_eq!(Story::told(&story.claim("")), ["page maya"]);
+    for _ in 0..3 {
+        assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("repeated".into(), Some(1)));
+    }
+    assert!(story.claim("").is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn the_first_answer_commands_and_the_second_is_told_the_name() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let answer = || Act::Answer { help: false };
+    assert_eq!(story.act(1, "tom", answer()).unwrap().1, Reason::TookCommand);
+    assert_eq!(story.act(1, "maya", answer()).unwrap().1, Reason::CommandIsTaken);
+    // The page to maya has become pointless; kim is called as PIO, and maya is told.
+    assert_eq!(Story::told(&story.claim("")), ["notice maya", "pio_page kim"]);
+    assert_eq!(story.claim("ops-room").len(), 1);
+    story.passes(60);
+    assert_eq!(story.tick(1), Reason::NotDue);
+    story.proves_whole();
+}
+
+#[test]
+fn two_sources_that_see_the_same_key_of_a_service_share_an_incident() {
+    let mut story = Story::new();
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    assert_eq!(story.hears("prometheus", "db-1", Status::Firing), ("joined".into(), Some(1)));
+    assert_eq!(story.hears("pingdom", "db-1", Status::Resolved), ("resolved".into(), Some(1)));
+    story.passes(10);
+    // It escalates: one of the two still fires.
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    story.hears("prometheus", "db-1", Status::Resolved);
+    assert_eq!(story.tick(1), Reason::NotDue);
+    story.passes(4);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    story.proves_whole();
+}
+
+#[test]
+fn what_comes_back_within_a_day_opens_its_incident_again_and_later_a_new_one() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.hears("pingdom", "db-1", Status::Resolved);
+    story.passes(4);
+    story.tick(1);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    story.hears("pingdom", "db-1", Status::Resolved);
+    story.passes(4);
+    story.tick(1);
+    story.passes(25 * 60);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(2)));
+    story.proves_whole();
+}
+
+#[test]
+fn an_alert_that_outlives_a_resolved_incident_wakes_people_again() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.claim("");
+    story.passes(1);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("repeated".into(), Some(1)));
+    story.passes(10);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    assert!(Story::told(&story.claim("")).contains(&"page maya".to_owned()));
+    story.proves_whole();
+}
+
+#[test]
+fn a_refused_page_escalates_in_the_transaction_that_settles_it() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let claim = story.claim("").remove(0);
+    story.settle(claim, Settlement::Refused { why: "550 no such user".into() });
+    assert_eq!(Story::told(&story.claim("")), ["page tom"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_status_that_is_refused_goes_to_the_fallback_to_each_recipient_with_a_note() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    let claim = story.claim("ops-room").remove(0);
+    story.settle(claim, Settlement::Refused { why: "channel_not_found".into() });
+    let fallback = story.claim("staff-mail");
+    let to: Vec<&str> = fallback.iter().map(|claim| claim.address.as_str()).collect();
+    assert_eq!(to, ["a@example.net", "b@example.net"]);
+    assert!(fallback[0].payload.contains("could not be delivered to ops-room: channel_not_found"));
+    story.proves_whole();
+}
+
+#[test]
+fn status_keeps_its_order_within_an_incident_and_a_lost_worker_gives_its_letters_back() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+    let first = story.claim("ops-room");
+    assert_eq!(first.len(), 1, "the second waits for the first");
+    assert!(story.claim("ops-room").is_empty());
+    story.passes(2);
+    let again = story.claim("ops-room").remove(0);
+    assert_eq!((&again.id, again.attempt), (&first[0].id, 2));
+    let stale = first.into_iter().next().unwrap();
+    story.settle(stale, Settlement::Accepted { remote_id: Some("lost".into()) });
+    story.settle(again, Settlement::Accepted { remote_id: Some("root".into()) });
+    let second = story.claim("ops-room").remove(0);
+    assert_eq!(second.thread_root.as_deref(), Some("root"));
+    assert_eq!(story.look(letters::waiting).len(), 2, "the other channel is the persons'");
+    story.proves_whole();
+}
+
+#[test]
+fn the_words_of_a_letter_are_forgotten_when_it_is_settled_because_a_link_stands_in_them() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let claim = story.claim("").remove(0);
+    let words: crate::render::Words = serde_json::from_str(&claim.payload).unwrap();
+    let token = words.text.split("/r/").nth(1).unwrap()[..22].to_owned();
+    let link = story.look(|tx| tokens::link(tx, &token)).unwrap();
+    assert_eq!((link.incident, link.person.as_str()), (1, "maya"));
+    story.settle(claim, Settlement::Accepted { remote_id: None });
+    let kept = story
+        .look(|tx| tx.query("select payload from letter where state = 'accepted'", &[], |row| row.text(0)));
+    assert_eq!(kept, [""]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_body_that_cannot_be_read_wakes_its_owner_and_is_given_to_the_adapter_again() {
+    let mut story = Story::new();
+    let kept = unreadable::Kept {
+        id: 0,
+        source: "pingdom".into(),
+        kind: "pingdom".into(),
+        method: "POST".into(),
+        query: String::new(),
+        content_type: None,
+        body: b"\xff".to_vec(),
+        error: "not UTF-8".into(),
+        received_at: story.clock.now(),
+    };
+    let keep = Command::Unreadable { kept, service: "shop".into() };
+    let Reply::Kept(id) = story.ask(keep).unwrap() else { panic!("another answer") };
+    assert_eq!(Story::told(&story.claim("")), ["page maya"]);
+    let replay =
+        |story: &Story| match story.delivery("pingdom", vec![Event::new("db-1", Status::Firing, "t")]) {
+            Command::Events(delivered) => Command::Events(Delivered { replays: Some(id), ..delivered }),
+            other => other,
+        };
+    let command = replay(&story);
+    let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+    assert_eq!(results[0].outcome, "opened");
+    // The alert about the source recovers by itself, and a second replay does nothing.
+    let about = story.look(|tx| crate::store::alerts::known(tx, "pingdom", unreadable::KEY)).unwrap();
+    assert_eq!(about.status, Status::Resolved);
+    let command = replay(&story);
+    let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+    assert!(results.is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn a_refused_command_does_not_hurt_its_neighbours_in_the_same_transaction() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let by = |name: &str| By { actor: Actor::Person(name.into()), route: Route::Api, occurred_at: None };
+    let act = |act, name| Command::Act { incident: 1, act, by: by(name) };
+    let answers = story.ask_all(vec![
+        act(Act::Answer { help: false }, "maya"),
+        act(Act::Answer { help: false }, "tom"),
+        act(Act::Resolve { term: 1, false_alarm: false }, "tom"),
+        act(Act::Answer { help: false }, "stranger"),
+        Command::Act { incident: 77, act: Act::Tick, by: By::dispatch() },
+    ]);
+    let shown: Vec<String> = answers
+        .iter()
+        .map(|answer| match answer {
+            Ok(Reply::Decided(_, reason)) => reason.as_str().to_owned(),
+            Ok(_) => "other".into(),
+            Err(error) => error.to_string(),
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "took_command",
+            "command_is_taken",
+            "maya has command (term 1); this act needs the Commander's current term",
+            "stranger is not a person of this house",
+            "there is no incident 77",
+        ]
+    );
+    story.proves_whole();
+}
+
+#[test]
+fn a_changed_timeline_is_found() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let now = story.clock.now();
+    let change = |tx: &Tx<'_>| tx.execute("update entry set text = 'nothing happened' where seq = 2", &[]);
+    story.committer.connection.write::<_, StoreError>(now, change).unwrap();
+    let proof = story.look(|tx| incidents::verify(tx, 1)).unwrap();
+    assert!(matches!(proof, Err(incidents::Broken::Hash(2))), "{proof:?}");
+}
+
+#[test]
+fn a_retried_delivery_is_told_by_its_own_id() {
+    let mut story = Story::new();
+    let with_id =
+        |key: &str| Event { delivery_id: Some("d-1".into()), ..Event::new(key, Status::Firing, "t") };
+    let both = || vec![with_id("a"), with_id("b")];
+    let outcomes = |reply| match reply {
+        Ok(Reply::Events(results)) => results.iter().map(|one: &EventResult| one.outcome).collect::<Vec<_>>(),
+        _ => panic!("another answer"),
+    };
+    let first = story.delivery("hook", both());
+    assert_eq!(outcomes(story.ask(first)), ["opened", "opened"]);
+    let second = story.delivery("hook", both());
+    assert_eq!(outcomes(story.ask(second)), ["repeated", "repeated"]);
+    story.proves_whole();
+}

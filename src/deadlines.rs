@@ -1,0 +1,123 @@
+//! Incidents whose hour has come, through the same door as everything else.
+//!
+//! Reads: the store, for deadlines that have passed. Writes: nothing itself; it asks the door to look
+//! at each incident, and the rules decide. Woken by commits that set an hour, and by the next hour.
+//! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::commit::{Command, Door, Reply};
+use crate::core::decide::{Act, By, Reason};
+use crate::metrics::Metrics;
+use crate::store::incidents;
+use crate::store::readers::Readers;
+
+/// Most deadlines met in one step; they share a commit.
+const STEP_MAX: u32 = 128;
+/// The store is asked at least this often, whatever was promised.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// After something went wrong it waits this long.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+
+/// Meets deadlines.
+pub struct Deadlines {
+    /// Where the acts go.
+    pub door: Door,
+    /// Where the hours are read.
+    pub readers: Readers,
+    /// The hour.
+    pub clock: Clock,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Woken when an hour was set.
+    pub wake: Arc<Notify>,
+    /// When a step last ended well, in microseconds since 1970: the watchdog looks at it.
+    pub last_step: Arc<AtomicI64>,
+}
+
+/// What to do after a step.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There is more to do now.
+    Now,
+    /// Wait this long, or until woken.
+    Wait(Duration),
+}
+
+impl Deadlines {
+    /// Steps until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        loop {
+            let wait = match self.step().await {
+                Next::Now => continue,
+                Next::Wait(wait) => wait,
+            };
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = self.wake.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+
+    /// Meets the deadlines that have passed.
+    pub async fn step(&self) -> Next {
+        let due = self.readers.read(|tx| Ok((incidents::due(tx, STEP_MAX)?, incidents::next_due(tx)?))).await;
+        let (due, next) = match due {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "deadlines cannot be read");
+                return Next::Wait(TROUBLE_WAIT);
+            }
+        };
+        if due.is_empty() {
+            self.last_step.store(self.clock.now().as_microsecond(), Ordering::Release);
+            let until = next.map(|next| next.duration_since(self.clock.now()));
+            let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
+            return Next::Wait(until.min(ASK_EVERY));
+        }
+        // Asked side by side, so that they share a commit.
+        let mut asked = JoinSet::new();
+        for (incident, due_at) in due {
+            let door = self.door.clone();
+            asked.spawn(async move {
+                let command = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+                (incident, due_at, door.ask(command).await)
+            });
+        }
+        let mut trouble = false;
+        while let Some(answer) = asked.join_next().await {
+            match answer {
+                Ok((_, due_at, Ok(reply))) => self.observe(due_at, &reply),
+                Ok((incident, _, Err(error))) => {
+                    trouble = true;
+                    tracing::error!(incident.id = incident, %error, "a deadline could not be met; trying again");
+                }
+                Err(error) => {
+                    trouble = true;
+                    tracing::error!(%error, "a deadline could not be met; trying again");
+                }
+            }
+        }
+        if trouble {
+            return Next::Wait(TROUBLE_WAIT);
+        }
+        self.last_step.store(self.clock.now().as_microsecond(), Ordering::Release);
+        Next::Now
+    }
+
+    fn observe(&self, due_at: Timestamp, reply: &Reply) {
+        if !matches!(reply, Reply::Decided(_, Reason::NotDue)) {
+            let late = self.clock.now().duration_since(due_at).as_secs_f64();
+            self.metrics.deadline_lateness.observe(late.max(0.0));
+        }
+    }
+}

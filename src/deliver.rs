@@ -1,0 +1,337 @@
+//! Letters out of the outbox: claim → send → settle.
+//!
+//! Reads: which channels have letters due. Writes: claims and settlements, through the door. Woken by
+//! commits that wrote letters, by the next hour a letter is due, and by an attempt that ended. It decides
+//! nothing about incidents: what a refused page means is decided in the transaction that settles it.
+//!
+//! Persons, and every channel, have hands of their own, so that one that hangs holds up only itself. A
+//! crash between claim and settle leaves the lease to run out; then the letter is sent again, with the
+//! same bytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
+use crate::clock::Clock;
+use crate::commit::{Command, Door, DoorError, Reply};
+use crate::crypto;
+use crate::house::{Current, House};
+use crate::metrics::Metrics;
+use crate::render::Words;
+use crate::store::letters::{self, Claim, Kind, Settlement};
+use crate::store::readers::Readers;
+
+/// How long a claimed letter is left to its attempt.
+const LEASE_S: u64 = 60;
+/// Attempts at the same time: to persons, and to each channel.
+const PERSONS_HANDS: u32 = 32;
+const CHANNEL_HANDS: u32 = 4;
+/// Waits between the attempts of a letter that wakes somebody, in seconds; the last one goes on.
+const WAKING_LADDER_S: &[u64] = &[5, 15, 30, 60];
+/// Waits between the attempts of any other letter, in seconds; the last one goes on.
+const TELLING_LADDER_S: &[u64] = &[5, 30, 120, 300, 900];
+/// Attempts after which a letter is given up. Escalation goes on beside them all the time.
+const WAKING_ATTEMPTS_MAX: u32 = 30;
+const TELLING_ATTEMPTS_MAX: u32 = 12;
+/// When the fault is the relay's or the channel's own, a page waits this long.
+const WHOLE_CHANNEL_WAIT: Duration = Duration::from_secs(30);
+/// The other side may ask for more patience than ours, but not for more than this.
+const PATIENCE_MAX: Duration = Duration::from_secs(3600);
+/// The store is asked at least this often.
+const ASK_EVERY: Duration = Duration::from_secs(5);
+/// How long a settlement is offered to a store that takes no writes.
+const SETTLE_TRIES: u32 = 30;
+const SETTLE_WAIT: Duration = Duration::from_secs(1);
+/// At the end, letters in hand have this long.
+pub const DRAIN: Duration = Duration::from_secs(20);
+
+const _: () = assert!(SEND_DEADLINE.as_secs() * 2 < LEASE_S, "an attempt ends well before its lease");
+
+/// Delivers letters.
+#[derive(Clone)]
+pub struct Delivery {
+    /// Where claims and settlements go.
+    pub door: Door,
+    /// Where letters are looked for.
+    pub readers: Readers,
+    /// Channels and the mailer.
+    pub house: Arc<Current>,
+    /// The hour.
+    pub clock: Clock,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Woken when letters were written.
+    pub wake: Arc<Notify>,
+}
+
+/// Attempts under way, and how many each channel has.
+#[derive(Default)]
+pub struct Hands {
+    attempts: JoinSet<String>,
+    busy: BTreeMap<String, u32>,
+}
+
+impl Hands {
+    fn free(&self, channel: &str) -> u32 {
+        let hands = if channel.is_empty() { PERSONS_HANDS } else { CHANNEL_HANDS };
+        hands.saturating_sub(self.busy.get(channel).copied().unwrap_or(0))
+    }
+
+    /// Waits for one attempt to end; for ever when there is none.
+    async fn one_ends(&mut self) {
+        match self.attempts.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(channel)) => {
+                if let Some(busy) = self.busy.get_mut(&channel) {
+                    *busy = busy.saturating_sub(1);
+                }
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "an attempt to deliver broke; its lease will run out");
+                // Whose it was is not known any more: count anew when all have ended.
+                if self.attempts.is_empty() {
+                    self.busy.clear();
+                }
+            }
+        }
+    }
+}
+
+impl Delivery {
+    /// Steps until told to stop, then finishes the letters in hand.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut hands = Hands::default();
+        loop {
+            let wait = self.step(&mut hands).await;
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = self.wake.notified() => {}
+                () = hands.one_ends() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        let finish = async {
+            while hands.attempts.join_next().await.is_some() {}
+        };
+        if tokio::time::timeout(DRAIN, finish).await.is_err() {
+            tracing::warn!("letters in hand did not end in time; they are sent again after the restart");
+        }
+    }
+
+    /// Claims what is due and free hands can take; answers how long to wait for more.
+    pub async fn step(&self, hands: &mut Hands) -> Duration {
+        let found = self.readers.read(|tx| Ok((letters::channels_due(tx)?, letters::next_due(tx)?))).await;
+        let (due, next) = match found {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(%error, "the outbox cannot be read");
+                return Duration::from_secs(1);
+            }
+        };
+        for channel in due {
+            let limit = hands.free(&channel);
+            if limit == 0 {
+                continue;
+            }
+            let lease = SignedDuration::from_secs(i64::try_from(LEASE_S).unwrap_or(60));
+            let claims = match self.door.ask(Command::Claim { channel, lease, limit }).await {
+                Ok(Reply::Claims(claims)) => claims,
+                Ok(_) => Vec::new(),
+                Err(error) => {
+                    tracing::warn!(%error, "letters cannot be claimed; trying again");
+                    return Duration::from_secs(1);
+                }
+            };
+            for claim in claims {
+                *hands.busy.entry(claim.channel.clone()).or_default() += 1;
+                let delivery = self.clone();
+                hands.attempts.spawn(async move {
+                    let channel = claim.channel.clone();
+                    delivery.attempt(claim).await;
+                    channel
+                });
+            }
+        }
+        let until = next.and_then(|next| Duration::try_from(next.duration_since(self.clock.now())).ok());
+        until.unwrap_or(ASK_EVERY).min(ASK_EVERY)
+    }
+
+    async fn attempt(&self, claim: Claim) {
+        let house = self.house.get();
+        let (outcome, again) = self.send(&house, &claim).await;
+        let settlement = settle(&claim, &outcome, again, self.clock.now(), crypto::jitter());
+        self.count(&claim, &outcome, &settlement);
+        self.settle(claim, settlement).await;
+    }
+
+    /// One attempt; with it, whether the other side recognises a repeat of the same letter.
+    async fn send(&self, house: &House, claim: &Claim) -> (Outcome, bool) {
+        let refused = |why: &str| Outcome::Refused { why: why.into(), whole_channel: false };
+        let Ok(words) = serde_json::from_str::<Words>(&claim.payload) else {
+            return (refused("the letter's words cannot be read"), false);
+        };
+        let parcel = parcel(claim, words, self.clock.now());
+        // The channel ends by itself before this; the guard is for a fault in one.
+        let guard = SEND_DEADLINE + Duration::from_secs(5);
+        let late = Outcome::Unknown { why: "no answer in time".into() };
+        if claim.channel.is_empty() {
+            let Some(mailer) = &house.mailer else { return (refused("no mail relay is configured"), false) };
+            if claim.address.is_empty() {
+                return (refused("this person has no mail address"), false);
+            }
+            return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), true);
+        }
+        let Some(channel) = house.channels.get(&claim.channel) else {
+            return (refused("no channel of this name is configured any more"), false);
+        };
+        let again = channel.recognises_repeats();
+        (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
+    }
+
+    /// Offers the settlement again and again: one that is lost lets the letter be sent twice.
+    async fn settle(&self, claim: Claim, settlement: Settlement) {
+        let claim = Arc::new(claim);
+        for _ in 0..SETTLE_TRIES {
+            let command = Command::Settle { claim: claim.clone(), settlement: settlement.clone() };
+            match self.door.ask(command).await {
+                Ok(_) => return,
+                Err(DoorError::Closed) => break,
+                Err(error) => tracing::warn!(%error, "an attempt cannot be written down; trying again"),
+            }
+            tokio::time::sleep(SETTLE_WAIT).await;
+        }
+        tracing::error!(incident.id = claim.incident, "an attempt was not written down; the letter is sent again");
+    }
+
+    fn count(&self, claim: &Claim, outcome: &Outcome, settlement: &Settlement) {
+        let way = if claim.channel.is_empty() { "mail" } else { claim.channel.as_str() };
+        self.metrics.delivery_attempts.with_label_values(&[way, outcome.as_str()]).inc();
+        if claim.kind.wakes() {
+            self.metrics.pages_sent.with_label_values(&[way, outcome.as_str()]).inc();
+        }
+        match (outcome, claim.received_at) {
+            (Outcome::Accepted { .. }, Some(received)) => {
+                let seconds = self.clock.now().duration_since(received).as_secs_f64();
+                self.metrics.page_latency.observe(seconds.max(0.0));
+            }
+            (Outcome::Accepted { .. }, None) => {}
+            (Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why }, _) => {
+                tracing::warn!(
+                    incident.id = claim.incident,
+                    letter.kind = claim.kind.as_str(),
+                    letter.channel = way,
+                    letter.attempt = claim.attempt,
+                    outcome = outcome.as_str(),
+                    given_up = !matches!(settlement, Settlement::Again { .. }),
+                    why,
+                    "a letter was not delivered"
+                );
+            }
+        }
+    }
+}
+
+fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
+    Parcel {
+        delivery: claim.id.clone(),
+        incident: claim.incident,
+        incident_state: words.incident_state,
+        thread: if claim.kind == Kind::Status { Thread::Status } else { Thread::Pages },
+        to: claim.address.clone(),
+        page_attempt: words.page_attempt,
+        subject: words.subject,
+        text: words.text,
+        html: words.html,
+        data: words.data,
+        event_type: words.event_type,
+        created_at: claim.created_at,
+        now,
+        thread_root: claim.thread_root.clone(),
+        attempt: claim.attempt,
+    }
+}
+
+/// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
+/// arrived can be sent again. `jitter` is from 0 to 1.
+fn settle(claim: &Claim, outcome: &Outcome, again: bool, now: Timestamp, jitter: f64) -> Settlement {
+    let wakes = claim.kind.wakes();
+    let (ladder, attempts_max) =
+        if wakes { (WAKING_LADDER_S, WAKING_ATTEMPTS_MAX) } else { (TELLING_LADDER_S, TELLING_ATTEMPTS_MAX) };
+    let rung = usize::try_from(claim.attempt.saturating_sub(1)).unwrap_or(usize::MAX).min(ladder.len() - 1);
+    let usual = Duration::from_secs(ladder[rung]);
+    let spent = claim.attempt >= attempts_max;
+    let later = |least: Duration, why: &str| {
+        // A fifth more or less, so that a thousand letters do not come back in the same second.
+        let wait = least.max(usual).min(PATIENCE_MAX).mul_f64(0.8 + 0.4 * jitter).max(least.min(PATIENCE_MAX));
+        let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
+        Settlement::Again { at: now.saturating_add(wait).unwrap_or(Timestamp::MAX), why: why.to_owned() }
+    };
+    let given_up = |why: &str| format!("given up after {} attempts: {why}", claim.attempt);
+    match outcome {
+        Outcome::Accepted { remote_id } => Settlement::Accepted { remote_id: remote_id.clone() },
+        Outcome::Wait { why, .. } if spent => Settlement::Refused { why: given_up(why) },
+        Outcome::Wait { after, why } => later(after.unwrap_or_default(), why),
+        // The relay's own fault says nothing about this recipient.
+        Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
+        Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
+        Outcome::Unknown { why } if again && !spent => later(Duration::ZERO, why),
+        Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(kind: Kind, attempt: u32) -> Claim {
+        Claim::sample(kind, attempt)
+    }
+
+    fn wait(outcome: &Outcome, kind: Kind, attempt: u32, again: bool) -> String {
+        let now = Timestamp::UNIX_EPOCH;
+        match settle(&claim(kind, attempt), outcome, again, now, 0.5) {
+            Settlement::Again { at, .. } => format!("again in {} s", at.as_second()),
+            Settlement::Accepted { .. } => "accepted".into(),
+            Settlement::Refused { why } => format!("refused: {why}"),
+            Settlement::Unknown { .. } => "unknown".into(),
+        }
+    }
+
+    #[test]
+    fn each_outcome_means_something_of_its_own() {
+        let waits = Outcome::Wait { after: None, why: "busy".into() };
+        let patient = Outcome::Wait { after: Some(Duration::from_secs(600)), why: "busy".into() };
+        let for_ever = Outcome::Wait { after: Some(Duration::MAX), why: "busy".into() };
+        let refused = Outcome::Refused { why: "no".into(), whole_channel: false };
+        let broken = Outcome::Refused { why: "login".into(), whole_channel: true };
+        let unknown = Outcome::Unknown { why: "lost".into() };
+        assert_eq!(wait(&waits, Kind::Page, 1, true), "again in 5 s");
+        assert_eq!(wait(&waits, Kind::Page, 29, true), "again in 60 s");
+        assert_eq!(wait(&waits, Kind::Page, 30, true), "refused: given up after 30 attempts: busy");
+        assert_eq!(wait(&waits, Kind::Status, 5, true), "again in 900 s");
+        assert_eq!(wait(&patient, Kind::Page, 1, true), "again in 600 s");
+        assert_eq!(wait(&for_ever, Kind::Page, 1, true), "again in 3600 s");
+        assert_eq!(wait(&refused, Kind::Page, 1, true), "refused: no");
+        assert_eq!(wait(&broken, Kind::Page, 1, true), "again in 30 s");
+        assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");
+        assert_eq!(wait(&unknown, Kind::Page, 1, true), "again in 5 s");
+        assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
+        assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");
+    }
+
+    #[test]
+    fn a_thousand_letters_do_not_come_back_in_the_same_second() {
+        let waits = Outcome::Wait { after: None, why: "busy".into() };
+        let at = |jitter| match settle(&claim(Kind::Page, 4), &waits, true, Timestamp::UNIX_EPOCH, jitter) {
+            Settlement::Again { at, .. } => at.as_second(),
+            _ => 0,
+        };
+        assert_eq!((at(0.0), at(0.999)), (48, 71));
+    }
+}
