@@ -1,0 +1,25 @@
+//! The HTTP server's transport: sockets, deadlines and limits. It knows nothing of incidents.
+//!
+//! - [`limits`]: how many, how large, how long; one struct, one default.
+//! - [`listen`]: an address becomes a bound socket, or a sentence that says why not.
+//! - [`accept`]: takes a slot, then a connection; backs off when the system is out of descriptors; drains at the end.
+//! - `connection`: one connection from handshake to close: its service, its deadlines.
+//! - `stream`: the socket under it: notices bytes, a peer that no longer reads, and closes without a reset.
+//! - [`tls`]: certificate and key, exchanged on reload without losing a connection.
+//! - [`body`]: reads a request's body within a size and a deadline.
+//! - [`problem`]: every error answer (RFC 9457).
+//!
+//! What a client can hold is bounded: a slot by deadlines, a header by size, a body by size and time. Nothing
+//! here logs a path, a query or a body, for tokens live there.
+
+pub mod accept;
+pub mod body;
+mod connection;
+pub mod limits;
+pub mod listen;
+pub mod problem;
+mod stream;
+pub mod tls;
+
+#[cfg(test)]
+mod stories;
