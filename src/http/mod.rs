@@ -21,5 +21,3 @@ pub mod problem;
 mod stream;
 pub mod tls;
 
-#[cfg(test)]
-mod stories;
