@@ -56,7 +56,9 @@ pub enum ListenProblem {
     #[error("{0:?} is no address: write 127.0.0.1:8080, [::]:8080 or unix:/run/onscene/http.sock")]
     NotAnAddress(String),
     /// Somebody else is there.
-    #[error("{0} is taken: another program listens there (`ss -lntxp` names it); stop it or choose another address")]
+    #[error(
+        "{0} is taken: another program listens there (`ss -lntxp` names it); stop it or choose another address"
+    )]
     Taken(Address),
     /// The system forbids it.
     #[error(
@@ -146,14 +148,12 @@ impl HandedOver {
     /// When the system refuses.
     pub fn open(self) -> Result<Listener, ListenProblem> {
         let opened = match self.socket {
-            HandedSocket::Tcp(socket) => socket
-                .set_nonblocking(true)
-                .and_then(|()| TcpListener::from_std(socket))
-                .map(Listener::Tcp),
-            HandedSocket::Unix(socket) => socket
-                .set_nonblocking(true)
-                .and_then(|()| UnixListener::from_std(socket))
-                .map(Listener::Unix),
+            HandedSocket::Tcp(socket) => {
+                socket.set_nonblocking(true).and_then(|()| TcpListener::from_std(socket)).map(Listener::Tcp)
+            }
+            HandedSocket::Unix(socket) => {
+                socket.set_nonblocking(true).and_then(|()| UnixListener::from_std(socket)).map(Listener::Unix)
+            }
         };
         opened.map_err(ListenProblem::HandedOver)
     }
@@ -178,10 +178,9 @@ pub fn handed_over() -> Result<Vec<HandedOver>, ListenProblem> {
     for (place, name) in names.into_iter().enumerate() {
         let socket = match sockets.take_tcp_listener(place) {
             Ok(socket) => socket.map(HandedSocket::Tcp),
-            Err(_) => sockets
-                .take_unix_listener(place)
-                .map_err(ListenProblem::HandedOver)?
-                .map(HandedSocket::Unix),
+            Err(_) => {
+                sockets.take_unix_listener(place).map_err(ListenProblem::HandedOver)?.map(HandedSocket::Unix)
+            }
         };
         if let Some(socket) = socket {
             handed.push(HandedOver { name, socket });

@@ -21,3 +21,5 @@ pub mod problem;
 mod stream;
 pub mod tls;
 
+#[cfg(test)]
+mod stories;

@@ -149,7 +149,8 @@ fn check_leaf(
     provider: &Arc<CryptoProvider>,
 ) -> Result<(), TlsProblem> {
     let mut roots = RootCertStore::empty();
-    let unusable = |why: &dyn std::fmt::Display| TlsProblem::Unusable { path: path.into(), why: why.to_string() };
+    let unusable =
+        |why: &dyn std::fmt::Display| TlsProblem::Unusable { path: path.into(), why: why.to_string() };
     roots.add(leaf.clone().into_owned()).map_err(|error| unusable(&error))?;
     let client = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
