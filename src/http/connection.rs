@@ -142,9 +142,12 @@ where
                     return;
                 } else {
                     shared.meters.timed_out.fetch_add(1, Ordering::Relaxed);
+                    if activity.is_in_header() {
+                        return;
+                    }
+                    // Closes HTTP/1 at once and tells HTTP/2 to go away, so that a request which meets this on
+                    // its way is either served or known to be unserved.
                     ending = true;
-                    // Closes HTTP/1 between requests at once, tells HTTP/2 to go away; a header that is stuck
-                    // half-way does not end by this, and is dropped after the grace.
                     connection.as_mut().graceful_shutdown();
                     deadline.set(sleep(limits.linger + GRACE));
                 }

@@ -52,10 +52,14 @@ impl Activity {
         self.running.load(Ordering::Acquire) > 0
     }
 
+    /// Whether a header is on its way, the first one included, of which not a byte may have come.
+    pub(super) fn is_in_header(&self) -> bool {
+        !self.is_running() && self.header.load(Ordering::Relaxed)
+    }
+
     /// How long the connection may stand as it stands now, counted from the last change.
     pub(super) fn patience(&self, limits: &Limits) -> Duration {
-        let waits_for_header = !self.is_running() && self.header.load(Ordering::Relaxed);
-        if waits_for_header { limits.header_timeout } else { limits.idle_timeout }
+        if self.is_in_header() { limits.header_timeout } else { limits.idle_timeout }
     }
 
     fn bytes_came(&self) {
