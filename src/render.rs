@@ -118,6 +118,11 @@ impl Renderer {
         format!("{}/incidents/{id}", self.external_url)
     }
 
+    /// Whether people reach the pages by HTTPS.
+    pub fn is_https(&self) -> bool {
+        self.external_url.starts_with("https://")
+    }
+
     /// Puts words to one letter. `note` is added to a status that took another way than usual.
     pub fn words(&self, letter: &Letter, about: &About<'_>, note: Option<&str>) -> Words {
         let text = self.text(letter, about, note, "txt");

@@ -70,3 +70,216 @@ pub struct Delivery<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreadable(pub String);
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::core::alert::Status;
+
+    /// How many payloads a kind's folder holds at least.
+    const PAYLOADS_MIN: &[(&str, usize)] = &[("alertmanager", 10), ("generic", 12), ("pingdom", 14)];
+
+    static DEFAULTS: std::sync::LazyLock<Options> = std::sync::LazyLock::new(Options::default);
+
+    pub(super) fn delivery<'a>(method: &'a str, query: &'a str, body: &'a [u8]) -> Delivery<'a> {
+        let received_at = Timestamp::from_second(1_767_330_000).unwrap();
+        Delivery { method, query, content_type: None, body, received_at, options: &DEFAULTS }
+    }
+
+    pub(super) fn post(kind: &Kind, body: &[u8]) -> Result<Vec<Event>, Unreadable> {
+        (kind.read)(&delivery("POST", "", body))
+    }
+
+    pub(super) fn post_with(kind: &Kind, body: &[u8], options: &Options) -> Result<Vec<Event>, Unreadable> {
+        (kind.read)(&Delivery { options, ..delivery("POST", "", body) })
+    }
+
+    pub(super) fn get(kind: &Kind, query: &str, allow_get: bool) -> Result<Vec<Event>, Unreadable> {
+        let options = Options { allow_get, ..Options::default() };
+        (kind.read)(&Delivery { options: &options, ..delivery("GET", query, b"") })
+    }
+
+    fn fixtures() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/sources")
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// What a payload was read as, for people to check.
+    fn told(outcome: Result<Vec<Event>, Unreadable>) -> String {
+        let events = match outcome {
+            Err(why) => return format!("unreadable: {why}"),
+            Ok(events) if events.is_empty() => return "understood, with nothing to say".into(),
+            Ok(events) => events,
+        };
+        let mut told = String::new();
+        for event in events {
+            let severity = event.severity.map_or("-", |severity| severity.as_str());
+            let at = event.occurred_at.map_or("-".into(), |at| at.to_string());
+            writeln!(told, "{} [{severity}] key={} at={at}", event.status.as_str(), event.key).unwrap();
+            writeln!(told, "  title: {}", event.title).unwrap();
+            for line in event.body.lines() {
+                writeln!(told, "  | {line}").unwrap();
+            }
+            for (name, value) in &event.labels {
+                writeln!(told, "  label {name} = {value}").unwrap();
+            }
+            for link in &event.links {
+                writeln!(told, "  link {link}").unwrap();
+            }
+            for (what, said) in [("delivery", &event.delivery_id), ("group", &event.group)] {
+                if let Some(said) = said {
+                    writeln!(told, "  {what}: {said}").unwrap();
+                }
+            }
+        }
+        told
+    }
+
+    /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form,
+    /// everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
+    fn read_file(kind: &Kind, path: &Path) -> Result<Vec<Event>, Unreadable> {
+        let bytes = fs::read(path).unwrap();
+        match path.extension().and_then(|ending| ending.to_str()) {
+            Some("query") => get(kind, std::str::from_utf8(&bytes).unwrap().trim(), true),
+            Some("form") => (kind.read)(&Delivery {
+                content_type: Some("application/x-www-form-urlencoded"),
+                ..delivery("POST", "", &bytes)
+            }),
+            _ => post(kind, &bytes),
+        }
+    }
+
+    #[test]
+    fn every_payload_is_read_as_its_snapshot_says() {
+        for kind in KINDS {
+            let folder = fixtures().join(kind.name);
+            for name in names(&folder).iter().filter(|name| !name.ends_with(".snap")) {
+                let told = told(read_file(kind, &folder.join(name)));
+                insta::with_settings!({
+                    snapshot_path => format!("../../tests/fixtures/sources/{}", kind.name),
+                    prepend_module_to_snapshot => false,
+                    omit_expression => true,
+                }, {
+                    insta::assert_snapshot!(name.as_str(), told);
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_folder_with_enough_payloads_and_every_folder_its_kind() {
+        let kinds: BTreeSet<String> = KINDS.iter().map(|kind| kind.name.to_owned()).collect();
+        assert_eq!(kinds.len(), KINDS.len(), "two kinds have one name");
+        assert_eq!(kinds, names(&fixtures()).into_iter().collect());
+        for (kind, least) in PAYLOADS_MIN {
+            let files = names(&fixtures().join(kind));
+            let (snaps, payloads): (Vec<&String>, Vec<&String>) =
+                files.iter().partition(|name| name.ends_with(".snap"));
+            assert!(payloads.len() >= *least, "{kind} has {} payloads", payloads.len());
+            for snap in snaps {
+                assert!(
+                    payloads.iter().any(|payload| format!("{payload}.snap") == *snap),
+                    "{kind}/{snap} belongs to no payload"
+                );
+            }
+        }
+        assert_eq!(PAYLOADS_MIN.len(), KINDS.len(), "every kind says how many payloads it has");
+    }
+
+    #[test]
+    fn a_thousand_levels_and_an_empty_body_are_refused_by_every_kind() {
+        let deep = "{\"a\":".repeat(1000) + "1" + &"}".repeat(1000);
+        for kind in KINDS {
+            assert!(post(kind, deep.as_bytes()).unwrap_err().0.contains("128 levels"), "{}", kind.name);
+            for empty in [&b""[..], b" \n", b"{}", b"null", b"\xef\xbb\xbf"] {
+                assert!(post(kind, empty).is_err(), "{}", kind.name);
+            }
+        }
+    }
+
+    /// JSON with the names the adapters look for, so that more than the first line of each is reached.
+    fn some_json() -> impl Strategy<Value = Value> {
+        let name = prop::sample::select(vec![
+            "check_id", "check_params", "current_state", "tags", "first_probe", "state_changed_timestamp",
+            "alerts", "status", "labels", "annotations", "endsAt", "startsAt", "fingerprint", "truncatedAlerts",
+            "key", "meta", "links", "occurred_at", "severity", "title", "body", "x",
+        ]);
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,12}".prop_map(Value::from),
+            prop::sample::select(vec!["DOWN", "UP", "firing", "resolved", "7", "(u'x',)", "http://a", "a=b"])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(5, 64, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+                prop::collection::btree_map(name.clone().prop_map(String::from), inner, 0..8)
+                    .prop_map(|fields| json!(fields)),
+            ]
+        })
+    }
+
+    fn all_bounded(outcome: Result<Vec<Event>, Unreadable>) -> Result<(), TestCaseError> {
+        for event in outcome.into_iter().flatten() {
+            prop_assert_eq!(event.clone().bounded(), Ok(event));
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            for kind in KINDS {
+                all_bounded(post(kind, &bytes))?;
+                all_bounded(get(kind, &String::from_utf8_lossy(&bytes), true))?;
+            }
+        }
+
+        #[test]
+        fn whatever_json_is_read_is_within_the_limits(body in some_json()) {
+            let text = body.to_string();
+            for kind in KINDS {
+                all_bounded(post(kind, text.as_bytes()))?;
+                all_bounded(get(kind, &format!("message={text}"), true))?;
+            }
+        }
+
+        #[test]
+        fn firing_and_resolved_of_the_same_thing_have_the_same_key(id in "[a-z0-9:/._-]{1,40}", numbered in any::<bool>()) {
+            let pairs = [
+                ("pingdom", json!({"check_id": id, "current_state": "DOWN"}), json!({"check_id": id, "current_state": "UP"})),
+                (
+                    "alertmanager",
+                    json!({"version": "4", "alerts": [{"status": "firing", "labels": {"alertname": id}, "endsAt": "0001-01-01T00:00:00Z"}]}),
+                    json!({"version": if numbered { "3" } else { "4" }, "groupKey": 7, "alerts": [{"status": "resolved", "labels": {"alertname": id}}]}),
+                ),
+                ("generic", json!({"key": id}), json!({"dedup": id, "action": "close"})),
+            ];
+            for (name, firing, resolved) in pairs {
+                let of = |body: &Value| post(kind(name).unwrap(), body.to_string().as_bytes()).unwrap().remove(0);
+                let (firing, resolved) = (of(&firing), of(&resolved));
+                prop_assert_eq!((firing.status, resolved.status), (Status::Firing, Status::Resolved));
+                prop_assert_eq!(firing.key, resolved.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! `/api/v1`: everything the commands do, as JSON, with a bearer token.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::body;
+use super::desk::{Desk, cannot_read};
+use super::problem::Problem;
+use crate::commit::{Command, Reply};
+use crate::core::decide::{Act, By};
+use crate::core::incident::{Incident, Severity};
+use crate::core::timeline::{Actor, Route};
+use crate::store::incidents::{self, Filter};
+use crate::store::tokens::Holder;
+use crate::store::{StoreError, Tx, alerts, timeline};
+
+pub mod view;
+
+/// Largest body of a request to the API, in bytes: words of people.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most incidents on a page, and how many when nobody says.
+const INCIDENTS_MAX: u32 = 200;
+const INCIDENTS_USUAL: u32 = 50;
+/// Most entries on a page.
+const ENTRIES_MAX: u32 = 1000;
+/// Most alerts shown of one incident.
+const ALERTS_MAX: u32 = 200;
+
+/// What a list of incidents is narrowed to.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    state: Option<String>,
+    severity: Option<String>,
+    service: Option<String>,
+    drill: Option<bool>,
+    q: Option<String>,
+    cursor: Option<i64>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/incidents`
+pub(super) async fn list(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    desk.holder(&headers).await?;
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    const STATES: [&str; 5] = ["triggered", "acknowledged", "mitigated", "resolved", "open"];
+    if let Some(state) = query.state.as_deref().filter(|state| !STATES.contains(state)) {
+        return Err(Problem::bad_request(format!("no state is called {state}; there are {}", STATES.join(", "))));
+    }
+    let severity = query.severity.as_deref().map(severity).transpose()?;
+    if query.drill == Some(true) {
+        return Ok(Json(json!({"incidents": [], "next": null})).into_response());
+    }
+    let limit = query.limit.unwrap_or(INCIDENTS_USUAL).clamp(1, INCIDENTS_MAX);
+    let filter = Filter {
+        state: query.state,
+        severity: severity.map(|severity| severity.as_str().to_owned()),
+        service: query.service,
+        title: query.q,
+        before: query.cursor,
+        limit,
+    };
+    let rules = desk.house.get().rules.clone();
+    let read = desk.readers.read(move |tx| {
+        let found = incidents::list(tx, &filter)?;
+        let full = u32::try_from(found.len()).unwrap_or(u32::MAX) == limit;
+        let next = found.last().filter(|_| full).map(|last| last.id.to_string());
+        let shown: Result<Vec<Value>, StoreError> =
+            found.iter().map(|incident| whole(tx, incident, &rules)).collect();
+        Ok(json!({"incidents": shown?, "next": next}))
+    });
+    Ok(Json(read.await.map_err(|error| cannot_read(&error))?).into_response())
+}
+
+/// `GET /api/v1/incidents/{n}`
+pub(super) async fn show(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    desk.holder(&headers).await?;
+    Ok(Json(one(&desk, number(&id)?).await?).into_response())
+}
+
+/// Where a page of a timeline begins.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimelineQuery {
+    after: Option<u32>,
+    limit: Option<u32>,
+}
+
+/// `GET /api/v1/incidents/{n}/timeline`
+pub(super) async fn entries(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+    query: Result<Query<TimelineQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    desk.holder(&headers).await?;
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let id = number(&id)?;
+    let limit = query.limit.unwrap_or(ENTRIES_MAX).clamp(1, ENTRIES_MAX);
+    let kept = desk.readers.read(move |tx| timeline::list(tx, id, query.after.unwrap_or(0), limit)).await;
+    let kept = kept.map_err(|error| cannot_read(&error))?;
+    if kept.is_empty() && query.after.is_none() {
+        return Err(Problem::not_found(format!("there is no incident {id}")));
+    }
+    let shown: Vec<Value> = kept.iter().map(view::entry).collect();
+    Ok(Json(json!({"entries": shown})).into_response())
+}
+
+/// The body of `POST /api/v1/incidents`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Declaration {
+    title: String,
+    service: String,
+    severity: Option<String>,
+}
+
+/// `POST /api/v1/incidents`: a human (or a program) declares an incident.
+pub(super) async fn declare(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let by = acting(&desk, &headers, None).await?;
+    let declaration: Declaration = json_body(&desk, body).await?;
+    let title = crate::core::alert::one_line(&declaration.title);
+    if title.is_empty() {
+        return Err(Problem::unprocessable("the title is empty; say in one line what is wrong"));
+    }
+    let severity = declaration.severity.as_deref().map(severity).transpose()?.unwrap_or(Severity::Sev2);
+    let command = Command::Declare { title, service: declaration.service, severity, by };
+    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    Ok((StatusCode::CREATED, Json(one(&desk, incident.id).await?)).into_response())
+}
+
+/// What the bodies of the verbs may hold. Which of them a verb takes is checked by the verb.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Said {
+    term: Option<u32>,
+    help: Option<bool>,
+    text: Option<String>,
+    occurred_at: Option<Timestamp>,
+    cause: Option<String>,
+    unexplained: Option<bool>,
+    false_alarm: Option<bool>,
+    reason: Option<String>,
+}
+
+/// `POST /api/v1/incidents/{n}/{verb}`
+pub(super) async fn act(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path((id, verb)): Path<(String, String)>,
+    body: Body,
+) -> Result<Response, Problem> {
+    let holder = desk.holder(&headers).await?;
+    let id = number(&id)?;
+    let said: Said = json_body(&desk, body).await?;
+    let by = by(&desk, holder, said.occurred_at)?;
+    let act = meant(&verb, said)?;
+    desk.door.act(id, act, by).await?;
+    Ok(Json(one(&desk, id).await?).into_response())
+}
+
+fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
+    let term = said.term.ok_or_else(|| {
+        Problem::bad_request("an act of command carries \"term\": the number of the tenure you believe is current")
+    });
+    Ok(match verb {
+        "ack" => Act::Answer { help: said.help.unwrap_or(false) },
+        "check-in" => Act::CheckIn,
+        "decline" => Act::Decline,
+        "note" => Act::Note { text: said.text.unwrap_or_default() },
+        "mitigate" => match (said.cause, said.unexplained.unwrap_or(false)) {
+            (Some(cause), false) => Act::Mitigate { term: term?, cause: Some(cause) },
+            (None, true) => Act::Mitigate { term: term?, cause: None },
+            _ => {
+                return Err(Problem::unprocessable(
+                    "say what ended the harm: either \"cause\": \"...\" or \"unexplained\": true",
+                ));
+            }
+        },
+        "resolve" => Act::Resolve { term: term?, false_alarm: said.false_alarm.unwrap_or(false) },
+        "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
+        _ => {
+            return Err(Problem::not_found(
+                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve and reopen",
+            ));
+        }
+    })
+}
+
+/// What `GET /api/v1/oncall` asks for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OncallQuery {
+    rotation: Option<String>,
+    at: Option<Timestamp>,
+}
+
+/// `GET /api/v1/oncall`
+pub(super) async fn oncall(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    query: Result<Query<OncallQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response, Problem> {
+    desk.holder(&headers).await?;
+    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+    let at = query.at.unwrap_or_else(|| desk.clock.now());
+    let rules = desk.house.get().rules.clone();
+    if let Some(name) = query.rotation.as_ref().filter(|name| !rules.rotations.contains_key(*name)) {
+        return Err(Problem::not_found(format!("there is no rotation {name}")));
+    }
+    let shifts: Vec<Value> = rules
+        .rotations
+        .iter()
+        .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
+        .filter_map(|(name, rotation)| rotation.at(at).map(|shift| (name, shift)))
+        .map(|(name, shift)| json!({"rotation": name, "person": shift.person, "until": shift.until}))
+        .collect();
+    Ok(Json(json!({"at": at, "oncall": shifts})).into_response())
+}
+
+/// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
+pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
+    desk.holder(&headers).await?;
+    let filter = Filter { state: Some("open".into()), limit: INCIDENTS_MAX, ..Filter::default() };
+    let found = desk.readers.read(move |tx| incidents::list(tx, &filter)).await;
+    let found = found.map_err(|error| cannot_read(&error))?;
+    let rules = desk.house.get().rules.clone();
+    let plain = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    if plain.is_some_and(|accept| accept.starts_with("text/plain")) {
+        let lines: String = found.iter().map(|incident| view::line(incident, &rules) + "\n").collect();
+        return Ok(lines.into_response());
+    }
+    let shown: Vec<Value> = found
+        .iter()
+        .map(|incident| {
+            json!({"id": incident.id, "title": incident.title, "service": incident.service,
+                "severity": incident.severity.as_str(), "state": incident.state(),
+                "commander": incident.commander().map(|command| json!({"person": command.person,
+                    "term": command.term, "since": command.since}))})
+        })
+        .collect();
+    Ok(Json(json!({"incidents": shown})).into_response())
+}
+
+/// Anything else under `/api`.
+pub(super) async fn nothing() -> Problem {
+    Problem::not_found("the API has no such address; it begins at /api/v1/incidents")
+}
+
+async fn one(desk: &Desk, id: i64) -> Result<Value, Problem> {
+    let rules = desk.house.get().rules.clone();
+    let read = desk.readers.read(move |tx| {
+        let saved = incidents::load(tx, id)?;
+        saved.map(|saved| whole(tx, &saved.incident, &rules)).transpose()
+    });
+    let found = read.await.map_err(|error| cannot_read(&error))?;
+    found.ok_or_else(|| Problem::not_found(format!("there is no incident {id}")))
+}
+
+fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) -> Result<Value, StoreError> {
+    let shown = alerts::of_incident(tx, incident.id, ALERTS_MAX)?;
+    Ok(view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, rules))
+}
+
+async fn acting(desk: &Desk, headers: &HeaderMap, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
+    let holder = desk.holder(headers).await?;
+    by(desk, holder, occurred_at)
+}
+
+fn by(desk: &Desk, holder: Holder, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
+    let actor = match holder {
+        Holder::Person(name) if !desk.house.get().rules.people.contains_key(&name) => {
+            return Err(Problem::forbidden(format!("{name} is not a person of this house any more")));
+        }
+        Holder::Person(name) => Actor::Person(name),
+        Holder::Automation(name) => Actor::Automation(name),
+    };
+    if occurred_at.is_some_and(|at| at > desk.clock.now()) {
+        return Err(Problem::unprocessable("\"occurred_at\" lies in the future"));
+    }
+    Ok(By { actor, route: Route::Api, occurred_at })
+}
+
+async fn json_body<T: DeserializeOwned>(desk: &Desk, body: Body) -> Result<T, Problem> {
+    let bytes = body::read(body, BODY_BYTES_MAX, desk.limits.body_timeout).await?;
+    let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
+    serde_json::from_slice(text).map_err(|error| Problem::bad_request(format!("the body is not what is expected here: {error}")))
+}
+
+fn number(id: &str) -> Result<i64, Problem> {
+    id.parse().map_err(|_| Problem::not_found("an incident is called by its number"))
+}
+
+fn severity(word: &str) -> Result<Severity, Problem> {
+    Severity::from_word(word)
+        .ok_or_else(|| Problem::bad_request(format!("no severity is called {word}; there are SEV1 to SEV4")))
+}

@@ -1,0 +1,120 @@
+//! What requests work with.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{HeaderMap, StatusCode, header};
+
+use super::limits::Limits;
+use super::problem::Problem;
+use crate::clock::Clock;
+use crate::commit::{Door, DoorError};
+use crate::core::decide::Refusal;
+use crate::crypto;
+use crate::house::Current;
+use crate::metrics::Metrics;
+use crate::store::readers::Readers;
+use crate::store::{StoreError, tokens};
+
+/// What every request may use. Cheap to clone.
+#[derive(Clone)]
+pub struct Desk {
+    /// Where changes go.
+    pub door: Door,
+    /// Where the state is read.
+    pub readers: Readers,
+    /// The configuration, built.
+    pub house: Arc<Current>,
+    /// The hour.
+    pub clock: Clock,
+    /// Figures.
+    pub metrics: Arc<Metrics>,
+    /// Sizes and times.
+    pub limits: Arc<Limits>,
+    /// Set when the daemon begins to stop: `/readyz` says so, and load balancers go elsewhere.
+    pub stopping: Arc<AtomicBool>,
+}
+
+impl Desk {
+    /// Whether alerts can be accepted.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn ready(&self) -> Result<(), &'static str> {
+        if self.stopping.load(Ordering::Acquire) {
+            Err("stopping")
+        } else if !self.door.is_up() {
+            Err("the store takes no writes")
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Who a bearer token of the API speaks for.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 503 when the store cannot be read.
+    pub async fn holder(&self, headers: &HeaderMap) -> Result<tokens::Holder, Problem> {
+        let token = bearer(headers).ok_or_else(|| {
+            Problem::unauthorized("send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one")
+        })?;
+        self.holder_of(token.to_owned()).await?.ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
+    }
+
+    /// Who a token of the API speaks for, if anybody.
+    ///
+    /// # Errors
+    /// 503 when the store cannot be read.
+    pub async fn holder_of(&self, token: String) -> Result<Option<tokens::Holder>, Problem> {
+        self.readers.read(move |tx| tokens::api_holder(tx, &token)).await.map_err(|error| cannot_read(&error))
+    }
+}
+
+/// The token of an `Authorization: Bearer` header.
+pub fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
+/// The password of an `Authorization: Basic` header.
+pub fn basic_password(headers: &HeaderMap) -> Option<String> {
+    let (scheme, both) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let both = String::from_utf8(crypto::from_base64(both.trim())?).ok()?;
+    both.split_once(':').map(|(_, password)| password.to_owned())
+}
+
+/// 503: the store cannot be read.
+pub fn cannot_read(error: &StoreError) -> Problem {
+    tracing::error!(%error, "the store cannot be read");
+    Problem::unavailable("the store cannot be read at this moment", 5)
+}
+
+impl From<DoorError> for Problem {
+    fn from(error: DoorError) -> Self {
+        let detail = error.to_string();
+        match error {
+            DoorError::Refused(refusal) => refused(&refusal, detail),
+            DoorError::NoIncident(_) => Self::not_found(detail),
+            DoorError::NoService(_) => Self::unprocessable(detail),
+            DoorError::Full => Self::unavailable(detail, 1),
+            DoorError::Store | DoorError::Late | DoorError::Closed => Self::unavailable(detail, 5),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal, detail: String) -> Problem {
+    match refusal {
+        Refusal::Stale { commander, term } => {
+            Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
+        }
+        Refusal::NobodyCommands | Refusal::Over(_) | Refusal::StillOpen | Refusal::WrongState(_) => {
+            Problem::conflict(detail)
+        }
+        Refusal::NotAPerson | Refusal::UnknownPerson(_) => Problem::forbidden(detail),
+        Refusal::BadWords(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail),
+        Refusal::Fault(_) => Problem::internal(),
+    }
+}

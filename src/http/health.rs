@@ -1,0 +1,54 @@
+//! `/healthz`, `/readyz` and `/metrics`.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+
+use super::desk::{Desk, cannot_read};
+use super::problem::Problem;
+use crate::store::{incidents, letters};
+
+/// Alive: it answers.
+pub(super) async fn healthz() -> &'static str {
+    "alive\n"
+}
+
+/// Able to accept alerts.
+pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
+    match desk.ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n")).into_response(),
+    }
+}
+
+/// Figures for Prometheus. What stands in the store is counted when it is asked for.
+pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
+    let counted = desk.readers.read(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?))).await;
+    match counted {
+        Ok((incidents, letters)) => {
+            let metrics = &desk.metrics;
+            metrics.incidents.reset();
+            for (state, severity, count) in incidents {
+                metrics.incidents.with_label_values(&[state.as_str(), &severity, "false"]).set(count);
+            }
+            metrics.deliveries_pending.reset();
+            metrics.delivery_oldest.reset();
+            let now = desk.clock.now();
+            for (channel, count, oldest) in letters {
+                let channel = if channel.is_empty() { "mail" } else { channel.as_str() };
+                metrics.deliveries_pending.with_label_values(&[channel]).set(count);
+                let age = now.duration_since(oldest).as_secs_f64().max(0.0);
+                metrics.delivery_oldest.with_label_values(&[channel]).set(age);
+            }
+        }
+        // The other figures are wanted most when the store is gone.
+        Err(error) => drop(cannot_read(&error)),
+    }
+    match desk.metrics.text() {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the metrics cannot be written");
+            Problem::internal().into_response()
+        }
+    }
+}

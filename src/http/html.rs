@@ -1,0 +1,138 @@
+//! Pages for people: HTML without scripts, the same on a phone, in dark and light.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use minijinja::{Environment, Value, context};
+
+use crate::core::incident::Incident;
+use crate::core::rules::Rules;
+use crate::render::{full_name, hour};
+use crate::store::alerts::Shown;
+use crate::store::timeline::Kept;
+
+/// Nothing is loaded from anywhere, nothing runs, nobody frames it, forms come back here.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Writes pages. Cheap to clone.
+#[derive(Clone)]
+pub struct Pages(std::sync::Arc<Environment<'static>>);
+
+impl Pages {
+    /// Loads the pages.
+    ///
+    /// # Errors
+    /// When one has a mistake: a fault of ours, found by every test.
+    pub fn new() -> Result<Self, minijinja::Error> {
+        let mut pages = Environment::new();
+        pages.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        for (name, text) in [
+            ("base.html", include_str!("templates/base.html")),
+            ("answer.html", include_str!("templates/answer.html")),
+            ("message.html", include_str!("templates/message.html")),
+            ("login.html", include_str!("templates/login.html")),
+            ("index.html", include_str!("templates/index.html")),
+            ("incident.html", include_str!("templates/incident.html")),
+        ] {
+            pages.add_template(name, text)?;
+        }
+        Ok(Self(std::sync::Arc::new(pages)))
+    }
+
+    /// A page.
+    pub fn page(&self, status: StatusCode, name: &str, values: Value) -> Response {
+        match self.0.get_template(name).and_then(|template| template.render(values)) {
+            Ok(text) => answer(status, text),
+            Err(error) => {
+                tracing::error!(page = name, %error, "a page cannot be written");
+                answer(StatusCode::INTERNAL_SERVER_ERROR, "<!doctype html><title>Error</title>This page failed; the log has the cause.".into())
+            }
+        }
+    }
+
+    /// A page that only says something.
+    pub fn message(&self, status: StatusCode, heading: &str, text: &str) -> Response {
+        self.page(status, "message.html", context! { heading, text })
+    }
+}
+
+fn answer(status: StatusCode, text: String) -> Response {
+    let mut response = (status, text).into_response();
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// What a page about one incident shows. `entries` newest first.
+pub(super) fn about(incident: &Incident, alerts: &[Shown], entries: &[Kept], rules: &Rules, me: Option<&str>) -> Value {
+    let name = |person: &str| full_name(rules, person);
+    let service = rules.services.get(&incident.service);
+    let resolution = incident.resolution();
+    let command = match &incident.phase {
+        crate::core::incident::Phase::Resolved { last, .. } => last.as_ref(),
+        _ => incident.commander(),
+    };
+    let woken: Vec<String> = match &incident.phase {
+        crate::core::incident::Phase::Triggered { escalation: Some(escalation), .. } => {
+            escalation.awaiting.iter().map(|person| name(person)).collect()
+        }
+        _ => Vec::new(),
+    };
+    let on_scene = me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
+    context! {
+        id => incident.id,
+        title => incident.title.as_str(),
+        service => incident.service.as_str(),
+        public_name => service.and_then(|service| service.public_name.as_deref()).unwrap_or(&incident.service),
+        severity => incident.severity.as_str(),
+        state => incident.state(),
+        over => !incident.is_open(),
+        resolution => resolution.map(|(resolution, _)| resolution.as_str()),
+        resolved_at => resolution.map(|(_, at)| hour(at)),
+        opened_at => hour(incident.opened_at),
+        next_update_by => incident.next_update_by.map(hour),
+        bridge => service.and_then(|service| service.bridge.as_deref()),
+        alert_count => incident.alerts,
+        firing => incident.firing,
+        woken,
+        on_scene,
+        commander => command.map(|command| context! {
+            name => name(&command.person), since => hour(command.since), term => command.term,
+            me => me == Some(command.person.as_str()),
+        }),
+        responders => incident.responders.iter().map(|one| context! {
+            name => name(&one.person), status => one.status.as_str().replace('_', " "), since => hour(one.since),
+        }).collect::<Vec<_>>(),
+        alerts => alerts.iter().map(|alert| context! {
+            title => alert.title.as_str(), source => alert.source.as_str(), status => alert.status.as_str(),
+            since => hour(alert.first_seen), links => alert.links.clone(),
+        }).collect::<Vec<_>>(),
+        entries => entries.iter().map(|kept| context! {
+            hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
+            actor => kept.entry.actor.label(), text => kept.text.as_str(),
+        }).collect::<Vec<_>>(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_can_be_written() {
+        let pages = Pages::new().unwrap();
+        assert_eq!(pages.message(StatusCode::OK, "a", "<b>").status(), StatusCode::OK);
+        let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
+        assert_eq!(login.status(), StatusCode::OK);
+        let index = context! { incidents => Vec::<Value>::new(), past => Vec::<Value>::new() };
+        assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
+    }
+}

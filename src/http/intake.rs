@@ -1,0 +1,213 @@
+//! Alerts in: `/in/{source}` and `/in/{source}/{token}`.
+//!
+//! The secret is checked before a byte of the body is read. What an adapter cannot understand is kept
+//! as it came and answered with 400; success is answered when everything is on disk.
+
+use std::panic::AssertUnwindSafe;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode, header};
+use secrecy::ExposeSecret as _;
+
+use super::body;
+use super::desk::{Desk, basic_password, bearer};
+use super::problem::Problem;
+use crate::commit::{Command, Delivered, EventResult, Reply};
+use crate::crypto;
+use crate::house::Source;
+use crate::sources::{Delivery, Unreadable};
+use crate::store::unreadable;
+
+/// Longest query string that is read or kept, in bytes.
+const QUERY_BYTES_MAX: usize = 16 * 1024;
+
+/// `/in/{source}`
+pub(super) async fn without_token(
+    State(desk): State<Desk>,
+    method: Method,
+    Path(source): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    take(&desk, &method, &source, None, query, &headers, body).await
+}
+
+/// `/in/{source}/{token}`
+pub(super) async fn with_token(
+    State(desk): State<Desk>,
+    method: Method,
+    Path((source, token)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    take(&desk, &method, &source, Some(token), query, &headers, body).await
+}
+
+async fn take(
+    desk: &Desk,
+    method: &Method,
+    source: &str,
+    token: Option<String>,
+    query: Option<String>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Response {
+    let began = desk.clock.mark();
+    let house = desk.house.get();
+    let Some(source) = house.sources.get(source) else {
+        return Problem::not_found("no source of this name is configured").into_response();
+    };
+    let answer = accept(desk, method, source, token, query.unwrap_or_default(), headers, body).await;
+    desk.metrics.ingest.observe(began.elapsed().as_secs_f64());
+    match answer {
+        Ok(results) => (StatusCode::ACCEPTED, Json(accepted(&results))).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn accept(
+    desk: &Desk,
+    method: &Method,
+    source: &Source,
+    token: Option<String>,
+    query: String,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<EventResult>, Problem> {
+    let get = (source.kind.get)(&source.options);
+    if !(*method == Method::POST || *method == Method::PUT || (get && *method == Method::GET)) {
+        return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
+    }
+    let (given, query) = split_token(&query);
+    if !allowed(source, [token, given, bearer(headers).map(str::to_owned), basic_password(headers)]) {
+        return Err(Problem::unauthorized(
+            "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
+             as the password of basic authentication",
+        ));
+    }
+    if query.len() > QUERY_BYTES_MAX {
+        return Err(Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "uri-too-long",
+            "The address is too long",
+            format!("a query string has at most {QUERY_BYTES_MAX} bytes"),
+        ));
+    }
+    let received_at = desk.clock.now();
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
+    let delivery = Delivery {
+        method: method.as_str(),
+        query: &query,
+        content_type,
+        body: &bytes,
+        received_at,
+        options: &source.options,
+    };
+    match understand(source, &delivery) {
+        Ok(events) => {
+            let delivered = Delivered {
+                source: source.name.clone(),
+                kind: source.kind.name.into(),
+                service: source.service.clone(),
+                events,
+                received_at,
+                replays: None,
+            };
+            match desk.door.ask(Command::Events(delivered)).await? {
+                Reply::Events(results) => Ok(results),
+                _ => Err(Problem::internal()),
+            }
+        }
+        Err(Unreadable(error)) => Err(keep(desk, source, &delivery, error).await),
+    }
+}
+
+/// Reads a delivery. An adapter that panics has not understood it either.
+pub fn understand(
+    source: &Source,
+    delivery: &Delivery<'_>,
+) -> Result<Vec<crate::core::alert::Event>, Unreadable> {
+    let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
+    std::panic::catch_unwind(read).unwrap_or_else(|_| {
+        tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
+        Err(Unreadable("the adapter failed on this body: a fault of onscene".into()))
+    })
+}
+
+async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: String) -> Problem {
+    tracing::warn!(source.name = source.name, error, "a body could not be understood; it is kept");
+    let kept = unreadable::Kept {
+        id: 0,
+        source: source.name.clone(),
+        kind: source.kind.name.into(),
+        method: delivery.method.into(),
+        query: delivery.query.into(),
+        content_type: delivery.content_type.map(str::to_owned),
+        body: delivery.body.to_vec(),
+        error: error.clone(),
+        received_at: delivery.received_at,
+    };
+    match desk.door.ask(Command::Unreadable { kept, service: source.service.clone() }).await {
+        Ok(Reply::Kept(id)) => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable",
+            "The body cannot be understood",
+            format!("{error}. It is kept as number {id}, and the owner of this source is told"),
+        )
+        .with("kept", id),
+        Ok(_) => Problem::internal(),
+        Err(error) => error.into(),
+    }
+}
+
+fn allowed(source: &Source, given: [Option<String>; 4]) -> bool {
+    let known = |given: &String| {
+        // Every token is compared, so that the time does not tell which one was close.
+        source.tokens.iter().fold(false, |found, token| {
+            crypto::same(token.expose_secret().as_bytes(), given.as_bytes()) | found
+        })
+    };
+    given.iter().flatten().fold(false, |found, given| known(given) | found)
+}
+
+/// Takes `token=` out of a query string: it must not be kept or handed on.
+fn split_token(query: &str) -> (Option<String>, String) {
+    let mut token = None;
+    let mut rest = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        match pair.strip_prefix("token=") {
+            Some(value) => {
+                let value = value.replace('+', " ");
+                token = Some(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned());
+            }
+            None => rest.push(pair),
+        }
+    }
+    (token, rest.join("&"))
+}
+
+fn accepted(results: &[EventResult]) -> serde_json::Value {
+    let results: Vec<serde_json::Value> = results
+        .iter()
+        .map(|one| serde_json::json!({"key": one.key, "outcome": one.outcome, "incident": one.incident}))
+        .collect();
+    serde_json::json!({"accepted": results.len(), "results": results})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_token_is_taken_out_of_the_query() {
+        let (token, rest) = split_token("a=1&token=se%20cret&b=2");
+        assert_eq!((token.as_deref(), rest.as_str()), (Some("se cret"), "a=1&b=2"));
+        assert_eq!(split_token(""), (None, String::new()));
+    }
+}

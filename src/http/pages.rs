@@ -1,0 +1,135 @@
+//! Pages for people who are logged in: what is open, who commands, and each timeline. They only show;
+//! answering is done by the link in a page or by the commands.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::{Value, context};
+
+use super::body;
+use super::desk::{Desk, cannot_read};
+use super::html::{Pages, about};
+use crate::render::{full_name, hour};
+use crate::store::incidents::{self, Filter};
+use crate::store::{alerts, timeline};
+
+/// The cookie that holds a token of the API. The prefix binds it to this host.
+const COOKIE: &str = "onscene_token";
+/// How long a browser keeps it, in seconds: a shift.
+const COOKIE_S: u32 = 12 * 3600;
+const FORM_BYTES_MAX: usize = 4 * 1024;
+const OPEN_SHOWN: u32 = 200;
+const PAST_SHOWN: u32 = 20;
+const ALERTS_SHOWN: u32 = 100;
+const ENTRIES_SHOWN: u32 = 200;
+
+type Both = State<(Desk, Pages)>;
+
+/// `GET /login`
+pub(super) async fn login(State((_, pages)): Both) -> Response {
+    pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) })
+}
+
+/// `POST /login`
+pub(super) async fn log_in(State((desk, pages)): Both, body: Body) -> Response {
+    let bytes = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.unwrap_or_default();
+    let token = std::str::from_utf8(&bytes).ok().and_then(|form| form.strip_prefix("token="));
+    let token = token.map(|token| percent_encoding::percent_decode_str(token).decode_utf8_lossy().trim().to_owned());
+    let known = match &token {
+        Some(token) => matches!(desk.holder_of(token.clone()).await, Ok(Some(_))),
+        None => false,
+    };
+    let Some(token) = token.filter(|_| known) else {
+        let said = "This token is unknown or revoked.";
+        return pages.page(StatusCode::UNAUTHORIZED, "login.html", context! { said });
+    };
+    let secure = if desk.house.get().renderer.is_https() { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_S}{secure}");
+    let mut answer = Redirect::to("/").into_response();
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// `GET /`
+pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Response {
+    if let Some(elsewhere) = stranger(&desk, &headers).await {
+        return elsewhere;
+    }
+    let read = desk.readers.read(|tx| {
+        let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
+        let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
+        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?))
+    });
+    let (open, past) = match read.await {
+        Ok(found) => found,
+        Err(error) => return unreadable(&pages, &error),
+    };
+    let rules = desk.house.get().rules.clone();
+    let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
+        found
+            .iter()
+            .map(|one| {
+                context! {
+                    id => one.id, severity => one.severity.as_str(), state => one.state(),
+                    service => one.service.as_str(), title => one.title.as_str(), opened_at => hour(one.opened_at),
+                    resolution => one.resolution().map(|(resolution, _)| resolution.as_str()),
+                    commander => one.commander().map(|command| context! {
+                        name => full_name(&rules, &command.person), since => hour(command.since) }),
+                }
+            })
+            .collect()
+    };
+    pages.page(StatusCode::OK, "index.html", context! { incidents => shown(open), past => shown(past) })
+}
+
+/// `GET /incidents/{n}`
+pub(super) async fn incident(
+    State((desk, pages)): Both,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Response {
+    if let Some(elsewhere) = stranger(&desk, &headers).await {
+        return elsewhere;
+    }
+    let nothing = || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
+    let Ok(id) = id.parse::<i64>() else { return nothing() };
+    let read = desk.readers.read(move |tx| {
+        let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
+        let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
+        let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
+        entries.reverse();
+        Ok(Some((saved.incident, alerts::of_incident(tx, id, ALERTS_SHOWN)?, entries)))
+    });
+    match read.await {
+        Ok(Some((incident, alerts, entries))) => {
+            let rules = desk.house.get().rules.clone();
+            pages.page(StatusCode::OK, "incident.html", about(&incident, &alerts, &entries, &rules, None))
+        }
+        Ok(None) => nothing(),
+        Err(error) => unreadable(&pages, &error),
+    }
+}
+
+/// Where somebody who is not logged in goes.
+async fn stranger(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
+    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
+    let token = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let known = match token {
+        Some(token) => desk.holder_of(token.to_owned()).await,
+        None => Ok(None),
+    };
+    match known {
+        Ok(Some(_)) => None,
+        Ok(None) => Some(Redirect::to("/login").into_response()),
+        Err(problem) => Some(problem.into_response()),
+    }
+}
+
+fn unreadable(pages: &Pages, error: &crate::store::StoreError) -> Response {
+    drop(cannot_read(error));
+    let text = "The daemon cannot read its store. Please try again in a few seconds.";
+    pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
+}

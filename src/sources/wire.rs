@@ -1,0 +1,352 @@
+//! What the adapters share: lenient reading of JSON, forms, scalars and times.
+//!
+//! Senders put numbers into texts and texts into numbers, begin a body with a byte order mark, and lie
+//! about its type. Everything here reads what can be read with one meaning only, and otherwise says in a
+//! sentence what is wrong and where, by position and by field name. No sentence quotes the body: it may
+//! hold secrets.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::Unreadable;
+use crate::core::alert::{EVENTS_MAX, Event};
+
+/// Most parameters read from a query or a form. Far more than any sender has.
+const PARAMETERS_MAX: usize = 1_000;
+/// From here on a Unix time is in milliseconds (as seconds it would lie in the year 5138).
+const MILLISECONDS_FROM: f64 = 1e11;
+/// From here on a Unix time is in microseconds, and a thousand times later in nanoseconds.
+const MICROSECONDS_FROM: f64 = 1e14;
+const NANOSECONDS_FROM: f64 = 1e17;
+/// Whole numbers up to here are exact in a float, and are written without a fraction.
+const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
+
+/// An [`Unreadable`] from a sentence.
+pub(super) fn unreadable(why: impl Into<String>) -> Unreadable {
+    Unreadable(why.into())
+}
+
+/// The body as text, without byte order mark and without surrounding white space.
+pub(super) fn utf8(body: &[u8]) -> Result<&str, Unreadable> {
+    match std::str::from_utf8(body) {
+        Ok(text) => Ok(text.trim_start_matches('\u{feff}').trim()),
+        Err(error) => Err(unreadable(format!(
+            "the body is not UTF-8: the byte at offset {} fits no character",
+            error.valid_up_to()
+        ))),
+    }
+}
+
+/// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow: `serde_json` counts.
+pub(super) fn json(text: &str) -> Result<Value, Unreadable> {
+    if text.is_empty() {
+        return Err(unreadable("the body is empty"));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        unreadable(if error.to_string().starts_with("recursion limit") {
+            "the JSON is nested more than 128 levels deep".to_owned()
+        } else {
+            let what = if error.is_eof() { "ends too early" } else { "is not well-formed" };
+            format!("the JSON {what} at line {}, column {}", error.line(), error.column())
+        })
+    })
+}
+
+/// The fields of an object, or a sentence about `what` is something else.
+pub(super) fn object<'a>(value: &'a Value, what: &str) -> Result<&'a Map<String, Value>, Unreadable> {
+    value.as_object().ok_or_else(|| unreadable(format!("{what} is {}, not an object", shape(value))))
+}
+
+/// What a value is, in words.
+pub(super) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// A text, number or truth value as trimmed text; nothing for blank texts, null, lists and objects.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Bool(truth) => truth.to_string(),
+        // 7.0 and 7 are the same id, whichever way the sender's language writes it.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < WHOLE_MAX => {
+                format!("{float:.0}")
+            }
+            _ => number.to_string(),
+        },
+        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// The first of these fields that holds a non-blank scalar.
+pub(super) fn text(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    names.iter().find_map(|name| fields.get(*name).and_then(scalar))
+}
+
+/// The first of these fields that holds a time.
+pub(super) fn time(fields: &Map<String, Value>, names: &[&str]) -> Option<Timestamp> {
+    names.iter().find_map(|name| fields.get(*name).and_then(scalar).as_deref().and_then(moment))
+}
+
+/// Reads a time: Unix seconds, milli-, micro- or nanoseconds, RFC 3339, or the same without a zone, which
+/// means UTC. A time that is not after 1970 means "not set": senders write 0 and the year 1 for that.
+pub(super) fn moment(text: &str) -> Option<Timestamp> {
+    let text = text.trim();
+    let at = match text.parse::<f64>() {
+        Ok(number) => unix(text, number)?,
+        Err(_) => text.parse::<Timestamp>().ok().or_else(|| {
+            let wall: DateTime = text.parse().ok()?;
+            Some(wall.to_zoned(TimeZone::UTC).ok()?.timestamp())
+        })?,
+    };
+    (at > Timestamp::UNIX_EPOCH).then_some(at)
+}
+
+fn unix(text: &str, number: f64) -> Option<Timestamp> {
+    // Whole numbers keep every digit; a float would round nanoseconds.
+    let whole = text.parse::<i64>().ok();
+    match number.abs() {
+        n if n >= NANOSECONDS_FROM => Timestamp::from_nanosecond(i128::from(whole?)).ok(),
+        n if n >= MICROSECONDS_FROM => Timestamp::from_microsecond(whole?).ok(),
+        n if n >= MILLISECONDS_FROM => {
+            #[allow(clippy::cast_possible_truncation)] // below 1e14
+            Timestamp::from_millisecond(whole.unwrap_or(number as i64)).ok()
+        }
+        // Not a number, or infinite, fails all three comparisons or the conversion.
+        n if n < MILLISECONDS_FROM => match whole {
+            Some(seconds) => Timestamp::from_second(seconds).ok(),
+            #[allow(clippy::cast_possible_truncation)] // below 1e17
+            None => Timestamp::from_microsecond((number * 1e6).round() as i64).ok(),
+        },
+        _ => None,
+    }
+}
+
+/// The entries of an object as names and values. Lists of scalars are joined by commas and anything
+/// deeper stays JSON, so that nothing a sender says is lost. Blank names and values say nothing.
+pub(super) fn labels(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+    fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.trim().to_owned(), flat(value)?)))
+        .filter(|(name, _)| !name.is_empty())
+        .collect()
+}
+
+/// A value as one text: see [`labels`].
+pub(super) fn flat(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
+            let items: Vec<String> = items.iter().filter_map(scalar).collect();
+            (!items.is_empty()).then(|| items.join(","))
+        }
+        Value::Array(_) => Some(value.to_string()),
+        Value::Object(fields) => (!fields.is_empty()).then(|| value.to_string()),
+        _ => scalar(value),
+    }
+}
+
+/// The parameters of a query or a form, decoded, in their order. Names may repeat.
+pub(super) fn parameters(encoded: &str) -> Result<Vec<(String, String)>, Unreadable> {
+    let mut parameters = Vec::new();
+    for pair in encoded.split('&').filter(|pair| !pair.is_empty()) {
+        if parameters.len() == PARAMETERS_MAX {
+            return Err(unreadable(format!("there are more than {PARAMETERS_MAX} parameters")));
+        }
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let number = parameters.len() + 1;
+        parameters.push((decode(name, number)?, decode(value, number)?));
+    }
+    Ok(parameters)
+}
+
+fn decode(encoded: &str, number: usize) -> Result<String, Unreadable> {
+    let spaced = encoded.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8().map(|text| text.into_owned()).map_err(|error| {
+        unreadable(format!(
+            "parameter {number} is not UTF-8: after decoding, the byte at offset {} fits no character",
+            error.valid_up_to()
+        ))
+    })
+}
+
+/// Whether a text is one address that a browser could open.
+pub(super) fn is_link(text: &str) -> bool {
+    (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(char::is_whitespace)
+}
+
+/// Adds a line to a text of several lines; a blank one adds nothing.
+pub(super) fn line(text: &mut String, more: &str) {
+    if !more.trim().is_empty() {
+        let newline = if text.is_empty() { "" } else { "\n" };
+        let _ = write!(text, "{newline}{}", more.trim());
+    }
+}
+
+/// Adds a link once.
+pub(super) fn link(links: &mut Vec<String>, more: String) {
+    if is_link(&more) && !links.contains(&more) {
+        links.push(more);
+    }
+}
+
+/// Brings one event within the limits of the core.
+pub(super) fn bounded(mut event: Event) -> Result<Event, Unreadable> {
+    // PostgreSQL keeps no NUL in a text. In the key it is exchanged, not dropped, so that no two meet.
+    for text in [&mut event.key, &mut event.title, &mut event.body] {
+        without_nul(text);
+    }
+    for text in [&mut event.delivery_id, &mut event.group].into_iter().flatten() {
+        without_nul(text);
+    }
+    if event.labels.iter().any(|(name, value)| name.contains('\0') || value.contains('\0')) {
+        event.labels = std::mem::take(&mut event.labels)
+            .into_iter()
+            .map(|(name, value)| (name.replace('\0', "\u{fffd}"), value.replace('\0', "\u{fffd}")))
+            .collect();
+    }
+    event.links.iter_mut().for_each(without_nul);
+    event.bounded().map_err(Unreadable)
+}
+
+fn without_nul(text: &mut String) {
+    if text.contains('\0') {
+        *text = text.replace('\0', "\u{fffd}");
+    }
+}
+
+/// Reads a list of items that say one event each. `what` names the list in sentences: `alerts[3]: ...`.
+pub(super) fn each(
+    items: &[Value],
+    what: &str,
+    read: impl Fn(&Map<String, Value>) -> Result<Event, Unreadable>,
+) -> Result<Vec<Event>, Unreadable> {
+    if items.len() > EVENTS_MAX {
+        return Err(unreadable(format!("{what} has {} items; at most {EVENTS_MAX} are taken", items.len())));
+    }
+    let one = |(index, item): (usize, &Value)| {
+        let fields = object(item, &format!("{what}[{index}]"))?;
+        read(fields)
+            .and_then(bounded)
+            .map_err(|Unreadable(why)| unreadable(format!("{what}[{index}]: {why}")))
+    };
+    items.iter().enumerate().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Map<String, Value> {
+        value.as_object().unwrap().clone()
+    }
+
+    #[test]
+    fn times_are_read_in_every_form_met() {
+        let at = |text: &str| moment(text).map(|at| at.to_string());
+        let noon = Some("2026-01-02T03:04:05Z".to_owned());
+        for same in [
+            "1767323045",
+            "1767323045.0",
+            "1767323045000",
+            "1767323045000000",
+            "1767323045000000000",
+            "2026-01-02T03:04:05Z",
+            "2026-01-02t03:04:05z",
+            "2026-01-02T04:04:05+01:00",
+            "2026-01-02T04:04:05+0100",
+            "2026-01-02T03:04:05",
+            "2026-01-02 03:04:05",
+            " 2026-01-02T03:04:05.000000000Z ",
+        ] {
+            assert_eq!(at(same), noon, "{same}");
+        }
+        assert_eq!(at("1767323045.5").as_deref(), Some("2026-01-02T03:04:05.5Z"));
+    }
+
+    #[test]
+    fn a_time_that_means_not_set_or_nothing_is_no_time() {
+        for none in [
+            "0", "-1", "0001-01-01T00:00:00Z", "", "soon", "nan", "inf", "-inf", "1e300", "1e15", "25:00",
+            "9223372036854775807999",
+        ] {
+            assert_eq!(moment(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_the_same_as_number_text_or_float() {
+        for id in [json!({"id": 7710342}), json!({"id": " 7710342 "}), json!({"id": 7710342.0})] {
+            assert_eq!(text(&fields(id), &["id"]).as_deref(), Some("7710342"));
+        }
+        assert_eq!(text(&fields(json!({"id": null, "key": ""})), &["id", "key"]), None);
+        assert_eq!(text(&fields(json!({"id": u64::MAX})), &["id"]).unwrap(), u64::MAX.to_string());
+    }
+
+    #[test]
+    fn broken_utf8_is_refused_with_its_offset() {
+        assert!(utf8(b"{\"a\": \"\xff\"}").unwrap_err().0.contains("offset 7"));
+        assert_eq!(utf8("\u{feff} {} ".as_bytes()), Ok("{}"));
+    }
+
+    #[test]
+    fn a_thousand_levels_are_refused_in_words() {
+        let deep = "[".repeat(1000) + &"]".repeat(1000);
+        assert_eq!(json(&deep).unwrap_err().0, "the JSON is nested more than 128 levels deep");
+    }
+
+    #[test]
+    fn errors_never_quote_the_body() {
+        for body in ["{\"hunter2\" hunter2", "{\"hunter2\": hunter2}", "hunter2", "\"hunter2"] {
+            assert!(!json(body).unwrap_err().0.contains("hunter2"), "{body}");
+        }
+        assert!(!parameters("hunter2=%ff").unwrap_err().0.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_query_is_decoded_and_names_may_repeat() {
+        let read = parameters("a=1+2&b=%C3%A9&&a=%2B&flag").unwrap();
+        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(read, [("a", "1 2"), ("b", "é"), ("a", "+"), ("flag", "")]);
+        assert!(parameters(&"a&".repeat(PARAMETERS_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn labels_keep_what_is_nested() {
+        let read = labels(&fields(json!({"a": 1, "b": ["x", 2], "c": {"d": []}, "e": null, "f": " "})));
+        let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(read, [("a", "1"), ("b", "x,2"), ("c", "{\"d\":[]}")]);
+    }
+
+    #[test]
+    fn a_nul_is_exchanged_everywhere() {
+        let mut event = Event::new("a\0b", crate::core::alert::Status::Firing, "t");
+        event.labels.insert("l".into(), "\0".into());
+        let event = bounded(event).unwrap();
+        assert_eq!((event.key.as_str(), event.labels["l"].as_str()), ("a\u{fffd}b", "\u{fffd}"));
+    }
+
+    #[test]
+    fn one_event_more_than_the_most_is_refused() {
+        let items = vec![json!({}); EVENTS_MAX + 1];
+        let event = |_: &Map<String, Value>| Ok(Event::new("k", crate::core::alert::Status::Firing, "t"));
+        assert!(each(&items, "alerts", event).unwrap_err().0.contains("alerts has 10001 items"));
+        assert_eq!(each(&items[1..], "alerts", event).unwrap().len(), EVENTS_MAX);
+    }
+}
