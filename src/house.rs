@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use secrecy::SecretString;
+
 use crate::core::rules::Rules;
 use crate::render::Renderer;
+use crate::sources::{Kind, Options};
 
 /// Everything the configuration says, built.
 #[derive(Default)]
@@ -15,6 +18,22 @@ pub struct House {
     pub renderer: Renderer,
     /// Channels that write one letter for each recipient, and these recipients.
     pub recipients: BTreeMap<String, Vec<String>>,
+    /// Where alerts come from, by name.
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// One place alerts come from.
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub kind: &'static Kind,
+    /// Its secrets; any of them will do.
+    pub tokens: Vec<SecretString>,
+    /// What its alerts are about.
+    pub service: String,
+    /// What else the operator set.
+    pub options: Options,
 }
 
 /// The house as it is now.

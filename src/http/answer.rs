@@ -61,7 +61,8 @@ pub(super) async fn answer(
         Err(_) => None,
     };
     let Some(act) = form.as_ref().and_then(|form| meant(form, &link)) else {
-        let said = "That was no answer this page knows. Nothing was changed; please press one of the buttons.";
+        let said =
+            "That was no answer this page knows. Nothing was changed; please press one of the buttons.";
         return page(&desk, &pages, &link, StatusCode::BAD_REQUEST, Some(said.into())).await;
     };
     let by = By { actor: Actor::Person(link.person.clone()), route: Route::AnswerLink, occurred_at: None };
@@ -75,7 +76,9 @@ pub(super) async fn answer(
             let name = full_name(&desk.house.get().rules, &commander);
             (StatusCode::CONFLICT, format!("Nothing was changed: {name} has command."))
         }
-        Err(DoorError::Refused(refusal)) => (StatusCode::CONFLICT, format!("Nothing was changed: {refusal}.")),
+        Err(DoorError::Refused(refusal)) => {
+            (StatusCode::CONFLICT, format!("Nothing was changed: {refusal}."))
+        }
         Err(error) => {
             let text = format!(
                 "Your answer could not be written down: {error}. Please press the button again in a few seconds; if it \
@@ -122,7 +125,9 @@ fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
         (Act::Answer { help: true }, Reason::AlreadyCommands) => "More people are being called.".into(),
         (_, Reason::AlreadyCommands) => "You have command already.".into(),
         (_, Reason::CommandIsTaken) => {
-            format!("{commander} was faster and has command. Your answer is on the timeline; check in to help.")
+            format!(
+                "{commander} was faster and has command. Your answer is on the timeline; check in to help."
+            )
         }
         (Act::Decline, _) => "Thank you for saying so. The next people are called.".into(),
         (Act::CheckIn, _) => format!("You are on scene. {commander} has command."),

@@ -56,9 +56,13 @@ impl Desk {
     /// 401 without a valid token, 503 when the store cannot be read.
     pub async fn holder(&self, headers: &HeaderMap) -> Result<tokens::Holder, Problem> {
         let token = bearer(headers).ok_or_else(|| {
-            Problem::unauthorized("send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one")
+            Problem::unauthorized(
+                "send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one",
+            )
         })?;
-        self.holder_of(token.to_owned()).await?.ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
+        self.holder_of(token.to_owned())
+            .await?
+            .ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
     }
 
     /// Who a token of the API speaks for, if anybody.
@@ -114,7 +118,9 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
             Problem::conflict(detail)
         }
         Refusal::NotAPerson | Refusal::UnknownPerson(_) => Problem::forbidden(detail),
-        Refusal::BadWords(_) => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail),
+        Refusal::BadWords(_) => {
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)
+        }
         Refusal::Fault(_) => Problem::internal(),
     }
 }

@@ -45,7 +45,9 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
         Err(error) => drop(cannot_read(&error)),
     }
     match desk.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Ok(text) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+        }
         Err(error) => {
             tracing::error!(%error, "the metrics cannot be written");
             Problem::internal().into_response()

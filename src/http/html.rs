@@ -44,7 +44,10 @@ impl Pages {
             Ok(text) => answer(status, text),
             Err(error) => {
                 tracing::error!(page = name, %error, "a page cannot be written");
-                answer(StatusCode::INTERNAL_SERVER_ERROR, "<!doctype html><title>Error</title>This page failed; the log has the cause.".into())
+                answer(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "<!doctype html><title>Error</title>This page failed; the log has the cause.".into(),
+                )
             }
         }
     }
@@ -72,7 +75,13 @@ fn answer(status: StatusCode, text: String) -> Response {
 }
 
 /// What a page about one incident shows. `entries` newest first.
-pub(super) fn about(incident: &Incident, alerts: &[Shown], entries: &[Kept], rules: &Rules, me: Option<&str>) -> Value {
+pub(super) fn about(
+    incident: &Incident,
+    alerts: &[Shown],
+    entries: &[Kept],
+    rules: &Rules,
+    me: Option<&str>,
+) -> Value {
     let name = |person: &str| full_name(rules, person);
     let service = rules.services.get(&incident.service);
     let resolution = incident.resolution();
@@ -86,7 +95,8 @@ pub(super) fn about(incident: &Incident, alerts: &[Shown], entries: &[Kept], rul
         }
         _ => Vec::new(),
     };
-    let on_scene = me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
+    let on_scene =
+        me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
     context! {
         id => incident.id,
         title => incident.title.as_str(),

@@ -1,4 +1,12 @@
-//! The HTTP server's transport: sockets, deadlines and limits. It knows nothing of incidents.
+//! What is seen from outside, by machines and by people.
+//!
+//! The addresses and who answers at them:
+//! - [`router`]: every address of the private listener;
+//! - `intake`: alerts in; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
+//!   logged in; `health`: alive, ready, figures;
+//! - [`desk`]: what every request may use; [`html`]: how pages are written.
+//!
+//! The transport, which knows nothing of incidents: sockets, deadlines and limits.
 //!
 //! - [`limits`]: how many, how large, how long; one struct, one default.
 //! - [`listen`]: an address becomes a bound socket, or a sentence that says why not.
@@ -13,11 +21,19 @@
 //! here logs a path, a query or a body, for tokens live there.
 
 pub mod accept;
+mod answer;
+pub mod api;
 pub mod body;
 mod connection;
+pub mod desk;
+mod health;
+pub mod html;
+pub mod intake;
 pub mod limits;
 pub mod listen;
+mod pages;
 pub mod problem;
+pub mod router;
 mod stream;
 pub mod tls;
 

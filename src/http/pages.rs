@@ -35,7 +35,8 @@ pub(super) async fn login(State((_, pages)): Both) -> Response {
 pub(super) async fn log_in(State((desk, pages)): Both, body: Body) -> Response {
     let bytes = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.unwrap_or_default();
     let token = std::str::from_utf8(&bytes).ok().and_then(|form| form.strip_prefix("token="));
-    let token = token.map(|token| percent_encoding::percent_decode_str(token).decode_utf8_lossy().trim().to_owned());
+    let token =
+        token.map(|token| percent_encoding::percent_decode_str(token).decode_utf8_lossy().trim().to_owned());
     let known = match &token {
         Some(token) => matches!(desk.holder_of(token.clone()).await, Ok(Some(_))),
         None => false,
@@ -94,7 +95,8 @@ pub(super) async fn incident(
     if let Some(elsewhere) = stranger(&desk, &headers).await {
         return elsewhere;
     }
-    let nothing = || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
+    let nothing =
+        || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
     let Ok(id) = id.parse::<i64>() else { return nothing() };
     let read = desk.readers.read(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };

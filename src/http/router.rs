@@ -33,5 +33,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
     machines
         .merge(people)
         .fallback(|| async { Problem::not_found("nothing lives at this address") })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed("another method; see the Allow header") })
+        .method_not_allowed_fallback(|| async {
+            Problem::method_not_allowed("another method; see the Allow header")
+        })
 }

@@ -56,7 +56,10 @@ pub(super) async fn list(
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     const STATES: [&str; 5] = ["triggered", "acknowledged", "mitigated", "resolved", "open"];
     if let Some(state) = query.state.as_deref().filter(|state| !STATES.contains(state)) {
-        return Err(Problem::bad_request(format!("no state is called {state}; there are {}", STATES.join(", "))));
+        return Err(Problem::bad_request(format!(
+            "no state is called {state}; there are {}",
+            STATES.join(", ")
+        )));
     }
     let severity = query.severity.as_deref().map(severity).transpose()?;
     if query.drill == Some(true) {
@@ -180,7 +183,9 @@ pub(super) async fn act(
 
 fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
     let term = said.term.ok_or_else(|| {
-        Problem::bad_request("an act of command carries \"term\": the number of the tenure you believe is current")
+        Problem::bad_request(
+            "an act of command carries \"term\": the number of the tenure you believe is current",
+        )
     });
     Ok(match verb {
         "ack" => Act::Answer { help: said.help.unwrap_or(false) },
@@ -303,7 +308,8 @@ fn by(desk: &Desk, holder: Holder, occurred_at: Option<Timestamp>) -> Result<By,
 async fn json_body<T: DeserializeOwned>(desk: &Desk, body: Body) -> Result<T, Problem> {
     let bytes = body::read(body, BODY_BYTES_MAX, desk.limits.body_timeout).await?;
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
-    serde_json::from_slice(text).map_err(|error| Problem::bad_request(format!("the body is not what is expected here: {error}")))
+    serde_json::from_slice(text)
+        .map_err(|error| Problem::bad_request(format!("the body is not what is expected here: {error}")))
 }
 
 fn number(id: &str) -> Result<i64, Problem> {
