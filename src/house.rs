@@ -5,9 +5,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use secrecy::SecretString;
 
+use crate::channels::client::Client;
+use crate::channels::mail::Mailer;
+use crate::channels::{self, Channel, Fields, Shared};
+use crate::config::Config;
 use crate::core::rules::Rules;
 use crate::render::Renderer;
-use crate::sources::{Kind, Options};
+use crate::sources::{self, Kind, Options};
 
 /// Everything the configuration says, built.
 #[derive(Default)]
@@ -20,6 +24,66 @@ pub struct House {
     pub recipients: BTreeMap<String, Vec<String>>,
     /// Where alerts come from, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Ways out, by name.
+    pub channels: BTreeMap<String, Channel>,
+    /// The way to persons.
+    pub mailer: Option<Arc<Mailer>>,
+}
+
+impl House {
+    /// Builds what the configuration says.
+    ///
+    /// # Errors
+    /// A sentence for the operator, with the place in the file where there is one.
+    pub fn build(config: &Config) -> Result<Self, String> {
+        let file = config.path.display();
+        let renderer = Renderer::new(config.templates.as_deref(), &config.server.external_url)
+            .map_err(|error| format!("{file}: {error}"))?;
+        let ca_file = config.mail.as_ref().and_then(|mail| mail.ca_file.as_deref());
+        let mailer = match &config.mail {
+            Some(mail) => {
+                let mailer = Mailer::new(&mail.from, &mail.relays, mail.password.clone(), ca_file);
+                Some(Arc::new(mailer.map_err(|error| format!("{file}: mail: {error}"))?))
+            }
+            None => None,
+        };
+        let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
+        let shared = Shared { client, mailer: mailer.clone() };
+        let mut built = BTreeMap::new();
+        let mut recipients = BTreeMap::new();
+        for channel in &config.channels {
+            let at = &channel.place;
+            let wrong = |why: String| format!("{}:{}: channel {}: {why}", at.file.display(), at.line, channel.name);
+            let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
+            let fields = Fields {
+                texts: channel.texts.clone(),
+                lists: channel.lists.clone(),
+                secrets: channel.secrets.clone(),
+            };
+            let channel_built = (kind.build)(fields, &shared).map_err(wrong)?;
+            if let Channel::Mail(mail) = &channel_built {
+                recipients.insert(channel.name.clone(), mail.recipients().to_vec());
+            }
+            built.insert(channel.name.clone(), channel_built);
+        }
+        let mut sources = BTreeMap::new();
+        for source in config.sources.values() {
+            let kind = sources::kind(&source.kind)
+                .ok_or_else(|| format!("{file}: source {}: its kind is unknown", source.name))?;
+            let options =
+                Options { allow_get: source.allow_get, severity_label: source.severity_label.clone() };
+            let built = Source {
+                name: source.name.clone(),
+                kind,
+                tokens: source.tokens.clone(),
+                service: source.service.clone(),
+                options,
+            };
+            sources.insert(source.name.clone(), built);
+        }
+        let rules = config.rules.clone();
+        Ok(Self { rules, renderer, recipients, sources, channels: built, mailer })
+    }
 }
 
 /// One place alerts come from.

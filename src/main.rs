@@ -1,1 +1,5 @@
-fn main() {}
+//! The `onscene` program: everything is in the library.
+
+fn main() -> std::process::ExitCode {
+    onscene::cli::run()
+}

@@ -1,0 +1,345 @@
+//! Builds everything, starts it, watches it, and stops it: the only spawner.
+//!
+//! Started: one thread that commits; tasks for the listener, the deadlines, the delivery, the
+//! housekeeping and the watchdog. One that ends early stops the process with an error, and the service
+//! manager starts it again.
+//!
+//! Stopped by SIGTERM or SIGINT: `/readyz` says 503, nobody is accepted any more, requests under way
+//! are finished, then the letters in hand, then the store is closed. SIGHUP reads the configuration
+//! again: whole, or not at all.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use sd_notify::NotifyState;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::clock::Clock;
+use crate::commit::{self, Command, Committer, Door, Wakes};
+use crate::config::{Config, Listen};
+use crate::deadlines::Deadlines;
+use crate::deliver::Delivery;
+use crate::house::{Current, House};
+use crate::http::accept::{self, Meters};
+use crate::http::desk::Desk;
+use crate::http::html::Pages;
+use crate::http::limits::Limits;
+use crate::http::listen::{Address, HandedOver, Listener};
+use crate::http::router::router;
+use crate::http::tls::Tls;
+use crate::metrics::Metrics;
+use crate::store::Connection;
+use crate::store::readers::Readers;
+
+/// Old things are forgotten this often.
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// Deadlines that were not looked at for this long are not on time: the watchdog is not fed.
+const DEADLINES_LATE: SignedDuration = SignedDuration::from_secs(30);
+/// The watchdog is fed at least this often, where there is one.
+const WATCHDOG_EVERY_MAX: Duration = Duration::from_secs(10);
+/// For the thread that commits to finish what it has.
+const COMMITTER_END: Duration = Duration::from_secs(10);
+
+/// Why the daemon did not start or did not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The store cannot be opened.
+    #[error("the store {path} cannot be opened: {error}")]
+    Store {
+        /// Which file.
+        path: String,
+        /// Why.
+        error: crate::store::StoreError,
+    },
+    /// Nobody can listen there.
+    #[error(transparent)]
+    Listen(#[from] crate::http::listen::ListenProblem),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] crate::http::tls::TlsProblem),
+    /// The system refuses.
+    #[error("the system refuses: {0}")]
+    System(#[from] std::io::Error),
+    /// A fault of ours.
+    #[error("an inner fault: {0}")]
+    Inner(String),
+    /// Something that runs for ever did not.
+    #[error("{0} ended early; stopping, so that the service manager starts everything again")]
+    Ended(&'static str),
+}
+
+/// How the configuration is read again.
+pub type Reload = Box<dyn Fn() -> Result<(Config, House), String> + Send + Sync>;
+
+/// What the daemon is made of before it runs.
+pub struct Parts {
+    /// What the operator wrote.
+    pub config: Config,
+    /// The same, built.
+    pub house: House,
+    /// Sockets handed over by the service manager.
+    pub sockets: Vec<HandedOver>,
+    /// How it is read again.
+    pub reload: Reload,
+    /// Called when alerts can be accepted, with the address.
+    pub ready: Box<dyn FnOnce(&Address) + Send>,
+}
+
+struct Running {
+    house: Arc<Current>,
+    tls: Option<Arc<Tls>>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    reload: Reload,
+    listen: Listen,
+    store: std::path::PathBuf,
+}
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// When it cannot start, or when a part of it ends early.
+pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
+    let Parts { config, house, sockets, reload, ready } = parts;
+    let began = clock.now();
+    #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
+    let metrics = Metrics::new(began.as_second() as f64).map_err(|error| AppError::Inner(error.to_string()))?;
+    let metrics = Arc::new(metrics);
+    metrics.reload_success.set(1);
+    let pages = Pages::new().map_err(|error| AppError::Inner(error.to_string()))?;
+    let tls = match &config.server.tls {
+        Some(files) => Some(Arc::new(Tls::load(&files.certificate, &files.key, began)?)),
+        None => None,
+    };
+    let path = config.store.path.clone();
+    let connection = Connection::writer(&path, began)
+        .map_err(|error| AppError::Store { path: path.display().to_string(), error })?;
+    let house = Arc::new(Current::new(house));
+    let wakes = Wakes::default();
+    let (door, committer) = commit::door(
+        config.server.queue_max,
+        connection,
+        path.clone(),
+        clock.clone(),
+        house.clone(),
+        metrics.clone(),
+        wakes.clone(),
+    );
+    let listener = listener(&config, sockets)?;
+    let address = listener.address()?;
+    let readers = Readers::new(path.clone(), clock.clone());
+
+    // From here on things run. Each worker has its own way to stop, because they stop in an order.
+    let stopping = Arc::new(AtomicBool::new(false));
+    let limits = limits(&config);
+    let (stop_http, stop_work) = (CancellationToken::new(), CancellationToken::new());
+    let committer_ended = start_committer(committer)?;
+    let mut workers: JoinSet<&'static str> = JoinSet::new();
+    let last_step = Arc::new(AtomicI64::new(began.as_microsecond()));
+    let deadlines = Deadlines {
+        door: door.clone(),
+        readers: readers.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        wake: wakes.deadlines.clone(),
+        last_step: last_step.clone(),
+    };
+    let delivery = Delivery {
+        door: door.clone(),
+        readers: readers.clone(),
+        house: house.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        wake: wakes.letters.clone(),
+    };
+    let desk = Desk {
+        door: door.clone(),
+        readers,
+        house: house.clone(),
+        clock: clock.clone(),
+        metrics: metrics.clone(),
+        limits: Arc::new(limits.clone()),
+        stopping: stopping.clone(),
+    };
+    spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
+    spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
+    spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), config.store.retention, stop_work.clone()));
+    spawn(&mut workers, "the watchdog", watchdog(door.clone(), clock.clone(), last_step, stop_work.clone()));
+    let mut serving = JoinSet::new();
+    let (http_tls, http_stop, meters) = (tls.clone(), stop_http.clone(), Meters::default());
+    metrics.count_connections(meters.clone());
+    serving.spawn(async move {
+        let tracker = TaskTracker::new();
+        let app = router(desk, pages);
+        accept::serve(listener, http_tls, app, limits, &tracker, http_stop, meters).await;
+        tracker.close();
+    });
+    let running = Running { house, tls, metrics, clock, reload, listen: config.server.listen, store: path };
+    tracing::info!(listen = %address, "ready");
+    ready(&address);
+    notify(&[NotifyState::Ready]);
+
+    let ended = tokio::select! {
+        told = told_to_stop(&running) => told.map(|()| None)?,
+        Some(which) = workers.join_next() => Some(which.unwrap_or("a worker")),
+        _ = serving.join_next() => Some("the listener"),
+        _ = committer_ended => Some("the thread that commits"),
+    };
+    tracing::info!("stopping");
+    notify(&[NotifyState::Stopping]);
+    stopping.store(true, Ordering::Release);
+    stop_http.cancel();
+    while serving.join_next().await.is_some() {}
+    stop_work.cancel();
+    while workers.join_next().await.is_some() {}
+    drop(door);
+    if let Some(which) = ended {
+        return Err(AppError::Ended(which));
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn spawn(
+    workers: &mut JoinSet<&'static str>,
+    name: &'static str,
+    work: impl Future<Output = ()> + Send + 'static,
+) {
+    workers.spawn(async move {
+        work.await;
+        name
+    });
+}
+
+/// Starts the thread that commits; what is answered resolves when it ends.
+fn start_committer(mut committer: Committer) -> Result<tokio::sync::oneshot::Receiver<()>, AppError> {
+    let (ended, when_ended) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("commit".into()).spawn(move || {
+        while committer.step() {}
+        // Dropping the store here checkpoints it; who waits for that knows then.
+        drop(committer);
+        drop(ended);
+    })?;
+    Ok(when_ended)
+}
+
+fn listener(config: &Config, sockets: Vec<HandedOver>) -> Result<Listener, AppError> {
+    let count = sockets.len();
+    if let Some(socket) = sockets.into_iter().next() {
+        if count > 1 {
+            tracing::warn!(count, "the service manager handed over several sockets; only the first is used");
+        }
+        return Ok(socket.open()?);
+    }
+    let address = match &config.server.listen {
+        Listen::Tcp(address) => Address::Tcp(*address),
+        Listen::Unix(path) => Address::Unix(path.clone()),
+    };
+    Ok(Listener::bind(&address)?)
+}
+
+fn limits(config: &Config) -> Limits {
+    let server = &config.server;
+    Limits {
+        connections_max: server.connections_max,
+        body_max: server.body_max,
+        header_timeout: server.header_timeout,
+        body_timeout: server.body_timeout,
+        idle_timeout: server.idle_timeout,
+        ..Limits::default()
+    }
+}
+
+/// Ends when it is time to stop; reads the configuration again when asked to.
+async fn told_to_stop(running: &Running) -> Result<(), AppError> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hang_up.recv() => running.read_again(),
+        }
+    }
+}
+
+impl Running {
+    fn read_again(&self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(_) => notify(&[NotifyState::Reloading]),
+        }
+        let read = (self.reload)().and_then(|(config, house)| {
+            match &self.tls {
+                Some(tls) => tls.reload(self.clock.now()).map_err(|error| error.to_string())?,
+                None if config.server.tls.is_some() => {
+                    tracing::warn!("TLS is switched on by a restart only; the running listener stays as it is");
+                }
+                None => {}
+            }
+            Ok((config, house))
+        });
+        match read {
+            Ok((config, house)) => {
+                if config.server.listen != self.listen || config.store.path != self.store {
+                    tracing::warn!("server.listen and store.url change by a restart only; they stay as they are");
+                }
+                self.house.swap(house);
+                self.metrics.reload_success.set(1);
+                tracing::info!("the configuration was read again and is in use");
+            }
+            Err(error) => {
+                self.metrics.reload_success.set(0);
+                tracing::error!(%error, "the configuration was read again and not taken; the old one stays in use");
+            }
+        }
+        notify(&[NotifyState::Ready]);
+    }
+}
+
+async fn housekeeping(door: Door, retention: Option<SignedDuration>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
+        }
+        if let Err(error) = door.ask(Command::Forget { retention }).await {
+            tracing::warn!(%error, "old things could not be forgotten; trying again later");
+        }
+    }
+}
+
+/// Fed only while the store answers and deadlines run on time.
+async fn watchdog(door: Door, clock: Clock, last_step: Arc<AtomicI64>, stop: CancellationToken) {
+    let every = sd_notify::watchdog_enabled().map_or(WATCHDOG_EVERY_MAX, |limit| limit / 3);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(every.min(WATCHDOG_EVERY_MAX)) => {}
+        }
+        let last = jiff::Timestamp::from_microsecond(last_step.load(Ordering::Acquire)).unwrap_or_default();
+        let late = clock.now().duration_since(last);
+        if door.is_up() && late < DEADLINES_LATE {
+            notify(&[NotifyState::Watchdog]);
+        } else {
+            tracing::error!(store_up = door.is_up(), late_s = late.as_secs(), "the watchdog is not fed");
+        }
+    }
+}
+
+/// Tells the service manager, where there is one.
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
+        tracing::warn!(%error, "the service manager cannot be told");
+    }
+}
+
+/// How long a stop may take, for the unit file: requests, letters, store.
+pub const STOP_MAX: Duration =
+    Duration::from_secs(10 + crate::deliver::DRAIN.as_secs() + COMMITTER_END.as_secs());

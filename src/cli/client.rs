@@ -1,0 +1,355 @@
+//! What the commands speak to a running daemon: one request, one connection, TCP, TLS or a Unix socket.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use clap::Args;
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_util::rt::TokioIo;
+use rustls_pki_types::ServerName;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Runtime;
+
+use super::{ConfigFlag, Exit, say};
+use crate::config::{self, secrets};
+
+/// For one request, from the connection to the last byte.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
+/// Largest answer taken, in bytes.
+const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Where the daemon is when nobody says.
+const SERVER_USUAL: &str = "http://127.0.0.1:8087";
+
+/// Which daemon, and as whom.
+#[derive(Debug, Args)]
+pub(super) struct ServerFlags {
+    /// Address of the daemon: http://HOST:PORT, https://HOST or unix:PATH [default: of --config, else of
+    /// ~/.config/onscene/client.toml, else http://127.0.0.1:8087]
+    #[arg(long, global = true, value_name = "URL")]
+    server: Option<String>,
+    /// File with the token [default: of ~/.config/onscene/client.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+/// `~/.config/onscene/client.toml`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    #[serde(default)]
+    client: Section,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Section {
+    server: Option<String>,
+    token_file: Option<PathBuf>,
+}
+
+impl ServerFlags {
+    /// A client with a token of the API.
+    pub(super) fn client(&self) -> Result<Client, Exit> {
+        let file = client_file()?;
+        let token_file = self.token_file.clone().or(file.client.token_file.clone());
+        let token = match (&token_file, secrets::variable("ONSCENE_TOKEN")) {
+            (Some(path), _) => read_token(path)?,
+            (None, Some(token)) => SecretString::from(token),
+            (None, None) => {
+                say(
+                    "onscene: a token is needed: make one on the daemon's machine with `onscene token create --config \
+                     FILE --person NAME` and give it with --token-file, in $ONSCENE_TOKEN, or as token_file under \
+                     [client] in ~/.config/onscene/client.toml",
+                );
+                return Err(Exit::Usage);
+            }
+        };
+        Client::new(&self.server(&file)?, token)
+    }
+
+    /// A client with the token of a source: from --token-file, $ONSCENE_TOKEN, or the configuration.
+    pub(super) fn client_for_source(&self, source: &str) -> Result<Client, Exit> {
+        let file = client_file()?;
+        if let Some(path) = &self.token_file {
+            return Client::new(&self.server(&file)?, read_token(path)?);
+        }
+        if let Some(token) = secrets::variable("ONSCENE_TOKEN") {
+            return Client::new(&self.server(&file)?, SecretString::from(token));
+        }
+        let config = super::serve::load(&self.config.path(), config::SecretsMode::Read)?;
+        let Some(known) = config.sources.get(source) else {
+            say(&format!("onscene: {} has no source {source}", config.path.display()));
+            return Err(Exit::Usage);
+        };
+        let Some(token) = known.tokens.first() else {
+            say(&format!("onscene: source {source} has no token"));
+            return Err(Exit::Config);
+        };
+        let server = self.server.clone().unwrap_or_else(|| address_of(&config));
+        Client::new(&server, token.clone())
+    }
+
+    fn server(&self, file: &File) -> Result<String, Exit> {
+        if let Some(server) = &self.server {
+            return Ok(server.clone());
+        }
+        if self.config.config.is_some() {
+            let config = super::serve::load(&self.config.path(), config::SecretsMode::Skip)?;
+            return Ok(address_of(&config));
+        }
+        Ok(file.client.server.clone().unwrap_or_else(|| SERVER_USUAL.into()))
+    }
+}
+
+/// Where a daemon with this configuration listens, as seen from its own machine.
+fn address_of(config: &config::Config) -> String {
+    match &config.server.listen {
+        config::Listen::Unix(path) => format!("unix:{}", path.display()),
+        // A certificate names the outside address, not the loopback one.
+        config::Listen::Tcp(_) if config.server.tls.is_some() => config.server.external_url.clone(),
+        config::Listen::Tcp(address) if address.ip().is_unspecified() => {
+            format!("http://127.0.0.1:{}", address.port())
+        }
+        config::Listen::Tcp(address) => format!("http://{address}"),
+    }
+}
+
+fn client_file() -> Result<File, Exit> {
+    let base = secrets::variable("XDG_CONFIG_HOME").map(PathBuf::from);
+    let base = base.or_else(|| secrets::variable("HOME").map(|home| PathBuf::from(home).join(".config")));
+    let Some(path) = base.map(|base| base.join("onscene/client.toml")) else { return Ok(File::default()) };
+    let Ok(text) = std::fs::read_to_string(&path) else { return Ok(File::default()) };
+    toml::from_str(&text).map_err(|error| {
+        say(&format!("onscene: {}: {error}", path.display()));
+        Exit::Config
+    })
+}
+
+fn read_token(path: &std::path::Path) -> Result<SecretString, Exit> {
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
+        Err(error) => {
+            say(&format!("onscene: the token cannot be read from {}: {error}", path.display()));
+            Err(Exit::Failed)
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Way {
+    Tcp { host: String, port: u16, tls: bool },
+    Unix(PathBuf),
+}
+
+/// Speaks to one daemon.
+pub(super) struct Client {
+    way: Way,
+    base: String,
+    token: SecretString,
+    runtime: Runtime,
+}
+
+/// Why a request did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The daemon cannot be reached.
+    #[error("the daemon at {server} cannot be reached: {why}")]
+    Unreachable {
+        /// Where it was looked for.
+        server: String,
+        /// What the system says.
+        why: String,
+    },
+    /// The daemon said no.
+    #[error("{detail}")]
+    Refused {
+        /// With which status.
+        status: StatusCode,
+        /// In these words.
+        detail: String,
+    },
+}
+
+impl Failure {
+    /// Whether another try makes sense.
+    pub(super) fn passes(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// Tells the person at the terminal.
+    pub(super) fn say(&self) -> Exit {
+        say(&format!("onscene: {self}"));
+        match self {
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Refused { .. } => Exit::Failed,
+        }
+    }
+}
+
+impl Client {
+    fn new(server: &str, token: SecretString) -> Result<Self, Exit> {
+        let way = way(server).map_err(|why| {
+            say(&format!("onscene: {server} is no address of a daemon: {why}"));
+            Exit::Usage
+        })?;
+        let base = server.trim_end_matches('/').to_owned();
+        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => Ok(Self { way, base, token, runtime }),
+            Err(error) => Err(super::fail(&format!("cannot start: {error}"))),
+        }
+    }
+
+    /// Asks; what goes wrong is told.
+    pub(super) fn get(&self, path: &str) -> Result<Value, Exit> {
+        self.request(Method::GET, path, None).map_err(|failure| failure.say())
+    }
+
+    /// Sends; what goes wrong is told.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Exit> {
+        self.try_post(path, body).map_err(|failure| failure.say())
+    }
+
+    /// Sends.
+    pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
+        self.request(Method::POST, path, Some(body))
+    }
+
+    /// Waits between two tries.
+    pub(super) fn pause(&self, wait: Duration) {
+        self.runtime.block_on(tokio::time::sleep(wait));
+    }
+
+    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+        let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
+        let (status, bytes) = self.runtime.block_on(async {
+            let asked = tokio::time::timeout(REQUEST_DEADLINE, self.exchange(method, path, body)).await;
+            asked.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)
+        })?;
+        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let detail = answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
+        Err(Failure::Refused { status, detail })
+    }
+
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let words = |error: std::io::Error| error.to_string();
+        match &self.way {
+            Way::Unix(socket) => {
+                let stream = tokio::net::UnixStream::connect(socket).await.map_err(words)?;
+                self.speak(stream, "localhost", method, path, body).await
+            }
+            Way::Tcp { host, port, tls } => {
+                let bare = host.trim_start_matches('[').trim_end_matches(']');
+                let stream = tokio::net::TcpStream::connect((bare, *port)).await.map_err(words)?;
+                let authority = format!("{host}:{port}");
+                if !tls {
+                    return self.speak(stream, &authority, method, path, body).await;
+                }
+                let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
+                let stream = tls_connector()?.connect(name, stream).await.map_err(words)?;
+                self.speak(stream, &authority, method, path, body).await
+            }
+        }
+    }
+
+    async fn speak(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
+        authority: &str,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let words = |error: hyper::Error| error.to_string();
+        let text = body.map(Value::to_string).unwrap_or_default();
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(header::HOST, authority)
+            .header(header::USER_AGENT, concat!("onscene/", env!("CARGO_PKG_VERSION")))
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose_secret()))
+            .body(Full::new(Bytes::from(text)))
+            .map_err(|error| error.to_string())?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
+        let answer = async {
+            let answer = sender.send_request(request).await.map_err(words)?;
+            let status = answer.status();
+            let whole = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
+            Ok((status, whole.map_err(|error| error.to_string())?.to_bytes()))
+        };
+        // The connection has to be driven while the answer is waited for.
+        tokio::pin!(answer);
+        let mut connection = std::pin::pin!(connection);
+        tokio::select! {
+            answer = &mut answer => answer,
+            ended = &mut connection => match ended {
+                Ok(()) => answer.await,
+                Err(error) => Err(error.to_string()),
+            },
+        }
+    }
+}
+
+fn way(server: &str) -> Result<Way, String> {
+    if let Some(path) = server.strip_prefix("unix:") {
+        return Ok(Way::Unix(path.into()));
+    }
+    let uri: http::Uri = server.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
+    let tls = match uri.scheme_str() {
+        Some("http") => false,
+        Some("https") => true,
+        _ => return Err("it begins with http://, https:// or unix:".into()),
+    };
+    let host = uri.host().ok_or("it names no host")?.to_owned();
+    Ok(Way::Tcp { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
+}
+
+fn tls_connector() -> Result<tokio_rustls::TlsConnector, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(tokio_rustls::TlsConnector::from(Arc::new(config)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_daemons_are_read() {
+        let shown = |server: &str| way(server).map_or_else(|why| why, |way| format!("{way:?}"));
+        assert_eq!(shown("unix:/run/onscene/onscene.sock"), "Unix(\"/run/onscene/onscene.sock\")");
+        assert_eq!(shown("https://onscene.example.net"), r#"Tcp { host: "onscene.example.net", port: 443, tls: true }"#);
+        assert_eq!(shown("http://[::1]:8087"), r#"Tcp { host: "[::1]", port: 8087, tls: false }"#);
+        assert!(shown("127.0.0.1:8087").contains("begins with"), "{}", shown("127.0.0.1:8087"));
+    }
+}

@@ -1,0 +1,262 @@
+//! `onscene incident`: list, show and work on incidents, over the API of a running daemon.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::client::{Client, ServerFlags};
+use super::{Exit, out, say};
+
+/// List, show and work on incidents
+#[derive(Debug, Args)]
+pub(super) struct Incident {
+    #[command(flatten)]
+    server: ServerFlags,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List incidents, newest first
+    List {
+        /// triggered, acknowledged, mitigated, resolved or open
+        #[arg(long)]
+        state: Option<String>,
+        /// SEV1 to SEV4
+        #[arg(long)]
+        severity: Option<String>,
+        /// A service
+        #[arg(long)]
+        service: Option<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Show one incident
+    Show {
+        /// Its number
+        number: i64,
+    },
+    /// Show the timeline of an incident
+    Timeline {
+        /// Its number
+        number: i64,
+    },
+    /// Declare an incident that no alert has opened
+    Declare {
+        /// What is wrong, in one line
+        title: String,
+        /// What is affected
+        #[arg(long)]
+        service: String,
+        /// SEV1 to SEV4
+        #[arg(long, default_value = "SEV2")]
+        severity: String,
+    },
+    /// Acknowledge: take command if nobody has it
+    Ack {
+        /// Its number
+        number: i64,
+        /// Also page more people
+        #[arg(long)]
+        help_me: bool,
+    },
+    /// Say that you are at a keyboard
+    CheckIn {
+        /// Its number
+        number: i64,
+    },
+    /// Say that you cannot
+    Decline {
+        /// Its number
+        number: i64,
+    },
+    /// Write something on the timeline
+    Note {
+        /// Its number
+        number: i64,
+        /// What
+        text: String,
+        /// When it happened, if not now (RFC 3339)
+        #[arg(long)]
+        occurred_at: Option<String>,
+    },
+    /// Say that the harm has stopped
+    Mitigate {
+        /// Its number
+        number: i64,
+        /// What ended it
+        #[arg(long, required_unless_present = "unexplained", conflicts_with = "unexplained")]
+        cause: Option<String>,
+        /// Nobody knows what ended it
+        #[arg(long)]
+        unexplained: bool,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
+    /// Say that it is over
+    Resolve {
+        /// Its number
+        number: i64,
+        /// Nothing was wrong
+        #[arg(long)]
+        false_alarm: bool,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
+    /// Open it again
+    Reopen {
+        /// Its number
+        number: i64,
+        /// Why
+        reason: String,
+    },
+}
+
+impl Incident {
+    pub(super) fn run(self) -> Exit {
+        let client = match self.server.client() {
+            Ok(client) => client,
+            Err(exit) => return exit,
+        };
+        match self.what.ask(&client) {
+            Ok(answer) if self.json => {
+                out(&format!("{answer}\n"));
+                Exit::Done
+            }
+            Ok(answer) => {
+                out(&self.what.shown(&answer));
+                Exit::Done
+            }
+            Err(exit) => exit,
+        }
+    }
+}
+
+impl What {
+    fn ask(&self, client: &Client) -> Result<Value, Exit> {
+        let verb = |number: &i64, verb: &str, body: Value| {
+            client.post(&format!("/api/v1/incidents/{number}/{verb}"), &body)
+        };
+        let term = |number: &i64, term: &Option<u32>| match term {
+            Some(term) => Ok(*term),
+            None => current_term(client, *number),
+        };
+        match self {
+            Self::List { state, severity, service, limit } => {
+                let mut query = format!("limit={limit}");
+                for (name, value) in [("state", state), ("severity", severity), ("service", service)] {
+                    if let Some(value) = value {
+                        let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+                        query.push_str(&format!("&{name}={value}"));
+                    }
+                }
+                client.get(&format!("/api/v1/incidents?{query}"))
+            }
+            Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
+            Self::Timeline { number } => client.get(&format!("/api/v1/incidents/{number}/timeline")),
+            Self::Declare { title, service, severity } => {
+                let body = json!({"title": title, "service": service, "severity": severity});
+                client.post("/api/v1/incidents", &body)
+            }
+            Self::Ack { number, help_me } => verb(number, "ack", json!({"help": help_me})),
+            Self::CheckIn { number } => verb(number, "check-in", json!({})),
+            Self::Decline { number } => verb(number, "decline", json!({})),
+            Self::Note { number, text, occurred_at } => {
+                verb(number, "note", json!({"text": text, "occurred_at": occurred_at}))
+            }
+            Self::Mitigate { number, cause, unexplained, term: believed } => {
+                let term = term(number, believed)?;
+                verb(number, "mitigate", json!({"term": term, "cause": cause, "unexplained": unexplained}))
+            }
+            Self::Resolve { number, false_alarm, term: believed } => {
+                let term = term(number, believed)?;
+                verb(number, "resolve", json!({"term": term, "false_alarm": false_alarm}))
+            }
+            Self::Reopen { number, reason } => verb(number, "reopen", json!({"reason": reason})),
+        }
+    }
+
+    fn shown(&self, answer: &Value) -> String {
+        match self {
+            Self::List { .. } => {
+                let found = answer["incidents"].as_array().map(Vec::as_slice).unwrap_or_default();
+                if found.is_empty() {
+                    say("no incidents");
+                }
+                found.iter().map(|one| line(one) + "\n").collect()
+            }
+            Self::Timeline { .. } => {
+                let entries = answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
+                entries
+                    .iter()
+                    .map(|entry| {
+                        format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
+                    })
+                    .collect()
+            }
+            _ => whole(answer),
+        }
+    }
+}
+
+/// The term that is current, for acts that carry it when nobody names one.
+fn current_term(client: &Client, number: i64) -> Result<u32, Exit> {
+    let incident = client.get(&format!("/api/v1/incidents/{number}"))?;
+    // Without a Commander the daemon refuses the act and says why.
+    Ok(incident["commander"]["term"].as_u64().and_then(|term| u32::try_from(term).ok()).unwrap_or(0))
+}
+
+fn line(incident: &Value) -> String {
+    let command = match incident["commander"]["person"].as_str() {
+        Some(person) => format!("{person} has command"),
+        None if incident["state"] == "resolved" => text(&incident["resolution"]),
+        None => "nobody has command".into(),
+    };
+    format!(
+        "INC-{} {} {:<12} {}: {}; {command}",
+        incident["id"],
+        text(&incident["severity"]),
+        text(&incident["state"]),
+        text(&incident["service"]),
+        text(&incident["title"])
+    )
+}
+
+fn whole(incident: &Value) -> String {
+    let mut shown = line(incident) + "\n";
+    let mut add = |name: &str, value: String| {
+        if !value.is_empty() {
+            shown.push_str(&format!("  {name:<14}{value}\n"));
+        }
+    };
+    add("opened", text(&incident["opened_at"]));
+    add("acknowledged", text(&incident["acknowledged_at"]));
+    add("mitigated", text(&incident["mitigated_at"]));
+    add("resolved", text(&incident["resolved_at"]));
+    add("term", text(&incident["commander"]["term"]));
+    add("next update", text(&incident["next_update_by"]));
+    add("meet", text(&incident["bridge"]));
+    for person in incident["responders"].as_array().into_iter().flatten() {
+        add("responder", format!("{}: {}", text(&person["person"]), text(&person["status"])));
+    }
+    for alert in incident["alerts"].as_array().into_iter().flatten() {
+        let seen = format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
+        add("alert", format!("{} {seen}", text(&alert["source"])));
+    }
+    shown
+}
+
+/// A value as people read it. Control characters could move the cursor of a terminal.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,201 @@
+//! The commands: flags → what they mean → run → exit code. One file per family.
+//!
+//! Commands about incidents speak the HTTP API of a running daemon. Given `--config`, `token`, `verify`
+//! and `replay` work on the store itself, daemon running or not.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+
+use crate::config::secrets;
+
+mod check;
+mod client;
+mod incident;
+mod logfmt;
+mod send;
+mod serve;
+mod store;
+
+/// Hears alerts, wakes people, puts one of them in command, keeps everybody informed.
+#[derive(Debug, Parser)]
+#[command(name = "onscene", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the daemon
+    Serve(serve::Serve),
+    /// Validate the configuration; print who is woken when, for the next four weeks
+    Check(check::Check),
+    /// Raise, resolve or acknowledge an alert from a script (keepalived, Nagios, cron)
+    Send(send::Send),
+    /// List, show and work on incidents
+    Incident(incident::Incident),
+    /// Prove timelines whole and command without a gap
+    Verify(store::Verify),
+    /// Give kept unreadable bodies to the adapters again
+    Replay(store::Replay),
+    /// Make, list and revoke tokens of the API
+    Token(store::Token),
+    /// Print completions for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Where the configuration is.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ConfigFlag {
+    /// Configuration file [default: $ONSCENE_CONFIG, else /etc/onscene/onscene.toml]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFlag {
+    fn path(&self) -> PathBuf {
+        self.config
+            .clone()
+            .or_else(|| secrets::variable("ONSCENE_CONFIG").map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from("/etc/onscene/onscene.toml"))
+    }
+}
+
+/// How logs are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// `key=value`, one line an event
+    Logfmt,
+    /// One JSON object an event
+    Json,
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: refused or failed.
+    Failed,
+    /// 2: not used as it is meant to be.
+    Usage,
+    /// 64: bad configuration, before any port was bound.
+    Config,
+    /// 69: the server cannot be reached.
+    Unreachable,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Config => 64,
+            Exit::Unreachable => 69,
+        })
+    }
+}
+
+/// Runs the command that was asked for.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // clap knows which stream it belongs to, and that --help is not a mistake.
+            let _gone = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    match cli.command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+        Command::Send(send) => send.run(),
+        Command::Incident(incident) => incident.run(),
+        Command::Verify(verify) => verify.run(),
+        Command::Replay(replay) => replay.run(),
+        Command::Token(token) => token.run(),
+        Command::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "onscene", &mut text);
+            out(&String::from_utf8_lossy(&text));
+            Exit::Done
+        }
+        Command::Man => {
+            let mut text = Vec::new();
+            match manual(&mut text) {
+                Ok(()) => {
+                    out(&String::from_utf8_lossy(&text));
+                    Exit::Done
+                }
+                Err(error) => fail(&error.to_string()),
+            }
+        }
+    }
+    .into()
+}
+
+fn manual(text: &mut Vec<u8>) -> std::io::Result<()> {
+    let mut command = Cli::command();
+    command.build();
+    clap_mangen::Man::new(command.clone()).render(text)?;
+    for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+        clap_mangen::Man::new(sub.clone()).render_synopsis_section(text)?;
+        clap_mangen::Man::new(sub.clone()).render_options_section(text)?;
+    }
+    Ok(())
+}
+
+/// Results. Whoever reads them may have closed the pipe, which is not a failure.
+pub(crate) fn out(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _gone = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// A message for the person at the terminal.
+pub(crate) fn say(text: &str) {
+    let _gone = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Says what went wrong.
+pub(crate) fn fail(text: &str) -> Exit {
+    say(&format!("onscene: {text}"));
+    Exit::Failed
+}
+
+/// A runtime for one command.
+pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => Ok(runtime.block_on(work)),
+        Err(error) => Err(fail(&format!("cannot start: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_manual_names_every_command() {
+        let mut text = Vec::new();
+        manual(&mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        for sub in Cli::command().get_subcommands() {
+            assert!(text.contains(sub.get_name()), "{}", sub.get_name());
+        }
+    }
+}

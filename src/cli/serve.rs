@@ -1,0 +1,153 @@
+//! `onscene serve`: run the daemon.
+
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::{ConfigFlag, Exit, LogFormat, fail, say};
+use crate::app::{self, Parts};
+use crate::channels;
+use crate::clock::Clock;
+use crate::config::{self, Config, SecretsMode, secrets};
+use crate::house::House;
+use crate::http::listen::{self, Address};
+use crate::sources;
+
+/// Run the daemon
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigFlag,
+    /// How logs are written on standard error [default: logfmt, or the journal's own fields under systemd]
+    #[arg(long, value_enum)]
+    log_format: Option<LogFormat>,
+    /// Which log lines are written, such as `info` or `warn,onscene=debug`
+    #[arg(long, default_value = "info")]
+    log: String,
+}
+
+impl Serve {
+    pub(super) fn run(self) -> Exit {
+        // Before any thread is started: it takes the sockets out of the environment.
+        let sockets = match listen::handed_over() {
+            Ok(sockets) => sockets,
+            Err(error) => return fail(&error.to_string()),
+        };
+        let path = self.config.path();
+        let config = match load(&path, SecretsMode::Read) {
+            Ok(config) => config,
+            Err(exit) => return exit,
+        };
+        let house = match House::build(&config) {
+            Ok(house) => house,
+            Err(error) => {
+                say(&error);
+                return Exit::Config;
+            }
+        };
+        if let Err(why) = self.log_to() {
+            return fail(&why);
+        }
+        for warning in &config.warnings {
+            tracing::warn!("{warning}");
+        }
+        let again = path.clone();
+        let parts = Parts {
+            ready: greeting(&config),
+            config,
+            house,
+            sockets,
+            reload: Box::new(move || {
+                let config = config::load(&again, &kinds(), SecretsMode::Read).map_err(|error| error.to_string())?;
+                House::build(&config).map(|house| (config, house))
+            }),
+        };
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return fail(&format!("cannot start: {error}")),
+        };
+        match runtime.block_on(app::run(parts, Clock::system())) {
+            Ok(()) => Exit::Done,
+            Err(error) => {
+                tracing::error!(%error, "the daemon ends");
+                Exit::Failed
+            }
+        }
+    }
+
+    fn log_to(&self) -> Result<(), String> {
+        let filter = EnvFilter::try_new(&self.log).map_err(|error| format!("--log {}: {error}", self.log))?;
+        let registry = tracing_subscriber::registry().with(filter);
+        // systemd sets this when standard error goes to its journal, which keeps fields as fields.
+        let journal = secrets::variable("JOURNAL_STREAM").is_some() && self.log_format.is_none();
+        if journal && let Ok(layer) = tracing_journald::layer() {
+            registry.with(layer).init();
+            return Ok(());
+        }
+        let colour = std::io::stderr().is_terminal() && secrets::variable("NO_COLOR").is_none();
+        let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colour);
+        match self.log_format {
+            Some(LogFormat::Json) => registry.with(layer.json().flatten_event(true)).init(),
+            Some(LogFormat::Logfmt) | None => registry.with(layer.event_format(super::logfmt::Logfmt)).init(),
+        }
+        Ok(())
+    }
+}
+
+/// Reads the configuration; what is wrong with it is told.
+pub(super) fn load(path: &Path, secrets: SecretsMode) -> Result<Config, Exit> {
+    config::load(path, &kinds(), secrets).map_err(|errors| {
+        say(&errors.to_string());
+        Exit::Config
+    })
+}
+
+/// What the configuration may name.
+pub(super) fn kinds() -> config::Kinds {
+    config::Kinds {
+        sources: sources::KINDS.iter().map(|kind| kind.name).collect(),
+        channels: channels::KINDS
+            .iter()
+            .map(|kind| config::ChannelKind {
+                name: kind.name,
+                keys: kind
+                    .keys
+                    .iter()
+                    .map(|key| config::ChannelKey { name: key.name, secret: key.secret, required: key.required })
+                    .collect(),
+            })
+            .collect(),
+        relay: channels::mail::check_relay,
+    }
+}
+
+/// The first lines on the terminal: how to raise an alert and where to look, for who tries it out. Only
+/// the tokens of the quick start are ever printed: everybody knows them.
+fn greeting(config: &Config) -> Box<dyn FnOnce(&Address) + Send> {
+    let url = config.server.external_url.clone();
+    let config_file = config.path.display().to_string();
+    let relay = config.mail.as_ref().and_then(|mail| mail.relays.first().cloned()).unwrap_or_default();
+    let tried = config.sources.values().find_map(|source| {
+        let token = source.tokens.first()?.expose_secret().to_owned();
+        (source.kind == "pingdom" && token.starts_with("quickstart-")).then(|| (source.name.clone(), token))
+    });
+    Box::new(move |address| {
+        let Some((source, token)) = tried else { return };
+        let at = match address {
+            Address::Tcp(address) => format!("http://{address}"),
+            Address::Unix(_) => return,
+        };
+        let mail = relay.strip_prefix("file:").map(|directory| format!("\nThe page is a mail file in {directory}; open the link in it and take command.\n"));
+        let body = r#"{"check_id":1,"check_name":"Online shop","check_type":"HTTP","previous_state":"UP","current_state":"DOWN","importance_level":"HIGH","long_description":"HTTP Server Error 503"}"#;
+        say(&format!(
+            "\nRaise an alert, as Pingdom does:\n\n  curl -sS {at}/in/{source}/{token} -H 'Content-Type: application/json' \\\n    -d '{body}'\n{}\n\
+             Pages for people: {url}/ (log in with: onscene token create --config {config_file} --person NAME)\n",
+            mail.unwrap_or_default()
+        ));
+    })
+}

@@ -1,0 +1,392 @@
+//! `onscene verify`, `replay` and `token`: on the store itself, on the daemon's own machine.
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::json;
+
+use super::{ConfigFlag, Exit, fail, out, say};
+use crate::clock::Clock;
+use crate::commit::{self, Command, Delivered, Reply, Wakes};
+use crate::config::{Config, SecretsMode};
+use crate::house::{Current, House};
+use crate::http::intake::understand;
+use crate::metrics::Metrics;
+use crate::sources::{Delivery, Unreadable};
+use crate::store::tokens::{self, Holder};
+use crate::store::{Connection, StoreError, incidents, unreadable};
+
+/// Rows read at a time.
+const PAGE: u32 = 500;
+/// Work that is done sooner shows no progress.
+const PROGRESS_AFTER: Duration = Duration::from_secs(2);
+
+/// Prove timelines whole and command without a gap
+#[derive(Debug, Args)]
+pub(super) struct Verify {
+    /// Only these incidents [default: all]
+    #[arg(value_name = "N")]
+    numbers: Vec<i64>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+impl Verify {
+    pub(super) fn run(self) -> Exit {
+        let (config, clock) = match open(&self.config) {
+            Ok(opened) => opened,
+            Err(exit) => return exit,
+        };
+        match self.prove(&config, &clock) {
+            Ok(broken) if broken.is_empty() => Exit::Done,
+            Ok(_) => Exit::Failed,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+
+    fn prove(&self, config: &Config, clock: &Clock) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut connection = Connection::reader(&config.store.path)?;
+        let progress = Progress::new(clock, "incidents proved");
+        let (mut broken, mut proved, mut entries, mut after) = (Vec::new(), 0_u64, 0_u64, 0);
+        loop {
+            let page = match &self.numbers[..] {
+                [] => connection.read(clock.now(), |tx| incidents::numbers(tx, after, PAGE))?,
+                numbers => numbers.to_vec(),
+            };
+            for id in &page {
+                match connection.read(clock.now(), |tx| incidents::verify(tx, *id))? {
+                    None => broken.push((*id, "there is no such incident".to_owned())),
+                    Some(Ok(count)) => entries += u64::from(count),
+                    Some(Err(why)) => broken.push((*id, why.to_string())),
+                }
+                proved += 1;
+                progress.show(proved);
+            }
+            match page.last() {
+                Some(last) if self.numbers.is_empty() => after = *last,
+                _ => break,
+            }
+        }
+        progress.end();
+        if self.json {
+            let faults: Vec<_> = broken.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect();
+            out(&format!("{}\n", json!({"incidents": proved, "entries": entries, "broken": faults})));
+        } else {
+            for (id, why) in &broken {
+                out(&format!("INC-{id}: {why}\n"));
+            }
+            let verdict = if broken.is_empty() { "whole" } else { "NOT whole" };
+            out(&format!("{proved} incidents, {entries} entries: {verdict}\n"));
+        }
+        Ok(broken)
+    }
+}
+
+/// Give kept unreadable bodies to the adapters again
+#[derive(Debug, Args)]
+pub(super) struct Replay {
+    /// Only these [default: all that wait]
+    #[arg(value_name = "ID")]
+    ids: Vec<i64>,
+    /// Only list what waits
+    #[arg(long)]
+    list: bool,
+    #[command(flatten)]
+    config: ConfigFlag,
+}
+
+impl Replay {
+    pub(super) fn run(self) -> Exit {
+        let (config, clock) = match open(&self.config) {
+            Ok(opened) => opened,
+            Err(exit) => return exit,
+        };
+        let house = match House::build(&config) {
+            Ok(house) => house,
+            Err(error) => {
+                say(&format!("onscene: {error}"));
+                return Exit::Config;
+            }
+        };
+        match self.replay(&config, house, &clock) {
+            Ok(0) => Exit::Done,
+            Ok(_) => Exit::Failed,
+            Err(error) => fail(&error),
+        }
+    }
+
+    /// Answers how many could not be read this time either.
+    fn replay(&self, config: &Config, house: House, clock: &Clock) -> Result<u64, String> {
+        let words = |error: StoreError| error.to_string();
+        let mut reader = Connection::reader(&config.store.path).map_err(words)?;
+        let writer = Connection::writer(&config.store.path, clock.now()).map_err(words)?;
+        let metrics = Metrics::new(0.0).map_err(|error| error.to_string())?;
+        let current = std::sync::Arc::new(Current::new(house));
+        // The same door as the daemon's, in this process: whom it would wake reads the store by itself.
+        let (door, mut committer) = commit::door(
+            1,
+            writer,
+            config.store.path.clone(),
+            clock.clone(),
+            current.clone(),
+            metrics.into(),
+            Wakes::default(),
+        );
+        let house = current.get();
+        let (mut after, mut still, mut read) = (0, 0, 0_u64);
+        let progress = Progress::new(clock, "bodies read");
+        loop {
+            let page = reader.read(clock.now(), |tx| unreadable::waiting(tx, after, PAGE)).map_err(words)?;
+            let Some(last) = page.last() else { break };
+            after = last.id;
+            for kept in page.iter().filter(|kept| self.ids.is_empty() || self.ids.contains(&kept.id)) {
+                if self.list {
+                    out(&format!("{} {} {} {}\n", kept.id, kept.received_at, kept.source, kept.error));
+                    continue;
+                }
+                match again(&house, kept) {
+                    Ok(command) => {
+                        let results = ask(&door, &mut committer, command)?;
+                        read += 1;
+                        out(&format!("{} {}: {results}\n", kept.id, kept.source));
+                    }
+                    Err(why) => {
+                        still += 1;
+                        out(&format!("{} {}: still unreadable: {why}\n", kept.id, kept.source));
+                    }
+                }
+                progress.show(read + still);
+            }
+        }
+        progress.end();
+        if !self.list {
+            say(&format!("{read} read, {still} still unreadable"));
+        }
+        Ok(still)
+    }
+}
+
+fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
+    let source = house.sources.get(&kept.source).ok_or("its source is not configured any more")?;
+    let delivery = Delivery {
+        method: &kept.method,
+        query: &kept.query,
+        content_type: kept.content_type.as_deref(),
+        body: &kept.body,
+        received_at: kept.received_at,
+        options: &source.options,
+    };
+    let events = understand(source, &delivery).map_err(|Unreadable(why)| why)?;
+    Ok(Command::Events(Delivered {
+        source: source.name.clone(),
+        kind: source.kind.name.into(),
+        service: source.service.clone(),
+        events,
+        received_at: kept.received_at,
+        replays: Some(kept.id),
+    }))
+}
+
+/// Both sides of the door in one thread.
+fn ask(door: &commit::Door, committer: &mut commit::Committer, command: Command) -> Result<String, String> {
+    let asked = super::block_on(async {
+        let answer = door.ask(command);
+        tokio::pin!(answer);
+        // The first poll puts the command into the queue; the step answers it.
+        tokio::select! {
+            biased;
+            answer = &mut answer => return answer,
+            () = std::future::ready(()) => {}
+        }
+        committer.step();
+        answer.await
+    });
+    match asked {
+        Ok(Ok(Reply::Events(results))) => {
+            let shown: Vec<String> = results
+                .iter()
+                .map(|one| match one.incident {
+                    Some(incident) => format!("{} {} INC-{incident}", one.key, one.outcome),
+                    None => format!("{} {}", one.key, one.outcome),
+                })
+                .collect();
+            Ok(if shown.is_empty() { "nothing to say".into() } else { shown.join(", ") })
+        }
+        Ok(Ok(_)) => Ok("done".into()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("cannot start".into()),
+    }
+}
+
+/// Make, list and revoke tokens of the API
+#[derive(Debug, Args)]
+pub(super) struct Token {
+    #[command(flatten)]
+    config: ConfigFlag,
+    #[command(subcommand)]
+    what: TokenWhat,
+}
+
+#[derive(Debug, Subcommand)]
+enum TokenWhat {
+    /// Make a token; it is printed once, on standard output
+    Create {
+        /// For this person of the configuration
+        #[arg(long, value_name = "NAME", required_unless_present = "automation", conflicts_with = "automation")]
+        person: Option<String>,
+        /// For a program, which can never hold an office
+        #[arg(long, value_name = "NAME")]
+        automation: Option<String>,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// List tokens, without the tokens themselves
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+    /// Revoke a token at once
+    Revoke {
+        /// Its id, as `list` shows it
+        id: String,
+        #[command(flatten)]
+        config: ConfigFlag,
+    },
+}
+
+impl Token {
+    pub(super) fn run(self) -> Exit {
+        // The flag may stand before or after the verb.
+        let (TokenWhat::Create { config: after, .. }
+        | TokenWhat::List { config: after, .. }
+        | TokenWhat::Revoke { config: after, .. }) = &self.what;
+        let flag = if after.config.is_some() { after } else { &self.config };
+        let (config, clock) = match open(flag) {
+            Ok(opened) => opened,
+            Err(exit) => return exit,
+        };
+        let mut connection = match Connection::writer(&config.store.path, clock.now()) {
+            Ok(connection) => connection,
+            Err(error) => return fail(&error.to_string()),
+        };
+        let done = match &self.what {
+            TokenWhat::Create { person, automation, .. } => {
+                return create(&config, &mut connection, &clock, person.as_deref(), automation.as_deref());
+            }
+            TokenWhat::List { json, .. } => list(&mut connection, &clock, *json),
+            TokenWhat::Revoke { id, .. } => {
+                match connection.write(clock.now(), |tx| tokens::revoke_api(tx, id)) {
+                    Ok(true) => Ok(()),
+                    Ok(false) => return fail(&format!("no token that works has the id {id}")),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        match done {
+            Ok(()) => Exit::Done,
+            Err(error) => fail(&error.to_string()),
+        }
+    }
+}
+
+fn create(
+    config: &Config,
+    connection: &mut Connection,
+    clock: &Clock,
+    person: Option<&str>,
+    automation: Option<&str>,
+) -> Exit {
+    let holder = match (person, automation) {
+        (Some(name), _) if !config.rules.people.contains_key(name) => {
+            let known: Vec<&str> = config.rules.people.keys().map(String::as_str).collect();
+            return fail(&format!("{name} is no person of the configuration; there are {}", known.join(", ")));
+        }
+        (Some(name), _) => Holder::Person(name.to_owned()),
+        (None, Some(name)) => Holder::Automation(name.to_owned()),
+        (None, None) => return Exit::Usage,
+    };
+    let token = match crate::crypto::random_token() {
+        Ok(token) => token,
+        Err(error) => return fail(&error.to_string()),
+    };
+    match connection.write(clock.now(), |tx| tokens::put_api(tx, &token, &holder)) {
+        Ok(id) => {
+            say(&format!("token {id}; it is shown only this once"));
+            out(&format!("{token}\n"));
+            Exit::Done
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+fn list(connection: &mut Connection, clock: &Clock, as_json: bool) -> Result<(), StoreError> {
+    let found = connection.read(clock.now(), tokens::list_api)?;
+    if as_json {
+        let shown: Vec<_> = found
+            .iter()
+            .map(|one| {
+                let (person, automation) = match &one.holder {
+                    Holder::Person(name) => (Some(name), None),
+                    Holder::Automation(name) => (None, Some(name)),
+                };
+                json!({"id": one.id, "person": person, "automation": automation,
+                    "created_at": one.created_at, "revoked_at": one.revoked_at})
+            })
+            .collect();
+        out(&format!("{}\n", json!({"tokens": shown})));
+        return Ok(());
+    }
+    for one in found {
+        let holder = match &one.holder {
+            Holder::Person(name) => format!("person {name}"),
+            Holder::Automation(name) => format!("automation {name}"),
+        };
+        let state = one.revoked_at.map_or_else(|| "works".to_owned(), |at| format!("revoked {at:.0}"));
+        out(&format!("{}  {holder:<24}  made {:.0}  {state}\n", one.id, one.created_at));
+    }
+    Ok(())
+}
+
+/// The configuration, for a command that works on the store. Secrets are not needed for that, and may
+/// be readable for the daemon only.
+fn open(flag: &ConfigFlag) -> Result<(Config, Clock), Exit> {
+    let config = super::serve::load(&flag.path(), SecretsMode::Skip)?;
+    Ok((config, Clock::system()))
+}
+
+/// A line that moves, when standard error is a terminal and the work takes long.
+struct Progress<'a> {
+    clock: &'a Clock,
+    began: std::time::Instant,
+    bar: ProgressBar,
+}
+
+impl<'a> Progress<'a> {
+    fn new(clock: &'a Clock, what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
+        let template = format!("{{spinner}} {{pos}} {what}, {{per_sec}}, {{elapsed}}");
+        if let Ok(style) = ProgressStyle::with_template(&template) {
+            bar.set_style(style);
+        }
+        Self { clock, began: clock.mark(), bar }
+    }
+
+    fn show(&self, done: u64) {
+        // indicatif shows nothing where standard error is no terminal.
+        if self.bar.is_hidden() && self.clock.mark().duration_since(self.began) > PROGRESS_AFTER {
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(done);
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
