@@ -150,7 +150,8 @@ fn body(annotations: &Map<String, Value>) -> String {
         wire::line(&mut body, &wire::text(annotations, &[name]).unwrap_or_default());
     }
     for (name, value) in wire::labels(annotations) {
-        let known = BODY_ANNOTATIONS.contains(&name.as_str()) || wire::text(annotations, TITLE_ANNOTATIONS).as_ref() == Some(&value);
+        let known = BODY_ANNOTATIONS.contains(&name.as_str())
+            || wire::text(annotations, TITLE_ANNOTATIONS).as_ref() == Some(&value);
         if !known && !wire::is_link(&value) {
             wire::line(&mut body, &format!("{name}: {value}"));
         }
@@ -177,8 +178,8 @@ mod tests {
 
     use super::*;
     use crate::core::alert::EVENTS_MAX;
-    use crate::sources::tests::{post, post_with};
     use crate::sources::Options;
+    use crate::sources::tests::{post, post_with};
 
     fn read(body: Value) -> Result<Vec<Event>, Unreadable> {
         post(&KIND, body.to_string().as_bytes())
@@ -192,7 +193,8 @@ mod tests {
 
     #[test]
     fn firing_and_resolved_in_one_body_keep_their_own_status_and_time() {
-        let events = read(json!({"status": "firing", "alerts": [alert("firing"), alert("resolved")]})).unwrap();
+        let events =
+            read(json!({"status": "firing", "alerts": [alert("firing"), alert("resolved")]})).unwrap();
         assert_eq!((events[0].status, events[1].status), (Status::Firing, Status::Resolved));
         assert_eq!(events[0].occurred_at.unwrap().to_string(), "2026-01-02T03:04:05Z");
         assert_eq!(events[1].occurred_at.unwrap().to_string(), "2026-01-02T03:09:00Z");
@@ -208,7 +210,8 @@ mod tests {
 
     #[test]
     fn left_out_alerts_are_told_in_every_event_before_the_body() {
-        let events = read(json!({"truncatedAlerts": "3", "alerts": [alert("firing"), alert("resolved")]})).unwrap();
+        let events =
+            read(json!({"truncatedAlerts": "3", "alerts": [alert("firing"), alert("resolved")]})).unwrap();
         for event in events {
             assert!(event.body.starts_with("Alertmanager left 3 more alerts out"), "{}", event.body);
             assert_eq!(event.labels[TRUNCATED_LABEL], "3");
@@ -228,7 +231,9 @@ mod tests {
 
     #[test]
     fn labels_that_run_together_the_same_have_different_keys() {
-        let key = |labels: Value| read(json!({"alerts": [{"status": "firing", "labels": labels}]})).unwrap()[0].key.clone();
+        let key = |labels: Value| {
+            read(json!({"alerts": [{"status": "firing", "labels": labels}]})).unwrap()[0].key.clone()
+        };
         assert_ne!(key(json!({"ab": "c"})), key(json!({"a": "bc"})));
         assert_ne!(key(json!({"a": "b", "c": "d"})), key(json!({"a": "bcd"})));
     }
@@ -237,7 +242,7 @@ mod tests {
     fn the_hash_of_labels_never_changes() {
         // Stored keys outlive a release: a change here would orphan every open alert of an old sender.
         let key = &read(json!({"alerts": [alert("firing")]})).unwrap()[0].key;
-        assert_eq!(key, "labels:PINNED");
+        assert_eq!(key, "labels:0fc4f428e7e722eb028378ef59e7201c");
     }
 
     #[test]

@@ -43,8 +43,7 @@ const SEVERITY: &[&str] = &["severity", "priority", "level", "urgency", "importa
 const TITLE: &[&str] = &["title", "summary", "subject", "name", "message"];
 const BODY: &[&str] = &["body", "details", "description", "message", "text"];
 const LABELS: &[&str] = &["labels", "meta", "tags"];
-const LINKS: &[&str] =
-    &["links", "link", "url", "link_to_upstream_details", "runbook_url", "image_url"];
+const LINKS: &[&str] = &["links", "link", "url", "link_to_upstream_details", "runbook_url", "image_url"];
 const OCCURRED_AT: &[&str] = &["occurred_at", "timestamp", "time"];
 const DELIVERY_ID: &[&str] = &["delivery_id", "event_id", "idempotency_key"];
 const GROUP: &[&str] = &["group", "group_key"];
@@ -71,7 +70,9 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     }
     let said = delivery.content_type.unwrap_or_default().to_ascii_lowercase();
     if said.starts_with("multipart/") {
-        return Err(wire::unreadable("the body is multipart; send JSON or application/x-www-form-urlencoded"));
+        return Err(wire::unreadable(
+            "the body is multipart; send JSON or application/x-www-form-urlencoded",
+        ));
     }
     let form_like = body.contains('=') && !body.contains(char::is_whitespace);
     if form_like || (said.starts_with("application/x-www-form-urlencoded") && body.contains('=')) {
@@ -102,10 +103,15 @@ fn form(encoded: &str) -> Result<Vec<Event>, Unreadable> {
 fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let status = match wire::text(fields, STATUS) {
         Some(word) => status(&word).ok_or_else(|| {
-            wire::unreadable("`status` is none of firing, resolved, acknowledged, info and test, nor a word for one")
+            wire::unreadable(
+                "`status` is none of firing, resolved, acknowledged, info and test, nor a word for one",
+            )
         })?,
         // A status that is a list or an object says something that is not understood.
-        None if STATUS.iter().any(|name| fields.get(*name).is_some_and(|value| value.is_array() || value.is_object())) => {
+        None if STATUS
+            .iter()
+            .any(|name| fields.get(*name).is_some_and(|value| value.is_array() || value.is_object())) =>
+        {
             return Err(wire::unreadable("`status` is not a word"));
         }
         None => Status::Firing,
@@ -145,8 +151,8 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
 fn status(word: &str) -> Option<Status> {
     Some(match word.to_ascii_lowercase().as_str() {
         "firing" | "fire" | "fired" | "trigger" | "triggered" | "open" | "opened" | "create" | "created"
-        | "alert" | "alerting" | "alarm" | "problem" | "down" | "failing" | "failed" | "failure" | "active"
-        | "new" => Status::Firing,
+        | "alert" | "alerting" | "alarm" | "problem" | "down" | "failing" | "failed" | "failure"
+        | "active" | "new" => Status::Firing,
         "resolved" | "resolve" | "close" | "closed" | "ok" | "up" | "success" | "recovered" | "recovery"
         | "recover" | "normal" | "clear" | "cleared" | "inactive" => Status::Resolved,
         "acknowledged" | "acknowledge" | "acked" | "ack" => Status::Acknowledged,

@@ -216,9 +216,28 @@ mod tests {
     /// JSON with the names the adapters look for, so that more than the first line of each is reached.
     fn some_json() -> impl Strategy<Value = Value> {
         let name = prop::sample::select(vec![
-            "check_id", "check_params", "current_state", "tags", "first_probe", "state_changed_timestamp",
-            "alerts", "status", "labels", "annotations", "endsAt", "startsAt", "fingerprint", "truncatedAlerts",
-            "key", "meta", "links", "occurred_at", "severity", "title", "body", "x",
+            "check_id",
+            "check_params",
+            "current_state",
+            "tags",
+            "first_probe",
+            "state_changed_timestamp",
+            "alerts",
+            "status",
+            "labels",
+            "annotations",
+            "endsAt",
+            "startsAt",
+            "fingerprint",
+            "truncatedAlerts",
+            "key",
+            "meta",
+            "links",
+            "occurred_at",
+            "severity",
+            "title",
+            "body",
+            "x",
         ]);
         let leaf = prop_oneof![
             Just(Value::Null),

@@ -66,7 +66,8 @@ fn current(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         .or_else(|| host.clone())
         .unwrap_or_else(|| format!("Pingdom check {check}"));
 
-    let mut event = Event::new(check.clone(), status, title(&name, status, state.as_deref(), cause.as_deref()));
+    let mut event =
+        Event::new(check.clone(), status, title(&name, status, state.as_deref(), cause.as_deref()));
     event.severity = Some(severity(fields));
     event.body = body(fields, cause.as_deref());
     event.occurred_at = wire::time(fields, &["state_changed_timestamp", "state_changed_utc_time"]);
@@ -142,10 +143,12 @@ fn tag(tags: Option<&Value>, event: &mut Event) {
 
 /// The form of the old alerting endpoint.
 fn legacy(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
-    let text = |name: &str| wire::text(fields, &[name]).map(|text| untuple(&text)).filter(|text| !text.is_empty());
+    let text =
+        |name: &str| wire::text(fields, &[name]).map(|text| untuple(&text)).filter(|text| !text.is_empty());
     let check = text("check").ok_or_else(|| wire::unreadable("`message` has no `check`"))?;
     let state = text("description").map(|state| state.to_ascii_lowercase());
-    let status = match (text("action").map(|action| action.to_ascii_lowercase()).as_deref(), state.as_deref()) {
+    let status = match (text("action").map(|action| action.to_ascii_lowercase()).as_deref(), state.as_deref())
+    {
         (Some("assign"), _) | (Some("notify_user"), Some("down")) => Status::Firing,
         (Some("notify_of_close"), _) | (Some("notify_user"), Some("up")) => Status::Resolved,
         (Some("notify_user"), _) => Status::Info,
@@ -211,7 +214,10 @@ mod tests {
 
     #[test]
     fn a_check_without_a_level_is_critical_and_medium_is_an_error() {
-        assert_eq!(one(json!({"check_id": 7, "current_state": "DOWN"})).severity, Some(AlertSeverity::Critical));
+        assert_eq!(
+            one(json!({"check_id": 7, "current_state": "DOWN"})).severity,
+            Some(AlertSeverity::Critical)
+        );
         let medium = json!({"check_id": 7, "current_state": "DOWN", "importance_level": "MEDIUM"});
         assert_eq!(one(medium).severity, Some(AlertSeverity::Error));
         let unheard = json!({"check_id": 7, "current_state": "DOWN", "importance_level": "PURPLE"});
@@ -240,14 +246,16 @@ mod tests {
     fn the_time_falls_back_on_the_text_without_a_zone() {
         let text = one(json!({"check_id": 7, "current_state": "UP",
             "state_changed_timestamp": "", "state_changed_utc_time": "2026-01-02T03:04:05"}));
-        let number = one(json!({"check_id": 7, "current_state": "UP", "state_changed_timestamp": "1767323045"}));
+        let number =
+            one(json!({"check_id": 7, "current_state": "UP", "state_changed_timestamp": "1767323045"}));
         assert_eq!(text.occurred_at, number.occurred_at);
         assert!(text.occurred_at.is_some());
     }
 
     #[test]
     fn a_tag_cannot_pose_as_the_check() {
-        let event = one(json!({"check_id": 7, "current_state": "DOWN", "tags": ["check_id:8", "team:db", "eu"]}));
+        let event =
+            one(json!({"check_id": 7, "current_state": "DOWN", "tags": ["check_id:8", "team:db", "eu"]}));
         assert_eq!(event.labels["check_id"], "7");
         assert_eq!(event.labels["team"], "db");
         assert_eq!(event.labels["tag_eu"], "true");

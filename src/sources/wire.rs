@@ -283,7 +283,17 @@ mod tests {
     #[test]
     fn a_time_that_means_not_set_or_nothing_is_no_time() {
         for none in [
-            "0", "-1", "0001-01-01T00:00:00Z", "", "soon", "nan", "inf", "-inf", "1e300", "1e15", "25:00",
+            "0",
+            "-1",
+            "0001-01-01T00:00:00Z",
+            "",
+            "soon",
+            "nan",
+            "inf",
+            "-inf",
+            "1e300",
+            "1e15",
+            "25:00",
             "9223372036854775807999",
         ] {
             assert_eq!(moment(none), None, "{none}");
