@@ -14,6 +14,8 @@
 //! The version is not looked at: what can be read is read. The time of a change is `startsAt` for a firing
 //! and `endsAt` for a resolved alert, so that a pair that comes in the wrong order is still understood.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Unreadable, wire};
@@ -39,7 +41,7 @@ struct Group<'a> {
 }
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let body = wire::json(wire::utf8(delivery.body)?)?;
+    let body = wire::json(wire::utf8(delivery.body)?, "the body")?;
     if body.is_array() {
         return Err(wire::unreadable(
             "the body is a list, as Prometheus sends it to Alertmanager; \
@@ -116,13 +118,18 @@ fn key(alert: &Map<String, Value>, labels: &Map<String, Value>) -> Result<String
     if let Some(fingerprint) = wire::text(alert, &["fingerprint"]).filter(|key| key.len() <= KEY_BYTES_MAX) {
         return Ok(fingerprint);
     }
-    let labels = wire::labels(labels);
+    // Exactly as sent: two alerts may differ in a blank. An empty label is none, as in Prometheus.
+    let exact = |value: &Value| value.as_str().map(str::to_owned).or_else(|| wire::flat(value));
+    let labels: BTreeMap<&String, String> = labels
+        .iter()
+        .filter_map(|(name, value)| Some((name, exact(value).filter(|value| !value.is_empty())?)))
+        .collect();
     if labels.is_empty() {
         return Err(wire::unreadable("there is neither a `fingerprint` nor any label to tell it by"));
     }
     // Lengths are hashed too, so that no two different sets of labels read the same. Sorted by the map.
     let mut bytes = Vec::new();
-    for text in labels.iter().flat_map(|(name, value)| [name, value]) {
+    for text in labels.iter().flat_map(|(name, value)| [*name, value]) {
         bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
         bytes.extend_from_slice(text.as_bytes());
     }
@@ -163,10 +170,10 @@ fn body(annotations: &Map<String, Value>) -> String {
 fn links(alert: &Map<String, Value>, annotations: &Map<String, Value>, group: &Group<'_>) -> Vec<String> {
     let mut links = Vec::new();
     for link in wire::labels(annotations).into_values() {
-        wire::link(&mut links, link);
+        wire::link(&mut links, &link);
     }
     for link in [wire::text(alert, &["generatorURL"]), group.external.clone()].into_iter().flatten() {
-        wire::link(&mut links, link);
+        wire::link(&mut links, &link);
     }
     links
 }
@@ -236,6 +243,8 @@ mod tests {
         };
         assert_ne!(key(json!({"ab": "c"})), key(json!({"a": "bc"})));
         assert_ne!(key(json!({"a": "b", "c": "d"})), key(json!({"a": "bcd"})));
+        assert_ne!(key(json!({"a": "b"})), key(json!({"a": "b "})));
+        assert_eq!(key(json!({"a": "b"})), key(json!({"a": "b", "c": ""})));
     }
 
     #[test]

@@ -60,7 +60,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     }
     let body = wire::utf8(delivery.body)?;
     if body.starts_with(['{', '[']) {
-        return match wire::json(body)? {
+        return match wire::json(body, "the body")? {
             Value::Array(items) => wire::each(&items, "item", event),
             value => Ok(vec![wire::bounded(event(wire::object(&value, "the body")?)?)?]),
         };
@@ -203,12 +203,12 @@ fn links(value: &Value, event: &mut Event) {
         }
         Value::Object(fields) => {
             if let Some(link) = wire::text(fields, &["href", "url"]) {
-                wire::link(&mut event.links, link);
+                wire::link(&mut event.links, &link);
             }
         }
         _ => {
             if let Some(link) = wire::scalar(value) {
-                wire::link(&mut event.links, link);
+                wire::link(&mut event.links, &link);
             }
         }
     }
