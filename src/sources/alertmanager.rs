@@ -51,7 +51,8 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let envelope = wire::object(&body, "the body")?;
     let alerts = envelope.get("alerts").and_then(Value::as_array).ok_or_else(|| {
         wire::unreadable(
-            "there is no list `alerts`; a webhook with a custom `payload` belongs to a source of kind `generic`",
+            "there is no list `alerts`; \
+             a webhook with a custom `payload` belongs to a source of kind `generic`",
         )
     })?;
     let group = Group {
@@ -231,7 +232,8 @@ mod tests {
     fn the_key_does_not_depend_on_the_truncation_or_the_order_of_labels() {
         let plain = read(json!({"alerts": [alert("firing")]})).unwrap();
         let cut = read(json!({"truncatedAlerts": 1, "alerts": [alert("firing")]})).unwrap();
-        let turned = r#"{"alerts":[{"status":"firing","labels":{"severity":"critical","instance":"db-3","alertname":"Lag"}}]}"#;
+        let turned = r#"{"alerts": [{"status": "firing",
+            "labels": {"severity": "critical", "instance": "db-3", "alertname": "Lag"}}]}"#;
         assert_eq!(plain[0].key, cut[0].key);
         assert_eq!(plain[0].key, post(&KIND, turned.as_bytes()).unwrap()[0].key);
     }
@@ -257,7 +259,8 @@ mod tests {
     #[test]
     fn the_severity_is_read_from_the_label_the_operator_names() {
         let options = Options { severity_label: "priority".into(), ..Options::default() };
-        let body = json!({"alerts": [{"status": "firing", "labels": {"alertname": "A", "priority": "P3", "severity": "critical"}}]});
+        let body = json!({"alerts": [{"status": "firing",
+            "labels": {"alertname": "A", "priority": "P3", "severity": "critical"}}]});
         let events = post_with(&KIND, body.to_string().as_bytes(), &options).unwrap();
         assert_eq!(events[0].severity, Some(AlertSeverity::Warning));
     }
