@@ -53,7 +53,8 @@ impl House {
         let mut recipients = BTreeMap::new();
         for channel in &config.channels {
             let at = &channel.place;
-            let wrong = |why: String| format!("{}:{}: channel {}: {why}", at.file.display(), at.line, channel.name);
+            let wrong =
+                |why: String| format!("{}:{}: channel {}: {why}", at.file.display(), at.line, channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
             let fields = Fields {
                 texts: channel.texts.clone(),

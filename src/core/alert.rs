@@ -29,6 +29,10 @@ pub const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// sender may simply not have seen yet that it is over.
 pub const CLOSED_GRACE: SignedDuration = SignedDuration::from_mins(5);
 
+/// A sender that keeps the first start of a condition when it fires again is believed to speak of the
+/// past only this long after its recovery was taken; later it means now.
+pub const REORDER_MAX: SignedDuration = SignedDuration::from_secs(60);
+
 /// What a delivery says about an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -116,6 +120,9 @@ pub struct Event {
     pub links: Vec<String>,
     /// The sender's time of the change, when it gives one.
     pub occurred_at: Option<Timestamp>,
+    /// The sender keeps the first start of the condition when it fires again, so an old `occurred_at`
+    /// does not prove an old statement. Alertmanager does.
+    pub keeps_start: bool,
     /// The sender's id of this delivery, for suppressing a retry of the same one.
     pub delivery_id: Option<String>,
     /// The sender's own grouping, as a hint.
@@ -134,6 +141,7 @@ impl Event {
             labels: BTreeMap::new(),
             links: Vec::new(),
             occurred_at: None,
+            keeps_start: false,
             delivery_id: None,
             group: None,
         }
@@ -187,6 +195,8 @@ pub struct Known {
     pub status: Status,
     /// The sender's time of the newest change taken, or our receive time of it.
     pub changed_at: Timestamp,
+    /// When we took that change.
+    pub taken_at: Timestamp,
     /// The incident it belongs to, or belonged to last.
     pub incident: Option<i64>,
     /// When people ended that incident although this alert still fired.
@@ -236,7 +246,12 @@ pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
         (Status::Firing | Status::Resolved, Some(known))
             if at < known.changed_at && event.status != known.status =>
         {
-            Weight::Stale
+            let fires_anew = event.keeps_start && event.status == Status::Firing;
+            if fires_anew && now.duration_since(known.taken_at) > REORDER_MAX {
+                Weight::Fires
+            } else {
+                Weight::Stale
+            }
         }
         (Status::Firing, Some(Known { status: Status::Firing, closed_at: Some(closed), .. }))
             if now.duration_since(*closed) > CLOSED_GRACE =>
@@ -285,7 +300,7 @@ mod tests {
     }
 
     fn known(status: Status, second: i64) -> Known {
-        Known { status, changed_at: at(second), incident: Some(1), closed_at: None }
+        Known { status, changed_at: at(second), taken_at: at(second), incident: Some(1), closed_at: None }
     }
 
     #[test]
@@ -294,6 +309,15 @@ mod tests {
             weigh(&event(Status::Firing, 10), Some(&known(Status::Resolved, 20)), at(30)),
             Weight::Stale
         );
+    }
+
+    #[test]
+    fn a_condition_that_fires_again_with_its_first_start_is_heard_after_a_minute() {
+        let again = Event { keeps_start: true, ..event(Status::Firing, 10) };
+        assert_eq!(weigh(&again, Some(&known(Status::Resolved, 20)), at(50)), Weight::Stale);
+        assert_eq!(weigh(&again, Some(&known(Status::Resolved, 20)), at(90)), Weight::Fires);
+        let pingdoms = event(Status::Firing, 10);
+        assert_eq!(weigh(&pingdoms, Some(&known(Status::Resolved, 20)), at(900)), Weight::Stale);
     }
 
     #[test]

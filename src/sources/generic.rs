@@ -9,14 +9,14 @@
 //!
 //! | field | also | missing |
 //! |---|---|---|
-//! | `key` | `dedup`, `dedup_key`, `alert_uid`, `alert_key`, `incident_key`, `alias`, `fingerprint` | unreadable |
+//! | `key` | `dedup`, `dedup_key`, `alert_uid`, `alert_key`, `incident_key`, `alias`, `fingerprint` | refused |
 //! | `status` | `state`, `action`, `event_action` | firing |
 //! | `severity` | `priority`, `level`, `urgency`, `importance` | not said |
 //! | `title` | `summary`, `subject`, `name`, and for want of them `message` | the key |
 //! | `body` | `details`, `description`, `message`, `text` | empty |
 //! | `labels` | `meta`, `tags`: an object, or a list of `name=value` or words | none |
 //! | `links` | `link`, `url`, `link_to_upstream_details`, `runbook_url`, `image_url` | none |
-//! | `occurred_at` | `timestamp`, `time`: when this change happened, not when the problem began | time of receipt |
+//! | `occurred_at` | `timestamp`, `time`: the time of this change, not of the problem | that of receipt |
 //! | `delivery_id` | `event_id`, `idempotency_key` | none |
 //! | `group` | `group_key` | none |
 //!
@@ -60,7 +60,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     }
     let body = wire::utf8(delivery.body)?;
     if body.starts_with(['{', '[']) {
-        return match wire::json(body)? {
+        return match wire::json(body, "the body")? {
             Value::Array(items) => wire::each(&items, "item", event),
             value => Ok(vec![wire::bounded(event(wire::object(&value, "the body")?)?)?]),
         };
@@ -121,7 +121,8 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         None if status == Status::Test => TEST_KEY.to_owned(),
         None => {
             return Err(wire::unreadable(
-                "there is no `key` (or `dedup`, `alert_uid`); it must be the same when the alert fires and when it is over",
+                "there is no `key` (or `dedup`, `alert_uid`); \
+                 it must be the same when the alert fires and when it is over",
             ));
         }
     };
@@ -203,12 +204,12 @@ fn links(value: &Value, event: &mut Event) {
         }
         Value::Object(fields) => {
             if let Some(link) = wire::text(fields, &["href", "url"]) {
-                wire::link(&mut event.links, link);
+                wire::link(&mut event.links, &link);
             }
         }
         _ => {
             if let Some(link) = wire::scalar(value) {
-                wire::link(&mut event.links, link);
+                wire::link(&mut event.links, &link);
             }
         }
     }

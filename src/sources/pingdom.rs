@@ -36,9 +36,9 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             .into_iter()
             .find_map(|(name, value)| (name == "message").then_some(value))
             .ok_or_else(|| wire::unreadable("the query has no parameter `message`"))?;
-        legacy(wire::object(&wire::json(message.trim())?, "`message`")?)?
+        legacy(wire::object(&wire::json(message.trim(), "`message`")?, "`message`")?)?
     } else {
-        current(wire::object(&wire::json(wire::utf8(delivery.body)?)?, "the body")?)?
+        current(wire::object(&wire::json(wire::utf8(delivery.body)?, "the body")?, "the body")?)?
     };
     Ok(vec![wire::bounded(event)?])
 }
@@ -68,7 +68,7 @@ fn current(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
 
     let mut event =
         Event::new(check.clone(), status, title(&name, status, state.as_deref(), cause.as_deref()));
-    event.severity = Some(severity(fields));
+    event.severity = (status != Status::Test).then(|| severity(fields));
     event.body = body(fields, cause.as_deref());
     event.occurred_at = wire::time(fields, &["state_changed_timestamp", "state_changed_utc_time"]);
     tag(fields.get("tags"), &mut event);
@@ -79,7 +79,7 @@ fn current(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     event.labels.extend(host.map(|host| ("hostname".to_owned(), host)));
     for text in [wire::text(params, &["full_url"]), wire::text(fields, &["custom_message"])] {
         for word in text.iter().flat_map(|text| text.split_whitespace()) {
-            wire::link(&mut event.links, word.to_owned());
+            wire::link(&mut event.links, word);
         }
     }
     Ok(event)
@@ -88,9 +88,19 @@ fn current(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
 fn title(name: &str, status: Status, state: Option<&str>, cause: Option<&str>) -> String {
     match (status, state, cause) {
         (Status::Test, ..) => format!("{name}: a test"),
-        (Status::Firing, Some(state), Some(cause)) => format!("{name} is {state}: {cause}"),
-        (_, Some(state), _) => format!("{name} is {state}"),
+        (Status::Firing, Some(state), Some(cause)) => format!("{name} {}: {cause}", says(state)),
+        (_, Some(state), _) => format!("{name} {}", says(state)),
         (_, None, _) => name.to_owned(),
+    }
+}
+
+/// What a state says of a check.
+fn says(state: &str) -> &'static str {
+    match state {
+        "DOWN" => "is down",
+        "FAILING" => "is failing",
+        "SUCCESS" => "succeeds again",
+        _ => "is up",
     }
 }
 
@@ -160,8 +170,8 @@ fn legacy(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     };
     let name = text("checkname").or_else(|| text("host")).unwrap_or_else(|| format!("Pingdom check {check}"));
     let title = match status {
-        Status::Firing => format!("{name} is DOWN"),
-        Status::Resolved => format!("{name} is UP"),
+        Status::Firing => format!("{name} {}", says("DOWN")),
+        Status::Resolved => format!("{name} {}", says("UP")),
         _ => name,
     };
     let mut event = Event::new(check.clone(), status, title);

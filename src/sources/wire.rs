@@ -44,16 +44,17 @@ pub(super) fn utf8(body: &[u8]) -> Result<&str, Unreadable> {
 }
 
 /// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow: `serde_json` counts.
-pub(super) fn json(text: &str) -> Result<Value, Unreadable> {
+/// `what` names the text in sentences.
+pub(super) fn json(text: &str, what: &str) -> Result<Value, Unreadable> {
     if text.is_empty() {
-        return Err(unreadable("the body is empty"));
+        return Err(unreadable(format!("{what} is empty")));
     }
     serde_json::from_str(text).map_err(|error| {
         unreadable(if error.to_string().starts_with("recursion limit") {
-            "the JSON is nested more than 128 levels deep".to_owned()
+            format!("{what} is nested more than 128 levels deep")
         } else {
-            let what = if error.is_eof() { "ends too early" } else { "is not well-formed" };
-            format!("the JSON {what} at line {}, column {}", error.line(), error.column())
+            let how = if error.is_eof() { "ends too early" } else { "is not well-formed JSON" };
+            format!("{what} {how} at line {}, column {}", error.line(), error.column())
         })
     })
 }
@@ -197,10 +198,19 @@ pub(super) fn line(text: &mut String, more: &str) {
     }
 }
 
-/// Adds a link once.
-pub(super) fn link(links: &mut Vec<String>, more: String) {
-    if is_link(&more) && !links.contains(&more) {
-        links.push(more);
+/// Adds a link once. A user name and password in it are left out: links travel to every channel.
+pub(super) fn link(links: &mut Vec<String>, more: &str) {
+    if !is_link(more) {
+        return;
+    }
+    let bare = more.split_once("://").and_then(|(scheme, rest)| {
+        let host_end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+        let at = rest[..host_end].rfind('@')?;
+        Some(format!("{scheme}://{}", &rest[at + 1..]))
+    });
+    let link = bare.unwrap_or_else(|| more.to_owned());
+    if !links.contains(&link) {
+        links.push(link);
     }
 }
 
@@ -318,13 +328,13 @@ mod tests {
     #[test]
     fn a_thousand_levels_are_refused_in_words() {
         let deep = "[".repeat(1000) + &"]".repeat(1000);
-        assert_eq!(json(&deep).unwrap_err().0, "the JSON is nested more than 128 levels deep");
+        assert_eq!(json(&deep, "the body").unwrap_err().0, "the body is nested more than 128 levels deep");
     }
 
     #[test]
     fn errors_never_quote_the_body() {
         for body in ["{\"hunter2\" hunter2", "{\"hunter2\": hunter2}", "hunter2", "\"hunter2"] {
-            assert!(!json(body).unwrap_err().0.contains("hunter2"), "{body}");
+            assert!(!json(body, "the body").unwrap_err().0.contains("hunter2"), "{body}");
         }
         assert!(!parameters("hunter2=%ff").unwrap_err().0.contains("hunter2"));
     }
@@ -342,6 +352,16 @@ mod tests {
         let read = labels(&fields(json!({"a": 1, "b": ["x", 2], "c": {"d": []}, "e": null, "f": " "})));
         let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("a", "1"), ("b", "x,2"), ("c", "{\"d\":[]}")]);
+    }
+
+    #[test]
+    fn a_link_loses_its_password_and_is_kept_once() {
+        let mut links = Vec::new();
+        for more in ["https://kim:hunter2@a.example/x?at=b@c", "https://a.example/x?at=b@c", "ftp://a", "a b"]
+        {
+            link(&mut links, more);
+        }
+        assert_eq!(links, ["https://a.example/x?at=b@c"]);
     }
 
     #[test]

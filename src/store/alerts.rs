@@ -51,7 +51,7 @@ pub struct Place<'a> {
 /// What the engine says, or when the row cannot be read.
 pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
     tx.query_one(
-        "select status, changed_at, incident, closed_at from alert where source = ?1 and key = ?2",
+        "select status, changed_at, incident, closed_at, taken_at from alert where source = ?1 and key = ?2",
         &[source.into(), key.into()],
         |row| {
             let status = match row.text(0)?.as_str() {
@@ -64,6 +64,7 @@ pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, Stor
                 changed_at: row.time(1)?,
                 incident: row.int_or_null(2)?,
                 closed_at: row.time_or_null(3)?,
+                taken_at: row.time(4)?,
             })
         },
     )
@@ -78,8 +79,8 @@ pub fn put(tx: &Tx<'_>, place: Place<'_>, event: &Event, changed_at: Timestamp) 
     let links = serde_json::to_string(&event.links)?;
     tx.execute(
         "insert into alert (source, key, service, status, severity, title, body, labels, links, count,
-                            first_seen, last_seen, changed_at, incident, closed_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?12, null)
+                            first_seen, last_seen, changed_at, taken_at, incident, closed_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?10, ?12, null)
          on conflict (source, key) do update set
            service = excluded.service, status = excluded.status,
            severity = coalesce(excluded.severity, alert.severity),
@@ -87,7 +88,7 @@ pub fn put(tx: &Tx<'_>, place: Place<'_>, event: &Event, changed_at: Timestamp) 
            count = alert.count + 1, last_seen = excluded.last_seen,
            changed_at = case when excluded.changed_at > alert.changed_at then excluded.changed_at
              else alert.changed_at end,
-           incident = excluded.incident, closed_at = null",
+           taken_at = excluded.taken_at, incident = excluded.incident, closed_at = null",
         &[
             place.source.into(),
             (&event.key).into(),

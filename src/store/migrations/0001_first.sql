@@ -61,6 +61,7 @@ create table alert (
   first_seen bigint not null,
   last_seen bigint not null,
   changed_at bigint not null,
+  taken_at bigint not null,
   incident bigint,
   closed_at bigint,
   primary key (source, key)
