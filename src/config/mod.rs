@@ -1,0 +1,290 @@
+//! What the operator wrote → what it means, or everything that is wrong with it.
+//!
+//! The file is read key by key ([`read`]), so that several faults are told at once, each with its line
+//! and the nearest right word ([`errors`]). Kinds of sources and channels are handed in: the
+//! configuration knows neither. Secrets come from files or the environment ([`secrets`]), which nothing
+//! else in the program reads.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use toml::de::DeTable;
+
+use crate::core::rules::Rules;
+
+mod edges;
+mod errors;
+mod people;
+pub mod preview;
+mod read;
+pub mod secrets;
+#[cfg(test)]
+mod stories;
+mod words;
+
+pub use errors::Errors;
+use read::{Reading, Table};
+
+/// Largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What the configuration means.
+#[derive(Debug)]
+pub struct Config {
+    /// The file.
+    pub path: PathBuf,
+    /// How the daemon is reached.
+    pub server: Server,
+    /// Where it keeps what it knows.
+    pub store: Store,
+    /// How it writes to people.
+    pub mail: Option<Mail>,
+    /// What decisions depend on.
+    pub rules: Arc<Rules>,
+    /// Where alerts come from, by name.
+    pub sources: BTreeMap<String, Source>,
+    /// Ways out, in the order of the file.
+    pub channels: Vec<ChannelConfig>,
+    /// Directory with the operator's own templates.
+    pub templates: Option<PathBuf>,
+    /// What is allowed and should be known.
+    pub warnings: Vec<String>,
+}
+
+/// `[server]`
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub listen: Listen,
+    /// How people reach it; without a slash at the end.
+    pub external_url: String,
+    /// Certificate and key.
+    pub tls: Option<Tls>,
+    /// Largest body, in bytes.
+    pub body_max: usize,
+    /// Most connections at the same time.
+    pub connections_max: usize,
+    /// For the header of a request.
+    pub header_timeout: Duration,
+    /// For the body of a request.
+    pub body_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// Most commands that wait for the disk.
+    pub queue_max: usize,
+}
+
+/// Where the daemon listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listen {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A Unix socket.
+    Unix(PathBuf),
+}
+
+/// Certificate and key, both PEM.
+#[derive(Debug)]
+pub struct Tls {
+    /// The chain, the server's own first.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// `[store]`
+#[derive(Debug)]
+pub struct Store {
+    /// The database file.
+    pub path: PathBuf,
+    /// Incidents that ended longer ago are forgotten; `None` keeps them.
+    pub retention: Option<SignedDuration>,
+}
+
+/// `[mail]`
+#[derive(Debug)]
+pub struct Mail {
+    /// Who pages come from.
+    pub from: String,
+    /// Relays in order.
+    pub relays: Vec<String>,
+    /// Password for the relays that name a user.
+    pub password: Option<SecretString>,
+    /// Certificates to trust beside the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// One `[[source]]`.
+#[derive(Debug)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub kind: String,
+    /// Its secrets; none only when secrets were not read.
+    pub tokens: Vec<SecretString>,
+    /// What its alerts are about.
+    pub service: String,
+    /// Alerts by GET are taken, where the kind knows such a form.
+    pub allow_get: bool,
+    /// The label that carries the severity.
+    pub severity_label: String,
+}
+
+/// One `[[channel]]`.
+#[derive(Debug)]
+pub struct ChannelConfig {
+    /// Its name.
+    pub name: String,
+    /// What it speaks.
+    pub kind: String,
+    /// The channel that takes over when this one fails.
+    pub fallback: Option<String>,
+    /// The kind's own keys that are texts.
+    pub texts: BTreeMap<String, String>,
+    /// The kind's own keys that are lists of texts.
+    pub lists: BTreeMap<String, Vec<String>>,
+    /// The kind's own keys that are secrets.
+    pub secrets: BTreeMap<String, SecretString>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Which file.
+    pub file: PathBuf,
+    /// Which line, from 1.
+    pub line: usize,
+}
+
+/// What a configuration may name, handed in.
+pub struct Kinds {
+    /// Kinds of sources.
+    pub sources: Vec<&'static str>,
+    /// Kinds of channels.
+    pub channels: Vec<ChannelKind>,
+    /// Whether a relay can be used; else a sentence that says why not.
+    pub relay: fn(&str) -> Result<(), String>,
+}
+
+/// A kind of channel, as far as the configuration needs to know it.
+pub struct ChannelKind {
+    /// Its name.
+    pub name: &'static str,
+    /// Its own keys.
+    pub keys: Vec<ChannelKey>,
+}
+
+/// One key of a kind of channel.
+pub struct ChannelKey {
+    /// Its name.
+    pub name: &'static str,
+    /// Read from a file or the environment.
+    pub secret: bool,
+    /// The channel cannot be without it.
+    pub required: bool,
+}
+
+/// Whether secrets are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SecretsMode {
+    /// As the daemon does.
+    Read,
+    /// Not: for looking at a configuration without being allowed to see them.
+    Skip,
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
+    let whole = |what: String| {
+        let mut errors = Errors::new(path, "");
+        errors.add_whole(what);
+        errors
+    };
+    match std::fs::metadata(path) {
+        Err(error) => {
+            return Err(whole(format!(
+                "the configuration cannot be read: {error}. Give the file with --config FILE; config/onscene.toml \
+                 shows every key"
+            )));
+        }
+        Ok(facts) if facts.len() > FILE_BYTES_MAX => {
+            return Err(whole(format!("it has more than {FILE_BYTES_MAX} bytes; that is no configuration")));
+        }
+        Ok(_) => {}
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| whole(format!("it cannot be read: {error}")))?;
+    parse(path, &text, kinds, mode)
+}
+
+/// Reads the text of a configuration file.
+fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
+    let directory = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    };
+    let mut reading = Reading { errors: Errors::new(path, text), warnings: Vec::new(), mode, directory };
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            reading.errors.add(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
+            return Err(reading.errors);
+        }
+    };
+    let mut root = Table::new("the configuration", table.get_ref(), 0..0);
+    let server = edges::server(&mut root, &mut reading);
+    let store = edges::store(&mut root, &mut reading);
+    let mail = edges::mail(&mut root, &mut reading, kinds);
+    let clocks = people::clocks(&mut root, &mut reading);
+    let mut rules = people::rules(&mut root, &mut reading, mail.is_some());
+    rules.clocks = clocks;
+    let sources = edges::sources(&mut root, &mut reading, kinds, &rules);
+    let channels = edges::channels(&mut root, &mut reading, kinds, path);
+    let templates = root.table(&mut reading, "templates").and_then(|mut table| {
+        let directory = table.needed(&mut reading, "dir").map(|dir| reading.directory.join(dir.value));
+        table.end(&mut reading);
+        directory
+    });
+    root.later(
+        &mut reading,
+        &["route", "silence", "maintenance", "heartbeat", "drill", "statement", "lint", "override"],
+    );
+    root.end(&mut reading);
+    rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
+    rules.fallbacks = channels
+        .iter()
+        .filter_map(|channel| Some((channel.name.clone(), channel.fallback.clone()?)))
+        .collect();
+    if sources.is_empty() && reading.errors.is_empty() {
+        reading.warnings.push("no [[source]] is configured: no alert can come in".into());
+    }
+    match (server, store) {
+        (Some(server), Some(store)) if reading.errors.is_empty() => Ok(Config {
+            path: path.into(),
+            server,
+            store,
+            mail,
+            rules: Arc::new(rules),
+            sources,
+            channels,
+            templates,
+            warnings: reading.warnings,
+        }),
+        _ => {
+            if reading.errors.is_empty() {
+                reading.errors.add_whole("it cannot be used");
+            }
+            Err(reading.errors)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Who would be woken when: what `onscene check` prints.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::core::escalation;
+use crate::core::incident::Escalation;
+use crate::core::rules::{Policy, Rules};
+
+/// How finely the weeks are looked at. Hand-overs are at full minutes of any hour, so spans are exact to this.
+const STEP: SignedDuration = SignedDuration::from_mins(15);
+/// Minutes after an incident opens at which people are named.
+const AFTER_MIN: [i64; 3] = [0, 5, 10];
+
+/// A time in which the same people would be woken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From.
+    pub from: Timestamp,
+    /// Until.
+    pub until: Timestamp,
+    /// Who is woken at once, after five and after ten minutes.
+    pub woken: [Vec<String>; 3],
+}
+
+/// Who an incident that opens at any time would wake, if nobody answers.
+pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp) -> Vec<Span> {
+    let mut spans: Vec<Span> = Vec::new();
+    let mut at = from;
+    while at < until {
+        let next = at.saturating_add(STEP).unwrap_or(until).min(until);
+        let woken = woken(rules, policy, at);
+        match spans.last_mut() {
+            Some(last) if last.woken == woken => last.until = next,
+            _ => spans.push(Span { from: at, until: next, woken }),
+        }
+        at = next;
+    }
+    spans
+}
+
+fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] {
+    let mut found: [Vec<String>; 3] = Default::default();
+    let (mut now, mut current) = (opened, None::<Escalation>);
+    let last = opened.saturating_add(SignedDuration::from_mins(AFTER_MIN[2])).unwrap_or(opened);
+    while now <= last {
+        let Some(step) = escalation::next(policy, rules, current.as_ref(), now) else { break };
+        let minutes = now.duration_since(opened).as_mins();
+        // A step belongs to the last of the three hours that it does not come before.
+        if let Some(slot) = AFTER_MIN.iter().rposition(|after| minutes >= *after) {
+            for person in &step.people {
+                if !found[slot].contains(person) {
+                    found[slot].push(person.clone());
+                }
+            }
+        }
+        now = step.due;
+        current =
+            Some(Escalation { round: step.round, step: step.step, awaiting: step.people, due: step.due });
+    }
+    found
+}
+
+/// The same as a table for people, each service in the time zone of the first rotation its policy names.
+pub fn render(rules: &Rules, from: Timestamp, until: Timestamp) -> String {
+    let mut text = String::new();
+    for (name, service) in &rules.services {
+        let Some(policy) = rules.policies.get(&service.policy) else { continue };
+        let zone = zone(rules, policy);
+        let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
+        text.push_str(&format!("service {name}, policy {} (hours of {zone_name}):\n", service.policy));
+        let hour = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
+        for span in preview(rules, policy, from, until) {
+            text.push_str(&format!("  {} to {}:", hour(span.from), hour(span.until)));
+            for (after, people) in AFTER_MIN.iter().zip(&span.woken) {
+                let people = if people.is_empty() { "-".to_owned() } else { people.join(", ") };
+                text.push_str(&format!("  +{after} min {people}"));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn zone(rules: &Rules, policy: &Policy) -> TimeZone {
+    let targets = policy.steps.iter().flat_map(|step| &step.page);
+    let rotations = targets.filter_map(|target| match target {
+        crate::core::rules::Target::Rotation(name) => rules.rotations.get(name),
+        crate::core::rules::Target::Person(_) => None,
+    });
+    rotations.map(|rotation| rotation.time_zone.clone()).next().unwrap_or(TimeZone::UTC)
+}

@@ -1,0 +1,214 @@
+//! Reads tables of TOML key by key. What is asked for is what is known: a key nobody asked for is an
+//! error with the nearest one that was.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use secrecy::SecretString;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::errors::{Errors, nearest};
+use super::secrets;
+use super::{SecretsMode, words};
+
+/// A value and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub(super) value: T,
+    pub(super) span: Range<usize>,
+}
+
+/// What reading shares.
+pub(super) struct Reading {
+    pub(super) errors: Errors,
+    pub(super) warnings: Vec<String>,
+    pub(super) mode: SecretsMode,
+    pub(super) directory: std::path::PathBuf,
+}
+
+/// One table that is being read.
+pub(super) struct Table<'a> {
+    table: &'a DeTable<'a>,
+    /// Where it stands, for what is missing.
+    pub(super) span: Range<usize>,
+    name: String,
+    asked: BTreeSet<String>,
+}
+
+impl<'a> Table<'a> {
+    pub(super) fn new(name: &str, table: &'a DeTable<'a>, span: Range<usize>) -> Self {
+        Self { table, span, name: name.into(), asked: BTreeSet::new() }
+    }
+
+    fn value(&mut self, key: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.asked.insert(key.into());
+        self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
+    }
+
+    fn typed<T>(
+        &mut self,
+        reading: &mut Reading,
+        key: &str,
+        expected: &str,
+        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Option<At<T>> {
+        let value = self.value(key)?;
+        let span = value.span();
+        let found = read(value.get_ref());
+        if found.is_none() {
+            let kind = value.get_ref().type_str();
+            reading.errors.add(span.clone(), format!("`{key}` is {expected}, and here it is a TOML {kind}"));
+        }
+        Some(At { value: found?, span })
+    }
+
+    /// A text.
+    pub(super) fn text(&mut self, reading: &mut Reading, key: &str) -> Option<At<String>> {
+        self.typed(reading, key, "a text in quotes", |value| value.as_str().map(str::to_owned))
+    }
+
+    /// A text that must be there.
+    pub(super) fn needed(&mut self, reading: &mut Reading, key: &str) -> Option<At<String>> {
+        let found = self.text(reading, key);
+        if found.is_none() && !self.table.iter().any(|(name, _)| name.get_ref() == key) {
+            reading.errors.add(self.span.clone(), format!("{} needs `{key}`", self.name));
+        }
+        found
+    }
+
+    /// A list of texts.
+    pub(super) fn texts(&mut self, reading: &mut Reading, key: &str) -> Option<Vec<At<String>>> {
+        let found = self.typed(reading, key, "a list of texts, [\"...\"]", |value| {
+            let each = |one: &Spanned<DeValue<'_>>| {
+                one.get_ref().as_str().map(|text| At { value: text.to_owned(), span: one.span() })
+            };
+            value.as_array()?.iter().map(each).collect::<Option<Vec<_>>>()
+        });
+        found.map(|found| found.value)
+    }
+
+    pub(super) fn boolean(&mut self, reading: &mut Reading, key: &str) -> Option<bool> {
+        self.typed(reading, key, "true or false", DeValue::as_bool).map(|found| found.value)
+    }
+
+    /// A whole number within bounds.
+    pub(super) fn number(&mut self, reading: &mut Reading, key: &str, bounds: Range<u64>) -> Option<u64> {
+        let found = self.typed(reading, key, "a whole number", |value| {
+            let integer = value.as_integer()?;
+            i128::from_str_radix(&integer.as_str().replace('_', ""), integer.radix()).ok()
+        })?;
+        match u64::try_from(found.value) {
+            Ok(number) if bounds.contains(&number) => Some(number),
+            _ => {
+                let (least, most) = (bounds.start, bounds.end.saturating_sub(1));
+                reading.errors.add(found.span, format!("`{key}` lies between {least} and {most}"));
+                None
+            }
+        }
+    }
+
+    /// A size such as `1 MiB`.
+    pub(super) fn size(&mut self, reading: &mut Reading, key: &str) -> Option<usize> {
+        let found = self.text(reading, key)?;
+        words::size(&found.value).map_err(|why| reading.errors.add(found.span, format!("`{key}`: {why}"))).ok()
+    }
+
+    /// A length of time such as `5m`.
+    pub(super) fn duration(&mut self, reading: &mut Reading, key: &str) -> Option<At<SignedDuration>> {
+        let found = self.text(reading, key)?;
+        match words::duration(&found.value) {
+            Ok(value) => Some(At { value, span: found.span }),
+            Err(why) => {
+                reading.errors.add(found.span, format!("`{key}`: {why}"));
+                None
+            }
+        }
+    }
+
+    /// A length of time for a machine, at least a tenth of a second.
+    pub(super) fn timeout(&mut self, reading: &mut Reading, key: &str) -> Option<Duration> {
+        let found = self.duration(reading, key)?;
+        match Duration::try_from(found.value) {
+            Ok(value) if value >= Duration::from_millis(100) => Some(value),
+            _ => {
+                reading.errors.add(found.span, format!("`{key}` is at least 100ms"));
+                None
+            }
+        }
+    }
+
+    /// A secret: `KEY_file`, `KEY_env`, or `KEY` itself.
+    pub(super) fn secret(&mut self, reading: &mut Reading, key: &str) -> Option<At<Option<SecretString>>> {
+        let file = self.text(reading, &format!("{key}_file"));
+        let env = self.text(reading, &format!("{key}_env"));
+        let inline = self.text(reading, key);
+        let spans: Vec<_> = [&file, &env, &inline].into_iter().flatten().map(|found| found.span.clone()).collect();
+        let span = spans.first()?.clone();
+        if spans.len() > 1 {
+            reading.errors.add(
+                span.clone(),
+                format!("give one of `{key}_file`, `{key}_env` and `{key}`, not several"),
+            );
+            return None;
+        }
+        if reading.mode == SecretsMode::Skip {
+            return Some(At { value: inline.map(|found| found.value.into()), span });
+        }
+        let read = match (file, env, inline) {
+            (Some(file), ..) => secrets::read_file(&file.value, &reading.directory, &mut reading.warnings),
+            (_, Some(env), _) => secrets::read_variable(&env.value),
+            (.., inline) => Ok(inline.map(|found| found.value).unwrap_or_default().into()),
+        };
+        match read {
+            Ok(secret) => Some(At { value: Some(secret), span }),
+            Err(why) => {
+                reading.errors.add(span, why);
+                None
+            }
+        }
+    }
+
+    /// Whether a key is there, and then whether it holds a list.
+    pub(super) fn list(&mut self, key: &str) -> Option<bool> {
+        self.value(key).map(|value| value.get_ref().is_array())
+    }
+
+    /// A table inside this one.
+    pub(super) fn table(&mut self, reading: &mut Reading, key: &str) -> Option<Table<'a>> {
+        let found = self.typed(reading, key, "a table, [...]", DeValue::as_table)?;
+        Some(Table::new(&format!("[{key}]"), found.value, found.span))
+    }
+
+    /// A list of tables inside this one.
+    pub(super) fn tables(&mut self, reading: &mut Reading, key: &str) -> Vec<Table<'a>> {
+        let found = self.typed(reading, key, "a list of tables, [[...]]", |value| {
+            let each = |one: &'a Spanned<DeValue<'a>>| one.get_ref().as_table().map(|table| (table, one.span()));
+            value.as_array()?.iter().map(each).collect::<Option<Vec<_>>>()
+        });
+        let found = found.map(|found| found.value).unwrap_or_default();
+        found.into_iter().map(|(table, span)| Table::new(&format!("[[{key}]]"), table, span)).collect()
+    }
+
+    /// Keys that a later version knows.
+    pub(super) fn later(&mut self, reading: &mut Reading, keys: &[&str]) {
+        for key in keys {
+            if let Some(value) = self.value(key) {
+                reading.errors.add(value.span(), format!("`{key}` is not supported by this version yet"));
+            }
+        }
+    }
+
+    /// Complains about keys that nobody asked for.
+    pub(super) fn end(self, reading: &mut Reading) {
+        for (key, _) in self.table {
+            let name = key.get_ref();
+            if !self.asked.contains(name.as_ref()) {
+                let near = nearest(name, self.asked.iter().map(String::as_str));
+                reading.errors.add(key.span(), format!("{} has no key `{name}`{near}", self.name));
+            }
+        }
+    }
+}
