@@ -137,7 +137,7 @@ where
             () = deadline.as_mut() => {
                 if activity.is_running() {
                     // Set anew when the request ends; until then this only wakes up now and then.
-                    deadline.set(sleep(limits.idle_timeout));
+                    deadline.set(sleep(if ending { limits.linger + GRACE } else { limits.idle_timeout }));
                 } else if ending {
                     return;
                 } else {

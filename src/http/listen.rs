@@ -166,13 +166,14 @@ impl HandedOver {
 /// When something other than stream sockets was handed over.
 pub fn handed_over() -> Result<Vec<HandedOver>, ListenProblem> {
     // sd-notify checks whom the sockets are for and knows their names; listenfd owns them without unsafe code here.
+    // Names without sockets are somebody else's, left over in the environment, and no reason not to start.
+    if sd_notify::listen_fds().map_err(ListenProblem::HandedOver)?.len() == 0 {
+        return Ok(Vec::new());
+    }
     let names: Vec<String> = sd_notify::listen_fds_with_names()
         .map_err(ListenProblem::HandedOver)?
         .map(|(_, name)| name)
         .collect();
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut sockets = listenfd::ListenFd::from_env();
     let mut handed = Vec::with_capacity(names.len());
     for (place, name) in names.into_iter().enumerate() {
@@ -302,5 +303,32 @@ mod tests {
     #[test]
     fn without_a_service_manager_no_socket_is_handed_over() {
         assert!(handed_over().unwrap().is_empty());
+    }
+
+    /// Hands a socket to a process of its own the way systemd does: as descriptor 3, with its name beside it.
+    #[test]
+    fn a_socket_of_the_service_manager_is_taken_with_its_name() {
+        let command = r#"exec 3<&0; LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=public \
+            exec "$0" --ignored --exact http::listen::tests::handed_over_by_the_story_above"#;
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let ran = std::process::Command::new("sh")
+            .args(["-c".as_ref(), command.as_ref(), std::env::current_exe().unwrap().as_os_str()])
+            .stdin(std::os::fd::OwnedFd::from(socket))
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&ran.stdout);
+        assert!(ran.status.success() && said.contains("1 passed"), "{said}");
+    }
+
+    #[tokio::test]
+    #[ignore = "started by the story above, with a socket in hand"]
+    async fn handed_over_by_the_story_above() {
+        let mut handed = handed_over().unwrap();
+        let socket = handed.pop().unwrap();
+        assert_eq!((socket.name.as_str(), handed.len()), ("public", 0));
+        let listener = socket.open().unwrap();
+        let Address::Tcp(address) = listener.address().unwrap() else { panic!("it was a TCP socket") };
+        assert_ne!(address.port(), 0);
+        assert!(handed_over().unwrap().is_empty(), "they are handed over once");
     }
 }

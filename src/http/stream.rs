@@ -210,7 +210,8 @@ mod tests {
     async fn closing_swallows_what_still_comes_but_not_for_ever() {
         let (mut peer, socket) = duplex(16);
         let mut stream = Stream::new(socket, Activity::new(), &limits());
-        let (closed, sent) = tokio::join!(stream.shutdown(), peer.write_all(&[0; 4096]));
+        let both = async { tokio::join!(stream.shutdown(), peer.write_all(&[0; 4096])) };
+        let (closed, sent) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap();
         assert!(closed.is_ok() && sent.is_ok());
         assert_eq!(peer.read(&mut [0; 1]).await.unwrap(), 0, "our side was closed");
     }

@@ -58,7 +58,7 @@ async fn a_stop_lets_a_running_request_finish_and_refuses_new_ones() {
     server.go.notify_one();
     let heard = hear_close(&mut running).await;
     assert!(heard.ends_with("waited") && heard.contains("connection: close"), "{heard}");
-    timeout(LONG, server.served).await.unwrap().unwrap();
+    timeout(SOON, server.served).await.unwrap().unwrap();
     assert_eq!(count(&server.meters.open), 0);
 }
 
@@ -73,11 +73,11 @@ async fn a_request_that_outlasts_the_drain_is_cut_off() {
     sleep(SHORT).await;
     server.stop.cancel();
     assert_eq!(hear_close(&mut running).await, "");
-    timeout(LONG, server.served).await.unwrap().unwrap();
+    timeout(SOON, server.served).await.unwrap().unwrap();
     assert!(!asked.await.unwrap(), "the stream was cut off with its connection");
     let _ = driver.await;
     server.tracker.close();
-    timeout(LONG, server.tracker.wait()).await.expect("a task was left behind");
+    timeout(SOON, server.tracker.wait()).await.expect("a task was left behind");
 }
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn http2_is_served_to_those_who_know() {
         Err(_) => assert!(!client.is_closed(), "only the stream was refused"),
     }
     assert_eq!(text(client.send_request(get_request("/")).await.unwrap()).await, "hello");
-    timeout(LONG, driver).await.expect("an idle HTTP/2 connection was kept").unwrap();
+    timeout(SOON, driver).await.expect("an idle HTTP/2 connection was kept").unwrap();
 }
 
 #[tokio::test]
@@ -170,7 +170,7 @@ async fn a_unix_socket_is_served() {
     let heard = hear_until(&mut socket, "false").await;
     assert!(heard.ends_with("false false"), "{heard}");
     server.stop.cancel();
-    timeout(LONG, server.served).await.unwrap().unwrap();
+    timeout(SOON, server.served).await.unwrap().unwrap();
 }
 
 /// Runs `out_of_descriptors` in a process of its own, as the limit counts for a whole process.
@@ -180,7 +180,7 @@ async fn the_accept_loop_survives_a_system_that_is_out_of_descriptors() {
     let ran = tokio::process::Command::new("sh")
         .args(["-c".as_ref(), command.as_ref(), std::env::current_exe().unwrap().as_os_str()])
         .output();
-    let ran = timeout(LONG, ran).await.unwrap().unwrap();
+    let ran = timeout(SOON, ran).await.unwrap().unwrap();
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("1 passed"), "{said}");
 }
