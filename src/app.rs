@@ -108,7 +108,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let Parts { config, house, sockets, reload, ready } = parts;
     let began = clock.now();
     #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
-    let metrics = Metrics::new(began.as_second() as f64).map_err(|error| AppError::Inner(error.to_string()))?;
+    let metrics =
+        Metrics::new(began.as_second() as f64).map_err(|error| AppError::Inner(error.to_string()))?;
     let metrics = Arc::new(metrics);
     metrics.reload_success.set(1);
     let pages = Pages::new().map_err(|error| AppError::Inner(error.to_string()))?;
@@ -157,6 +158,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         wake: wakes.letters.clone(),
     };
+    let meters = Meters::default();
     let desk = Desk {
         door: door.clone(),
         readers,
@@ -165,14 +167,18 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
+        meters: meters.clone(),
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
-    spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), config.store.retention, stop_work.clone()));
+    spawn(
+        &mut workers,
+        "the housekeeping",
+        housekeeping(door.clone(), config.store.retention, stop_work.clone()),
+    );
     spawn(&mut workers, "the watchdog", watchdog(door.clone(), clock.clone(), last_step, stop_work.clone()));
     let mut serving = JoinSet::new();
-    let (http_tls, http_stop, meters) = (tls.clone(), stop_http.clone(), Meters::default());
-    metrics.count_connections(meters.clone());
+    let (http_tls, http_stop) = (tls.clone(), stop_http.clone());
     serving.spawn(async move {
         let tracker = TaskTracker::new();
         let app = router(desk, pages);
@@ -279,7 +285,9 @@ impl Running {
             match &self.tls {
                 Some(tls) => tls.reload(self.clock.now()).map_err(|error| error.to_string())?,
                 None if config.server.tls.is_some() => {
-                    tracing::warn!("TLS is switched on by a restart only; the running listener stays as it is");
+                    tracing::warn!(
+                        "TLS is switched on by a restart only; the running listener stays as it is"
+                    );
                 }
                 None => {}
             }
@@ -288,7 +296,9 @@ impl Running {
         match read {
             Ok((config, house)) => {
                 if config.server.listen != self.listen || config.store.path != self.store {
-                    tracing::warn!("server.listen and store.url change by a restart only; they stay as they are");
+                    tracing::warn!(
+                        "server.listen and store.url change by a restart only; they stay as they are"
+                    );
                 }
                 self.house.swap(house);
                 self.metrics.reload_success.set(1);

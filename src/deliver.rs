@@ -116,9 +116,7 @@ impl Delivery {
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        let finish = async {
-            while hands.attempts.join_next().await.is_some() {}
-        };
+        let finish = async { while hands.attempts.join_next().await.is_some() {} };
         if tokio::time::timeout(DRAIN, finish).await.is_err() {
             tracing::warn!("letters in hand did not end in time; they are sent again after the restart");
         }
@@ -206,7 +204,10 @@ impl Delivery {
             }
             tokio::time::sleep(SETTLE_WAIT).await;
         }
-        tracing::error!(incident.id = claim.incident, "an attempt was not written down; the letter is sent again");
+        tracing::error!(
+            incident.id = claim.incident,
+            "an attempt was not written down; the letter is sent again"
+        );
     }
 
     fn count(&self, claim: &Claim, outcome: &Outcome, settlement: &Settlement) {
@@ -268,7 +269,8 @@ fn settle(claim: &Claim, outcome: &Outcome, again: bool, now: Timestamp, jitter:
     let spent = claim.attempt >= attempts_max;
     let later = |least: Duration, why: &str| {
         // A fifth more or less, so that a thousand letters do not come back in the same second.
-        let wait = least.max(usual).min(PATIENCE_MAX).mul_f64(0.8 + 0.4 * jitter).max(least.min(PATIENCE_MAX));
+        let wait =
+            least.max(usual).min(PATIENCE_MAX).mul_f64(0.8 + 0.4 * jitter).max(least.min(PATIENCE_MAX));
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
         Settlement::Again { at: now.saturating_add(wait).unwrap_or(Timestamp::MAX), why: why.to_owned() }
     };

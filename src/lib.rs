@@ -11,16 +11,22 @@
 //! - [`core`] decides: pure rules, no I/O, no clock.
 //! - [`commit`] is the one door: commands in, one transaction, answers out when it is on disk.
 //! - [`store`] knows transactions, and the SQL of each noun.
-//! - `deliver` and `deadlines` are the workers; they read the store and go through the door.
-//! - [`sources`] turn bytes into events, `channels` turn letters into outcomes. Neither meets the store.
-//! - [`http`] is what is seen from outside, `cli` the commands, `config` what the operator wrote.
+//! - [`deliver`] and [`deadlines`] are the workers; they read the store and go through the door.
+//! - [`sources`] turn bytes into events, [`channels`] turn letters into outcomes. Neither meets the store.
+//! - [`http`] is what is seen from outside, [`cli`] the commands, [`config`] what the operator wrote.
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
-//! - `app` builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
+//! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
+pub mod app;
+pub mod channels;
+pub mod cli;
 pub mod clock;
 pub mod commit;
+pub mod config;
 pub mod core;
 pub mod crypto;
+pub mod deadlines;
+pub mod deliver;
 pub mod house;
 pub mod http;
 pub mod metrics;

@@ -15,6 +15,8 @@ use secrecy::SecretString;
 pub mod client;
 pub mod mail;
 pub mod slack;
+#[cfg(test)]
+mod stories;
 pub mod webhook;
 
 /// Every kind of channel there is.
@@ -56,8 +58,8 @@ pub struct Fields {
 pub struct Shared {
     /// The one HTTP client.
     pub client: client::Client,
-    /// The one mailer.
-    pub mailer: Arc<mail::Mailer>,
+    /// The one mailer, when `[mail]` is configured.
+    pub mailer: Option<Arc<mail::Mailer>>,
 }
 
 /// A built channel.
@@ -82,6 +84,15 @@ impl Channel {
             Self::Mail(channel) => channel.send(parcel).await,
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
+        }
+    }
+
+    /// Whether the other side, or whoever reads it, recognises a repeat of the same letter: then one that
+    /// may have been written is sent again.
+    pub fn recognises_repeats(&self) -> bool {
+        match self {
+            Self::Mail(_) | Self::Webhook(_) => true,
+            Self::Slack(_) => false,
         }
     }
 }

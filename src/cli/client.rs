@@ -240,7 +240,8 @@ impl Client {
         if status.is_success() {
             return Ok(answer);
         }
-        let detail = answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
+        let detail =
+            answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
         Err(Failure::Refused { status, detail })
     }
 
@@ -348,7 +349,10 @@ mod tests {
     fn addresses_of_daemons_are_read() {
         let shown = |server: &str| way(server).map_or_else(|why| why, |way| format!("{way:?}"));
         assert_eq!(shown("unix:/run/onscene/onscene.sock"), "Unix(\"/run/onscene/onscene.sock\")");
-        assert_eq!(shown("https://onscene.example.net"), r#"Tcp { host: "onscene.example.net", port: 443, tls: true }"#);
+        assert_eq!(
+            shown("https://onscene.example.net"),
+            r#"Tcp { host: "onscene.example.net", port: 443, tls: true }"#
+        );
         assert_eq!(shown("http://[::1]:8087"), r#"Tcp { host: "[::1]", port: 8087, tls: false }"#);
         assert!(shown("127.0.0.1:8087").contains("begins with"), "{}", shown("127.0.0.1:8087"));
     }

@@ -152,7 +152,8 @@ impl What {
                 let mut query = format!("limit={limit}");
                 for (name, value) in [("state", state), ("severity", severity), ("service", service)] {
                     if let Some(value) = value {
-                        let value = percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
+                        let value =
+                            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
                         query.push_str(&format!("&{name}={value}"));
                     }
                 }
@@ -196,7 +197,12 @@ impl What {
                 entries
                     .iter()
                     .map(|entry| {
-                        format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
+                        format!(
+                            "{}  {:<22}  {}\n",
+                            text(&entry["at"]),
+                            text(&entry["actor"]),
+                            text(&entry["text"])
+                        )
                     })
                     .collect()
             }
@@ -246,7 +252,8 @@ fn whole(incident: &Value) -> String {
         add("responder", format!("{}: {}", text(&person["person"]), text(&person["status"])));
     }
     for alert in incident["alerts"].as_array().into_iter().flatten() {
-        let seen = format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
+        let seen =
+            format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
         add("alert", format!("{} {seen}", text(&alert["source"])));
     }
     shown

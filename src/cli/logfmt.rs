@@ -38,7 +38,8 @@ impl Fields<'_, '_> {
     fn put(&mut self, name: &str, value: &str) {
         let name = if name == "message" { "msg" } else { name };
         let plain = !value.is_empty() && value.chars().all(|c| c.is_ascii_graphic() && c != '"' && c != '=');
-        let written = if plain { write!(self.to, " {name}={value}") } else { write!(self.to, " {name}={value:?}") };
+        let written =
+            if plain { write!(self.to, " {name}={value}") } else { write!(self.to, " {name}={value:?}") };
         self.result = self.result.and(written);
     }
 }

@@ -63,7 +63,8 @@ impl Serve {
             house,
             sockets,
             reload: Box::new(move || {
-                let config = config::load(&again, &kinds(), SecretsMode::Read).map_err(|error| error.to_string())?;
+                let config =
+                    config::load(&again, &kinds(), SecretsMode::Read).map_err(|error| error.to_string())?;
                 House::build(&config).map(|house| (config, house))
             }),
         };
@@ -118,7 +119,11 @@ pub(super) fn kinds() -> config::Kinds {
                 keys: kind
                     .keys
                     .iter()
-                    .map(|key| config::ChannelKey { name: key.name, secret: key.secret, required: key.required })
+                    .map(|key| config::ChannelKey {
+                        name: key.name,
+                        secret: key.secret,
+                        required: key.required,
+                    })
                     .collect(),
             })
             .collect(),
@@ -142,7 +147,9 @@ fn greeting(config: &Config) -> Box<dyn FnOnce(&Address) + Send> {
             Address::Tcp(address) => format!("http://{address}"),
             Address::Unix(_) => return,
         };
-        let mail = relay.strip_prefix("file:").map(|directory| format!("\nThe page is a mail file in {directory}; open the link in it and take command.\n"));
+        let mail = relay.strip_prefix("file:").map(|directory| {
+            format!("\nThe page is a mail file in {directory}; open the link in it and take command.\n")
+        });
         let body = r#"{"check_id":1,"check_name":"Online shop","check_type":"HTTP","previous_state":"UP","current_state":"DOWN","importance_level":"HIGH","long_description":"HTTP Server Error 503"}"#;
         say(&format!(
             "\nRaise an alert, as Pingdom does:\n\n  curl -sS {at}/in/{source}/{token} -H 'Content-Type: application/json' \\\n    -d '{body}'\n{}\n\

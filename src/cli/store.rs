@@ -236,7 +236,12 @@ enum TokenWhat {
     /// Make a token; it is printed once, on standard output
     Create {
         /// For this person of the configuration
-        #[arg(long, value_name = "NAME", required_unless_present = "automation", conflicts_with = "automation")]
+        #[arg(
+            long,
+            value_name = "NAME",
+            required_unless_present = "automation",
+            conflicts_with = "automation"
+        )]
         person: Option<String>,
         /// For a program, which can never hold an office
         #[arg(long, value_name = "NAME")]
@@ -306,7 +311,10 @@ fn create(
     let holder = match (person, automation) {
         (Some(name), _) if !config.rules.people.contains_key(name) => {
             let known: Vec<&str> = config.rules.people.keys().map(String::as_str).collect();
-            return fail(&format!("{name} is no person of the configuration; there are {}", known.join(", ")));
+            return fail(&format!(
+                "{name} is no person of the configuration; there are {}",
+                known.join(", ")
+            ));
         }
         (Some(name), _) => Holder::Person(name.to_owned()),
         (None, Some(name)) => Holder::Automation(name.to_owned()),

@@ -9,7 +9,9 @@ use secrecy::ExposeSecret as _;
 
 use super::errors::nearest;
 use super::read::{At, Reading, Table};
-use super::{ChannelConfig, ChannelKind, Kinds, Listen, Mail, Place, SecretsMode, Server, Source, Store, Tls};
+use super::{
+    ChannelConfig, ChannelKind, Kinds, Listen, Mail, Place, SecretsMode, Server, Source, Store, Tls,
+};
 use crate::core::rules::Rules;
 
 /// A shorter secret could be guessed.
@@ -98,7 +100,9 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading) -> Option<Store
     let path = table.needed(reading, "url").and_then(|url| {
         let what = match url.value.strip_prefix("sqlite:") {
             Some(path) if !path.is_empty() => return Some(PathBuf::from(path)),
-            None if url.value.starts_with("postgres") => "PostgreSQL is not supported by this version yet; write sqlite:PATH",
+            None if url.value.starts_with("postgres") => {
+                "PostgreSQL is not supported by this version yet; write sqlite:PATH"
+            }
             _ => "`url` says where the store is: sqlite:PATH",
         };
         reading.errors.add(url.span, what);
@@ -115,11 +119,16 @@ pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -
     if let Some(from) = &from
         && !from.value.contains('@')
     {
-        reading.errors.add(from.span.clone(), "`from` is a mail address, such as onscene <pager@example.net>");
+        reading
+            .errors
+            .add(from.span.clone(), "`from` is a mail address, such as onscene <pager@example.net>");
     }
     let relays = table.texts(reading, "relays");
     if relays.as_ref().is_none_or(Vec::is_empty) {
-        reading.errors.add(table.span.clone(), "[mail] needs `relays`: at least one, such as smtp://mx.example.net:587");
+        reading.errors.add(
+            table.span.clone(),
+            "[mail] needs `relays`: at least one, such as smtp://mx.example.net:587",
+        );
     }
     let relays = relays.unwrap_or_default();
     for relay in &relays {
@@ -158,7 +167,9 @@ pub(super) fn sources(
                 "[[source]] needs `token_file` (or `token_env`): without a secret anybody could raise alerts",
             ),
             Some(At { value: Some(secret), span }) if secret.expose_secret().len() < TOKEN_BYTES_MIN => {
-                let what = format!("this token is too short: at least {TOKEN_BYTES_MIN} bytes, or it could be guessed");
+                let what = format!(
+                    "this token is too short: at least {TOKEN_BYTES_MIN} bytes, or it could be guessed"
+                );
                 reading.errors.add(span.clone(), what);
             }
             Some(_) => {}
@@ -213,14 +224,17 @@ pub(super) fn channels(
             }
             Some(audience) => {
                 let near = nearest(&audience.value, ["internal", "stakeholder", "public"]);
-                reading.errors.add(audience.span, format!("no audience is called `{}`{near}", audience.value));
+                reading
+                    .errors
+                    .add(audience.span, format!("no audience is called `{}`{near}", audience.value));
             }
             None => {}
         }
         if let Some(kind) = &kind {
             known(reading, kind, "kind of channel", kinds.channels.iter().map(|kind| kind.name));
         }
-        let spec = kind.as_ref().and_then(|kind| kinds.channels.iter().find(|known| known.name == kind.value));
+        let spec =
+            kind.as_ref().and_then(|kind| kinds.channels.iter().find(|known| known.name == kind.value));
         let line = reading.errors.line(table.span.start);
         let mut channel = ChannelConfig {
             name: String::new(),
@@ -254,7 +268,8 @@ pub(super) fn channels(
         let mut at = Some(&fallback.value);
         for _ in 0..found.len() {
             if at == Some(name) {
-                let what = format!("the fallbacks of {name} lead back to it: a letter would go round for ever");
+                let what =
+                    format!("the fallbacks of {name} lead back to it: a letter would go round for ever");
                 reading.errors.add(fallback.span.clone(), what);
                 break;
             }

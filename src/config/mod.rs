@@ -237,7 +237,9 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
     let table = match DeTable::parse(text) {
         Ok(table) => table,
         Err(error) => {
-            reading.errors.add(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
+            reading
+                .errors
+                .add(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
             return Err(reading.errors);
         }
     };

@@ -90,13 +90,16 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         let text = written.as_ref().map_or(HANDOVER_USUAL, |written| written.value.as_str());
         let hand = handover(text);
         if let (None, Some(written)) = (&hand, &written) {
-            let what = "`handover` is a day and an hour, such as \"Mon 09:00\", or only an hour for shifts of days";
+            let what =
+                "`handover` is a day and an hour, such as \"Mon 09:00\", or only an hour for shifts of days";
             reading.errors.add(written.span.clone(), what);
         }
         let start = table.needed(reading, "start").and_then(|start| {
             let date = start.value.parse::<Date>().ok();
             if date.is_none() {
-                reading.errors.add(start.span, "`start` is the date of the first shift, such as \"2026-01-05\"");
+                reading
+                    .errors
+                    .add(start.span, "`start` is the date of the first shift, such as \"2026-01-05\"");
             }
             date
         });
@@ -133,13 +136,16 @@ fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         for mut step in table.tables(reading, "steps") {
             let page = targets(&mut step, reading, rules, "page");
             if page.is_empty() {
-                reading.errors.add(step.span.clone(), "a step needs `page`: whom it wakes, such as [\"rotation:sre\"]");
+                reading
+                    .errors
+                    .add(step.span.clone(), "a step needs `page`: whom it wakes, such as [\"rotation:sre\"]");
             }
             let wait = step.duration(reading, "wait");
             if let Some(wait) = &wait
                 && wait.value < WAIT_MIN
             {
-                let what = format!("`wait` is at least {} s: a page needs time to be read", WAIT_MIN.as_secs());
+                let what =
+                    format!("`wait` is at least {} s: a page needs time to be read", WAIT_MIN.as_secs());
                 reading.errors.add(wait.span.clone(), what);
             }
             step.end(reading);
@@ -289,5 +295,6 @@ fn weekday(text: &str) -> Option<Weekday> {
 
 fn address(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;".contains(c);
-    text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty()) && text.chars().all(plain)
+    text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
+        && text.chars().all(plain)
 }

@@ -113,7 +113,9 @@ impl<'a> Table<'a> {
     /// A size such as `1 MiB`.
     pub(super) fn size(&mut self, reading: &mut Reading, key: &str) -> Option<usize> {
         let found = self.text(reading, key)?;
-        words::size(&found.value).map_err(|why| reading.errors.add(found.span, format!("`{key}`: {why}"))).ok()
+        words::size(&found.value)
+            .map_err(|why| reading.errors.add(found.span, format!("`{key}`: {why}")))
+            .ok()
     }
 
     /// A length of time such as `5m`.
@@ -145,13 +147,13 @@ impl<'a> Table<'a> {
         let file = self.text(reading, &format!("{key}_file"));
         let env = self.text(reading, &format!("{key}_env"));
         let inline = self.text(reading, key);
-        let spans: Vec<_> = [&file, &env, &inline].into_iter().flatten().map(|found| found.span.clone()).collect();
+        let spans: Vec<_> =
+            [&file, &env, &inline].into_iter().flatten().map(|found| found.span.clone()).collect();
         let span = spans.first()?.clone();
         if spans.len() > 1 {
-            reading.errors.add(
-                span.clone(),
-                format!("give one of `{key}_file`, `{key}_env` and `{key}`, not several"),
-            );
+            reading
+                .errors
+                .add(span.clone(), format!("give one of `{key}_file`, `{key}_env` and `{key}`, not several"));
             return None;
         }
         if reading.mode == SecretsMode::Skip {
@@ -185,7 +187,8 @@ impl<'a> Table<'a> {
     /// A list of tables inside this one.
     pub(super) fn tables(&mut self, reading: &mut Reading, key: &str) -> Vec<Table<'a>> {
         let found = self.typed(reading, key, "a list of tables, [[...]]", |value| {
-            let each = |one: &'a Spanned<DeValue<'a>>| one.get_ref().as_table().map(|table| (table, one.span()));
+            let each =
+                |one: &'a Spanned<DeValue<'a>>| one.get_ref().as_table().map(|table| (table, one.span()));
             value.as_array()?.iter().map(each).collect::<Option<Vec<_>>>()
         });
         let found = found.map(|found| found.value).unwrap_or_default();

@@ -21,19 +21,21 @@ pub(super) fn read_file(
     warnings: &mut Vec<String>,
 ) -> Result<SecretString, String> {
     let beside = directory.join(name);
-    let credential = variable("CREDENTIALS_DIRECTORY").map(|credentials| PathBuf::from(credentials).join(name));
+    let credential =
+        variable("CREDENTIALS_DIRECTORY").map(|credentials| PathBuf::from(credentials).join(name));
     let bare = Path::new(name).components().count() == 1;
     let path = match credential {
         Some(credential) if bare && credential.exists() => credential,
         _ => beside,
     };
     let shown = path.display();
-    let facts = std::fs::metadata(&path).map_err(|error| format!("the secret in {shown} cannot be read: {error}"))?;
+    let facts =
+        std::fs::metadata(&path).map_err(|error| format!("the secret in {shown} cannot be read: {error}"))?;
     if facts.len() > SECRET_BYTES_MAX {
         return Err(format!("{shown} has more than {SECRET_BYTES_MAX} bytes; that is no secret"));
     }
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| format!("the secret in {shown} cannot be read: {error}"))?;
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| format!("the secret in {shown} cannot be read: {error}"))?;
     if std::os::unix::fs::PermissionsExt::mode(&facts.permissions()) & 0o004 != 0 {
         warnings.push(format!("everybody on this machine can read the secret in {shown}; chmod 0600 it"));
     }

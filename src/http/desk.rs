@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, StatusCode, header};
 
+use super::accept::Meters;
 use super::limits::Limits;
 use super::problem::Problem;
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct Desk {
     pub limits: Arc<Limits>,
     /// Set when the daemon begins to stop: `/readyz` says so, and load balancers go elsewhere.
     pub stopping: Arc<AtomicBool>,
+    /// What the transport counts.
+    pub meters: Meters,
 }
 
 impl Desk {

@@ -44,6 +44,8 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
         // The other figures are wanted most when the store is gone.
         Err(error) => drop(cannot_read(&error)),
     }
+    let open = desk.meters.open.load(std::sync::atomic::Ordering::Relaxed);
+    desk.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     match desk.metrics.text() {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

@@ -1,0 +1,215 @@
+//! Mail told against relays that behave as told: they keep the wire protocol and break it where it hurts.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpListener;
+
+use super::super::stories::parcel;
+use super::*;
+
+/// What a relay does with a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Relay {
+    Takes,
+    GreetsWith(&'static str),
+    AnswersRecipient(&'static str),
+    AnswersSender(&'static str),
+    AnswersLetter(&'static str),
+    SilentAfterData,
+    ResetsAfterDot,
+    NeverGreets,
+}
+
+/// Starts a relay; tells its address and what it took.
+#[allow(clippy::disallowed_methods, reason = "a test's own server")]
+async fn relay(behaves: Relay) -> (String, tokio::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let (took, taken) = tokio::sync::mpsc::channel(16);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let took = took.clone();
+            tokio::spawn(async move {
+                let _ended = converse(stream, behaves, took).await;
+            });
+        }
+    });
+    (url, taken)
+}
+
+async fn converse(
+    stream: tokio::net::TcpStream,
+    behaves: Relay,
+    took: tokio::sync::mpsc::Sender<String>,
+) -> std::io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    let greeting = match behaves {
+        Relay::NeverGreets => {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            return Ok(());
+        }
+        Relay::GreetsWith(greeting) => greeting,
+        _ => "220 ready",
+    };
+    stream.write_all(format!("{greeting}\r\n").as_bytes()).await?;
+    let mut letter = String::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let verb = line.split([' ', '\r']).next().unwrap_or_default().to_uppercase();
+        let answer = match (verb.as_str(), behaves) {
+            ("EHLO", _) => "250-relay\r\n250 8BITMIME",
+            ("MAIL", Relay::AnswersSender(answer)) | ("RCPT", Relay::AnswersRecipient(answer)) => answer,
+            ("DATA", _) => {
+                stream.write_all(b"354 go on\r\n").await?;
+                if behaves == Relay::SilentAfterData {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                }
+                loop {
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).await? == 0 || line == ".\r\n" {
+                        break;
+                    }
+                    letter.push_str(&line);
+                }
+                match behaves {
+                    Relay::ResetsAfterDot => return Ok(()),
+                    Relay::AnswersLetter(answer) => answer,
+                    _ => {
+                        let _full = took.send(std::mem::take(&mut letter)).await;
+                        "250 2.0.0 queued as 4711"
+                    }
+                }
+            }
+            ("QUIT", _) => "221 bye",
+            _ => "250 ok",
+        };
+        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+    }
+}
+
+fn mailer(relays: &[String]) -> Mailer {
+    Mailer::new("onscene <pager@example.net>", relays, None, None).unwrap()
+}
+
+async fn outcome(behaves: Relay) -> Outcome {
+    let (url, _taken) = relay(behaves).await;
+    mailer(&[url]).send(&parcel(1)).await
+}
+
+#[tokio::test]
+async fn a_letter_is_taken_and_the_next_one_uses_the_same_connection() {
+    let (url, mut taken) = relay(Relay::Takes).await;
+    let mailer = mailer(&[url]);
+    for _ in 0..2 {
+        let Outcome::Accepted { remote_id } = mailer.send(&parcel(1)).await else { panic!("not taken") };
+        assert!(remote_id.unwrap().contains("queued as 4711"));
+    }
+    assert_eq!(taken.recv().await, taken.recv().await, "the same bytes on every attempt");
+}
+
+#[test]
+fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
+    let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();
+    let bytes = bytes::of(&parcel(1), &from, &"maya@example.net".parse().unwrap()).unwrap();
+    let again = bytes::of(&parcel(7), &from, &"maya@example.net".parse().unwrap()).unwrap();
+    assert_eq!(bytes, again);
+    let text = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
+    insta::with_settings!({snapshot_path => "../../../tests/fixtures/channels/mail", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("page", text);
+    });
+}
+
+#[test]
+fn a_subject_cannot_smuggle_a_header_in() {
+    let from: Mailbox = "pager@example.net".parse().unwrap();
+    let evil = Parcel { subject: "a\r\nBcc: all@example.net".into(), ..parcel(1) };
+    let bytes = bytes::of(&evil, &from, &"maya@example.net".parse().unwrap()).unwrap();
+    assert!(!String::from_utf8(bytes).unwrap().contains("\nBcc:"));
+}
+
+#[tokio::test]
+async fn each_answer_of_a_relay_means_something() {
+    let refused = |why: &str, whole_channel| Outcome::Refused { why: why.into(), whole_channel };
+    assert_eq!(
+        outcome(Relay::AnswersRecipient("550 5.1.1 <maya@example.net>: no such user")).await,
+        refused("127.0.0.1 answered permanent error (550): 5.1.1 <the recipient>: no such user", false)
+    );
+    assert_eq!(outcome(Relay::AnswersLetter("554 5.7.1 spam")).await.as_str(), "refused");
+    assert_eq!(outcome(Relay::AnswersLetter("451 4.3.0 later")).await.as_str(), "wait");
+    assert_eq!(outcome(Relay::AnswersRecipient("450 4.2.0 greylisted")).await.as_str(), "wait");
+    assert_eq!(outcome(Relay::GreetsWith("421 too busy")).await.as_str(), "wait");
+    let Outcome::Refused { whole_channel: true, .. } = outcome(Relay::GreetsWith("554 go away")).await else {
+        panic!("a relay that lets nobody in is a fault of the channel");
+    };
+    let Outcome::Refused { whole_channel: true, .. } = outcome(Relay::AnswersSender("553 not you")).await
+    else {
+        panic!("a relay that refuses the sender is a fault of the channel");
+    };
+    assert_eq!(outcome(Relay::ResetsAfterDot).await.as_str(), "unknown");
+}
+
+#[tokio::test]
+async fn a_relay_that_falls_silent_with_the_letter_in_hand_is_not_waited_for_for_ever() {
+    assert_eq!(outcome(Relay::SilentAfterData).await.as_str(), "unknown");
+}
+
+#[tokio::test]
+async fn the_next_relay_takes_over_while_nothing_was_handed_over() {
+    for broken in [
+        Relay::NeverGreets,
+        Relay::GreetsWith("421 too busy"),
+        Relay::GreetsWith("554 go away"),
+        Relay::AnswersSender("451 later"),
+        Relay::AnswersLetter("451 later"),
+    ] {
+        let (first, _none) = relay(broken).await;
+        let (second, mut taken) = relay(Relay::Takes).await;
+        assert_eq!(mailer(&[first, second]).send(&parcel(1)).await.as_str(), "accepted", "{broken:?}");
+        assert!(taken.recv().await.unwrap().contains("X-Incident-Id: 42"));
+    }
+}
+
+#[tokio::test]
+async fn the_second_attempt_begins_with_the_second_relay() {
+    let (first, _first_taken) = relay(Relay::Takes).await;
+    let (second, mut taken) = relay(Relay::Takes).await;
+    assert_eq!(mailer(&[first, second]).send(&parcel(2)).await.as_str(), "accepted");
+    assert!(taken.recv().await.is_some());
+}
+
+#[tokio::test]
+async fn a_relay_of_files_writes_each_letter_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mail");
+    let mailer = mailer(&[format!("file:{}", path.display())]);
+    for attempt in 1..=3 {
+        assert_eq!(mailer.send(&parcel(attempt)).await.as_str(), "accepted");
+    }
+    let files: Vec<_> = std::fs::read_dir(&path).unwrap().collect();
+    assert_eq!(files.len(), 1);
+    let text = std::fs::read_to_string(files[0].as_ref().unwrap().path()).unwrap();
+    assert!(text.contains("https://onscene.example.net/r/TOKEN"), "{text}");
+}
+
+#[test]
+fn relays_that_cannot_work_are_refused_in_words() {
+    for (url, word) in [
+        ("mx.example.net", "begins with"),
+        ("smtp://user:secret@mx.example.net", "password_file"),
+        ("smtp://mx.example.net:none", "port"),
+        ("smtps://", "no host"),
+        ("file:", "directory"),
+    ] {
+        let said = check_relay(url).unwrap_err();
+        assert!(said.contains(word) && !said.contains("secret@"), "{said}");
+    }
+    for url in
+        ["smtps://pager@mx1.example.net", "smtp://mx2.example.net:587", "smtp://[::1]:25", "file:./mail"]
+    {
+        check_relay(url).unwrap();
+    }
+}

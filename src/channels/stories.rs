@@ -1,0 +1,106 @@
+//! What the stories of channels share: a letter, a receiver that answers as told, and a way to build.
+
+use std::future::Future;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A letter, at its nth attempt.
+pub(super) fn parcel(attempt: u32) -> Parcel {
+    let at = |second| Timestamp::from_second(1_795_400_000 + second).unwrap();
+    Parcel {
+        delivery: "0123456789abcdef0123456789abcdef".into(),
+        incident: 42,
+        incident_state: "triggered".into(),
+        thread: Thread::Pages,
+        to: "maya@example.net".into(),
+        page_attempt: 1,
+        subject: "[INC-42] shop: checkout down für alle <!channel>".into(),
+        text: "SEV1 shop: checkout down\n\nAnswer: https://onscene.example.net/r/TOKEN\n".into(),
+        html: "<p>SEV1 shop: checkout down</p>".into(),
+        data: serde_json::json!({"incident": {"id": 42}}),
+        event_type: "incident.acknowledged".into(),
+        created_at: at(0),
+        now: at(i64::from(attempt) * 10),
+        thread_root: None,
+        attempt,
+    }
+}
+
+/// Builds a channel of a kind.
+pub(super) fn build(
+    kind: &Kind,
+    texts: &[(&str, &str)],
+    secrets: &[(&str, &str)],
+) -> Result<Channel, String> {
+    let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    };
+    let secrets = own(secrets).into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
+    let fields = Fields { texts: own(texts), lists: BTreeMap::new(), secrets };
+    let mailer = mail::Mailer::new("onscene <pager@example.net>", &["file:/nonexistent".into()], None, None)?;
+    (kind.build)(fields, &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)) })
+}
+
+/// A request as a receiver saw it.
+pub(super) struct Seen {
+    /// The first line.
+    pub(super) line: String,
+    head: String,
+    /// The body.
+    pub(super) body: String,
+}
+
+impl Seen {
+    /// A header's value.
+    pub(super) fn header(&self, name: &str) -> String {
+        let line = self.head.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}:")));
+        line.and_then(|line| line.split_once(": ")).map(|(_, value)| value.to_owned()).unwrap_or_default()
+    }
+}
+
+/// A receiver that gives these answers, one a connection or request, and then tells what it saw.
+#[allow(clippy::disallowed_methods, reason = "a test's own server")]
+pub(super) async fn receiver(answers: Vec<&'static str>) -> (String, impl Future<Output = Vec<Seen>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        let mut answers = answers.into_iter();
+        'connections: while let Ok((mut stream, _)) = listener.accept().await {
+            loop {
+                let mut bytes = Vec::new();
+                let (head_end, length) = loop {
+                    let mut buffer = [0; 4096];
+                    let read = stream.read(&mut buffer).await.unwrap_or(0);
+                    if read == 0 {
+                        continue 'connections;
+                    }
+                    bytes.extend_from_slice(&buffer[..read]);
+                    let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+                    let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
+                    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+                    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
+                    if bytes.len() >= end + 4 + length {
+                        break (end, length);
+                    }
+                };
+                let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+                let body = String::from_utf8_lossy(&bytes[head_end + 4..head_end + 4 + length]).into_owned();
+                seen.push(Seen { line: head.lines().next().unwrap_or_default().into(), head, body });
+                let answer = answers.next().unwrap_or_default();
+                let _gone = stream.write_all(answer.as_bytes()).await;
+                if answers.len() == 0 {
+                    return seen;
+                }
+                if answer.is_empty() {
+                    continue 'connections;
+                }
+            }
+        }
+        seen
+    });
+    (url, async move { server.await.unwrap() })
+}

@@ -1,0 +1,143 @@
+//! Configurations that are right, and what is said of those that are not.
+
+use super::*;
+
+fn kinds() -> Kinds {
+    let key = |name, secret, required| ChannelKey { name, secret, required };
+    Kinds {
+        sources: vec!["alertmanager", "generic", "pingdom"],
+        channels: vec![
+            ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
+            ChannelKind { name: "slack", keys: vec![key("token", true, true), key("room", false, true)] },
+            ChannelKind { name: "webhook", keys: vec![key("url", false, true), key("secret", true, true)] },
+        ],
+        relay: |relay| {
+            let known = ["smtp://", "smtps://", "file:"].iter().any(|scheme| relay.starts_with(scheme));
+            if known { Ok(()) } else { Err("a relay begins with smtps://, smtp:// or file:".into()) }
+        },
+    }
+}
+
+const GOOD: &str = include_str!("../../config/quickstart.toml");
+
+fn read(text: &str) -> Result<Config, String> {
+    parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Read).map_err(|errors| errors.to_string())
+}
+
+/// What is said when one text of a good configuration is another.
+fn said(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    match read(&GOOD.replacen(from, to, 1)) {
+        Ok(_) => "nothing".into(),
+        Err(said) => said,
+    }
+}
+
+#[test]
+fn the_quick_start_is_good_and_warns_of_the_missing_alternate() {
+    let config = read(GOOD).unwrap();
+    assert_eq!(config.rules.people.len(), 1);
+    assert_eq!(config.sources.len(), 3);
+    assert_eq!(config.warnings, ["service shop has a PIO without an alternate"]);
+}
+
+#[test]
+fn the_example_with_every_key_is_good_without_its_secrets() {
+    let text = include_str!("../../config/onscene.toml");
+    let config = parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Skip).unwrap();
+    assert_eq!(config.rules.internal_channels, ["ops-room", "staff-mail", "status-board"]);
+    assert_eq!(config.rules.fallbacks["ops-room"], "staff-mail");
+    assert_eq!(config.server.body_max, 1024 * 1024);
+    assert_eq!(config.rules.rotations["sre"].shift_days, 7);
+}
+
+#[test]
+fn every_key_that_is_read_stands_in_the_example() {
+    let text = include_str!("../../config/onscene.toml");
+    let code = [include_str!("edges.rs"), include_str!("people.rs"), include_str!("mod.rs")].concat();
+    let mut checked = 0;
+    for ask in [
+        "needed", "text", "texts", "boolean", "number", "size", "duration", "timeout", "secret", "table",
+        "tables",
+    ] {
+        for piece in code.split(&format!(".{ask}(reading, \"")).skip(1) {
+            let key = piece.split('"').next().unwrap();
+            assert!(
+                text.contains(&format!("{key} ="))
+                    || text.contains(&format!("[{key}]"))
+                    || text.contains(&format!("{key}_file =")),
+                "{key}"
+            );
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked}");
+}
+
+#[test]
+fn a_wrong_key_is_shown_with_its_line_and_the_nearest_right_one() {
+    insta::assert_snapshot!(said("external_url = ", "externl_url = "), @"");
+}
+
+#[test]
+fn several_faults_are_told_at_once_in_the_order_of_the_file() {
+    let text = GOOD
+        .replace("time_zone = \"Europe/Oslo\"\nmembers", "time_zone = \"Europe/Olso\"\nmembers")
+        .replace("rotation:sre", "rotation:sree")
+        .replace("kind = \"pingdom\"", "kind = \"pingdon\"")
+        .replace("wait = \"5m\"", "wait = \"5\"");
+    insta::assert_snapshot!(read(&text).unwrap_err(), @"");
+}
+
+#[test]
+fn each_fault_says_what_to_do() {
+    let cases = [
+        said("listen = \"127.0.0.1:8087\"", "listen = \"localhost\""),
+        said("url = \"sqlite:./onscene-data/onscene.db\"", "url = \"postgres://db/onscene\""),
+        said("relays = [\"file:./onscene-data/mail\"]", "relays = []"),
+        said("relays = [\"file:./onscene-data/mail\"]", "relays = [\"mx.example.net\"]"),
+        said("email = \"maya@example.net\"\n", ""),
+        said("members = [\"maya\"]", "members = []"),
+        said("shift = \"1 week\"", "shift = \"36h\""),
+        said("handover = \"Mon 09:00\"", "handover = \"nine\""),
+        said("audience = \"internal\"", "audience = \"public\""),
+        said("recipients = [\"staff@example.net\"]", ""),
+        said("token = \"quickstart-pingdom-token\"", "token = \"short\""),
+        said("token = \"quickstart-pingdom-token\"", ""),
+        said("token = \"quickstart-pingdom-token\"", "token_file = \"nowhere\""),
+        said("token = \"quickstart-pingdom-token\"", "token_env = \"ONSCENE_NOT_SET\""),
+        said("name = \"pingdom\"", "name = \"Ping dom\""),
+        said("[[channel]]", "[[route]]\nmatch = 'x'\n\n[[channel]]"),
+        said("[server]", "[server"),
+        said("wait = \"5m\"", "wait = \"1s\""),
+    ];
+    insta::assert_snapshot!(cases.join("\n\n"), @"");
+}
+
+#[test]
+fn a_pio_without_an_alternate_is_refused_in_a_house_of_several() {
+    let tom = "[[person]]\nname = \"tom\"\nemail = \"tom@example.net\"\n\n[[rotation]]";
+    assert!(said("[[rotation]]", tom).contains("at least one alternate"));
+}
+
+#[test]
+fn fallbacks_that_go_round_are_refused() {
+    let text = GOOD.replace("audience = \"internal\"", "audience = \"internal\"\nfallback = \"staff-mail\"");
+    assert!(read(&text).unwrap_err().contains("go round for ever"));
+}
+
+#[test]
+fn a_secret_is_never_shown_in_an_error() {
+    let said = said("token = \"quickstart-pingdom-token\"", "token = \"hush-hush\"");
+    assert!(!said.contains("hush"), "{said}");
+}
+
+#[test]
+fn the_preview_names_who_is_woken_over_a_hand_over() {
+    let text = include_str!("../../config/onscene.toml");
+    let config = parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Skip).unwrap();
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let shown = preview::render(&config.rules, at("2026-03-22T00:00:00Z"), at("2026-04-05T00:00:00Z"));
+    let shop: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("service shop")).collect();
+    insta::assert_snapshot!(shop.join("\n"), @"");
+}
