@@ -174,8 +174,8 @@ mod tests {
             ("500 Oops", "unknown"),
             ("503 Busy", "wait"),
         ] {
-            let answer = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n");
-            let (url, _requests) = receiver(vec![answer.leak()]).await;
+            let answer: &str = format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\n\r\n").leak();
+            let (url, _requests) = receiver(vec![answer]).await;
             let outcome = hook(&url).send(&parcel(1)).await;
             assert_eq!(outcome.as_str(), meant, "{answer} {outcome:?}");
             if let Outcome::Wait { after, .. } = outcome {

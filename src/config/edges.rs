@@ -158,10 +158,13 @@ pub(super) fn sources(
         let name = table.needed(reading, "name");
         let kind = table.needed(reading, "kind");
         let service = table.needed(reading, "service");
+        let faults = reading.errors.count();
         let token = table.secret(reading, "token");
+        let told = reading.errors.count() > faults;
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
         match &token {
+            None if told => {}
             None => reading.errors.add(
                 table.span.clone(),
                 "[[source]] needs `token_file` (or `token_env`): without a secret anybody could raise alerts",

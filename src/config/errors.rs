@@ -46,6 +46,11 @@ impl Errors {
         self.faults.is_empty()
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.faults.len()
+    }
+
     /// Number of a line, from 1.
     pub(super) fn line(&self, at: usize) -> usize {
         self.text.get(..at).map_or(1, |before| before.matches('\n').count() + 1)

@@ -104,11 +104,11 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
             date
         });
         table.end(reading);
-        let (Some(name), Some(time_zone), Some(shift_days), Some((day, time)), Some(start)) =
-            (name, zone, shift_days, hand, start)
-        else {
-            continue;
-        };
+        // What is wrong was told; the name is known all the same, so that nothing else is wrong because of it.
+        let Some(name) = name else { continue };
+        let (time_zone, shift_days) = (zone.unwrap_or(TimeZone::UTC), shift_days.unwrap_or(7));
+        let (day, time) = hand.unwrap_or((None, Time::midnight()));
+        let start = start.unwrap_or(Date::ZERO);
         // A day of the week says nothing about shifts that are not whole weeks.
         let whole_weeks = shift_days % 7 == 0;
         if let (Some(_), false, Some(written)) = (day, whole_weeks, &written) {
@@ -134,8 +134,9 @@ fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         let name = table.needed(reading, "name");
         let mut steps = Vec::new();
         for mut step in table.tables(reading, "steps") {
+            let faults = reading.errors.count();
             let page = targets(&mut step, reading, rules, "page");
-            if page.is_empty() {
+            if page.is_empty() && reading.errors.count() == faults {
                 reading
                     .errors
                     .add(step.span.clone(), "a step needs `page`: whom it wakes, such as [\"rotation:sre\"]");

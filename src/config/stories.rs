@@ -76,7 +76,7 @@ fn every_key_that_is_read_stands_in_the_example() {
 
 #[test]
 fn a_wrong_key_is_shown_with_its_line_and_the_nearest_right_one() {
-    insta::assert_snapshot!(said("external_url = ", "externl_url = "), @"");
+    insta::assert_snapshot!("wrong_key", said("external_url = ", "externl_url = "));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn several_faults_are_told_at_once_in_the_order_of_the_file() {
         .replace("rotation:sre", "rotation:sree")
         .replace("kind = \"pingdom\"", "kind = \"pingdon\"")
         .replace("wait = \"5m\"", "wait = \"5\"");
-    insta::assert_snapshot!(read(&text).unwrap_err(), @"");
+    insta::assert_snapshot!("several_faults", read(&text).unwrap_err());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn each_fault_says_what_to_do() {
         said("[server]", "[server"),
         said("wait = \"5m\"", "wait = \"1s\""),
     ];
-    insta::assert_snapshot!(cases.join("\n\n"), @"");
+    insta::assert_snapshot!("each_fault", cases.join("\n\n"));
 }
 
 #[test]
@@ -139,5 +139,5 @@ fn the_preview_names_who_is_woken_over_a_hand_over() {
     let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
     let shown = preview::render(&config.rules, at("2026-03-22T00:00:00Z"), at("2026-04-05T00:00:00Z"));
     let shop: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("service shop")).collect();
-    insta::assert_snapshot!(shop.join("\n"), @"");
+    insta::assert_snapshot!("preview", shop.join("\n"));
 }
