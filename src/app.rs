@@ -186,8 +186,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         tracker.close();
     });
     let running = Running { house, tls, metrics, clock, reload, listen: config.server.listen, store: path };
-    tracing::info!(listen = %address, "ready");
     ready(&address);
+    tracing::info!(listen = %address, "ready");
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {

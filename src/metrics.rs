@@ -6,7 +6,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
-    Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
+    Counter, Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
@@ -60,7 +60,7 @@ pub struct Metrics {
 
 /// Figures of the process, from `/proc`.
 struct Process {
-    cpu: Gauge,
+    cpu: Counter,
     resident: IntGauge,
     open_files: IntGauge,
     open_files_max: IntGauge,
@@ -85,7 +85,7 @@ impl Metrics {
         let build = int_gauges(&r, "onscene_build_info", "The version that runs.", &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         let process = Process {
-            cpu: gauge(&r, "process_cpu_seconds_total", "CPU time used, in seconds.")?,
+            cpu: counter(&r, "process_cpu_seconds_total", "CPU time used, in seconds.")?,
             resident: int_gauge(&r, "process_resident_memory_bytes", "Resident memory.")?,
             open_files: int_gauge(&r, "process_open_fds", "Open file descriptors.")?,
             open_files_max: int_gauge(&r, "process_max_fds", "Most file descriptors that may be open.")?,
@@ -237,7 +237,7 @@ impl Process {
                 stat.rsplit_once(')').map(|(_, rest)| rest.split_whitespace().collect()).unwrap_or_default();
             let number = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok());
             if let (Some(user), Some(system)) = (number(11), number(12)) {
-                self.cpu.set((user + system) / Self::TICKS_PER_S);
+                self.cpu.inc_by(((user + system) / Self::TICKS_PER_S - self.cpu.get()).max(0.0));
             }
         }
         if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
@@ -304,6 +304,12 @@ fn int_gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheu
 
 fn gauge(r: &Registry, name: &str, help: &str) -> Result<Gauge, prometheus::Error> {
     let metric = Gauge::new(name, help)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counter(r: &Registry, name: &str, help: &str) -> Result<Counter, prometheus::Error> {
+    let metric = Counter::new(name, help)?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
 }

@@ -86,7 +86,7 @@ impl Renderer {
     /// When a file cannot be read, or a template fails on a sample.
     pub fn new(directory: Option<&Path>, external_url: &str) -> Result<Self, BadTemplate> {
         let own = environment(TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_owned())))?;
-        let operators = directory.map(|directory| Self::operators(directory)).transpose()?;
+        let operators = directory.map(Self::operators).transpose()?;
         let external_url = external_url.trim_end_matches('/').to_owned();
         let renderer = Self { own, operators, external_url };
         if let Some(operators) = &renderer.operators {

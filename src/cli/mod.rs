@@ -56,7 +56,7 @@ enum Command {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConfigFlag {
     /// Configuration file [default: $ONSCENE_CONFIG, else /etc/onscene/onscene.toml]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

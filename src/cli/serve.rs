@@ -53,9 +53,6 @@ impl Serve {
         if let Err(why) = self.log_to() {
             return fail(&why);
         }
-        for warning in &config.warnings {
-            tracing::warn!("{warning}");
-        }
         let again = path.clone();
         let parts = Parts {
             ready: greeting(&config),
@@ -141,20 +138,29 @@ fn greeting(config: &Config) -> Box<dyn FnOnce(&Address) + Send> {
         let token = source.tokens.first()?.expose_secret().to_owned();
         (source.kind == "pingdom" && token.starts_with("quickstart-")).then(|| (source.name.clone(), token))
     });
+    let warnings = config.warnings.clone();
     Box::new(move |address| {
-        let Some((source, token)) = tried else { return };
-        let at = match address {
-            Address::Tcp(address) => format!("http://{address}"),
-            Address::Unix(_) => return,
-        };
-        let mail = relay.strip_prefix("file:").map(|directory| {
-            format!("\nThe page is a mail file in {directory}; open the link in it and take command.\n")
-        });
-        let body = r#"{"check_id":1,"check_name":"Online shop","check_type":"HTTP","previous_state":"UP","current_state":"DOWN","importance_level":"HIGH","long_description":"HTTP Server Error 503"}"#;
-        say(&format!(
-            "\nRaise an alert, as Pingdom does:\n\n  curl -sS {at}/in/{source}/{token} -H 'Content-Type: application/json' \\\n    -d '{body}'\n{}\n\
-             Pages for people: {url}/ (log in with: onscene token create --config {config_file} --person NAME)\n",
-            mail.unwrap_or_default()
-        ));
+        if let Some((source, token)) = tried {
+            greet(address, &source, &token, &relay, &url, &config_file);
+        }
+        for warning in warnings {
+            tracing::warn!("{warning}");
+        }
     })
+}
+
+fn greet(address: &Address, source: &str, token: &str, relay: &str, url: &str, config_file: &str) {
+    let at = match address {
+        Address::Tcp(address) => format!("http://{address}"),
+        Address::Unix(_) => return,
+    };
+    let mail = relay.strip_prefix("file:").map(|directory| {
+        format!("\nThe page is a mail file in {directory}; open the link in it and take command.\n")
+    });
+    let body = r#"{"check_id":1,"check_name":"Online shop","check_type":"HTTP","previous_state":"UP","current_state":"DOWN","importance_level":"HIGH","long_description":"HTTP Server Error 503"}"#;
+    say(&format!(
+        "\nRaise an alert, as Pingdom does:\n\n  curl -sS {at}/in/{source}/{token} -H 'Content-Type: application/json' \\\n    -d '{body}'\n{}\n\
+             Pages for people: {url}/ (log in with: onscene token create --config {config_file} --person NAME)\n",
+        mail.unwrap_or_default()
+    ));
 }

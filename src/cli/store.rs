@@ -246,34 +246,23 @@ enum TokenWhat {
         /// For a program, which can never hold an office
         #[arg(long, value_name = "NAME")]
         automation: Option<String>,
-        #[command(flatten)]
-        config: ConfigFlag,
     },
     /// List tokens, without the tokens themselves
     List {
         /// Print JSON
         #[arg(long)]
         json: bool,
-        #[command(flatten)]
-        config: ConfigFlag,
     },
     /// Revoke a token at once
     Revoke {
         /// Its id, as `list` shows it
         id: String,
-        #[command(flatten)]
-        config: ConfigFlag,
     },
 }
 
 impl Token {
     pub(super) fn run(self) -> Exit {
-        // The flag may stand before or after the verb.
-        let (TokenWhat::Create { config: after, .. }
-        | TokenWhat::List { config: after, .. }
-        | TokenWhat::Revoke { config: after, .. }) = &self.what;
-        let flag = if after.config.is_some() { after } else { &self.config };
-        let (config, clock) = match open(flag) {
+        let (config, clock) = match open(&self.config) {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
@@ -282,11 +271,11 @@ impl Token {
             Err(error) => return fail(&error.to_string()),
         };
         let done = match &self.what {
-            TokenWhat::Create { person, automation, .. } => {
+            TokenWhat::Create { person, automation } => {
                 return create(&config, &mut connection, &clock, person.as_deref(), automation.as_deref());
             }
-            TokenWhat::List { json, .. } => list(&mut connection, &clock, *json),
-            TokenWhat::Revoke { id, .. } => {
+            TokenWhat::List { json } => list(&mut connection, &clock, *json),
+            TokenWhat::Revoke { id } => {
                 match connection.write(clock.now(), |tx| tokens::revoke_api(tx, id)) {
                     Ok(true) => Ok(()),
                     Ok(false) => return fail(&format!("no token that works has the id {id}")),

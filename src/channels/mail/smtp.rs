@@ -181,11 +181,11 @@ impl Relay {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let sender = connection.command(Mail::new(Some(from.clone()), parameters));
-        before(within(COMMAND_DEADLINE, sender).await, &self.host, |why| Trouble::Relay(why))?;
+        before(within(COMMAND_DEADLINE, sender).await, &self.host, Trouble::Relay)?;
         let recipient = connection.command(Rcpt::new(to.clone(), Vec::new()));
-        before(within(COMMAND_DEADLINE, recipient).await, &self.host, |why| Trouble::Recipient(why))?;
+        before(within(COMMAND_DEADLINE, recipient).await, &self.host, Trouble::Recipient)?;
         let data = connection.command(Data);
-        before(within(COMMAND_DEADLINE, data).await, &self.host, |why| Trouble::Recipient(why))?;
+        before(within(COMMAND_DEADLINE, data).await, &self.host, Trouble::Recipient)?;
         handed.store(true, Ordering::Release);
         match within(LETTER_DEADLINE, connection.message(bytes)).await {
             Ok(response) => {
