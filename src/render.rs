@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 
@@ -168,6 +169,13 @@ impl Renderer {
         note: Option<&str>,
     ) -> (&'static str, minijinja::Value) {
         let About { incident, alerts, rules, token } = *about;
+        let zone = match letter {
+            Letter::Page { person, .. } | Letter::PioPage { person } | Letter::Notice { person, .. } => {
+                zone_of(rules, person)
+            }
+            Letter::Status { .. } => TimeZone::UTC,
+        };
+        let hour = |at| hour(at, &zone);
         let service = rules.services.get(&incident.service);
         let cause = match &incident.phase {
             Phase::Mitigated { cause, .. } => cause.clone().or(Some("unexplained".into())),
@@ -179,7 +187,7 @@ impl Renderer {
             .map(|alert| {
                 context! { title => alert.title.as_str(), key => alert.key.as_str(), source => alert.source.as_str(),
                 status => alert.status.as_str(),
-                since => hour(alert.first_seen), severity => alert.severity.as_deref(), body => alert.body.as_str() }
+                since => hour(alert.changed_at), severity => alert.severity.as_deref(), body => alert.body.as_str() }
             })
             .collect();
         let more = i64::from(incident.alerts) - i64::try_from(shown.len()).unwrap_or(i64::MAX);
@@ -247,8 +255,13 @@ pub fn subject(incident: &Incident) -> String {
 }
 
 /// An hour as people read it, always with its zone.
-pub fn hour(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+pub fn hour(at: Timestamp, zone: &TimeZone) -> String {
+    at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S %Z").to_string()
+}
+
+/// The zone of the hours somebody is told.
+pub fn zone_of(rules: &Rules, person: &str) -> TimeZone {
+    rules.people.get(person).map_or(TimeZone::UTC, |person| person.time_zone.clone())
 }
 
 /// A text as it may stand in HTML.

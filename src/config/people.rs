@@ -53,14 +53,13 @@ fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         {
             reading.errors.add(email.span.clone(), "this is no mail address, such as maya@example.net");
         }
-        if let Some(zone) = table.text(reading, "time_zone") {
-            time_zone(reading, &zone);
-        }
+        let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
         table.end(reading);
         let Some(name) = name else { continue };
         let email = email.map(|email| email.value).unwrap_or_default();
-        let person = Person { full_name, email, administrator };
+        let time_zone = zone.unwrap_or(TimeZone::UTC);
+        let person = Person { full_name, email, time_zone, administrator };
         if rules.people.insert(name.value.clone(), person).is_some() {
             reading.errors.add(name.span, format!("there are two persons called {}", name.value));
         }

@@ -397,7 +397,15 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn done(self, reason: Reason) -> Decision {
+    fn done(mut self, reason: Reason) -> Decision {
+        // Who is woken by a page need not be told the same by a notice.
+        let woken = |letter: &Letter| match letter {
+            Letter::Page { person, .. } | Letter::PioPage { person } => Some(person.clone()),
+            Letter::Notice { .. } | Letter::Status { .. } => None,
+        };
+        let woken: Vec<String> = self.letters.iter().filter_map(woken).collect();
+        self.letters
+            .retain(|letter| !matches!(letter, Letter::Notice { person, .. } if woken.contains(person)));
         Decision { incident: self.incident, entries: self.entries, letters: self.letters, reason }
     }
 
@@ -477,6 +485,7 @@ impl Work<'_> {
                 self.promise()?;
                 self.status(News::Reopened);
                 self.letters.push(Letter::Notice { person: commander, news: News::Reopened });
+                self.tell_pio(News::Reopened);
                 Ok(Reason::Relapsed)
             }
             Phase::Resolved { .. } => self.reopen_by_alert(format!("{key} fires again"), Some(joined)),
@@ -687,6 +696,7 @@ impl Work<'_> {
         self.add(Fact::Mitigated { cause })?;
         self.promise()?;
         self.status(News::Mitigated);
+        self.tell_pio(News::Mitigated);
         Ok(Reason::Mitigated)
     }
 
@@ -705,6 +715,7 @@ impl Work<'_> {
             .map(|known| Letter::Notice { person: known.person.clone(), news: News::Resolved })
             .collect();
         self.letters.extend(told);
+        self.tell_pio(News::Resolved);
         Ok(Reason::Resolved)
     }
 
@@ -726,6 +737,15 @@ impl Work<'_> {
                 self.dispatch(Fact::Promised { by })
             }
             None => Ok(()),
+        }
+    }
+
+    /// The PIO hears what the channels hear, if not told already and not the one who acts.
+    fn tell_pio(&mut self, news: News) {
+        let Some((pio, _)) = self.incident.pio.clone() else { return };
+        let told = |letter: &Letter| matches!(letter, Letter::Notice { person, .. } if *person == pio);
+        if self.by.actor.person() != Some(pio.as_str()) && !self.letters.iter().any(told) {
+            self.letters.push(Letter::Notice { person: pio, news });
         }
     }
 

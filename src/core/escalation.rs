@@ -108,6 +108,7 @@ mod tests {
                 Person {
                     full_name: String::new(),
                     email: format!("{name}@example.net"),
+                    time_zone: jiff::tz::TimeZone::UTC,
                     administrator: false,
                 },
             )

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
 use super::incident::Severity;
@@ -52,6 +53,8 @@ pub struct Person {
     pub full_name: String,
     /// Where pages go.
     pub email: String,
+    /// The zone of the hours they are told.
+    pub time_zone: TimeZone,
     /// May order relief and read everything.
     pub administrator: bool,
 }

@@ -1,1 +1,290 @@
-//! Decisions told as stories.
+//! Decisions told as stories: lines with an hour and an act in, what the daemon does out.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+use super::decide::{Act, By, Decision, Opening, Refusal, decide, open};
+use super::incident::{Incident, Phase, Severity};
+use super::letter::Letter;
+use super::rules::{Person, Policy, Rules, Service, SeverityMap, Step, Target};
+use super::timeline::{Actor, Entry, Fact, Route};
+
+fn house() -> Rules {
+    let person = |name: &str| {
+        let email = format!("{name}@example.net");
+        (
+            name.to_owned(),
+            Person { full_name: String::new(), email, time_zone: TimeZone::UTC, administrator: false },
+        )
+    };
+    let step = |name: &str, minutes| Step {
+        page: vec![Target::Person(name.into())],
+        wait: SignedDuration::from_mins(minutes),
+    };
+    let policy = Policy {
+        steps: vec![step("maya", 5), step("tom", 5)],
+        repeat: 0,
+        last_resort: vec![Target::Person("cto".into())],
+    };
+    let service = Service {
+        policy: "default".into(),
+        pio: vec![Target::Person("kim".into()), Target::Person("tom".into())],
+        bridge: None,
+        public_name: None,
+        severities: SeverityMap::default(),
+    };
+    Rules {
+        people: ["maya", "tom", "kim", "cto"].map(person).into_iter().collect(),
+        policies: BTreeMap::from([("default".to_owned(), policy)]),
+        services: BTreeMap::from([("shop".to_owned(), service)]),
+        internal_channels: vec!["ops-room".into()],
+        ..Rules::default()
+    }
+}
+
+fn begin() -> Timestamp {
+    "2026-11-23T02:00:00Z".parse().unwrap()
+}
+
+fn by(name: &str) -> By {
+    By { actor: Actor::Person(name.into()), route: Route::AnswerLink, occurred_at: None }
+}
+
+fn source() -> By {
+    By { actor: Actor::Source("pingdom".into()), route: Route::Webhook, occurred_at: None }
+}
+
+fn told(letter: &Letter) -> String {
+    match letter {
+        Letter::Page { person, attempt, why } => format!("page {person} ({attempt}, {})", why.as_str()),
+        Letter::PioPage { person } => format!("call PIO {person}"),
+        Letter::Notice { person, news } => format!("tell {person} {}", news.as_str()),
+        Letter::Status { channel, news } => format!("{channel}: {}", news.as_str()),
+    }
+}
+
+/// What a line asks for. `alert KEY`, `recover KEY`, `tick`, or a person and what they do.
+fn act(line: &str) -> (Act, By) {
+    let words: Vec<&str> = line.split(' ').collect();
+    let alert = |key: &str| (String::from("pingdom"), key.to_owned());
+    match words[..] {
+        ["tick"] => (Act::Tick, By::dispatch()),
+        ["alert", key] => {
+            let (source_name, key) = alert(key);
+            (Act::Join { source: source_name, key, title: "down".into(), refired: false }, source())
+        }
+        ["recover", key] => {
+            let (source_name, key) = alert(key);
+            (Act::Recover { source: source_name, key }, source())
+        }
+        ["unreachable", person] => {
+            (Act::Unreachable { person: person.into(), why: "550".into() }, By::dispatch())
+        }
+        [person, "answers"] => (Act::Answer { help: false }, by(person)),
+        [person, "calls", "for", "help"] => (Act::Answer { help: true }, by(person)),
+        [person, "cannot"] => (Act::Decline, by(person)),
+        [person, "checks", "in"] => (Act::CheckIn, by(person)),
+        [person, "mitigates", term] => {
+            (Act::Mitigate { term: term.parse().unwrap(), cause: Some("restart".into()) }, by(person))
+        }
+        [person, "resolves", term] => {
+            (Act::Resolve { term: term.parse().unwrap(), false_alarm: false }, by(person))
+        }
+        [person, "reopens"] => (Act::Reopen { why: "it is back".into() }, by(person)),
+        _ => panic!("no act: {line}"),
+    }
+}
+
+/// Tells a story: `minute act` a line; the incident opens at minute 0.
+fn story(lines: &str) -> String {
+    let rules = house();
+    let opening = Opening {
+        title: "checkout down".into(),
+        service: "shop".into(),
+        severity: Severity::Sev1,
+        alert: Some(("pingdom".into(), "db-1".into())),
+    };
+    let opened = open(1, opening, &source(), &rules, begin()).unwrap();
+    let mut shown = vec![shown(0, &Ok(opened.clone()))];
+    let mut incident = opened.incident;
+    for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (minute, what) = line.split_once(' ').unwrap();
+        let minute: i64 = minute.parse().unwrap();
+        let now = begin() + SignedDuration::from_mins(minute);
+        let (act, by) = act(what);
+        let decided = decide(&incident, act, &by, &rules, now);
+        shown.push(self::shown(minute, &decided));
+        if let Ok(decision) = decided {
+            incident = decision.incident;
+        }
+    }
+    shown.join("\n")
+}
+
+fn shown(minute: i64, decided: &Result<Decision, Refusal>) -> String {
+    match decided {
+        Ok(decision) => {
+            let letters: Vec<String> = decision.letters.iter().map(told).collect();
+            let commander = decision
+                .incident
+                .commander()
+                .map(|command| format!(" [{} {}]", command.person, command.term));
+            let (reason, commander) = (decision.reason.as_str(), commander.unwrap_or_default());
+            format!("{minute} {reason}{commander}: {}", letters.join(", ")).trim_end_matches(": ").to_owned()
+        }
+        Err(refusal) => format!("{minute} refused: {refusal}"),
+    }
+}
+
+#[test]
+fn the_night_as_it_should_go() {
+    insta::assert_snapshot!(
+        "night",
+        story(
+            "1 alert db-2
+         2 maya answers
+         3 tom answers
+         4 recover db-1
+         5 recover db-2
+         6 tick
+         9 tom mitigates 1
+         10 maya mitigates 1
+         12 alert db-1
+         20 maya resolves 1
+         21 maya resolves 1"
+        )
+    );
+}
+
+#[test]
+fn nobody_answers_and_it_goes_on_for_ever() {
+    insta::assert_snapshot!(
+        "nobody_answers",
+        story("4 tick\n5 tick\n10 tick\n20 tick\n30 tick\n31 cto calls for help")
+    );
+}
+
+#[test]
+fn who_cannot_is_followed_by_the_next_at_once_but_nobody_is_paged_in_a_circle() {
+    insta::assert_snapshot!(
+        "cannot",
+        story("1 maya cannot\n2 unreachable tom\n3 unreachable cto\n4 tick\n13 tick")
+    );
+}
+
+#[test]
+fn what_recovers_before_anybody_took_it_clears_itself_and_may_come_back() {
+    insta::assert_snapshot!(
+        "self_cleared",
+        story(
+            "1 recover db-1
+         2 tick
+         4 tick
+         5 maya answers
+         6 alert db-1
+         7 maya answers
+         8 maya reopens"
+        )
+    );
+}
+
+#[test]
+fn help_wakes_who_is_not_here_yet_and_a_relapse_keeps_the_commander() {
+    insta::assert_snapshot!(
+        "help",
+        story(
+            "1 tom calls for help
+         2 maya checks in
+         3 tom calls for help
+         4 tom mitigates 1
+         5 alert db-9
+         6 tom resolves 2
+         7 tom resolves 1
+         8 kim reopens
+         9 tom resolves 1
+         10 kim resolves 2"
+        )
+    );
+}
+
+/// Any act of anybody, for the laws that hold whatever happens.
+fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
+    let person = prop::sample::select(vec!["maya", "tom", "kim", "cto", "stranger"]);
+    let term = 0_u32..4;
+    let acts = prop_oneof![
+        Just(0).prop_map(|_| "tick".to_owned()),
+        Just(0).prop_map(|_| "alert db-1".to_owned()),
+        Just(0).prop_map(|_| "recover db-1".to_owned()),
+        person.clone().prop_map(|person| format!("unreachable {person}")),
+        person.clone().prop_map(|person| format!("{person} answers")),
+        person.clone().prop_map(|person| format!("{person} calls for help")),
+        person.clone().prop_map(|person| format!("{person} cannot")),
+        person.clone().prop_map(|person| format!("{person} checks in")),
+        (person.clone(), term.clone()).prop_map(|(person, term)| format!("{person} mitigates {term}")),
+        (person.clone(), term).prop_map(|(person, term)| format!("{person} resolves {term}")),
+        person.prop_map(|person| format!("{person} reopens")),
+    ];
+    (acts, 0_i64..12).prop_map(|(line, minutes)| {
+        let (act, by) = act(&line);
+        (act, by, minutes)
+    })
+}
+
+/// Every law of an incident that is not bound to one story.
+fn obeys(before: &Incident, decision: &Decision) {
+    let after = &decision.incident;
+    let mut fold = before.clone();
+    for entry in &decision.entries {
+        fold.apply(entry).unwrap();
+    }
+    assert_eq!(&fold, after, "the state is the fold of the entries");
+    assert!(after.term >= before.term, "terms never fall");
+    if let (Some(old), Some(new)) = (before.commander(), after.commander()) {
+        let one = old.person == new.person && old.term == new.term;
+        let ended = decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Resolved { .. }));
+        assert!(one || ended, "command does not move by itself");
+    }
+    let taken = |entry: &&Entry| matches!(entry.fact, Fact::CommandTaken { .. });
+    for entry in decision.entries.iter().filter(taken) {
+        assert!(entry.actor.person().is_some(), "only a human takes command");
+    }
+    match after.phase {
+        Phase::Triggered { .. } => assert!(after.due_at().is_some(), "escalation cannot stall"),
+        _ => assert_eq!(after.due_at(), None, "who has it is left alone"),
+    }
+    for letter in &decision.letters {
+        if let Letter::Page { why, .. } = letter {
+            let wakes = matches!(after.phase, Phase::Triggered { .. }) || why.as_str() == "help";
+            assert!(wakes, "a taken incident wakes nobody but by a call for help");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #[test]
+    fn the_laws_hold_whatever_happens_in_whatever_order(acts in prop::collection::vec(any_act(), 1..60)) {
+        let rules = house();
+        let opening = Opening {
+            title: "t".into(), service: "shop".into(), severity: Severity::Sev2,
+            alert: Some(("pingdom".into(), "db-1".into())),
+        };
+        let mut incident = open(1, opening, &source(), &rules, begin()).unwrap().incident;
+        let mut now = begin();
+        for (act, by, minutes) in acts {
+            now += SignedDuration::from_mins(minutes);
+            match decide(&incident, act, &by, &rules, now) {
+                Ok(decision) => {
+                    obeys(&incident, &decision);
+                    incident = decision.incident;
+                }
+                // A recovery of an alert that does not fire is never asked for by the one who asks.
+                Err(Refusal::Fault(fault)) => prop_assert_eq!(fault.why, "no alert was firing"),
+                Err(_) => {}
+            }
+        }
+    }
+}

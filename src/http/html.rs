@@ -6,7 +6,7 @@ use minijinja::{Environment, Value, context};
 
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
-use crate::render::{full_name, hour};
+use crate::render::{full_name, hour, zone_of};
 use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
 
@@ -83,6 +83,8 @@ pub(super) fn about(
     me: Option<&str>,
 ) -> Value {
     let name = |person: &str| full_name(rules, person);
+    let zone = me.map_or(jiff::tz::TimeZone::UTC, |me| zone_of(rules, me));
+    let hour = |at| hour(at, &zone);
     let service = rules.services.get(&incident.service);
     let resolution = incident.resolution();
     let command = match &incident.phase {
@@ -123,7 +125,7 @@ pub(super) fn about(
         }).collect::<Vec<_>>(),
         alerts => alerts.iter().map(|alert| context! {
             title => alert.title.as_str(), source => alert.source.as_str(), status => alert.status.as_str(),
-            since => hour(alert.first_seen), links => alert.links.clone(),
+            since => hour(alert.changed_at), links => alert.links.clone(),
         }).collect::<Vec<_>>(),
         entries => entries.iter().map(|kept| context! {
             hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),

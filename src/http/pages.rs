@@ -69,6 +69,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         Err(error) => return unreadable(&pages, &error),
     };
     let rules = desk.house.get().rules.clone();
+    let hour = |at| hour(at, &jiff::tz::TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
             .iter()

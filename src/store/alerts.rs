@@ -32,6 +32,8 @@ pub struct Shown {
     pub first_seen: Timestamp,
     /// When it was last heard of.
     pub last_seen: Timestamp,
+    /// Since when it has its status, by the sender's clock where that can be believed.
+    pub changed_at: Timestamp,
 }
 
 /// Where an alert belongs after an event.
@@ -161,7 +163,7 @@ pub fn open_incident_with(tx: &Tx<'_>, service: &str, key: &str) -> Result<Optio
 /// What the engine says, or when a row cannot be read.
 pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>, StoreError> {
     tx.query(
-        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
          from alert where incident = ?1 order by status, first_seen, source, key limit ?2",
         &[incident.into(), i64::from(limit).into()],
         show,
@@ -214,5 +216,6 @@ fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
         count: row.int(8)?,
         first_seen: row.time(9)?,
         last_seen: row.time(10)?,
+        changed_at: row.time(11)?,
     })
 }

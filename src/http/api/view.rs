@@ -65,7 +65,7 @@ pub fn line(incident: &Incident, rules: &Rules) -> String {
         Some(command) => format!(
             "{} has command since {} (term {})",
             render::full_name(rules, &command.person),
-            render::hour(command.since),
+            render::hour(command.since, &jiff::tz::TimeZone::UTC),
             command.term
         ),
         None => "nobody has command".into(),
