@@ -53,6 +53,11 @@ impl Serve {
         if let Err(why) = self.log_to() {
             return fail(&why);
         }
+        // What a panic says may quote a body; where it happened does not.
+        std::panic::set_hook(Box::new(|panic| {
+            let at = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(panic.at = at, "a fault of onscene: a panic");
+        }));
         let again = path.clone();
         let parts = Parts {
             ready: greeting(&config),

@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::routing::{any, get, post};
+use tower_http::csrf::CsrfLayer;
 
 use super::desk::Desk;
 use super::html::Pages;
@@ -27,7 +28,9 @@ pub fn router(desk: Desk, html: Pages) -> Router {
     let people = Router::new()
         .route("/r/{token}", get(answer::show).post(answer::answer))
         .route("/", get(pages::index))
-        .route("/login", get(pages::login).post(pages::log_in))
+        // A login that another site sends would make a stranger's session out of this browser's. The answer
+        // link needs no such guard: its token is the whole authority.
+        .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
         .route("/incidents/{id}", get(pages::incident))
         .with_state((desk, html));
     machines
