@@ -38,10 +38,14 @@ use crate::store::readers::Readers;
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// Room for bodies that are being read or wait for the disk, in KiB.
+const BODIES_KIB_MAX: usize = 64 * 1024;
 /// Deadlines that were not looked at for this long are not on time: the watchdog is not fed.
 const DEADLINES_LATE: SignedDuration = SignedDuration::from_secs(30);
 /// The watchdog is fed at least this often, where there is one.
 const WATCHDOG_EVERY_MAX: Duration = Duration::from_secs(10);
+/// What the thread that commits is called when it ends early.
+const COMMITTER: &str = "the thread that commits";
 /// For the thread that commits to finish what it has.
 const COMMITTER_END: Duration = Duration::from_secs(10);
 
@@ -139,7 +143,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
     let (stop_http, stop_work) = (CancellationToken::new(), CancellationToken::new());
-    let committer_ended = start_committer(committer)?;
+    let mut committer_ended = start_committer(committer)?;
     let mut workers: JoinSet<&'static str> = JoinSet::new();
     let last_step = Arc::new(AtomicI64::new(began.as_microsecond()));
     let deadlines = Deadlines {
@@ -168,6 +172,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
         meters: meters.clone(),
+        bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024))),
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
@@ -194,7 +199,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         told = told_to_stop(&running) => told.map(|()| None)?,
         Some(which) = workers.join_next() => Some(which.unwrap_or("a worker")),
         _ = serving.join_next() => Some("the listener"),
-        _ = committer_ended => Some("the thread that commits"),
+        _ = &mut committer_ended => Some(COMMITTER),
     };
     tracing::info!("stopping");
     notify(&[NotifyState::Stopping]);
@@ -204,6 +209,10 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     stop_work.cancel();
     while workers.join_next().await.is_some() {}
     drop(door);
+    // Every other side of the door is gone with its worker: the thread ends, and the store is closed.
+    if ended != Some(COMMITTER) && tokio::time::timeout(COMMITTER_END, committer_ended).await.is_err() {
+        tracing::warn!("the store was not closed in time; it is whole all the same");
+    }
     if let Some(which) = ended {
         return Err(AppError::Ended(which));
     }

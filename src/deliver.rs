@@ -83,16 +83,25 @@ impl Hands {
         hands.saturating_sub(self.busy.get(channel).copied().unwrap_or(0))
     }
 
-    /// Waits for one attempt to end; for ever when there is none.
-    async fn one_ends(&mut self) {
+    /// Waits for an attempt to end, for ever when there is none, and takes what has ended with it.
+    async fn some_end(&mut self) {
         match self.attempts.join_next().await {
             None => std::future::pending().await,
-            Some(Ok(channel)) => {
+            Some(ended) => self.ended(ended),
+        }
+        while let Some(ended) = self.attempts.try_join_next() {
+            self.ended(ended);
+        }
+    }
+
+    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
+        match ended {
+            Ok(channel) => {
                 if let Some(busy) = self.busy.get_mut(&channel) {
                     *busy = busy.saturating_sub(1);
                 }
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 tracing::error!(%error, "an attempt to deliver broke; its lease will run out");
                 // Whose it was is not known any more: count anew when all have ended.
                 if self.attempts.is_empty() {
@@ -112,7 +121,7 @@ impl Delivery {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = self.wake.notified() => {}
-                () = hands.one_ends() => {}
+                () = hands.some_end() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }

@@ -47,6 +47,10 @@ const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// A clock that is set back by no more than this is waited for.
+const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
+/// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
+const UNREADABLE_MAX: i64 = 10_000;
 /// Most old incidents forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
@@ -166,6 +170,9 @@ pub enum DoorError {
     /// The store does not take it.
     #[error("the store takes no writes at this moment")]
     Store,
+    /// Too much was kept already that could not be read.
+    #[error("{0} bodies of this source wait to be read; mend the source, or run `onscene replay`")]
+    TooManyKept(i64),
     /// No answer in time: it may have been done.
     #[error("the store did not answer in time")]
     Late,
@@ -321,9 +328,7 @@ impl Committer {
     }
 
     fn transact(&mut self, jobs: &[Job]) -> Result<(Vec<Result<Reply, DoorError>>, Effects), Failure> {
-        // The hour never goes back within a timeline, whatever the system's clock does.
-        let now = self.clock.now().max(self.last_now);
-        self.last_now = now;
+        let now = self.hour();
         let house = self.house.get();
         let connection = &mut self.connection;
         let work = std::panic::AssertUnwindSafe(|| {
@@ -363,7 +368,7 @@ impl Committer {
     }
 
     fn probe(&mut self) {
-        let now = self.clock.now().max(self.last_now);
+        let now = self.hour();
         if !self.up.load(Ordering::Acquire)
             && let Ok(connection) = Connection::writer(&self.path, now)
         {
@@ -379,6 +384,16 @@ impl Committer {
             }
             Err(error) => self.down(Vec::new(), &error),
         }
+    }
+
+    /// The hour of a transaction. A clock that is set back a little does not turn a timeline round. One
+    /// that was far ahead and is put right is believed: deadlines must not stand in a future that never was.
+    fn hour(&mut self) -> Timestamp {
+        let now = self.clock.now();
+        let back = self.last_now.duration_since(now);
+        self.last_now =
+            if back > SignedDuration::ZERO && back <= CLOCK_BACK_MAX { self.last_now } else { now };
+        self.last_now
     }
 
     fn set_up(&self, up: bool) {
@@ -404,7 +419,13 @@ fn run(
     let mut work = acts::Work { tx, house, effects, received_at: None };
     match command {
         Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
-        Command::Unreadable { kept, service } => work.keep(kept, service).map(|id| Ok(Reply::Kept(id))),
+        Command::Unreadable { kept, service } => {
+            let waiting = unreadable::waiting_of(tx, &kept.source)?;
+            if waiting >= UNREADABLE_MAX {
+                return Ok(Err(DoorError::TooManyKept(waiting)));
+            }
+            work.keep(kept, service).map(|id| Ok(Reply::Kept(id)))
+        }
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by),
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by),
         Command::Claim { channel, lease, limit } => {

@@ -8,6 +8,8 @@ use http::{HeaderMap, StatusCode, header};
 use super::accept::Meters;
 use super::limits::Limits;
 use super::problem::Problem;
+use tokio::sync::Semaphore;
+
 use crate::clock::Clock;
 use crate::commit::{Door, DoorError};
 use crate::core::decide::Refusal;
@@ -34,6 +36,8 @@ pub struct Desk {
     pub limits: Arc<Limits>,
     /// Set when the daemon begins to stop: `/readyz` says so, and load balancers go elsewhere.
     pub stopping: Arc<AtomicBool>,
+    /// Room for bodies that are being read or wait for the disk, in KiB.
+    pub bodies: Arc<Semaphore>,
     /// What the transport counts.
     pub meters: Meters,
 }
@@ -107,6 +111,7 @@ impl From<DoorError> for Problem {
             DoorError::NoIncident(_) => Self::not_found(detail),
             DoorError::NoService(_) => Self::unprocessable(detail),
             DoorError::Full => Self::unavailable(detail, 1),
+            DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
             DoorError::Store | DoorError::Late | DoorError::Closed => Self::unavailable(detail, 5),
         }
     }

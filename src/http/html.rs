@@ -68,6 +68,7 @@ fn answer(status: StatusCode, text: String) -> Response {
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
+        (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

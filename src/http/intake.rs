@@ -100,6 +100,7 @@ async fn accept(
     }
     let received_at = desk.clock.now();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let _room = room(desk, &body)?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
     let delivery = Delivery {
         method: method.as_str(),
@@ -126,6 +127,18 @@ async fn accept(
         }
         Err(Unreadable(error)) => Err(keep(desk, source, &delivery, error).await),
     }
+}
+
+/// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
+/// not take all of the memory.
+fn room(desk: &Desk, body: &Body) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
+    use axum::body::HttpBody as _;
+    let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
+    let kib = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max) / 1024 + 1;
+    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
+    desk.bodies.clone().try_acquire_many_owned(kib).map_err(|_| {
+        Problem::unavailable("too many large requests at the same time; try again in a moment", 1)
+    })
 }
 
 /// Reads a delivery. An adapter that panics has not understood it either.

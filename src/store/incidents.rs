@@ -148,8 +148,7 @@ pub fn next_due(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
 /// What the engine says.
 pub fn counts(tx: &Tx<'_>) -> Result<Vec<(String, String, i64)>, StoreError> {
     tx.query(
-        "select phase, severity, count(*) from incident
-         where phase in ('triggered', 'acknowledged', 'mitigated') group by phase, severity",
+        "select phase, severity, count(*) from incident where phase <> 'resolved' group by phase, severity",
         &[],
         |row| Ok((row.text(0)?, row.text(1)?, row.int(2)?)),
     )

@@ -20,6 +20,7 @@ pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
         make_private_directory(directory)
             .map_err(|error| StoreError::File { path: directory.display().to_string(), error })?;
     }
+    make_private_file(path).map_err(|error| StoreError::File { path: path.display().to_string(), error })?;
     let engine = rusqlite::Connection::open(path)?;
     engine.busy_timeout(BUSY_WAIT)?;
     engine.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
@@ -54,6 +55,15 @@ pub(super) fn bind(statement: &mut Statement<'_>, binds: &[Bind<'_>]) -> Result<
         }
     }
     Ok(())
+}
+
+/// The engine makes its other files with the rights of this one.
+fn make_private_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Alerts name hosts and people; nobody else on the machine needs to read them.

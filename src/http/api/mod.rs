@@ -16,6 +16,7 @@ use super::problem::Problem;
 use crate::commit::{Command, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
+use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents::{self, Filter};
 use crate::store::tokens::Holder;
@@ -216,6 +217,7 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
 #[serde(deny_unknown_fields)]
 pub(super) struct OncallQuery {
     rotation: Option<String>,
+    service: Option<String>,
     at: Option<Timestamp>,
 }
 
@@ -232,10 +234,29 @@ pub(super) async fn oncall(
     if let Some(name) = query.rotation.as_ref().filter(|name| !rules.rotations.contains_key(*name)) {
         return Err(Problem::not_found(format!("there is no rotation {name}")));
     }
+    let of_service: Option<Vec<&str>> = match &query.service {
+        None => None,
+        Some(name) => {
+            let service = rules.services.get(name);
+            let service = service.ok_or_else(|| Problem::not_found(format!("there is no service {name}")))?;
+            let steps =
+                rules.policies.get(&service.policy).map(|policy| policy.steps.as_slice()).unwrap_or_default();
+            let targets = steps.iter().flat_map(|step| &step.page);
+            Some(
+                targets
+                    .filter_map(|target| match target {
+                        Target::Rotation(name) => Some(name.as_str()),
+                        Target::Person(_) => None,
+                    })
+                    .collect(),
+            )
+        }
+    };
     let shifts: Vec<Value> = rules
         .rotations
         .iter()
         .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
+        .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())))
         .filter_map(|(name, rotation)| rotation.at(at).map(|shift| (name, shift)))
         .map(|(name, shift)| json!({"rotation": name, "person": shift.person, "until": shift.until}))
         .collect();

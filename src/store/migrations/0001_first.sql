@@ -13,7 +13,7 @@ create table meta (
 
 -- The saved fold of a timeline. `state` holds it whole; the columns beside it are for searching.
 create table incident (
-  id bigint primary key,
+  id integer primary key,
   title text not null,
   service text not null,
   severity text not null,
@@ -28,7 +28,8 @@ create table incident (
   state text not null
 );
 create index incident_due on incident (due_at) where due_at is not null;
-create index incident_open on incident (phase, id);
+create index incident_phase on incident (phase, id);
+create index incident_open on incident (phase, severity) where phase <> 'resolved';
 
 -- One line of a timeline. hash = SHA-256 over the hash before it and this line.
 create table entry (
@@ -71,7 +72,7 @@ create index alert_service_key on alert (service, key);
 
 -- The outbox. `due_at` is the next attempt while pending, and the end of the lease while sending.
 create table letter (
-  seq bigint primary key,
+  seq integer primary key,
   id text not null unique,
   incident bigint not null,
   kind text not null,
@@ -89,6 +90,7 @@ create table letter (
   why text
 );
 create index letter_due on letter (channel, due_at) where state in ('pending', 'sending');
+create index letter_hour on letter (due_at) where state in ('pending', 'sending');
 create index letter_lane on letter (lane, seq) where state in ('pending', 'sending');
 create index letter_incident on letter (incident);
 
@@ -129,7 +131,7 @@ create index delivery_age on delivery (received_at);
 
 -- Bodies that could not be understood, as they came.
 create table unreadable (
-  id bigint primary key,
+  id integer primary key,
   source text not null,
   kind text not null,
   method text not null,
