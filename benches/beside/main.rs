@@ -3,6 +3,7 @@
 //! ```text
 //! benches/run                 everything
 //! benches/run posts|pages|start
+//! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
 //! - `posts`: alerts over 32 connections, 1,000 keys, one to a request and 64 to a request. onscene answers when they are
@@ -49,17 +50,19 @@ const OPEN_ALERTS: usize = 100_000;
 fn main() {
     // cargo gives a bench flags of its own, such as --bench.
     let asked: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let (quick, asked): (Vec<String>, Vec<String>) = asked.into_iter().partition(|word| word == "quick");
+    let rounds = if quick.is_empty() { ROUNDS } else { 1 };
     let wants = |name: &str| asked.is_empty() || asked.iter().any(|word| word == name);
     println!("{}", sides::machine());
     if wants("posts") {
-        posts("one alert to a request", 1);
-        posts("64 alerts to a request", 64);
+        posts("one alert to a request", 1, rounds);
+        posts("64 alerts to a request", 64, rounds);
     }
     if wants("pages") {
-        pages();
+        pages(rounds);
     }
     if wants("start") {
-        start();
+        start(rounds);
     }
 }
 
@@ -71,10 +74,10 @@ struct Round {
     peak_kib: u64,
 }
 
-fn posts(what: &str, batch: usize) {
+fn posts(what: &str, batch: usize, count: usize) {
     println!("\n{what}: {CONNECTIONS} connections, {KEYS} keys, {} s a round", MEASURED.as_secs());
     let mut rounds: [Vec<Round>; 2] = [Vec::new(), Vec::new()];
-    for _ in 0..ROUNDS {
+    for _ in 0..count {
         for (kind, into) in [Kind::Onscene, Kind::Alertmanager].into_iter().zip(&mut rounds) {
             let sink = sink::Sink::start();
             let side = Side::start(kind, sink.address);
@@ -125,7 +128,7 @@ fn median(rounds: &[Round]) -> Round {
     }
 }
 
-fn pages() {
+fn pages(rounds_wanted: usize) {
     let count = PAGES_RATE * PAGES_SECONDS;
     println!(
         "\npages: {PAGES_RATE} new conditions a second for {PAGES_SECONDS} s, first byte of the POST to the final dot"
@@ -133,7 +136,7 @@ fn pages() {
     println!("| | p50 | p99 | slowest | not in 10 s |\n|---|---|---|---|---|");
     for kind in [Kind::Onscene, Kind::Alertmanager] {
         let mut rounds = Vec::new();
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds_wanted {
             let sink = sink::Sink::start();
             let side = Side::start(kind, sink.address);
             let requests = side.requests(count as usize, 1, "page");
@@ -163,16 +166,16 @@ fn pages() {
     }
 }
 
-fn start() {
+fn start(rounds: usize) {
     println!("\nstart with {OPEN_ALERTS} open alerts, none recovered; from exec to /readyz 200");
     let sink = sink::Sink::start();
     let mut side = Side::start(Kind::Onscene, sink.address);
     let requests = side.requests(OPEN_ALERTS, 500, "open");
     load::once_each(side.address, &requests);
     for (how, kill) in [("after SIGTERM", false), ("after kill -9", true)] {
-        let mut took: Vec<Duration> = (0..ROUNDS).map(|_| side.again(kill)).collect();
+        let mut took: Vec<Duration> = (0..rounds).map(|_| side.again(kill)).collect();
         took.sort_unstable();
-        println!("{how}: median {:.0} ms, slowest {:.0} ms", ms(took[ROUNDS / 2]), ms(took[ROUNDS - 1]));
+        println!("{how}: median {:.0} ms, slowest {:.0} ms", ms(took[rounds / 2]), ms(took[rounds - 1]));
     }
     println!("open incidents it reports: {}", side.open_incidents());
 }

@@ -76,7 +76,11 @@ impl Work<'_, '_> {
             Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by),
             Weight::FiresOn => return self.fires_on(source, service, event, incident, &by),
             Weight::Repeats => {
-                alerts::repeat(self.tx, source, event)?;
+                if known.as_ref().is_some_and(|known| known.wording == event.wording()) {
+                    alerts::touch(self.tx, source, &event.key)?;
+                } else {
+                    alerts::repeat(self.tx, source, event)?;
+                }
                 "repeated"
             }
             Weight::Recovers => {

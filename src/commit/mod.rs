@@ -51,7 +51,7 @@ const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
 const UNREADABLE_MAX: i64 = 10_000;
-/// Most old incidents forgotten in one transaction.
+/// Most old incidents, and most alerts without one, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
 /// What can be asked of the door.
@@ -438,6 +438,7 @@ fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             if let Some(retention) = retention {
                 crate::store::incidents::forget(tx, before(*retention), FORGET_MAX)?;
+                crate::store::alerts::forget_loose(tx, before(*retention), FORGET_MAX)?;
             }
             Ok(Ok(Reply::Done))
         }

@@ -62,7 +62,7 @@ impl Status {
 }
 
 /// How bad an alert is, in the words of monitoring tools.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AlertSeverity {
     /// Worst.
     Critical,
@@ -186,6 +186,15 @@ impl Event {
         self.links.truncate(LINKS_MAX);
         Ok(self)
     }
+
+    /// A fingerprint of what is said to people: a repeat with the same one changes nothing they see. It may
+    /// differ between versions of onscene, which costs one more write.
+    pub fn wording(&self) -> i64 {
+        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+        let mut hasher = DefaultHasher::new();
+        (self.severity, &self.title, &self.body, &self.labels, &self.links).hash(&mut hasher);
+        hasher.finish().cast_signed()
+    }
 }
 
 /// What is known of an alert before an event is weighed.
@@ -201,6 +210,8 @@ pub struct Known {
     pub incident: Option<i64>,
     /// When people ended that incident although this alert still fired.
     pub closed_at: Option<Timestamp>,
+    /// What was last said of it: see [`Event::wording`].
+    pub wording: i64,
 }
 
 /// What an event means for its alert.
@@ -300,7 +311,7 @@ mod tests {
     }
 
     fn known(status: Status, second: i64) -> Known {
-        Known { status, changed_at: at(second), taken_at: at(second), incident: Some(1), closed_at: None }
+        Known { status, changed_at: at(second), taken_at: at(second), incident: Some(1), closed_at: None, wording: 0 }
     }
 
     #[test]

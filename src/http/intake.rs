@@ -11,6 +11,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use secrecy::ExposeSecret as _;
+use serde::Serialize;
 
 use super::body;
 use super::desk::{Desk, basic_password, bearer};
@@ -205,12 +206,26 @@ fn split_token(query: &str) -> (Option<String>, String) {
     (token, rest.join("&"))
 }
 
-fn accepted(results: &[EventResult]) -> serde_json::Value {
-    let results: Vec<serde_json::Value> = results
-        .iter()
-        .map(|one| serde_json::json!({"key": one.key, "outcome": one.outcome, "incident": one.incident}))
+/// The answer to an accepted delivery.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    accepted: usize,
+    results: Vec<AcceptedOne<'a>>,
+}
+
+#[derive(Serialize)]
+struct AcceptedOne<'a> {
+    key: &'a str,
+    outcome: &'static str,
+    incident: Option<i64>,
+}
+
+fn accepted(results: &[EventResult]) -> Accepted<'_> {
+    let results = results.iter();
+    let results: Vec<_> = results
+        .map(|one| AcceptedOne { key: &one.key, outcome: one.outcome, incident: one.incident })
         .collect();
-    serde_json::json!({"accepted": results.len(), "results": results})
+    Accepted { accepted: results.len(), results }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Row, StoreError, Tx};
-use crate::core::alert::{Event, Known, Status};
+use crate::core::alert::{AlertSeverity, Event, Known, Status};
 
 /// An alert as people see it.
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ pub struct Place<'a> {
 /// What the engine says, or when the row cannot be read.
 pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
     tx.query_one(
-        "select status, changed_at, incident, closed_at, taken_at from alert where source = ?1 and key = ?2",
+        "select status, changed_at, incident, closed_at, taken_at, wording from alert where source = ?1 and key = ?2",
         &[source.into(), key.into()],
         |row| {
             let status = match row.text(0)?.as_str() {
@@ -67,6 +67,7 @@ pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, Stor
                 incident: row.int_or_null(2)?,
                 closed_at: row.time_or_null(3)?,
                 taken_at: row.time(4)?,
+                wording: row.int(5)?,
             })
         },
     )
@@ -77,33 +78,49 @@ pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, Stor
 /// # Errors
 /// What the engine says.
 pub fn put(tx: &Tx<'_>, place: Place<'_>, event: &Event, changed_at: Timestamp) -> Result<(), StoreError> {
-    let labels = serde_json::to_string(&event.labels)?;
-    let links = serde_json::to_string(&event.links)?;
     tx.execute(
-        "insert into alert (source, key, service, status, severity, title, body, labels, links, count,
-                            first_seen, last_seen, changed_at, taken_at, incident, closed_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 1, ?10, ?10, ?11, ?10, ?12, null)
+        "insert into alert (source, key, service, status, count, first_seen, last_seen, changed_at, taken_at,
+                            incident, closed_at, wording)
+         values (?1, ?2, ?3, ?4, 1, ?5, ?5, ?6, ?5, ?7, null, ?8)
          on conflict (source, key) do update set
            service = excluded.service, status = excluded.status,
-           severity = coalesce(excluded.severity, alert.severity),
-           title = excluded.title, body = excluded.body, labels = excluded.labels, links = excluded.links,
            count = alert.count + 1, last_seen = excluded.last_seen,
            changed_at = case when excluded.changed_at > alert.changed_at then excluded.changed_at
              else alert.changed_at end,
-           taken_at = excluded.taken_at, incident = excluded.incident, closed_at = null",
+           taken_at = excluded.taken_at, incident = excluded.incident, closed_at = null,
+           wording = excluded.wording",
         &[
             place.source.into(),
             (&event.key).into(),
             place.service.into(),
             event.status.as_str().into(),
-            event.severity.map(crate::core::alert::AlertSeverity::as_str).into(),
+            tx.now.into(),
+            changed_at.into(),
+            place.incident.into(),
+            event.wording().into(),
+        ],
+    )?;
+    words(tx, place.source, event)
+}
+
+/// Writes what an event says to people. One that says no severity leaves the last one.
+fn words(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
+    let labels = serde_json::to_string(&event.labels)?;
+    let links = serde_json::to_string(&event.links)?;
+    tx.execute(
+        "insert into alert_words (source, key, severity, title, body, labels, links)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+         on conflict (source, key) do update set
+           severity = coalesce(excluded.severity, alert_words.severity), title = excluded.title,
+           body = excluded.body, labels = excluded.labels, links = excluded.links",
+        &[
+            source.into(),
+            (&event.key).into(),
+            event.severity.map(AlertSeverity::as_str).into(),
             (&event.title).into(),
             (&event.body).into(),
             (&labels).into(),
             (&links).into(),
-            tx.now.into(),
-            changed_at.into(),
-            place.incident.into(),
         ],
     )?;
     Ok(())
@@ -121,25 +138,36 @@ pub fn touch(tx: &Tx<'_>, source: &str, key: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts a repeat that may say more than the event before it: title, body, labels and severity follow.
+/// Counts a repeat that says something else than the event before it.
 ///
 /// # Errors
 /// What the engine says.
 pub fn repeat(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
-    let labels = serde_json::to_string(&event.labels)?;
     tx.execute(
-        "update alert set count = count + 1, last_seen = ?3, severity = coalesce(?4, severity), title = ?5,
-           body = ?6, labels = ?7 where source = ?1 and key = ?2",
-        &[
-            source.into(),
-            (&event.key).into(),
-            tx.now.into(),
-            event.severity.map(crate::core::alert::AlertSeverity::as_str).into(),
-            (&event.title).into(),
-            (&event.body).into(),
-            (&labels).into(),
-        ],
+        "update alert set count = count + 1, last_seen = ?3, wording = ?4 where source = ?1 and key = ?2",
+        &[source.into(), (&event.key).into(), tx.now.into(), event.wording().into()],
     )?;
+    words(tx, source, event)
+}
+
+/// Forgets recovered alerts that belong to no incident and were last heard of before this hour.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(), StoreError> {
+    let old = tx.query(
+        "select source, key from alert where incident is null and last_seen < ?1 and status = 'resolved' limit ?2",
+        &[before.into(), i64::from(limit).into()],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )?;
+    for (source, key) in &old {
+        for sql in [
+            "delete from alert_words where source = ?1 and key = ?2",
+            "delete from alert where source = ?1 and key = ?2",
+        ] {
+            tx.execute(sql, &[source.into(), key.into()])?;
+        }
+    }
     Ok(())
 }
 
@@ -163,8 +191,10 @@ pub fn open_incident_with(tx: &Tx<'_>, service: &str, key: &str) -> Result<Optio
 /// What the engine says, or when a row cannot be read.
 pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>, StoreError> {
     tx.query(
-        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
-         from alert where incident = ?1 order by status, first_seen, source, key limit ?2",
+        "select alert.source, alert.key, status, severity, title, body, labels, links, count, first_seen, last_seen,
+           changed_at
+         from alert join alert_words on alert_words.source = alert.source and alert_words.key = alert.key
+         where incident = ?1 order by status, first_seen, alert.source, alert.key limit ?2",
         &[incident.into(), i64::from(limit).into()],
         show,
     )

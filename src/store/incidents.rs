@@ -170,7 +170,6 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreEr
             "delete from letter where incident = ?1",
             "delete from thread where incident = ?1",
             "delete from answer_token where incident = ?1",
-            "delete from alert where incident = ?1 and status = 'resolved'",
             "update alert set incident = null where incident = ?1",
             "delete from incident where id = ?1",
         ] {

@@ -48,16 +48,13 @@ create table entry (
   primary key (incident, seq)
 ) without rowid;
 
+-- What is known of an alert: all that deciding needs, and what every repeat changes. Narrow, because a busy source
+-- repeats thousands of alerts a second and every page that is touched goes to disk.
 create table alert (
   source text not null,
   key text not null,
   service text not null,
   status text not null,
-  severity text,
-  title text not null,
-  body text not null,
-  labels text not null,
-  links text not null,
   count bigint not null,
   first_seen bigint not null,
   last_seen bigint not null,
@@ -65,10 +62,24 @@ create table alert (
   taken_at bigint not null,
   incident bigint,
   closed_at bigint,
+  wording bigint not null,
   primary key (source, key)
 ) without rowid;
 create index alert_incident on alert (incident) where incident is not null;
 create index alert_service_key on alert (service, key);
+create index alert_loose on alert (last_seen) where incident is null;
+
+-- What an alert says to people. Written only when it says something else than before.
+create table alert_words (
+  source text not null,
+  key text not null,
+  severity text,
+  title text not null,
+  body text not null,
+  labels text not null,
+  links text not null,
+  primary key (source, key)
+) without rowid;
 
 -- The outbox. `due_at` is the next attempt while pending, and the end of the lease while sending.
 create table letter (
