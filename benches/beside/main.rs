@@ -71,6 +71,7 @@ struct Round {
     per_second: f64,
     p50: Duration,
     p99: Duration,
+    cpu_micros: f64,
     peak_kib: u64,
 }
 
@@ -83,32 +84,37 @@ fn posts(what: &str, batch: usize, count: usize) {
             let side = Side::start(kind, sink.address);
             let requests = side.requests(KEYS, batch, "post");
             load::run(side.address, &requests, CONNECTIONS, WARM_UP);
+            let cpu = side.cpu_seconds();
             let told = load::run(side.address, &requests, CONNECTIONS, MEASURED);
+            let cpu = side.cpu_seconds() - cpu;
             let alerts = told.latencies.len() * batch;
             into.push(Round {
                 per_second: alerts as f64 / told.seconds,
                 p50: load::quantile(&told.latencies, 0.5),
                 p99: load::quantile(&told.latencies, 0.99),
+                cpu_micros: cpu * 1e6 / alerts as f64,
                 peak_kib: side.peak_kib(),
             });
         }
     }
     let [ours, theirs] = rounds.map(|rounds| median(&rounds));
-    println!("| | alerts/s | p50 | p99 | peak memory |\n|---|---|---|---|---|");
+    println!("| | alerts/s | p50 | p99 | CPU an alert | peak memory |\n|---|---|---|---|---|---|");
     for (name, round) in [("onscene, on disk", &ours), ("Alertmanager, in memory", &theirs)] {
         println!(
-            "| {name} | {:.0} | {:.1} ms | {:.1} ms | {:.1} MiB |",
+            "| {name} | {:.0} | {:.1} ms | {:.1} ms | {:.1} µs | {:.1} MiB |",
             round.per_second,
             ms(round.p50),
             ms(round.p99),
+            round.cpu_micros,
             round.peak_kib as f64 / 1024.0
         );
     }
     println!(
-        "| ratio | {:.2} | {:.2} | {:.2} | {:.2} |",
+        "| ratio | {:.2} | {:.2} | {:.2} | {:.2} | {:.2} |",
         ours.per_second / theirs.per_second,
         ms(ours.p50) / ms(theirs.p50),
         ms(ours.p99) / ms(theirs.p99),
+        ours.cpu_micros / theirs.cpu_micros,
         ours.peak_kib as f64 / theirs.peak_kib as f64
     );
 }
@@ -124,6 +130,7 @@ fn median(rounds: &[Round]) -> Round {
         per_second: of(|round| round.per_second),
         p50: Duration::from_secs_f64(of(|round| round.p50.as_secs_f64())),
         p99: Duration::from_secs_f64(of(|round| round.p99.as_secs_f64())),
+        cpu_micros: of(|round| round.cpu_micros),
         peak_kib: of(|round| round.peak_kib as f64) as u64,
     }
 }

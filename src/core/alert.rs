@@ -311,7 +311,14 @@ mod tests {
     }
 
     fn known(status: Status, second: i64) -> Known {
-        Known { status, changed_at: at(second), taken_at: at(second), incident: Some(1), closed_at: None, wording: 0 }
+        Known {
+            status,
+            changed_at: at(second),
+            taken_at: at(second),
+            incident: Some(1),
+            closed_at: None,
+            wording: 0,
+        }
     }
 
     #[test]
