@@ -69,9 +69,17 @@ impl Side {
     /// Requests for so many alerts, `batch` to a request.
     pub fn requests(&self, keys: usize, batch: usize, series: &str) -> Vec<Vec<u8>> {
         let alert = |number: usize| {
-            let status = if self.kind == Kind::Onscene { r#""status":"firing","# } else { "" };
+            // What Alertmanager adds when it hands an alert on.
+            let added = match self.kind {
+                Kind::Onscene => {
+                    format!(
+                        r#""status":"firing","fingerprint":"{number:016x}","endsAt":"0001-01-01T00:00:00Z","#
+                    )
+                }
+                Kind::Alertmanager => String::new(),
+            };
             format!(
-                r#"{{{status}"labels":{{"alertname":"{}","instance":"db-{number}.example.net:9100","job":"node","severity":"critical"}},"annotations":{{"summary":"disk of db-{number} is full","runbook_url":"https://runbooks.example.net/disk"}},"startsAt":"2026-01-01T00:00:00Z","generatorURL":"http://prometheus.example.net/graph"}}"#,
+                r#"{{{added}"labels":{{"alertname":"{}","instance":"db-{number}.example.net:9100","job":"node","severity":"critical"}},"annotations":{{"summary":"disk of db-{number} is full","runbook_url":"https://runbooks.example.net/disk"}},"startsAt":"2026-01-01T00:00:00Z","generatorURL":"http://prometheus.example.net/graph"}}"#,
                 key(series, number)
             )
         };

@@ -12,7 +12,7 @@ use crate::metrics::Metrics;
 #[derive(Default)]
 pub(super) struct Effects {
     received: Vec<(String, String, u64)>,
-    outcomes: Vec<(String, &'static str)>,
+    outcomes: Vec<(String, &'static str, u64)>,
     decided: Vec<(i64, Reason)>,
     counts: Vec<Count>,
     letters: bool,
@@ -36,7 +36,12 @@ impl Effects {
 
     /// One event has its outcome.
     pub(super) fn outcome(&mut self, source: &str, outcome: &'static str) {
-        self.outcomes.push((source.to_owned(), outcome));
+        // Most events of a commit have the same few outcomes: one look at a counter each, not one an event.
+        let same = |of: &&mut (String, &'static str, u64)| of.1 == outcome && of.0 == source;
+        match self.outcomes.iter_mut().find(same) {
+            Some((_, _, events)) => *events += 1,
+            None => self.outcomes.push((source.to_owned(), outcome, 1)),
+        }
     }
 
     /// Letters were written.
@@ -82,8 +87,8 @@ impl Effects {
             for (source, kind, events) in &self.received {
                 metrics.events_received.with_label_values(&[source, kind]).inc_by(*events);
             }
-            for (source, outcome) in &self.outcomes {
-                metrics.events.with_label_values(&[source.as_str(), outcome]).inc();
+            for (source, outcome, events) in &self.outcomes {
+                metrics.events.with_label_values(&[source.as_str(), outcome]).inc_by(*events);
             }
             for count in &self.counts {
                 match count {

@@ -67,48 +67,49 @@ impl Work<'_, '_> {
     fn event(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = alerts::known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
-        let by = By {
+        let by = || By {
             actor: Actor::Source(source.to_owned()),
             route: Route::Webhook,
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         let outcome = match weigh(event, known.as_ref(), self.tx.now) {
-            Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by),
-            Weight::FiresOn => return self.fires_on(source, service, event, incident, &by),
+            Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
+            Weight::FiresOn => return self.fires_on(source, service, event, known.as_ref(), &by()),
             Weight::Repeats => {
-                if known.as_ref().is_some_and(|known| known.wording == event.wording()) {
-                    alerts::touch(self.tx, source, &event.key)?;
-                } else {
-                    alerts::repeat(self.tx, source, event)?;
+                match &known {
+                    Some(known) if known.wording != event.wording() => {
+                        alerts::repeat(self.tx, known.id, event)?
+                    }
+                    _ => self.touch(known.as_ref())?,
                 }
                 "repeated"
             }
             Weight::Recovers => {
-                self.put(source, service, event, incident)?;
+                self.put(source, service, event, known.as_ref().map(|known| known.id), incident)?;
                 if let Some(saved) = self.load(incident)? {
                     let act = Act::Recover { source: source.to_owned(), key: event.key.clone() };
-                    self.must(&saved, act, &by)?;
+                    self.must(&saved, act, &by())?;
                 }
                 "resolved"
             }
             Weight::RecoversUnseen => {
-                self.put(source, service, event, None)?;
+                self.put(source, service, event, known.as_ref().map(|known| known.id), None)?;
                 "resolved"
             }
             Weight::Stale => {
-                alerts::touch(self.tx, source, &event.key)?;
+                self.touch(known.as_ref())?;
                 "stale"
             }
             Weight::Acknowledges => {
-                alerts::touch(self.tx, source, &event.key)?;
+                self.touch(known.as_ref())?;
                 if let Some(saved) = self.load(incident)?.filter(|saved| saved.incident.is_open()) {
                     let act = Act::SourceAcknowledge { source: source.to_owned(), key: event.key.clone() };
-                    self.must(&saved, act, &by)?;
+                    self.must(&saved, act, &by())?;
                 }
                 "acknowledged"
             }
             Weight::Ignored => {
-                alerts::touch(self.tx, source, &event.key)?;
+                self.touch(known.as_ref())?;
                 "ignored"
             }
             Weight::Test => "test",
@@ -131,8 +132,9 @@ impl Work<'_, '_> {
             Some(saved) => (Some(saved), true),
             None => (self.load(alerts::open_incident_with(self.tx, service, &event.key)?)?, false),
         };
-        let Some(saved) = joins else { return self.opens(source, service, event, by) };
-        self.put(source, service, event, Some(saved.incident.id))?;
+        let id = known.map(|known| known.id);
+        let Some(saved) = joins else { return self.opens(source, service, event, id, by) };
+        self.put(source, service, event, id, Some(saved.incident.id))?;
         let act = Act::Join {
             source: source.to_owned(),
             key: event.key.clone(),
@@ -148,13 +150,14 @@ impl Work<'_, '_> {
         source: &str,
         service: &str,
         event: &Event,
-        incident: Option<i64>,
+        known: Option<&Known>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
+        let (id, incident) = (known.map(|known| known.id), known.and_then(|known| known.incident));
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
-            return self.opens(source, service, event, by);
+            return self.opens(source, service, event, id, by);
         };
-        self.put(source, service, event, incident)?;
+        self.put(source, service, event, id, incident)?;
         let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
         Ok(result(event, outcome_of(decision.reason), incident))
     }
@@ -164,10 +167,11 @@ impl Work<'_, '_> {
         source: &str,
         service: &str,
         event: &Event,
+        alert: Option<i64>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
         let id = incidents::next_id(self.tx)?;
-        self.put(source, service, event, Some(id))?;
+        self.put(source, service, event, alert, Some(id))?;
         let rules = &self.house.rules;
         let severities = rules.services.get(service).map(|service| service.severities.clone());
         let opening = Opening {
@@ -191,14 +195,26 @@ impl Work<'_, '_> {
         incident.map_or(Ok(None), |id| incidents::load(self.tx, id))
     }
 
+    /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace.
+    fn touch(&self, known: Option<&Known>) -> Result<(), StoreError> {
+        known.map_or(Ok(()), |known| alerts::touch(self.tx, known.id))
+    }
+
     fn put(
         &self,
         source: &str,
         service: &str,
         event: &Event,
+        alert: Option<i64>,
         incident: Option<i64>,
     ) -> Result<(), StoreError> {
-        alerts::put(self.tx, Place { source, service, incident }, event, change_time(event, self.tx.now))
+        alerts::put(
+            self.tx,
+            alert,
+            Place { source, service, incident },
+            event,
+            change_time(event, self.tx.now),
+        )
     }
 }
 

@@ -200,6 +200,8 @@ impl Event {
 /// What is known of an alert before an event is weighed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
+    /// Its number in the store.
+    pub id: i64,
     /// Only `Firing` or `Resolved` is ever stored.
     pub status: Status,
     /// The sender's time of the newest change taken, or our receive time of it.
@@ -312,6 +314,7 @@ mod tests {
 
     fn known(status: Status, second: i64) -> Known {
         Known {
+            id: 1,
             status,
             changed_at: at(second),
             taken_at: at(second),

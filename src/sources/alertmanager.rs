@@ -14,7 +14,7 @@
 //! The version is not looked at: what can be read is read. The time of a change is `startsAt` for a firing
 //! and `endsAt` for a resolved alert, so that a pair that comes in the wrong order is still understood.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -85,8 +85,7 @@ fn event(alert: &Map<String, Value>, group: &Group<'_>) -> Result<Event, Unreada
     let part = |name: &str| alert.get(name).and_then(Value::as_object).unwrap_or(&nothing);
     let (labels, annotations) = (part("labels"), part("annotations"));
 
-    let ends = wire::time(alert, &["endsAt"]);
-    let status = match wire::text(alert, &["status"]).map(|status| status.to_ascii_lowercase()).as_deref() {
+    let status = match wire::word(alert, &["status"]).map(|status| status.to_ascii_lowercase()).as_deref() {
         Some("firing") => Status::Firing,
         Some("resolved") => Status::Resolved,
         Some(_) => return Err(wire::unreadable("`status` is neither firing nor resolved")),
@@ -95,8 +94,8 @@ fn event(alert: &Map<String, Value>, group: &Group<'_>) -> Result<Event, Unreada
 
     let mut event = Event::new(key(alert, labels)?, status, title(labels, annotations));
     event.severity =
-        wire::text(labels, &[group.severity_label]).and_then(|word| AlertSeverity::from_word(&word));
-    event.occurred_at = if status == Status::Resolved { ends } else { wire::time(alert, &["startsAt"]) };
+        wire::word(labels, &[group.severity_label]).and_then(|word| AlertSeverity::from_word(&word));
+    event.occurred_at = wire::time(alert, &[if status == Status::Resolved { "endsAt" } else { "startsAt" }]);
     event.keeps_start = status == Status::Firing;
     event.labels = wire::labels(labels);
     event.group.clone_from(&group.key);
@@ -120,20 +119,20 @@ fn key(alert: &Map<String, Value>, labels: &Map<String, Value>) -> Result<String
     if let Some(fingerprint) = wire::text(alert, &["fingerprint"]).filter(|key| key.len() <= KEY_BYTES_MAX) {
         return Ok(fingerprint);
     }
-    // Exactly as sent: two alerts may differ in a blank. An empty label is none, as in Prometheus.
-    let exact = |value: &Value| value.as_str().map(str::to_owned).or_else(|| wire::flat(value));
-    let labels: BTreeMap<&String, String> = labels
-        .iter()
-        .filter_map(|(name, value)| Some((name, exact(value).filter(|value| !value.is_empty())?)))
-        .collect();
-    if labels.is_empty() {
-        return Err(wire::unreadable("there is neither a `fingerprint` nor any label to tell it by"));
-    }
-    // Lengths are hashed too, so that no two different sets of labels read the same. Sorted by the map.
+    // Exactly as sent: two alerts may differ in a blank. An empty label is none, as in Prometheus. Lengths are
+    // hashed too, so that no two different sets of labels read the same. The map is sorted.
     let mut bytes = Vec::new();
-    for text in labels.iter().flat_map(|(name, value)| [*name, value]) {
-        bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
+    for (name, value) in labels {
+        let Some(value) = value.as_str().map(Cow::Borrowed).or_else(|| wire::flat(value)) else { continue };
+        if !value.is_empty() {
+            for text in [name.as_str(), &value] {
+                bytes.extend_from_slice(&(text.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(text.as_bytes());
+            }
+        }
+    }
+    if bytes.is_empty() {
+        return Err(wire::unreadable("there is neither a `fingerprint` nor any label to tell it by"));
     }
     Ok(format!("labels:{}", hex(&sha256(&bytes)[..16])))
 }
@@ -142,9 +141,9 @@ fn title(labels: &Map<String, Value>, annotations: &Map<String, Value>) -> Strin
     if let Some(title) = wire::text(annotations, TITLE_ANNOTATIONS) {
         return title;
     }
-    match (wire::text(labels, &["alertname"]), wire::text(labels, &["instance"])) {
+    match (wire::word(labels, &["alertname"]), wire::word(labels, &["instance"])) {
         (Some(name), Some(instance)) => format!("{name} on {instance}"),
-        (Some(name), None) => name,
+        (Some(name), None) => name.into_owned(),
         (None, _) => {
             let said = wire::text(annotations, BODY_ANNOTATIONS).unwrap_or_default();
             let first = said.lines().next().unwrap_or_default();
@@ -156,11 +155,11 @@ fn title(labels: &Map<String, Value>, annotations: &Map<String, Value>) -> Strin
 fn body(annotations: &Map<String, Value>) -> String {
     let mut body = String::new();
     for name in BODY_ANNOTATIONS {
-        wire::line(&mut body, &wire::text(annotations, &[name]).unwrap_or_default());
+        wire::line(&mut body, &wire::word(annotations, &[name]).unwrap_or_default());
     }
-    for (name, value) in wire::labels(annotations) {
-        let known = BODY_ANNOTATIONS.contains(&name.as_str())
-            || wire::text(annotations, TITLE_ANNOTATIONS).as_ref() == Some(&value);
+    let title = wire::word(annotations, TITLE_ANNOTATIONS);
+    for (name, value) in wire::pairs(annotations) {
+        let known = BODY_ANNOTATIONS.contains(&name) || title.as_ref() == Some(&value);
         if !known && !wire::is_link(&value) {
             wire::line(&mut body, &format!("{name}: {value}"));
         }
@@ -171,12 +170,11 @@ fn body(annotations: &Map<String, Value>) -> String {
 /// Annotations that are addresses first: a runbook is worth more at night than a graph.
 fn links(alert: &Map<String, Value>, annotations: &Map<String, Value>, group: &Group<'_>) -> Vec<String> {
     let mut links = Vec::new();
-    for link in wire::labels(annotations).into_values() {
+    for (_, link) in wire::pairs(annotations) {
         wire::link(&mut links, &link);
     }
-    for link in [wire::text(alert, &["generatorURL"]), group.external.clone()].into_iter().flatten() {
-        wire::link(&mut links, &link);
-    }
+    wire::link(&mut links, &wire::word(alert, &["generatorURL"]).unwrap_or_default());
+    wire::link(&mut links, group.external.as_deref().unwrap_or_default());
     links
 }
 

@@ -166,7 +166,7 @@ fn status(word: &str) -> Option<Status> {
 /// The first text that is not already the title.
 fn body(fields: &Map<String, Value>, title: &str) -> String {
     let said = |name: &&str| fields.get(*name).and_then(wire::flat);
-    BODY.iter().filter_map(said).find(|text| text != title).unwrap_or_default()
+    BODY.iter().filter_map(said).find(|text| text != title).unwrap_or_default().into_owned()
 }
 
 /// Labels from an object, or from a text or list of `name=value` and plain words, which are joined.

@@ -148,7 +148,7 @@ fn tag(tags: Option<&Value>, event: &mut Event) {
             }
         }
     }
-    event.labels.insert("tags".into(), all);
+    event.labels.insert("tags".into(), all.into_owned());
 }
 
 /// The form of the old alerting endpoint.

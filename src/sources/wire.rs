@@ -5,6 +5,7 @@
 //! sentence what is wrong and where, by position and by field name. No sentence quotes the body: it may
 //! hold secrets.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -77,25 +78,30 @@ pub(super) fn shape(value: &Value) -> &'static str {
 }
 
 /// A text, number or truth value as trimmed text; nothing for blank texts, null, lists and objects.
-pub(super) fn scalar(value: &Value) -> Option<String> {
+pub(super) fn scalar(value: &Value) -> Option<Cow<'_, str>> {
     let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Bool(truth) => truth.to_string(),
+        Value::String(text) => Cow::Borrowed(text.trim()),
+        Value::Bool(truth) => Cow::Borrowed(if *truth { "true" } else { "false" }),
         // 7.0 and 7 are the same id, whichever way the sender's language writes it.
-        Value::Number(number) => match number.as_f64() {
+        Value::Number(number) => Cow::Owned(match number.as_f64() {
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() < WHOLE_MAX => {
                 format!("{float:.0}")
             }
             _ => number.to_string(),
-        },
-        Value::Null | Value::Array(_) | Value::Object(_) => String::new(),
+        }),
+        Value::Null | Value::Array(_) | Value::Object(_) => Cow::Borrowed(""),
     };
     (!text.is_empty()).then_some(text)
 }
 
 /// The first of these fields that holds a non-blank scalar.
-pub(super) fn text(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
+pub(super) fn word<'a>(fields: &'a Map<String, Value>, names: &[&str]) -> Option<Cow<'a, str>> {
     names.iter().find_map(|name| fields.get(*name).and_then(scalar))
+}
+
+/// [`word`], to keep.
+pub(super) fn text(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    word(fields, names).map(Cow::into_owned)
 }
 
 /// The first of these fields that holds a time.
@@ -137,26 +143,30 @@ fn unix(text: &str, number: f64) -> Option<Timestamp> {
     }
 }
 
-/// The entries of an object as names and values. Lists of scalars are joined by commas and anything
+/// The entries of an object as names and values, sorted. Lists of scalars are joined by commas and anything
 /// deeper stays JSON, so that nothing a sender says is lost. Blank names and values say nothing.
-pub(super) fn labels(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+pub(super) fn pairs(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
     fields
         .iter()
-        .filter_map(|(name, value)| Some((name.trim().to_owned(), flat(value)?)))
+        .filter_map(|(name, value)| Some((name.trim(), flat(value)?)))
         .filter(|(name, _)| !name.is_empty())
-        .collect()
 }
 
-/// A value as one text: see [`labels`].
-pub(super) fn flat(value: &Value) -> Option<String> {
+/// [`pairs`], to keep.
+pub(super) fn labels(fields: &Map<String, Value>) -> BTreeMap<String, String> {
+    pairs(fields).map(|(name, value)| (name.to_owned(), value.into_owned())).collect()
+}
+
+/// A value as one text: see [`pairs`].
+pub(super) fn flat(value: &Value) -> Option<Cow<'_, str>> {
     match value {
         Value::Null => None,
         Value::Array(items) if items.iter().all(|item| !item.is_array() && !item.is_object()) => {
-            let items: Vec<String> = items.iter().filter_map(scalar).collect();
-            (!items.is_empty()).then(|| items.join(","))
+            let items: Vec<Cow<'_, str>> = items.iter().filter_map(scalar).collect();
+            (!items.is_empty()).then(|| Cow::Owned(items.join(",")))
         }
-        Value::Array(_) => Some(value.to_string()),
-        Value::Object(fields) => (!fields.is_empty()).then(|| value.to_string()),
+        Value::Array(_) => Some(Cow::Owned(value.to_string())),
+        Value::Object(fields) => (!fields.is_empty()).then(|| Cow::Owned(value.to_string())),
         _ => scalar(value),
     }
 }
@@ -187,7 +197,10 @@ fn decode(encoded: &str, number: usize) -> Result<String, Unreadable> {
 
 /// Whether a text is one address that a browser could open.
 pub(super) fn is_link(text: &str) -> bool {
-    (text.starts_with("https://") || text.starts_with("http://")) && !text.contains(char::is_whitespace)
+    let blank = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0b;
+    (text.starts_with("https://") || text.starts_with("http://"))
+        && !text.bytes().any(blank)
+        && (text.is_ascii() || !text.contains(char::is_whitespace))
 }
 
 /// Adds a line to a text of several lines; a blank one adds nothing.

@@ -53,69 +53,88 @@ pub struct Place<'a> {
 /// What the engine says, or when the row cannot be read.
 pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
     tx.query_one(
-        "select status, changed_at, incident, closed_at, taken_at, wording from alert where source = ?1 and key = ?2",
+        "select id, status, changed_at, incident, closed_at, taken_at, wording from alert
+         where source = ?1 and key = ?2",
         &[source.into(), key.into()],
         |row| {
-            let status = match row.text(0)?.as_str() {
+            let status = match row.text_ref(1)? {
                 "firing" => Status::Firing,
                 "resolved" => Status::Resolved,
                 _ => return Err(StoreError::Decode("an alert with an unknown status")),
             };
             Ok(Known {
+                id: row.int(0)?,
                 status,
-                changed_at: row.time(1)?,
-                incident: row.int_or_null(2)?,
-                closed_at: row.time_or_null(3)?,
-                taken_at: row.time(4)?,
-                wording: row.int(5)?,
+                changed_at: row.time(2)?,
+                incident: row.int_or_null(3)?,
+                closed_at: row.time_or_null(4)?,
+                taken_at: row.time(5)?,
+                wording: row.int(6)?,
             })
         },
     )
 }
 
-/// Writes what an event that changed its alert said: `event.status` is its status from now on.
+/// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
+/// alert's number; `None` when it is new.
 ///
 /// # Errors
 /// What the engine says.
-pub fn put(tx: &Tx<'_>, place: Place<'_>, event: &Event, changed_at: Timestamp) -> Result<(), StoreError> {
+pub fn put(
+    tx: &Tx<'_>,
+    id: Option<i64>,
+    place: Place<'_>,
+    event: &Event,
+    changed_at: Timestamp,
+) -> Result<(), StoreError> {
+    let id = match id {
+        Some(id) => {
+            touch(tx, id)?;
+            id
+        }
+        None => add(tx, place.source, &event.key)?,
+    };
     tx.execute(
-        "insert into alert (source, key, service, status, count, first_seen, last_seen, changed_at, taken_at,
-                            incident, closed_at, wording)
-         values (?1, ?2, ?3, ?4, 1, ?5, ?5, ?6, ?5, ?7, null, ?8)
-         on conflict (source, key) do update set
-           service = excluded.service, status = excluded.status,
-           count = alert.count + 1, last_seen = excluded.last_seen,
-           changed_at = case when excluded.changed_at > alert.changed_at then excluded.changed_at
-             else alert.changed_at end,
-           taken_at = excluded.taken_at, incident = excluded.incident, closed_at = null,
-           wording = excluded.wording",
+        "update alert set service = ?2, status = ?3,
+           changed_at = case when ?4 > changed_at then ?4 else changed_at end,
+           taken_at = ?5, incident = ?6, closed_at = null where id = ?1",
         &[
-            place.source.into(),
-            (&event.key).into(),
+            id.into(),
             place.service.into(),
             event.status.as_str().into(),
-            tx.now.into(),
             changed_at.into(),
+            tx.now.into(),
             place.incident.into(),
-            event.wording().into(),
         ],
     )?;
-    words(tx, place.source, event)
+    words(tx, id, event)
+}
+
+fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
+    let id = tx.next_number("alert")?;
+    tx.execute(
+        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
+                            body, labels, links)
+         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
+        &[id.into(), source.into(), key.into(), tx.now.into()],
+    )?;
+    tx.execute(
+        "insert into alert_heard (alert, count, last_seen) values (?1, 1, ?2)",
+        &[id.into(), tx.now.into()],
+    )?;
+    Ok(id)
 }
 
 /// Writes what an event says to people. One that says no severity leaves the last one.
-fn words(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
+fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
     tx.execute(
-        "insert into alert_words (source, key, severity, title, body, labels, links)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)
-         on conflict (source, key) do update set
-           severity = coalesce(excluded.severity, alert_words.severity), title = excluded.title,
-           body = excluded.body, labels = excluded.labels, links = excluded.links",
+        "update alert set wording = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
+           links = ?7 where id = ?1",
         &[
-            source.into(),
-            (&event.key).into(),
+            id.into(),
+            event.wording().into(),
             event.severity.map(AlertSeverity::as_str).into(),
             (&event.title).into(),
             (&event.body).into(),
@@ -130,10 +149,10 @@ fn words(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// What the engine says.
-pub fn touch(tx: &Tx<'_>, source: &str, key: &str) -> Result<(), StoreError> {
+pub fn touch(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.execute(
-        "update alert set count = count + 1, last_seen = ?3 where source = ?1 and key = ?2",
-        &[source.into(), key.into(), tx.now.into()],
+        "update alert_heard set count = count + 1, last_seen = ?2 where alert = ?1",
+        &[id.into(), tx.now.into()],
     )?;
     Ok(())
 }
@@ -142,12 +161,9 @@ pub fn touch(tx: &Tx<'_>, source: &str, key: &str) -> Result<(), StoreError> {
 ///
 /// # Errors
 /// What the engine says.
-pub fn repeat(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError> {
-    tx.execute(
-        "update alert set count = count + 1, last_seen = ?3, wording = ?4 where source = ?1 and key = ?2",
-        &[source.into(), (&event.key).into(), tx.now.into(), event.wording().into()],
-    )?;
-    words(tx, source, event)
+pub fn repeat(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
+    touch(tx, id)?;
+    words(tx, id, event)
 }
 
 /// Forgets recovered alerts that belong to no incident and were last heard of before this hour.
@@ -156,17 +172,14 @@ pub fn repeat(tx: &Tx<'_>, source: &str, event: &Event) -> Result<(), StoreError
 /// What the engine says.
 pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(), StoreError> {
     let old = tx.query(
-        "select source, key from alert where incident is null and last_seen < ?1 and status = 'resolved' limit ?2",
+        "select id from alert join alert_heard on alert = id
+         where incident is null and changed_at < ?1 and last_seen < ?1 and status = 'resolved' limit ?2",
         &[before.into(), i64::from(limit).into()],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        |row| row.int(0),
     )?;
-    for (source, key) in &old {
-        for sql in [
-            "delete from alert_words where source = ?1 and key = ?2",
-            "delete from alert where source = ?1 and key = ?2",
-        ] {
-            tx.execute(sql, &[source.into(), key.into()])?;
-        }
+    for id in old {
+        tx.execute("delete from alert_heard where alert = ?1", &[id.into()])?;
+        tx.execute("delete from alert where id = ?1", &[id.into()])?;
     }
     Ok(())
 }
@@ -191,10 +204,9 @@ pub fn open_incident_with(tx: &Tx<'_>, service: &str, key: &str) -> Result<Optio
 /// What the engine says, or when a row cannot be read.
 pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>, StoreError> {
     tx.query(
-        "select alert.source, alert.key, status, severity, title, body, labels, links, count, first_seen, last_seen,
-           changed_at
-         from alert join alert_words on alert_words.source = alert.source and alert_words.key = alert.key
-         where incident = ?1 order by status, first_seen, alert.source, alert.key limit ?2",
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
+         from alert join alert_heard on alert = id
+         where incident = ?1 order by status, first_seen, source, key limit ?2",
         &[incident.into(), i64::from(limit).into()],
         show,
     )
@@ -205,7 +217,7 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
 /// # Errors
 /// What the engine says.
 pub fn events_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
-    let sql = "select coalesce(sum(count), 0) from alert where incident = ?1";
+    let sql = "select coalesce(sum(count), 0) from alert join alert_heard on alert = id where incident = ?1";
     Ok(tx.query_one(sql, &[incident.into()], |row| row.int(0))?.unwrap_or(0))
 }
 

@@ -112,6 +112,14 @@ impl Row<'_> {
         Ok(self.0.get(column)?)
     }
 
+    /// A text, to look at.
+    ///
+    /// # Errors
+    /// When the column is null or of another type.
+    pub fn text_ref(&self, column: usize) -> Result<&str, StoreError> {
+        Ok(self.0.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+    }
+
     /// A text or null.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 /// Prepared statements kept by a connection; there are fewer than this in the program.
 const STATEMENTS_MAX: usize = 128;
 /// Page cache of a connection, in KiB.
-const CACHE_KIB: i64 = 8 * 1024;
+const CACHE_KIB: i64 = 4 * 1024;
 
 /// Opens a connection that may write, making the file and its directory when they are missing.
 pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {

@@ -4,7 +4,7 @@ create table counter (
   name text primary key,
   value bigint not null
 );
-insert into counter (name, value) values ('incident', 0), ('letter', 0), ('unreadable', 0);
+insert into counter (name, value) values ('incident', 0), ('alert', 0), ('letter', 0), ('unreadable', 0);
 
 create table meta (
   name text primary key,
@@ -48,38 +48,37 @@ create table entry (
   primary key (incident, seq)
 ) without rowid;
 
--- What is known of an alert: all that deciding needs, and what every repeat changes. Narrow, because a busy source
--- repeats thousands of alerts a second and every page that is touched goes to disk.
+-- One condition at one source. What deciding needs stands first, so that a wide row need not be read to its end.
 create table alert (
+  id integer primary key,
   source text not null,
   key text not null,
   service text not null,
   status text not null,
-  count bigint not null,
   first_seen bigint not null,
-  last_seen bigint not null,
   changed_at bigint not null,
   taken_at bigint not null,
   incident bigint,
   closed_at bigint,
   wording bigint not null,
-  primary key (source, key)
-) without rowid;
-create index alert_incident on alert (incident) where incident is not null;
-create index alert_service_key on alert (service, key);
-create index alert_loose on alert (last_seen) where incident is null;
-
--- What an alert says to people. Written only when it says something else than before.
-create table alert_words (
-  source text not null,
-  key text not null,
   severity text,
   title text not null,
   body text not null,
   labels text not null,
   links text not null,
-  primary key (source, key)
-) without rowid;
+  unique (source, key)
+);
+create index alert_incident on alert (incident) where incident is not null;
+create index alert_service_key on alert (service, key);
+create index alert_loose on alert (changed_at) where incident is null;
+
+-- What every repeat changes. Narrow, because a busy source repeats thousands of alerts a second, and every page that
+-- is touched goes to disk.
+create table alert_heard (
+  alert integer primary key,
+  count bigint not null,
+  last_seen bigint not null
+);
 
 -- The outbox. `due_at` is the next attempt while pending, and the end of the lease while sending.
 create table letter (
