@@ -79,7 +79,8 @@ impl Side {
                 Kind::Alertmanager => String::new(),
             };
             format!(
-                r#"{{{added}"labels":{{"alertname":"{}","instance":"db-{number}.example.net:9100","job":"node","severity":"critical"}},"annotations":{{"summary":"disk of db-{number} is full","runbook_url":"https://runbooks.example.net/disk"}},"startsAt":"2026-01-01T00:00:00Z","generatorURL":"http://prometheus.example.net/graph"}}"#,
+                r#"{{{added}"labels":{{"alertname":"{}","instance":"db-{number}.example.net:9100","job":"node","severity":"critical"}},"annotations":{{"summary":"{} on db-{number}: disk is full","runbook_url":"https://runbooks.example.net/disk"}},"startsAt":"2026-01-01T00:00:00Z","generatorURL":"http://prometheus.example.net/graph"}}"#,
+                key(series, number),
                 key(series, number)
             )
         };
