@@ -15,6 +15,7 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::net::TcpStream;
 
 /// To connect, with TLS and login.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(6);
@@ -146,26 +147,32 @@ impl Relay {
         let name = ClientId::default();
         let place = format!("{}:{}", self.host, self.port);
         let connecting = async {
-            let implicit = if self.security == Security::Implicit { self.tls.clone() } else { None };
             let server = (self.host.as_str(), self.port);
-            let mut connection =
-                AsyncSmtpConnection::connect_tokio1(server, Some(CONNECT_DEADLINE), &name, implicit, None)
-                    .await?;
+            let mut connection = if self.security == Security::Implicit {
+                let (wait, tls) = (Some(CONNECT_DEADLINE), self.tls.clone());
+                AsyncSmtpConnection::connect_tokio1(server, wait, &name, tls, None).await?
+            } else {
+                // The library writes a letter and its final dot apart, which without this costs 40 ms a page.
+                let stream = TcpStream::connect(server).await?;
+                stream.set_nodelay(true)?;
+                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await?
+            };
             if let (Security::StartTls, Some(tls)) = (self.security, &self.tls) {
                 connection.starttls(tls.clone(), &name).await?;
             }
             if let Some(login) = &self.login {
                 connection.auth(&[Mechanism::Plain, Mechanism::Login], login).await?;
             }
-            Ok(connection)
+            Ok::<_, Closed>(connection)
         };
-        within(CONNECT_DEADLINE, connecting).await.map_err(|step| match step {
-            Step::Late => Trouble::Passing(format!("{place} does not answer")),
-            Step::Failed(error) if error.is_permanent() || error.is_client() => {
-                Trouble::Relay(format!("{place} does not let us in: {error}"))
+        match tokio::time::timeout(CONNECT_DEADLINE, connecting).await {
+            Ok(Ok(connection)) => Ok(connection),
+            Err(_) => Err(Trouble::Passing(format!("{place} does not answer"))),
+            Ok(Err(Closed::Smtp(error))) if error.is_permanent() || error.is_client() => {
+                Err(Trouble::Relay(format!("{place} does not let us in: {error}")))
             }
-            Step::Failed(error) => Trouble::Passing(format!("{place} cannot be used: {error}")),
-        })
+            Ok(Err(error)) => Err(Trouble::Passing(format!("{place} cannot be used: {error}"))),
+        }
     }
 
     async fn converse(
@@ -211,6 +218,15 @@ impl Relay {
             }
         }
     }
+}
+
+/// Why a connection did not come about.
+#[derive(Debug, thiserror::Error)]
+enum Closed {
+    #[error("{0}")]
+    Network(#[from] std::io::Error),
+    #[error("{0}")]
+    Smtp(#[from] Error),
 }
 
 enum Step {
