@@ -161,6 +161,24 @@ mod tests {
         assert_eq!(signature, "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
     }
 
+    #[test]
+    fn the_reference_implementation_signs_alike() {
+        let signed: serde_json::Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/channels/webhook/signed.json")).unwrap();
+        let text = |name: &str| signed[name].as_str().unwrap().to_owned();
+        let fields = [("url", "https://board.example.net/")];
+        let Channel::Webhook(hook) = build(&KIND, &fields, &[("secret", &text("secret"))]).unwrap() else {
+            panic!("a webhook");
+        };
+        let mut parcel = parcel(1);
+        parcel.delivery = text("id");
+        parcel.now = jiff::Timestamp::from_second(text("timestamp").parse().unwrap()).unwrap();
+        let headers = hook.headers(&parcel, text("body").as_bytes()).unwrap();
+        assert_eq!(headers["webhook-id"], text("id").as_str());
+        assert_eq!(headers["webhook-timestamp"], text("timestamp").as_str());
+        assert_eq!(headers["webhook-signature"], text("signature").as_str());
+    }
+
     #[tokio::test]
     async fn every_answer_means_something() {
         for (answer, meant) in [
