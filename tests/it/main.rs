@@ -1,11 +1,13 @@
 //! The daemon as it is run: the real binary, real sockets, real programs beside it.
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
-//! - `day`: the main loop as a new user walks it.
+//! - `day`: the main loop as a new user walks it;
+//! - `faults`: bad input and hostile clients.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
 mod day;
+mod faults;
 mod harness;
