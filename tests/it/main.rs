@@ -2,7 +2,8 @@
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `day`: the main loop as a new user walks it;
-//! - `faults`: bad input and hostile clients.
+//! - `faults`: bad input and hostile clients;
+//! - `kill9`: `kill -9` under load, in a loop.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
@@ -11,3 +12,4 @@
 mod day;
 mod faults;
 mod harness;
+mod kill9;
