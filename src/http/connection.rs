@@ -76,6 +76,8 @@ pub(super) fn builder(limits: &Limits, spawner: Spawner) -> auto::Builder<Spawne
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(None)
+        // Small tools say all and close their side (`nc -N`): they are answered all the same.
+        .half_close(true)
         .max_headers(limits.headers_max)
         .max_buf_size(limits.header_bytes_max.max(BUFFER_BYTES_MIN));
     builder

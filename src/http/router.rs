@@ -37,6 +37,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .merge(people)
         .fallback(|| async { Problem::not_found("nothing lives at this address") })
         .method_not_allowed_fallback(|| async {
-            Problem::method_not_allowed("another method; see the Allow header")
+            // The router adds the methods of the address, where no Allow is set.
+            Problem { allow: None, ..Problem::method_not_allowed("another method; see the Allow header") }
         })
 }

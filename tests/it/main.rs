@@ -2,6 +2,9 @@
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `day`: the main loop as a new user walks it;
+//! - `disk`: full, read-only, or in somebody else's hands;
+//! - `faults`: bad input and hostile clients;
+//! - `kill9`: `kill -9` under load, in a loop;
 //! - `tidy`: the rules of the house.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
@@ -9,5 +12,11 @@
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
 mod day;
+mod disk;
+mod faults;
 mod harness;
+<<<<<<< HEAD
 mod tidy;
+=======
+mod kill9;
+>>>>>>> w-faults
