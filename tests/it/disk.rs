@@ -50,7 +50,8 @@ fn ready(daemon: &Daemon) {
 /// Leaves files this many bytes.
 fn limit(daemon: &Daemon, bytes: &str) {
     let pid = daemon.program.as_ref().unwrap().0.id().to_string();
-    let set = Command::new(program(&["prlimit"])).args(["--pid", &pid, &format!("--fsize={bytes}:")]).output();
+    let set =
+        Command::new(program(&["prlimit"])).args(["--pid", &pid, &format!("--fsize={bytes}:")]).output();
     let set = set.unwrap();
     assert!(set.status.success(), "{set:?}");
 }
@@ -61,7 +62,10 @@ fn refused(answer: &Answer) {
     assert!(answer.head.contains("retry-after: "), "{}", answer.head);
     assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
     let problem = answer.json();
-    assert_eq!((&problem["status"], &problem["type"]), (&503.into(), &"urn:onscene:problem:unavailable".into()));
+    assert_eq!(
+        (&problem["status"], &problem["type"]),
+        (&503.into(), &"urn:onscene:problem:unavailable".into())
+    );
     assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
 }
 
@@ -219,7 +223,8 @@ fn as_nobody(daemon: &mut Daemon) -> String {
 }
 
 fn chown(daemon: &Daemon) {
-    let given = Command::new(program(&["chown"])).args(["-R", &NOBODY.to_string()]).arg(&daemon.directory).status();
+    let given =
+        Command::new(program(&["chown"])).args(["-R", &NOBODY.to_string()]).arg(&daemon.directory).status();
     assert!(given.unwrap().success());
 }
 

@@ -15,8 +15,5 @@ mod day;
 mod disk;
 mod faults;
 mod harness;
-<<<<<<< HEAD
-mod tidy;
-=======
 mod kill9;
->>>>>>> w-faults
+mod tidy;
