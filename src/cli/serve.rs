@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, SecretsMode, secrets};
 use crate::house::House;
 use crate::http::listen::{self, Address};
+use crate::http::tls::Tls;
 use crate::sources;
 
 /// Run the daemon
@@ -43,7 +44,8 @@ impl Serve {
             Ok(config) => config,
             Err(exit) => return exit,
         };
-        let house = match House::build(&config) {
+        let clock = Clock::system();
+        let house = match prove(&config, clock.now()) {
             Ok(house) => house,
             Err(error) => {
                 say(&error);
@@ -74,7 +76,7 @@ impl Serve {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("cannot start: {error}")),
         };
-        match runtime.block_on(app::run(parts, Clock::system())) {
+        match runtime.block_on(app::run(parts, clock)) {
             Ok(()) => Exit::Done,
             Err(error) => {
                 tracing::error!(%error, "the daemon ends");
@@ -108,6 +110,17 @@ pub(super) fn load(path: &Path, secrets: SecretsMode) -> Result<Config, Exit> {
         say(&errors.to_string());
         Exit::Config
     })
+}
+
+/// Builds what the configuration says and looks at every file it names, so that nothing of it fails later.
+///
+/// # Errors
+/// A sentence for the operator, with the place in the file.
+pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, String> {
+    if let Some(tls) = &config.server.tls {
+        Tls::load(&tls.certificate, &tls.key, now).map_err(|error| format!("{}: {error}", tls.place))?;
+    }
+    House::build(config)
 }
 
 /// What the configuration may name.
