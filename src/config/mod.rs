@@ -30,6 +30,10 @@ mod services;
 mod sources;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_secrets;
+#[cfg(test)]
+mod stories_wrong;
 mod ways;
 mod words;
 
