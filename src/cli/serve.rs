@@ -182,3 +182,37 @@ fn greet(address: &Address, source: &str, token: &str, relay: &str, url: &str, c
         mail.unwrap_or_default()
     ));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said when the quick start names one more file.
+    fn said(header: &str, more: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let text = include_str!("../../config/quickstart.toml");
+        let text = text.replacen(header, more, 1);
+        let path = directory.path().join("onscene.toml");
+        std::fs::write(&path, text).unwrap();
+        let config = load(&path, SecretsMode::Read).unwrap();
+        let now = "2026-11-23T00:00:00Z".parse().unwrap();
+        let said = prove(&config, now).err().unwrap_or_default();
+        said.replace(&directory.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn files_that_are_missing_are_found_before_a_port_is_bound() {
+        assert_eq!(said("[mail]", "[mail]"), "");
+        assert!(
+            said("[mail]", "[mail]\nca_file = \"no.pem\"")
+                .starts_with("DIR/onscene.toml:15: mail: the certificates in DIR/no.pem")
+        );
+        let tls = said("[server]", "[server]\ntls_certificate = \"no.pem\"\ntls_key = \"no.key\"");
+        assert!(tls.starts_with("DIR/onscene.toml:9: cannot read DIR/no."), "{tls}");
+        let templates = said("[mail]", "[templates]\ndir = \"none\"\n[mail]");
+        assert!(
+            templates.starts_with("DIR/onscene.toml:16: the templates in DIR/none cannot be read"),
+            "{templates}"
+        );
+    }
+}

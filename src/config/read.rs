@@ -69,8 +69,11 @@ impl<'a> Table<'a> {
         let span = value.span();
         let found = read(value.get_ref());
         if found.is_none() {
-            let kind = value.get_ref().type_str();
-            reading.errors.add(span.clone(), format!("`{key}` is {expected}, and here it is a TOML {kind}"));
+            let here = match value.get_ref() {
+                DeValue::Array(_) if expected.starts_with("a list") => "something in it is none".to_owned(),
+                other => format!("here it is a TOML {}", other.type_str()),
+            };
+            reading.errors.add(span.clone(), format!("`{key}` is {expected}, and {here}"));
         }
         Some(At { value: found?, span })
     }

@@ -94,8 +94,8 @@ fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, ch
             }
             there || reading.mode == SecretsMode::Skip && !key.required
         } else if let Some(list) = table.list(key.name) {
+            let text = if list { None } else { table.text(reading, key.name) };
             let list = list.then(|| table.texts(reading, key.name)).flatten();
-            let text = if list.is_none() { table.text(reading, key.name) } else { None };
             if let Some(list) = list {
                 if key.name == "recipients" {
                     recipients(reading, &list);
