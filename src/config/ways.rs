@@ -87,8 +87,10 @@ fn fall_back(reading: &mut Reading, found: &[ChannelConfig], fallbacks: &[(Strin
 fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, channel: &mut ChannelConfig) {
     for key in &spec.keys {
         let there = if key.secret {
+            let faults = reading.errors.count();
             let secret = table.secret(reading, key.name);
-            let there = secret.is_some();
+            // One that cannot be read was told.
+            let there = secret.is_some() || reading.errors.count() > faults;
             if let Some(secret) = secret.and_then(|secret| secret.value) {
                 channel.secrets.insert(key.name.into(), secret);
             }
