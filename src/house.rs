@@ -37,13 +37,12 @@ impl House {
     /// A sentence for the operator, with the place in the file where there is one.
     pub fn build(config: &Config) -> Result<Self, String> {
         let file = config.path.display();
-        let renderer = Renderer::new(config.templates.as_deref(), &config.server.external_url)
-            .map_err(|error| format!("{file}: {error}"))?;
+        let renderer = renderer(config)?;
         let ca_file = config.mail.as_ref().and_then(|mail| mail.ca_file.as_deref());
         let mailer = match &config.mail {
             Some(mail) => {
                 let mailer = Mailer::new(&mail.from, &mail.relays, mail.password.clone(), ca_file);
-                Some(Arc::new(mailer.map_err(|error| format!("{file}: mail: {error}"))?))
+                Some(Arc::new(mailer.map_err(|error| format!("{}: mail: {error}", mail.place))?))
             }
             None => None,
         };
@@ -53,8 +52,7 @@ impl House {
         let mut recipients = BTreeMap::new();
         for channel in &config.channels {
             let at = &channel.place;
-            let wrong =
-                |why: String| format!("{}:{}: channel {}: {why}", at.file.display(), at.line, channel.name);
+            let wrong = |why: String| format!("{at}: channel {}: {why}", channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
             let fields = Fields {
                 texts: channel.texts.clone(),
@@ -85,6 +83,22 @@ impl House {
         let rules = config.rules.clone();
         Ok(Self { rules, renderer, recipients, sources, channels: built, mailer })
     }
+}
+
+/// Puts words to letters, in the operator's own where there are some.
+fn renderer(config: &Config) -> Result<Renderer, String> {
+    let templates = config.templates.as_ref();
+    if let Some(own) = templates {
+        // Files may be missing in it, but not the directory: that would silently be the program's words.
+        std::fs::read_dir(&own.directory).map_err(|error| {
+            format!("{}: the templates in {} cannot be read: {error}", own.place, own.directory.display())
+        })?;
+    }
+    let directory = templates.map(|own| own.directory.as_path());
+    Renderer::new(directory, &config.server.external_url).map_err(|error| match templates {
+        Some(own) => format!("{}: {error}", own.place),
+        None => format!("{}: {error}", config.path.display()),
+    })
 }
 
 /// One place alerts come from.

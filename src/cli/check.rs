@@ -6,7 +6,6 @@ use jiff::SignedDuration;
 use super::{ConfigFlag, Exit, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, preview};
-use crate::house::House;
 
 /// How far the preview looks.
 const PREVIEW: SignedDuration = SignedDuration::from_hours(4 * 7 * 24);
@@ -33,7 +32,7 @@ impl Check {
             Err(exit) => return exit,
         };
         if !self.no_secrets
-            && let Err(error) = House::build(&config)
+            && let Err(error) = super::serve::prove(&config, Clock::system().now())
         {
             say(&error);
             return Exit::Config;

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, SecretsMode, secrets};
 use crate::house::House;
 use crate::http::listen::{self, Address};
+use crate::http::tls::Tls;
 use crate::sources;
 
 /// Run the daemon
@@ -43,7 +44,8 @@ impl Serve {
             Ok(config) => config,
             Err(exit) => return exit,
         };
-        let house = match House::build(&config) {
+        let clock = Clock::system();
+        let house = match prove(&config, clock.now()) {
             Ok(house) => house,
             Err(error) => {
                 say(&error);
@@ -74,7 +76,7 @@ impl Serve {
             Ok(runtime) => runtime,
             Err(error) => return fail(&format!("cannot start: {error}")),
         };
-        match runtime.block_on(app::run(parts, Clock::system())) {
+        match runtime.block_on(app::run(parts, clock)) {
             Ok(()) => Exit::Done,
             Err(error) => {
                 tracing::error!(%error, "the daemon ends");
@@ -108,6 +110,17 @@ pub(super) fn load(path: &Path, secrets: SecretsMode) -> Result<Config, Exit> {
         say(&errors.to_string());
         Exit::Config
     })
+}
+
+/// Builds what the configuration says and looks at every file it names, so that nothing of it fails later.
+///
+/// # Errors
+/// A sentence for the operator, with the place in the file.
+pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, String> {
+    if let Some(tls) = &config.server.tls {
+        Tls::load(&tls.certificate, &tls.key, now).map_err(|error| format!("{}: {error}", tls.place))?;
+    }
+    House::build(config)
 }
 
 /// What the configuration may name.
@@ -168,4 +181,38 @@ fn greet(address: &Address, source: &str, token: &str, relay: &str, url: &str, c
              Pages for people: {url}/ (log in with: onscene token create --config {config_file} --person NAME)\n",
         mail.unwrap_or_default()
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is said when the quick start names one more file.
+    fn said(header: &str, more: &str) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let text = include_str!("../../config/quickstart.toml");
+        let text = text.replacen(header, more, 1);
+        let path = directory.path().join("onscene.toml");
+        std::fs::write(&path, text).unwrap();
+        let config = load(&path, SecretsMode::Read).unwrap();
+        let now = "2026-11-23T00:00:00Z".parse().unwrap();
+        let said = prove(&config, now).err().unwrap_or_default();
+        said.replace(&directory.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn files_that_are_missing_are_found_before_a_port_is_bound() {
+        assert_eq!(said("[mail]", "[mail]"), "");
+        assert!(
+            said("[mail]", "[mail]\nca_file = \"no.pem\"")
+                .starts_with("DIR/onscene.toml:15: mail: the certificates in DIR/no.pem")
+        );
+        let tls = said("[server]", "[server]\ntls_certificate = \"no.pem\"\ntls_key = \"no.key\"");
+        assert!(tls.starts_with("DIR/onscene.toml:9: cannot read DIR/no."), "{tls}");
+        let templates = said("[mail]", "[templates]\ndir = \"none\"\n[mail]");
+        assert!(
+            templates.starts_with("DIR/onscene.toml:16: the templates in DIR/none cannot be read"),
+            "{templates}"
+        );
+    }
 }

@@ -1,22 +1,22 @@
-//! The edges of the house: server, store, mail, sources and channels.
+//! The edges of the house: server, store and mail.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
+use jiff::SignedDuration;
 
-use super::errors::nearest;
+use super::names;
 use super::read::{At, Reading, Table};
-use super::{
-    ChannelConfig, ChannelKind, Kinds, Listen, Mail, Place, SecretsMode, Server, Source, Store, Tls,
-};
-use crate::core::rules::Rules;
+use super::{Kinds, Listen, Mail, Server, Store, Tls};
 
-/// A shorter secret could be guessed.
-const TOKEN_BYTES_MIN: usize = 16;
 const MIB: usize = 1024 * 1024;
+/// Deliveries below this would be refused, whoever sends them.
+const BODY_MIN: usize = 1024;
+/// One body may take all the room there is for bodies, and no more.
+const BODY_MAX: usize = 64 * MIB;
+/// Who looks after an incident on the next day finds it.
+const RETENTION_MIN: SignedDuration = SignedDuration::from_hours(24);
 
 pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Server> {
     let Some(mut table) = root.table(reading, "server") else {
@@ -32,21 +32,16 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
         read
     });
     let external_url = table.needed(reading, "external_url").and_then(|url| {
-        let text = url.value.trim_end_matches('/');
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        if rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', ' '])) {
-            return Some(text.to_owned());
-        }
-        let what = "`external_url` is how people reach the daemon, such as https://onscene.example.net";
-        reading.errors.add(url.span, what);
-        None
+        let read = external(&url.value);
+        read.map_err(|why| reading.errors.add(url.span, format!("`external_url` {why}"))).ok()
     });
     let certificate = table.text(reading, "tls_certificate");
     let key = table.text(reading, "tls_key");
     let tls = match (certificate, key) {
         (Some(certificate), Some(key)) => Some(Tls {
-            certificate: reading.directory.join(certificate.value),
+            certificate: reading.directory.join(&certificate.value),
             key: reading.directory.join(key.value),
+            place: reading.errors.place(certificate.span.start),
         }),
         (None, None) => None,
         (Some(one), None) | (None, Some(one)) => {
@@ -58,12 +53,13 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
         && !address.ip().is_loopback()
         && tls.is_none()
     {
-        reading.warnings.push(format!(
+        let what = format!(
             "server.listen {address} can be reached from outside and has no TLS: tokens and links cross the network \
              in clear, unless a proxy stands in front"
-        ));
+        );
+        reading.warn(&table.place("listen"), what);
     }
-    let body_max = table.size(reading, "body_max").unwrap_or(MIB);
+    let body_max = table.size(reading, "body_max", BODY_MIN..BODY_MAX + 1).unwrap_or(MIB);
     let connections_max = table.number(reading, "connections_max", 16..1_000_001).unwrap_or(8192);
     let queue_max = table.number(reading, "queue_max", 1..1_000_001).unwrap_or(4096);
     let seconds = Duration::from_secs;
@@ -98,45 +94,99 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading) -> Option<Store
         return None;
     };
     let path = table.needed(reading, "url").and_then(|url| {
-        let what = match url.value.strip_prefix("sqlite:") {
-            Some(path) if !path.is_empty() => return Some(PathBuf::from(path)),
-            None if url.value.starts_with("postgres") => {
-                "PostgreSQL is not supported by this version yet; write sqlite:PATH"
-            }
-            _ => "`url` says where the store is: sqlite:PATH",
-        };
-        reading.errors.add(url.span, what);
-        None
+        let read = database(&url.value);
+        read.map_err(|why| reading.errors.add(url.span, why)).ok()
     });
-    let retention = table.duration(reading, "retention").map(|retention| retention.value);
+    let retention = table.duration(reading, "retention");
+    if let Some(retention) = &retention
+        && retention.value < RETENTION_MIN
+    {
+        let what = "`retention` is at least 24h: who looks for an incident the day after must find it";
+        reading.errors.add(retention.span.clone(), what);
+    }
+    let retention = retention.map(|retention| retention.value);
     table.end(reading);
     Some(Store { path: path?, retention })
 }
 
-pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Option<Mail> {
-    let mut table = root.table(reading, "mail")?;
-    let from = table.needed(reading, "from");
-    if let Some(from) = &from
-        && !from.value.contains('@')
-    {
-        reading
-            .errors
-            .add(from.span.clone(), "`from` is a mail address, such as onscene <pager@example.net>");
+/// How people reach the daemon. Links are put together from it, and they are mailed around.
+fn external(text: &str) -> Result<String, String> {
+    let wrong = |why: &str| {
+        Err(format!("{why}; it is how people reach the daemon, such as https://onscene.example.net"))
+    };
+    let text = text.trim_end_matches('/');
+    if !text.starts_with("https://") && !text.starts_with("http://") {
+        return wrong("begins with https:// or http://");
     }
-    let relays = table.texts(reading, "relays");
-    if relays.as_ref().is_none_or(Vec::is_empty) {
-        reading.errors.add(
-            table.span.clone(),
-            "[mail] needs `relays`: at least one, such as smtp://mx.example.net:587",
+    if text.contains('#') {
+        return wrong("has no fragment (what follows a #)");
+    }
+    let Ok(uri) = text.parse::<http::Uri>() else { return wrong("is no address") };
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return wrong("names no user and no password: everybody would read them in the links");
+    }
+    if uri.query().is_some() {
+        return wrong("has no query (what follows a ?)");
+    }
+    if uri.host().is_none_or(str::is_empty) {
+        return wrong("names a host");
+    }
+    Ok(text.to_owned())
+}
+
+/// The file of the store. Forms that other programs know and that would make a file of an odd name are told apart.
+fn database(url: &str) -> Result<PathBuf, &'static str> {
+    let Some(path) = url.strip_prefix("sqlite:") else {
+        let postgres = url.starts_with("postgres");
+        return Err(if postgres {
+            "PostgreSQL is not supported by this version yet; write sqlite:PATH"
+        } else {
+            "`url` says where the store is: sqlite:PATH"
+        });
+    };
+    if path.trim().is_empty() {
+        return Err("`url` names no file: write sqlite:PATH, such as sqlite:/var/lib/onscene/onscene.db");
+    }
+    if path.starts_with("//") {
+        return Err(
+            "after sqlite: comes a path, without two slashes: sqlite:/var/lib/onscene/onscene.db, or \
+                    sqlite:./onscene.db",
         );
     }
-    let relays = relays.unwrap_or_default();
-    for relay in &relays {
-        if let Err(why) = (kinds.relay)(&relay.value) {
-            reading.errors.add(relay.span.clone(), why);
+    if path.starts_with(":memory:") {
+        return Err("a store in memory would forget every incident when the daemon stops; write sqlite:PATH");
+    }
+    if path.starts_with("file:") || path.contains('?') {
+        return Err("addresses and parameters of SQLite are not taken; write the path alone, sqlite:PATH");
+    }
+    if path.ends_with('/') {
+        return Err(
+            "`url` names a directory; write the file in it too, such as sqlite:/var/lib/onscene/onscene.db",
+        );
+    }
+    Ok(PathBuf::from(path))
+}
+
+pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Option<Mail> {
+    let mut table = root.table(reading, "mail")?;
+    let place = reading.errors.place(table.span.start);
+    let from = table.needed(reading, "from");
+    if let Some(from) = &from
+        && !names::mailbox(&from.value)
+    {
+        let what = "`from` is a mail address, such as onscene <pager@example.net>";
+        reading.errors.add(from.span.clone(), what);
+    }
+    let relays = relays(&mut table, reading, kinds);
+    let faults = reading.errors.count();
+    let password = table.secret(reading, "password");
+    if password.is_none() && reading.errors.count() == faults {
+        for relay in relays.iter().filter(|relay| names_a_user(&relay.value)) {
+            let what = "this relay is to be logged in to and there is no password: add `password_file`, or leave out \
+                        the user before the @";
+            reading.errors.add(relay.span.clone(), what);
         }
     }
-    let password = table.secret(reading, "password");
     let ca_file = table.text(reading, "ca_file").map(|file| reading.directory.join(file.value));
     table.end(reading);
     Some(Mail {
@@ -144,198 +194,27 @@ pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -
         relays: relays.into_iter().map(|relay| relay.value).collect(),
         password: password.and_then(|password| password.value),
         ca_file,
+        place,
     })
 }
 
-pub(super) fn sources(
-    root: &mut Table<'_>,
-    reading: &mut Reading,
-    kinds: &Kinds,
-    rules: &Rules,
-) -> BTreeMap<String, Source> {
-    let mut found = BTreeMap::new();
-    for mut table in root.tables(reading, "source") {
-        let name = table.needed(reading, "name");
-        let kind = table.needed(reading, "kind");
-        let service = table.needed(reading, "service");
-        let faults = reading.errors.count();
-        let token = table.secret(reading, "token");
-        let told = reading.errors.count() > faults;
-        let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
-        let severity_label = table.text(reading, "severity_label").map(|label| label.value);
-        match &token {
-            None if told => {}
-            None => reading.errors.add(
-                table.span.clone(),
-                "[[source]] needs `token_file` (or `token_env`): without a secret anybody could raise alerts",
-            ),
-            Some(At { value: Some(secret), span }) if secret.expose_secret().len() < TOKEN_BYTES_MIN => {
-                let what = format!(
-                    "this token is too short: at least {TOKEN_BYTES_MIN} bytes, or it could be guessed"
-                );
-                reading.errors.add(span.clone(), what);
-            }
-            Some(_) => {}
-        }
-        if let Some(kind) = &kind {
-            known(reading, kind, "kind of source", kinds.sources.iter().copied());
-        }
-        if let Some(service) = &service {
-            known(reading, service, "service", rules.services.keys().map(String::as_str));
-        }
-        table.end(reading);
-        let (Some(name), Some(kind), Some(service)) = (name, kind, service) else { continue };
-        if !plain(&name.value) {
-            let what = "a source's name stands in its address: small letters, digits, - and _ only";
-            reading.errors.add(name.span, what);
-            continue;
-        }
-        if found.contains_key(&name.value) {
-            reading.errors.add(name.span, format!("there are two sources called {}", name.value));
-            continue;
-        }
-        let source = Source {
-            name: name.value.clone(),
-            kind: kind.value,
-            tokens: token.and_then(|token| token.value).into_iter().collect(),
-            service: service.value,
-            allow_get,
-            severity_label: severity_label.unwrap_or_else(|| "severity".into()),
-        };
-        found.insert(name.value, source);
+fn relays(table: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Vec<At<String>> {
+    let faults = reading.errors.count();
+    let relays = table.texts(reading, "relays").unwrap_or_default();
+    if relays.is_empty() && reading.errors.count() == faults {
+        let what = "[mail] needs `relays`: at least one, such as smtp://mx.example.net:587";
+        reading.errors.add(table.span.clone(), what);
     }
-    found
+    for relay in &relays {
+        if let Err(why) = (kinds.relay)(&relay.value) {
+            reading.errors.add(relay.span.clone(), why);
+        }
+    }
+    relays
 }
 
-pub(super) fn channels(
-    root: &mut Table<'_>,
-    reading: &mut Reading,
-    kinds: &Kinds,
-    path: &Path,
-) -> Vec<ChannelConfig> {
-    let mut found: Vec<ChannelConfig> = Vec::new();
-    let mut fallbacks: Vec<(String, At<String>)> = Vec::new();
-    for mut table in root.tables(reading, "channel") {
-        let name = table.needed(reading, "name");
-        let kind = table.needed(reading, "kind");
-        let fallback = table.text(reading, "fallback");
-        match table.needed(reading, "audience") {
-            Some(audience) if audience.value == "internal" => {}
-            Some(audience) if ["stakeholder", "public"].contains(&audience.value.as_str()) => {
-                let what = "only `audience = \"internal\"` is supported by this version yet";
-                reading.errors.add(audience.span, what);
-            }
-            Some(audience) => {
-                let near = nearest(&audience.value, ["internal", "stakeholder", "public"]);
-                reading
-                    .errors
-                    .add(audience.span, format!("no audience is called `{}`{near}", audience.value));
-            }
-            None => {}
-        }
-        if let Some(kind) = &kind {
-            known(reading, kind, "kind of channel", kinds.channels.iter().map(|kind| kind.name));
-        }
-        let spec =
-            kind.as_ref().and_then(|kind| kinds.channels.iter().find(|known| known.name == kind.value));
-        let line = reading.errors.line(table.span.start);
-        let mut channel = ChannelConfig {
-            name: String::new(),
-            kind: String::new(),
-            fallback: fallback.as_ref().map(|fallback| fallback.value.clone()),
-            texts: BTreeMap::new(),
-            lists: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            place: Place { file: path.into(), line },
-        };
-        match spec {
-            Some(spec) => {
-                own_keys(&mut table, reading, spec, &mut channel);
-                table.end(reading);
-            }
-            // Without a known kind nobody can say which of its keys are right.
-            None => drop(table),
-        }
-        let (Some(name), Some(kind)) = (name, kind) else { continue };
-        if found.iter().any(|other| other.name == name.value) {
-            reading.errors.add(name.span, format!("there are two channels called {}", name.value));
-            continue;
-        }
-        if let Some(fallback) = fallback {
-            fallbacks.push((name.value.clone(), fallback));
-        }
-        found.push(ChannelConfig { name: name.value, kind: kind.value, ..channel });
-    }
-    for (name, fallback) in &fallbacks {
-        known(reading, fallback, "channel", found.iter().map(|channel| channel.name.as_str()));
-        let mut at = Some(&fallback.value);
-        for _ in 0..found.len() {
-            if at == Some(name) {
-                let what =
-                    format!("the fallbacks of {name} lead back to it: a letter would go round for ever");
-                reading.errors.add(fallback.span.clone(), what);
-                break;
-            }
-            at = at.and_then(|at| fallbacks.iter().find(|(name, _)| name == at)).map(|(_, next)| &next.value);
-        }
-    }
-    found
-}
-
-fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, channel: &mut ChannelConfig) {
-    for key in &spec.keys {
-        let there = if key.secret {
-            let secret = table.secret(reading, key.name);
-            let there = secret.is_some();
-            if let Some(secret) = secret.and_then(|secret| secret.value) {
-                channel.secrets.insert(key.name.into(), secret);
-            }
-            there || reading.mode == SecretsMode::Skip && !key.required
-        } else if let Some(list) = table.list(key.name) {
-            let list = list.then(|| table.texts(reading, key.name)).flatten();
-            let text = if list.is_none() { table.text(reading, key.name) } else { None };
-            if let Some(list) = list {
-                channel.lists.insert(key.name.into(), list.into_iter().map(|one| one.value).collect());
-            }
-            if let Some(text) = text {
-                channel.texts.insert(key.name.into(), text.value);
-            }
-            true
-        } else {
-            false
-        };
-        if key.required && !there {
-            let name = if key.secret { format!("{}_file", key.name) } else { key.name.to_owned() };
-            let what = format!("a channel of the kind {} needs `{name}`", spec.name);
-            reading.errors.add(table.span.clone(), what);
-        }
-    }
-}
-
-/// Complains about a name that is not there.
-pub(super) fn known<'a>(
-    reading: &mut Reading,
-    name: &At<String>,
-    what: &str,
-    known: impl IntoIterator<Item = &'a str>,
-) -> bool {
-    let known: Vec<&str> = known.into_iter().collect();
-    if known.contains(&name.value.as_str()) {
-        return true;
-    }
-    let near = nearest(&name.value, known.iter().copied());
-    let there = match known.len() {
-        0 => "; there is none".to_owned(),
-        1..=8 if near.is_empty() => format!("; there are {}", known.join(", ")),
-        _ => near,
-    };
-    reading.errors.add(name.span.clone(), format!("no {what} is called `{}`{there}", name.value));
-    false
-}
-
-/// Whether a name can stand in an address.
-fn plain(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 64
-        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_')
+/// Whether a relay names a user to log in as. One with a password in it is refused anyway.
+fn names_a_user(relay: &str) -> bool {
+    let rest = relay.strip_prefix("smtps://").or_else(|| relay.strip_prefix("smtp://"));
+    rest.and_then(|rest| rest.rsplit_once('@')).is_some_and(|(user, _)| !user.contains(':'))
 }

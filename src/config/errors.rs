@@ -5,10 +5,14 @@ use std::fmt::{self, Write as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use super::Place;
+
 /// Most faults told at once.
 const TOLD_MAX: usize = 20;
 /// How alike two words must be to be suggested: 1 is the same.
 const ALIKE_MIN: f64 = 0.7;
+/// Stands for what is not shown, however long that is.
+const HIDDEN: &str = "***";
 
 /// Everything that is wrong with one file.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub struct Errors {
     file: PathBuf,
     text: String,
     faults: Vec<Fault>,
+    /// What must not be shown: places of secrets.
+    hidden: Vec<Range<usize>>,
 }
 
 #[derive(Debug)]
@@ -28,12 +34,24 @@ struct Fault {
 impl Errors {
     /// None yet.
     pub(super) fn new(file: &Path, text: &str) -> Self {
-        Self { file: file.into(), text: text.into(), faults: Vec::new() }
+        Self { file: file.into(), text: text.into(), faults: Vec::new(), hidden: Vec::new() }
     }
 
     /// Something is wrong at a place.
     pub(super) fn add(&mut self, span: Range<usize>, what: impl Into<String>) {
         self.faults.push(Fault { at: Some(span.start), length: span.len(), what: what.into() });
+    }
+
+    /// What stands here is never shown.
+    pub(super) fn hide(&mut self, span: Range<usize>) {
+        if !span.is_empty() {
+            self.hidden.push(span);
+        }
+    }
+
+    /// A place as a person looks for it: file and line.
+    pub(super) fn place(&self, at: usize) -> Place {
+        Place { file: self.file.clone(), line: self.line(at) }
     }
 
     /// Something is wrong with the file as a whole.
@@ -66,16 +84,35 @@ impl Errors {
         let column = self.text[begin..at].chars().count();
         let number = self.line(at);
         writeln!(to, "{file}:{number}:{}: {}", column + 1, fault.what)?;
-        // A line that may hold a secret is not shown.
-        if ["token", "password", "secret"].iter().any(|word| line.contains(word)) {
-            return Ok(());
-        }
-        let margin = " ".repeat(number.to_string().len());
-        let rest = line.chars().count().saturating_sub(column).max(1);
-        let mark = "^".repeat(fault.length.clamp(1, rest));
+        let end = begin + line.len();
+        let shown = self.shown(begin..end);
         let indent: String =
-            self.text[begin..at].chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
-        writeln!(to, " {number} | {line}\n {margin} | {indent}{mark}")
+            self.shown(begin..at).chars().map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
+        let length = self.shown(at..(at + fault.length).min(end).max(at)).chars().count();
+        // A place inside of what is hidden is marked at its begin.
+        let inside = self.hidden.iter().any(|hidden| hidden.start < at && at < hidden.end);
+        let indent = if inside { &indent[..indent.len().saturating_sub(HIDDEN.len())] } else { &indent };
+        let margin = " ".repeat(number.to_string().len());
+        let mark = "^".repeat(length.max(1));
+        writeln!(to, " {number} | {shown}\n {margin} | {indent}{mark}")
+    }
+
+    /// A piece of the text without what is hidden.
+    fn shown(&self, piece: Range<usize>) -> String {
+        let mut shown = String::new();
+        let mut at = piece.start;
+        while at < piece.end {
+            if let Some(hidden) = self.hidden.iter().find(|hidden| hidden.contains(&at)) {
+                shown.push_str(HIDDEN);
+                at = hidden.end;
+                continue;
+            }
+            let next = self.hidden.iter().map(|hidden| hidden.start).filter(|start| *start > at).min();
+            let until = next.map_or(piece.end, |next| next.min(piece.end));
+            shown.push_str(self.text.get(at..until).unwrap_or_default());
+            at = until;
+        }
+        shown
     }
 }
 

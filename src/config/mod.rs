@@ -5,7 +5,8 @@
 //! configuration knows neither. Secrets come from files or the environment ([`secrets`]), which nothing
 //! else in the program reads.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,12 +20,21 @@ use crate::core::rules::Rules;
 
 mod edges;
 mod errors;
+mod hide;
+mod names;
 mod people;
 pub mod preview;
 mod read;
 pub mod secrets;
+mod services;
+mod sources;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_secrets;
+#[cfg(test)]
+mod stories_wrong;
+mod ways;
 mod words;
 
 pub use errors::Errors;
@@ -50,10 +60,19 @@ pub struct Config {
     pub sources: BTreeMap<String, Source>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
-    /// Directory with the operator's own templates.
-    pub templates: Option<PathBuf>,
+    /// The operator's own templates.
+    pub templates: Option<Templates>,
     /// What is allowed and should be known.
     pub warnings: Vec<String>,
+}
+
+/// `[templates]`
+#[derive(Debug)]
+pub struct Templates {
+    /// Where they are.
+    pub directory: PathBuf,
+    /// Where that stands.
+    pub place: Place,
 }
 
 /// `[server]`
@@ -95,6 +114,8 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// Its key.
     pub key: PathBuf,
+    /// Where they stand.
+    pub place: Place,
 }
 
 /// `[store]`
@@ -117,6 +138,8 @@ pub struct Mail {
     pub password: Option<SecretString>,
     /// Certificates to trust beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// Where it stands.
+    pub place: Place,
 }
 
 /// One `[[source]]`.
@@ -162,6 +185,12 @@ pub struct Place {
     pub file: PathBuf,
     /// Which line, from 1.
     pub line: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{}:{}", self.file.display(), self.line)
+    }
 }
 
 /// What a configuration may name, handed in.
@@ -234,28 +263,26 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
         _ => PathBuf::from("."),
     };
     let mut reading = Reading { errors: Errors::new(path, text), warnings: Vec::new(), mode, directory };
-    let table = match DeTable::parse(text) {
-        Ok(table) => table,
-        Err(error) => {
-            reading
-                .errors
-                .add(error.span().unwrap_or(0..0), format!("this is not TOML: {}", error.message()));
-            return Err(reading.errors);
-        }
-    };
+    let (table, problems) = DeTable::parse_recoverable(text);
+    if !problems.is_empty() {
+        return Err(not_toml(reading.errors, text, &problems));
+    }
+    hide::secrets(&mut reading.errors, text, table.get_ref());
     let mut root = Table::new("the configuration", table.get_ref(), 0..0);
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading);
     let mail = edges::mail(&mut root, &mut reading, kinds);
     let clocks = people::clocks(&mut root, &mut reading);
-    let mut rules = people::rules(&mut root, &mut reading, mail.is_some());
+    let mut rules = people::rules(&mut root, &mut reading);
     rules.clocks = clocks;
-    let sources = edges::sources(&mut root, &mut reading, kinds, &rules);
-    let channels = edges::channels(&mut root, &mut reading, kinds, path);
+    let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
+    let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
-        let directory = table.needed(&mut reading, "dir").map(|dir| reading.directory.join(dir.value));
+        let directory = table.needed(&mut reading, "dir");
         table.end(&mut reading);
-        directory
+        let directory = directory?;
+        let place = reading.errors.place(directory.span.start);
+        Some(Templates { directory: reading.directory.join(directory.value), place })
     });
     root.later(
         &mut reading,
@@ -268,7 +295,9 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
         .filter_map(|channel| Some((channel.name.clone(), channel.fallback.clone()?)))
         .collect();
     if sources.is_empty() && reading.errors.is_empty() {
-        reading.warnings.push("no [[source]] is configured: no alert can come in".into());
+        reading
+            .warnings
+            .push(format!("{}: no [[source]] is configured: no alert can come in", path.display()));
     }
     match (server, store) {
         (Some(server), Some(store)) if reading.errors.is_empty() => Ok(Config {
@@ -289,4 +318,18 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
             Err(reading.errors)
         }
     }
+}
+
+/// Why a text is no TOML: each place once. Nobody knows what is a key in such a text, so little of it is shown.
+fn not_toml(mut errors: Errors, text: &str, problems: &[toml::de::Error]) -> Errors {
+    hide::all_values(&mut errors, text);
+    let mut told = BTreeSet::new();
+    for problem in problems {
+        let span = problem.span().unwrap_or(0..0);
+        // What follows on the same line is mostly a consequence of the first.
+        if told.insert(errors.line(span.start)) {
+            errors.add(span, format!("this is not TOML: {}", problem.message()));
+        }
+    }
+    errors
 }

@@ -4,13 +4,13 @@ use jiff::SignedDuration;
 use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
-use super::edges::known;
 use super::errors::nearest;
+use super::names::{self, known};
 use super::read::{At, Reading, Table};
+use super::services;
 use crate::core::escalation::WAIT_MIN;
-use crate::core::incident::Severity;
 use crate::core::oncall::Rotation;
-use crate::core::rules::{Clocks, Person, Policy, Rules, Service, SeverityMap, Step, Target};
+use crate::core::rules::{Clocks, Person, Policy, Rules, Step, Target};
 
 /// Hour of the hand-over when nobody says.
 const HANDOVER_USUAL: &str = "Mon 09:00";
@@ -31,13 +31,13 @@ pub(super) fn clocks(root: &mut Table<'_>, reading: &mut Reading) -> Clocks {
     clocks
 }
 
-pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading, can_mail: bool) -> Rules {
+pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
     let mut rules = Rules::default();
     persons(root, reading, &mut rules);
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);
-    services(root, reading, &mut rules);
-    if !can_mail && !rules.policies.is_empty() {
+    services::services(root, reading, &mut rules);
+    if !root.has("mail") && !rules.policies.is_empty() {
         reading.errors.add_whole("[mail] is missing: pages go out by mail, and nobody could be woken");
     }
     rules
@@ -45,11 +45,11 @@ pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading, can_mail: bool)
 
 fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     for mut table in root.tables(reading, "person") {
-        let name = table.needed(reading, "name");
+        let name = names::name(&mut table, reading);
         let full_name = table.text(reading, "full_name").map(|name| name.value).unwrap_or_default();
         let email = table.text(reading, "email");
         if let Some(email) = &email
-            && !address(&email.value)
+            && !names::address(&email.value)
         {
             reading.errors.add(email.span.clone(), "this is no mail address, such as maya@example.net");
         }
@@ -68,10 +68,11 @@ fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
 
 fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     for mut table in root.tables(reading, "rotation") {
-        let name = table.needed(reading, "name");
+        let name = names::name(&mut table, reading);
         let zone = table.needed(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
+        let faults = reading.errors.count();
         let members = table.texts(reading, "members").unwrap_or_default();
-        if members.is_empty() {
+        if members.is_empty() && reading.errors.count() == faults {
             reading.errors.add(table.span.clone(), "[[rotation]] needs `members`: at least one person");
         }
         for member in &members {
@@ -130,8 +131,9 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
 
 fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     for mut table in root.tables(reading, "escalation") {
-        let name = table.needed(reading, "name");
+        let name = names::name(&mut table, reading);
         let mut steps = Vec::new();
+        let faults = reading.errors.count();
         for mut step in table.tables(reading, "steps") {
             let faults = reading.errors.count();
             let page = targets(&mut step, reading, rules, "page");
@@ -151,7 +153,7 @@ fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
             step.end(reading);
             steps.push(Step { page, wait: wait.map_or(STEP_WAIT_USUAL, |wait| wait.value) });
         }
-        if steps.is_empty() {
+        if steps.is_empty() && reading.errors.count() == faults {
             reading.errors.add(table.span.clone(), "[[escalation]] needs `steps`: at least one");
         }
         let repeat = table.number(reading, "repeat", 0..1001).unwrap_or(0);
@@ -165,65 +167,8 @@ fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     }
 }
 
-fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
-    let mut depends: Vec<At<String>> = Vec::new();
-    for mut table in root.tables(reading, "service") {
-        let name = table.needed(reading, "name");
-        let public_name = table.text(reading, "public_name").map(|name| name.value);
-        let policy = table.needed(reading, "escalation");
-        if let Some(policy) = &policy {
-            known(reading, policy, "escalation policy", rules.policies.keys().map(String::as_str));
-        }
-        let pio = targets(&mut table, reading, rules, "pio");
-        let who = name.as_ref().map_or("?", |name| name.value.as_str());
-        if pio.is_empty() {
-            reading.warnings.push(format!(
-                "service {who} names no PIO: the Commander has to inform everybody beside everything else"
-            ));
-        } else if pio.iter().collect::<std::collections::BTreeSet<_>>().len() < 2 {
-            if rules.people.len() > 1 {
-                let what = "a PIO needs at least one alternate: add a second person or rotation to `pio`";
-                reading.errors.add(table.span.clone(), what);
-            } else {
-                reading.warnings.push(format!("service {who} has a PIO without an alternate"));
-            }
-        }
-        let bridge = table.text(reading, "bridge").map(|bridge| bridge.value);
-        depends.extend(table.texts(reading, "depends_on").unwrap_or_default());
-        let severities = severities(&mut table, reading);
-        table.end(reading);
-        let (Some(name), Some(policy)) = (name, policy) else { continue };
-        let service = Service { policy: policy.value, pio, bridge, public_name, severities };
-        if rules.services.insert(name.value.clone(), service).is_some() {
-            reading.errors.add(name.span, format!("there are two services called {}", name.value));
-        }
-    }
-    for service in &depends {
-        known(reading, service, "service", rules.services.keys().map(String::as_str));
-    }
-}
-
-fn severities(table: &mut Table<'_>, reading: &mut Reading) -> SeverityMap {
-    let mut map = SeverityMap::default();
-    let Some(mut written) = table.table(reading, "severities") else { return map };
-    for (key, slot) in [
-        ("critical", &mut map.critical),
-        ("error", &mut map.error),
-        ("warning", &mut map.warning),
-        ("info", &mut map.info),
-    ] {
-        let Some(word) = written.text(reading, key) else { continue };
-        match Severity::from_word(&word.value) {
-            Some(severity) => *slot = severity,
-            None => reading.errors.add(word.span, "severities of incidents are SEV1, SEV2, SEV3 and SEV4"),
-        }
-    }
-    written.end(reading);
-    map
-}
-
 /// `person:NAME` and `rotation:NAME`.
-fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, key: &str) -> Vec<Target> {
+pub(super) fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, key: &str) -> Vec<Target> {
     let mut found = Vec::new();
     for written in table.texts(reading, key).unwrap_or_default() {
         let bare = |name: &str| At { value: name.to_owned(), span: written.span.clone() };
@@ -291,10 +236,4 @@ fn weekday(text: &str) -> Option<Weekday> {
         "sun" | "sunday" => Weekday::Sunday,
         _ => return None,
     })
-}
-
-fn address(text: &str) -> bool {
-    let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"<>,;".contains(c);
-    text.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty())
-        && text.chars().all(plain)
 }

@@ -5,10 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::escalation;
 use crate::core::incident::Escalation;
-use crate::core::rules::{Policy, Rules};
+use crate::core::rules::{Policy, Rules, Target};
 
-/// How finely the weeks are looked at. Hand-overs are at full minutes of any hour, so spans are exact to this.
-const STEP: SignedDuration = SignedDuration::from_mins(15);
 /// Minutes after an incident opens at which people are named.
 const AFTER_MIN: [i64; 3] = [0, 5, 10];
 
@@ -23,12 +21,13 @@ pub struct Span {
     pub woken: [Vec<String>; 3],
 }
 
-/// Who an incident that opens at any time would wake, if nobody answers.
+/// Who an incident that opens at any time would wake, if nobody answers. A span ends where a rotation of the policy is
+/// handed over; who opens an incident minutes before that wakes the next one with a later step.
 pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut at = from;
     while at < until {
-        let next = at.saturating_add(STEP).unwrap_or(until).min(until);
+        let next = hand_over(rules, policy, at).min(until);
         let woken = woken(rules, policy, at);
         match spans.last_mut() {
             Some(last) if last.woken == woken => last.until = next,
@@ -37,6 +36,16 @@ pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp
         at = next;
     }
     spans
+}
+
+/// The first hand-over after an instant in any rotation a policy names.
+fn hand_over(rules: &Rules, policy: &Policy, at: Timestamp) -> Timestamp {
+    let steps = policy.steps.iter().flat_map(|step| &step.page);
+    let ends = steps.chain(&policy.last_resort).filter_map(|target| match target {
+        Target::Rotation(name) => rules.rotations.get(name)?.at(at).map(|shift| shift.until),
+        Target::Person(_) => None,
+    });
+    ends.filter(|end| *end > at).min().unwrap_or(Timestamp::MAX)
 }
 
 fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] {
@@ -85,8 +94,8 @@ pub fn render(rules: &Rules, from: Timestamp, until: Timestamp) -> String {
 fn zone(rules: &Rules, policy: &Policy) -> TimeZone {
     let targets = policy.steps.iter().flat_map(|step| &step.page);
     let rotations = targets.filter_map(|target| match target {
-        crate::core::rules::Target::Rotation(name) => rules.rotations.get(name),
-        crate::core::rules::Target::Person(_) => None,
+        Target::Rotation(name) => rules.rotations.get(name),
+        Target::Person(_) => None,
     });
     rotations.map(|rotation| rotation.time_zone.clone()).next().unwrap_or(TimeZone::UTC)
 }

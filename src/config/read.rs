@@ -11,8 +11,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::errors::{Errors, nearest};
-use super::secrets;
-use super::{SecretsMode, words};
+use super::{SecretsMode, hide, secrets, words};
+
+const TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const TIMEOUT_MAX: Duration = Duration::from_secs(600);
 
 /// A value and where it stands.
 #[derive(Clone, Debug)]
@@ -27,6 +29,14 @@ pub(super) struct Reading {
     pub(super) warnings: Vec<String>,
     pub(super) mode: SecretsMode,
     pub(super) directory: std::path::PathBuf,
+}
+
+impl Reading {
+    /// Something is allowed and should be known.
+    pub(super) fn warn(&mut self, span: &Range<usize>, what: impl std::fmt::Display) {
+        let place = self.errors.place(span.start);
+        self.warnings.push(format!("{}:{}: {what}", place.file.display(), place.line));
+    }
 }
 
 /// One table that is being read.
@@ -59,8 +69,11 @@ impl<'a> Table<'a> {
         let span = value.span();
         let found = read(value.get_ref());
         if found.is_none() {
-            let kind = value.get_ref().type_str();
-            reading.errors.add(span.clone(), format!("`{key}` is {expected}, and here it is a TOML {kind}"));
+            let here = match value.get_ref() {
+                DeValue::Array(_) if expected.starts_with("a list") => "something in it is none".to_owned(),
+                other => format!("here it is a TOML {}", other.type_str()),
+            };
+            reading.errors.add(span.clone(), format!("`{key}` is {expected}, and {here}"));
         }
         Some(At { value: found?, span })
     }
@@ -73,7 +86,7 @@ impl<'a> Table<'a> {
     /// A text that must be there.
     pub(super) fn needed(&mut self, reading: &mut Reading, key: &str) -> Option<At<String>> {
         let found = self.text(reading, key);
-        if found.is_none() && !self.table.iter().any(|(name, _)| name.get_ref() == key) {
+        if found.is_none() && !self.has(key) {
             reading.errors.add(self.span.clone(), format!("{} needs `{key}`", self.name));
         }
         found
@@ -110,12 +123,18 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A size such as `1 MiB`.
-    pub(super) fn size(&mut self, reading: &mut Reading, key: &str) -> Option<usize> {
-        let found = self.text(reading, key)?;
-        words::size(&found.value)
-            .map_err(|why| reading.errors.add(found.span, format!("`{key}`: {why}")))
-            .ok()
+    /// A size such as `1 MiB`, or a whole number of bytes, within bounds.
+    pub(super) fn size(&mut self, reading: &mut Reading, key: &str, bounds: Range<usize>) -> Option<usize> {
+        let found = self.typed(reading, key, "a size such as \"1 MiB\"", |value| match value {
+            DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().replace('_', "")),
+            _ => value.as_str().map(str::to_owned),
+        })?;
+        let size = words::size(&found.value).and_then(|size| {
+            let (least, most) = (bounds.start, bounds.end.saturating_sub(1));
+            let words = || format!("it lies between {} and {}", words::bytes(least), words::bytes(most));
+            if bounds.contains(&size) { Ok(size) } else { Err(words()) }
+        });
+        size.map_err(|why| reading.errors.add(found.span, format!("`{key}`: {why}"))).ok()
     }
 
     /// A length of time such as `5m`.
@@ -130,20 +149,47 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// A length of time for a machine, at least a tenth of a second.
+    /// A length of time for a machine: not so short that nobody comes through, not so long that nobody is let go.
     pub(super) fn timeout(&mut self, reading: &mut Reading, key: &str) -> Option<Duration> {
         let found = self.duration(reading, key)?;
         match Duration::try_from(found.value) {
-            Ok(value) if value >= Duration::from_millis(100) => Some(value),
+            Ok(value) if (TIMEOUT_MIN..=TIMEOUT_MAX).contains(&value) => Some(value),
             _ => {
-                reading.errors.add(found.span, format!("`{key}` is at least 100ms"));
+                reading.errors.add(found.span, format!("`{key}` lies between 1s and 10m"));
                 None
             }
         }
     }
 
-    /// A secret: `KEY_file`, `KEY_env`, or `KEY` itself.
+    /// A secret: `KEY_file`, `KEY_env`, or `KEY` itself. Within, `None` when secrets are not read.
     pub(super) fn secret(&mut self, reading: &mut Reading, key: &str) -> Option<At<Option<SecretString>>> {
+        let found = self.secret_text(reading, key)?;
+        Some(At { value: found.value.map(|(text, _)| text.into()), span: found.span })
+    }
+
+    /// The same, where a file may hold several secrets, one a line.
+    pub(super) fn secrets(&mut self, reading: &mut Reading, key: &str) -> Option<At<Vec<SecretString>>> {
+        let found = self.secret_text(reading, key)?;
+        let value: Vec<SecretString> = match found.value {
+            None => Vec::new(),
+            Some((text, false)) => vec![text.into()],
+            Some((text, true)) => {
+                let several = secrets::lines(&text);
+                if several.is_empty() {
+                    let what = format!(
+                        "the file of `{key}_file` holds nothing but comments; it should hold a secret"
+                    );
+                    reading.errors.add(found.span, what);
+                    return None;
+                }
+                several
+            }
+        };
+        Some(At { value, span: found.span })
+    }
+
+    /// The text of a secret, and whether it is a file's.
+    fn secret_text(&mut self, reading: &mut Reading, key: &str) -> Option<At<Option<(String, bool)>>> {
         let file = self.text(reading, &format!("{key}_file"));
         let env = self.text(reading, &format!("{key}_env"));
         let inline = self.text(reading, key);
@@ -156,26 +202,34 @@ impl<'a> Table<'a> {
                 .add(span.clone(), format!("give one of `{key}_file`, `{key}_env` and `{key}`, not several"));
             return None;
         }
-        if reading.mode == SecretsMode::Skip {
-            return Some(At { value: inline.map(|found| found.value.into()), span });
-        }
+        let skip = reading.mode == SecretsMode::Skip;
         let read = match (file, env, inline) {
-            (Some(file), ..) => secrets::read_file(&file.value, &reading.directory, &mut reading.warnings),
-            (_, Some(env), _) => secrets::read_variable(&env.value),
-            (.., inline) => Ok(inline.map(|found| found.value).unwrap_or_default().into()),
-        };
-        match read {
-            Ok(secret) => Some(At { value: Some(secret), span }),
-            Err(why) => {
-                reading.errors.add(span, why);
-                None
+            (.., Some(inline)) if inline.value.trim().is_empty() => {
+                Err(format!("`{key}` is blank; it should hold a secret"))
             }
-        }
+            (.., Some(inline)) => Ok(Some((inline.value, false))),
+            _ if skip => Ok(None),
+            (Some(file), ..) => read_file(reading, &file).map(|text| Some((text, true))),
+            (_, Some(env), _) => secrets::read_variable(&env.value).map(|text| Some((text, false))),
+            _ => Ok(None),
+        };
+        read.map_err(|why| reading.errors.add(span.clone(), why)).ok().map(|value| At { value, span })
     }
 
     /// Whether a key is there, and then whether it holds a list.
     pub(super) fn list(&mut self, key: &str) -> Option<bool> {
         self.value(key).map(|value| value.get_ref().is_array())
+    }
+
+    /// Where a value stands; the table's own place when it is not there.
+    pub(super) fn place(&self, key: &str) -> Range<usize> {
+        let found = self.table.iter().find(|(name, _)| name.get_ref() == key);
+        found.map_or_else(|| self.span.clone(), |(_, value)| value.span())
+    }
+
+    /// Whether a key is there at all, be it right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.iter().any(|(name, _)| name.get_ref() == key)
     }
 
     /// A table inside this one.
@@ -206,12 +260,22 @@ impl<'a> Table<'a> {
 
     /// Complains about keys that nobody asked for.
     pub(super) fn end(self, reading: &mut Reading) {
-        for (key, _) in self.table {
+        for (key, value) in self.table {
             let name = key.get_ref();
             if !self.asked.contains(name.as_ref()) {
+                // It may be the misspelt key of a secret.
+                hide::everything(&mut reading.errors, value);
                 let near = nearest(name, self.asked.iter().map(String::as_str));
                 reading.errors.add(key.span(), format!("{} has no key `{name}`{near}", self.name));
             }
         }
     }
+}
+
+fn read_file(reading: &mut Reading, file: &At<String>) -> Result<String, String> {
+    let (text, warning) = secrets::read_file(&file.value, &reading.directory)?;
+    if let Some(warning) = warning {
+        reading.warn(&file.span, warning);
+    }
+    Ok(text)
 }

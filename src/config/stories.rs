@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn kinds() -> Kinds {
+pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
     Kinds {
         sources: vec!["alertmanager", "generic", "pingdom"],
@@ -18,14 +18,14 @@ fn kinds() -> Kinds {
     }
 }
 
-const GOOD: &str = include_str!("../../config/quickstart.toml");
+pub(super) const GOOD: &str = include_str!("../../config/quickstart.toml");
 
-fn read(text: &str) -> Result<Config, String> {
+pub(super) fn read(text: &str) -> Result<Config, String> {
     parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Read).map_err(|errors| errors.to_string())
 }
 
 /// What is said when one text of a good configuration is another.
-fn said(from: &str, to: &str) -> String {
+pub(super) fn said(from: &str, to: &str) -> String {
     assert!(GOOD.contains(from), "{from}");
     match read(&GOOD.replacen(from, to, 1)) {
         Ok(_) => "nothing".into(),
@@ -38,7 +38,7 @@ fn the_quick_start_is_good_and_warns_of_the_missing_alternate() {
     let config = read(GOOD).unwrap();
     assert_eq!(config.rules.people.len(), 1);
     assert_eq!(config.sources.len(), 3);
-    assert_eq!(config.warnings, ["service shop has a PIO without an alternate"]);
+    assert_eq!(config.warnings, ["onscene.toml:42: service shop has a PIO without an alternate"]);
 }
 
 #[test]
@@ -54,11 +54,20 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
 #[test]
 fn every_key_that_is_read_stands_in_the_example() {
     let text = include_str!("../../config/onscene.toml");
-    let code = [include_str!("edges.rs"), include_str!("people.rs"), include_str!("mod.rs")].concat();
+    let code = [
+        include_str!("edges.rs"),
+        include_str!("mod.rs"),
+        include_str!("names.rs"),
+        include_str!("people.rs"),
+        include_str!("services.rs"),
+        include_str!("sources.rs"),
+        include_str!("ways.rs"),
+    ]
+    .concat();
     let mut checked = 0;
     for ask in [
-        "needed", "text", "texts", "boolean", "number", "size", "duration", "timeout", "secret", "table",
-        "tables",
+        "needed", "text", "texts", "boolean", "number", "size", "duration", "timeout", "secret", "secrets",
+        "table", "tables",
     ] {
         for piece in code.split(&format!(".{ask}(reading, \"")).skip(1) {
             let key = piece.split('"').next().unwrap();

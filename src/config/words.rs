@@ -46,6 +46,15 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
     amount.checked_mul(unit).ok_or_else(wrong)
 }
 
+/// A number of bytes as people write it.
+pub(super) fn bytes(bytes: usize) -> String {
+    match (bytes / 1024, bytes / (1024 * 1024)) {
+        (_, mib) if mib > 0 && bytes.is_multiple_of(1024 * 1024) => format!("{mib} MiB"),
+        (kib, _) if kib > 0 && bytes.is_multiple_of(1024) => format!("{kib} KiB"),
+        _ => format!("{bytes} bytes"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

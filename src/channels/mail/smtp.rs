@@ -268,6 +268,7 @@ fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {
 fn shown(url: &str) -> String {
     match (url.split_once("://"), url.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, host))) => format!("{scheme}://...@{host}"),
+        (None, Some((_, host))) => format!("...@{host}"),
         _ => url.to_owned(),
     }
 }

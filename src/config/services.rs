@@ -1,0 +1,151 @@
+//! Services: what incidents are about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{self, known};
+use super::people::targets;
+use super::read::{At, Reading, Table};
+use crate::core::incident::Severity;
+use crate::core::rules::{Rules, Service, SeverityMap, Target};
+
+pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
+    let mut depends: Vec<(String, At<String>)> = Vec::new();
+    let faults = reading.errors.count();
+    let tables = root.tables(reading, "service");
+    if tables.is_empty() && reading.errors.count() == faults {
+        reading.errors.add_whole("no [[service]] is configured: incidents are about services");
+    }
+    for mut table in tables {
+        let name = names::name(&mut table, reading);
+        let public_name = table.text(reading, "public_name").map(|name| name.value);
+        let policy = table.needed(reading, "escalation");
+        if let Some(policy) = &policy {
+            known(reading, policy, "escalation policy", rules.policies.keys().map(String::as_str));
+        }
+        let who = name.as_ref().map_or("?", |name| name.value.as_str());
+        let pio = pio(&mut table, reading, rules, who);
+        let bridge = table.text(reading, "bridge").map(|bridge| bridge.value);
+        let needs = table.texts(reading, "depends_on").unwrap_or_default();
+        depends.extend(needs.into_iter().map(|needed| (who.to_owned(), needed)));
+        let severities = severities(&mut table, reading);
+        table.end(reading);
+        let (Some(name), Some(policy)) = (name, policy) else { continue };
+        let service = Service { policy: policy.value, pio, bridge, public_name, severities };
+        if rules.services.insert(name.value.clone(), service).is_some() {
+            reading.errors.add(name.span, format!("there are two services called {}", name.value));
+        }
+    }
+    for (_, service) in &depends {
+        known(reading, service, "service", rules.services.keys().map(String::as_str));
+    }
+    circles(reading, &depends);
+}
+
+/// Who informs everybody: somebody, and somebody else when that one sleeps.
+fn pio(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, service: &str) -> Vec<Target> {
+    let faults = reading.errors.count();
+    let pio = targets(table, reading, rules, "pio");
+    if reading.errors.count() > faults {
+        return pio;
+    }
+    let place = table.place("pio");
+    let people = people(&pio, rules);
+    if pio.is_empty() {
+        let what = format!(
+            "service {service} names no PIO: the Commander has to inform everybody beside everything else"
+        );
+        reading.warn(&place, what);
+    } else if pio.iter().collect::<BTreeSet<_>>().len() < 2 {
+        if rules.people.len() > 1 {
+            let what = "a PIO needs at least one alternate: add a second person or rotation to `pio`";
+            reading.errors.add(table.span.clone(), what);
+        } else {
+            reading.warn(&place, format!("service {service} has a PIO without an alternate"));
+        }
+    } else if let (1, Some(only)) = (people.len(), people.first()) {
+        let what =
+            format!("service {service} has a PIO without an alternate: all of `pio` comes down to {only}");
+        reading.warn(&place, what);
+    }
+    pio
+}
+
+/// Everybody whom targets may mean.
+fn people<'a>(targets: &'a [Target], rules: &'a Rules) -> BTreeSet<&'a str> {
+    let mut found = BTreeSet::new();
+    for target in targets {
+        match target {
+            Target::Person(name) => {
+                found.insert(name.as_str());
+            }
+            Target::Rotation(name) => {
+                let members = rules.rotations.get(name).map(|rotation| rotation.members.as_slice());
+                found.extend(members.unwrap_or_default().iter().map(String::as_str));
+            }
+        }
+    }
+    found
+}
+
+/// Tells each circle of services once: nothing in it could ever be the cause of the rest.
+fn circles(reading: &mut Reading, depends: &[(String, At<String>)]) {
+    let mut needs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (service, needed) in depends {
+        needs.entry(service).or_default().push(&needed.value);
+    }
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for (service, needed) in depends {
+        if told.contains(service.as_str()) {
+            continue;
+        }
+        let Some(path) = path(&needs, &needed.value, service) else { continue };
+        let what = match path.as_slice() {
+            [_] => format!("{service} depends on itself"),
+            _ => format!("{service} depends on itself in a circle: {service} → {}", path.join(" → ")),
+        };
+        reading.errors.add(needed.span.clone(), what);
+        told.extend(path);
+    }
+}
+
+/// The way from a service to one it needs, both ends with it.
+fn path<'a>(needs: &BTreeMap<&'a str, Vec<&'a str>>, from: &'a str, to: &str) -> Option<Vec<&'a str>> {
+    let mut before: BTreeMap<&str, Option<&'a str>> = BTreeMap::from([(from, None)]);
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            let mut path = vec![at];
+            while let Some(Some(earlier)) = path.last().and_then(|last| before.get(last)) {
+                path.push(earlier);
+            }
+            path.reverse();
+            return Some(path);
+        }
+        for next in needs.get(at).into_iter().flatten() {
+            if !before.contains_key(next) {
+                before.insert(next, Some(at));
+                open.push(next);
+            }
+        }
+    }
+    None
+}
+
+fn severities(table: &mut Table<'_>, reading: &mut Reading) -> SeverityMap {
+    let mut map = SeverityMap::default();
+    let Some(mut written) = table.table(reading, "severities") else { return map };
+    for (key, slot) in [
+        ("critical", &mut map.critical),
+        ("error", &mut map.error),
+        ("warning", &mut map.warning),
+        ("info", &mut map.info),
+    ] {
+        let Some(word) = written.text(reading, key) else { continue };
+        match Severity::from_word(&word.value) {
+            Some(severity) => *slot = severity,
+            None => reading.errors.add(word.span, "severities of incidents are SEV1, SEV2, SEV3 and SEV4"),
+        }
+    }
+    written.end(reading);
+    map
+}

@@ -1,0 +1,86 @@
+//! Sources: where alerts come from.
+
+use std::collections::BTreeMap;
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::names::{self, known};
+use super::read::{At, Reading, Table};
+use super::{Kinds, Source};
+use crate::core::rules::Rules;
+
+/// A shorter secret could be guessed.
+const TOKEN_BYTES_MIN: usize = 16;
+
+pub(super) fn sources(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    rules: &Rules,
+) -> BTreeMap<String, Source> {
+    let mut found: BTreeMap<String, Source> = BTreeMap::new();
+    for mut table in root.tables(reading, "source") {
+        let name = names::name(&mut table, reading);
+        let kind = table.needed(reading, "kind");
+        let service = table.needed(reading, "service");
+        let tokens = tokens(&mut table, reading, &found);
+        let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
+        let severity_label = table.text(reading, "severity_label").map(|label| label.value);
+        if let Some(kind) = &kind {
+            known(reading, kind, "kind of source", kinds.sources.iter().copied());
+        }
+        if let Some(service) = &service {
+            known(reading, service, "service", rules.services.keys().map(String::as_str));
+        }
+        table.end(reading);
+        let (Some(name), Some(kind), Some(service)) = (name, kind, service) else { continue };
+        if found.contains_key(&name.value) {
+            reading.errors.add(name.span, format!("there are two sources called {}", name.value));
+            continue;
+        }
+        let source = Source {
+            name: name.value.clone(),
+            kind: kind.value,
+            tokens,
+            service: service.value,
+            allow_get,
+            severity_label: severity_label.unwrap_or_else(|| "severity".into()),
+        };
+        found.insert(name.value, source);
+    }
+    found
+}
+
+/// The secrets of a source: any of them will do, so that senders move from an old one to a new one without a gap.
+fn tokens(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    others: &BTreeMap<String, Source>,
+) -> Vec<SecretString> {
+    let faults = reading.errors.count();
+    let Some(At { value: tokens, span }) = table.secrets(reading, "token") else {
+        if reading.errors.count() == faults {
+            let what =
+                "[[source]] needs `token_file` (or `token_env`): without a secret anybody could raise alerts";
+            reading.errors.add(table.span.clone(), what);
+        }
+        return Vec::new();
+    };
+    for token in &tokens {
+        if token.expose_secret().trim().len() < TOKEN_BYTES_MIN {
+            let what =
+                format!("this token is too short: at least {TOKEN_BYTES_MIN} bytes, or it could be guessed");
+            reading.errors.add(span.clone(), what);
+        }
+        let same =
+            |other: &&Source| other.tokens.iter().any(|known| known.expose_secret() == token.expose_secret());
+        if let Some(other) = others.values().find(same) {
+            let what = format!(
+                "source {} has the same token: who knows one could speak for both; give each its own",
+                other.name
+            );
+            reading.errors.add(span.clone(), what);
+        }
+    }
+    tokens
+}

@@ -1,0 +1,210 @@
+//! Configurations that would be found out at night.
+
+use super::stories::{GOOD, read, said};
+use super::*;
+
+const TOM: &str = "[[person]]\nname = \"tom\"\nemail = \"tom@example.net\"\n\n";
+
+fn warnings(text: &str) -> String {
+    read(text).unwrap().warnings.join("\n")
+}
+
+/// The only fault of a configuration has these words.
+fn only(said: &str, words: &str) {
+    assert!(said.contains(words), "{said}");
+    assert_eq!(said.matches("onscene.toml").count(), 1, "{said}");
+}
+
+#[test]
+fn sizes_times_and_numbers_have_bounds() {
+    let with = |line: &str| said("[store]", &format!("{line}\n\n[store]"));
+    for (line, words) in [
+        ("body_max = \"1 KiB\"", "nothing"),
+        ("body_max = 1048576", "nothing"),
+        ("body_max = 1_048_576", "nothing"),
+        ("body_max = 67108864", "nothing"),
+        ("body_max = 67108865", "it lies between 1 KiB and 64 MiB"),
+        ("body_max = 1023", "it lies between 1 KiB and 64 MiB"),
+        ("body_max = -5", "is no size"),
+        ("body_max = true", "a size such as"),
+        ("header_timeout = \"999ms\"", "lies between 1s and 10m"),
+        ("body_timeout = \"10m\"", "nothing"),
+        ("idle_timeout = \"601s\"", "lies between 1s and 10m"),
+        ("connections_max = 0", "lies between 16 and 1000000"),
+        ("queue_max = 0", "lies between 1 and 1000000"),
+        ("queue_max = 1000001", "lies between 1 and 1000000"),
+        ("queue_max = 1000000", "nothing"),
+    ] {
+        let said = with(line);
+        assert!(said.contains(words), "{line}: {said}");
+    }
+    let url = "url = \"sqlite:./onscene-data/onscene.db\"";
+    only(&said(url, &format!("{url}\nretention = \"23h\"")), "at least 24h");
+    assert_eq!(said(url, &format!("{url}\nretention = \"24h\"")), "nothing");
+}
+
+#[test]
+fn odd_addresses_are_told_apart() {
+    let urls = [
+        "sqlite:",
+        "sqlite: ",
+        "sqlite://x",
+        "sqlite:///var/x.db",
+        "sqlite::memory:",
+        "sqlite:file:x.db",
+        "sqlite:x.db?mode=ro",
+        "sqlite:/var/lib/",
+        "mysql://x",
+        "",
+    ];
+    let stores = urls.map(|url| said("\"sqlite:./onscene-data/onscene.db\"", &format!("\"{url}\"")));
+    let external = [
+        "ftp://example.net",
+        "https://",
+        "https://:443",
+        "https://maya@example.net",
+        "https://example.net/?a=b",
+        "https://example.net/#top",
+        "https://exa mple.net",
+        "example.net",
+    ];
+    let externals = external.map(|url| said("url = \"http://127.0.0.1:8087\"", &format!("url = \"{url}\"")));
+    insta::assert_snapshot!("odd_addresses", [&stores[..], &externals[..]].concat().join("\n\n"));
+    for good in ["https://example.net/onscene/", "http://[::1]:8087", "https://example.net:8443"] {
+        assert_eq!(said("url = \"http://127.0.0.1:8087\"", &format!("url = \"{good}\"")), "nothing");
+    }
+}
+
+#[test]
+fn mail_addresses_are_addresses() {
+    for wrong in [
+        "maya",
+        "@example.net",
+        "maya@",
+        "maya lind@example.net",
+        "maya@example.net\\n",
+        "a@b@c",
+        "<a@b.net>",
+    ] {
+        let said = said("email = \"maya@example.net\"", &format!("email = \"{wrong}\""));
+        only(&said, "this is no mail address");
+    }
+    for wrong in ["onscene", "onscene <>", "a@example.net, b@example.net", "on\\nscene <a@example.net>"] {
+        let said = said("from = \"onscene <pager@example.net>\"", &format!("from = \"{wrong}\""));
+        only(&said, "`from` is a mail address");
+    }
+    only(&said("[\"staff@example.net\"]", "[\"staff\"]"), "this is no mail address");
+    assert_eq!(said("\"onscene <pager@example.net>\"", "\"pager@example.net\""), "nothing");
+}
+
+#[test]
+fn names_can_stand_in_addresses() {
+    let long = "a".repeat(65);
+    for name in ["", " ", "Shop", "-shop", "shop/1", "shöp", "shop\\n", long.as_str()] {
+        for kind in ["pingdom", "staff-mail"] {
+            only(
+                &said(&format!("name = \"{kind}\""), &format!("name = \"{name}\"")),
+                "names stand in addresses",
+            );
+        }
+    }
+    for (table, more) in [
+        ("person", ""),
+        ("rotation", "time_zone = \"UTC\"\nmembers = [\"maya\"]\nstart = \"2026-01-05\"\n"),
+        ("service", "escalation = \"default\"\n"),
+    ] {
+        let text = GOOD.replace(
+            "[[source]]\nname = \"pingdom\"",
+            &format!("[[{table}]]\nname = \"No\"\n{more}\n[[source]]\nname = \"pingdom\""),
+        );
+        let said = read(&text).unwrap_err();
+        assert!(said.contains("45:8: names stand in addresses"), "{said}");
+    }
+    assert_eq!(said("name = \"pingdom\"", "name = \"1.a_b-c\""), "nothing");
+}
+
+#[test]
+fn a_relay_with_a_user_needs_a_password() {
+    let relays = "relays = [\"file:./onscene-data/mail\"]";
+    let user = "relays = [\"smtps://pager@mx.example.net\"]";
+    only(&said(relays, user), "there is no password");
+    assert_eq!(said(relays, &format!("{user}\npassword = \"a\"")), "nothing");
+    only(&said(relays, &format!("{user}\npassword = \" \"")), "`password` is blank");
+    only(&said(relays, &format!("{user}\npassword_file = \"nowhere\"")), "cannot be read");
+    assert_eq!(said(relays, "relays = [\"smtps://mx.example.net\"]"), "nothing");
+}
+
+#[test]
+fn services_do_not_need_themselves() {
+    let more = |name: &str, needs: &str| {
+        format!("[[service]]\nname = \"{name}\"\nescalation = \"default\"\ndepends_on = {needs}\n\n")
+    };
+    let with = |tables: String| said("[[source]]", &format!("{tables}[[source]]"));
+    only(&with(more("a", "[\"a\"]")), "a depends on itself");
+    let circle = more("a", "[\"shop\", \"b\"]") + &more("b", "[\"c\"]") + &more("c", "[\"a\"]");
+    only(&with(circle), "in a circle: a → b → c → a");
+    let diamond =
+        more("a", "[\"b\", \"c\"]") + &more("b", "[\"d\"]") + &more("c", "[\"d\"]") + &more("d", "[]");
+    assert_eq!(with(diamond), "nothing");
+}
+
+#[test]
+fn alternates_who_are_all_the_same_person_are_warned_of() {
+    let two = GOOD.replace("[[rotation]]", &format!("{TOM}[[rotation]]"));
+    let same = two.replace("[\"person:maya\"]", "[\"person:maya\", \"rotation:sre\"]");
+    assert_eq!(
+        warnings(&same),
+        "onscene.toml:46: service shop has a PIO without an alternate: all of `pio` comes down to maya"
+    );
+    assert_eq!(warnings(&two.replace("[\"person:maya\"]", "[\"person:maya\", \"person:tom\"]")), "");
+}
+
+#[test]
+fn a_house_without_services_or_sources_is_told() {
+    let (house, rest) = GOOD.split_once("[[service]]").unwrap();
+    let (_, channel) = rest.split_once("[[channel]]").unwrap();
+    only(&read(house).unwrap_err(), "no [[service]]");
+    assert!(read("service = []").unwrap_err().contains("no [[service]]"));
+    let (shop, _) = rest.split_once("[[source]]").unwrap();
+    let text = format!("{house}[[service]]{shop}[[channel]]{channel}");
+    assert!(warnings(&text).contains("onscene.toml: no [[source]] is configured"), "{}", warnings(&text));
+}
+
+#[test]
+fn one_fault_is_told_once() {
+    let relays = "relays = [\"file:./onscene-data/mail\"]";
+    only(&said(relays, "relays = \"file:./mail\""), "`relays` is a list of texts");
+    only(&said("members = [\"maya\"]", "members = \"maya\""), "`members` is a list of texts");
+    only(
+        &said("steps = [{ page = [\"rotation:sre\"], wait = \"5m\" }]", "steps = 5"),
+        "`steps` is a list of tables",
+    );
+    only(&said("pio = [\"person:maya\"]", "pio = \"person:maya\""), "`pio` is a list of texts");
+    let slack = "[[channel]]\nname = \"ops\"\nkind = \"slack\"\naudience = \"internal\"\nroom = \"C1\"\n";
+    only(&said("[[channel]]", &format!("{slack}token_file = \"nowhere\"\n[[channel]]")), "cannot be read");
+    only(&said("from = \"onscene <pager@example.net>\"\n", ""), "[mail] needs `from`");
+}
+
+#[test]
+fn several_faults_of_toml_are_told_with_their_lines() {
+    let text = GOOD.replace("[store]", "[store").replace("[mail]", "mail]");
+    let said = read(&text).unwrap_err();
+    assert!(
+        said.contains("onscene.toml:12:7: this is not TOML: ") && said.contains("onscene.toml:15:"),
+        "{said}"
+    );
+    assert!(said.contains("12 | [store\n"), "{said}");
+}
+
+#[test]
+fn a_preview_ends_at_the_minute_of_the_hand_over() {
+    let text = GOOD
+        .replace("[[rotation]]", &format!("{TOM}[[rotation]]"))
+        .replace("members = [\"maya\"]", "members = [\"maya\", \"tom\"]")
+        .replace("Mon 09:00", "Mon 09:07")
+        .replace("[\"person:maya\"]", "[\"person:maya\", \"person:tom\"]");
+    let config = read(&text).unwrap();
+    let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+    let shown = preview::render(&config.rules, at("2026-03-22T10:03:27Z"), at("2026-04-01T00:00:00Z"));
+    insta::assert_snapshot!("preview_minutes", shown);
+}
