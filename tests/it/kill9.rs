@@ -117,7 +117,7 @@ fn compare(daemon: &Daemon, books: &[Book], cycle: u64) {
     let mut store = Connection::reader(&daemon.directory.join("onscene.db")).unwrap();
     let kept: BTreeMap<String, (String, i64, Option<i64>)> = store
         .read(Timestamp::UNIX_EPOCH, |tx| {
-            tx.query("select key, status, count, incident from alert where source = 'scripts'", &[], |row| {
+            tx.query("select key, status, count, incident from alert join alert_heard on alert = id where source = 'scripts'", &[], |row| {
                 Ok((row.text(0)?, (row.text(1)?, row.int(2)?, row.int_or_null(3)?)))
             })
         })
