@@ -1,7 +1,8 @@
 //! The daemon as it is run: the real binary, real sockets, real programs beside it.
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
-//! - `day`: the main loop as a new user walks it.
+//! - `day`: the main loop as a new user walks it;
+//! - `real`: the programs it meets in the field.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
@@ -9,3 +10,4 @@
 
 mod day;
 mod harness;
+mod real;
