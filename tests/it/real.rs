@@ -60,6 +60,8 @@ impl Authority {
     fn new(directory: &Path) -> Self {
         let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        // With the usual name for both, OpenSSL takes what it signed for signed by itself.
+        params.distinguished_name.push(rcgen::DnType::CommonName, "an authority of the tests");
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = params.self_signed(&key).unwrap();
         std::fs::write(directory.join("ca.pem"), certificate.pem()).unwrap();
