@@ -67,7 +67,10 @@ fn postfix_takes_a_page_over_tls_with_a_login_and_the_link_in_it_works() {
         assert!(page.contains(header), "{header} in {page}");
     }
     assert!(message_id(&page).ends_with("@example.net>"), "{page}");
-    assert!(page.find("Content-Type: text/plain") < page.find("Content-Type: text/html"), "text first: {page}");
+    assert!(
+        page.find("Content-Type: text/plain") < page.find("Content-Type: text/html"),
+        "text first: {page}"
+    );
     pages(&daemon, "accepted", 1.0);
     let taken = daemon.post(&answer_link(&page), b"answer=take");
     assert!(taken.body.contains("You have command"), "{}", taken.body);

@@ -32,9 +32,10 @@ impl Postfix {
         for name in ["config", "queue", "data", "boxes", "config/sasl"] {
             fs::create_dir(at(name)).unwrap();
         }
-        for name in ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop"]
-            .into_iter()
-            .chain(["private", "public", "saved", "trace"])
+        for name in
+            ["active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "maildrop"]
+                .into_iter()
+                .chain(["private", "public", "saved", "trace"])
         {
             fs::create_dir(at("queue").join(name)).unwrap();
             own(&at("queue").join(name));
@@ -47,7 +48,8 @@ impl Postfix {
         for (place, password) in passwords.iter().enumerate() {
             login(&directory, place, password);
         }
-        let text = MAIN.replace("DIR", directory.to_str().unwrap()).replace("POSTFIX", &postfix_ids().0.to_string());
+        let text =
+            MAIN.replace("DIR", directory.to_str().unwrap()).replace("POSTFIX", &postfix_ids().0.to_string());
         fs::write(at("config/main.cf"), text).unwrap();
         let mut services = MASTER.to_owned();
         for (place, door) in doors.iter().enumerate() {

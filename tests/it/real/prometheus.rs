@@ -137,7 +137,10 @@ fn a_rule_of_prometheus_pages_once_and_its_recovery_is_written_down() {
     assert!(page.contains(" is broken"), "{page}");
     let state = || incident(&daemon, &token).unwrap();
     let alert = || state()["alerts"][0].clone();
-    assert_eq!((alert()["status"].as_str(), alert()["severity"].as_str()), (Some("firing"), Some("critical")));
+    assert_eq!(
+        (alert()["status"].as_str(), alert()["severity"].as_str()),
+        (Some("firing"), Some("critical"))
+    );
     assert_eq!(alert()["labels"]["alertname"], "ShopBroken");
 
     eventually("it is repeated", || (alert()["count"].as_u64()? >= 4).then_some(()));
@@ -152,14 +155,21 @@ fn a_rule_of_prometheus_pages_once_and_its_recovery_is_written_down() {
     assert_eq!(daemon.metric("onscene_events_total{outcome=\"opened\",source=\"prometheus\"}"), 1.0);
     assert_eq!(daemon.metric("onscene_events_total{outcome=\"resolved\",source=\"prometheus\"}"), 1.0);
     assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
-    assert_eq!(daemon.metric("onscene_incidents{drill=\"false\",severity=\"SEV1\",state=\"acknowledged\"}"), 1.0);
+    assert_eq!(
+        daemon.metric("onscene_incidents{drill=\"false\",severity=\"SEV1\",state=\"acknowledged\"}"),
+        1.0
+    );
 
     // It breaks again: it is the same incident, which has a Commander.
     let mails = daemon.mails().len();
     watch.set_broken(true);
     eventually("it fires again", || (alert()["status"] == "firing").then_some(()));
     assert_eq!(state()["commander"]["person"], "maya");
-    assert!(incident_count(&daemon, &token) == 1 && daemon.mails().len() == mails, "{:?}", daemon.mails().keys());
+    assert!(
+        incident_count(&daemon, &token) == 1 && daemon.mails().len() == mails,
+        "{:?}",
+        daemon.mails().keys()
+    );
     assert!(daemon.verify().contains("whole"));
 }
 
@@ -214,11 +224,14 @@ fn promtool_has_nothing_to_say_about_the_metrics() {
     // What the dashboard and the rules ask for is there, by its very name.
     let source = fs::read_to_string(of_project("src/metrics.rs")).unwrap();
     let there = |name: &str| {
-        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-        let named = |name: &str| text.contains(&format!("# TYPE {name} ")) || source.contains(&format!("\"{name}\""));
+        let base =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let named =
+            |name: &str| text.contains(&format!("# TYPE {name} ")) || source.contains(&format!("\"{name}\""));
         named(name) || named(base)
     };
-    for file in ["deploy/grafana.json", "deploy/prometheus/onscene.rules.yml", "deploy/prometheus/README.md"] {
+    for file in ["deploy/grafana.json", "deploy/prometheus/onscene.rules.yml", "deploy/prometheus/README.md"]
+    {
         let asked = names(&of_project(file));
         assert!(!asked.is_empty(), "{file}");
         let missing: Vec<_> = asked.iter().filter(|name| !there(name)).collect();
@@ -236,7 +249,8 @@ fn names(file: &Path) -> BTreeSet<String> {
 #[test]
 fn the_rules_do_what_their_tests_say_and_the_dashboard_can_be_read() {
     let rules = of_project("deploy/prometheus/onscene.rules.yml");
-    let checked = run(Command::new(program(&["promtool"])).args(["check", "rules", "--lint=all"]).arg(&rules));
+    let checked =
+        run(Command::new(program(&["promtool"])).args(["check", "rules", "--lint=all"]).arg(&rules));
     assert!(checked.contains("SUCCESS") && !checked.contains("FAILED"), "{checked}");
     run(Command::new(program(&["promtool"]))
         .args(["test", "rules"])

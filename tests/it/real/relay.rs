@@ -76,7 +76,7 @@ fn reset(stream: &TcpStream) {
 }
 
 fn converse(stream: &TcpStream, manner: Manner, seen: &Mutex<Vec<(String, String)>>) -> Option<()> {
-    let mut say = |line: &str| (&*stream).write_all(format!("{line}\r\n").as_bytes()).ok();
+    let say = |line: &str| (&*stream).write_all(format!("{line}\r\n").as_bytes()).ok();
     let mut lines = BufReader::new(stream).lines();
     match manner {
         Manner::Busy => return say("421 relay.example.net too busy"),

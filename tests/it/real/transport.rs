@@ -72,8 +72,11 @@ fn tls_speaks_http2_and_http1_and_exchanges_its_certificate_while_it_runs() {
     let shown = || {
         let mut openssl = Command::new(program(&["openssl"]));
         let place = format!("localhost:{}", daemon.address.port());
-        let output =
-            openssl.args(["s_client", "-connect", &place]).stdin(std::process::Stdio::null()).output().unwrap();
+        let output = openssl
+            .args(["s_client", "-connect", &place])
+            .stdin(std::process::Stdio::null())
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).replace("\r\n", "\n");
         let begin = text.find("-----BEGIN CERTIFICATE-----").unwrap_or(0);
         let end = text.find("-----END CERTIFICATE-----").unwrap_or(0);
@@ -136,11 +139,11 @@ fn a_request_under_way_is_finished_when_it_is_told_to_stop() {
 #[test]
 fn letters_that_wait_at_the_end_are_sent_by_the_next_start() {
     let port = free_port();
-    let mut daemon =
-        Daemon::start(&HOUSE.replace("file:DIR/mail", &format!("smtp://127.0.0.1:{port}")));
+    let mut daemon = Daemon::start(&HOUSE.replace("file:DIR/mail", &format!("smtp://127.0.0.1:{port}")));
     daemon.alert("db-1", "firing");
     eventually("the only relay was tried in vain", || {
-        (daemon.metric("onscene_delivery_attempts_total{channel=\"mail\",outcome=\"wait\"}") >= 1.0).then_some(())
+        (daemon.metric("onscene_delivery_attempts_total{channel=\"mail\",outcome=\"wait\"}") >= 1.0)
+            .then_some(())
     });
     assert_eq!(daemon.metric("onscene_deliveries_pending{channel=\"mail\"}"), 1.0);
     let began = Instant::now();
