@@ -5,6 +5,7 @@
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `faults`: bad input and hostile clients;
 //! - `kill9`: `kill -9` under load, in a loop;
+//! - `real`: the programs it meets in the field;
 //! - `tidy`: the rules of the house.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
@@ -16,4 +17,5 @@ mod disk;
 mod faults;
 mod harness;
 mod kill9;
+mod real;
 mod tidy;

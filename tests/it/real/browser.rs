@@ -1,0 +1,111 @@
+//! The answer page in Chromium, on a phone's width, in light and in dark.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::super::harness::{Daemon, HOUSE, answer_link, program, request};
+use super::incident;
+
+/// What Chromium makes of a page.
+fn chromium(profile: &Path, arguments: &[&str], url: &str) -> Vec<u8> {
+    let output = Command::new(program(&["chromium", "chromium-browser", "google-chrome"]))
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .args(["--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=390,844"])
+        .arg(format!("--user-data-dir={}", profile.display()))
+        .args(arguments)
+        .arg(url)
+        .env("HOME", profile)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
+}
+
+fn dom(profile: &Path, url: &str) -> String {
+    String::from_utf8(chromium(profile, &["--dump-dom"], url)).unwrap()
+}
+
+/// Width, height, and how many different bytes the compressed picture has: an empty page has few.
+fn picture(profile: &Path, name: &str, arguments: &[&str], url: &str) -> (u32, u32, Vec<u8>) {
+    let path = profile.join(name);
+    let screenshot = format!("--screenshot={}", path.display());
+    chromium(profile, &[arguments, &[&screenshot]].concat(), url);
+    let png = std::fs::read(path).unwrap();
+    assert!(png.starts_with(b"\x89PNG\r\n\x1a\n"), "{name} is no PNG");
+    let number = |at: usize| u32::from_be_bytes(png[at..at + 4].try_into().unwrap());
+    (number(16), number(20), png)
+}
+
+#[test]
+fn the_page_of_a_phone_shows_its_buttons_and_then_who_commands() {
+    let daemon = Daemon::start(
+        &HOUSE.replace("page = [\"rotation:sre\"]", "page = [\"person:maya\", \"person:tom\"]"),
+    );
+    let owned = tempfile::tempdir().unwrap();
+    let profile = owned.path();
+    daemon.alert("db-1", "firing");
+    let path = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
+    let url = format!("http://{}{path}", daemon.address);
+    let token = daemon.token("tom");
+
+    let shown = dom(profile, &url);
+    for words in
+        ["Take command", "Take command and call for help", "I can't", "db-1 is down", "Nobody has command"]
+    {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    assert!(shown.contains("name=\"viewport\""), "{shown}");
+    let light = picture(profile, "light.png", &[], &url);
+    let dark = picture(profile, "dark.png", &["--force-dark-mode"], &url);
+    for (name, (width, height, png)) in [("light", &light), ("dark", &dark)] {
+        assert_eq!((*width, *height), (390, 844), "{name}");
+        assert!(png.len() > 8_000, "{name} is almost empty: {} bytes", png.len());
+    }
+    assert_ne!(light.2, dark.2, "dark is dark");
+
+    // All of this was looking.
+    let state = || incident(&daemon, &token).unwrap();
+    assert_eq!((state()["state"].as_str(), &state()["commander"]), (Some("triggered"), &Value::Null));
+    let answer = request(daemon.address, "POST", &path, &[], b"answer=take").unwrap();
+    assert!(answer.body.contains("You have command"), "{}", answer.body);
+    let shown = dom(profile, &url);
+    assert!(shown.contains("Maya Lind") && shown.contains("has command"), "{shown}");
+    let tom = answer_link(&daemon.mail_to("tom@example.net", "X-Page-Attempt: 1"));
+    let shown = dom(profile, &format!("http://{}{tom}", daemon.address));
+    assert!(shown.contains("Maya Lind has command"), "{shown}");
+    assert!(!shown.contains(">Take command<"), "{shown}");
+    picture(profile, "commander.png", &[], &url);
+}
+
+#[test]
+fn no_page_needs_a_script_and_none_loads_anything() {
+    let daemon = Daemon::start(HOUSE);
+    daemon.post(
+        "/in/scripts/test-token-of-scripts",
+        br#"{"key":"x","status":"firing","title":"<script>document.title='taken'</script><img src=http://192.0.2.1/x>"}"#,
+    );
+    let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
+    let owned = tempfile::tempdir().unwrap();
+    let link = answer_link(&page);
+    for path in ["/", "/incidents/1", "/r/no-such-token", "/nowhere", &link] {
+        let answer = daemon.get(path).unwrap();
+        let body = answer.body.to_lowercase();
+        for thing in ["<script", "<img", "<iframe", "<link", "javascript:", " onclick", " onload", "@import"]
+        {
+            assert!(!body.contains(thing), "{thing} in {path}: {body}");
+        }
+        if body.contains("<html") {
+            assert!(
+                answer.head.contains("content-security-policy: default-src 'none'"),
+                "{path}: {}",
+                answer.head
+            );
+        }
+    }
+    let shown = dom(owned.path(), &format!("http://{}{link}", daemon.address));
+    assert!(shown.contains("&lt;script&gt;") && !shown.contains("<title>taken"), "{shown}");
+}

@@ -1,0 +1,268 @@
+//! Debian's Prometheus and Alertmanager as the sender of alerts, and promtool as the judge of what onscene says of itself.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use super::super::harness::{Daemon, HOUSE, Program, answer_link, eventually, free_port, program};
+use super::{incident, of_project, run, said, spawn};
+
+/// A shop that Prometheus watches, Prometheus, and Alertmanager, which tells onscene.
+struct Watch {
+    broken: Arc<AtomicBool>,
+    _prometheus: Program,
+    _alertmanager: Program,
+    directory: tempfile::TempDir,
+}
+
+impl Watch {
+    fn of(daemon: &Daemon) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let broken = Arc::new(AtomicBool::new(false));
+        let shop = shop(broken.clone());
+        let (prometheus, alertmanager) = (free_port(), free_port());
+        let fill = |text: &str| {
+            text.replace("SHOP", &shop.to_string())
+                .replace("ALERTMANAGER", &alertmanager.to_string())
+                .replace("ONSCENE", &daemon.address.to_string())
+        };
+        let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
+        for (name, text) in [("prometheus.yml", SCRAPE), ("rules.yml", RULES), ("alertmanager.yml", ROUTE)] {
+            fs::write(at(name), fill(text)).unwrap();
+        }
+        let log = directory.path().join("log");
+        let alertmanager = spawn(
+            "prometheus-alertmanager",
+            &[
+                &format!("--config.file={}", at("alertmanager.yml")),
+                &format!("--storage.path={}", at("alertmanager")),
+                &format!("--web.listen-address=127.0.0.1:{alertmanager}"),
+                "--cluster.listen-address=",
+            ],
+            &log,
+        );
+        let prometheus = spawn(
+            "prometheus",
+            &[
+                &format!("--config.file={}", at("prometheus.yml")),
+                &format!("--storage.tsdb.path={}", at("prometheus")),
+                &format!("--web.listen-address=127.0.0.1:{prometheus}"),
+                "--rules.alert.resend-delay=1s",
+            ],
+            &log,
+        );
+        Self { broken, _prometheus: prometheus, _alertmanager: alertmanager, directory }
+    }
+
+    fn set_broken(&self, broken: bool) {
+        self.broken.store(broken, Ordering::Release);
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.directory.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            eprintln!("they logged:\n{}", log.get(log.len().saturating_sub(3000)..).unwrap_or(&log));
+        }
+    }
+}
+
+/// Answers every scrape with one figure.
+fn shop(broken: Arc<AtomicBool>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let _request = stream.read(&mut [0; 4096]);
+            let text = format!("shop_broken {}\n", u8::from(broken.load(Ordering::Acquire)));
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\nConnection: close\r\n";
+            let _gone =
+                stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{text}", text.len()).as_bytes());
+        }
+    });
+    port
+}
+
+const SCRAPE: &str = r#"
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [rules.yml]
+scrape_configs:
+  - {job_name: shop, static_configs: [{targets: ["127.0.0.1:SHOP"]}]}
+alerting:
+  alertmanagers:
+    - static_configs: [{targets: ["127.0.0.1:ALERTMANAGER"]}]
+"#;
+
+const RULES: &str = r#"
+groups:
+  - name: shop
+    rules:
+      - alert: ShopBroken
+        expr: shop_broken == 1
+        labels: {severity: critical}
+        annotations: {summary: "the shop at {{ $labels.instance }} is broken"}
+"#;
+
+const ROUTE: &str = r#"
+route: {receiver: onscene, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1s}
+receivers:
+  - name: onscene
+    webhook_configs:
+      - url: "http://ONSCENE/in/prometheus"
+        send_resolved: true
+        max_alerts: 0
+        http_config: {authorization: {credentials: test-token-of-prometheus}}
+"#;
+
+#[test]
+fn a_rule_of_prometheus_pages_once_and_its_recovery_is_written_down() {
+    let daemon = Daemon::start(HOUSE);
+    let token = daemon.token("maya");
+    let watch = Watch::of(&daemon);
+    watch.set_broken(true);
+    let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
+    assert!(page.contains("Subject: [INC-1] shop: the shop at "), "{page}");
+    assert!(page.contains(" is broken"), "{page}");
+    let state = || incident(&daemon, &token).unwrap();
+    let alert = || state()["alerts"][0].clone();
+    assert_eq!(
+        (alert()["status"].as_str(), alert()["severity"].as_str()),
+        (Some("firing"), Some("critical"))
+    );
+    assert_eq!(alert()["labels"]["alertname"], "ShopBroken");
+
+    eventually("it is repeated", || (alert()["count"].as_u64()? >= 4).then_some(()));
+    assert_eq!(daemon.mails().len(), 1, "repeats page no one: {:?}", daemon.mails().keys());
+    assert_eq!(state()["alert_count"], 1);
+
+    let taken = daemon.post(&answer_link(&page), b"answer=take");
+    assert!(taken.body.contains("You have command"), "{}", taken.body);
+    watch.set_broken(false);
+    eventually("the recovery is known", || (alert()["status"] == "resolved").then_some(()));
+    assert_eq!(state()["state"], "acknowledged", "when it is over is for the Commander to say");
+    assert_eq!(daemon.metric("onscene_events_total{outcome=\"opened\",source=\"prometheus\"}"), 1.0);
+    assert_eq!(daemon.metric("onscene_events_total{outcome=\"resolved\",source=\"prometheus\"}"), 1.0);
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+    assert_eq!(
+        daemon.metric("onscene_incidents{drill=\"false\",severity=\"SEV1\",state=\"acknowledged\"}"),
+        1.0
+    );
+
+    // It breaks again: it is the same incident, which has a Commander.
+    let mails = daemon.mails().len();
+    watch.set_broken(true);
+    eventually("it fires again", || (alert()["status"] == "firing").then_some(()));
+    assert_eq!(state()["commander"]["person"], "maya");
+    assert!(
+        incident_count(&daemon, &token) == 1 && daemon.mails().len() == mails,
+        "{:?}",
+        daemon.mails().keys()
+    );
+    assert!(daemon.verify().contains("whole"));
+}
+
+fn incident_count(daemon: &Daemon, token: &str) -> usize {
+    let listed = daemon.api(token, "GET", "/api/v1/incidents", &Value::Null).json();
+    listed["incidents"].as_array().or(listed.as_array()).unwrap_or_else(|| panic!("{listed}")).len()
+}
+
+#[test]
+fn alertmanager_tries_again_until_onscene_is_back() {
+    let mut daemon = Daemon::start(HOUSE);
+    assert_eq!(daemon.stop(), Some(0));
+    let watch = Watch::of(&daemon);
+    watch.set_broken(true);
+    eventually("Alertmanager has tried in vain", || watch.log().contains("connection refused").then_some(()));
+    daemon.go();
+    let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
+    assert!(page.contains(" is broken"), "{page}");
+    assert_eq!(daemon.mails().len(), 1, "{:?}", daemon.mails().keys());
+}
+
+#[test]
+fn promtool_has_nothing_to_say_about_the_metrics() {
+    let daemon = Daemon::start(HOUSE);
+    let page = |key: &str| {
+        daemon.alert(key, "firing");
+        answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"))
+    };
+    daemon.post(&page("db-1"), b"answer=take");
+    daemon.alert("db-1", "resolved");
+    daemon.post("/in/pingdom/test-token-of-pingdom", b"no JSON");
+    let token = daemon.token("maya");
+    let end = |verb: &str, body: Value| {
+        daemon.api(&token, "POST", &format!("/api/v1/incidents/1/{verb}"), &body).status
+    };
+    assert_eq!(end("mitigate", serde_json::json!({"term": 1, "cause": "restarted"})), 200);
+    assert_eq!(end("resolve", serde_json::json!({"term": 1})), 200);
+    daemon.mail_to("staff@example.net", "is resolved");
+    let text = daemon.get("/metrics").unwrap().body;
+    let mut promtool = Command::new(program(&["promtool"]))
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let output = promtool.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(said(&output), "", "promtool has no advice either");
+
+    // What the dashboard and the rules ask for is there, by its very name.
+    let source = fs::read_to_string(of_project("src/metrics.rs")).unwrap();
+    let there = |name: &str| {
+        let base =
+            ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        let named =
+            |name: &str| text.contains(&format!("# TYPE {name} ")) || source.contains(&format!("\"{name}\""));
+        named(name) || named(base)
+    };
+    for file in ["deploy/grafana.json", "deploy/prometheus/onscene.rules.yml", "deploy/prometheus/README.md"]
+    {
+        let asked = names(&of_project(file));
+        assert!(!asked.is_empty(), "{file}");
+        let missing: Vec<_> = asked.iter().filter(|name| !there(name)).collect();
+        assert!(missing.is_empty(), "{file} names {missing:?}");
+    }
+}
+
+/// The metrics of onscene that a file names.
+fn names(file: &Path) -> BTreeSet<String> {
+    let text = fs::read_to_string(file).unwrap();
+    let word = |byte: char| byte.is_ascii_alphanumeric() || byte == '_';
+    text.split(|byte| !word(byte)).filter(|name| name.starts_with("onscene_")).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_rules_do_what_their_tests_say_and_the_dashboard_can_be_read() {
+    let rules = of_project("deploy/prometheus/onscene.rules.yml");
+    let checked =
+        run(Command::new(program(&["promtool"])).args(["check", "rules", "--lint=all"]).arg(&rules));
+    assert!(checked.contains("SUCCESS") && !checked.contains("FAILED"), "{checked}");
+    run(Command::new(program(&["promtool"]))
+        .args(["test", "rules"])
+        .arg(of_project("deploy/prometheus/onscene.rules.test.yml")));
+    let text = fs::read_to_string(of_project("deploy/grafana.json")).unwrap();
+    let dashboard: Value = serde_json::from_str(&text).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap();
+    assert!(!panels.is_empty());
+    for panel in panels.iter().filter(|panel| panel["type"] != "row" && panel["type"] != "text") {
+        let asks = panel["targets"].as_array().is_some_and(|targets| {
+            targets.iter().all(|target| target["expr"].as_str().is_some_and(|expr| !expr.is_empty()))
+        });
+        assert!(asks && panel["title"].is_string(), "{panel}");
+    }
+}
