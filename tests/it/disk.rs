@@ -1,288 +1,184 @@
-//! A disk that is full, read-only, or in somebody else's hands.
-//!
-//! While the store takes no writes, senders are told 503 with an hour to come again, `/readyz` says so, and nothing is
-//! promised. When it takes them again the daemon goes on without a restart, and nothing that was accepted is lost.
-//!
-//! Full is a limit of the process on the size of files (`RLIMIT_FSIZE`): every write of it then fails as on a disk
-//! without room, here as in a container, and `prlimit` makes room again from outside.
+//! A disk that is full, a store that cannot be written or is held by another: 503 meanwhile, and everything goes on
+//! by itself afterwards. Nothing that was accepted is lost.
 
-use std::fs::{self, File, Permissions};
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
-use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc;
 use std::time::Duration;
 
-use super::harness::{Answer, Daemon, HOUSE, PATIENCE, Program, answer_link, binary, eventually, program};
+use onscene::store::{Connection, StoreError};
 
-/// Nobody on every system.
-const NOBODY: u32 = 65534;
+use super::harness::{Daemon, HOUSE, eventually, program};
 
-/// Starts the daemon through a shell line, in which `"$@"` is its command. Its log goes through a pipe, so that no
-/// limit of the daemon's meets it.
-fn launch(daemon: &mut Daemon, shell: &str) {
-    let mut child = Command::new(program(&["sh"]))
-        .args(["-c", shell, "sh"])
-        .arg(binary())
-        .args(["serve", "--config"])
-        .arg(&daemon.config)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut log = File::options().create(true).append(true).open(daemon.directory.join("log")).unwrap();
-    // Ends with the daemon.
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            let _full = writeln!(log, "{line}");
-        }
-    });
-    daemon.program = Some(Program(child));
-    ready(daemon);
+/// Runs a program as root; the tests run as root or through sudo.
+fn as_root(name: &str, arguments: &[&str]) -> bool {
+    let path = program(&[name]);
+    let root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout.starts_with(b"0\n"));
+    let mut command = if root { Command::new(path) } else { Command::new(program(&["sudo"])) };
+    if !root {
+        command.arg("-n").arg(program(&[name]));
+    }
+    command.args(arguments).status().is_ok_and(|status| status.success())
 }
 
-fn ready(daemon: &Daemon) {
-    eventually("the daemon is ready", || daemon.get("/readyz").filter(|answer| answer.status == 200));
+/// A small file system of its own, gone with the test.
+struct Small<'a>(&'a str);
+
+impl<'a> Small<'a> {
+    fn mount(at: &'a str) -> Self {
+        fs::create_dir_all(at).unwrap();
+        assert!(
+            as_root("mount", &["-t", "tmpfs", "-o", "size=4m,mode=0777", "tmpfs", at]),
+            "tmpfs cannot be mounted"
+        );
+        Self(at)
+    }
 }
 
-/// Leaves files this many bytes.
-fn limit(daemon: &Daemon, bytes: &str) {
-    let pid = daemon.program.as_ref().unwrap().0.id().to_string();
-    let set =
-        Command::new(program(&["prlimit"])).args(["--pid", &pid, &format!("--fsize={bytes}:")]).output();
-    let set = set.unwrap();
-    assert!(set.status.success(), "{set:?}");
+impl Drop for Small<'_> {
+    fn drop(&mut self) {
+        as_root("umount", &["-l", self.0]);
+    }
 }
 
-/// 503 as senders understand it.
-fn refused(answer: &Answer) {
-    assert_eq!(answer.status, 503, "{answer:?}");
-    assert!(answer.head.contains("retry-after: "), "{}", answer.head);
-    assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
-    let problem = answer.json();
-    assert_eq!(
-        (&problem["status"], &problem["type"]),
-        (&503.into(), &"urn:onscene:problem:unavailable".into())
-    );
-    assert!(problem["title"].is_string() && problem["detail"].is_string(), "{problem}");
-}
-
-/// It takes no writes, says so, and is alive.
-fn down(daemon: &Daemon) {
-    eventually("the daemon says that it is not ready", || {
+fn refuses(daemon: &Daemon) {
+    let refused = daemon.alert("meanwhile", "firing");
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.head.to_lowercase().contains("retry-after:"), "{}", refused.head);
+    assert!(refused.head.contains("application/problem+json"), "{}", refused.head);
+    eventually("it says that it is not ready", || {
         daemon.get("/readyz").filter(|answer| answer.status == 503)
     });
+    assert_eq!(daemon.get("/healthz").unwrap().status, 200, "alive all the same");
     assert_eq!(daemon.metric("onscene_store_up"), 0.0);
-    assert_eq!(daemon.get("/healthz").unwrap().status, 200);
 }
 
-/// It takes them again; these are accepted and no others.
-fn whole(daemon: &Daemon, accepted: &[String]) {
-    ready(daemon);
+fn goes_on(daemon: &mut Daemon, accepted: usize) {
+    eventually("it is ready again, without a restart", || {
+        daemon.get("/readyz").filter(|answer| answer.status == 200)
+    });
     assert_eq!(daemon.metric("onscene_store_up"), 1.0);
-    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
-    for key in accepted {
-        let again = daemon.alert(key, "firing").json();
-        assert_eq!(again["results"][0]["outcome"], "repeated", "{key} was accepted: {again}");
-    }
-    assert!(daemon.verify().contains("whole"));
-    assert!(!daemon.log().to_lowercase().contains("panic"), "{}", daemon.log());
-}
-
-/// Posts alerts of distinct keys until told to stop; answers which were accepted.
-fn posting(daemon: &Daemon, name: &str, stop: &AtomicBool) -> Vec<String> {
-    let mut accepted = Vec::new();
-    for number in 0.. {
-        if stop.load(Ordering::Acquire) {
-            break;
-        }
-        let key = format!("{name}-{number}");
-        let answer = daemon.alert(&key, "firing");
-        if answer.status == 202 {
-            accepted.push(key);
-        } else {
-            refused(&answer);
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    accepted
-}
-
-#[test]
-fn a_full_disk_is_503_until_there_is_room_and_nothing_accepted_is_lost() {
-    let mut daemon = Daemon::prepare(HOUSE);
-    launch(&mut daemon, "trap '' XFSZ; exec \"$@\"");
-    assert_eq!(daemon.alert("before", "firing").status, 202);
-    let link = answer_link(&daemon.mail_to("maya@example.net", "[INC-1]"));
+    assert_eq!(daemon.alert("meanwhile", "firing").json()["results"][0]["outcome"], "opened");
+    daemon.mail_to("maya@example.net", "meanwhile is down");
     let token = daemon.token("maya");
-    let stop = AtomicBool::new(false);
-    let accepted = std::thread::scope(|scope| {
-        let threads = ["a", "b", "c"].map(|name| scope.spawn(|| posting(&daemon, name, &stop)));
-        std::thread::sleep(Duration::from_millis(300));
-        limit(&daemon, "1");
-        down(&daemon);
-        for number in 0..10 {
-            refused(&daemon.alert(&format!("full-{number}"), "firing"));
+    let mut seen = 0;
+    let mut cursor = String::new();
+    loop {
+        let path = format!("/api/v1/incidents?limit=100{cursor}");
+        let page = daemon.api(&token, "GET", &path, &serde_json::Value::Null).json();
+        seen += page["incidents"].as_array().unwrap().len();
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => break,
         }
-        // What cannot be read cannot be kept either: the sender has to come again.
-        refused(&daemon.post("/in/scripts/test-token-of-scripts", b"\xff"));
-        let answered = daemon.post(&link, b"answer=take");
-        assert_eq!(answered.status, 503, "{answered:?}");
-        assert!(answered.body.contains("could not be written down"), "{}", answered.body);
-        // Whoever looks still sees what there is.
-        let path = "/api/v1/incidents/1";
-        let shown = daemon.api(&token, "GET", path, &serde_json::Value::Null).json();
-        assert_eq!(shown["state"], "triggered");
-        std::thread::sleep(Duration::from_secs(3));
-        down(&daemon);
-        limit(&daemon, "unlimited");
-        ready(&daemon);
-        assert_eq!(daemon.alert("after", "firing").status, 202);
-        assert!(daemon.post(&link, b"answer=take").body.contains("You have command"));
-        stop.store(true, Ordering::Release);
-        threads.map(|thread| thread.join().unwrap()).concat()
-    });
-    assert!(accepted.len() > 5, "{accepted:?}");
-    whole(&daemon, &accepted);
-    // Nobody is left unwoken, also by a page that met the full disk.
-    for incident in 2..=accepted.len() + 2 {
-        daemon.mail_to("maya@example.net", &format!("Subject: [INC-{incident}] "));
     }
-    assert!(daemon.log().contains("the store takes no writes"), "{}", daemon.log());
-    daemon.kill();
-    daemon.go();
-    whole(&daemon, &accepted);
-}
-
-#[test]
-fn an_idle_daemon_finds_out_by_itself_that_the_disk_is_full_and_that_it_is_not() {
-    let mut daemon = Daemon::prepare(HOUSE);
-    launch(&mut daemon, "trap '' XFSZ; exec \"$@\"");
-    limit(&daemon, "1");
-    down(&daemon);
-    limit(&daemon, "unlimited");
-    whole(&daemon, &[]);
-}
-
-#[test]
-fn a_store_in_somebody_elses_hands_is_503_until_it_is_let_go() {
-    let daemon = Daemon::start(HOUSE);
-    assert_eq!(daemon.alert("before", "firing").status, 202);
-    daemon.mail_to("maya@example.net", "[INC-1]");
-    let other = rusqlite::Connection::open(daemon.directory.join("onscene.db")).unwrap();
-    other.busy_timeout(PATIENCE).unwrap();
-    other.execute_batch("begin exclusive").unwrap();
-    let stop = AtomicBool::new(false);
-    let accepted = std::thread::scope(|scope| {
-        let threads = ["a", "b", "c"].map(|name| scope.spawn(|| posting(&daemon, name, &stop)));
-        down(&daemon);
-        refused(&daemon.alert("locked", "firing"));
-        other.execute_batch("rollback").unwrap();
-        ready(&daemon);
-        std::thread::sleep(Duration::from_millis(500));
-        stop.store(true, Ordering::Release);
-        threads.map(|thread| thread.join().unwrap()).concat()
-    });
-    assert!(!accepted.is_empty(), "the threads were accepted when it was let go");
-    let opened = daemon.alert("locked", "firing").json();
-    assert_eq!(opened["results"][0]["outcome"], "opened", "503 means that nothing was changed");
-    whole(&daemon, &accepted);
-}
-
-#[test]
-fn a_log_that_cannot_be_written_stops_nothing() {
-    let mut daemon = Daemon::prepare(HOUSE);
-    launch(&mut daemon, "exec \"$@\" 2>/dev/full");
-    assert_eq!(daemon.alert("key", "firing").status, 202);
-    let unreadable = daemon.post("/in/scripts/test-token-of-scripts", b"\xff");
-    assert_eq!(unreadable.status, 400, "{unreadable:?}");
-    daemon.mail_to("maya@example.net", "[INC-1]");
-    daemon.program.as_ref().unwrap().signal("HUP");
-    whole(&daemon, &["key".to_owned()]);
+    assert_eq!(seen, accepted + 1, "what was accepted, and no more");
+    assert!(daemon.verify().contains("whole"));
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
     assert_eq!(daemon.stop(), Some(0));
 }
 
-/// Runs the daemon as somebody for whom rights count: root passes over them.
-fn as_nobody(daemon: &mut Daemon) -> String {
-    let root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    if !root {
-        return "exec \"$@\"".to_owned();
+#[test]
+fn a_full_disk_is_said_and_survived() {
+    let mut daemon = Daemon::prepare(&HOUSE.replace("sqlite:DIR/onscene.db", "sqlite:DIR/small/onscene.db"));
+    let place = daemon.directory.join("small").to_str().unwrap().to_owned();
+    let _small = Small::mount(&place);
+    daemon.go();
+    let mut accepted = 0;
+    while daemon.alert(&format!("alert-{accepted}"), "firing").status == 202 {
+        accepted += 1;
+        assert!(accepted < 20_000, "the disk does not fill");
     }
-    // Where the binary is, nobody may not be able to go.
-    let copy = daemon.directory.join("onscene");
-    fs::copy(binary(), &copy).unwrap();
-    chown(daemon);
-    let setpriv = program(&["setpriv"]);
-    format!(
-        "shift; exec {} --reuid={NOBODY} --regid={NOBODY} --clear-groups {} \"$@\"",
-        setpriv.display(),
-        copy.display()
-    )
-}
-
-fn chown(daemon: &Daemon) {
-    let given =
-        Command::new(program(&["chown"])).args(["-R", &NOBODY.to_string()]).arg(&daemon.directory).status();
-    assert!(given.unwrap().success());
-}
-
-fn rights(daemon: &Daemon, store: u32, directory: u32) {
-    for file in ["onscene.db", "onscene.db-wal", "onscene.db-shm"] {
-        let path = daemon.directory.join("store").join(file);
-        if path.exists() {
-            fs::set_permissions(path, Permissions::from_mode(store)).unwrap();
-        }
-    }
-    fs::set_permissions(daemon.directory.join("store"), Permissions::from_mode(directory)).unwrap();
+    assert!(accepted > 10, "{accepted}");
+    refuses(&daemon);
+    assert!(as_root("mount", &["-o", "remount,size=64m", &place]));
+    goes_on(&mut daemon, accepted);
 }
 
 #[test]
-fn a_store_made_read_only_is_never_answered_with_a_promise_that_is_not_kept() {
-    let mut daemon = Daemon::prepare(&HOUSE.replace("DIR/onscene.db", "DIR/store/onscene.db"));
-    let shell = as_nobody(&mut daemon);
-    launch(&mut daemon, &shell);
+fn a_store_that_cannot_be_written_is_said_and_survived() {
+    let mut daemon = Daemon::start(HOUSE);
     assert_eq!(daemon.alert("before", "firing").status, 202);
-    daemon.mail_to("maya@example.net", "[INC-1]");
-    // Files that are open stay writable; what it opens anew when the store was gone does not.
-    rights(&daemon, 0o400, 0o500);
-    let other = rusqlite::Connection::open(daemon.directory.join("store/onscene.db")).unwrap();
-    other.busy_timeout(PATIENCE).unwrap();
-    let mut accepted = vec!["before".to_owned()];
-    let stop = AtomicBool::new(false);
-    let more = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| posting(&daemon, "a", &stop));
-        if fs::metadata("/proc/self").unwrap().uid() == 0 {
-            other.execute_batch("begin exclusive").unwrap();
-            down(&daemon);
-            other.execute_batch("rollback").unwrap();
-        }
-        std::thread::sleep(Duration::from_secs(3));
-        rights(&daemon, 0o600, 0o700);
-        ready(&daemon);
-        stop.store(true, Ordering::Release);
-        thread.join().unwrap()
-    });
-    drop(other);
-    accepted.extend(more);
-    accepted.retain(|key| key != "before-none");
-    whole(&daemon, &accepted);
+    daemon.mail_to("maya@example.net", "before is down");
+    let files =
+        ["onscene.db", "onscene.db-wal"].map(|name| daemon.directory.join(name).to_str().unwrap().to_owned());
+    let chattr = |flag: &str| as_root("chattr", &[flag, &files[0], &files[1]]);
+    assert!(chattr("+i"), "the file system of the tests has no immutable files (ext4 has)");
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| refuses(&daemon)));
+    assert!(chattr("-i"));
+    if let Err(panic) = refused {
+        std::panic::resume_unwind(panic);
+    }
+    goes_on(&mut daemon, 1);
+}
 
-    // Started on it, it says what is wrong and where, and does not pretend to run.
-    daemon.kill();
-    rights(&daemon, 0o400, 0o500);
-    let started = Command::new(program(&["sh"]))
-        .args(["-c", &shell, "sh"])
-        .arg(binary())
-        .args(["serve", "--config"])
-        .arg(&daemon.config)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&started.stderr);
-    assert_eq!(started.status.code(), Some(1), "{said}");
-    assert!(said.contains("onscene.db cannot be opened"), "{said}");
-    rights(&daemon, 0o600, 0o700);
-    launch(&mut daemon, &shell);
-    whole(&daemon, &accepted);
+/// Holds the store as another process does that writes and does not end.
+struct Hold {
+    let_go: mpsc::SyncSender<()>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Hold {
+    fn on(store: PathBuf) -> Self {
+        let (let_go, told) = mpsc::sync_channel(1);
+        let (held, is_held) = mpsc::sync_channel(1);
+        let thread = std::thread::spawn(move || {
+            let now = onscene::clock::Clock::system().now();
+            let mut store = Connection::writer(&store, now).unwrap();
+            let holds = store.write(now, |_| {
+                held.send(()).unwrap();
+                let _gone = told.recv();
+                Ok::<_, StoreError>(())
+            });
+            holds.unwrap();
+        });
+        is_held.recv().unwrap();
+        Self { let_go, thread: Some(thread) }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let _gone = self.let_go.send(());
+        if let Some(thread) = self.thread.take() {
+            let _gone = thread.join();
+        }
+    }
+}
+
+#[test]
+fn a_store_that_another_holds_is_said_and_survived() {
+    let mut daemon = Daemon::start(HOUSE);
+    assert_eq!(daemon.alert("before", "firing").status, 202);
+    let holds = Hold::on(daemon.directory.join("onscene.db"));
+    refuses(&daemon);
+    drop(holds);
+    goes_on(&mut daemon, 1);
+}
+
+#[test]
+fn when_too_many_wait_for_the_disk_the_next_is_told_to_come_again() {
+    let mut daemon = Daemon::start(&HOUSE.replace("[server]\n", "[server]\nqueue_max = 4\n"));
+    let holds = Hold::on(daemon.directory.join("onscene.db"));
+    let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..24)
+            .map(|n| {
+                let daemon = &daemon;
+                scope.spawn(move || {
+                    let answer = daemon.alert(&format!("waits-{n}"), "firing");
+                    (answer.status, answer.body)
+                })
+            })
+            .collect();
+        std::thread::sleep(Duration::from_secs(1));
+        drop(holds);
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let full =
+        answers.iter().filter(|(status, body)| *status == 503 && body.contains("wait for the disk")).count();
+    let accepted = answers.iter().filter(|(status, _)| *status == 202).count();
+    assert_eq!(full + accepted, 24, "{answers:?}");
+    assert!(full >= 16 && accepted >= 4, "{full} full, {accepted} accepted");
+    goes_on(&mut daemon, accepted);
 }
