@@ -346,7 +346,10 @@ impl Committer {
     }
 
     fn answer(&mut self, jobs: Vec<Job>, replies: Vec<Result<Reply, DoorError>>, effects: Effects) {
-        self.set_up(true);
+        if !self.up.load(Ordering::Acquire) {
+            // A full disk takes a little now and then: that is no room for an alert.
+            self.probe();
+        }
         #[allow(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.batch_size.observe(jobs.len() as f64);
         effects.publish(&self.metrics);
@@ -369,15 +372,19 @@ impl Committer {
 
     fn probe(&mut self) {
         let now = self.hour();
-        if !self.up.load(Ordering::Acquire)
-            && let Ok(connection) = Connection::writer(&self.path, now)
-        {
+        let was_up = self.up.load(Ordering::Acquire);
+        if !was_up && let Ok(connection) = Connection::writer(&self.path, now) {
             self.connection = connection;
         }
-        let probe = |tx: &Tx<'_>| crate::store::probe(tx);
-        match self.connection.write(now, probe) {
+        let probed = if was_up {
+            self.connection.write(now, crate::store::probe)
+        } else {
+            let room = self.connection.write(now, crate::store::probe_room);
+            room.and_then(|()| self.connection.write(now, crate::store::release_room))
+        };
+        match probed {
             Ok(()) => {
-                if !self.up.load(Ordering::Acquire) {
+                if !was_up {
                     tracing::info!("the store takes writes again");
                 }
                 self.set_up(true);

@@ -19,6 +19,9 @@ pub mod tokens;
 pub mod unreadable;
 mod wire;
 
+/// What a store that was full must take before it is trusted again: more than most commits write.
+const ROOM_BYTES: usize = 256 * 1024;
+
 /// One value handed to a statement.
 #[derive(Clone, Copy, Debug)]
 pub enum Bind<'a> {
@@ -240,6 +243,28 @@ pub fn probe(tx: &Tx<'_>) -> Result<(), StoreError> {
         "insert into meta (name, value) values ('probe', ?1) on conflict (name) do update set value = excluded.value",
         &[(&now).into()],
     )?;
+    Ok(())
+}
+
+/// Writes as much as a large delivery does, to learn whether there is room for one.
+///
+/// # Errors
+/// What the engine says: there is not.
+pub fn probe_room(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let room = "0".repeat(ROOM_BYTES);
+    tx.execute(
+        "insert into meta (name, value) values ('room', ?1) on conflict (name) do update set value = excluded.value",
+        &[(&room).into()],
+    )?;
+    Ok(())
+}
+
+/// Gives back what [`probe_room`] took.
+///
+/// # Errors
+/// What the engine says.
+pub fn release_room(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("delete from meta where name = 'room'", &[])?;
     Ok(())
 }
 
