@@ -122,7 +122,7 @@ fn a_request_under_way_is_finished_when_it_is_told_to_stop() {
     let mut told = String::new();
     let _closed = check.read_to_string(&mut told);
     assert!(told.starts_with("HTTP/1.1 503 "), "{told:?}");
-    for piece in ALERT[10..].as_bytes().chunks(12) {
+    for piece in ALERT.as_bytes()[10..].chunks(12) {
         slow.write_all(piece).unwrap();
         std::thread::sleep(Duration::from_millis(50));
     }
