@@ -12,6 +12,8 @@ use super::super::harness::eventually;
 pub enum Manner {
     /// As it should.
     Works,
+    /// Takes one letter on a connection, then hangs up without a word.
+    HangsUp,
     /// 421 in place of a greeting.
     Busy,
     /// Accepts, and says nothing.
@@ -107,6 +109,7 @@ fn converse(stream: &TcpStream, manner: Manner, seen: &Mutex<Vec<(String, String
                     Manner::LaterAfterData => say("451 4.3.0 try again later")?,
                     Manner::BreaksAfterData => return reset(stream),
                     Manner::SilentAfterData => return lines.next().map(drop),
+                    Manner::HangsUp => return say("250 2.0.0 kept"),
                     _ => say("250 2.0.0 kept")?,
                 }
             }
