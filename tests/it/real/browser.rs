@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::super::harness::{Daemon, HOUSE, answer_link, program, request};
+use super::super::harness::{Daemon, HOUSE, answer_link, eventually, program, request};
 use super::incident;
 
 /// What Chromium makes of a page.
@@ -29,7 +29,7 @@ fn dom(profile: &Path, url: &str) -> String {
     String::from_utf8(chromium(profile, &["--dump-dom"], url)).unwrap()
 }
 
-/// Width, height, and how many different bytes the compressed picture has: an empty page has few.
+/// Width, height and bytes of a picture of a page.
 fn picture(profile: &Path, name: &str, arguments: &[&str], url: &str) -> (u32, u32, Vec<u8>) {
     let path = profile.join(name);
     let screenshot = format!("--screenshot={}", path.display());
@@ -59,7 +59,11 @@ fn the_page_of_a_phone_shows_its_buttons_and_then_who_commands() {
         assert!(shown.contains(words), "{words} in {shown}");
     }
     assert!(shown.contains("name=\"viewport\""), "{shown}");
-    let light = picture(profile, "light.png", &[], &url);
+    // Two equal ones: the page rests, and what differs after that is the colour.
+    let light = eventually("the page rests", || {
+        let first = picture(profile, "light.png", &[], &url);
+        (first == picture(profile, "light.png", &[], &url)).then_some(first)
+    });
     let dark = picture(profile, "dark.png", &["--force-dark-mode"], &url);
     for (name, (width, height, png)) in [("light", &light), ("dark", &dark)] {
         assert_eq!((*width, *height), (390, 844), "{name}");

@@ -119,9 +119,9 @@ fn a_relay_that_is_down_hands_over_to_postfix() {
 #[test]
 fn a_relay_that_certainly_has_not_the_letter_hands_over_at_once() {
     for (manner, most_s) in [
-        (Manner::Busy, 3),
-        (Manner::BreaksAfterMail, 3),
-        (Manner::LaterAfterData, 3),
+        (Manner::Busy, 4),
+        (Manner::BreaksAfterMail, 4),
+        (Manner::LaterAfterData, 4),
         (Manner::NeverGreets, 9),
     ] {
         let (bad, good) = (Relay::new(manner), Relay::new(Manner::Works));
@@ -168,4 +168,24 @@ fn a_recipient_that_is_refused_passes_the_page_on_to_the_next_step_at_once() {
     }
     assert!(!timeline.contains(MAYA), "addresses do not stand on the timeline: {timeline}");
     assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn a_connection_that_the_relay_closed_meanwhile_delays_no_letter() {
+    let relay = Relay::new(Manner::HangsUp);
+    let daemon = Daemon::start(&house(&[relay.url()]));
+    daemon.alert("db-1", "firing");
+    let link = answer_link(&relay.letter(MAYA));
+    pages(&daemon, "accepted", 1.0);
+    // The connection of the page was kept, and leads nowhere any more.
+    daemon.post(&link, b"answer=take");
+    for to in ["tom@example.net", "staff@example.net"] {
+        relay.letter(to);
+    }
+    pages(&daemon, "accepted", 2.0);
+    for outcome in ["wait", "unknown", "refused"] {
+        let series = format!("onscene_delivery_attempts_total{{channel=\"mail\",outcome={outcome:?}}}");
+        assert_eq!(daemon.metric(&series), 0.0, "{series}");
+    }
+    assert!(relay.letters(MAYA).len() == 1 && relay.letters("tom@example.net").len() == 1);
 }

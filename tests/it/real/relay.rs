@@ -12,6 +12,8 @@ use super::super::harness::eventually;
 pub enum Manner {
     /// As it should.
     Works,
+    /// Takes one letter on a connection, then hangs up without a word.
+    HangsUp,
     /// 421 in place of a greeting.
     Busy,
     /// Accepts, and says nothing.
@@ -71,8 +73,8 @@ impl Relay {
 }
 
 /// Ends a connection as a crash does: with a reset in place of a farewell.
-fn reset(stream: &TcpStream) {
-    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).unwrap();
+fn reset(stream: &TcpStream) -> Option<()> {
+    socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO)).ok()
 }
 
 fn converse(stream: &TcpStream, manner: Manner, seen: &Mutex<Vec<(String, String)>>) -> Option<()> {
@@ -87,10 +89,7 @@ fn converse(stream: &TcpStream, manner: Manner, seen: &Mutex<Vec<(String, String
     while let Some(Ok(line)) = lines.next() {
         match line.split([' ', ':']).next().unwrap_or("").to_uppercase().as_str() {
             "EHLO" => say("250-relay.example.net\r\n250 8BITMIME")?,
-            "MAIL" if manner == Manner::BreaksAfterMail => {
-                reset(stream);
-                return Some(());
-            }
+            "MAIL" if manner == Manner::BreaksAfterMail => return reset(stream),
             "RCPT" => {
                 to = line.split(['<', '>']).nth(1)?.to_owned();
                 match manner {
@@ -108,11 +107,9 @@ fn converse(stream: &TcpStream, manner: Manner, seen: &Mutex<Vec<(String, String
                 seen.lock().unwrap().push((to.clone(), letter));
                 match manner {
                     Manner::LaterAfterData => say("451 4.3.0 try again later")?,
-                    Manner::BreaksAfterData => {
-                        reset(stream);
-                        return Some(());
-                    }
+                    Manner::BreaksAfterData => return reset(stream),
                     Manner::SilentAfterData => return lines.next().map(drop),
+                    Manner::HangsUp => return say("250 2.0.0 kept"),
                     _ => say("250 2.0.0 kept")?,
                 }
             }
