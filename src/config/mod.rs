@@ -1,7 +1,7 @@
 //! What the operator wrote → what it means, or everything that is wrong with it.
 //!
-//! The file is read key by key ([`read`]), so that several faults are told at once, each with its line
-//! and the nearest right word ([`errors`]). Kinds of sources and channels are handed in: the
+//! The file is read key by key (`read`), so that several faults are told at once, each with its line
+//! and the nearest right word (`errors`). Kinds of sources and channels are handed in: the
 //! configuration knows neither. Secrets come from files or the environment ([`secrets`]), which nothing
 //! else in the program reads.
 
