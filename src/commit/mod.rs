@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
@@ -248,9 +248,10 @@ pub struct Committer {
     wakes: Wakes,
     up: Arc<AtomicBool>,
     last_now: Timestamp,
+    probed: Instant,
 }
 
-/// Makes a door onto an open store.
+/// Makes a door onto an open store, and tries whether it takes writes.
 pub fn door(
     queue_max: usize,
     connection: Connection,
@@ -263,9 +264,12 @@ pub fn door(
     let (sender, queue) = sync_channel(queue_max);
     let up = Arc::new(AtomicBool::new(true));
     metrics.store_up.set(1);
-    let last_now = clock.now();
-    let committer =
-        Committer { queue, connection, path, clock, house, metrics, wakes, up: up.clone(), last_now };
+    let (last_now, probed) = (clock.now(), clock.mark());
+    let up_too = up.clone();
+    let mut committer =
+        Committer { queue, connection, path, clock, house, metrics, wakes, up: up_too, last_now, probed };
+    // Before anybody is told that alerts can be accepted.
+    committer.probe();
     (Door { queue: sender, up }, committer)
 }
 
@@ -305,7 +309,12 @@ impl Committer {
             events += count(&job.command);
             jobs.push(job);
         }
-        self.commit(jobs);
+        // Under load no moment is idle, and a store that has to be opened anew would stay gone.
+        let due = !self.up.load(Ordering::Acquire) && self.probed.elapsed() >= PROBE_EVERY_DOWN;
+        match if due { self.revive() } else { Ok(()) } {
+            Ok(()) => self.commit(jobs),
+            Err(error) => self.down(jobs, &error),
+        }
         true
     }
 
@@ -368,22 +377,31 @@ impl Committer {
     }
 
     fn probe(&mut self) {
+        if let Err(error) = self.revive() {
+            self.down(Vec::new(), &error);
+        }
+    }
+
+    /// Tries whether the store takes writes; one that is gone is opened anew when it does not.
+    fn revive(&mut self) -> Result<(), StoreError> {
         let now = self.hour();
-        if !self.up.load(Ordering::Acquire)
-            && let Ok(connection) = Connection::writer(&self.path, now)
-        {
-            self.connection = connection;
-        }
+        let was_up = self.up.load(Ordering::Acquire);
         let probe = |tx: &Tx<'_>| crate::store::probe(tx);
-        match self.connection.write(now, probe) {
-            Ok(()) => {
-                if !self.up.load(Ordering::Acquire) {
-                    tracing::info!("the store takes writes again");
-                }
-                self.set_up(true);
-            }
-            Err(error) => self.down(Vec::new(), &error),
+        let mut tried = self.connection.write(now, probe);
+        if !was_up && tried.as_ref().is_err_and(|error: &StoreError| !error.is_busy()) {
+            tried = Connection::writer(&self.path, now).and_then(|connection| {
+                self.connection = connection;
+                self.connection.write(now, probe)
+            });
         }
+        self.probed = self.clock.mark();
+        if tried.is_ok() {
+            if !was_up {
+                tracing::info!("the store takes writes again");
+            }
+            self.set_up(true);
+        }
+        tried
     }
 
     /// The hour of a transaction. A clock that is set back a little does not turn a timeline round. One
