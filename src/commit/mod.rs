@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, oneshot};
@@ -248,9 +248,10 @@ pub struct Committer {
     wakes: Wakes,
     up: Arc<AtomicBool>,
     last_now: Timestamp,
+    probed: Instant,
 }
 
-/// Makes a door onto an open store.
+/// Makes a door onto an open store, and tries whether it takes writes.
 pub fn door(
     queue_max: usize,
     connection: Connection,
@@ -263,9 +264,12 @@ pub fn door(
     let (sender, queue) = sync_channel(queue_max);
     let up = Arc::new(AtomicBool::new(true));
     metrics.store_up.set(1);
-    let last_now = clock.now();
-    let committer =
-        Committer { queue, connection, path, clock, house, metrics, wakes, up: up.clone(), last_now };
+    let (last_now, probed) = (clock.now(), clock.mark());
+    let up_too = up.clone();
+    let mut committer =
+        Committer { queue, connection, path, clock, house, metrics, wakes, up: up_too, last_now, probed };
+    // Before anybody is told that alerts can be accepted.
+    committer.probe();
     (Door { queue: sender, up }, committer)
 }
 
@@ -305,7 +309,12 @@ impl Committer {
             events += count(&job.command);
             jobs.push(job);
         }
-        self.commit(jobs);
+        // Under load no moment is idle, and a store that has to be opened anew would stay gone.
+        let due = !self.up.load(Ordering::Acquire) && self.probed.elapsed() >= PROBE_EVERY_DOWN;
+        match if due { self.revive() } else { Ok(()) } {
+            Ok(()) => self.commit(jobs),
+            Err(error) => self.down(jobs, &error),
+        }
         true
     }
 
@@ -346,10 +355,6 @@ impl Committer {
     }
 
     fn answer(&mut self, jobs: Vec<Job>, replies: Vec<Result<Reply, DoorError>>, effects: Effects) {
-        if !self.up.load(Ordering::Acquire) {
-            // A full disk takes a little now and then: that is no room for an alert.
-            self.probe();
-        }
         #[allow(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.batch_size.observe(jobs.len() as f64);
         effects.publish(&self.metrics);
@@ -371,26 +376,35 @@ impl Committer {
     }
 
     fn probe(&mut self) {
+        if let Err(error) = self.revive() {
+            self.down(Vec::new(), &error);
+        }
+    }
+
+    /// Tries whether the store takes writes; one that is gone is opened anew when it does not.
+    fn revive(&mut self) -> Result<(), StoreError> {
         let now = self.hour();
         let was_up = self.up.load(Ordering::Acquire);
-        if !was_up && let Ok(connection) = Connection::writer(&self.path, now) {
-            self.connection = connection;
+        // A full disk takes a little now and then: what was full is trusted when it takes a whole delivery.
+        let probe = if was_up { crate::store::probe } else { crate::store::probe_room };
+        let mut tried = self.connection.write(now, probe);
+        if !was_up && tried.as_ref().is_err_and(|error: &StoreError| !error.is_busy()) {
+            tried = Connection::writer(&self.path, now).and_then(|connection| {
+                self.connection = connection;
+                self.connection.write(now, probe)
+            });
         }
-        let probed = if was_up {
-            self.connection.write(now, crate::store::probe)
-        } else {
-            let room = self.connection.write(now, crate::store::probe_room);
-            room.and_then(|()| self.connection.write(now, crate::store::release_room))
-        };
-        match probed {
-            Ok(()) => {
-                if !was_up {
-                    tracing::info!("the store takes writes again");
-                }
-                self.set_up(true);
+        if !was_up && tried.is_ok() {
+            tried = self.connection.write(now, crate::store::release_room);
+        }
+        self.probed = self.clock.mark();
+        if tried.is_ok() {
+            if !was_up {
+                tracing::info!("the store takes writes again");
             }
-            Err(error) => self.down(Vec::new(), &error),
+            self.set_up(true);
         }
+        tried
     }
 
     /// The hour of a transaction. A clock that is set back a little does not turn a timeline round. One

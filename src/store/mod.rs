@@ -165,6 +165,15 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether another process has the store in its hands: it is in order, and waiting helps.
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        let Self::Engine(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+}
+
 /// One transaction.
 pub struct Tx<'c> {
     engine: &'c rusqlite::Connection,

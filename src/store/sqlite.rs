@@ -22,6 +22,12 @@ pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     }
     make_private_file(path).map_err(|error| StoreError::File { path: path.display().to_string(), error })?;
     let engine = rusqlite::Connection::open(path)?;
+    // Asked for a file it may not write, the engine opens it for reading and calls that a success.
+    if engine.is_readonly("main")? {
+        let why = "the file is read-only, or on a file system that is".to_owned();
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_READONLY);
+        return Err(rusqlite::Error::SqliteFailure(code, Some(why)).into());
+    }
     engine.busy_timeout(BUSY_WAIT)?;
     engine.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(()))?;
     // FULL: in WAL mode this is the setting that syncs at every commit, and 2xx means on disk.

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::harness::{Answer, Daemon, HOUSE, PATIENCE, eventually, program, request};
+use super::harness::{Answer, Daemon, Ender, HOUSE, PATIENCE, eventually, program, request};
 
 const PLACE: &str = "/in/scripts/test-token-of-scripts";
 /// What a neighbour may have to wait beside a hostile client.
@@ -44,15 +44,6 @@ fn beside<T>(daemon: &Daemon, work: impl FnOnce() -> T) -> T {
     });
     unharmed(daemon);
     done
-}
-
-/// Ends the neighbour also when an assertion fails.
-struct Ender<'a>(&'a AtomicBool);
-
-impl Drop for Ender<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
 }
 
 fn unharmed(daemon: &Daemon) {

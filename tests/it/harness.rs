@@ -6,6 +6,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// For something to happen that takes milliseconds when all is well.
@@ -26,6 +27,15 @@ impl Program {
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.0.id().to_string()).status();
         assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
+    }
+}
+
+/// Tells other threads to end when it goes, also when an assertion fails.
+pub struct Ender<'a>(pub &'a AtomicBool);
+
+impl Drop for Ender<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
