@@ -172,7 +172,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
         meters: meters.clone(),
-        bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024))),
+        bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));

@@ -313,7 +313,7 @@ fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
     }
     tx.execute(
         "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where channel = '' and state in ('pending', 'sending') and state = 'pending' and due_at <= ?1 and exists (
+         where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
            select 1 from incident where incident.id = letter.incident and (
              (letter.kind = 'page' and incident.phase <> 'triggered')
              or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
