@@ -128,18 +128,16 @@ impl Mailer {
             };
             match tried {
                 Ok(answer) => return Outcome::Accepted { remote_id: answer },
-                Err(Trouble::Recipient(why)) => {
-                    return Outcome::Refused { why: clean(&why, to), whole_channel: false };
-                }
                 Err(Trouble::Lost(why)) => return Outcome::Unknown { why: clean(&why, to) },
                 Err(trouble) => troubles.push(trouble),
             }
         }
-        let all_of_their_own = troubles.iter().all(|trouble| matches!(trouble, Trouble::Relay(_)));
         let words: Vec<String> = troubles.iter().map(|trouble| clean(trouble.why(), to)).collect();
         let why = words.join("; ");
-        if all_of_their_own {
-            return Outcome::Refused { why, whole_channel: true };
+        // Refused is what every relay refuses: one that is busy now may take it later.
+        if !troubles.iter().any(|trouble| matches!(trouble, Trouble::Passing(_))) {
+            let whole_channel = troubles.iter().all(|trouble| matches!(trouble, Trouble::Relay(_)));
+            return Outcome::Refused { why, whole_channel };
         }
         Outcome::Wait { after: None, why }
     }

@@ -33,7 +33,7 @@ pub(super) enum Trouble {
     Passing(String),
     /// Certainly not written, and the fault is the relay's own: login, sender, policy.
     Relay(String),
-    /// This recipient, or this letter, is refused for good.
+    /// This recipient, or this letter, is refused for good by this relay; another may know the recipient.
     Recipient(String),
     /// It may have been written.
     Lost(String),
@@ -190,9 +190,9 @@ impl Relay {
         let sender = connection.command(Mail::new(Some(from.clone()), parameters));
         before(within(COMMAND_DEADLINE, sender).await, &self.host, Trouble::Relay)?;
         let recipient = connection.command(Rcpt::new(to.clone(), Vec::new()));
-        before(within(COMMAND_DEADLINE, recipient).await, &self.host, Trouble::Recipient)?;
+        before(within(COMMAND_DEADLINE, recipient).await, &self.host, refusal)?;
         let data = connection.command(Data);
-        before(within(COMMAND_DEADLINE, data).await, &self.host, Trouble::Recipient)?;
+        before(within(COMMAND_DEADLINE, data).await, &self.host, refusal)?;
         handed.store(true, Ordering::Release);
         match within(LETTER_DEADLINE, connection.message(bytes)).await {
             Ok(response) => {
@@ -208,7 +208,7 @@ impl Relay {
                 Err(Trouble::Passing(format!("{} answered {error}", self.host)))
             }
             Err(Step::Failed(error)) if error.is_permanent() => {
-                Err(Trouble::Recipient(format!("{} answered {error}", self.host)))
+                Err(refusal(format!("{} answered {error}", self.host)))
             }
             Err(Step::Failed(error)) => {
                 Err(Trouble::Lost(format!("{} was lost with the letter in hand: {error}", self.host)))
@@ -248,6 +248,14 @@ fn before<T>(done: Result<T, Step>, host: &str, refused: fn(String) -> Trouble) 
         Step::Failed(error) if error.is_permanent() => refused(format!("{host} answered {error}")),
         Step::Failed(error) => Trouble::Passing(format!("{host}: {error}")),
     })
+}
+
+/// A refusal for good once the sender was taken: of this recipient, or of us. A relay that wants a login
+/// (530, 535), or that relays for nobody it does not know (RFC 3463: `5.7.x`, security or policy), says
+/// nothing about the recipient: for another sender, or with its settings put right, it would take the letter.
+fn refusal(answer: String) -> Trouble {
+    let ours = ["(530)", "(535)", ": 5.7."].iter().any(|sign| answer.contains(sign));
+    if ours { Trouble::Relay(answer) } else { Trouble::Recipient(answer) }
 }
 
 fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {

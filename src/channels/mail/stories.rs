@@ -138,7 +138,17 @@ async fn each_answer_of_a_relay_means_something() {
         outcome(Relay::AnswersRecipient("550 5.1.1 <maya@example.net>: no such user")).await,
         refused("127.0.0.1 answered permanent error (550): 5.1.1 <the recipient>: no such user", false)
     );
-    assert_eq!(outcome(Relay::AnswersLetter("554 5.7.1 spam")).await.as_str(), "refused");
+    assert_eq!(
+        outcome(Relay::AnswersLetter("552 5.3.4 too big")).await,
+        refused("127.0.0.1 answered permanent error (552): 5.3.4 too big", false)
+    );
+    for of_the_relay in ["554 5.7.1 <maya@example.net>: relay access denied", "530 authentication required"] {
+        let Outcome::Refused { whole_channel: true, .. } =
+            outcome(Relay::AnswersRecipient(of_the_relay)).await
+        else {
+            panic!("a relay that does not know us says nothing about the recipient");
+        };
+    }
     assert_eq!(outcome(Relay::AnswersLetter("451 4.3.0 later")).await.as_str(), "wait");
     assert_eq!(outcome(Relay::AnswersRecipient("450 4.2.0 greylisted")).await.as_str(), "wait");
     assert_eq!(outcome(Relay::GreetsWith("421 too busy")).await.as_str(), "wait");
@@ -165,11 +175,32 @@ async fn the_next_relay_takes_over_while_nothing_was_handed_over() {
         Relay::GreetsWith("554 go away"),
         Relay::AnswersSender("451 later"),
         Relay::AnswersLetter("451 later"),
+        Relay::AnswersRecipient("550 5.1.1 no such user here"),
+        Relay::AnswersRecipient("554 5.7.1 relay access denied"),
+        Relay::AnswersLetter("554 5.7.1 looks like spam"),
     ] {
         let (first, _none) = relay(broken).await;
         let (second, mut taken) = relay(Relay::Takes).await;
         assert_eq!(mailer(&[first, second]).send(&parcel(1)).await.as_str(), "accepted", "{broken:?}");
         assert!(taken.recv().await.unwrap().contains("X-Incident-Id: 42"));
+    }
+}
+
+#[tokio::test]
+async fn a_recipient_is_refused_when_no_relay_is_left_that_may_take_the_letter() {
+    const UNKNOWN: Relay = Relay::AnswersRecipient("550 5.1.1 no such user");
+    for (second, outcome, whole_channel) in [
+        (UNKNOWN, "refused", false),
+        (Relay::AnswersSender("553 not you"), "refused", false),
+        (Relay::AnswersRecipient("450 4.2.0 greylisted"), "wait", false),
+    ] {
+        let (first, _none) = relay(UNKNOWN).await;
+        let (second, _none_either) = relay(second).await;
+        let ended = mailer(&[first, second]).send(&parcel(1)).await;
+        assert_eq!(ended.as_str(), outcome, "{ended:?}");
+        if let Outcome::Refused { whole_channel: of_all, .. } = ended {
+            assert_eq!(of_all, whole_channel);
+        }
     }
 }
 
