@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::acts::Work;
 use super::{Delivered, EventResult};
-use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, weigh};
+use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, weigh};
 use crate::core::decide::{self, Act, By, Opening, Reason};
 use crate::core::timeline::{Actor, Route};
 use crate::store::alerts::{self, Place};
@@ -85,7 +85,7 @@ impl Work<'_, '_> {
                 "repeated"
             }
             Weight::Recovers => {
-                self.put(source, service, event, known.as_ref().map(|known| known.id), incident)?;
+                self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
                     let act = Act::Recover { source: source.to_owned(), key: event.key.clone() };
                     self.must(&saved, act, &by())?;
@@ -93,7 +93,7 @@ impl Work<'_, '_> {
                 "resolved"
             }
             Weight::RecoversUnseen => {
-                self.put(source, service, event, known.as_ref().map(|known| known.id), None)?;
+                self.put(source, service, event, known.as_ref(), None)?;
                 "resolved"
             }
             Weight::Stale => {
@@ -132,9 +132,8 @@ impl Work<'_, '_> {
             Some(saved) => (Some(saved), true),
             None => (self.load(alerts::open_incident_with(self.tx, service, &event.key)?)?, false),
         };
-        let id = known.map(|known| known.id);
-        let Some(saved) = joins else { return self.opens(source, service, event, id, by) };
-        self.put(source, service, event, id, Some(saved.incident.id))?;
+        let Some(saved) = joins else { return self.opens(source, service, event, known, by) };
+        self.put(source, service, event, known, Some(saved.incident.id))?;
         let act = Act::Join {
             source: source.to_owned(),
             key: event.key.clone(),
@@ -153,11 +152,11 @@ impl Work<'_, '_> {
         known: Option<&Known>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
-        let (id, incident) = (known.map(|known| known.id), known.and_then(|known| known.incident));
+        let incident = known.and_then(|known| known.incident);
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
-            return self.opens(source, service, event, id, by);
+            return self.opens(source, service, event, known, by);
         };
-        self.put(source, service, event, id, incident)?;
+        self.put(source, service, event, known, incident)?;
         let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
         Ok(result(event, outcome_of(decision.reason), incident))
     }
@@ -167,11 +166,11 @@ impl Work<'_, '_> {
         source: &str,
         service: &str,
         event: &Event,
-        alert: Option<i64>,
+        known: Option<&Known>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
         let id = incidents::next_id(self.tx)?;
-        self.put(source, service, event, alert, Some(id))?;
+        self.put(source, service, event, known, Some(id))?;
         let rules = &self.house.rules;
         let severities = rules.services.get(service).map(|service| service.severities.clone());
         let opening = Opening {
@@ -205,16 +204,12 @@ impl Work<'_, '_> {
         source: &str,
         service: &str,
         event: &Event,
-        alert: Option<i64>,
+        known: Option<&Known>,
         incident: Option<i64>,
     ) -> Result<(), StoreError> {
-        alerts::put(
-            self.tx,
-            alert,
-            Place { source, service, incident },
-            event,
-            change_time(event, self.tx.now),
-        )
+        let place = Place { source, service, incident };
+        let since = changed_at(event, known, self.tx.now);
+        alerts::put(self.tx, known.map(|known| known.id), place, event, since)
     }
 }
 

@@ -242,14 +242,41 @@ pub enum Weight {
 /// The sender's time when it can be believed, else the time we received the event.
 pub fn change_time(event: &Event, now: Timestamp) -> Timestamp {
     match event.occurred_at {
-        Some(at) if at <= now.saturating_add(CLOCK_AHEAD_MAX).unwrap_or(now) => at,
+        Some(at) if !is_ahead(at, now) => at,
         _ => now,
     }
 }
 
+/// A time that no right clock can have given by now.
+fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
+    now.saturating_add(CLOCK_AHEAD_MAX).is_ok_and(|latest| at > latest)
+}
+
+/// Whether an event is older than the newest change known. An event without a time of its own follows the
+/// order of arrival, and so does one whose alert was changed ahead of the hour: an alert once taken under
+/// a wrong clock would otherwise hear of no recovery, and of no new firing, until that hour has come.
+fn is_older(event: &Event, known: &Known, now: Timestamp) -> bool {
+    event.occurred_at.is_some_and(|at| at < known.changed_at) && !is_ahead(known.changed_at, now)
+}
+
+/// Since when an alert is what an event makes of it: a change that is older than the last one known does
+/// not turn time round, unless the last one lies in a future that never was.
+pub fn changed_at(event: &Event, known: Option<&Known>, now: Timestamp) -> Timestamp {
+    let at = change_time(event, now);
+    match known {
+        Some(known) if !is_ahead(known.changed_at, now) => at.max(known.changed_at),
+        Some(_) | None => at,
+    }
+}
+
+/// How long ago something was. A time that lies ahead was given by a clock that has been put right since,
+/// so it was long ago.
+fn ago(at: Timestamp, now: Timestamp) -> SignedDuration {
+    if is_ahead(at, now) { SignedDuration::MAX } else { now.duration_since(at) }
+}
+
 /// Compares an event with what is known of its alert.
 pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
-    let at = change_time(event, now);
     match (event.status, known) {
         (Status::Test, _) => Weight::Test,
         (Status::Info, _) | (Status::Acknowledged, None) => Weight::Ignored,
@@ -257,17 +284,13 @@ pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
         (Status::Firing, None) => Weight::Fires,
         (Status::Resolved, None) => Weight::RecoversUnseen,
         (Status::Firing | Status::Resolved, Some(known))
-            if at < known.changed_at && event.status != known.status =>
+            if event.status != known.status && is_older(event, known, now) =>
         {
             let fires_anew = event.keeps_start && event.status == Status::Firing;
-            if fires_anew && now.duration_since(known.taken_at) > REORDER_MAX {
-                Weight::Fires
-            } else {
-                Weight::Stale
-            }
+            if fires_anew && ago(known.taken_at, now) > REORDER_MAX { Weight::Fires } else { Weight::Stale }
         }
         (Status::Firing, Some(Known { status: Status::Firing, closed_at: Some(closed), .. }))
-            if now.duration_since(*closed) > CLOSED_GRACE =>
+            if ago(*closed, now) > CLOSED_GRACE =>
         {
             Weight::FiresOn
         }
@@ -347,6 +370,28 @@ mod tests {
             weigh(&event(Status::Resolved, 10), Some(&known(Status::Firing, 10)), at(30)),
             Weight::Recovers
         );
+    }
+
+    #[test]
+    fn a_change_ahead_of_the_hour_holds_up_no_recovery() {
+        // Taken while a clock was a day ahead; sender's or ours, the rule is the same.
+        let ahead = known(Status::Firing, 86_400);
+        assert_eq!(weigh(&event(Status::Resolved, 20), Some(&ahead), at(30)), Weight::Recovers);
+        let without = Event { occurred_at: None, ..event(Status::Resolved, 0) };
+        assert_eq!(weigh(&without, Some(&ahead), at(30)), Weight::Recovers);
+        assert_eq!(changed_at(&event(Status::Resolved, 20), Some(&ahead), at(30)), at(20));
+        assert_eq!(
+            changed_at(&event(Status::Resolved, 20), Some(&known(Status::Firing, 25)), at(30)),
+            at(25)
+        );
+        let closed = Known { closed_at: Some(at(86_400)), ..ahead };
+        assert_eq!(weigh(&event(Status::Firing, 20), Some(&closed), at(30)), Weight::FiresOn);
+    }
+
+    #[test]
+    fn an_event_without_a_time_of_its_own_is_never_old() {
+        let without = Event { occurred_at: None, ..event(Status::Resolved, 0) };
+        assert_eq!(weigh(&without, Some(&known(Status::Firing, 29)), at(30)), Weight::Recovers);
     }
 
     #[test]

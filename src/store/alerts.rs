@@ -95,9 +95,8 @@ pub fn put(
         None => add(tx, place.source, &event.key)?,
     };
     tx.execute(
-        "update alert set service = ?2, status = ?3,
-           changed_at = case when ?4 > changed_at then ?4 else changed_at end,
-           taken_at = ?5, incident = ?6, closed_at = null where id = ?1",
+        "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
+           closed_at = null where id = ?1",
         &[
             id.into(),
             place.service.into(),
@@ -166,22 +165,24 @@ pub fn repeat(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     words(tx, id, event)
 }
 
-/// Forgets recovered alerts that belong to no incident and were last heard of before this hour.
+/// Forgets alerts that belong to no incident, are over (or whose incident people ended while they fired),
+/// and were last heard of before this hour; at most `limit`. Answers how many.
 ///
 /// # Errors
 /// What the engine says.
-pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(), StoreError> {
+pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
     let old = tx.query(
         "select id from alert join alert_heard on alert = id
-         where incident is null and changed_at < ?1 and last_seen < ?1 and status = 'resolved' limit ?2",
+         where incident is null and changed_at < ?1 and last_seen < ?1
+           and (status = 'resolved' or closed_at is not null) limit ?2",
         &[before.into(), i64::from(limit).into()],
         |row| row.int(0),
     )?;
-    for id in old {
-        tx.execute("delete from alert_heard where alert = ?1", &[id.into()])?;
-        tx.execute("delete from alert where id = ?1", &[id.into()])?;
+    for id in &old {
+        tx.execute("delete from alert_heard where alert = ?1", &[(*id).into()])?;
+        tx.execute("delete from alert where id = ?1", &[(*id).into()])?;
     }
-    Ok(())
+    Ok(u64::try_from(old.len()).unwrap_or(0))
 }
 
 /// The newest incident of a service, not over, to which an alert with this key belongs, whatever its source.
