@@ -9,19 +9,18 @@
 //! again: whole, or not at all.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::clock::Clock;
-use crate::commit::{self, Command, Committer, Door, Wakes};
-use crate::config::{Config, Listen};
+use crate::clock::{Beat, Clock};
+use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
+use crate::config::{Config, Listen, Server};
 use crate::deadlines::Deadlines;
 use crate::deliver::Delivery;
 use crate::house::{Current, House};
@@ -38,10 +37,13 @@ use crate::store::readers::Readers;
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// Between two rounds while there is more to forget.
+const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies that are being read or wait for the disk, in KiB.
 const BODIES_KIB_MAX: usize = 64 * 1024;
-/// Deadlines that were not looked at for this long are not on time: the watchdog is not fed.
-const DEADLINES_LATE: SignedDuration = SignedDuration::from_secs(30);
+/// A worker that gave no sign of life for this long hangs: the watchdog is not fed. A step that waits for a
+/// store that is slow to answer ends before this.
+const HANGS: Duration = Duration::from_secs(45);
 /// The watchdog is fed at least this often, where there is one.
 const WATCHDOG_EVERY_MAX: Duration = Duration::from_secs(10);
 /// What the thread that commits is called when it ends early.
@@ -100,7 +102,8 @@ struct Running {
     metrics: Arc<Metrics>,
     clock: Clock,
     reload: Reload,
-    listen: Listen,
+    /// As it was at the start.
+    server: Server,
     store: std::path::PathBuf,
 }
 
@@ -139,20 +142,21 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let address = listener.address()?;
     let readers = Readers::new(path.clone(), clock.clone());
 
-    // From here on things run. Each worker has its own way to stop, because they stop in an order.
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
     let (stop_http, stop_work) = (CancellationToken::new(), CancellationToken::new());
+    // From here on things run. Each worker has its own way to stop, because they stop in an order.
+    let beats = [committer.beat.clone(), Beat::new(&clock)];
     let mut committer_ended = start_committer(committer)?;
     let mut workers: JoinSet<&'static str> = JoinSet::new();
-    let last_step = Arc::new(AtomicI64::new(began.as_microsecond()));
     let deadlines = Deadlines {
         door: door.clone(),
         readers: readers.clone(),
+        house: house.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         wake: wakes.deadlines.clone(),
-        last_step: last_step.clone(),
+        beat: beats[1].clone(),
     };
     let delivery = Delivery {
         door: door.clone(),
@@ -176,12 +180,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
-    spawn(
-        &mut workers,
-        "the housekeeping",
-        housekeeping(door.clone(), config.store.retention, stop_work.clone()),
-    );
-    spawn(&mut workers, "the watchdog", watchdog(door.clone(), clock.clone(), last_step, stop_work.clone()));
+    spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
+    spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
     let mut serving = JoinSet::new();
     let (http_tls, http_stop) = (tls.clone(), stop_http.clone());
     serving.spawn(async move {
@@ -190,7 +190,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         accept::serve(listener, http_tls, app, limits, &tracker, http_stop, meters).await;
         tracker.close();
     });
-    let running = Running { house, tls, metrics, clock, reload, listen: config.server.listen, store: path };
+    let running = Running { house, tls, metrics, clock, reload, server: config.server, store: path };
     ready(&address);
     tracing::info!(listen = %address, "ready");
     notify(&[NotifyState::Ready]);
@@ -291,23 +291,17 @@ impl Running {
             Err(_) => notify(&[NotifyState::Reloading]),
         }
         let read = (self.reload)().and_then(|(config, house)| {
-            match &self.tls {
-                Some(tls) => tls.reload(self.clock.now()).map_err(|error| error.to_string())?,
-                None if config.server.tls.is_some() => {
-                    tracing::warn!(
-                        "TLS is switched on by a restart only; the running listener stays as it is"
-                    );
-                }
-                None => {}
+            if let Some(tls) = &self.tls {
+                tls.reload(self.clock.now()).map_err(|error| error.to_string())?;
             }
             Ok((config, house))
         });
         match read {
             Ok((config, house)) => {
-                if config.server.listen != self.listen || config.store.path != self.store {
-                    tracing::warn!(
-                        "server.listen and store.url change by a restart only; they stay as they are"
-                    );
+                let waiting = config.waits_for_restart(&self.server, &self.store);
+                if !waiting.is_empty() {
+                    let keys = waiting.join(", ");
+                    tracing::warn!(keys, "these keys change by a restart only; they stay as they were");
                 }
                 self.house.swap(house);
                 self.metrics.reload_success.set(1);
@@ -322,32 +316,40 @@ impl Running {
     }
 }
 
-async fn housekeeping(door: Door, retention: Option<SignedDuration>, stop: CancellationToken) {
+async fn housekeeping(door: Door, stop: CancellationToken) {
+    let mut wait = HOUSEKEEPING_EVERY;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(HOUSEKEEPING_EVERY) => {}
+            () = tokio::time::sleep(wait) => {}
         }
-        if let Err(error) = door.ask(Command::Forget { retention }).await {
-            tracing::warn!(%error, "old things could not be forgotten; trying again later");
-        }
+        // A little at a time, so that alerts pass between.
+        wait = match door.ask(Command::Forget).await {
+            Ok(Reply::Forgotten { more: true }) => HOUSEKEEPING_PAUSE,
+            Ok(_) => HOUSEKEEPING_EVERY,
+            Err(error) => {
+                tracing::warn!(%error, "old things could not be forgotten; trying again later");
+                HOUSEKEEPING_EVERY
+            }
+        };
     }
 }
 
-/// Fed only while the store answers and deadlines run on time.
-async fn watchdog(door: Door, clock: Clock, last_step: Arc<AtomicI64>, stop: CancellationToken) {
+/// Fed as long as the thread that commits and the deadlines turn. That the store takes no writes is no reason
+/// to be started again: it would not take them afterwards either, and `/readyz` and the metrics tell of it.
+async fn watchdog(beats: [Beat; 2], stop: CancellationToken) {
     let every = sd_notify::watchdog_enabled().map_or(WATCHDOG_EVERY_MAX, |limit| limit / 3);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(every.min(WATCHDOG_EVERY_MAX)) => {}
         }
-        let last = jiff::Timestamp::from_microsecond(last_step.load(Ordering::Acquire)).unwrap_or_default();
-        let late = clock.now().duration_since(last);
-        if door.is_up() && late < DEADLINES_LATE {
+        let [commit, deadlines] = beats.each_ref().map(Beat::age);
+        if commit.max(deadlines) < HANGS {
             notify(&[NotifyState::Watchdog]);
         } else {
-            tracing::error!(store_up = door.is_up(), late_s = late.as_secs(), "the watchdog is not fed");
+            let (commit_s, deadlines_s) = (commit.as_secs(), deadlines.as_secs());
+            tracing::error!(commit_s, deadlines_s, "a worker hangs; the watchdog is not fed");
         }
     }
 }

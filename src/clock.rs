@@ -4,7 +4,8 @@
 //! microseconds, which is what the store keeps, so that a value read back equals the value written.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -30,13 +31,43 @@ impl Clock {
 
     /// A monotonic mark for measuring how long something takes.
     #[allow(clippy::disallowed_methods, reason = "this is the one place")]
-    pub fn mark(&self) -> std::time::Instant {
-        std::time::Instant::now()
+    pub fn mark(&self) -> Instant {
+        Instant::now()
     }
 
     /// Moves this clock and its clones forward, for stories in which hours pass.
     pub fn forward(&self, by: jiff::SignedDuration) {
         let by = i64::try_from(by.as_micros()).unwrap_or(i64::MAX);
         self.ahead_us.fetch_add(by, Ordering::Relaxed);
+    }
+}
+
+/// The sign of life of a worker, for the watchdog: struck at every turn of its loop, whether the turn met
+/// trouble or not. Cheap to clone; it does not mind the hour being set.
+#[derive(Clone, Debug)]
+pub struct Beat {
+    clock: Clock,
+    began: Instant,
+    last_ms: Arc<AtomicU64>,
+}
+
+impl Beat {
+    /// Struck now for the first time.
+    pub fn new(clock: &Clock) -> Self {
+        Self { clock: clock.clone(), began: clock.mark(), last_ms: Arc::default() }
+    }
+
+    /// One more turn.
+    pub fn strike(&self) {
+        self.last_ms.store(self.elapsed_ms(), Ordering::Release);
+    }
+
+    /// How long ago the last turn began.
+    pub fn age(&self) -> Duration {
+        Duration::from_millis(self.elapsed_ms().saturating_sub(self.last_ms.load(Ordering::Acquire)))
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.clock.mark().duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
     }
 }

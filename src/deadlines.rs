@@ -5,7 +5,6 @@
 //! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,9 +12,11 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::commit::{Command, Door, Reply};
 use crate::core::decide::{Act, By, Reason};
+use crate::core::escalation;
+use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::incidents;
 use crate::store::readers::Readers;
@@ -33,14 +34,16 @@ pub struct Deadlines {
     pub door: Door,
     /// Where the hours are read.
     pub readers: Readers,
+    /// The longest wait there is.
+    pub house: Arc<Current>,
     /// The hour.
     pub clock: Clock,
     /// Figures.
     pub metrics: Arc<Metrics>,
     /// Woken when an hour was set.
     pub wake: Arc<Notify>,
-    /// When a step last ended well, in microseconds since 1970: the watchdog looks at it.
-    pub last_step: Arc<AtomicI64>,
+    /// Struck at every step: the watchdog looks at it.
+    pub beat: Beat,
 }
 
 /// What to do after a step.
@@ -70,7 +73,12 @@ impl Deadlines {
 
     /// Meets the deadlines that have passed.
     pub async fn step(&self) -> Next {
-        let due = self.readers.read(|tx| Ok((incidents::due(tx, STEP_MAX)?, incidents::next_due(tx)?))).await;
+        self.beat.strike();
+        let longest = escalation::longest_wait(&self.house.get().rules);
+        let due = self
+            .readers
+            .read(move |tx| Ok((incidents::due(tx, longest, STEP_MAX)?, incidents::next_due(tx)?)))
+            .await;
         let (due, next) = match due {
             Ok(found) => found,
             Err(error) => {
@@ -79,7 +87,6 @@ impl Deadlines {
             }
         };
         if due.is_empty() {
-            self.last_step.store(self.clock.now().as_microsecond(), Ordering::Release);
             let until = next.map(|next| next.duration_since(self.clock.now()));
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
             return Next::Wait(until.min(ASK_EVERY));
@@ -110,7 +117,6 @@ impl Deadlines {
         if trouble {
             return Next::Wait(TROUBLE_WAIT);
         }
-        self.last_step.store(self.clock.now().as_microsecond(), Ordering::Release);
         Next::Now
     }
 

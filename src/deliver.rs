@@ -8,13 +8,13 @@
 //! crash between claim and settle leaves the lease to run out; then the letter is sent again, with the
 //! same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
@@ -24,11 +24,11 @@ use crate::crypto;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::render::Words;
-use crate::store::letters::{self, Claim, Kind, Settlement};
+use crate::store::letters::{self, Claim, Kind, Settlement, Wanted};
 use crate::store::readers::Readers;
 
 /// How long a claimed letter is left to its attempt.
-const LEASE_S: u64 = 60;
+const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// Attempts at the same time: to persons, and to each channel.
 const PERSONS_HANDS: u32 = 32;
 const CHANNEL_HANDS: u32 = 4;
@@ -41,17 +41,26 @@ const WAKING_ATTEMPTS_MAX: u32 = 30;
 const TELLING_ATTEMPTS_MAX: u32 = 12;
 /// When the fault is the relay's or the channel's own, a page waits this long.
 const WHOLE_CHANNEL_WAIT: Duration = Duration::from_secs(30);
-/// The other side may ask for more patience than ours, but not for more than this.
-const PATIENCE_MAX: Duration = Duration::from_secs(3600);
+/// The other side may ask for more patience than ours, but not for more than this: a page is of no use later.
+const WAKING_PATIENCE_MAX: Duration = Duration::from_secs(300);
+const TELLING_PATIENCE_MAX: Duration = Duration::from_secs(3600);
 /// The store is asked at least this often.
 const ASK_EVERY: Duration = Duration::from_secs(5);
-/// How long a settlement is offered to a store that takes no writes.
-const SETTLE_TRIES: u32 = 30;
+/// Between two offers of an outcome to a store that takes no writes.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
 /// At the end, letters in hand have this long.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
-const _: () = assert!(SEND_DEADLINE.as_secs() * 2 < LEASE_S, "an attempt ends well before its lease");
+const _: () = {
+    assert!(
+        SEND_DEADLINE.as_secs() * 2 < LEASE.as_secs().unsigned_abs(),
+        "an attempt ends well before its lease"
+    );
+    // A fifth is added to a wait at most.
+    assert!(WAKING_PATIENCE_MAX.as_secs() * 6 / 5 < letters::WAKING_WAIT_MAX.as_secs().unsigned_abs());
+    assert!(TELLING_PATIENCE_MAX.as_secs() * 6 / 5 < letters::TELLING_WAIT_MAX.as_secs().unsigned_abs());
+    assert!(LEASE.as_secs() < letters::WAKING_WAIT_MAX.as_secs());
+};
 
 /// Delivers letters.
 #[derive(Clone)]
@@ -70,45 +79,40 @@ pub struct Delivery {
     pub wake: Arc<Notify>,
 }
 
-/// Attempts under way, and how many each channel has.
+/// Attempts under way. A letter is held until its outcome is on disk: as long as this process knows an
+/// outcome that the store does not, it does not send that letter again.
 #[derive(Default)]
 pub struct Hands {
-    attempts: JoinSet<String>,
-    busy: BTreeMap<String, u32>,
+    attempts: JoinSet<()>,
+    /// Channel and number of the letter each of them holds.
+    held: HashMap<task::Id, (String, i64)>,
 }
 
 impl Hands {
-    fn free(&self, channel: &str) -> u32 {
-        let hands = if channel.is_empty() { PERSONS_HANDS } else { CHANNEL_HANDS };
-        hands.saturating_sub(self.busy.get(channel).copied().unwrap_or(0))
+    fn of(&self, channel: &str) -> Vec<i64> {
+        self.held.values().filter(|(of, _)| of == channel).map(|(_, letter)| *letter).collect()
     }
 
     /// Waits for an attempt to end, for ever when there is none, and takes what has ended with it.
     async fn some_end(&mut self) {
-        match self.attempts.join_next().await {
+        match self.attempts.join_next_with_id().await {
             None => std::future::pending().await,
             Some(ended) => self.ended(ended),
         }
-        while let Some(ended) = self.attempts.try_join_next() {
+        while let Some(ended) = self.attempts.try_join_next_with_id() {
             self.ended(ended);
         }
     }
 
-    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
-        match ended {
-            Ok(channel) => {
-                if let Some(busy) = self.busy.get_mut(&channel) {
-                    *busy = busy.saturating_sub(1);
-                }
-            }
+    fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+        let id = match ended {
+            Ok((id, ())) => id,
             Err(error) => {
                 tracing::error!(%error, "an attempt to deliver broke; its lease will run out");
-                // Whose it was is not known any more: count anew when all have ended.
-                if self.attempts.is_empty() {
-                    self.busy.clear();
-                }
+                error.id()
             }
-        }
+        };
+        self.held.remove(&id);
     }
 }
 
@@ -142,27 +146,26 @@ impl Delivery {
             }
         };
         for channel in due {
-            let limit = hands.free(&channel);
+            let held = hands.of(&channel);
+            let most = if channel.is_empty() { PERSONS_HANDS } else { CHANNEL_HANDS };
+            let limit = most.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX));
             if limit == 0 {
                 continue;
             }
-            let lease = SignedDuration::from_secs(i64::try_from(LEASE_S).unwrap_or(60));
-            let claims = match self.door.ask(Command::Claim { channel, lease, limit }).await {
-                Ok(Reply::Claims(claims)) => claims,
-                Ok(_) => Vec::new(),
-                Err(error) => {
-                    tracing::warn!(%error, "letters cannot be claimed; trying again");
-                    return Duration::from_secs(1);
-                }
-            };
+            let claims =
+                match self.door.ask(Command::Claim(Wanted { channel, lease: LEASE, limit, held })).await {
+                    Ok(Reply::Claims(claims)) => claims,
+                    Ok(_) => Vec::new(),
+                    Err(error) => {
+                        tracing::warn!(%error, "letters cannot be claimed; trying again");
+                        return Duration::from_secs(1);
+                    }
+                };
             for claim in claims {
-                *hands.busy.entry(claim.channel.clone()).or_default() += 1;
+                let holds = (claim.channel.clone(), claim.number());
                 let delivery = self.clone();
-                hands.attempts.spawn(async move {
-                    let channel = claim.channel.clone();
-                    delivery.attempt(claim).await;
-                    channel
-                });
+                let attempt = hands.attempts.spawn(async move { delivery.attempt(claim).await });
+                hands.held.insert(attempt.id(), holds);
             }
         }
         let until = next.and_then(|next| Duration::try_from(next.duration_since(self.clock.now())).ok());
@@ -201,21 +204,27 @@ impl Delivery {
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
     }
 
-    /// Offers the settlement again and again: one that is lost lets the letter be sent twice.
+    /// Offers the outcome until the store has it, for without it the letter would be sent again. Only the end
+    /// of the daemon ends it.
     async fn settle(&self, claim: Claim, settlement: Settlement) {
         let claim = Arc::new(claim);
-        for _ in 0..SETTLE_TRIES {
+        let mut told = false;
+        loop {
             let command = Command::Settle { claim: claim.clone(), settlement: settlement.clone() };
             match self.door.ask(command).await {
                 Ok(_) => return,
                 Err(DoorError::Closed) => break,
-                Err(error) => tracing::warn!(%error, "an attempt cannot be written down; trying again"),
+                Err(error) if !told => {
+                    told = true;
+                    tracing::warn!(%error, incident.id = claim.incident, "an attempt cannot be written down yet");
+                }
+                Err(_) => {}
             }
             tokio::time::sleep(SETTLE_WAIT).await;
         }
         tracing::error!(
             incident.id = claim.incident,
-            "an attempt was not written down; the letter is sent again"
+            "an attempt was not written down; the letter is sent again after the restart"
         );
     }
 
@@ -271,15 +280,18 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 /// arrived can be sent again. `jitter` is from 0 to 1.
 fn settle(claim: &Claim, outcome: &Outcome, again: bool, now: Timestamp, jitter: f64) -> Settlement {
     let wakes = claim.kind.wakes();
-    let (ladder, attempts_max) =
-        if wakes { (WAKING_LADDER_S, WAKING_ATTEMPTS_MAX) } else { (TELLING_LADDER_S, TELLING_ATTEMPTS_MAX) };
+    let (ladder, attempts_max, patience_max) = if wakes {
+        (WAKING_LADDER_S, WAKING_ATTEMPTS_MAX, WAKING_PATIENCE_MAX)
+    } else {
+        (TELLING_LADDER_S, TELLING_ATTEMPTS_MAX, TELLING_PATIENCE_MAX)
+    };
     let rung = usize::try_from(claim.attempt.saturating_sub(1)).unwrap_or(usize::MAX).min(ladder.len() - 1);
     let usual = Duration::from_secs(ladder[rung]);
     let spent = claim.attempt >= attempts_max;
     let later = |least: Duration, why: &str| {
         // A fifth more or less, so that a thousand letters do not come back in the same second.
-        let wait =
-            least.max(usual).min(PATIENCE_MAX).mul_f64(0.8 + 0.4 * jitter).max(least.min(PATIENCE_MAX));
+        let least = least.min(patience_max);
+        let wait = least.max(usual).mul_f64(0.8 + 0.4 * jitter).max(least);
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
         Settlement::Again { at: now.saturating_add(wait).unwrap_or(Timestamp::MAX), why: why.to_owned() }
     };
@@ -326,8 +338,9 @@ mod tests {
         assert_eq!(wait(&waits, Kind::Page, 29, true), "again in 60 s");
         assert_eq!(wait(&waits, Kind::Page, 30, true), "refused: given up after 30 attempts: busy");
         assert_eq!(wait(&waits, Kind::Status, 5, true), "again in 900 s");
-        assert_eq!(wait(&patient, Kind::Page, 1, true), "again in 600 s");
-        assert_eq!(wait(&for_ever, Kind::Page, 1, true), "again in 3600 s");
+        assert_eq!(wait(&patient, Kind::Page, 1, true), "again in 300 s");
+        assert_eq!(wait(&patient, Kind::Status, 1, true), "again in 600 s");
+        assert_eq!(wait(&for_ever, Kind::Status, 1, true), "again in 3600 s");
         assert_eq!(wait(&refused, Kind::Page, 1, true), "refused: no");
         assert_eq!(wait(&broken, Kind::Page, 1, true), "again in 30 s");
         assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");

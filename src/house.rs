@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::SignedDuration;
 use secrecy::SecretString;
 
 use crate::channels::client::Client;
@@ -28,6 +29,8 @@ pub struct House {
     pub channels: BTreeMap<String, Channel>,
     /// The way to persons.
     pub mailer: Option<Arc<Mailer>>,
+    /// Incidents that ended longer ago are forgotten; `None` keeps them.
+    pub retention: Option<SignedDuration>,
 }
 
 impl House {
@@ -81,7 +84,8 @@ impl House {
             sources.insert(source.name.clone(), built);
         }
         let rules = config.rules.clone();
-        Ok(Self { rules, renderer, recipients, sources, channels: built, mailer })
+        let retention = config.store.retention;
+        Ok(Self { rules, renderer, recipients, sources, channels: built, mailer, retention })
     }
 }
 

@@ -11,40 +11,37 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
-use crate::clock::Clock;
+use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
-use crate::core::decide::{Act, By, Reason, Refusal};
+use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
-use crate::store::letters::{Claim, Settlement};
+use crate::store::letters::{self, Claim, Settlement};
 use crate::store::{Connection, StoreError, Tx, unreadable};
 
 mod acts;
+mod door;
 mod effects;
 mod events;
 mod outbox;
 #[cfg(test)]
 mod stories;
 
+pub use door::{Door, DoorError};
+use door::{Job, Queues};
 use effects::Effects;
 
-/// Most commands that share one transaction.
-const BATCH_MAX: usize = 256;
-/// Most events that share one transaction: a body may carry thousands.
-const BATCH_EVENTS_MAX: usize = 4096;
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// A door whose store is gone tries it this often.
 const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
-/// How long a caller waits for its answer before it says 503. The command may still be committed.
-const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A clock that is set back by no more than this is waited for.
@@ -87,14 +84,7 @@ pub enum Command {
         by: By,
     },
     /// Letters are taken for delivery.
-    Claim {
-        /// A channel, or empty for persons.
-        channel: String,
-        /// For how long.
-        lease: SignedDuration,
-        /// At most this many.
-        limit: u32,
-    },
+    Claim(letters::Wanted),
     /// An attempt has ended.
     Settle {
         /// The letter.
@@ -103,10 +93,7 @@ pub enum Command {
         settlement: Settlement,
     },
     /// Old things are forgotten.
-    Forget {
-        /// Incidents that ended longer ago than this.
-        retention: Option<SignedDuration>,
-    },
+    Forget,
 }
 
 /// Events of one delivery.
@@ -148,42 +135,13 @@ pub enum Reply {
     Decided(Box<Incident>, Reason),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
+    /// To [`Command::Forget`].
+    Forgotten {
+        /// Whether there may be more to forget.
+        more: bool,
+    },
     /// To the others.
     Done,
-}
-
-/// Why the door did not do it. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum DoorError {
-    /// The rules say no.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// There is no such incident.
-    #[error("there is no incident {0}")]
-    NoIncident(i64),
-    /// There is no such service.
-    #[error("there is no service {0}")]
-    NoService(String),
-    /// The queue is full.
-    #[error("too many requests wait for the disk; try again in a moment")]
-    Full,
-    /// The store does not take it.
-    #[error("the store takes no writes at this moment")]
-    Store,
-    /// Too much was kept already that could not be read.
-    #[error("{0} bodies of this source wait to be read; mend the source, or run `onscene replay`")]
-    TooManyKept(i64),
-    /// No answer in time: it may have been done.
-    #[error("the store did not answer in time")]
-    Late,
-    /// The door is closed.
-    #[error("the daemon is stopping")]
-    Closed,
-}
-
-struct Job {
-    command: Command,
-    answer: oneshot::Sender<Result<Reply, DoorError>>,
 }
 
 /// Whom a commit wakes. Wake-ups carry nothing: who is woken reads the store.
@@ -195,51 +153,9 @@ pub struct Wakes {
     pub deadlines: Arc<Notify>,
 }
 
-/// The side of the door where commands go in. Cheap to clone.
-#[derive(Clone)]
-pub struct Door {
-    queue: SyncSender<Job>,
-    up: Arc<AtomicBool>,
-}
-
-impl Door {
-    /// Asks, and waits until it is on disk.
-    ///
-    /// # Errors
-    /// A [`DoorError`] that says why nothing was changed; after [`DoorError::Late`] it may have been.
-    pub async fn ask(&self, command: Command) -> Result<Reply, DoorError> {
-        let (answer, answered) = oneshot::channel();
-        self.queue.try_send(Job { command, answer }).map_err(|error| match error {
-            TrySendError::Full(_) => DoorError::Full,
-            TrySendError::Disconnected(_) => DoorError::Closed,
-        })?;
-        match tokio::time::timeout(ANSWER_WAIT, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(DoorError::Closed),
-            Err(_) => Err(DoorError::Late),
-        }
-    }
-
-    /// Asks for something done to an incident.
-    ///
-    /// # Errors
-    /// As [`Door::ask`].
-    pub async fn act(&self, incident: i64, act: Act, by: By) -> Result<(Incident, Reason), DoorError> {
-        match self.ask(Command::Act { incident, act, by }).await? {
-            Reply::Decided(incident, reason) => Ok((*incident, reason)),
-            _ => Err(DoorError::Store),
-        }
-    }
-
-    /// Whether the store took the last write.
-    pub fn is_up(&self) -> bool {
-        self.up.load(Ordering::Acquire)
-    }
-}
-
 /// The side of the door where the disk is. Owned by one thread.
 pub struct Committer {
-    queue: Receiver<Job>,
+    queues: Queues,
     connection: Connection,
     path: PathBuf,
     clock: Clock,
@@ -249,6 +165,10 @@ pub struct Committer {
     up: Arc<AtomicBool>,
     last_now: Timestamp,
     probed: Instant,
+    /// Another file has come in the store's place.
+    replaced: bool,
+    /// Struck at every step.
+    pub beat: Beat,
 }
 
 /// Makes a door onto an open store, and tries whether it takes writes.
@@ -261,16 +181,29 @@ pub fn door(
     metrics: Arc<Metrics>,
     wakes: Wakes,
 ) -> (Door, Committer) {
-    let (sender, queue) = sync_channel(queue_max);
     let up = Arc::new(AtomicBool::new(true));
+    let (door, queues) = door::queues(queue_max, up.clone());
     metrics.store_up.set(1);
-    let (last_now, probed) = (clock.now(), clock.mark());
-    let up_too = up.clone();
-    let mut committer =
-        Committer { queue, connection, path, clock, house, metrics, wakes, up: up_too, last_now, probed };
+    let (last_now, probed, beat) = (clock.now(), clock.mark(), Beat::new(&clock));
+    let mut committer = Committer {
+        queues,
+        connection,
+        path,
+        clock,
+        house,
+        metrics,
+        wakes,
+        up,
+        last_now,
+        probed,
+        replaced: false,
+        beat,
+    };
     // Before anybody is told that alerts can be accepted.
-    committer.probe();
-    (Door { queue: sender, up }, committer)
+    if let Err(error) = committer.revive() {
+        committer.down(Vec::new(), &error);
+    }
+    (door, committer)
 }
 
 /// Why a transaction was not committed.
@@ -283,39 +216,44 @@ enum Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Decode(_) | StoreError::Json(_) => Self::Command(error),
-            StoreError::Engine(_) | StoreError::Schema(_) | StoreError::File { .. } => Self::Store(error),
-        }
+        if error.is_of_the_store() { Self::Store(error) } else { Self::Command(error) }
     }
 }
 
 impl Committer {
-    /// Takes what has come and commits it. `false` when every [`Door`] is gone.
+    /// Takes what has come and commits it. `false` when every [`Door`] is gone, and when another file has
+    /// come in the store's place: then only a new start can go on.
     pub fn step(&mut self) -> bool {
+        self.beat.strike();
         let patience = if self.up.load(Ordering::Acquire) { PROBE_EVERY } else { PROBE_EVERY_DOWN };
-        let first = match self.queue.recv_timeout(patience) {
-            Ok(job) => job,
-            Err(RecvTimeoutError::Timeout) => {
-                self.probe();
-                return true;
-            }
+        let jobs = match self.queues.take(patience) {
+            Ok(jobs) => jobs,
+            Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
-        let mut events = count(&first.command);
-        let mut jobs = vec![first];
-        while jobs.len() < BATCH_MAX && events < BATCH_EVENTS_MAX {
-            let Ok(job) = self.queue.try_recv() else { break };
-            events += count(&job.command);
-            jobs.push(job);
-        }
-        // Under load no moment is idle, and a store that has to be opened anew would stay gone.
-        let due = !self.up.load(Ordering::Acquire) && self.probed.elapsed() >= PROBE_EVERY_DOWN;
-        match if due { self.revive() } else { Ok(()) } {
+        match if self.probed.elapsed() >= patience { self.look_after(!jobs.is_empty()) } else { Ok(()) } {
+            Ok(()) if jobs.is_empty() => {}
             Ok(()) => self.commit(jobs),
             Err(error) => self.down(jobs, &error),
         }
-        true
+        !self.replaced
+    }
+
+    /// Looks whether the store is where it was, and, where no commit does it, whether it takes writes. Under
+    /// load no moment is idle, and a store that has to be opened anew would stay gone.
+    fn look_after(&mut self, busy: bool) -> Result<(), StoreError> {
+        self.probed = self.clock.mark();
+        match self.connection.is_in_place() {
+            // What is written now would be gone with the file; and who reads would read the other one.
+            Ok(false) => {
+                self.replaced = true;
+                let path = self.path.display();
+                Err(StoreError::Schema(format!("{path} is not the file any more that was opened")))
+            }
+            Ok(true) if busy && self.up.load(Ordering::Acquire) => Ok(()),
+            Ok(true) => self.revive(),
+            Err(error) => Err(error),
+        }
     }
 
     fn commit(&mut self, jobs: Vec<Job>) {
@@ -375,12 +313,6 @@ impl Committer {
         }
     }
 
-    fn probe(&mut self) {
-        if let Err(error) = self.revive() {
-            self.down(Vec::new(), &error);
-        }
-    }
-
     /// Tries whether the store takes writes; one that is gone is opened anew when it does not.
     fn revive(&mut self) -> Result<(), StoreError> {
         let now = self.hour();
@@ -389,15 +321,11 @@ impl Committer {
         let probe = if was_up { crate::store::probe } else { crate::store::probe_room };
         let mut tried = self.connection.write(now, probe);
         if !was_up && tried.as_ref().is_err_and(|error: &StoreError| !error.is_busy()) {
-            tried = Connection::writer(&self.path, now).and_then(|connection| {
-                self.connection = connection;
-                self.connection.write(now, probe)
-            });
+            tried = self.connection.open_anew().and_then(|()| self.connection.write(now, probe));
         }
         if !was_up && tried.is_ok() {
             tried = self.connection.write(now, crate::store::release_room);
         }
-        self.probed = self.clock.mark();
         if tried.is_ok() {
             if !was_up {
                 tracing::info!("the store takes writes again");
@@ -423,13 +351,6 @@ impl Committer {
     }
 }
 
-fn count(command: &Command) -> usize {
-    match command {
-        Command::Events(delivered) => delivered.events.len(),
-        _ => 1,
-    }
-}
-
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 fn run(
     tx: &Tx<'_>,
@@ -449,19 +370,16 @@ fn run(
         }
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by),
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by),
-        Command::Claim { channel, lease, limit } => {
-            let claims = crate::store::letters::claim(tx, channel, *lease, *limit)?;
-            Ok(Ok(Reply::Claims(claims)))
-        }
+        Command::Claim(wanted) => Ok(Ok(Reply::Claims(letters::claim(tx, wanted)?))),
         Command::Settle { claim, settlement } => work.settle(claim, settlement).map(|()| Ok(Reply::Done)),
-        Command::Forget { retention } => {
+        Command::Forget => {
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
-            if let Some(retention) = retention {
-                crate::store::incidents::forget(tx, before(*retention), FORGET_MAX)?;
-                crate::store::alerts::forget_loose(tx, before(*retention), FORGET_MAX)?;
-            }
-            Ok(Ok(Reply::Done))
+            let Some(retention) = house.retention else { return Ok(Ok(Reply::Forgotten { more: false })) };
+            let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
+            let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
+            let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
+            Ok(Ok(Reply::Forgotten { more }))
         }
     }
 }

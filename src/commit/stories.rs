@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
+use tokio::sync::oneshot;
 
 use super::*;
 use crate::core::alert::Status;
@@ -133,7 +134,8 @@ impl Story {
 
     fn claim(&mut self, channel: &str) -> Vec<Claim> {
         let lease = SignedDuration::from_secs(60);
-        match self.ask(Command::Claim { channel: channel.into(), lease, limit: 100 }).unwrap() {
+        let wanted = letters::Wanted { channel: channel.into(), lease, limit: 100, held: Vec::new() };
+        match self.ask(Command::Claim(wanted)).unwrap() {
             Reply::Claims(claims) => claims,
             _ => panic!("another answer"),
         }
@@ -150,6 +152,11 @@ impl Story {
     fn look<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
         let now = self.clock.now();
         self.committer.connection.read(now, work).unwrap()
+    }
+
+    /// A clock that was far ahead is put right.
+    fn is_put_back(&self, minutes: i64) {
+        self.clock.forward(SignedDuration::from_mins(-minutes));
     }
 
     fn told(claims: &[Claim]) -> Vec<String> {
@@ -395,5 +402,80 @@ fn a_retried_delivery_is_told_by_its_own_id() {
     assert_eq!(outcomes(story.ask(first)), ["opened", "opened"]);
     let second = story.delivery("hook", both());
     assert_eq!(outcomes(story.ask(second)), ["repeated", "repeated"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_clock_that_was_a_day_ahead_and_is_put_right_leaves_nobody_unwoken() {
+    let mut story = Story::new();
+    story.passes(24 * 60);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let page = story.claim("").remove(0);
+    story.is_put_back(24 * 60);
+    // The lease ends in a future that will not be waited for.
+    assert_eq!(story.claim("").remove(0).number(), page.number());
+    let longest = crate::core::escalation::longest_wait(&story.committer.house.get().rules);
+    let due = story.look(|tx| incidents::due(tx, longest, 10));
+    assert_eq!(due.len(), 1, "its step ends a day too late");
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    assert_eq!(story.tick(1), Reason::NotDue, "one step, and then by the right clock");
+    // The alert was taken at an hour that is still to come.
+    assert_eq!(story.hears("pingdom", "db-1", Status::Resolved), ("resolved".into(), Some(1)));
+    story.passes(4);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing).0, "opened");
+    story.proves_whole();
+}
+
+#[test]
+fn a_letter_in_hand_is_not_given_out_again_while_its_outcome_waits_for_the_store() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let held = story.claim("").remove(0);
+    story.passes(3);
+    let lease = SignedDuration::from_secs(60);
+    let wanted = |held| letters::Wanted { channel: String::new(), lease, limit: 100, held };
+    let Reply::Claims(claims) = story.ask(Command::Claim(wanted(vec![held.number()]))).unwrap() else {
+        panic!("another answer");
+    };
+    assert!(claims.is_empty(), "its lease was renewed");
+    story.settle(held, Settlement::Accepted { remote_id: None });
+    let states =
+        story.look(|tx| tx.query("select state from letter where channel = ''", &[], |row| row.text(0)));
+    assert_eq!(states, ["accepted"]);
+    story.proves_whole();
+}
+
+#[test]
+fn alerts_whose_incident_is_forgotten_are_forgotten_too_a_little_at_a_time() {
+    let mut story = Story::new();
+    story.committer.house.swap(House {
+        rules: Arc::new(rules()),
+        renderer: Renderer::new(None, "http://localhost").unwrap(),
+        retention: Some(SignedDuration::from_hours(24)),
+        ..House::default()
+    });
+    let ours = FORGET_MAX + 20;
+    for n in 0..ours {
+        story.hears("pingdom", &format!("db-{n}"), Status::Firing);
+        let incident = i64::from(n) + 1;
+        story.act(incident, "maya", Act::Answer { help: false }).unwrap();
+        // Half of them still fire when people end their incident.
+        if n % 2 == 0 {
+            story.hears("pingdom", &format!("db-{n}"), Status::Resolved);
+        }
+        story.act(incident, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+    }
+    story.passes(25 * 60);
+    let mut rounds = 0;
+    while let Reply::Forgotten { more: true } = story.ask(Command::Forget).unwrap() {
+        rounds += 1;
+        assert!(rounds < 10, "it never ends");
+    }
+    assert_eq!(rounds, 1);
+    for table in ["incident", "alert", "alert_heard", "letter", "entry", "answer_token"] {
+        let sql = format!("select count(*) from {table}");
+        assert_eq!(story.look(|tx| tx.query(&sql, &[], |row| row.int(0))), [0], "{table}");
+    }
     story.proves_whole();
 }

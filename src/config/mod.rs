@@ -98,6 +98,31 @@ pub struct Server {
     pub queue_max: usize,
 }
 
+impl Config {
+    /// Keys that differ from what a running daemon was started with, and that it cannot change without a
+    /// restart. `server` and `store` are as they were at its start.
+    pub fn waits_for_restart(&self, server: &Server, store: &Path) -> Vec<&'static str> {
+        let (new, old) = (&self.server, server);
+        let files = |server: &Server| {
+            server.tls.as_ref().map(|tls| (tls.certificate.clone(), tls.key.clone())).unwrap_or_default()
+        };
+        let (new_files, old_files) = (files(new), files(old));
+        let differs = [
+            ("server.listen", new.listen != old.listen),
+            ("server.tls_certificate", new_files.0 != old_files.0),
+            ("server.tls_key", new_files.1 != old_files.1),
+            ("server.body_max", new.body_max != old.body_max),
+            ("server.connections_max", new.connections_max != old.connections_max),
+            ("server.header_timeout", new.header_timeout != old.header_timeout),
+            ("server.body_timeout", new.body_timeout != old.body_timeout),
+            ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
+            ("server.queue_max", new.queue_max != old.queue_max),
+            ("store.url", self.store.path != store),
+        ];
+        differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+    }
+}
+
 /// Where the daemon listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {

@@ -530,7 +530,7 @@ impl Work<'_> {
     }
 
     fn tick(&mut self) -> Result<Reason, Refusal> {
-        if self.incident.due_at().is_none_or(|due| due > self.now) {
+        if !self.incident.due_at().is_some_and(|due| escalation::has_come(due, self.rules, self.now)) {
             return Ok(Reason::NotDue);
         }
         if let Phase::Triggered { quiet_until: Some(_), .. } = self.incident.phase {

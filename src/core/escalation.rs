@@ -16,6 +16,19 @@ pub const NOBODY_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// A shorter wait in a policy counts as this much: a page needs time to be read.
 pub const WAIT_MIN: SignedDuration = SignedDuration::from_secs(15);
 
+/// Whether an hour that was set has come. One further ahead than any wait there is was set by a clock that
+/// has been put right since: it will not be waited for.
+pub fn has_come(due: Timestamp, rules: &Rules, now: Timestamp) -> bool {
+    due <= now || now.saturating_add(longest_wait(rules)).is_ok_and(|latest| due > latest)
+}
+
+/// The longest that anything is waited for under these rules.
+pub fn longest_wait(rules: &Rules) -> SignedDuration {
+    let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
+    let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, rules.clocks.self_clear_after];
+    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT)
+}
+
 /// The next people to wake.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {

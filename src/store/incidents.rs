@@ -1,6 +1,6 @@
 //! Incidents: the saved fold of each timeline, and the timeline with it, in one go.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::timeline::{self, NO_HASH};
 use super::{Bind, Row, StoreError, Tx, wire};
@@ -121,14 +121,16 @@ pub fn list(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
     Ok(tx.query(&sql, &binds, read)?.into_iter().map(|saved| saved.incident).collect())
 }
 
-/// Numbers of the incidents whose hour has come, the longest overdue first.
+/// Numbers of the incidents whose hour has come, the longest overdue first; with them those that lie
+/// further ahead than `longest`, the longest wait there is.
 ///
 /// # Errors
 /// What the engine says.
-pub fn due(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+pub fn due(tx: &Tx<'_>, longest: SignedDuration, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    let beyond = tx.now.saturating_add(longest).unwrap_or(Timestamp::MAX);
     tx.query(
-        "select id, due_at from incident where due_at <= ?1 order by due_at limit ?2",
-        &[tx.now.into(), i64::from(limit).into()],
+        "select id, due_at from incident where due_at <= ?1 or due_at > ?2 order by due_at limit ?3",
+        &[tx.now.into(), beyond.into(), i64::from(limit).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
     )
 }

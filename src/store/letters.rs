@@ -98,6 +98,13 @@ pub struct Claim {
     pub thread_root: Option<String>,
 }
 
+impl Claim {
+    /// The letter's number in the store.
+    pub fn number(&self) -> i64 {
+        self.seq
+    }
+}
+
 #[cfg(test)]
 impl Claim {
     /// A letter in hand, for tests of what an outcome means.
@@ -117,6 +124,27 @@ impl Claim {
             thread_root: None,
         }
     }
+}
+
+/// The longest that a letter that wakes somebody is put off: more than a lease, and than any wait between two
+/// attempts.
+pub const WAKING_WAIT_MAX: SignedDuration = SignedDuration::from_mins(8);
+/// The same, for any other letter.
+pub const TELLING_WAIT_MAX: SignedDuration = SignedDuration::from_hours(2);
+
+/// Whether a letter is due. No letter waits beyond ?2 or ?3: one that seems to was written under a clock that
+/// was ahead and has been put right since. The first three values are those of [`hours`].
+macro_rules! due {
+    () => {
+        "state in ('pending', 'sending') and (due_at <= ?1
+           or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))"
+    };
+}
+
+/// Now, and the hours beyond which no letter waits: see [`due!`].
+fn hours<'a>(tx: &Tx<'_>) -> [Bind<'a>; 3] {
+    let beyond = |most| tx.now.saturating_add(most).unwrap_or(Timestamp::MAX);
+    [tx.now.into(), beyond(WAKING_WAIT_MAX).into(), beyond(TELLING_WAIT_MAX).into()]
 }
 
 /// How an attempt ended.
@@ -190,31 +218,50 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes letters of one channel (empty: of persons) that are due, oldest first, at most `limit`. Their
-/// attempts are counted now, so that a letter that brings the daemon down spends them too. Letters that
-/// have become pointless are dropped on the way.
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// Of this channel; empty: to persons.
+    pub channel: String,
+    /// For how long.
+    pub lease: SignedDuration,
+    /// At most this many.
+    pub limit: u32,
+    /// Numbers of the letters of this channel it has in hand: their leases are renewed when they have run out.
+    pub held: Vec<i64>,
+}
+
+/// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
+/// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
+/// the way.
 ///
 /// # Errors
 /// What the engine says.
-pub fn claim(
-    tx: &Tx<'_>,
-    channel: &str,
-    lease: SignedDuration,
-    limit: u32,
-) -> Result<Vec<Claim>, StoreError> {
+pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
+    let Wanted { channel, lease, limit, held } = wanted;
+    let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
+    let [now, waking, telling] = hours(tx);
+    for seq in held {
+        tx.execute(
+            concat!("update letter set due_at = ?4 where seq = ?5 and ", due!()),
+            &[now, waking, telling, until.into(), (*seq).into()],
+        )?;
+    }
     drop_pointless(tx, channel)?;
     let mut claims = tx.query(
-        "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
-         from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
-           and (lane = '' or not exists (
-             select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
-               and before.state in ('pending', 'sending')))
-         order by due_at, seq limit ?3",
-        &[channel.into(), tx.now.into(), i64::from(limit).into()],
+        concat!(
+            "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
+               (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
+             from letter where channel = ?4 and ",
+            due!(),
+            " and (lane = '' or not exists (
+                select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
+                  and before.state in ('pending', 'sending')))
+             order by due_at, seq limit ?5"
+        ),
+        &[now, waking, telling, channel.into(), i64::from(*limit).into()],
         read,
     )?;
-    let until = tx.now.saturating_add(lease).unwrap_or(Timestamp::MAX);
     for claim in &mut claims {
         claim.attempt += 1;
         tx.execute(
@@ -274,11 +321,7 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
 /// # Errors
 /// What the engine says.
 pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
-    tx.query(
-        "select distinct channel from letter where state in ('pending', 'sending') and due_at <= ?1",
-        &[tx.now.into()],
-        |row| row.text(0),
-    )
+    tx.query(concat!("select distinct channel from letter where ", due!()), &hours(tx), |row| row.text(0))
 }
 
 /// When the next letter becomes due that is not due yet.
@@ -312,12 +355,16 @@ fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     tx.execute(
-        "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
-           select 1 from incident where incident.id = letter.incident and (
-             (letter.kind = 'page' and incident.phase <> 'triggered')
-             or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
-        &[tx.now.into()],
+        concat!(
+            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+             where channel = '' and ",
+            due!(),
+            " and exists (
+                select 1 from incident where incident.id = letter.incident and (
+                  (letter.kind = 'page' and incident.phase <> 'triggered')
+                  or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))"
+        ),
+        &hours(tx),
     )?;
     Ok(())
 }

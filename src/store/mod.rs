@@ -4,7 +4,7 @@
 //! the transaction and can query and execute. The SQL of the nouns (`incidents`, `alerts`, ...) is
 //! written once over that small interface; an engine has only to speak it. Each noun is one file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -155,8 +155,8 @@ pub enum StoreError {
     /// The schema is newer, or was changed by hand.
     #[error("{0}")]
     Schema(String),
-    /// The directory or file cannot be made.
-    #[error("cannot make {path}: {error}")]
+    /// The directory or file cannot be made, or is not there any more.
+    #[error("{path}: {error}")]
     File {
         /// Which.
         path: String,
@@ -171,6 +171,23 @@ impl StoreError {
         use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
         let Self::Engine(error) = self else { return false };
         matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+    }
+}
+
+impl StoreError {
+    /// Whether the fault lies with the store as a whole. Otherwise it lies with what one command wrote or read.
+    pub fn is_of_the_store(&self) -> bool {
+        use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
+        match self {
+            Self::Schema(_) | Self::File { .. } => true,
+            Self::Decode(_) | Self::Json(_) => false,
+            Self::Engine(error) => match error.sqlite_error_code() {
+                Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) => false,
+                Some(_) => true,
+                // Not the engine's: a value of another type than this version reads.
+                None => false,
+            },
+        }
     }
 }
 
@@ -280,6 +297,9 @@ pub fn release_room(tx: &Tx<'_>) -> Result<(), StoreError> {
 /// One connection, for one thread at a time.
 pub struct Connection {
     engine: rusqlite::Connection,
+    path: PathBuf,
+    /// Which file was opened.
+    file: sqlite::FileId,
 }
 
 impl Connection {
@@ -288,9 +308,31 @@ impl Connection {
     /// # Errors
     /// When the file cannot be made or opened, or its schema is newer than this version.
     pub fn writer(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
+        sqlite::make(path)?;
         let mut engine = sqlite::open(path)?;
         migrate::up(&mut engine, now)?;
-        Ok(Self { engine })
+        Self::of(engine, path)
+    }
+
+    fn of(engine: rusqlite::Connection, path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { engine, path: path.to_owned(), file: sqlite::file_id(path)? })
+    }
+
+    /// Whether the file under the store's path is still the one that was opened.
+    ///
+    /// # Errors
+    /// When there is none that can be looked at.
+    pub fn is_in_place(&self) -> Result<bool, StoreError> {
+        Ok(sqlite::file_id(&self.path)? == self.file)
+    }
+
+    /// Opens the same file for writing once more, after the engine gave it up. It makes none.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn open_anew(&mut self) -> Result<(), StoreError> {
+        self.engine = sqlite::open(&self.path)?;
+        Ok(())
     }
 
     /// Opens one of the connections that only read.
@@ -298,7 +340,7 @@ impl Connection {
     /// # Errors
     /// When the file cannot be opened.
     pub fn reader(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine: sqlite::open_read_only(path)? })
+        Self::of(sqlite::open_read_only(path)?, path)
     }
 
     /// Runs `work` in one transaction that is on disk when this returns `Ok`.

@@ -14,14 +14,32 @@ const STATEMENTS_MAX: usize = 128;
 /// Page cache of a connection, in KiB.
 const CACHE_KIB: i64 = 4 * 1024;
 
-/// Opens a connection that may write, making the file and its directory when they are missing.
-pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+/// Device and number of a file.
+pub(super) type FileId = (u64, u64);
+
+/// Which file stands under a path.
+pub(super) fn file_id(path: &Path) -> Result<FileId, StoreError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let found = std::fs::metadata(path);
+    found.map(|file| (file.dev(), file.ino())).map_err(|error| of(path, error))
+}
+
+fn of(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::File { path: path.display().to_string(), error }
+}
+
+/// Makes the file and its directory when they are missing.
+pub(super) fn make(path: &Path) -> Result<(), StoreError> {
     if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        make_private_directory(directory)
-            .map_err(|error| StoreError::File { path: directory.display().to_string(), error })?;
+        make_private_directory(directory).map_err(|error| of(directory, error))?;
     }
-    make_private_file(path).map_err(|error| StoreError::File { path: path.display().to_string(), error })?;
-    let engine = rusqlite::Connection::open(path)?;
+    make_private_file(path).map_err(|error| of(path, error))
+}
+
+/// Opens a connection that may write.
+pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let engine = rusqlite::Connection::open_with_flags(path, flags)?;
     // Asked for a file it may not write, the engine opens it for reading and calls that a success.
     if engine.is_readonly("main")? {
         let why = "the file is read-only, or on a file system that is".to_owned();

@@ -1,0 +1,277 @@
+//! The side of the door where commands go in, and the two queues behind it.
+//!
+//! Deliveries of alerts have a queue of their own. Whatever is done about incidents (answers, deadlines,
+//! claims and outcomes of letters) goes past it: a storm of alerts that fills the one must not hold up the
+//! pages that tell of it, nor the answer that ends them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::{Command, Reply};
+use crate::core::decide::{Act, By, Reason, Refusal};
+use crate::core::incident::Incident;
+
+/// How long a caller waits for its answer before it says 503. The command may still be committed.
+const ANSWER_WAIT: Duration = Duration::from_secs(20);
+/// Most commands that share one transaction.
+const BATCH_MAX: usize = 256;
+/// Most of them that are no deliveries: a delivery, too, has its turn in every transaction.
+const URGENT_BATCH_MAX: usize = BATCH_MAX / 2;
+/// Most events that share one transaction: a body may carry thousands.
+const BATCH_EVENTS_MAX: usize = 4096;
+/// Most commands that wait for the disk and are no deliveries. Our own workers ask for far fewer at once.
+const URGENT_MAX: usize = 1024;
+
+/// Why the door did not do it. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum DoorError {
+    /// The rules say no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// There is no such incident.
+    #[error("there is no incident {0}")]
+    NoIncident(i64),
+    /// There is no such service.
+    #[error("there is no service {0}")]
+    NoService(String),
+    /// The queue is full.
+    #[error("too many requests wait for the disk; try again in a moment")]
+    Full,
+    /// The store does not take it.
+    #[error("the store takes no writes at this moment")]
+    Store,
+    /// Too much was kept already that could not be read.
+    #[error("{0} bodies of this source wait to be read; mend the source, or run `onscene replay`")]
+    TooManyKept(i64),
+    /// No answer in time: it may have been done.
+    #[error("the store did not answer in time")]
+    Late,
+    /// The door is closed.
+    #[error("the daemon is stopping")]
+    Closed,
+}
+
+pub(super) struct Job {
+    pub(super) command: Command,
+    pub(super) answer: oneshot::Sender<Result<Reply, DoorError>>,
+}
+
+/// The side of the door where commands go in. Cheap to clone.
+#[derive(Clone)]
+pub struct Door {
+    deliveries: SyncSender<Option<Job>>,
+    urgent: SyncSender<Job>,
+    /// A bell is in the queue of deliveries, or was not needed.
+    rung: Arc<AtomicBool>,
+    up: Arc<AtomicBool>,
+}
+
+impl Door {
+    /// Asks, and waits until it is on disk.
+    ///
+    /// # Errors
+    /// A [`DoorError`] that says why nothing was changed; after [`DoorError::Late`] it may have been.
+    pub async fn ask(&self, command: Command) -> Result<Reply, DoorError> {
+        let (answer, answered) = oneshot::channel();
+        self.put(Job { command, answer })?;
+        match tokio::time::timeout(ANSWER_WAIT, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(DoorError::Closed),
+            Err(_) => Err(DoorError::Late),
+        }
+    }
+
+    fn put(&self, job: Job) -> Result<(), DoorError> {
+        if matches!(job.command, Command::Events(_) | Command::Unreadable { .. }) {
+            return self.deliveries.try_send(Some(job)).map_err(|error| why(&error));
+        }
+        self.urgent.try_send(job).map_err(|error| why(&error))?;
+        // One bell is enough for all that have come, and would take the place of deliveries otherwise. A full
+        // queue needs none: who takes from it looks at the urgent ones first.
+        if self.rung.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        match self.deliveries.try_send(None) {
+            Ok(()) | Err(TrySendError::Full(_)) => Ok(()),
+            Err(TrySendError::Disconnected(_)) => Err(DoorError::Closed),
+        }
+    }
+
+    /// Asks for something done to an incident.
+    ///
+    /// # Errors
+    /// As [`Door::ask`].
+    pub async fn act(&self, incident: i64, act: Act, by: By) -> Result<(Incident, Reason), DoorError> {
+        match self.ask(Command::Act { incident, act, by }).await? {
+            Reply::Decided(incident, reason) => Ok((*incident, reason)),
+            _ => Err(DoorError::Store),
+        }
+    }
+
+    /// Whether the store took the last write.
+    pub fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
+    }
+}
+
+fn why<T>(error: &TrySendError<T>) -> DoorError {
+    match error {
+        TrySendError::Full(_) => DoorError::Full,
+        TrySendError::Disconnected(_) => DoorError::Closed,
+    }
+}
+
+/// The inner end of both queues.
+pub(super) struct Queues {
+    /// `None` is a bell: something urgent has come.
+    deliveries: Receiver<Option<Job>>,
+    urgent: Receiver<Job>,
+    rung: Arc<AtomicBool>,
+}
+
+/// Makes a door; `deliveries_max` deliveries may wait at it.
+pub(super) fn queues(deliveries_max: usize, up: Arc<AtomicBool>) -> (Door, Queues) {
+    let (deliveries, deliveries_end) = sync_channel(deliveries_max);
+    let (urgent, urgent_end) = sync_channel(URGENT_MAX);
+    let rung = Arc::new(AtomicBool::new(false));
+    let queues = Queues { deliveries: deliveries_end, urgent: urgent_end, rung: rung.clone() };
+    (Door { deliveries, urgent, rung, up }, queues)
+}
+
+impl Queues {
+    /// Waits until something comes, then takes what is there, urgent ones first, as much as one transaction
+    /// is to carry. May be empty.
+    ///
+    /// # Errors
+    /// When nothing came in time, or when every [`Door`] is gone.
+    pub(super) fn take(&self, patience: Duration) -> Result<Vec<Job>, RecvTimeoutError> {
+        let mut batch = Batch::default();
+        batch.put(self.urgent.try_recv().ok());
+        let first = if batch.jobs.is_empty() { self.deliveries.recv_timeout(patience)? } else { None };
+        // Before they are taken, so that one that comes now rings anew.
+        self.rung.swap(false, Ordering::AcqRel);
+        batch.fill(URGENT_BATCH_MAX, || self.urgent.try_recv().ok().map(Some));
+        batch.put(first);
+        batch.fill(BATCH_MAX, || self.deliveries.try_recv().ok());
+        Ok(batch.jobs)
+    }
+}
+
+#[derive(Default)]
+struct Batch {
+    jobs: Vec<Job>,
+    events: usize,
+}
+
+impl Batch {
+    fn put(&mut self, call: Option<Job>) {
+        let Some(job) = call else { return };
+        self.events += match &job.command {
+            Command::Events(delivered) => delivered.events.len(),
+            _ => 1,
+        };
+        self.jobs.push(job);
+    }
+
+    fn fill(&mut self, most: usize, mut next: impl FnMut() -> Option<Option<Job>>) {
+        while self.jobs.len() < most
+            && self.events < BATCH_EVENTS_MAX
+            && let Some(call) = next()
+        {
+            self.put(call);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::Delivered;
+    use super::*;
+
+    fn job(command: Command) -> Job {
+        Job { command, answer: oneshot::channel().0 }
+    }
+
+    fn delivery() -> Job {
+        job(Command::Events(Delivered {
+            source: "pingdom".into(),
+            kind: "pingdom".into(),
+            service: "shop".into(),
+            events: Vec::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+            replays: None,
+        }))
+    }
+
+    fn urgent() -> Job {
+        job(Command::Forget)
+    }
+
+    fn taken(queues: &Queues) -> String {
+        let jobs = queues.take(Duration::from_millis(1)).unwrap_or_default();
+        jobs.iter().map(|job| if matches!(job.command, Command::Forget) { 'u' } else { 'd' }).collect()
+    }
+
+    #[test]
+    fn what_people_do_goes_past_a_queue_full_of_alerts() {
+        let (door, queues) = queues(3, Arc::default());
+        for _ in 0..3 {
+            door.put(delivery()).unwrap();
+        }
+        assert!(matches!(door.put(delivery()), Err(DoorError::Full)));
+        for _ in 0..2 {
+            door.put(urgent()).unwrap();
+        }
+        assert_eq!(taken(&queues), "uuddd");
+        assert_eq!(taken(&queues), "");
+    }
+
+    #[test]
+    fn something_urgent_wakes_an_idle_door_and_takes_no_place_of_a_delivery() {
+        let (door, queues) = queues(2, Arc::default());
+        for _ in 0..20 {
+            door.put(urgent()).unwrap();
+        }
+        door.put(delivery()).unwrap();
+        let all = format!("{}d", "u".repeat(20));
+        assert_eq!(format!("{}{}", taken(&queues), taken(&queues)), all);
+        for _ in 0..3 {
+            door.put(urgent()).unwrap();
+            assert_eq!(format!("{}{}", taken(&queues), taken(&queues)), "u", "each wakes");
+        }
+    }
+
+    #[test]
+    fn a_storm_of_either_leaves_the_other_its_turn() {
+        let (door, queues) = queues(BATCH_MAX * 2, Arc::default());
+        for _ in 0..BATCH_MAX * 2 {
+            door.put(urgent()).unwrap();
+            let _full = door.put(delivery());
+        }
+        let first = taken(&queues);
+        assert_eq!(first.len(), BATCH_MAX);
+        assert_eq!(first.matches('u').count(), URGENT_BATCH_MAX);
+        let mut all = first.len();
+        loop {
+            match taken(&queues).len() {
+                0 => break,
+                more => all += more,
+            }
+        }
+        assert!(all >= BATCH_MAX * 4 - 1, "nothing is left lying: {all}");
+    }
+
+    #[test]
+    fn a_closed_door_is_seen() {
+        let (door, queues) = queues(2, Arc::default());
+        drop(door);
+        let gone = queues.take(Duration::from_secs(5)).err();
+        assert_eq!(gone, Some(RecvTimeoutError::Disconnected));
+    }
+}
