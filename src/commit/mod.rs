@@ -231,7 +231,15 @@ impl Committer {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
-        match if self.probed.elapsed() >= patience { self.look_after(!jobs.is_empty()) } else { Ok(()) } {
+        let due = self.probed.elapsed() >= patience;
+        let ready = if due {
+            self.look_after(!jobs.is_empty())
+        } else if self.up.load(Ordering::Acquire) {
+            Ok(())
+        } else {
+            self.is_in_place()
+        };
+        match ready {
             Ok(()) if jobs.is_empty() => {}
             Ok(()) => self.commit(jobs),
             Err(error) => self.down(jobs, &error),
@@ -243,17 +251,18 @@ impl Committer {
     /// load no moment is idle, and a store that has to be opened anew would stay gone.
     fn look_after(&mut self, busy: bool) -> Result<(), StoreError> {
         self.probed = self.clock.mark();
-        match self.connection.is_in_place() {
-            // What is written now would be gone with the file; and who reads would read the other one.
-            Ok(false) => {
-                self.replaced = true;
-                let path = self.path.display();
-                Err(StoreError::Schema(format!("{path} is not the file any more that was opened")))
-            }
-            Ok(true) if busy && self.up.load(Ordering::Acquire) => Ok(()),
-            Ok(true) => self.revive(),
-            Err(error) => Err(error),
+        self.is_in_place()?;
+        if busy && self.up.load(Ordering::Acquire) { Ok(()) } else { self.revive() }
+    }
+
+    /// What is written into a file that stands nowhere is lost, and who reads would read the other one.
+    fn is_in_place(&mut self) -> Result<(), StoreError> {
+        self.replaced = !self.connection.is_in_place()?;
+        if self.replaced {
+            let path = self.path.display();
+            return Err(StoreError::Schema(format!("{path} is not the file any more that was opened")));
         }
+        Ok(())
     }
 
     fn commit(&mut self, jobs: Vec<Job>) {

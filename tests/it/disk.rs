@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
@@ -24,22 +25,23 @@ fn as_root(name: &str, arguments: &[&str]) -> bool {
 }
 
 /// A small file system of its own, gone with the test.
-struct Small<'a>(&'a str);
+struct Small(String);
 
-impl<'a> Small<'a> {
-    fn mount(at: &'a str) -> Self {
-        fs::create_dir_all(at).unwrap();
+impl Small {
+    fn mount(daemon: &Daemon) -> Self {
+        let at = daemon.directory.join("small").to_str().unwrap().to_owned();
+        fs::create_dir_all(&at).unwrap();
         assert!(
-            as_root("mount", &["-t", "tmpfs", "-o", "size=4m,mode=0777", "tmpfs", at]),
+            as_root("mount", &["-t", "tmpfs", "-o", "size=4m,mode=0777", "tmpfs", &at]),
             "tmpfs cannot be mounted"
         );
         Self(at)
     }
 }
 
-impl Drop for Small<'_> {
+impl Drop for Small {
     fn drop(&mut self) {
-        as_root("umount", &["-l", self.0]);
+        as_root("umount", &["-l", &self.0]);
     }
 }
 
@@ -82,9 +84,8 @@ fn goes_on(daemon: &mut Daemon, accepted: usize) {
 
 #[test]
 fn a_full_disk_is_said_and_survived() {
-    let mut daemon = Daemon::prepare(&HOUSE.replace("sqlite:DIR/onscene.db", "sqlite:DIR/small/onscene.db"));
-    let place = daemon.directory.join("small").to_str().unwrap().to_owned();
-    let _small = Small::mount(&place);
+    let mut daemon = on_a_small_disk();
+    let small = Small::mount(&daemon);
     daemon.go();
     let mut accepted = 0;
     while daemon.alert(&format!("alert-{accepted}"), "firing").status == 202 {
@@ -92,12 +93,112 @@ fn a_full_disk_is_said_and_survived() {
         assert!(accepted < 20_000, "the disk does not fill");
     }
     assert!(accepted > 10, "{accepted}");
-    // What is left is too little for an alert and may be enough for less: take it all.
+    // What is left is too little for an alert and may be enough for less.
+    fill(&daemon);
+    refuses(&daemon);
+    assert!(as_root("mount", &["-o", "remount,size=64m", &small.0]));
+    goes_on(&mut daemon, accepted);
+}
+
+/// Takes all that is left.
+fn fill(daemon: &Daemon) {
     let mut filler = fs::File::create(daemon.directory.join("small/filler")).unwrap();
     while filler.write_all(&[0; 512]).is_ok() {}
+}
+
+fn on_a_small_disk() -> Daemon {
+    Daemon::prepare(&HOUSE.replace("sqlite:DIR/onscene.db", "sqlite:DIR/small/onscene.db"))
+}
+
+#[test]
+fn a_disk_that_fills_while_nobody_writes_is_seen_and_no_reason_to_be_started_again() {
+    let mut daemon = on_a_small_disk();
+    let _small = Small::mount(&daemon);
+    let path = daemon.directory.join("notify");
+    let ear = UnixDatagram::bind(&path).unwrap();
+    let (heard, hears) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut said = [0; 4096];
+        while let Ok(length) = ear.recv(&mut said)
+            && heard.send(said[..length].trim_ascii() == b"WATCHDOG=1").is_ok()
+        {}
+    });
+    daemon.launch(&[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "600000")]);
+    eventually("the daemon is ready", || daemon.get("/readyz").filter(|answer| answer.status == 200));
+    fill(&daemon);
+    eventually("it says that it is not ready", || {
+        daemon.get("/readyz").filter(|answer| answer.status == 503)
+    });
+    let _before = hears.try_iter().count();
+    for _ in 0..5 {
+        assert!(hears.recv_timeout(Duration::from_secs(10)).expect("a sign of life"));
+    }
     refuses(&daemon);
-    assert!(as_root("mount", &["-o", "remount,size=64m", &place]));
-    goes_on(&mut daemon, accepted);
+    fs::remove_file(daemon.directory.join("small/filler")).unwrap();
+    goes_on(&mut daemon, 0);
+}
+
+#[test]
+fn a_start_on_a_full_disk_says_so_and_is_mended_by_room() {
+    let mut daemon = on_a_small_disk();
+    let _small = Small::mount(&daemon);
+    daemon.go();
+    assert_eq!(daemon.alert("before", "firing").status, 202);
+    daemon.mail_to("maya@example.net", "before is down");
+    daemon.kill();
+    fill(&daemon);
+    daemon.launch(&[]);
+    let ended = eventually("it ends, or says that it is not ready", || {
+        let ended = daemon.program.as_mut().and_then(|program| program.0.try_wait().unwrap());
+        let refuses = daemon.get("/readyz").is_some_and(|answer| answer.status == 503);
+        (ended.is_some() || refuses).then_some(ended)
+    });
+    if let Some(ended) = ended {
+        assert_eq!(ended.code(), Some(1));
+        assert!(daemon.log().contains("full"), "{}", daemon.log());
+        daemon.program = None;
+    }
+    fs::remove_file(daemon.directory.join("small/filler")).unwrap();
+    if daemon.program.is_none() {
+        daemon.go();
+    }
+    goes_on(&mut daemon, 1);
+}
+
+#[test]
+fn a_store_whose_file_is_taken_away_is_said_and_survived() {
+    let mut daemon = Daemon::start(HOUSE);
+    assert_eq!(daemon.alert("before", "firing").status, 202);
+    daemon.mail_to("maya@example.net", "before is down");
+    let (place, away) = (daemon.directory.join("onscene.db"), daemon.directory.join("away.db"));
+    fs::rename(&place, &away).unwrap();
+    eventually("it says that it is not ready", || {
+        daemon.get("/readyz").filter(|answer| answer.status == 503)
+    });
+    refuses(&daemon);
+    assert!(!place.exists(), "no empty store is made in its place");
+    fs::rename(&away, &place).unwrap();
+    goes_on(&mut daemon, 1);
+}
+
+#[test]
+fn a_store_with_another_file_in_its_place_ends_the_daemon() {
+    let mut daemon = Daemon::start(HOUSE);
+    assert_eq!(daemon.alert("before", "firing").status, 202);
+    daemon.mail_to("maya@example.net", "before is down");
+    let (place, copy) = (daemon.directory.join("onscene.db"), daemon.directory.join("copy.db"));
+    Connection::reader(&place).unwrap().copy_to(&copy).unwrap();
+    for file in ["onscene.db-wal", "onscene.db-shm"] {
+        fs::remove_file(daemon.directory.join(file)).unwrap();
+    }
+    fs::rename(&copy, &place).unwrap();
+    let ended =
+        eventually("it ends", || daemon.program.as_mut().and_then(|program| program.0.try_wait().unwrap()));
+    assert_eq!(ended.code(), Some(1));
+    assert!(daemon.log().contains("is not the file any more that was opened"), "{}", daemon.log());
+    daemon.program = None;
+    daemon.go();
+    goes_on(&mut daemon, 1);
 }
 
 #[test]
