@@ -4,6 +4,7 @@
 //! (`[templates] dir`). Every template is tried on samples when it is loaded. Should one fail later all
 //! the same, the program's own is used: a page is never lost to a typing error.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -29,6 +30,9 @@ const TEMPLATES: &[(&str, &str)] = &[
 const FUEL: u64 = 200_000;
 /// Most alerts named in a letter.
 pub const ALERTS_SHOWN_MAX: u32 = 10;
+/// Most labels of an alert in a letter, and most characters of one.
+const LABELS_SHOWN_MAX: usize = 12;
+const LABEL_CHARS_MAX: usize = 120;
 /// Largest template file, in bytes.
 const TEMPLATE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -187,7 +191,7 @@ impl Renderer {
             .map(|alert| {
                 context! { title => alert.title.as_str(), key => alert.key.as_str(), source => alert.source.as_str(),
                 status => alert.status.as_str(),
-                since => hour(alert.changed_at), severity => alert.severity.as_deref(), body => alert.body.as_str() }
+                since => hour(alert.changed_at), severity => alert.severity.as_deref(), body => alert.body.as_str(), labels => labels(&alert.labels) }
             })
             .collect();
         let more = i64::from(incident.alerts) - i64::try_from(shown.len()).unwrap_or(i64::MAX);
@@ -288,6 +292,12 @@ pub fn full_name(rules: &Rules, person: &str) -> String {
     }
 }
 
+/// What tells one alert from another of the same name: `instance=web1:9100`.
+fn labels(labels: &BTreeMap<String, String>) -> Vec<String> {
+    let shown = labels.iter().filter(|(_, value)| !value.is_empty()).take(LABELS_SHOWN_MAX);
+    shown.map(|(name, value)| format!("{name}={value}").chars().take(LABEL_CHARS_MAX).collect()).collect()
+}
+
 /// Who commands, or did when it ended.
 fn last_command(incident: &Incident) -> Option<&Command> {
     match &incident.phase {
@@ -313,7 +323,7 @@ fn environment(
 mod samples {
     //! Letters on which every template is tried when it is loaded.
 
-    use super::{About, BadTemplate, Environment, Letter, News, Renderer};
+    use super::{About, BadTemplate, Environment, Letter, News, Renderer, Shown};
     use crate::core::incident::{Command, CommandReason, Escalation, Incident, Phase, Resolution, Severity};
     use crate::core::letter::Why;
     use crate::core::rules::Rules;
@@ -321,8 +331,9 @@ mod samples {
 
     pub(super) fn try_all(renderer: &Renderer, environment: &Environment<'_>) -> Result<(), BadTemplate> {
         let rules = Rules::default();
+        let alerts = [alert()];
         for incident in incidents() {
-            let about = About { incident: &incident, alerts: &[], rules: &rules, token: Some("sample") };
+            let about = About { incident: &incident, alerts: &alerts, rules: &rules, token: Some("sample") };
             for letter in letters() {
                 let (name, context) = renderer.context(&letter, &about, Some("a note"));
                 for ending in ["txt", "html"] {
@@ -334,6 +345,28 @@ mod samples {
             }
         }
         Ok(())
+    }
+
+    pub(super) fn alert() -> Shown {
+        let at = Timestamp::UNIX_EPOCH;
+        Shown {
+            source: "prometheus".into(),
+            key: "HostDown".into(),
+            status: "firing".into(),
+            severity: Some("critical".into()),
+            title: "web1 is <down>".into(),
+            body: "It does not answer.".into(),
+            labels: [
+                ("alertname".to_owned(), "HostDown".to_owned()),
+                ("instance".into(), "web1:9100".into()),
+            ]
+            .into(),
+            links: Vec::new(),
+            count: 1,
+            first_seen: at,
+            last_seen: at,
+            changed_at: at,
+        }
     }
 
     pub(super) fn letters() -> Vec<Letter> {
@@ -403,7 +436,8 @@ mod tests {
     fn a_page_says_first_what_is_broken_and_how_to_answer() {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
-        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN") };
+        let alerts = [samples::alert()];
+        let about = About { incident: &incidents[0], alerts: &alerts, rules: &rules, token: Some("TOKEN") };
         let words = renderer.words(&letters[0], &about, None);
         let first: Vec<&str> = words.text.lines().take(4).collect();
         assert_eq!(
@@ -416,6 +450,13 @@ mod tests {
             ]
         );
         assert!(words.html.contains("checkout &lt;down&gt;"), "{}", words.html);
+        assert!(
+            words.text.contains("- web1 is <down> (prometheus, firing since")
+                && words.text.contains("\n  alertname=HostDown, instance=web1:9100\n"),
+            "{}",
+            words.text
+        );
+        assert!(words.html.contains("alertname=HostDown, instance=web1:9100"), "{}", words.html);
         assert_eq!(words.subject, "[INC-42] shop: checkout <down>");
     }
 
@@ -425,6 +466,9 @@ mod tests {
         std::fs::write(directory.path().join("page.txt"), "{{ incident.titel }}").unwrap();
         let error = Renderer::new(Some(directory.path()), "http://localhost").err().unwrap();
         assert!(error.to_string().contains("page.txt"), "{error}");
+        let in_a_loop = "{% for alert in alerts %}{{ alert.titel }}{% endfor %}";
+        std::fs::write(directory.path().join("page.txt"), in_a_loop).unwrap();
+        assert!(Renderer::new(Some(directory.path()), "http://localhost").is_err());
         std::fs::write(directory.path().join("page.txt"), "short: {{ page.answer_url }}").unwrap();
         let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());

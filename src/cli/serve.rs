@@ -28,7 +28,7 @@ pub(super) struct Serve {
     #[arg(long, value_enum)]
     log_format: Option<LogFormat>,
     /// Which log lines are written, such as `info` or `warn,onscene=debug`
-    #[arg(long, default_value = "info")]
+    #[arg(long, default_value = "info", value_parser = log_filter)]
     log: String,
 }
 
@@ -101,6 +101,19 @@ impl Serve {
             Some(LogFormat::Logfmt) | None => registry.with(layer.event_format(super::logfmt::Logfmt)).init(),
         }
         Ok(())
+    }
+}
+
+/// Reads what `--log` says. The library takes any word for the name of a module, so that a level with a slip
+/// in it would silence everything: here a word alone is a level, or a part of onscene.
+fn log_filter(text: &str) -> Result<String, String> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    EnvFilter::try_new(text).map_err(|error| error.to_string())?;
+    let level = |word: &str| LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let bare = |word: &&str| !word.contains(['=', '[']) && !level(word) && !word.starts_with("onscene");
+    match text.split(',').map(str::trim).find(bare) {
+        None => Ok(text.to_owned()),
+        Some(word) => Err(format!("`{word}` is no level; the levels are {}", LEVELS.join(", "))),
     }
 }
 
@@ -198,6 +211,16 @@ mod tests {
         let now = "2026-11-23T00:00:00Z".parse().unwrap();
         let said = prove(&config, now).err().unwrap_or_default();
         said.replace(&directory.path().display().to_string(), "DIR")
+    }
+
+    #[test]
+    fn a_slip_in_a_level_is_said_and_does_not_silence_everything() {
+        for good in ["info", "WARN", "warn,onscene=debug", "off,onscene::commit=trace", "onscene"] {
+            assert_eq!(log_filter(good).as_deref(), Ok(good));
+        }
+        assert!(log_filter("inof").unwrap_err().starts_with("`inof` is no level; the levels are off, error"));
+        assert!(log_filter("warn,debgu").unwrap_err().contains("`debgu`"));
+        assert!(log_filter("").is_err() && log_filter("onscene=loud").is_err());
     }
 
     #[test]

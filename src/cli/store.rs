@@ -80,7 +80,9 @@ impl Verify {
                 out(&format!("INC-{id}: {why}\n"));
             }
             let verdict = if broken.is_empty() { "whole" } else { "NOT whole" };
-            out(&format!("{proved} incidents, {entries} entries: {verdict}\n"));
+            let incidents = if proved == 1 { "incident" } else { "incidents" };
+            let noun = if entries == 1 { "entry" } else { "entries" };
+            out(&format!("{proved} {incidents}, {entries} {noun}: {verdict}\n"));
         }
         Ok(broken)
     }

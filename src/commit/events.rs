@@ -39,7 +39,7 @@ impl Work<'_, '_> {
             self.effects.outcome(source, result.outcome);
             results.push(result);
         }
-        if replays.is_some() && unreadable::waiting_of(self.tx, source)? == 0 {
+        if replays.is_some() && unreadable::waiting_of(self.tx, source)?.0 == 0 {
             let all_read = Event::new(unreadable::KEY, Status::Resolved, "everything kept was read");
             self.event(source, service, &all_read)?;
         }

@@ -48,6 +48,8 @@ const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
 const UNREADABLE_MAX: i64 = 10_000;
+/// The same, for their bytes together.
+const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// Most old incidents, and most alerts without one, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
@@ -371,8 +373,8 @@ fn run(
     match command {
         Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
         Command::Unreadable { kept, service } => {
-            let waiting = unreadable::waiting_of(tx, &kept.source)?;
-            if waiting >= UNREADABLE_MAX {
+            let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;
+            if waiting >= UNREADABLE_MAX || bytes >= UNREADABLE_BYTES_MAX {
                 return Ok(Err(DoorError::TooManyKept(waiting)));
             }
             work.keep(kept, service).map(|id| Ok(Reply::Kept(id)))

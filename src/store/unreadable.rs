@@ -68,13 +68,14 @@ pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Kept>, StoreEr
     )
 }
 
-/// How many bodies of a source wait.
+/// How many bodies of a source wait, and how many bytes they have together.
 ///
 /// # Errors
 /// What the engine says.
-pub fn waiting_of(tx: &Tx<'_>, source: &str) -> Result<i64, StoreError> {
-    let sql = "select count(*) from unreadable where replayed_at is null and source = ?1";
-    Ok(tx.query_one(sql, &[source.into()], |row| row.int(0))?.unwrap_or(0))
+pub fn waiting_of(tx: &Tx<'_>, source: &str) -> Result<(i64, i64), StoreError> {
+    let sql = "select count(*), coalesce(sum(length(body)), 0) from unreadable
+               where replayed_at is null and source = ?1";
+    Ok(tx.query_one(sql, &[source.into()], |row| Ok((row.int(0)?, row.int(1)?)))?.unwrap_or_default())
 }
 
 /// Marks a body as read at last; `false` when it was before.
