@@ -278,7 +278,13 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
 /// arrived can be sent again. `jitter` is from 0 to 1.
-fn settle(claim: &Claim, outcome: &Outcome, again: bool, now: Timestamp, jitter: f64) -> Settlement {
+pub(crate) fn settle(
+    claim: &Claim,
+    outcome: &Outcome,
+    again: bool,
+    now: Timestamp,
+    jitter: f64,
+) -> Settlement {
     let wakes = claim.kind.wakes();
     let (ladder, attempts_max, patience_max) = if wakes {
         (WAKING_LADDER_S, WAKING_ATTEMPTS_MAX, WAKING_PATIENCE_MAX)

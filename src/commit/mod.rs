@@ -32,6 +32,8 @@ mod effects;
 mod events;
 mod outbox;
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod stories;
 
 pub use door::{Door, DoorError};

@@ -13,10 +13,10 @@ use crate::render::Renderer;
 use crate::store::tokens;
 use crate::store::{incidents, letters};
 
-struct Story {
-    committer: Committer,
-    clock: Clock,
-    metrics: Arc<Metrics>,
+pub(super) struct Story {
+    pub(super) committer: Committer,
+    pub(super) clock: Clock,
+    pub(super) metrics: Arc<Metrics>,
     _door: Door,
     _directory: tempfile::TempDir,
 }
@@ -56,7 +56,7 @@ fn rules() -> Rules {
 }
 
 impl Story {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("onscene.db");
         let clock = Clock::system();
@@ -81,7 +81,7 @@ impl Story {
         Self { committer, clock, metrics, _door: door, _directory: directory }
     }
 
-    fn ask(&mut self, command: Command) -> Result<Reply, DoorError> {
+    pub(super) fn ask(&mut self, command: Command) -> Result<Reply, DoorError> {
         self.ask_all(vec![command]).remove(0)
     }
 
@@ -98,7 +98,7 @@ impl Story {
         answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
     }
 
-    fn hears(&mut self, source: &str, key: &str, status: Status) -> (String, Option<i64>) {
+    pub(super) fn hears(&mut self, source: &str, key: &str, status: Status) -> (String, Option<i64>) {
         let event = Event::new(key, status, format!("{key} is down"));
         let Reply::Events(results) = self.ask(self.delivery(source, vec![event])).unwrap() else {
             panic!("another answer");
@@ -106,7 +106,7 @@ impl Story {
         (results[0].outcome.to_owned(), results[0].incident)
     }
 
-    fn delivery(&self, source: &str, events: Vec<Event>) -> Command {
+    pub(super) fn delivery(&self, source: &str, events: Vec<Event>) -> Command {
         Command::Events(Delivered {
             source: source.into(),
             kind: "generic".into(),
@@ -145,17 +145,23 @@ impl Story {
         self.ask(Command::Settle { claim: Arc::new(claim), settlement }).unwrap();
     }
 
-    fn passes(&self, minutes: i64) {
+    pub(super) fn passes(&self, minutes: i64) {
         self.clock.forward(SignedDuration::from_mins(minutes));
     }
 
-    fn look<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
+    pub(super) fn look<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
         let now = self.clock.now();
         self.committer.connection.read(now, work).unwrap()
     }
 
+    /// The daemon is gone in the middle, and started again.
+    pub(super) fn crashes(&mut self) {
+        self.committer.connection = Connection::writer(&self.committer.path, self.clock.now()).unwrap();
+        self.committer.last_now = self.clock.now();
+    }
+
     /// A clock that was far ahead is put right.
-    fn is_put_back(&self, minutes: i64) {
+    pub(super) fn is_put_back(&self, minutes: i64) {
         self.clock.forward(SignedDuration::from_mins(-minutes));
     }
 
@@ -164,7 +170,7 @@ impl Story {
     }
 
     /// Every timeline is whole, and every event has its outcome: true at the end of every story.
-    fn proves_whole(mut self) {
+    pub(super) fn proves_whole(mut self) {
         for id in self.look(|tx| incidents::numbers(tx, 0, 1000)) {
             let proof = self.look(|tx| incidents::verify(tx, id)).unwrap();
             proof.unwrap_or_else(|broken| panic!("INC-{id}: {broken}"));
