@@ -21,6 +21,7 @@ const SEEDS: u64 = 24;
 const STEPS: u32 = 400;
 /// How long everything is given to come to rest: longer than any letter waits.
 const REST_MINUTES: u32 = 130;
+const KEYS: i64 = 6;
 const PEOPLE: &[&str] = &["maya", "tom", "kim", "stranger"];
 
 /// SplitMix64.
@@ -79,6 +80,7 @@ impl World {
             78..92 => self.an_attempt_ends(),
             92..96 => self.moves(600),
             96 => self.moves(3 * 24 * 3600),
+            97 if self.dice.below(2) == 0 => self.moves(-600),
             97 => self.moves(-2 * 24 * 3600),
             _ => self.crashes(),
         }
@@ -93,7 +95,7 @@ impl World {
         let source = self.dice.pick(&["pingdom", "prometheus"]);
         let mut events = Vec::new();
         for _ in 0..=self.dice.below(3) {
-            let key = format!("key-{}", self.dice.below(6));
+            let key = format!("key-{}", self.dice.below(KEYS));
             let status = if self.dice.below(5) < 3 { Status::Firing } else { Status::Resolved };
             let mut event = Event::new(key.clone(), status, "t");
             if self.dice.below(10) < 3 {
@@ -249,8 +251,10 @@ impl World {
             let saved = self.story.look(|tx| incidents::load(tx, id)).expect("what was accepted is there");
             if let Phase::Triggered { quiet_until, .. } = &saved.incident.phase {
                 assert!(quiet_until.is_none(), "INC-{id} never cleared itself");
-                let sql = "select max(created_at) from letter where incident = ?1 and kind = 'page'";
-                let last = self.story.look(|tx| tx.query_one(sql, &[id.into()], |row| row.time_or_null(0)));
+                let sql = "select max(created_at) from letter where incident = ?1 and kind = 'page'
+                             and created_at <= ?2";
+                let binds = [id.into(), now.into()];
+                let last = self.story.look(|tx| tx.query_one(sql, &binds, |row| row.time_or_null(0)));
                 let last = last.flatten().unwrap_or_else(|| panic!("nobody was paged for INC-{id}"));
                 assert!(
                     now.duration_since(last) < SignedDuration::from_mins(7),
@@ -271,6 +275,14 @@ impl World {
     }
 
     fn alerts_are_what_was_said_last(&mut self) {
+        // By now no hour lies ahead, and what is said with the hour of now is the newest.
+        for key in 0..KEYS {
+            let key = format!("key-{key}");
+            let resolved = Event::new(key.clone(), Status::Resolved, "t");
+            let event = Event { occurred_at: Some(self.story.clock.now()), ..resolved };
+            self.story.ask(self.story.delivery("prometheus", vec![event])).unwrap();
+            self.said.insert(("prometheus".into(), key), Status::Resolved);
+        }
         for ((source, key), status) in self.said.clone() {
             let known = self.story.look(|tx| alerts::known(tx, &source, &key)).expect("it was accepted");
             assert_eq!(known.status, status, "{source} {key}");
