@@ -60,6 +60,7 @@ impl Deadlines {
     pub async fn run(self, stop: CancellationToken) {
         loop {
             let wait = match self.step().await {
+                Next::Now if stop.is_cancelled() => return,
                 Next::Now => continue,
                 Next::Wait(wait) => wait,
             };
@@ -100,10 +101,10 @@ impl Deadlines {
                 (incident, due_at, door.ask(command).await)
             });
         }
-        let mut trouble = false;
+        let (mut trouble, mut progress) = (false, false);
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok((_, due_at, Ok(reply))) => self.observe(due_at, &reply),
+                Ok((_, due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
                 Ok((incident, _, Err(error))) => {
                     trouble = true;
                     tracing::error!(incident.id = incident, %error, "a deadline could not be met; trying again");
@@ -114,16 +115,20 @@ impl Deadlines {
                 }
             }
         }
-        if trouble {
+        // The hour of the door may lag behind ours for a moment: asking again at once would not bring it on.
+        if trouble || !progress {
             return Next::Wait(TROUBLE_WAIT);
         }
         Next::Now
     }
 
-    fn observe(&self, due_at: Timestamp, reply: &Reply) {
-        if !matches!(reply, Reply::Decided(_, Reason::NotDue)) {
+    /// Notes how late a deadline was met; whether there was one.
+    fn observe(&self, due_at: Timestamp, reply: &Reply) -> bool {
+        let met = !matches!(reply, Reply::Decided(_, Reason::NotDue));
+        if met {
             let late = self.clock.now().duration_since(due_at).as_secs_f64();
             self.metrics.deadline_lateness.observe(late.max(0.0));
         }
+        met
     }
 }

@@ -48,6 +48,8 @@ const TELLING_PATIENCE_MAX: Duration = Duration::from_secs(3600);
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// Between two offers of an outcome to a store that takes no writes.
 const SETTLE_WAIT: Duration = Duration::from_secs(1);
+/// How often a fault of ours may keep an outcome from being written; the last half of them tries the letter alone.
+const SETTLE_FAULTS_MAX: u32 = 4;
 /// At the end, letters in hand have this long.
 pub const DRAIN: Duration = Duration::from_secs(20);
 
@@ -209,11 +211,20 @@ impl Delivery {
     async fn settle(&self, claim: Claim, settlement: Settlement) {
         let claim = Arc::new(claim);
         let mut told = false;
-        loop {
-            let command = Command::Settle { claim: claim.clone(), settlement: settlement.clone() };
+        let mut faults = 0;
+        while faults < SETTLE_FAULTS_MAX {
+            // An incident at fault must not keep a hand from the letters of all others.
+            let alone = faults >= SETTLE_FAULTS_MAX / 2;
+            let command = Command::Settle { claim: claim.clone(), settlement: settlement.clone(), alone };
             match self.door.ask(command).await {
+                Ok(_) if alone => {
+                    let outcome = "the outcome of a letter stands in the outbox and not in the timeline";
+                    tracing::error!(incident.id = claim.incident, "{outcome}");
+                    return;
+                }
                 Ok(_) => return,
                 Err(DoorError::Closed) => break,
+                Err(DoorError::Fault) => faults += 1,
                 Err(error) if !told => {
                     told = true;
                     tracing::warn!(%error, incident.id = claim.incident, "an attempt cannot be written down yet");
@@ -224,7 +235,7 @@ impl Delivery {
         }
         tracing::error!(
             incident.id = claim.incident,
-            "an attempt was not written down; the letter is sent again after the restart"
+            "an attempt was not written down; the letter is sent again"
         );
     }
 

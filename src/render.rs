@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 
+use crate::core::alert::one_line;
 use crate::core::incident::{Command, Incident, Phase};
 use crate::core::letter::{Letter, News};
 use crate::core::rules::Rules;
@@ -295,7 +296,9 @@ pub fn full_name(rules: &Rules, person: &str) -> String {
 /// What tells one alert from another of the same name: `instance=web1:9100`.
 fn labels(labels: &BTreeMap<String, String>) -> Vec<String> {
     let shown = labels.iter().filter(|(_, value)| !value.is_empty()).take(LABELS_SHOWN_MAX);
-    shown.map(|(name, value)| format!("{name}={value}").chars().take(LABEL_CHARS_MAX).collect()).collect()
+    shown
+        .map(|(name, value)| one_line(&format!("{name}={value}")).chars().take(LABEL_CHARS_MAX).collect())
+        .collect()
 }
 
 /// Who commands, or did when it ended.
@@ -358,7 +361,7 @@ mod samples {
             body: "It does not answer.".into(),
             labels: [
                 ("alertname".to_owned(), "HostDown".to_owned()),
-                ("instance".into(), "web1:9100".into()),
+                ("instance".into(), "web1:\r\n9100".into()),
             ]
             .into(),
             links: Vec::new(),
@@ -452,11 +455,11 @@ mod tests {
         assert!(words.html.contains("checkout &lt;down&gt;"), "{}", words.html);
         assert!(
             words.text.contains("- web1 is <down> (prometheus, firing since")
-                && words.text.contains("\n  alertname=HostDown, instance=web1:9100\n"),
+                && words.text.contains("\n  alertname=HostDown, instance=web1: 9100\n"),
             "{}",
             words.text
         );
-        assert!(words.html.contains("alertname=HostDown, instance=web1:9100"), "{}", words.html);
+        assert!(words.html.contains("alertname=HostDown, instance=web1: 9100"), "{}", words.html);
         assert_eq!(words.subject, "[INC-42] shop: checkout <down>");
     }
 

@@ -134,8 +134,11 @@ impl Mailer {
         }
         let words: Vec<String> = troubles.iter().map(|trouble| clean(trouble.why(), to)).collect();
         let why = words.join("; ");
-        // Refused is what every relay refuses: one that is busy now may take it later.
-        if !troubles.iter().any(|trouble| matches!(trouble, Trouble::Passing(_))) {
+        // Refused is what every relay refuses. One that cannot be asked now may know the recipient, so it is asked
+        // once more; but not for ever: who is out of reach must be passed over.
+        let passing = troubles.iter().any(|trouble| matches!(trouble, Trouble::Passing(_)));
+        let unknown = troubles.iter().any(|trouble| matches!(trouble, Trouble::Recipient(_)));
+        if !passing || (unknown && parcel.attempt > 1) {
             let whole_channel = troubles.iter().all(|trouble| matches!(trouble, Trouble::Relay(_)));
             return Outcome::Refused { why, whole_channel };
         }

@@ -90,8 +90,13 @@ impl Work<'_, '_> {
     }
 
     /// Gives a letter back and draws the consequences, in the same transaction.
-    pub(super) fn settle(&mut self, claim: &Claim, settlement: &Settlement) -> Result<(), StoreError> {
-        if !letters::settle(self.tx, claim, settlement)? {
+    pub(super) fn settle(
+        &mut self,
+        claim: &Claim,
+        settlement: &Settlement,
+        alone: bool,
+    ) -> Result<(), StoreError> {
+        if !letters::settle(self.tx, claim, settlement)? || alone {
             return Ok(());
         }
         self.effects.wrote();

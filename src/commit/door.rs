@@ -47,6 +47,9 @@ pub enum DoorError {
     /// Too much was kept already that could not be read.
     #[error("{0} bodies of this source wait to be read; mend the source, or run `onscene replay`")]
     TooManyKept(i64),
+    /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
+    #[error("a fault of onscene; it is in the log")]
+    Fault,
     /// No answer in time: it may have been done.
     #[error("the store did not answer in time")]
     Late,
@@ -108,7 +111,7 @@ impl Door {
     pub async fn act(&self, incident: i64, act: Act, by: By) -> Result<(Incident, Reason), DoorError> {
         match self.ask(Command::Act { incident, act, by }).await? {
             Reply::Decided(incident, reason) => Ok((*incident, reason)),
-            _ => Err(DoorError::Store),
+            _ => Err(DoorError::Fault),
         }
     }
 
@@ -150,10 +153,11 @@ impl Queues {
     /// When nothing came in time, or when every [`Door`] is gone.
     pub(super) fn take(&self, patience: Duration) -> Result<Vec<Job>, RecvTimeoutError> {
         let mut batch = Batch::default();
+        // A bell may have been taken together with what it was rung for. So it is set back before the last look:
+        // who came before that look is seen by it, and who comes after it rings anew.
+        self.rung.swap(false, Ordering::AcqRel);
         batch.put(self.urgent.try_recv().ok());
         let first = if batch.jobs.is_empty() { self.deliveries.recv_timeout(patience)? } else { None };
-        // Before they are taken, so that one that comes now rings anew.
-        self.rung.swap(false, Ordering::AcqRel);
         batch.fill(URGENT_BATCH_MAX, || self.urgent.try_recv().ok().map(Some));
         batch.put(first);
         batch.fill(BATCH_MAX, || self.deliveries.try_recv().ok());
@@ -233,18 +237,44 @@ mod tests {
     }
 
     #[test]
-    fn something_urgent_wakes_an_idle_door_and_takes_no_place_of_a_delivery() {
+    fn however_many_are_urgent_they_take_one_place_of_a_delivery_at_most() {
         let (door, queues) = queues(2, Arc::default());
         for _ in 0..20 {
             door.put(urgent()).unwrap();
         }
         door.put(delivery()).unwrap();
-        let all = format!("{}d", "u".repeat(20));
-        assert_eq!(format!("{}{}", taken(&queues), taken(&queues)), all);
-        for _ in 0..3 {
-            door.put(urgent()).unwrap();
-            assert_eq!(format!("{}{}", taken(&queues), taken(&queues)), "u", "each wakes");
+        assert_eq!(taken(&queues), format!("{}d", "u".repeat(20)));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test of waking, which takes real time")]
+    fn something_urgent_wakes_a_door_that_waits_whatever_went_before() {
+        const ROUNDS: u64 = 3_000;
+        let (door, queues) = queues(4, Arc::default());
+        let taken = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let counts = taken.clone();
+        let takes = std::thread::spawn(move || {
+            while let Ok(jobs) = queues.take(Duration::from_secs(60)) {
+                counts.fetch_add(jobs.len().try_into().unwrap(), Ordering::AcqRel);
+            }
+        });
+        let mut put = 0;
+        for round in 0..ROUNDS {
+            // Two at the same moment beside a door that is busy: their bells meet what they are rung for.
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| door.put(urgent()).unwrap());
+                }
+            });
+            put += 2;
+            let began = std::time::Instant::now();
+            while taken.load(Ordering::Acquire) < put {
+                assert!(began.elapsed() < Duration::from_secs(3), "round {round}: it sleeps on");
+                std::hint::spin_loop();
+            }
         }
+        drop(door);
+        takes.join().unwrap();
     }
 
     #[test]

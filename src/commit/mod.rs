@@ -95,6 +95,8 @@ pub enum Command {
         claim: Arc<Claim>,
         /// How.
         settlement: Settlement,
+        /// Only the letter's own row: what it means for its incident cannot be written.
+        alone: bool,
     },
     /// Old things are forgotten.
     Forget,
@@ -236,16 +238,11 @@ impl Committer {
             Err(RecvTimeoutError::Disconnected) => return false,
         };
         let due = self.probed.elapsed() >= patience;
-        let ready = if due {
-            self.look_after(!jobs.is_empty())
-        } else if self.up.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            self.is_in_place()
-        };
-        match ready {
+        match if due { self.look_after(!jobs.is_empty()) } else { self.is_in_place() } {
             Ok(()) if jobs.is_empty() => {}
-            Ok(()) => self.commit(jobs),
+            Ok(()) => {
+                self.commit(jobs);
+            }
             Err(error) => self.down(jobs, &error),
         }
         !self.replaced
@@ -261,30 +258,52 @@ impl Committer {
 
     /// What is written into a file that stands nowhere is lost, and who reads would read the other one.
     fn is_in_place(&mut self) -> Result<(), StoreError> {
-        self.replaced = !self.connection.is_in_place()?;
-        if self.replaced {
-            let path = self.path.display();
-            return Err(StoreError::Schema(format!("{path} is not the file any more that was opened")));
+        if self.connection.is_in_place()? {
+            return Ok(());
         }
-        Ok(())
+        // Its log of changes stands beside the other file now, and the next to open that one would take them for
+        // its own. They go where they belong first.
+        self.connection.settle_down()?;
+        self.replaced = true;
+        let path = self.path.display();
+        let error = StoreError::Schema(format!("{path} is not the file any more that was opened"));
+        tracing::error!(%error, "the daemon ends: a new start uses the file that is there now");
+        Err(error)
     }
 
-    fn commit(&mut self, jobs: Vec<Job>) {
-        match self.transact(&jobs) {
+    /// Commits and answers; whether the store took it.
+    fn commit(&mut self, jobs: Vec<Job>) -> bool {
+        let done = self.transact(&jobs).and_then(|done| {
+            // What went into a file that is nowhere now was not taken.
+            self.is_in_place().map_err(Failure::Store)?;
+            Ok(done)
+        });
+        match done {
             Ok((replies, effects)) => self.answer(jobs, replies, effects),
-            Err(Failure::Store(error)) => self.down(jobs, &error),
+            Err(Failure::Store(error)) => {
+                self.down(jobs, &error);
+                return false;
+            }
             Err(Failure::Command(error)) if jobs.len() == 1 => {
                 tracing::error!(%error, "a command failed and was not committed");
                 for job in jobs {
-                    let _gone = job.answer.send(Err(DoorError::Store));
+                    let _gone = job.answer.send(Err(DoorError::Fault));
                 }
             }
             Err(Failure::Command(_)) => {
-                for job in jobs {
-                    self.commit(vec![job]);
+                let mut jobs = jobs.into_iter();
+                while let Some(job) = jobs.next() {
+                    self.beat.strike();
+                    if !self.commit(vec![job]) {
+                        for job in jobs {
+                            let _gone = job.answer.send(Err(DoorError::Store));
+                        }
+                        return false;
+                    }
                 }
             }
         }
+        true
     }
 
     fn transact(&mut self, jobs: &[Job]) -> Result<(Vec<Result<Reply, DoorError>>, Effects), Failure> {
@@ -295,7 +314,7 @@ impl Committer {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
                 let replies: Result<Vec<_>, StoreError> =
-                    jobs.iter().map(|job| run(tx, &house, &mut effects, &job.command)).collect();
+                    jobs.iter().map(|job| run(tx, &house, &mut effects, job)).collect();
                 replies.map(|replies| (replies, effects))
             })
         });
@@ -369,10 +388,10 @@ fn run(
     tx: &Tx<'_>,
     house: &House,
     effects: &mut Effects,
-    command: &Command,
+    job: &Job,
 ) -> Result<Result<Reply, DoorError>, StoreError> {
     let mut work = acts::Work { tx, house, effects, received_at: None };
-    match command {
+    match &job.command {
         Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
         Command::Unreadable { kept, service } => {
             let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;
@@ -383,8 +402,12 @@ fn run(
         }
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by),
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by),
+        // Nobody would send what is handed to one who has gone.
+        Command::Claim(_) if job.answer.is_closed() => Ok(Err(DoorError::Late)),
         Command::Claim(wanted) => Ok(Ok(Reply::Claims(letters::claim(tx, wanted)?))),
-        Command::Settle { claim, settlement } => work.settle(claim, settlement).map(|()| Ok(Reply::Done)),
+        Command::Settle { claim, settlement, alone } => {
+            work.settle(claim, settlement, *alone).map(|()| Ok(Reply::Done))
+        }
         Command::Forget => {
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;

@@ -213,7 +213,7 @@ impl World {
         assert!(sent.accepted <= 1 || sent.unsure, "{} was sent twice: {claim:?}", claim.kind.as_str());
         let again = claim.channel != "ops-room";
         let settlement = settle(&claim, outcome, again, self.story.clock.now(), 0.5);
-        self.story.ask(Command::Settle { claim: Arc::new(claim), settlement }).unwrap();
+        self.story.ask(Command::Settle { claim: Arc::new(claim), settlement, alone: false }).unwrap();
     }
 
     /// What was in hand is lost; of each letter it may be that the other side has it.

@@ -142,7 +142,7 @@ impl Story {
     }
 
     fn settle(&mut self, claim: Claim, settlement: Settlement) {
-        self.ask(Command::Settle { claim: Arc::new(claim), settlement }).unwrap();
+        self.ask(Command::Settle { claim: Arc::new(claim), settlement, alone: false }).unwrap();
     }
 
     pub(super) fn passes(&self, minutes: i64) {
@@ -423,8 +423,10 @@ fn a_clock_that_was_a_day_ahead_and_is_put_right_leaves_nobody_unwoken() {
     let longest = crate::core::escalation::longest_wait(&story.committer.house.get().rules);
     let due = story.look(|tx| incidents::due(tx, longest, 10));
     assert_eq!(due.len(), 1, "its step ends a day too late");
+    assert_eq!(story.tick(1), Reason::Rescheduled);
+    assert_eq!(story.tick(1), Reason::NotDue, "by the right clock from now on");
+    story.passes(5);
     assert_eq!(story.tick(1), Reason::EscalatedOnTime);
-    assert_eq!(story.tick(1), Reason::NotDue, "one step, and then by the right clock");
     // The alert was taken at an hour that is still to come.
     assert_eq!(story.hears("pingdom", "db-1", Status::Resolved), ("resolved".into(), Some(1)));
     story.passes(4);
@@ -483,5 +485,67 @@ fn alerts_whose_incident_is_forgotten_are_forgotten_too_a_little_at_a_time() {
         let sql = format!("select count(*) from {table}");
         assert_eq!(story.look(|tx| tx.query(&sql, &[], |row| row.int(0))), [0], "{table}");
     }
+    story.proves_whole();
+}
+
+#[test]
+fn an_incident_that_cannot_be_read_does_not_keep_a_letter_in_hand() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let claim = Arc::new(story.claim("").remove(0));
+    let now = story.clock.now();
+    let spoilt = story.committer.connection.write(now, |tx| {
+        tx.execute("update incident set state = '{' where id = 1", &[])?;
+        Ok::<_, StoreError>(())
+    });
+    spoilt.unwrap();
+    let settlement = Settlement::Accepted { remote_id: None };
+    let mut settle =
+        |alone| story.ask(Command::Settle { claim: claim.clone(), settlement: settlement.clone(), alone });
+    assert!(matches!(settle(false), Err(DoorError::Fault)));
+    assert!(settle(true).is_ok());
+    // Its neighbours do not notice.
+    assert_eq!(story.hears("pingdom", "db-2", Status::Firing), ("opened".into(), Some(2)));
+    let states = story.look(|tx| {
+        tx.query("select state from letter where incident = 1 and channel = ''", &[], |row| row.text(0))
+    });
+    assert_eq!(states, ["accepted"]);
+}
+
+#[test]
+fn letters_asked_for_by_one_who_has_gone_are_not_handed_out() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let lease = SignedDuration::from_secs(60);
+    let wanted = letters::Wanted { channel: String::new(), lease, limit: 100, held: Vec::new() };
+    let (answer, _) = oneshot::channel();
+    story.committer.commit(vec![Job { command: Command::Claim(wanted), answer }]);
+    assert_eq!(Story::told(&story.claim("")), ["page maya"]);
+}
+
+#[test]
+fn shorter_waits_count_from_now_on_and_wake_nobody_early() {
+    let mut story = Story::new();
+    let with_waits = |minutes: i64| {
+        let mut rules = rules();
+        for step in &mut rules.policies.get_mut("default").unwrap().steps {
+            step.wait = SignedDuration::from_mins(minutes);
+        }
+        House {
+            rules: Arc::new(rules),
+            renderer: Renderer::new(None, "http://localhost").unwrap(),
+            ..House::default()
+        }
+    };
+    story.committer.house.swap(with_waits(120));
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.passes(5);
+    assert_eq!(story.tick(1), Reason::NotDue);
+    story.committer.house.swap(with_waits(30));
+    assert_eq!(story.tick(1), Reason::Rescheduled);
+    story.passes(29);
+    assert_eq!(story.tick(1), Reason::NotDue);
+    story.passes(1);
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
     story.proves_whole();
 }

@@ -150,6 +150,8 @@ pub enum Reason {
     EscalatedUnanswered,
     /// The policy names nobody.
     NobodyToPage,
+    /// Its hour lay further ahead than any wait there is, and was set anew.
+    Rescheduled,
     /// Its hour has not come.
     NotDue,
     /// Written down; changes nothing else.
@@ -187,6 +189,7 @@ impl Reason {
             Self::EscalatedOnTime => "escalated_on_time",
             Self::EscalatedUnanswered => "escalated_unanswered",
             Self::NobodyToPage => "nobody_to_page",
+            Self::Rescheduled => "rescheduled",
             Self::NotDue => "not_due",
             Self::Recorded => "recorded",
             Self::TookCommand => "took_command",
@@ -530,7 +533,11 @@ impl Work<'_> {
     }
 
     fn tick(&mut self) -> Result<Reason, Refusal> {
-        if !self.incident.due_at().is_some_and(|due| escalation::has_come(due, self.rules, self.now)) {
+        let Some(due) = self.incident.due_at() else { return Ok(Reason::NotDue) };
+        if escalation::is_too_far(due, self.rules, self.now) {
+            return self.set_hour_anew();
+        }
+        if due > self.now {
             return Ok(Reason::NotDue);
         }
         if let Phase::Triggered { quiet_until: Some(_), .. } = self.incident.phase {
@@ -542,6 +549,21 @@ impl Work<'_> {
             return Ok(Reason::SelfCleared);
         }
         self.escalate()
+    }
+
+    /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
+    fn set_hour_anew(&mut self) -> Result<Reason, Refusal> {
+        let service = self.rules.services.get(&self.incident.service);
+        let policy = service.and_then(|service| self.rules.policies.get(&service.policy));
+        let wait = match &self.incident.phase {
+            Phase::Triggered { quiet_until: None, escalation: Some(current) } => {
+                escalation::wait(policy, current)
+            }
+            _ => self.rules.clocks.self_clear_after,
+        };
+        let due = self.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        self.dispatch(Fact::Rescheduled { due })?;
+        Ok(Reason::Rescheduled)
     }
 
     /// Wakes the next step, whatever was due before.

@@ -16,17 +16,27 @@ pub const NOBODY_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// A shorter wait in a policy counts as this much: a page needs time to be read.
 pub const WAIT_MIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// Whether an hour that was set has come. One further ahead than any wait there is was set by a clock that
-/// has been put right since: it will not be waited for.
-pub fn has_come(due: Timestamp, rules: &Rules, now: Timestamp) -> bool {
-    due <= now || now.saturating_add(longest_wait(rules)).is_ok_and(|latest| due > latest)
+/// Whether an hour lies further ahead than any wait there is. A clock that has been put right since set it, or
+/// rules with longer waits; it will not be waited for.
+pub fn is_too_far(due: Timestamp, rules: &Rules, now: Timestamp) -> bool {
+    now.saturating_add(longest_wait(rules)).is_ok_and(|latest| due > latest)
 }
 
-/// The longest that anything is waited for under these rules.
+/// The longest that anything is waited for under these rules, and a little more: clocks of one moment differ.
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
     let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, rules.clocks.self_clear_after];
-    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT)
+    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT) + SignedDuration::from_mins(1)
+}
+
+/// How long the step an escalation stands at is waited for.
+pub fn wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
+    if current.awaiting.is_empty() {
+        return NOBODY_RETRY;
+    }
+    let index = usize::try_from(current.step).unwrap_or(usize::MAX);
+    let step = policy.and_then(|policy| policy.steps.get(index));
+    step.map_or(LAST_RESORT_WAIT, |step| step.wait.max(WAIT_MIN))
 }
 
 /// The next people to wake.

@@ -325,6 +325,11 @@ impl Incident {
                 *escalation =
                     Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
             }
+            Fact::Rescheduled { due } => match &mut self.phase {
+                Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { escalation: Some(escalation), .. } => escalation.due = *due,
+                _ => return wrong("an hour was set anew although none was waited for"),
+            },
             Fact::Paged { person, .. } => self.paged(person, at),
             Fact::Unreachable { person, .. } => self.drop_out(person, ResponderStatus::Unreachable, at),
             Fact::Declined { person } => self.drop_out(person, ResponderStatus::Declined, at),

@@ -161,6 +161,11 @@ pub enum Fact {
     },
     /// The policy names nobody at this hour.
     NobodyToPage,
+    /// An hour lay further ahead than any wait there is: the clock, or the rules, were not those of now.
+    Rescheduled {
+        /// When it is looked at instead.
+        due: Timestamp,
+    },
     /// A page was written to the outbox.
     Paged {
         /// Who.
@@ -266,6 +271,7 @@ impl Fact {
             Self::SourceAcknowledged { .. } => "source_acknowledged",
             Self::Escalated { .. } => "escalated",
             Self::NobodyToPage => "nobody_to_page",
+            Self::Rescheduled { .. } => "rescheduled",
             Self::Paged { .. } => "paged",
             Self::Unreachable { .. } => "unreachable",
             Self::Declined { .. } => "declined",
@@ -313,6 +319,9 @@ impl Fact {
             }
             Self::Escalated { last_resort: true, awaiting, due, .. } => {
                 format!("last resort: {} to answer by {due:.0}", people(awaiting))
+            }
+            Self::Rescheduled { due } => {
+                format!("its hour lay further ahead than any wait; it is looked at again at {due}")
             }
             Self::NobodyToPage => "the escalation policy names nobody at this hour; trying again".into(),
             Self::Paged { person, attempt, .. } => format!("{person} is paged (page {attempt})"),

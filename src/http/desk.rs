@@ -112,6 +112,7 @@ impl From<DoorError> for Problem {
             DoorError::NoService(_) => Self::unprocessable(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
+            DoorError::Fault => Self::internal(),
             DoorError::Store | DoorError::Late | DoorError::Closed => Self::unavailable(detail, 5),
         }
     }

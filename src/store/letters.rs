@@ -132,19 +132,11 @@ pub const WAKING_WAIT_MAX: SignedDuration = SignedDuration::from_mins(8);
 /// The same, for any other letter.
 pub const TELLING_WAIT_MAX: SignedDuration = SignedDuration::from_hours(2);
 
-/// Whether a letter is due. No letter waits beyond ?2 or ?3: one that seems to was written under a clock that
-/// was ahead and has been put right since. The first three values are those of [`hours`].
-macro_rules! due {
-    () => {
-        "state in ('pending', 'sending') and (due_at <= ?1
-           or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))"
-    };
-}
-
-/// Now, and the hours beyond which no letter waits: see [`due!`].
-fn hours<'a>(tx: &Tx<'_>) -> [Bind<'a>; 3] {
+/// The hours beyond which no letter waits: one that wakes, and any. One that seems to was written under a
+/// clock that was ahead and has been put right since.
+fn beyond(tx: &Tx<'_>) -> (Timestamp, Timestamp) {
     let beyond = |most| tx.now.saturating_add(most).unwrap_or(Timestamp::MAX);
-    [tx.now.into(), beyond(WAKING_WAIT_MAX).into(), beyond(TELLING_WAIT_MAX).into()]
+    (beyond(WAKING_WAIT_MAX), beyond(TELLING_WAIT_MAX))
 }
 
 /// How an attempt ended.
@@ -240,26 +232,28 @@ pub struct Wanted {
 pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     let Wanted { channel, lease, limit, held } = wanted;
     let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
-    let [now, waking, telling] = hours(tx);
+    let (waking, telling) = beyond(tx);
+    tx.execute(
+        "update letter set due_at = ?1 where channel = ?2 and state in ('pending', 'sending') and due_at > ?3
+           and (kind in ('page', 'help', 'pio_page') or due_at > ?4)",
+        &[tx.now.into(), channel.into(), waking.into(), telling.into()],
+    )?;
     for seq in held {
         tx.execute(
-            concat!("update letter set due_at = ?4 where seq = ?5 and ", due!()),
-            &[now, waking, telling, until.into(), (*seq).into()],
+            "update letter set due_at = ?2 where seq = ?1 and state = 'sending' and due_at <= ?3",
+            &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
     drop_pointless(tx, channel)?;
     let mut claims = tx.query(
-        concat!(
-            "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-               (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
-             from letter where channel = ?4 and ",
-            due!(),
-            " and (lane = '' or not exists (
-                select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
-                  and before.state in ('pending', 'sending')))
-             order by due_at, seq limit ?5"
-        ),
-        &[now, waking, telling, channel.into(), i64::from(*limit).into()],
+        "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
+           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
+         from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
+           and (lane = '' or not exists (
+             select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
+               and before.state in ('pending', 'sending')))
+         order by due_at, seq limit ?3",
+        &[channel.into(), tx.now.into(), i64::from(*limit).into()],
         read,
     )?;
     for claim in &mut claims {
@@ -321,7 +315,13 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
 /// # Errors
 /// What the engine says.
 pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
-    tx.query(concat!("select distinct channel from letter where ", due!()), &hours(tx), |row| row.text(0))
+    let (waking, telling) = beyond(tx);
+    tx.query(
+        "select distinct channel from letter where state in ('pending', 'sending')
+           and (due_at <= ?1 or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))",
+        &[tx.now.into(), waking.into(), telling.into()],
+        |row| row.text(0),
+    )
 }
 
 /// When the next letter becomes due that is not due yet.
@@ -355,16 +355,12 @@ fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
         return Ok(());
     }
     tx.execute(
-        concat!(
-            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-             where channel = '' and ",
-            due!(),
-            " and exists (
-                select 1 from incident where incident.id = letter.incident and (
-                  (letter.kind = 'page' and incident.phase <> 'triggered')
-                  or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))"
-        ),
-        &hours(tx),
+        "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+         where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
+           select 1 from incident where incident.id = letter.incident and (
+             (letter.kind = 'page' and incident.phase <> 'triggered')
+             or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+        &[tx.now.into()],
     )?;
     Ok(())
 }

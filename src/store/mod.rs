@@ -335,6 +335,20 @@ impl Connection {
         Ok(())
     }
 
+    /// Writes the log of changes into the file itself, and empties it.
+    ///
+    /// # Errors
+    /// When somebody reads from the log for too long, or what the engine says.
+    pub fn settle_down(&mut self) -> Result<(), StoreError> {
+        let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+        match self.engine.query_row("pragma wal_checkpoint(truncate)", [], busy)? {
+            0 => Ok(()),
+            _ => {
+                Err(StoreError::Schema("the log of changes cannot be emptied: somebody reads from it".into()))
+            }
+        }
+    }
+
     /// Opens one of the connections that only read.
     ///
     /// # Errors

@@ -235,6 +235,9 @@ enum FactRow {
         due: Timestamp,
     },
     NobodyToPage,
+    Rescheduled {
+        due: Timestamp,
+    },
     Paged {
         person: String,
         attempt: u32,
@@ -304,6 +307,7 @@ mod tests {
             Fact::Opened { title: "t".into(), service: "s".into(), severity: Severity::Sev2 },
             Fact::AlertRecovered { source: "s".into(), key: "k".into(), quiet_until: Some(at) },
             Fact::NobodyToPage,
+            Fact::Rescheduled { due: at },
             Fact::Relapsed,
             Fact::CommandTaken { person: "maya".into(), term: 3, reason: CommandReason::Reopened },
             Fact::Mitigated { cause: None },

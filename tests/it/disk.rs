@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use onscene::store::{Connection, StoreError};
 
-use super::harness::{Daemon, HOUSE, eventually, program};
+use super::harness::{Daemon, HOUSE, eventually, program, request};
 
 /// Runs a program as root; the tests run as root or through sudo.
 fn as_root(name: &str, arguments: &[&str]) -> bool {
@@ -182,20 +182,38 @@ fn a_store_whose_file_is_taken_away_is_said_and_survived() {
 }
 
 #[test]
-fn a_store_with_another_file_in_its_place_ends_the_daemon() {
+fn a_store_with_another_file_in_its_place_ends_the_daemon_and_spoils_neither() {
     let mut daemon = Daemon::start(HOUSE);
     assert_eq!(daemon.alert("before", "firing").status, 202);
     daemon.mail_to("maya@example.net", "before is down");
     let (place, copy) = (daemon.directory.join("onscene.db"), daemon.directory.join("copy.db"));
+    let old = daemon.directory.join("old.db");
     Connection::reader(&place).unwrap().copy_to(&copy).unwrap();
-    for file in ["onscene.db-wal", "onscene.db-shm"] {
-        fs::remove_file(daemon.directory.join(file)).unwrap();
+    // These stand in the log of changes when the files are exchanged, and belong to the old one.
+    for n in 0..200 {
+        assert_eq!(daemon.alert(&format!("later-{n}"), "firing").status, 202);
     }
+    fs::hard_link(&place, &old).unwrap();
     fs::rename(&copy, &place).unwrap();
-    let ended =
-        eventually("it ends", || daemon.program.as_mut().and_then(|program| program.0.try_wait().unwrap()));
-    assert_eq!(ended.code(), Some(1));
+    let mut taken = 0;
+    let ended = eventually("it ends", || {
+        let body = br#"{"key":"lost","status":"firing"}"#;
+        let answer = request(daemon.address, "POST", "/in/scripts/test-token-of-scripts", &[], body);
+        taken += usize::from(answer.is_some_and(|answer| answer.status == 202));
+        daemon.program.as_mut().and_then(|program| program.0.try_wait().unwrap())
+    });
+    assert_eq!((ended.code(), taken), (Some(1), 0), "nothing goes into a file that is nowhere");
     assert!(daemon.log().contains("is not the file any more that was opened"), "{}", daemon.log());
+    let now = onscene::clock::Clock::system().now();
+    for (file, incidents) in [(&place, 1), (&old, 201)] {
+        let mut store = Connection::reader(file).unwrap();
+        let whole = store.read(now, |tx| {
+            let sound = tx.query_one("pragma integrity_check", &[], |row| row.text(0))?;
+            let count = tx.query_one("select count(*) from incident", &[], |row| row.int(0))?;
+            Ok::<_, StoreError>((sound, count))
+        });
+        assert_eq!(whole.unwrap(), (Some("ok".into()), Some(incidents)), "{}", file.display());
+    }
     daemon.program = None;
     daemon.go();
     goes_on(&mut daemon, 1);

@@ -188,7 +188,8 @@ impl Relay {
             parameters.push(MailParameter::Body(MailBodyParameter::EightBitMime));
         }
         let sender = connection.command(Mail::new(Some(from.clone()), parameters));
-        before(within(COMMAND_DEADLINE, sender).await, &self.host, Trouble::Relay)?;
+        let of_us = |host: &str, error: &Error| Trouble::Relay(format!("{host} answered {error}"));
+        before(within(COMMAND_DEADLINE, sender).await, &self.host, of_us)?;
         let recipient = connection.command(Rcpt::new(to.clone(), Vec::new()));
         before(within(COMMAND_DEADLINE, recipient).await, &self.host, refusal)?;
         let data = connection.command(Data);
@@ -207,8 +208,9 @@ impl Relay {
                 handed.store(false, Ordering::Release);
                 Err(Trouble::Passing(format!("{} answered {error}", self.host)))
             }
+            // It has seen the letter by now: what it refuses is the letter.
             Err(Step::Failed(error)) if error.is_permanent() => {
-                Err(refusal(format!("{} answered {error}", self.host)))
+                Err(Trouble::Recipient(format!("{} answered {error}", self.host)))
             }
             Err(Step::Failed(error)) => {
                 Err(Trouble::Lost(format!("{} was lost with the letter in hand: {error}", self.host)))
@@ -242,20 +244,26 @@ async fn within<T>(deadline: Duration, step: impl Future<Output = Result<T, Erro
 }
 
 /// What a failure before the letter means; a refusal for good means what `refused` makes of it.
-fn before<T>(done: Result<T, Step>, host: &str, refused: fn(String) -> Trouble) -> Result<T, Trouble> {
+fn before<T>(done: Result<T, Step>, host: &str, refused: fn(&str, &Error) -> Trouble) -> Result<T, Trouble> {
     done.map_err(|step| match step {
         Step::Late => Trouble::Passing(format!("{host} fell silent")),
-        Step::Failed(error) if error.is_permanent() => refused(format!("{host} answered {error}")),
+        Step::Failed(error) if error.is_permanent() => refused(host, &error),
         Step::Failed(error) => Trouble::Passing(format!("{host}: {error}")),
     })
 }
 
-/// A refusal for good once the sender was taken: of this recipient, or of us. A relay that wants a login
-/// (530, 535), or that relays for nobody it does not know (RFC 3463: `5.7.x`, security or policy), says
-/// nothing about the recipient: for another sender, or with its settings put right, it would take the letter.
-fn refusal(answer: String) -> Trouble {
-    let ours = ["(530)", "(535)", ": 5.7."].iter().any(|sign| answer.contains(sign));
-    if ours { Trouble::Relay(answer) } else { Trouble::Recipient(answer) }
+/// A refusal for good at RCPT or DATA: of this recipient, or of us. A relay that wants a login, or that does
+/// not relay for whom it does not know, says nothing about the recipient. RFC 3463, section 3.8, has `5.7.1`
+/// for both, so there the words must tell.
+fn refusal(host: &str, error: &Error) -> Trouble {
+    let answer = format!("{host} answered {error}");
+    let code = error.status().map(u16::from).unwrap_or_default();
+    let words = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    let enhanced = words.split_whitespace().next().unwrap_or_default();
+    let of_the_login =
+        matches!(code, 530 | 534 | 535 | 538) || matches!(enhanced, "5.7.0" | "5.7.8" | "5.7.9");
+    let of_relaying = !enhanced.starts_with("5.1.") && words.to_lowercase().contains("relay");
+    if of_the_login || of_relaying { Trouble::Relay(answer) } else { Trouble::Recipient(answer) }
 }
 
 fn tls(host: &str, ca: Option<&[u8]>) -> Result<TlsParameters, String> {

@@ -142,7 +142,24 @@ async fn each_answer_of_a_relay_means_something() {
         outcome(Relay::AnswersLetter("552 5.3.4 too big")).await,
         refused("127.0.0.1 answered permanent error (552): 5.3.4 too big", false)
     );
-    for of_the_relay in ["554 5.7.1 <maya@example.net>: relay access denied", "530 authentication required"] {
+    assert_eq!(outcome(Relay::AnswersLetter("554 5.7.1 spam")).await.as_str(), "refused");
+    for of_the_recipient in [
+        "554 5.7.1 <maya@example.net>: Recipient address rejected: Access denied",
+        "550 5.1.1 <maya@example.net>: User unknown in relay recipient table",
+        "550 no such user",
+    ] {
+        let Outcome::Refused { whole_channel: false, .. } =
+            outcome(Relay::AnswersRecipient(of_the_recipient)).await
+        else {
+            panic!("{of_the_recipient}");
+        };
+    }
+    for of_the_relay in [
+        "554 5.7.1 <maya@example.net>: Relay access denied",
+        "550 relaying denied",
+        "530 5.7.0 authentication required",
+        "535 not you",
+    ] {
         let Outcome::Refused { whole_channel: true, .. } =
             outcome(Relay::AnswersRecipient(of_the_relay)).await
         else {
@@ -202,6 +219,10 @@ async fn a_recipient_is_refused_when_no_relay_is_left_that_may_take_the_letter()
             assert_eq!(of_all, whole_channel);
         }
     }
+    // A relay that is away for long does not keep the next person from being woken.
+    let (first, _none) = relay(UNKNOWN).await;
+    let (second, _none_either) = relay(Relay::GreetsWith("421 away")).await;
+    assert_eq!(mailer(&[first, second]).send(&parcel(2)).await.as_str(), "refused");
 }
 
 #[tokio::test]
