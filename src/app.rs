@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::clock::{Beat, Clock};
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
-use crate::config::{Config, Listen, Server};
+use crate::config::{self, Config, Listen, Server};
 use crate::deadlines::Deadlines;
 use crate::deliver::Delivery;
 use crate::house::{Current, House};
@@ -55,10 +55,10 @@ const COMMITTER_END: Duration = Duration::from_secs(10);
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
     /// The store cannot be opened.
-    #[error("the store {path} cannot be opened: {error}")]
+    #[error("the store {place} cannot be opened: {error}")]
     Store {
         /// Which file.
-        path: String,
+        place: String,
         /// Why.
         error: crate::store::StoreError,
     },
@@ -104,7 +104,7 @@ struct Running {
     reload: Reload,
     /// As it was at the start.
     server: Server,
-    store: std::path::PathBuf,
+    store: config::Store,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -124,23 +124,24 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         Some(files) => Some(Arc::new(Tls::load(&files.certificate, &files.key, began)?)),
         None => None,
     };
-    let path = config.store.path.clone();
-    let connection = Connection::writer(&path, began)
-        .map_err(|error| AppError::Store { path: path.display().to_string(), error })?;
+    let place = crate::house::place(&config).map_err(AppError::Inner)?;
     let house = Arc::new(Current::new(house));
     let wakes = Wakes::default();
-    let (door, committer) = commit::door(
-        config.server.queue_max,
-        connection,
-        path.clone(),
-        clock.clone(),
-        house.clone(),
-        metrics.clone(),
-        wakes.clone(),
-    );
+    let opening = {
+        let (place, clock, house) = (place.clone(), clock.clone(), house.clone());
+        let (metrics, wakes, queue_max) = (metrics.clone(), wakes.clone(), config.server.queue_max);
+        move || {
+            let connection = Connection::writer(&place, &clock)
+                .map_err(|error| AppError::Store { place: place.to_string(), error })?;
+            Ok::<_, AppError>(commit::door(queue_max, connection, place, clock, house, metrics, wakes))
+        }
+    };
+    // It waits for a disk or a server, which no thread of the others may do.
+    let opened = tokio::task::spawn_blocking(opening).await;
+    let (door, committer) = opened.map_err(|error| AppError::Inner(error.to_string()))??;
     let listener = listener(&config, sockets)?;
     let address = listener.address()?;
-    let readers = Readers::new(path.clone(), clock.clone());
+    let readers = Readers::new(place, clock.clone());
 
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
@@ -190,7 +191,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         accept::serve(listener, http_tls, app, limits, &tracker, http_stop, meters).await;
         tracker.close();
     });
-    let running = Running { house, tls, metrics, clock, reload, server: config.server, store: path };
+    let running = Running { house, tls, metrics, clock, reload, server: config.server, store: config.store };
     ready(&address);
     tracing::info!(listen = %address, "ready");
     notify(&[NotifyState::Ready]);

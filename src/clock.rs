@@ -14,6 +14,8 @@ use jiff::Timestamp;
 pub struct Clock {
     /// Added to the system's hour, in microseconds; stories move it, the daemon never does.
     ahead_us: Arc<AtomicI64>,
+    /// By how much the clock of a shared store is ahead of the system's, in microseconds.
+    store_us: Arc<AtomicI64>,
 }
 
 impl Clock {
@@ -25,8 +27,18 @@ impl Clock {
     /// The hour now, in whole microseconds.
     #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn now(&self) -> Timestamp {
-        let now = Timestamp::now().as_microsecond().saturating_add(self.ahead_us.load(Ordering::Relaxed));
+        let ahead =
+            self.ahead_us.load(Ordering::Relaxed).saturating_add(self.store_us.load(Ordering::Relaxed));
+        let now = Timestamp::now().as_microsecond().saturating_add(ahead);
         Timestamp::from_microsecond(now).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Goes by a shared store's clock, which has this hour now: nodes whose clocks differ must agree on when a
+    /// lease ends and a deadline has come.
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    pub fn follow(&self, hour: Timestamp) {
+        let ahead = hour.as_microsecond().saturating_sub(Timestamp::now().as_microsecond());
+        self.store_us.store(ahead, Ordering::Relaxed);
     }
 
     /// A monotonic mark for measuring how long something takes.

@@ -2,9 +2,14 @@
 //!
 //! One module, so that what is used where can be read in one place and exchanged in one place.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::{digest, hmac};
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
 use subtle::ConstantTimeEq as _;
 
 /// Random bytes in a token: 128 bits.
@@ -85,6 +90,35 @@ pub fn base64(bytes: &[u8]) -> String {
 /// Reads standard base64 with padding; `None` when it is none.
 pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
+}
+
+/// What a client of ours trusts: the system's certificates (a common set where there are none, as in bare
+/// containers), and those in `ca_file` beside them.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn tls_client(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    if let Some(file) = ca_file {
+        let wrong = |error: &dyn std::fmt::Display| {
+            format!("the certificates in {} cannot be used: {error}", file.display())
+        };
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| wrong(&error))? {
+            let certificate = certificate.map_err(|error| wrong(&error))?;
+            roots.add(certificate).map_err(|error| wrong(&error))?;
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(config)
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::core::rules::Rules;
 use crate::render::Renderer;
 use crate::sources::{self, Kind, Options};
+use crate::store::Place;
+use crate::store::postgres::Server;
 
 /// Everything the configuration says, built.
 #[derive(Default)]
@@ -86,6 +88,21 @@ impl House {
         let rules = config.rules.clone();
         let retention = config.store.retention;
         Ok(Self { rules, renderer, recipients, sources, channels: built, mailer, retention })
+    }
+}
+
+/// Where the configuration says that everything is kept.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn place(config: &Config) -> Result<Place, String> {
+    match &config.store.database {
+        Database::Sqlite(path) => Ok(Place::Sqlite(path.clone())),
+        Database::Postgres { url, password, ca_file } => {
+            let server = Server::read(url, password.as_ref(), ca_file.as_deref());
+            let server = server.map_err(|why| format!("{}: store: {why}", config.path.display()))?;
+            Ok(Place::Postgres(Arc::new(server)))
+        }
     }
 }
 

@@ -171,15 +171,6 @@ pub(crate) fn fail(text: &str) -> Exit {
     Exit::Failed
 }
 
-/// A runtime for one command.
-pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    match runtime {
-        Ok(runtime) => Ok(runtime.block_on(work)),
-        Err(error) => Err(fail(&format!("cannot start: {error}"))),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -17,7 +17,7 @@ use crate::config::{self, Config, SecretsMode, secrets};
 use crate::house::House;
 use crate::http::listen::{self, Address};
 use crate::http::tls::Tls;
-use crate::sources;
+use crate::{sources, store};
 
 /// Run the daemon
 #[derive(Debug, Args)]
@@ -139,6 +139,7 @@ pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, Stri
 /// What the configuration may name.
 pub(super) fn kinds() -> config::Kinds {
     config::Kinds {
+        server: |url| store::postgres::Server::read(url, None, None).map(|_| ()),
         sources: sources::KINDS.iter().map(|kind| kind.name).collect(),
         channels: channels::KINDS
             .iter()

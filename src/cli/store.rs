@@ -10,17 +10,21 @@ use super::{ConfigFlag, Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::commit::{self, Command, Delivered, Reply, Wakes};
 use crate::config::{Config, SecretsMode};
-use crate::house::{Current, House};
+use crate::house::{self, Current, House};
 use crate::http::intake::understand;
 use crate::metrics::Metrics;
 use crate::sources::{Delivery, Unreadable};
 use crate::store::tokens::{self, Holder};
-use crate::store::{Connection, StoreError, incidents, unreadable};
+use crate::store::{Connection, Place, StoreError, incidents, unreadable};
 
 /// Rows read at a time.
 const PAGE: u32 = 500;
 /// Work that is done sooner shows no progress.
 const PROGRESS_AFTER: Duration = Duration::from_secs(2);
+
+fn place(config: &Config) -> Result<Place, StoreError> {
+    house::place(config).map_err(StoreError::Schema)
+}
 
 /// Prove timelines whole and command without a gap
 #[derive(Debug, Args)]
@@ -49,7 +53,7 @@ impl Verify {
     }
 
     fn prove(&self, config: &Config, clock: &Clock) -> Result<Vec<(i64, String)>, StoreError> {
-        let mut connection = Connection::reader(&config.store.path)?;
+        let mut connection = Connection::reader(&place(config)?, clock)?;
         let progress = Progress::new(clock, "incidents proved");
         let (mut broken, mut proved, mut entries, mut after) = (Vec::new(), 0_u64, 0_u64, 0);
         loop {
@@ -124,20 +128,14 @@ impl Replay {
     /// Answers how many could not be read this time either.
     fn replay(&self, config: &Config, house: House, clock: &Clock) -> Result<u64, String> {
         let words = |error: StoreError| error.to_string();
-        let mut reader = Connection::reader(&config.store.path).map_err(words)?;
-        let writer = Connection::writer(&config.store.path, clock.now()).map_err(words)?;
+        let place = place(config).map_err(words)?;
+        let mut reader = Connection::reader(&place, clock).map_err(words)?;
+        let writer = Connection::writer(&place, clock).map_err(words)?;
         let metrics = Metrics::new(0.0).map_err(|error| error.to_string())?;
         let current = std::sync::Arc::new(Current::new(house));
         // The same door as the daemon's, in this process: whom it would wake reads the store by itself.
-        let (door, mut committer) = commit::door(
-            1,
-            writer,
-            config.store.path.clone(),
-            clock.clone(),
-            current.clone(),
-            metrics.into(),
-            Wakes::default(),
-        );
+        let (_door, mut committer) =
+            commit::door(1, writer, place, clock.clone(), current.clone(), metrics.into(), Wakes::default());
         let house = current.get();
         let (mut after, mut still, mut read) = (0, 0, 0_u64);
         let progress = Progress::new(clock, "bodies read");
@@ -152,7 +150,7 @@ impl Replay {
                 }
                 match again(&house, kept) {
                     Ok(command) => {
-                        let results = ask(&door, &mut committer, command)?;
+                        let results = ask(&mut committer, command)?;
                         read += 1;
                         out(&format!("{} {}: {results}\n", kept.id, kept.source));
                     }
@@ -194,21 +192,9 @@ fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
 }
 
 /// Both sides of the door in one thread.
-fn ask(door: &commit::Door, committer: &mut commit::Committer, command: Command) -> Result<String, String> {
-    let asked = super::block_on(async {
-        let answer = door.ask(command);
-        tokio::pin!(answer);
-        // The first poll puts the command into the queue; the step answers it.
-        tokio::select! {
-            biased;
-            answer = &mut answer => return answer,
-            () = std::future::ready(()) => {}
-        }
-        committer.step();
-        answer.await
-    });
-    match asked {
-        Ok(Ok(Reply::Events(results))) => {
+fn ask(committer: &mut commit::Committer, command: Command) -> Result<String, String> {
+    match committer.at_once(command) {
+        Ok(Reply::Events(results)) => {
             let shown: Vec<String> = results
                 .iter()
                 .map(|one| match one.incident {
@@ -218,9 +204,8 @@ fn ask(door: &commit::Door, committer: &mut commit::Committer, command: Command)
                 .collect();
             Ok(if shown.is_empty() { "nothing to say".into() } else { shown.join(", ") })
         }
-        Ok(Ok(_)) => Ok("done".into()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err("cannot start".into()),
+        Ok(_) => Ok("done".into()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -268,7 +253,8 @@ impl Token {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-        let mut connection = match Connection::writer(&config.store.path, clock.now()) {
+        let opened = place(&config).and_then(|place| Connection::writer(&place, &clock));
+        let mut connection = match opened {
             Ok(connection) => connection,
             Err(error) => return fail(&error.to_string()),
         };

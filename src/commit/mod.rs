@@ -8,7 +8,6 @@
 //! whole transaction fails for another reason than the disk, its commands are run again one by one, so
 //! that only the one at fault fails.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::RecvTimeoutError;
@@ -24,7 +23,7 @@ use crate::core::incident::{Incident, Severity};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
-use crate::store::{Connection, StoreError, Tx, unreadable};
+use crate::store::{Connection, Place, StoreError, Tx, unreadable};
 
 mod acts;
 mod door;
@@ -163,7 +162,7 @@ pub struct Wakes {
 pub struct Committer {
     queues: Queues,
     connection: Connection,
-    path: PathBuf,
+    place: Place,
     clock: Clock,
     house: Arc<Current>,
     metrics: Arc<Metrics>,
@@ -181,7 +180,7 @@ pub struct Committer {
 pub fn door(
     queue_max: usize,
     connection: Connection,
-    path: PathBuf,
+    place: Place,
     clock: Clock,
     house: Arc<Current>,
     metrics: Arc<Metrics>,
@@ -194,7 +193,7 @@ pub fn door(
     let mut committer = Committer {
         queues,
         connection,
-        path,
+        place,
         clock,
         house,
         metrics,
@@ -248,6 +247,16 @@ impl Committer {
         !self.replaced
     }
 
+    /// Does one thing here and now, without the queue: for a command that has the store to itself.
+    ///
+    /// # Errors
+    /// As [`Door::ask`].
+    pub fn at_once(&mut self, command: Command) -> Result<Reply, DoorError> {
+        let (answer, mut answered) = tokio::sync::oneshot::channel();
+        self.commit(vec![Job { command, answer }]);
+        answered.try_recv().unwrap_or(Err(DoorError::Closed))
+    }
+
     /// Looks whether the store is where it was, and, where no commit does it, whether it takes writes. Under
     /// load no moment is idle, and a store that has to be opened anew would stay gone.
     fn look_after(&mut self, busy: bool) -> Result<(), StoreError> {
@@ -265,7 +274,7 @@ impl Committer {
         // its own. They go where they belong first.
         self.connection.settle_down()?;
         self.replaced = true;
-        let path = self.path.display();
+        let path = &self.place;
         let error = StoreError::Schema(format!("{path} is not the file any more that was opened"));
         tracing::error!(%error, "the daemon ends: a new start uses the file that is there now");
         Err(error)

@@ -58,9 +58,10 @@ fn rules() -> Rules {
 impl Story {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("onscene.db");
         let clock = Clock::system();
-        let connection = Connection::writer(&path, clock.now()).unwrap();
+        let file = Place::Sqlite(directory.path().join("onscene.db"));
+        let place = crate::store::postgres::tests::fresh().unwrap_or(file);
+        let connection = Connection::writer(&place, &clock).unwrap();
         let recipients = ["a@example.net".to_owned(), "b@example.net".to_owned()].to_vec();
         let house = House {
             rules: Arc::new(rules()),
@@ -72,7 +73,7 @@ impl Story {
         let (door, committer) = door(
             16,
             connection,
-            path,
+            place,
             clock.clone(),
             Arc::new(Current::new(house)),
             metrics.clone(),
@@ -156,7 +157,7 @@ impl Story {
 
     /// The daemon is gone in the middle, and started again.
     pub(super) fn crashes(&mut self) {
-        self.committer.connection = Connection::writer(&self.committer.path, self.clock.now()).unwrap();
+        self.committer.connection = Connection::writer(&self.committer.place, &self.clock).unwrap();
         self.committer.last_now = self.clock.now();
     }
 

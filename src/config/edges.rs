@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::names;
 use super::read::{At, Reading, Table};
-use super::{Kinds, Listen, Mail, Server, Store, Tls};
+use super::{Database, Kinds, Listen, Mail, Server, Store, Tls};
 
 const MIB: usize = 1024 * 1024;
 /// Deliveries below this would be refused, whoever sends them.
@@ -88,13 +88,33 @@ fn address(text: &str) -> Option<Listen> {
     text.parse::<SocketAddr>().ok().map(Listen::Tcp)
 }
 
-pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading) -> Option<Store> {
+pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Option<Store> {
     let Some(mut table) = root.table(reading, "store") else {
         reading.errors.add_whole("[store] is missing; it says where to keep everything");
         return None;
     };
-    let path = table.needed(reading, "url").and_then(|url| {
-        let read = database(&url.value);
+    let url = table.needed(reading, "url");
+    let served = url.as_ref().is_some_and(|url| is_a_server(&url.value));
+    let password = table.secret(reading, "password");
+    let ca_file = table.text(reading, "ca_file");
+    for (key, span) in [
+        ("password_file", password.as_ref().map(|password| password.span.clone())),
+        ("ca_file", ca_file.as_ref().map(|file| file.span.clone())),
+    ] {
+        if let (Some(span), Some(_), false) = (span, &url, served) {
+            reading.errors.add(span, format!("`{key}` is for a PostgreSQL server; a file needs none"));
+        }
+    }
+    let database = url.and_then(|url| {
+        let read = if served {
+            (kinds.server)(&url.value).map(|()| Database::Postgres {
+                url: url.value,
+                password: password.and_then(|password| password.value),
+                ca_file: ca_file.map(|file| reading.directory.join(file.value)),
+            })
+        } else {
+            database(&url.value).map(Database::Sqlite).map_err(str::to_owned)
+        };
         read.map_err(|why| reading.errors.add(url.span, why)).ok()
     });
     let retention = table.duration(reading, "retention");
@@ -106,7 +126,7 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading) -> Option<Store
     }
     let retention = retention.map(|retention| retention.value);
     table.end(reading);
-    Some(Store { path: path?, retention })
+    Some(Store { database: database?, retention })
 }
 
 /// How people reach the daemon. Links are put together from it, and they are mailed around.
@@ -135,14 +155,13 @@ fn external(text: &str) -> Result<String, String> {
 }
 
 /// The file of the store. Forms that other programs know and that would make a file of an odd name are told apart.
+fn is_a_server(url: &str) -> bool {
+    ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
+}
+
 fn database(url: &str) -> Result<PathBuf, &'static str> {
     let Some(path) = url.strip_prefix("sqlite:") else {
-        let postgres = url.starts_with("postgres");
-        return Err(if postgres {
-            "PostgreSQL is not supported by this version yet; write sqlite:PATH"
-        } else {
-            "`url` says where the store is: sqlite:PATH"
-        });
+        return Err("`url` says where the store is: sqlite:PATH, or postgres://USER@HOST/DATABASE");
     };
     if path.trim().is_empty() {
         return Err("`url` names no file: write sqlite:PATH, such as sqlite:/var/lib/onscene/onscene.db");

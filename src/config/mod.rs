@@ -101,7 +101,7 @@ pub struct Server {
 impl Config {
     /// Keys that differ from what a running daemon was started with, and that it cannot change without a
     /// restart. `server` and `store` are as they were at its start.
-    pub fn waits_for_restart(&self, server: &Server, store: &Path) -> Vec<&'static str> {
+    pub fn waits_for_restart(&self, server: &Server, store: &Store) -> Vec<&'static str> {
         let (new, old) = (&self.server, server);
         let files = |server: &Server| {
             server.tls.as_ref().map(|tls| (tls.certificate.clone(), tls.key.clone())).unwrap_or_default()
@@ -117,7 +117,7 @@ impl Config {
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
             ("server.queue_max", new.queue_max != old.queue_max),
-            ("store.url", self.store.path != store),
+            ("store.url", self.store.database.differs(&store.database)),
         ];
         differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
@@ -146,10 +146,40 @@ pub struct Tls {
 /// `[store]`
 #[derive(Debug)]
 pub struct Store {
-    /// The database file.
-    pub path: PathBuf,
+    /// What keeps everything.
+    pub database: Database,
     /// Incidents that ended longer ago are forgotten; `None` keeps them.
     pub retention: Option<SignedDuration>,
+}
+
+/// What keeps everything.
+#[derive(Debug)]
+pub enum Database {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A server that several nodes share.
+    Postgres {
+        /// Its address, without a password.
+        url: String,
+        /// To log in.
+        password: Option<SecretString>,
+        /// Certificates to trust beside the system's.
+        ca_file: Option<PathBuf>,
+    },
+}
+
+impl Database {
+    /// Whether it is another place.
+    fn differs(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sqlite(one), Self::Sqlite(two)) => one != two,
+            (
+                Self::Postgres { url: one, ca_file: its, .. },
+                Self::Postgres { url: two, ca_file: others, .. },
+            ) => one != two || its != others,
+            (Self::Sqlite(_), Self::Postgres { .. }) | (Self::Postgres { .. }, Self::Sqlite(_)) => true,
+        }
+    }
 }
 
 /// `[mail]`
@@ -226,6 +256,8 @@ pub struct Kinds {
     pub channels: Vec<ChannelKind>,
     /// Whether a relay can be used; else a sentence that says why not.
     pub relay: fn(&str) -> Result<(), String>,
+    /// Whether a PostgreSQL server can be used; else a sentence that says why not.
+    pub server: fn(&str) -> Result<(), String>,
 }
 
 /// A kind of channel, as far as the configuration needs to know it.
@@ -295,7 +327,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
     hide::secrets(&mut reading.errors, text, table.get_ref());
     let mut root = Table::new("the configuration", table.get_ref(), 0..0);
     let server = edges::server(&mut root, &mut reading);
-    let store = edges::store(&mut root, &mut reading);
+    let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
     let clocks = people::clocks(&mut root, &mut reading);
     let mut rules = people::rules(&mut root, &mut reading);

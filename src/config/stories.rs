@@ -5,6 +5,7 @@ use super::*;
 pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
     Kinds {
+        server: |url| crate::store::postgres::Server::read(url, None, None).map(|_| ()),
         sources: vec!["alertmanager", "generic", "pingdom"],
         channels: vec![
             ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
@@ -102,7 +103,7 @@ fn several_faults_are_told_at_once_in_the_order_of_the_file() {
 fn each_fault_says_what_to_do() {
     let cases = [
         said("listen = \"127.0.0.1:8087\"", "listen = \"localhost\""),
-        said("url = \"sqlite:./onscene-data/onscene.db\"", "url = \"postgres://db/onscene\""),
+        said("url = \"sqlite:./onscene-data/onscene.db\"", "url = \"mysql://db/onscene\""),
         said("relays = [\"file:./onscene-data/mail\"]", "relays = []"),
         said("relays = [\"file:./onscene-data/mail\"]", "relays = [\"mx.example.net\"]"),
         said("email = \"maya@example.net\"\n", ""),

@@ -218,7 +218,7 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
 /// # Errors
 /// What the engine says.
 pub fn events_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
-    let sql = "select coalesce(sum(count), 0) from alert join alert_heard on alert = id where incident = ?1";
+    let sql = "select cast(coalesce(sum(count), 0) as bigint) from alert join alert_heard on alert = id where incident = ?1";
     Ok(tx.query_one(sql, &[incident.into()], |row| row.int(0))?.unwrap_or(0))
 }
 

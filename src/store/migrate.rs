@@ -1,25 +1,22 @@
 //! Migrations: numbered files, each applied once, in order, in one transaction, with its checksum kept.
 
-use jiff::Timestamp;
-
-use super::StoreError;
+use super::{StoreError, Tx};
 use crate::crypto;
 
 /// Every migration, oldest first. A file that has landed is never changed.
 const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "0001_first.sql", include_str!("migrations/0001_first.sql"))];
 
 /// Brings the schema up to date.
-pub(super) fn up(engine: &mut rusqlite::Connection, now: Timestamp) -> Result<(), StoreError> {
-    let transaction = engine.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    transaction.execute_batch(
+pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.migrate(
         "create table if not exists migration (
            number bigint primary key, name text not null, checksum text not null, applied_at bigint not null
          )",
     )?;
-    let applied: Vec<(i64, String)> = transaction
-        .prepare("select number, checksum from migration order by number")?
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<Result<_, _>>()?;
+    let applied: Vec<(i64, String)> =
+        tx.query("select number, checksum from migration order by number", &[], |row| {
+            Ok((row.int(0)?, row.text(1)?))
+        })?;
     for (number, checksum) in &applied {
         match MIGRATIONS.iter().find(|(known, ..)| known == number) {
             None => {
@@ -39,12 +36,12 @@ pub(super) fn up(engine: &mut rusqlite::Connection, now: Timestamp) -> Result<()
     for (number, name, sql) in
         MIGRATIONS.iter().filter(|(number, ..)| !applied.iter().any(|(n, _)| n == number))
     {
-        transaction.execute_batch(sql)?;
-        transaction.execute(
+        tx.migrate(sql)?;
+        let checksum = crypto::hex(&crypto::sha256(sql.as_bytes()));
+        tx.execute(
             "insert into migration (number, name, checksum, applied_at) values (?1, ?2, ?3, ?4)",
-            (number, name, crypto::hex(&crypto::sha256(sql.as_bytes())), now.as_microsecond()),
+            &[(*number).into(), (*name).into(), (&checksum).into(), tx.now.into()],
         )?;
     }
-    transaction.commit()?;
     Ok(())
 }

@@ -5,13 +5,17 @@
 //! written once over that small interface; an engine has only to speak it. Each noun is one file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use crate::clock::Clock;
 
 pub mod alerts;
 pub mod incidents;
 pub mod letters;
 mod migrate;
+pub mod postgres;
 pub mod readers;
 pub mod sqlite;
 pub mod timeline;
@@ -67,7 +71,12 @@ impl<'a, T: Into<Bind<'a>>> From<Option<T>> for Bind<'a> {
 }
 
 /// One row of an answer. Columns are numbered from 0.
-pub struct Row<'a>(&'a rusqlite::Row<'a>);
+pub struct Row<'a>(Of<'a>);
+
+enum Of<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a tokio_postgres::Row),
+}
 
 impl Row<'_> {
     /// A whole number.
@@ -75,7 +84,7 @@ impl Row<'_> {
     /// # Errors
     /// When the column is null or of another type.
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {
-        Ok(self.0.get(column)?)
+        self.int_or_null(column)?.ok_or(StoreError::Decode("a number is missing"))
     }
 
     /// A whole number or null.
@@ -83,7 +92,10 @@ impl Row<'_> {
     /// # Errors
     /// When the column is of another type.
     pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        Ok(self.0.get(column)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get(column)?),
+            Of::Postgres(row) => Ok(row.try_get(column)?),
+        }
     }
 
     /// A time.
@@ -112,7 +124,7 @@ impl Row<'_> {
     /// # Errors
     /// When the column is null or of another type.
     pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        Ok(self.0.get(column)?)
+        Ok(self.text_ref(column)?.to_owned())
     }
 
     /// A text, to look at.
@@ -120,7 +132,10 @@ impl Row<'_> {
     /// # Errors
     /// When the column is null or of another type.
     pub fn text_ref(&self, column: usize) -> Result<&str, StoreError> {
-        Ok(self.0.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?),
+            Of::Postgres(row) => Ok(row.try_get(column)?),
+        }
     }
 
     /// A text or null.
@@ -128,7 +143,10 @@ impl Row<'_> {
     /// # Errors
     /// When the column is of another type.
     pub fn text_or_null(&self, column: usize) -> Result<Option<String>, StoreError> {
-        Ok(self.0.get(column)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get(column)?),
+            Of::Postgres(row) => Ok(row.try_get(column)?),
+        }
     }
 
     /// Bytes.
@@ -136,7 +154,10 @@ impl Row<'_> {
     /// # Errors
     /// When the column is null or of another type.
     pub fn blob(&self, column: usize) -> Result<Vec<u8>, StoreError> {
-        Ok(self.0.get(column)?)
+        match self.0 {
+            Of::Sqlite(row) => Ok(row.get(column)?),
+            Of::Postgres(row) => Ok(row.try_get(column)?),
+        }
     }
 }
 
@@ -146,6 +167,12 @@ pub enum StoreError {
     /// The engine said no: disk full, read-only, locked, gone.
     #[error("the store cannot be used: {0}")]
     Engine(#[from] rusqlite::Error),
+    /// The server said no, or the way to it is broken.
+    #[error("the store cannot be used: {}", said(.0))]
+    Server(#[from] tokio_postgres::Error),
+    /// The server was not heard of in time.
+    #[error("the store cannot be used: {0}")]
+    Away(&'static str),
     /// A row does not hold what this version writes.
     #[error("the store holds something this version does not understand: {0}")]
     Decode(&'static str),
@@ -165,21 +192,32 @@ pub enum StoreError {
     },
 }
 
-impl StoreError {
-    /// Whether another process has the store in its hands: it is in order, and waiting helps.
-    pub fn is_busy(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-        let Self::Engine(error) = self else { return false };
-        matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+/// What a server said, with its reason, which the library keeps apart.
+fn said(error: &tokio_postgres::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(why) => format!("{error}: {why}"),
+        None => error.to_string(),
     }
 }
 
 impl StoreError {
+    /// Whether somebody else has the store in hands: it is in order, and waiting helps.
+    pub fn is_busy(&self) -> bool {
+        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
+        match self {
+            Self::Engine(error) => {
+                matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
+            }
+            Self::Server(error) => error.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE),
+            _ => false,
+        }
+    }
+
     /// Whether the fault lies with the store as a whole. Otherwise it lies with what one command wrote or read.
     pub fn is_of_the_store(&self) -> bool {
         use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
         match self {
-            Self::Schema(_) | Self::File { .. } => true,
+            Self::Schema(_) | Self::File { .. } | Self::Away(_) => true,
             Self::Decode(_) | Self::Json(_) => false,
             Self::Engine(error) => match error.sqlite_error_code() {
                 Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) => false,
@@ -187,15 +225,29 @@ impl StoreError {
                 // Not the engine's: a value of another type than this version reads.
                 None => false,
             },
+            // Classes of PostgreSQL's manual, appendix A: data, constraints, and what a statement says.
+            Self::Server(error) => match error.code() {
+                Some(code) => !["22", "23", "42"].contains(&&code.code()[..2]),
+                // Without a code it is the way, unless a value could not be read.
+                None => {
+                    !error.to_string().contains("deserializing") && !error.to_string().contains("serializing")
+                }
+            },
         }
     }
 }
 
 /// One transaction.
 pub struct Tx<'c> {
-    engine: &'c rusqlite::Connection,
+    engine: By<'c>,
     /// The hour of the whole transaction.
     pub now: Timestamp,
+}
+
+#[derive(Clone, Copy)]
+enum By<'c> {
+    Sqlite(&'c rusqlite::Connection),
+    Postgres(&'c postgres::Session),
 }
 
 impl Tx<'_> {
@@ -209,14 +261,21 @@ impl Tx<'_> {
         binds: &[Bind<'_>],
         mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut statement = self.engine.prepare_cached(sql)?;
-        sqlite::bind(&mut statement, binds)?;
-        let mut rows = statement.raw_query();
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            found.push(map(&Row(row))?);
+        match self.engine {
+            By::Sqlite(engine) => {
+                let mut statement = engine.prepare_cached(sql)?;
+                sqlite::bind(&mut statement, binds)?;
+                let mut rows = statement.raw_query();
+                let mut found = Vec::new();
+                while let Some(row) = rows.next()? {
+                    found.push(map(&Row(Of::Sqlite(row)))?);
+                }
+                Ok(found)
+            }
+            By::Postgres(session) => {
+                session.query(sql, binds)?.iter().map(|row| map(&Row(Of::Postgres(row)))).collect()
+            }
         }
-        Ok(found)
     }
 
     /// Runs a query that finds at most one row.
@@ -229,12 +288,41 @@ impl Tx<'_> {
         binds: &[Bind<'_>],
         map: impl FnOnce(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Option<T>, StoreError> {
-        let mut statement = self.engine.prepare_cached(sql)?;
-        sqlite::bind(&mut statement, binds)?;
-        let mut rows = statement.raw_query();
-        match rows.next()? {
-            Some(row) => Ok(Some(map(&Row(row))?)),
-            None => Ok(None),
+        match self.engine {
+            By::Sqlite(engine) => {
+                let mut statement = engine.prepare_cached(sql)?;
+                sqlite::bind(&mut statement, binds)?;
+                let mut rows = statement.raw_query();
+                match rows.next()? {
+                    Some(row) => Ok(Some(map(&Row(Of::Sqlite(row)))?)),
+                    None => Ok(None),
+                }
+            }
+            By::Postgres(session) => {
+                session.query(sql, binds)?.first().map(|row| map(&Row(Of::Postgres(row)))).transpose()
+            }
+        }
+    }
+
+    /// Runs one query for each of many sets of values, in one go; answers the first row of each.
+    ///
+    /// # Errors
+    /// What the engine or `map` says.
+    pub fn query_each<T>(
+        &self,
+        sql: &str,
+        many: &[Vec<Bind<'_>>],
+        map: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<Option<T>>, StoreError> {
+        match self.engine {
+            By::Sqlite(_) => many.iter().map(|binds| self.query_one(sql, binds, &map)).collect(),
+            By::Postgres(session) => {
+                let found = session.query_each(sql, many)?;
+                found
+                    .iter()
+                    .map(|rows| rows.first().map(|row| map(&Row(Of::Postgres(row)))).transpose())
+                    .collect()
+            }
         }
     }
 
@@ -243,9 +331,26 @@ impl Tx<'_> {
     /// # Errors
     /// What the engine says.
     pub fn execute(&self, sql: &str, binds: &[Bind<'_>]) -> Result<u64, StoreError> {
-        let mut statement = self.engine.prepare_cached(sql)?;
-        sqlite::bind(&mut statement, binds)?;
-        Ok(u64::try_from(statement.raw_execute()?).unwrap_or(0))
+        match self.engine {
+            By::Sqlite(engine) => {
+                let mut statement = engine.prepare_cached(sql)?;
+                sqlite::bind(&mut statement, binds)?;
+                Ok(u64::try_from(statement.raw_execute()?).unwrap_or(0))
+            }
+            By::Postgres(session) => session.execute(sql, binds),
+        }
+    }
+
+    /// Runs a statement that changes rows, however many. It may be sent later than it is written here, and is
+    /// sent before whatever is asked next: who does not wait does not cost a trip to the server.
+    ///
+    /// # Errors
+    /// What the engine says; some engines say it later in the transaction.
+    pub fn write(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(_) => self.execute(sql, binds).map(|_| ()),
+            By::Postgres(session) => session.queue(sql, binds),
+        }
     }
 
     /// The next number of a counter.
@@ -253,9 +358,22 @@ impl Tx<'_> {
     /// # Errors
     /// What the engine says.
     pub fn next_number(&self, counter: &str) -> Result<i64, StoreError> {
-        let sql = "update counter set value = value + 1 where name = ?1 returning value";
-        self.query_one(sql, &[counter.into()], |row| row.int(0))?
-            .ok_or(StoreError::Decode("a counter is missing"))
+        match self.engine {
+            By::Sqlite(_) => {
+                let sql = "update counter set value = value + 1 where name = ?1 returning value";
+                self.query_one(sql, &[counter.into()], |row| row.int(0))?
+                    .ok_or(StoreError::Decode("a counter is missing"))
+            }
+            By::Postgres(session) => session.next_number(counter),
+        }
+    }
+
+    /// Runs the statements of a migration.
+    fn migrate(&self, sql: &str) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(engine) => Ok(engine.execute_batch(sql)?),
+            By::Postgres(session) => session.batch(&postgres::dialect(sql)),
+        }
     }
 }
 
@@ -294,28 +412,73 @@ pub fn release_room(tx: &Tx<'_>) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Where the store is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A file of this machine.
+    Sqlite(PathBuf),
+    /// A server that several nodes share.
+    Postgres(Arc<postgres::Server>),
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => path.display().fmt(f),
+            Self::Postgres(server) => write!(f, "{server:?}"),
+        }
+    }
+}
+
 /// One connection, for one thread at a time.
 pub struct Connection {
-    engine: rusqlite::Connection,
-    path: PathBuf,
-    /// Which file was opened.
-    file: sqlite::FileId,
+    engine: Engine,
+    clock: Clock,
+}
+
+enum Engine {
+    Sqlite {
+        engine: rusqlite::Connection,
+        path: PathBuf,
+        /// Which file was opened.
+        file: sqlite::FileId,
+    },
+    Postgres {
+        session: Box<postgres::Session>,
+        server: Arc<postgres::Server>,
+        writes: bool,
+    },
 }
 
 impl Connection {
-    /// Opens the one connection that writes, brings the schema up to date, and makes the directory.
+    /// Opens a connection that writes, brings the schema up to date, and makes the file and its directory where
+    /// the store is one. A file has one such connection; of a server, each node has one.
     ///
     /// # Errors
-    /// When the file cannot be made or opened, or its schema is newer than this version.
-    pub fn writer(path: &Path, now: Timestamp) -> Result<Self, StoreError> {
-        sqlite::make(path)?;
-        let mut engine = sqlite::open(path)?;
-        migrate::up(&mut engine, now)?;
-        Self::of(engine, path)
+    /// When it cannot be made or opened, or its schema is newer than this version.
+    pub fn writer(place: &Place, clock: &Clock) -> Result<Self, StoreError> {
+        let engine = match place {
+            Place::Sqlite(path) => {
+                sqlite::make(path)?;
+                Engine::sqlite(sqlite::open(path)?, path)?
+            }
+            Place::Postgres(server) => Engine::postgres(server, true)?,
+        };
+        let mut connection = Self { engine, clock: clock.clone() };
+        connection.write(clock.now(), migrate::up)?;
+        Ok(connection)
     }
 
-    fn of(engine: rusqlite::Connection, path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { engine, path: path.to_owned(), file: sqlite::file_id(path)? })
+    /// Opens one of the connections that only read.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub fn reader(place: &Place, clock: &Clock) -> Result<Self, StoreError> {
+        let engine = match place {
+            Place::Sqlite(path) => Engine::sqlite(sqlite::open_read_only(path)?, path)?,
+            Place::Postgres(server) => Engine::postgres(server, false)?,
+        };
+        Ok(Self { engine, clock: clock.clone() })
     }
 
     /// Whether the file under the store's path is still the one that was opened.
@@ -323,15 +486,23 @@ impl Connection {
     /// # Errors
     /// When there is none that can be looked at.
     pub fn is_in_place(&self) -> Result<bool, StoreError> {
-        Ok(sqlite::file_id(&self.path)? == self.file)
+        match &self.engine {
+            Engine::Sqlite { path, file, .. } => Ok(sqlite::file_id(path)? == *file),
+            Engine::Postgres { .. } => Ok(true),
+        }
     }
 
-    /// Opens the same file for writing once more, after the engine gave it up. It makes none.
+    /// Opens the same store for writing once more, after the engine gave it up. It makes none.
     ///
     /// # Errors
     /// When it cannot be opened.
     pub fn open_anew(&mut self) -> Result<(), StoreError> {
-        self.engine = sqlite::open(&self.path)?;
+        match &mut self.engine {
+            Engine::Sqlite { engine, path, .. } => *engine = sqlite::open(path)?,
+            Engine::Postgres { session, server, writes } => {
+                **session = postgres::Session::connect(server, *writes)?;
+            }
+        }
         Ok(())
     }
 
@@ -340,8 +511,9 @@ impl Connection {
     /// # Errors
     /// When somebody reads from the log for too long, or what the engine says.
     pub fn settle_down(&mut self) -> Result<(), StoreError> {
+        let Engine::Sqlite { engine, .. } = &self.engine else { return Ok(()) };
         let busy = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-        match self.engine.query_row("pragma wal_checkpoint(truncate)", [], busy)? {
+        match engine.query_row("pragma wal_checkpoint(truncate)", [], busy)? {
             0 => Ok(()),
             _ => {
                 Err(StoreError::Schema("the log of changes cannot be emptied: somebody reads from it".into()))
@@ -349,30 +521,36 @@ impl Connection {
         }
     }
 
-    /// Opens one of the connections that only read.
+    /// Runs `work` in one transaction that is on disk when this returns `Ok`. A server tells the hour itself, so
+    /// that all nodes go by one clock; ours follows it.
     ///
     /// # Errors
-    /// When the file cannot be opened.
-    pub fn reader(path: &Path) -> Result<Self, StoreError> {
-        Self::of(sqlite::open_read_only(path)?, path)
-    }
-
-    /// Runs `work` in one transaction that is on disk when this returns `Ok`.
-    ///
-    /// # Errors
-    /// What `work` or the engine says; nothing was committed then.
+    /// What `work` or the engine says; nothing was committed then, unless the way to a server broke in the moment
+    /// of committing.
     pub fn write<T, E: From<StoreError>>(
         &mut self,
         now: Timestamp,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self
-            .engine
-            .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
-            .map_err(StoreError::from)?;
-        let answer = work(&Tx { engine: &transaction, now })?;
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(answer)
+        match &mut self.engine {
+            Engine::Sqlite { engine, .. } => {
+                let transaction = engine
+                    .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+                    .map_err(StoreError::from)?;
+                let answer = work(&Tx { engine: By::Sqlite(&transaction), now })?;
+                transaction.commit().map_err(StoreError::from)?;
+                Ok(answer)
+            }
+            Engine::Postgres { session, .. } => {
+                let session: &postgres::Session = session;
+                let mut begun = Begun { session, committed: false };
+                self.clock.follow(session.begin()?);
+                let answer = work(&Tx { engine: By::Postgres(session), now: self.clock.now() })?;
+                session.commit()?;
+                begun.committed = true;
+                Ok(answer)
+            }
+        }
     }
 
     /// Runs `work` on one unchanging view of the store.
@@ -384,18 +562,56 @@ impl Connection {
         now: Timestamp,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.engine.transaction().map_err(StoreError::from)?;
-        work(&Tx { engine: &transaction, now })
+        match &mut self.engine {
+            Engine::Sqlite { engine, .. } => {
+                let transaction = engine.transaction().map_err(StoreError::from)?;
+                work(&Tx { engine: By::Sqlite(&transaction), now })
+            }
+            Engine::Postgres { session, .. } => {
+                let session: &postgres::Session = session;
+                let _begun = Begun { session, committed: false };
+                session.begin_reading()?;
+                work(&Tx { engine: By::Postgres(session), now })
+            }
+        }
     }
 
     /// Copies the store as it is into a new file, while others go on working.
     ///
     /// # Errors
-    /// What the engine says.
+    /// What the engine says; a server has ways of its own.
     pub fn copy_to(&self, path: &Path) -> Result<(), StoreError> {
+        let Engine::Sqlite { engine, .. } = &self.engine else {
+            return Err(StoreError::Schema("a PostgreSQL store is copied by the server's own means".into()));
+        };
         let mut target = rusqlite::Connection::open(path)?;
-        let backup = rusqlite::backup::Backup::new(&self.engine, &mut target)?;
+        let backup = rusqlite::backup::Backup::new(engine, &mut target)?;
         backup.run_to_completion(1024, std::time::Duration::ZERO, None)?;
         Ok(())
+    }
+}
+
+impl Engine {
+    fn sqlite(engine: rusqlite::Connection, path: &Path) -> Result<Self, StoreError> {
+        Ok(Self::Sqlite { engine, path: path.to_owned(), file: sqlite::file_id(path)? })
+    }
+
+    fn postgres(server: &Arc<postgres::Server>, writes: bool) -> Result<Self, StoreError> {
+        let session = Box::new(postgres::Session::connect(server, writes)?);
+        Ok(Self::Postgres { session, server: server.clone(), writes })
+    }
+}
+
+/// A transaction that is undone unless it was committed, also by a panic.
+struct Begun<'a> {
+    session: &'a postgres::Session,
+    committed: bool,
+}
+
+impl Drop for Begun<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.session.roll_back();
+        }
     }
 }

@@ -1,11 +1,10 @@
 //! Connections that only read, apart from the one that writes, used from blocking threads.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::Semaphore;
 
-use super::{Connection, StoreError, Tx};
+use super::{Connection, Place, StoreError, Tx};
 use crate::clock::Clock;
 
 /// Most reads at the same time. WAL lets them go on beside the writer.
@@ -14,7 +13,7 @@ const READERS_MAX: usize = 4;
 /// A handful of connections that only read. Cheap to clone.
 #[derive(Clone)]
 pub struct Readers {
-    path: PathBuf,
+    place: Place,
     clock: Clock,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
@@ -22,9 +21,9 @@ pub struct Readers {
 
 impl Readers {
     /// Readers of one store; connections are opened when they are needed.
-    pub fn new(path: PathBuf, clock: Clock) -> Self {
+    pub fn new(place: Place, clock: Clock) -> Self {
         let permits = Arc::new(Semaphore::new(READERS_MAX));
-        Self { path, clock, idle: Arc::default(), permits }
+        Self { place, clock, idle: Arc::default(), permits }
     }
 
     /// Runs `work` on one unchanging view of the store, off the async threads.
@@ -38,13 +37,13 @@ impl Readers {
         let gone = |_| StoreError::Decode("a read was broken off");
         let permit =
             self.permits.clone().acquire_owned().await.map_err(|_| StoreError::Decode("no readers"))?;
-        let Self { path, clock, idle, .. } = self.clone();
+        let Self { place, clock, idle, .. } = self.clone();
         tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let kept = idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let mut connection = match kept {
                 Some(connection) => connection,
-                None => Connection::reader(&path)?,
+                None => Connection::reader(&place, &clock)?,
             };
             let answer = connection.read(clock.now(), work)?;
             // A connection that failed is not kept: the file may have been put in its place anew.

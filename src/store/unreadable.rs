@@ -73,7 +73,7 @@ pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Kept>, StoreEr
 /// # Errors
 /// What the engine says.
 pub fn waiting_of(tx: &Tx<'_>, source: &str) -> Result<(i64, i64), StoreError> {
-    let sql = "select count(*), coalesce(sum(length(body)), 0) from unreadable
+    let sql = "select count(*), cast(coalesce(sum(length(body)), 0) as bigint) from unreadable
                where replayed_at is null and source = ?1";
     Ok(tx.query_one(sql, &[source.into()], |row| Ok((row.int(0)?, row.int(1)?)))?.unwrap_or_default())
 }

@@ -9,9 +9,10 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use onscene::store::{Connection, StoreError};
+use onscene::clock::Clock;
+use onscene::store::{Connection, Place, StoreError};
 
-use super::harness::{Daemon, HOUSE, eventually, program, request};
+use super::harness::{Daemon, HOUSE, eventually, on_a_file, program, request};
 
 /// Runs a program as root; the tests run as root or through sudo.
 fn as_root(name: &str, arguments: &[&str]) -> bool {
@@ -167,7 +168,7 @@ fn a_start_on_a_full_disk_says_so_and_is_mended_by_room() {
 
 #[test]
 fn a_store_whose_file_is_taken_away_is_said_and_survived() {
-    let mut daemon = Daemon::start(HOUSE);
+    let mut daemon = Daemon::start(&on_a_file(HOUSE));
     assert_eq!(daemon.alert("before", "firing").status, 202);
     daemon.mail_to("maya@example.net", "before is down");
     let (place, away) = (daemon.directory.join("onscene.db"), daemon.directory.join("away.db"));
@@ -183,12 +184,12 @@ fn a_store_whose_file_is_taken_away_is_said_and_survived() {
 
 #[test]
 fn a_store_with_another_file_in_its_place_ends_the_daemon_and_spoils_neither() {
-    let mut daemon = Daemon::start(HOUSE);
+    let mut daemon = Daemon::start(&on_a_file(HOUSE));
     assert_eq!(daemon.alert("before", "firing").status, 202);
     daemon.mail_to("maya@example.net", "before is down");
     let (place, copy) = (daemon.directory.join("onscene.db"), daemon.directory.join("copy.db"));
     let old = daemon.directory.join("old.db");
-    Connection::reader(&place).unwrap().copy_to(&copy).unwrap();
+    Connection::reader(&Place::Sqlite(place.clone()), &Clock::system()).unwrap().copy_to(&copy).unwrap();
     // These stand in the log of changes when the files are exchanged, and belong to the old one.
     for n in 0..200 {
         assert_eq!(daemon.alert(&format!("later-{n}"), "firing").status, 202);
@@ -204,9 +205,9 @@ fn a_store_with_another_file_in_its_place_ends_the_daemon_and_spoils_neither() {
     });
     assert_eq!((ended.code(), taken), (Some(1), 0), "nothing goes into a file that is nowhere");
     assert!(daemon.log().contains("is not the file any more that was opened"), "{}", daemon.log());
-    let now = onscene::clock::Clock::system().now();
+    let now = Clock::system().now();
     for (file, incidents) in [(&place, 1), (&old, 201)] {
-        let mut store = Connection::reader(file).unwrap();
+        let mut store = Connection::reader(&Place::Sqlite(file.clone()), &Clock::system()).unwrap();
         let whole = store.read(now, |tx| {
             let sound = tx.query_one("pragma integrity_check", &[], |row| row.text(0))?;
             let count = tx.query_one("select count(*) from incident", &[], |row| row.int(0))?;
@@ -221,7 +222,7 @@ fn a_store_with_another_file_in_its_place_ends_the_daemon_and_spoils_neither() {
 
 #[test]
 fn a_store_that_cannot_be_written_is_said_and_survived() {
-    let mut daemon = Daemon::start(HOUSE);
+    let mut daemon = Daemon::start(&on_a_file(HOUSE));
     assert_eq!(daemon.alert("before", "firing").status, 202);
     daemon.mail_to("maya@example.net", "before is down");
     let files =
@@ -247,8 +248,8 @@ impl Hold {
         let (let_go, told) = mpsc::sync_channel(1);
         let (held, is_held) = mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {
-            let now = onscene::clock::Clock::system().now();
-            let mut store = Connection::writer(&store, now).unwrap();
+            let now = Clock::system().now();
+            let mut store = Connection::writer(&Place::Sqlite(store), &Clock::system()).unwrap();
             let holds = store.write(now, |_| {
                 held.send(()).unwrap();
                 let _gone = told.recv();
@@ -272,7 +273,7 @@ impl Drop for Hold {
 
 #[test]
 fn a_store_that_another_holds_is_said_and_survived() {
-    let mut daemon = Daemon::start(HOUSE);
+    let mut daemon = Daemon::start(&on_a_file(HOUSE));
     assert_eq!(daemon.alert("before", "firing").status, 202);
     let holds = Hold::on(daemon.directory.join("onscene.db"));
     refuses(&daemon);
@@ -282,7 +283,7 @@ fn a_store_that_another_holds_is_said_and_survived() {
 
 #[test]
 fn when_too_many_wait_for_the_disk_the_next_is_told_to_come_again() {
-    let mut daemon = Daemon::start(&HOUSE.replace("[server]\n", "[server]\nqueue_max = 4\n"));
+    let mut daemon = Daemon::start(&on_a_file(HOUSE).replace("[server]\n", "[server]\nqueue_max = 4\n"));
     let holds = Hold::on(daemon.directory.join("onscene.db"));
     let answers: Vec<(u16, String)> = std::thread::scope(|scope| {
         let asked: Vec<_> = (0..24)

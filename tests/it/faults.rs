@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::harness::{Answer, Daemon, Ender, HOUSE, PATIENCE, eventually, program, request};
+use super::harness::{Answer, Daemon, Ender, HOUSE, PATIENCE, eventually, on_a_file, program, request};
 
 const PLACE: &str = "/in/scripts/test-token-of-scripts";
 /// What a neighbour may have to wait beside a hostile client.
@@ -176,7 +176,7 @@ fn what_cannot_be_understood_is_kept_and_answered_with_400() {
             assert_eq!(said["kept"], number + 1, "{what}: {said}");
         }
     });
-    let mut store = onscene::store::Connection::reader(&daemon.directory.join("onscene.db")).unwrap();
+    let mut store = daemon.store();
     let kept: Vec<Vec<u8>> = store
         .read(jiff::Timestamp::UNIX_EPOCH, |tx| {
             tx.query("select body from unreadable order by id", &[], |row| row.blob(0))
@@ -515,7 +515,7 @@ fn clients_that_hold_every_slot_lose_them_at_their_deadline() {
 
 #[test]
 fn a_full_queue_says_503_with_a_time_and_what_was_queued_is_taken() {
-    let daemon = Daemon::start(&server("queue_max = 2"));
+    let daemon = Daemon::start(&on_a_file(&server("queue_max = 2")));
     assert_eq!(daemon.alert("first", "firing").status, 202);
     let lock = rusqlite::Connection::open(daemon.directory.join("onscene.db")).unwrap();
     lock.busy_timeout(PATIENCE).unwrap();

@@ -6,8 +6,13 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use onscene::clock::Clock;
+use onscene::store::postgres::Server;
+use onscene::store::{Connection, Place};
 
 /// For something to happen that takes milliseconds when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -187,6 +192,36 @@ audience = "internal"
 recipients = ["staff@example.net"]
 "#;
 
+/// The store of most tests. Where there is a server for the tests, they keep everything there instead.
+const A_FILE: &str = "sqlite:DIR/onscene.db";
+
+/// A configuration whose store stays a file: for tests of what only happens to files.
+pub fn on_a_file(config: &str) -> String {
+    config.replace(A_FILE, "sqlite:DIR/./onscene.db")
+}
+
+/// A new database on the PostgreSQL server of the tests, where there is one, for a configuration that does not
+/// insist on a file.
+fn shared_store(config: &str) -> Option<String> {
+    let server = std::env::var("ONSCENE_TEST_POSTGRES").ok().filter(|_| config.contains(A_FILE))?;
+    let name = format!("it_{}", onscene::crypto::random_id().unwrap());
+    let made = Command::new(program(&["psql"]))
+        .args([
+            "-h",
+            &server,
+            "-U",
+            "onscene",
+            "-d",
+            "postgres",
+            "-q",
+            "-c",
+            &format!("create database {name}"),
+        ])
+        .status();
+    assert!(made.is_ok_and(|made| made.success()), "no database can be made on the server of the tests");
+    Some(format!("postgres:///{name}?host={server}&user=onscene"))
+}
+
 /// A running daemon with a directory of its own.
 pub struct Daemon {
     pub program: Option<Program>,
@@ -210,7 +245,11 @@ impl Daemon {
         let directory = owned.path().to_path_buf();
         let port = free_port();
         let path = directory.join("onscene.toml");
-        let text = config.replace("PORT", &port.to_string()).replace("DIR", directory.to_str().unwrap());
+        let text = match shared_store(config) {
+            Some(url) => config.replace(A_FILE, &url),
+            None => config.to_owned(),
+        };
+        let text = text.replace("PORT", &port.to_string()).replace("DIR", directory.to_str().unwrap());
         fs::write(&path, text).unwrap();
         let address = format!("127.0.0.1:{port}").parse().unwrap();
         Self { program: None, directory, address, config: path, owned: Some(owned) }
@@ -235,6 +274,17 @@ impl Daemon {
             .spawn()
             .unwrap();
         self.program = Some(Program(child));
+    }
+
+    /// Its store, to look at beside it.
+    pub fn store(&self) -> Connection {
+        let kinds = fs::read_to_string(&self.config).unwrap();
+        let url = kinds.lines().find_map(|line| line.strip_prefix("url = \"")).unwrap().trim_end_matches('"');
+        let place = match url.strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Postgres(Arc::new(Server::read(url, None, None).unwrap())),
+        };
+        Connection::reader(&place, &Clock::system()).unwrap()
     }
 
     /// What it has logged.

@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use jiff::Timestamp;
-use onscene::store::Connection;
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Daemon, HOUSE, answer_link, eventually, request};
@@ -114,7 +113,7 @@ fn load(address: SocketAddr, thread: u64, cycle: u64, book: &mut Book, dice: &mu
 
 /// Every alert that was accepted is there, and nothing that nobody sent.
 fn compare(daemon: &Daemon, books: &[Book], cycle: u64) {
-    let mut store = Connection::reader(&daemon.directory.join("onscene.db")).unwrap();
+    let mut store = daemon.store();
     let kept: BTreeMap<String, (String, i64, Option<i64>)> = store
         .read(Timestamp::UNIX_EPOCH, |tx| {
             tx.query("select key, status, count, incident from alert join alert_heard on alert = id where source = 'scripts'", &[], |row| {
@@ -177,7 +176,7 @@ fn pages(daemon: &Daemon) -> BTreeMap<(i64, String, String), BTreeSet<String>> {
 }
 
 fn figures(daemon: &Daemon, sql: &str) -> Vec<i64> {
-    let mut store = Connection::reader(&daemon.directory.join("onscene.db")).unwrap();
+    let mut store = daemon.store();
     store.read(Timestamp::UNIX_EPOCH, |tx| tx.query(sql, &[], |row| row.int(0))).unwrap()
 }
 

@@ -1,0 +1,529 @@
+//! The PostgreSQL engine: one session, driven from the blocking thread that uses it.
+//!
+//! Statements are written as for the other engine, with `?1` for values. What nobody waits for is queued and
+//! sent together with the next statement that is waited for, so that a transaction takes a few trips to the
+//! server and not one a row. Every wait has a deadline on both sides; a session that met one is given up.
+//!
+//! Writers take turns by one advisory lock, held to the end of the transaction: the one door of one machine is
+//! the one door of all nodes. And all of them go by the server's clock.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::path::Path;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use futures_util::future::{MaybeDone, maybe_done};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::types::{IsNull, ToSql, Type};
+use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{Bind, StoreError};
+
+/// To connect, with TLS and login, to any of the hosts.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(6);
+/// For one trip to the server, whatever becomes of the network.
+const TRIP_DEADLINE: Duration = Duration::from_secs(12);
+/// What the server itself gives up after, in milliseconds: a statement, a wait for another writer, and a
+/// transaction whose node fell silent in the middle and keeps everybody waiting.
+const LIMITS: &str = "set statement_timeout = 10000; set lock_timeout = 8000; \
+                      set idle_in_transaction_session_timeout = 5000";
+/// The lock by which writers take turns: `onscene` in ASCII.
+const DOOR: i64 = 0x006f_6e73_6365_6e65;
+
+/// A server and how to log in, as `store.url` says it.
+#[derive(Clone)]
+pub struct Server {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    shown: String,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+impl Server {
+    /// Reads `postgres://user@host/database?sslmode=verify-full`. The password is told apart.
+    ///
+    /// # Errors
+    /// A sentence for the operator, which never quotes a password.
+    pub fn read(url: &str, password: Option<&SecretString>, ca_file: Option<&Path>) -> Result<Self, String> {
+        let (address, mode) = without_mode(url);
+        let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
+            let why =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            format!("this is no address of a PostgreSQL database: {why}")
+        })?;
+        if config.get_password().is_some() {
+            return Err("the password does not stand in the address but in `password_file`".into());
+        }
+        if config.get_hosts().is_empty() {
+            return Err(
+                "it names no host; for a socket write postgres:///DATABASE?host=/run/postgresql".into()
+            );
+        }
+        if let Some(password) = password {
+            config.password(password.expose_secret());
+        }
+        let near = config.get_hosts().iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
+                name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            }
+        });
+        let tls = match mode.as_deref() {
+            Some("disable") => false,
+            None => !near,
+            Some("verify-full") => true,
+            Some(other) => {
+                return Err(format!(
+                    "`sslmode={other}` does not prove who the server is; write `verify-full` (with `ca_file` for an \
+                     authority of your own), or `disable` on a network nobody else is on"
+                ));
+            }
+        };
+        let tls = if tls {
+            config.ssl_mode(SslMode::Require);
+            Some(MakeRustlsConnect::new(crate::crypto::tls_client(ca_file)?))
+        } else {
+            config.ssl_mode(SslMode::Disable);
+            None
+        };
+        config.application_name("onscene").connect_timeout(CONNECT_DEADLINE);
+        config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(TRIP_DEADLINE);
+        let shown = format!("PostgreSQL at {}", address.split('?').next().unwrap_or_default());
+        Ok(Self { config, tls, shown })
+    }
+
+    fn config(&self, writes: bool) -> Config {
+        let mut config = self.config.clone();
+        // Of several hosts, the one that takes writes.
+        config.target_session_attrs(if writes {
+            TargetSessionAttrs::ReadWrite
+        } else {
+            TargetSessionAttrs::Any
+        });
+        config
+    }
+}
+
+/// The address without `sslmode`, and what that says: the library knows other modes than users do.
+fn without_mode(url: &str) -> (String, Option<String>) {
+    let Some((address, query)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let (modes, others): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.split('=').next() == Some("sslmode"));
+    let mode = modes.first().and_then(|pair| pair.split_once('=')).map(|(_, mode)| mode.to_owned());
+    let address =
+        if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
+    (address, mode)
+}
+
+/// A value that outlives the statement it is for.
+#[derive(Debug)]
+enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl From<&Bind<'_>> for Value {
+    fn from(bind: &Bind<'_>) -> Self {
+        match bind {
+            Bind::Null => Self::Null,
+            Bind::Int(value) => Self::Int(*value),
+            Bind::Text(value) => Self::Text((*value).to_owned()),
+            Bind::Blob(value) => Self::Blob(value.to_vec()),
+        }
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            // The server takes a bare `1` in a statement for a small number, and what is compared with it too.
+            Self::Int(value) if *ty == Type::INT4 => i32::try_from(*value)?.to_sql(ty, out),
+            Self::Int(value) => value.to_sql(ty, out),
+            Self::Text(value) => value.to_sql(ty, out),
+            Self::Blob(value) => value.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+type Driven = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
+type Answer = Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>;
+
+struct Inner {
+    /// Taken at the end, because it must not be dropped where others are driven.
+    runtime: Option<tokio::runtime::Runtime>,
+    client: Client,
+    connection: Driven,
+    statements: HashMap<String, Statement>,
+    queued: Vec<(Statement, Vec<Value>)>,
+    /// Counters as they stand in this transaction, and whether they were moved.
+    counters: BTreeMap<String, (i64, bool)>,
+    /// It met a deadline or an end, and is of no use any more.
+    broken: bool,
+}
+
+/// One session.
+pub(super) struct Session(RefCell<Inner>);
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Session {
+    /// Connects and logs in.
+    pub(super) fn connect(server: &Server, writes: bool) -> Result<Self, StoreError> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::File { path: "a runtime".into(), error })?;
+        let config = server.config(writes);
+        let connecting = async {
+            let connected: Result<(Client, Driven), tokio_postgres::Error> = match &server.tls {
+                Some(tls) => config
+                    .connect(tls.clone())
+                    .await
+                    .map(|(client, driven)| (client, Box::pin(driven) as Driven)),
+                None => {
+                    config.connect(NoTls).await.map(|(client, driven)| (client, Box::pin(driven) as Driven))
+                }
+            };
+            connected
+        };
+        let connected = runtime.block_on(async { tokio::time::timeout(CONNECT_DEADLINE, connecting).await });
+        let (client, connection) = match connected {
+            Ok(Ok(connected)) => connected,
+            Ok(Err(error)) => {
+                runtime.shutdown_background();
+                return Err(error.into());
+            }
+            Err(_) => {
+                runtime.shutdown_background();
+                return Err(StoreError::Away("no answer within the time to connect"));
+            }
+        };
+        let session = Self(RefCell::new(Inner {
+            runtime: Some(runtime),
+            client,
+            connection,
+            statements: HashMap::new(),
+            queued: Vec::new(),
+            counters: BTreeMap::new(),
+            broken: false,
+        }));
+        session.batch(LIMITS)?;
+        if writes {
+            // 2xx means on disk. A server that waits for its standby too is left to do so.
+            let lax = session.query("select current_setting('synchronous_commit')", &[])?;
+            if lax.first().is_some_and(|row| row.try_get::<_, &str>(0).is_ok_and(|word| word == "off")) {
+                session.batch("set synchronous_commit = on")?;
+            }
+        }
+        Ok(session)
+    }
+
+    /// Begins to write, when it is this writer's turn; answers the server's hour.
+    pub(super) fn begin(&self) -> Result<Timestamp, StoreError> {
+        self.reset();
+        self.batch("begin")?;
+        self.queue("select pg_advisory_xact_lock(?1)", &[DOOR.into()])?;
+        let rows = self.query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint", &[])?;
+        let micros: i64 = rows.first().ok_or(StoreError::Decode("the server tells no hour"))?.try_get(0)?;
+        Timestamp::from_microsecond(micros).map_err(|_| StoreError::Decode("a time out of range"))
+    }
+
+    /// Begins to read one unchanging view.
+    pub(super) fn begin_reading(&self) -> Result<(), StoreError> {
+        self.reset();
+        self.batch("begin isolation level repeatable read, read only")
+    }
+
+    /// Forgets what a transaction that broke off left behind.
+    fn reset(&self) {
+        let mut inner = self.0.borrow_mut();
+        inner.queued.clear();
+        inner.counters.clear();
+    }
+
+    /// Sends what is queued, and ends the transaction for good.
+    pub(super) fn commit(&self) -> Result<(), StoreError> {
+        let moved: Vec<(String, i64)> = {
+            let counters = &self.0.borrow().counters;
+            counters
+                .iter()
+                .filter(|(_, (_, moved))| *moved)
+                .map(|(name, (value, _))| (name.clone(), *value))
+                .collect()
+        };
+        for (name, value) in moved {
+            self.queue("update counter set value = ?2 where name = ?1", &[(&name).into(), value.into()])?;
+        }
+        // All in one go: a statement that fails makes the commit undo everything, and its error is told.
+        let statement = self.statement("commit")?;
+        self.0.borrow_mut().queued.push((statement, Vec::new()));
+        self.flush().map(|_| ())
+    }
+
+    /// Undoes the transaction. A session that cannot even do that is of no use any more.
+    pub(super) fn roll_back(&self) {
+        self.reset();
+        if self.batch("rollback").is_err() {
+            self.0.borrow_mut().broken = true;
+        }
+    }
+
+    /// Runs several statements without values.
+    pub(super) fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        let mut inner = self.0.borrow_mut();
+        let Inner { runtime, client, connection, broken, .. } = &mut *inner;
+        drive(runtime, connection, broken, client.batch_execute(sql))
+    }
+
+    /// The next number of a counter. The row itself is written once, at the end.
+    pub(super) fn next_number(&self, counter: &str) -> Result<i64, StoreError> {
+        if self.0.borrow().counters.is_empty() {
+            let rows = self.query("select name, value from counter", &[])?;
+            let mut inner = self.0.borrow_mut();
+            for row in rows {
+                inner.counters.insert(row.try_get(0)?, (row.try_get(1)?, false));
+            }
+        }
+        let mut inner = self.0.borrow_mut();
+        let (value, moved) =
+            inner.counters.get_mut(counter).ok_or(StoreError::Decode("a counter is missing"))?;
+        *value += 1;
+        *moved = true;
+        Ok(*value)
+    }
+
+    /// Queues a statement whose answer nobody waits for.
+    pub(super) fn queue(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        let values = binds.iter().map(Value::from).collect();
+        self.0.borrow_mut().queued.push((statement, values));
+        Ok(())
+    }
+
+    /// Runs a query.
+    pub(super) fn query(
+        &self,
+        sql: &str,
+        binds: &[Bind<'_>],
+    ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        self.queue(sql, binds)?;
+        Ok(self.flush()?.pop().unwrap_or_default())
+    }
+
+    /// Runs one query with many values, in one go; answers the rows of each.
+    pub(super) fn query_each(
+        &self,
+        sql: &str,
+        many: &[Vec<Bind<'_>>],
+    ) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
+        for binds in many {
+            self.queue(sql, binds)?;
+        }
+        let mut rows = self.flush()?;
+        Ok(rows.split_off(rows.len() - many.len()))
+    }
+
+    /// Runs a statement that changes rows; answers how many.
+    pub(super) fn execute(&self, sql: &str, binds: &[Bind<'_>]) -> Result<u64, StoreError> {
+        self.flush()?;
+        let statement = self.statement(sql)?;
+        let values: Vec<Value> = binds.iter().map(Value::from).collect();
+        let mut inner = self.0.borrow_mut();
+        let Inner { runtime, client, connection, broken, .. } = &mut *inner;
+        drive(runtime, connection, broken, async {
+            let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+            client.execute(&statement, &values).await
+        })
+    }
+
+    fn statement(&self, sql: &str) -> Result<Statement, StoreError> {
+        if let Some(known) = self.0.borrow().statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let mut inner = self.0.borrow_mut();
+        let Inner { runtime, client, connection, broken, .. } = &mut *inner;
+        let written = numbered(sql);
+        let statement = drive(runtime, connection, broken, client.prepare(&written))?;
+        inner.statements.insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    /// Sends everything that is queued, one behind the other, and waits once.
+    fn flush(&self) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
+        let mut inner = self.0.borrow_mut();
+        let queued = std::mem::take(&mut inner.queued);
+        if queued.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Inner { runtime, client, connection, broken, .. } = &mut *inner;
+        let client = &*client;
+        let sends: Vec<_> = queued
+            .iter()
+            .map(|(statement, values)| {
+                Box::pin(maybe_done(async move {
+                    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+                    client.query(statement, &values).await
+                }))
+            })
+            .collect();
+        let answers = drive(runtime, connection, broken, async { Ok(in_order(sends).await) })?;
+        let mut rows = Vec::with_capacity(answers.len());
+        for answer in answers {
+            rows.push(answer?);
+        }
+        Ok(rows)
+    }
+}
+
+/// Drives sends side by side. Each is put on the wire when it is asked first, so they go out in their order.
+async fn in_order<F: Future<Output = Answer>>(mut sends: Vec<Pin<Box<MaybeDone<F>>>>) -> Vec<Answer> {
+    std::future::poll_fn(|context| {
+        let mut pending = false;
+        for send in &mut sends {
+            pending |= send.as_mut().poll(context).is_pending();
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    sends.iter_mut().filter_map(|send| send.as_mut().take_output()).collect()
+}
+
+/// Runs `work` while the connection is driven, no longer than a trip may take.
+fn drive<T>(
+    runtime: &Option<tokio::runtime::Runtime>,
+    connection: &mut Driven,
+    broken: &mut bool,
+    work: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, StoreError> {
+    let Some(runtime) = runtime else { return Err(StoreError::Away("the session has ended")) };
+    if *broken {
+        return Err(StoreError::Away("the session has ended"));
+    }
+    let done = runtime.block_on(async {
+        let both = async {
+            tokio::select! {
+                biased;
+                done = work => done.map_err(StoreError::from),
+                ended = connection => Err(ended.err().map_or(StoreError::Away("the server closed the connection"), StoreError::from)),
+            }
+        };
+        tokio::time::timeout(TRIP_DEADLINE, both).await.unwrap_or(Err(StoreError::Away("no answer in time")))
+    });
+    *broken |= match &done {
+        Ok(_) => false,
+        Err(StoreError::Server(error)) => error.code().is_none() || error.is_closed(),
+        Err(_) => true,
+    };
+    done
+}
+
+/// A statement with its values written as this engine wants them.
+fn numbered(sql: &str) -> String {
+    let mut written = String::with_capacity(sql.len());
+    let mut rest = sql.chars().peekable();
+    while let Some(c) = rest.next() {
+        let is_value = c == '?' && rest.peek().is_some_and(char::is_ascii_digit);
+        written.push(if is_value { '$' } else { c });
+    }
+    written
+}
+
+/// A migration as this engine wants it. The files are written for the other one.
+pub(super) fn dialect(sql: &str) -> String {
+    sql.replace("integer primary key", "bigint primary key")
+        .replace(" blob", " bytea")
+        .replace(") without rowid;", ");")
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use super::super::Place;
+    use super::*;
+
+    /// A new database on the server of the tests, where there is one.
+    #[allow(clippy::disallowed_methods, reason = "whoever runs the tests says where the server is")]
+    pub(crate) fn fresh() -> Option<Place> {
+        let at = std::env::var("ONSCENE_TEST_POSTGRES").ok()?;
+        let name = format!("test_{}", crate::crypto::random_id().unwrap());
+        let url = |database: &str| format!("postgres:///{database}?host={at}&user=onscene");
+        let server = Server::read(&url("postgres"), None, None).unwrap();
+        Session::connect(&server, true).unwrap().batch(&format!("create database {name}")).unwrap();
+        Some(Place::Postgres(Arc::new(Server::read(&url(&name), None, None).unwrap())))
+    }
+
+    fn said(url: &str) -> String {
+        match Server::read(url, None, None) {
+            Ok(server) => server.shown,
+            Err(why) => why,
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_and_a_mistake_in_it_said_without_a_secret() {
+        assert_eq!(
+            said("postgres://pager@db1,db2/onscene"),
+            "PostgreSQL at postgres://pager@db1,db2/onscene"
+        );
+        assert!(said("postgres://pager:s3cret@db1/onscene").contains("`password_file`"));
+        for mode in ["require", "prefer", "verify-ca"] {
+            assert!(said(&format!("postgres://pager@db1/onscene?sslmode={mode}")).contains("verify-full"));
+        }
+        assert!(said("postgres:///onscene").contains("names no host"));
+        assert!(said("postgres://pager@db1/onscene?host=").len() > 10);
+        let wrong = said("postgres://pager:s3cret@db1:none/onscene?sslmode=disable");
+        assert!(!wrong.contains("s3cret"), "{wrong}");
+    }
+
+    #[test]
+    fn tls_is_left_out_only_where_nobody_listens_or_where_it_is_asked_for() {
+        let has_tls = |url: &str| Server::read(url, None, None).unwrap().tls.is_some();
+        assert!(has_tls("postgres://pager@db1/onscene"));
+        assert!(has_tls("postgres://pager@127.0.0.1/onscene?sslmode=verify-full"));
+        for url in [
+            "postgres://pager@127.0.0.1/onscene",
+            "postgres://pager@localhost/onscene",
+            "postgres://pager@db1/onscene?sslmode=disable",
+            "postgres:///onscene?host=/run/postgresql&user=pager",
+        ] {
+            assert!(!has_tls(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn values_are_numbered_as_the_server_wants_them() {
+        assert_eq!(numbered("select ?1, ?12 where a = '?'"), "select $1, $12 where a = '?'");
+    }
+}
