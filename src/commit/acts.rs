@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
 use crate::core::incident::Severity;
@@ -16,13 +17,16 @@ pub(super) struct Work<'a, 'c> {
     pub(super) tx: &'a Tx<'c>,
     pub(super) house: &'a House,
     pub(super) effects: &'a mut Effects,
+    pub(super) memory: &'a mut Memory,
     /// When the delivery that is worked on was received.
     pub(super) received_at: Option<Timestamp>,
 }
 
 impl Work<'_, '_> {
     pub(super) fn act(&mut self, id: i64, act: Act, by: &By) -> Result<Result<Reply, DoorError>, StoreError> {
-        let Some(saved) = incidents::load(self.tx, id)? else { return Ok(Err(DoorError::NoIncident(id))) };
+        let Some(saved) = self.memory.incident(self.tx, id)? else {
+            return Ok(Err(DoorError::NoIncident(id)));
+        };
         match decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now) {
             Ok(decision) => {
                 self.save(&decision, Some(saved.head))?;
@@ -62,12 +66,19 @@ impl Work<'_, '_> {
     pub(super) fn save(&mut self, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
         let id = decision.incident.id;
         if !decision.entries.is_empty() {
-            incidents::save(self.tx, decision, head)?;
+            let head = incidents::save(self.tx, decision, head)?;
+            self.memory.put_incident(&decision.incident, head);
         }
         for entry in &decision.entries {
             match entry.fact {
-                Fact::Resolved { .. } => alerts::close(self.tx, id)?,
-                Fact::Reopened { .. } => alerts::reopen(self.tx, id)?,
+                Fact::Resolved { .. } => {
+                    alerts::close(self.tx, id)?;
+                    self.memory.closed(id, Some(self.tx.now));
+                }
+                Fact::Reopened { .. } => {
+                    alerts::reopen(self.tx, id)?;
+                    self.memory.closed(id, None);
+                }
                 _ => {}
             }
         }
@@ -106,7 +117,7 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
-        let Some(saved) = incidents::load(self.tx, claim.incident)? else { return Ok(()) };
+        let Some(saved) = self.memory.incident(self.tx, claim.incident)? else { return Ok(()) };
         let unreached = claim.kind.wakes() && outcome == "refused";
         let act = if unreached {
             Act::Unreachable { person: claim.person.clone(), why: why.to_owned() }

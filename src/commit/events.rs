@@ -28,7 +28,7 @@ impl Work<'_, '_> {
             let result = match &event.delivery_id {
                 // Events of one body share its id; only an id of an earlier body makes them repeats.
                 Some(id) if !seen.contains(id) && !unreadable::first_time(self.tx, source, id)? => {
-                    let known = alerts::known(self.tx, source, &event.key)?;
+                    let known = self.memory.known(self.tx, source, &event.key)?;
                     result(event, "repeated", known.and_then(|known| known.incident))
                 }
                 id => {
@@ -65,7 +65,7 @@ impl Work<'_, '_> {
     }
 
     fn event(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
-        let known = alerts::known(self.tx, source, &event.key)?;
+        let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
         let by = || By {
             actor: Actor::Source(source.to_owned()),
@@ -78,7 +78,8 @@ impl Work<'_, '_> {
             Weight::Repeats => {
                 match &known {
                     Some(known) if known.wording != event.wording() => {
-                        alerts::repeat(self.tx, known.id, event)?
+                        alerts::repeat(self.tx, known.id, event)?;
+                        self.memory.reword(source, event);
                     }
                     _ => self.touch(known.as_ref())?,
                 }
@@ -130,7 +131,7 @@ impl Work<'_, '_> {
         // Its own incident first; else one of the same service and key that another source opened.
         let (joins, refired) = match before.filter(refires) {
             Some(saved) => (Some(saved), true),
-            None => (self.load(alerts::open_incident_with(self.tx, service, &event.key)?)?, false),
+            None => (self.load(self.memory.open_incident_with(self.tx, service, &event.key)?)?, false),
         };
         let Some(saved) = joins else { return self.opens(source, service, event, known, by) };
         self.put(source, service, event, known, Some(saved.incident.id))?;
@@ -191,7 +192,7 @@ impl Work<'_, '_> {
     }
 
     fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
-        incident.map_or(Ok(None), |id| incidents::load(self.tx, id))
+        incident.map_or(Ok(None), |id| self.memory.incident(self.tx, id))
     }
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace.
@@ -200,7 +201,7 @@ impl Work<'_, '_> {
     }
 
     fn put(
-        &self,
+        &mut self,
         source: &str,
         service: &str,
         event: &Event,
@@ -209,7 +210,18 @@ impl Work<'_, '_> {
     ) -> Result<(), StoreError> {
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
-        alerts::put(self.tx, known.map(|known| known.id), place, event, since)
+        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, since)?;
+        let (status, taken_at) = (event.status, self.tx.now);
+        self.memory.put_alert(source, service, event, || Known {
+            id,
+            status,
+            changed_at: since,
+            taken_at,
+            incident,
+            closed_at: None,
+            wording: event.wording(),
+        });
+        Ok(())
     }
 }
 

@@ -29,6 +29,7 @@ mod acts;
 mod door;
 mod effects;
 mod events;
+mod memory;
 mod outbox;
 #[cfg(test)]
 mod simulation;
@@ -38,6 +39,7 @@ mod stories;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use effects::Effects;
+use memory::Memory;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
@@ -322,8 +324,13 @@ impl Committer {
         let work = std::panic::AssertUnwindSafe(|| {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
+                let mut memory = Memory::of(tx, jobs)?;
                 let replies: Result<Vec<_>, StoreError> =
-                    jobs.iter().map(|job| run(tx, &house, &mut effects, job)).collect();
+                    jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
+                #[cfg(test)]
+                if replies.is_ok() {
+                    memory.agrees(tx);
+                }
                 replies.map(|replies| (replies, effects))
             })
         });
@@ -397,9 +404,10 @@ fn run(
     tx: &Tx<'_>,
     house: &House,
     effects: &mut Effects,
+    memory: &mut Memory,
     job: &Job,
 ) -> Result<Result<Reply, DoorError>, StoreError> {
-    let mut work = acts::Work { tx, house, effects, received_at: None };
+    let mut work = acts::Work { tx, house, effects, memory, received_at: None };
     match &job.command {
         Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
         Command::Unreadable { kept, service } => {
@@ -423,6 +431,7 @@ fn run(
             let Some(retention) = house.retention else { return Ok(Ok(Reply::Forgotten { more: false })) };
             let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
+            memory.forget();
             let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
             Ok(Ok(Reply::Forgotten { more }))
         }

@@ -91,7 +91,19 @@ impl World {
         self.story.clock.forward(SignedDuration::from_secs(by));
     }
 
+    /// One delivery, or several that share a transaction.
     fn hears(&mut self) {
+        let several = if self.dice.below(3) == 0 { 1 + self.dice.below(4) } else { 1 };
+        let deliveries = (0..several).map(|_| self.delivery()).collect();
+        for answer in self.story.ask_all(deliveries) {
+            let Ok(Reply::Events(results)) = answer else { panic!("a delivery was not taken") };
+            let opened = results.iter().filter(|result| result.outcome == "opened");
+            self.opened
+                .extend(opened.map(|result| result.incident.expect("an opened incident has a number")));
+        }
+    }
+
+    fn delivery(&mut self) -> Command {
         let source = self.dice.pick(&["pingdom", "prometheus"]);
         let mut events = Vec::new();
         for _ in 0..=self.dice.below(3) {
@@ -107,15 +119,7 @@ impl World {
             }
             events.push(event);
         }
-        let Ok(Reply::Events(results)) = self.story.ask(self.story.delivery(source, events)) else {
-            panic!("a delivery was not taken");
-        };
-        self.opened.extend(
-            results
-                .iter()
-                .filter(|result| result.outcome == "opened")
-                .map(|result| result.incident.expect("an opened incident has a number")),
-        );
+        self.story.delivery(source, events)
     }
 
     fn somebody_acts(&mut self) {

@@ -87,7 +87,7 @@ impl Story {
     }
 
     /// Commands that share one transaction.
-    fn ask_all(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, DoorError>> {
+    pub(super) fn ask_all(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, DoorError>> {
         let (jobs, answers): (Vec<Job>, Vec<_>) = commands
             .into_iter()
             .map(|command| {

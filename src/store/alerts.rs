@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
 
 /// An alert as people see it.
@@ -47,36 +47,46 @@ pub struct Place<'a> {
     pub incident: Option<i64>,
 }
 
+const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording from alert
+     where source = ?1 and key = ?2";
+
 /// What is known of an alert.
 ///
 /// # Errors
 /// What the engine says, or when the row cannot be read.
 pub fn known(tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
-    tx.query_one(
-        "select id, status, changed_at, incident, closed_at, taken_at, wording from alert
-         where source = ?1 and key = ?2",
-        &[source.into(), key.into()],
-        |row| {
-            let status = match row.text_ref(1)? {
-                "firing" => Status::Firing,
-                "resolved" => Status::Resolved,
-                _ => return Err(StoreError::Decode("an alert with an unknown status")),
-            };
-            Ok(Known {
-                id: row.int(0)?,
-                status,
-                changed_at: row.time(2)?,
-                incident: row.int_or_null(3)?,
-                closed_at: row.time_or_null(4)?,
-                taken_at: row.time(5)?,
-                wording: row.int(6)?,
-            })
-        },
-    )
+    tx.query_one(KNOWN, &[source.into(), key.into()], read_known)
+}
+
+/// What is known of many alerts, by source and key.
+///
+/// # Errors
+/// As [`known`].
+pub fn known_each(tx: &Tx<'_>, alerts: &[(&str, &str)]) -> Result<Vec<Option<Known>>, StoreError> {
+    let binds: Vec<Vec<Bind<'_>>> =
+        alerts.iter().map(|(source, key)| vec![(*source).into(), (*key).into()]).collect();
+    tx.query_each(KNOWN, &binds, read_known)
+}
+
+fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
+    let status = match row.text_ref(1)? {
+        "firing" => Status::Firing,
+        "resolved" => Status::Resolved,
+        _ => return Err(StoreError::Decode("an alert with an unknown status")),
+    };
+    Ok(Known {
+        id: row.int(0)?,
+        status,
+        changed_at: row.time(2)?,
+        incident: row.int_or_null(3)?,
+        closed_at: row.time_or_null(4)?,
+        taken_at: row.time(5)?,
+        wording: row.int(6)?,
+    })
 }
 
 /// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new.
+/// alert's number; `None` when it is new. Answers the number.
 ///
 /// # Errors
 /// What the engine says.
@@ -86,7 +96,7 @@ pub fn put(
     place: Place<'_>,
     event: &Event,
     changed_at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
             touch(tx, id)?;
@@ -94,7 +104,7 @@ pub fn put(
         }
         None => add(tx, place.source, &event.key)?,
     };
-    tx.execute(
+    tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
            closed_at = null where id = ?1",
         &[
@@ -106,18 +116,19 @@ pub fn put(
             place.incident.into(),
         ],
     )?;
-    words(tx, id, event)
+    words(tx, id, event)?;
+    Ok(id)
 }
 
 fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
-    tx.execute(
+    tx.write(
         "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
                             body, labels, links)
          values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
         &[id.into(), source.into(), key.into(), tx.now.into()],
     )?;
-    tx.execute(
+    tx.write(
         "insert into alert_heard (alert, count, last_seen) values (?1, 1, ?2)",
         &[id.into(), tx.now.into()],
     )?;
@@ -128,7 +139,7 @@ fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
 fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
-    tx.execute(
+    tx.write(
         "update alert set wording = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
            links = ?7 where id = ?1",
         &[
@@ -149,7 +160,7 @@ fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn touch(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
-    tx.execute(
+    tx.write(
         "update alert_heard set count = count + 1, last_seen = ?2 where alert = ?1",
         &[id.into(), tx.now.into()],
     )?;
@@ -179,8 +190,8 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
         |row| row.int(0),
     )?;
     for id in &old {
-        tx.execute("delete from alert_heard where alert = ?1", &[(*id).into()])?;
-        tx.execute("delete from alert where id = ?1", &[(*id).into()])?;
+        tx.write("delete from alert_heard where alert = ?1", &[(*id).into()])?;
+        tx.write("delete from alert where id = ?1", &[(*id).into()])?;
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))
 }
@@ -190,14 +201,22 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
 /// # Errors
 /// What the engine says.
 pub fn open_incident_with(tx: &Tx<'_>, service: &str, key: &str) -> Result<Option<i64>, StoreError> {
-    tx.query_one(
-        "select alert.incident from alert join incident on incident.id = alert.incident
-         where alert.service = ?1 and alert.key = ?2 and incident.service = ?1 and incident.phase <> 'resolved'
-         order by alert.incident desc limit 1",
-        &[service.into(), key.into()],
-        |row| row.int(0),
-    )
+    tx.query_one(OPEN_WITH, &[service.into(), key.into()], |row| row.int(0))
 }
+
+/// The same, for many services and keys.
+///
+/// # Errors
+/// What the engine says.
+pub fn open_incident_with_each(tx: &Tx<'_>, wanted: &[(&str, &str)]) -> Result<Vec<Option<i64>>, StoreError> {
+    let binds: Vec<Vec<Bind<'_>>> =
+        wanted.iter().map(|(service, key)| vec![(*service).into(), (*key).into()]).collect();
+    tx.query_each(OPEN_WITH, &binds, |row| row.int(0))
+}
+
+const OPEN_WITH: &str = "select alert.incident from alert join incident on incident.id = alert.incident
+     where alert.service = ?1 and alert.key = ?2 and incident.service = ?1 and incident.phase <> 'resolved'
+     order by alert.incident desc limit 1";
 
 /// The alerts of an incident, firing ones first, at most `limit`.
 ///
@@ -227,7 +246,7 @@ pub fn events_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn close(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
-    tx.execute(
+    tx.write(
         "update alert set closed_at = ?2 where incident = ?1 and status = 'firing'",
         &[incident.into(), tx.now.into()],
     )?;
@@ -239,7 +258,7 @@ pub fn close(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn reopen(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
-    tx.execute(
+    tx.write(
         "update alert set closed_at = null where incident = ?1 and closed_at is not null",
         &[incident.into()],
     )?;

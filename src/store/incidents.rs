@@ -46,15 +46,26 @@ pub fn next_id(tx: &Tx<'_>) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says, or when the row cannot be read.
 pub fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
-    tx.query_one("select state, head from incident where id = ?1", &[id.into()], read)
+    tx.query_one(LOAD, &[id.into()], read)
 }
 
+/// Loads many incidents.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Saved>>, StoreError> {
+    let binds: Vec<Vec<Bind<'_>>> = ids.iter().map(|id| vec![(*id).into()]).collect();
+    tx.query_each(LOAD, &binds, read)
+}
+
+const LOAD: &str = "select state, head from incident where id = ?1";
+
 /// Saves what was decided: entries and state together. `head` is the newest hash before the decision,
-/// `None` for a new incident.
+/// `None` for a new incident. Answers the newest hash.
 ///
 /// # Errors
 /// What the engine says.
-pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
+pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<[u8; 32], StoreError> {
     let incident = &decision.incident;
     let new_head = timeline::append(tx, incident.id, &decision.entries, head.unwrap_or(NO_HASH))?;
     let state = wire::state_to_json(incident)?;
@@ -75,20 +86,20 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
         (&state).into(),
     ];
     if head.is_none() {
-        tx.execute(
+        tx.write(
             "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
                                    commander, seq, head, state)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &binds,
         )?;
     } else {
-        tx.execute(
+        tx.write(
             "update incident set title = ?2, service = ?3, severity = ?4, phase = ?5, opened_at = ?6,
                resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12 where id = ?1",
             &binds,
         )?;
     }
-    Ok(())
+    Ok(new_head)
 }
 
 /// Newest first.
@@ -175,7 +186,7 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreEr
             "update alert set incident = null where incident = ?1",
             "delete from incident where id = ?1",
         ] {
-            tx.execute(sql, &[(*id).into()])?;
+            tx.write(sql, &[(*id).into()])?;
         }
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))

@@ -189,7 +189,7 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<(), StoreError> {
     } else {
         format!("{}/{}/{}", letter.incident, letter.channel, letter.address)
     };
-    tx.execute(
+    tx.write(
         "insert into letter (seq, id, incident, kind, lane, person, channel, address, payload, created_at,
                              received_at, state, attempts, due_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', 0, ?10)",
@@ -233,13 +233,13 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     let Wanted { channel, lease, limit, held } = wanted;
     let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
     let (waking, telling) = beyond(tx);
-    tx.execute(
+    tx.write(
         "update letter set due_at = ?1 where channel = ?2 and state in ('pending', 'sending') and due_at > ?3
            and (kind in ('page', 'help', 'pio_page') or due_at > ?4)",
         &[tx.now.into(), channel.into(), waking.into(), telling.into()],
     )?;
     for seq in held {
-        tx.execute(
+        tx.write(
             "update letter set due_at = ?2 where seq = ?1 and state = 'sending' and due_at <= ?3",
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
@@ -258,7 +258,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     )?;
     for claim in &mut claims {
         claim.attempt += 1;
-        tx.execute(
+        tx.write(
             "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
             &[claim.seq.into(), until.into()],
         )?;
@@ -302,7 +302,7 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
     if let Settlement::Accepted { remote_id: Some(root) } = settlement
         && !claim.channel.is_empty()
     {
-        tx.execute(
+        tx.write(
             "insert into thread (incident, channel, root) values (?1, ?2, ?3) on conflict do nothing",
             &[claim.incident.into(), (&claim.channel).into(), root.into()],
         )?;
@@ -354,7 +354,7 @@ fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
     if !channel.is_empty() {
         return Ok(());
     }
-    tx.execute(
+    tx.write(
         "update letter set state = 'dropped', payload = '', why = 'no longer needed'
          where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
            select 1 from incident where incident.id = letter.incident and (

@@ -38,7 +38,7 @@ pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {
     {
         tx.migrate(sql)?;
         let checksum = crypto::hex(&crypto::sha256(sql.as_bytes()));
-        tx.execute(
+        tx.write(
             "insert into migration (number, name, checksum, applied_at) values (?1, ?2, ?3, ?4)",
             &[(*number).into(), (*name).into(), (&checksum).into(), tx.now.into()],
         )?;

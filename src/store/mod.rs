@@ -326,6 +326,11 @@ impl Tx<'_> {
         }
     }
 
+    /// Whether every question is a trip over a network.
+    pub fn is_far(&self) -> bool {
+        matches!(self.engine, By::Postgres(_))
+    }
+
     /// Runs a statement that changes rows; answers how many.
     ///
     /// # Errors
@@ -372,7 +377,10 @@ impl Tx<'_> {
     fn migrate(&self, sql: &str) -> Result<(), StoreError> {
         match self.engine {
             By::Sqlite(engine) => Ok(engine.execute_batch(sql)?),
-            By::Postgres(session) => session.batch(&postgres::dialect(sql)),
+            By::Postgres(session) => {
+                session.send()?;
+                session.batch(&postgres::dialect(sql))
+            }
         }
     }
 }
@@ -383,7 +391,7 @@ impl Tx<'_> {
 /// What the engine says: it does not.
 pub fn probe(tx: &Tx<'_>) -> Result<(), StoreError> {
     let now = tx.now.as_microsecond().to_string();
-    tx.execute(
+    tx.write(
         "insert into meta (name, value) values ('probe', ?1) on conflict (name) do update set value = excluded.value",
         &[(&now).into()],
     )?;
@@ -396,7 +404,7 @@ pub fn probe(tx: &Tx<'_>) -> Result<(), StoreError> {
 /// What the engine says: there is not.
 pub fn probe_room(tx: &Tx<'_>) -> Result<(), StoreError> {
     let room = "0".repeat(ROOM_BYTES);
-    tx.execute(
+    tx.write(
         "insert into meta (name, value) values ('room', ?1) on conflict (name) do update set value = excluded.value",
         &[(&room).into()],
     )?;
@@ -408,7 +416,7 @@ pub fn probe_room(tx: &Tx<'_>) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn release_room(tx: &Tx<'_>) -> Result<(), StoreError> {
-    tx.execute("delete from meta where name = 'room'", &[])?;
+    tx.write("delete from meta where name = 'room'", &[])?;
     Ok(())
 }
 

@@ -252,7 +252,7 @@ impl Session {
     /// Begins to write, when it is this writer's turn; answers the server's hour.
     pub(super) fn begin(&self) -> Result<Timestamp, StoreError> {
         self.reset();
-        self.batch("begin")?;
+        self.queue("begin", &[])?;
         self.queue("select pg_advisory_xact_lock(?1)", &[DOOR.into()])?;
         let rows = self.query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint", &[])?;
         let micros: i64 = rows.first().ok_or(StoreError::Decode("the server tells no hour"))?.try_get(0)?;
@@ -288,7 +288,7 @@ impl Session {
         // All in one go: a statement that fails makes the commit undo everything, and its error is told.
         let statement = self.statement("commit")?;
         self.0.borrow_mut().queued.push((statement, Vec::new()));
-        self.flush().map(|_| ())
+        self.send()
     }
 
     /// Undoes the transaction. A session that cannot even do that is of no use any more.
@@ -321,6 +321,11 @@ impl Session {
         *value += 1;
         *moved = true;
         Ok(*value)
+    }
+
+    /// Sends what is queued.
+    pub(super) fn send(&self) -> Result<(), StoreError> {
+        self.flush().map(|_| ())
     }
 
     /// Queues a statement whose answer nobody waits for.

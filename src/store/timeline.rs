@@ -38,7 +38,7 @@ pub(super) fn append(
         let text = entry.fact.text();
         let hash = link(&head, incident, entry, &data, &text);
         let actor = entry.actor.label();
-        tx.execute(
+        tx.write(
             "insert into entry (incident, seq, at, occurred_at, actor, office, term, route, kind, data, text, hash)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             &[

@@ -39,7 +39,7 @@ pub struct Link {
 /// # Errors
 /// What the engine says.
 pub fn put_link(tx: &Tx<'_>, token: &str, link: &Link) -> Result<(), StoreError> {
-    tx.execute(
+    tx.write(
         "insert into answer_token (hash, incident, person, purpose, created_at) values (?1, ?2, ?3, ?4, ?5)",
         &[
             crypto::sha256(token.as_bytes())[..].into(),
@@ -104,7 +104,7 @@ pub fn put_api(tx: &Tx<'_>, token: &str, holder: &Holder) -> Result<String, Stor
         Holder::Person(name) => (Some(name.as_str()), None),
         Holder::Automation(name) => (None, Some(name.as_str())),
     };
-    tx.execute(
+    tx.write(
         "insert into api_token (id, hash, person, automation, created_at) values (?1, ?2, ?3, ?4, ?5)",
         &[(&id).into(), hash[..].into(), person.into(), automation.into(), tx.now.into()],
     )?;

@@ -37,7 +37,7 @@ pub struct Kept {
 /// What the engine says.
 pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
     let id = tx.next_number("unreadable")?;
-    tx.execute(
+    tx.write(
         "insert into unreadable (id, source, kind, method, query, content_type, body, error, received_at)
          values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         &[
@@ -101,8 +101,8 @@ pub fn first_time(tx: &Tx<'_>, source: &str, delivery: &str) -> Result<bool, Sto
 /// # Errors
 /// What the engine says.
 pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
-    tx.execute("delete from delivery where received_at < ?1", &[before.into()])?;
-    tx.execute("delete from unreadable where replayed_at < ?1", &[before.into()])?;
+    tx.write("delete from delivery where received_at < ?1", &[before.into()])?;
+    tx.write("delete from unreadable where replayed_at < ?1", &[before.into()])?;
     Ok(())
 }
 

@@ -1,0 +1,175 @@
+//! What a transaction knows of alerts and incidents, so that a store that is far away is asked once for a whole
+//! batch and not once for each event. For a store of this machine it remembers nothing: asking is cheaper there.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::Command;
+use super::door::Job;
+use crate::core::alert::{Event, Known, Status};
+use crate::core::incident::Incident;
+use crate::store::incidents::{self, Saved};
+use crate::store::{StoreError, Tx, alerts};
+
+#[derive(Default)]
+pub(super) struct Memory {
+    on: bool,
+    /// By source, then key; `None`: there is no such alert.
+    alerts: HashMap<String, HashMap<String, Option<Known>>>,
+    incidents: HashMap<i64, Option<Saved>>,
+    /// By service, then key: the open incident an alert with this key belongs to.
+    open: HashMap<String, HashMap<String, Option<i64>>>,
+}
+
+impl Memory {
+    /// Asks for everything that these commands are going to ask for, in three trips.
+    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job]) -> Result<Self, StoreError> {
+        let mut memory = Self { on: tx.is_far(), ..Self::default() };
+        if !memory.on {
+            return Ok(memory);
+        }
+        let delivered = || {
+            jobs.iter().filter_map(|job| match &job.command {
+                Command::Events(delivered) => Some(delivered),
+                _ => None,
+            })
+        };
+        let pairs: BTreeSet<(&str, &str)> = delivered()
+            .flat_map(|one| one.events.iter().map(|event| (one.source.as_str(), event.key.as_str())))
+            .collect();
+        let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
+        let known = alerts::known_each(tx, &pairs)?;
+        let mut wanted: BTreeSet<i64> = known.iter().flatten().filter_map(|known| known.incident).collect();
+        wanted.extend(jobs.iter().filter_map(|job| match &job.command {
+            Command::Act { incident, .. } => Some(*incident),
+            Command::Settle { claim, alone: false, .. } => Some(claim.incident),
+            _ => None,
+        }));
+        for ((source, key), known) in pairs.into_iter().zip(known) {
+            memory.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), known);
+        }
+        let wanted: Vec<i64> = wanted.into_iter().collect();
+        for (id, saved) in wanted.iter().zip(incidents::load_each(tx, &wanted)?) {
+            memory.incidents.insert(*id, saved);
+        }
+        let mut homeless: BTreeSet<(&str, &str)> = BTreeSet::new();
+        for one in delivered() {
+            for event in one.events.iter().filter(|event| event.status == Status::Firing) {
+                let known = memory.alerts.get(&one.source).and_then(|keys| keys.get(&event.key)?.as_ref());
+                let own =
+                    known.and_then(|known| known.incident).and_then(|id| memory.incidents.get(&id)?.as_ref());
+                if own.is_none_or(|saved| !saved.incident.is_open()) {
+                    homeless.insert((one.service.as_str(), event.key.as_str()));
+                }
+            }
+        }
+        let homeless: Vec<(&str, &str)> = homeless.into_iter().collect();
+        let open = alerts::open_incident_with_each(tx, &homeless)?;
+        for ((service, key), id) in homeless.into_iter().zip(open) {
+            memory.open.entry(service.to_owned()).or_default().insert(key.to_owned(), id);
+        }
+        Ok(memory)
+    }
+
+    pub(super) fn known(&self, tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
+        match self.alerts.get(source).and_then(|keys| keys.get(key)) {
+            Some(known) => Ok(known.clone()),
+            None => alerts::known(tx, source, key),
+        }
+    }
+
+    pub(super) fn incident(&self, tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
+        match self.incidents.get(&id) {
+            Some(saved) => Ok(saved.clone()),
+            None => incidents::load(tx, id),
+        }
+    }
+
+    pub(super) fn open_incident_with(
+        &self,
+        tx: &Tx<'_>,
+        service: &str,
+        key: &str,
+    ) -> Result<Option<i64>, StoreError> {
+        match self.open.get(service).and_then(|keys| keys.get(key)) {
+            // One that ended in this very transaction is not open any more; another may be.
+            Some(Some(id)) if !self.incident(tx, *id)?.is_some_and(|saved| saved.incident.is_open()) => {
+                alerts::open_incident_with(tx, service, key)
+            }
+            Some(id) => Ok(*id),
+            None => alerts::open_incident_with(tx, service, key),
+        }
+    }
+
+    /// An alert was written.
+    pub(super) fn put_alert(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: impl FnOnce() -> Known,
+    ) {
+        if !self.on {
+            return;
+        }
+        let (key, known) = (event.key.as_str(), known());
+        if let Some(incident) = known.incident {
+            // The newest counts, and an alert of an older one may be written after it. What was not asked for is
+            // asked for when it is needed.
+            if let Some(open) = self.open.get_mut(service).and_then(|keys| keys.get_mut(key)) {
+                *open = (*open).max(Some(incident));
+            }
+        }
+        self.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), Some(known));
+    }
+
+    /// An alert says something else.
+    pub(super) fn reword(&mut self, source: &str, event: &Event) {
+        let known = self.alerts.get_mut(source).and_then(|keys| keys.get_mut(&event.key)?.as_mut());
+        if let Some(known) = known {
+            known.wording = event.wording();
+        }
+    }
+
+    /// An incident was written.
+    pub(super) fn put_incident(&mut self, incident: &Incident, head: [u8; 32]) {
+        if self.on {
+            self.incidents.insert(incident.id, Some(Saved { incident: incident.clone(), head }));
+        }
+    }
+
+    /// People ended an incident, or took that back; the firing alerts of it remember when.
+    pub(super) fn closed(&mut self, incident: i64, at: Option<jiff::Timestamp>) {
+        let all = self.alerts.values_mut().flat_map(HashMap::values_mut).flatten();
+        for known in all.filter(|known| known.incident == Some(incident)) {
+            if at.is_none() || known.status == Status::Firing {
+                known.closed_at = at;
+            }
+        }
+    }
+
+    /// Looks whether what is remembered is what the store holds.
+    #[cfg(test)]
+    pub(super) fn agrees(&self, tx: &Tx<'_>) {
+        for (source, keys) in &self.alerts {
+            for (key, known) in keys {
+                assert_eq!(*known, alerts::known(tx, source, key).unwrap(), "{source} {key}");
+            }
+        }
+        for (id, saved) in &self.incidents {
+            let kept = incidents::load(tx, *id).unwrap();
+            assert_eq!(saved.as_ref().map(|saved| &saved.incident), kept.as_ref().map(|kept| &kept.incident));
+            assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+        }
+        for (service, keys) in &self.open {
+            for key in keys.keys() {
+                let kept = alerts::open_incident_with(tx, service, key).unwrap();
+                assert_eq!(self.open_incident_with(tx, service, key).unwrap(), kept, "{service} {key}");
+            }
+        }
+    }
+
+    /// Rows have gone that may be remembered here.
+    pub(super) fn forget(&mut self) {
+        *self = Self { on: self.on, ..Self::default() };
+    }
+}
