@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use onscene::clock::Clock;
@@ -200,26 +200,44 @@ pub fn on_a_file(config: &str) -> String {
     config.replace(A_FILE, "sqlite:DIR/./onscene.db")
 }
 
+/// A configuration whose store is a new database on a PostgreSQL server, which is started when there is none.
+pub fn on_shared_store(config: &str) -> String {
+    static OWN: OnceLock<(Child, String)> = OnceLock::new();
+    let server = std::env::var("ONSCENE_TEST_POSTGRES").unwrap_or_else(|_| {
+        // It ends when nobody holds its standard input any more: with this process.
+        let (_, server) = OWN.get_or_init(|| {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/postgres");
+            let mut child = Command::new(script)
+                .args(["sh", "-c", "echo \"$ONSCENE_TEST_POSTGRES\"; exec cat"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut line = String::new();
+            BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+            assert!(!line.trim().is_empty(), "no PostgreSQL; tests/run installs it");
+            (child, line.trim().to_owned())
+        });
+        server.clone()
+    });
+    config.replace(A_FILE, &database_on(&server))
+}
+
 /// A new database on the PostgreSQL server of the tests, where there is one, for a configuration that does not
 /// insist on a file.
 fn shared_store(config: &str) -> Option<String> {
     let server = std::env::var("ONSCENE_TEST_POSTGRES").ok().filter(|_| config.contains(A_FILE))?;
+    Some(database_on(&server))
+}
+
+fn database_on(server: &str) -> String {
     let name = format!("it_{}", onscene::crypto::random_id().unwrap());
+    let create = format!("create database {name}");
     let made = Command::new(program(&["psql"]))
-        .args([
-            "-h",
-            &server,
-            "-U",
-            "onscene",
-            "-d",
-            "postgres",
-            "-q",
-            "-c",
-            &format!("create database {name}"),
-        ])
+        .args(["-h", server, "-U", "onscene", "-d", "postgres", "-q", "-c", &create])
         .status();
     assert!(made.is_ok_and(|made| made.success()), "no database can be made on the server of the tests");
-    Some(format!("postgres:///{name}?host={server}&user=onscene"))
+    format!("postgres:///{name}?host={server}&user=onscene")
 }
 
 /// A running daemon with a directory of its own.

@@ -17,5 +17,6 @@ mod disk;
 mod faults;
 mod harness;
 mod kill9;
+mod nodes;
 mod real;
 mod tidy;
