@@ -19,10 +19,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::{Beat, Clock};
+use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
 use crate::config::{self, Config, Listen, Server};
 use crate::deadlines::Deadlines;
 use crate::deliver::Delivery;
+use crate::emergency::Emergency;
 use crate::house::{Current, House};
 use crate::http::accept::{self, Meters};
 use crate::http::desk::Desk;
@@ -130,10 +132,31 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let opening = {
         let (place, clock, house) = (place.clone(), clock.clone(), house.clone());
         let (metrics, wakes, queue_max) = (metrics.clone(), wakes.clone(), config.server.queue_max);
+        let spool = match &config.store.database {
+            config::Database::Postgres { spool: Some((directory, bytes_max)), .. } => {
+                Some(Spool::open(directory, *bytes_max).map_err(|error| AppError::Inner(error.to_string()))?)
+            }
+            _ => None,
+        };
         move || {
-            let connection = Connection::writer(&place, &clock)
-                .map_err(|error| AppError::Store { place: place.to_string(), error })?;
-            Ok::<_, AppError>(commit::door(queue_max, connection, place, clock, house, metrics, wakes))
+            let wrong = |error| AppError::Store { place: place.to_string(), error };
+            let connection = match Connection::writer(&place, &clock) {
+                // A node that starts while the store is away hears all the same.
+                Err(error) if spool.is_some() && error.is_away() => {
+                    tracing::error!(%error, "the store is away; starting without it");
+                    Connection::later(&place, &clock).map_err(wrong)?
+                }
+                other => other.map_err(wrong)?,
+            };
+            Ok::<_, AppError>(commit::door(
+                commit::Room { queue_max, spool },
+                connection,
+                place,
+                clock,
+                house,
+                metrics,
+                wakes,
+            ))
         }
     };
     // It waits for a disk or a server, which no thread of the others may do.
@@ -182,6 +205,13 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
+    let emergency = Emergency {
+        away: door.away().clone(),
+        house: house.clone(),
+        clock: clock.clone(),
+        node: config.server.external_url.clone(),
+    };
+    spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
     let mut serving = JoinSet::new();
     let (http_tls, http_stop) = (tls.clone(), stop_http.clone());

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{Config, Database};
+use crate::config::{Config, Database, Emergency};
 use crate::core::rules::Rules;
 use crate::render::Renderer;
 use crate::sources::{self, Kind, Options};
@@ -33,6 +33,8 @@ pub struct House {
     pub mailer: Option<Arc<Mailer>>,
     /// Incidents that ended longer ago are forgotten; `None` keeps them.
     pub retention: Option<SignedDuration>,
+    /// Whom to tell when a shared store is away for long.
+    pub emergency: Option<Emergency>,
 }
 
 impl House {
@@ -87,7 +89,16 @@ impl House {
         }
         let rules = config.rules.clone();
         let retention = config.store.retention;
-        Ok(Self { rules, renderer, recipients, sources, channels: built, mailer, retention })
+        Ok(Self {
+            rules,
+            renderer,
+            recipients,
+            sources,
+            channels: built,
+            mailer,
+            retention,
+            emergency: config.emergency.clone(),
+        })
     }
 }
 
@@ -98,7 +109,7 @@ impl House {
 pub fn place(config: &Config) -> Result<Place, String> {
     match &config.store.database {
         Database::Sqlite(path) => Ok(Place::Sqlite(path.clone())),
-        Database::Postgres { url, password, ca_file } => {
+        Database::Postgres { url, password, ca_file, .. } => {
             let server = Server::read(url, password.as_ref(), ca_file.as_deref());
             let server = server.map_err(|why| format!("{}: store: {why}", config.path.display()))?;
             Ok(Place::Postgres(Arc::new(server)))

@@ -27,6 +27,7 @@ pub mod core;
 pub mod crypto;
 pub mod deadlines;
 pub mod deliver;
+pub mod emergency;
 pub mod house;
 pub mod http;
 pub mod metrics;

@@ -6,8 +6,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use prometheus::{
-    Counter, Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Counter, Encoder as _, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter,
+    IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 /// Every metric there is.
@@ -53,6 +53,10 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// `onscene_store_up`
     pub store_up: IntGauge,
+    /// `onscene_spool_bytes`
+    pub spool_bytes: IntGauge,
+    /// `onscene_spooled_total`
+    pub spooled: IntCounter,
     /// `onscene_config_last_reload_success`
     pub reload_success: IntGauge,
     process: Process,
@@ -192,6 +196,16 @@ impl Metrics {
                 MACHINE,
             )?,
             connections: int_gauge(&r, "onscene_http_connections", "Open connections.")?,
+            spool_bytes: int_gauge(
+                &r,
+                "onscene_spool_bytes",
+                "Bytes of deliveries held on this machine until a shared store is back.",
+            )?,
+            spooled: int_counter(
+                &r,
+                "onscene_spooled_total",
+                "Deliveries that were held on this machine because a shared store was away.",
+            )?,
             store_up: int_gauge(&r, "onscene_store_up", "Whether the store takes writes.")?,
             reload_success: int_gauge(
                 &r,
@@ -294,6 +308,12 @@ fn gauges(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<Gauge
     let metric = GaugeVec::new(Opts::new(name, help), labels)?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+fn int_counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    let counter = IntCounter::new(name, help)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
 }
 
 fn int_gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {

@@ -134,8 +134,15 @@ impl Replay {
         let metrics = Metrics::new(0.0).map_err(|error| error.to_string())?;
         let current = std::sync::Arc::new(Current::new(house));
         // The same door as the daemon's, in this process: whom it would wake reads the store by itself.
-        let (_door, mut committer) =
-            commit::door(1, writer, place, clock.clone(), current.clone(), metrics.into(), Wakes::default());
+        let (_door, mut committer) = commit::door(
+            commit::Room { queue_max: 1, spool: None },
+            writer,
+            place,
+            clock.clone(),
+            current.clone(),
+            metrics.into(),
+            Wakes::default(),
+        );
         let house = current.get();
         let (mut after, mut still, mut read) = (0, 0, 0_u64);
         let progress = Progress::new(clock, "bodies read");

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::away::Away;
 use super::{Command, Reply};
 use crate::core::decide::{Act, By, Reason, Refusal};
 use crate::core::incident::Incident;
@@ -71,6 +72,7 @@ pub struct Door {
     /// A bell is in the queue of deliveries, or was not needed.
     rung: Arc<AtomicBool>,
     up: Arc<AtomicBool>,
+    away: Away,
 }
 
 impl Door {
@@ -119,6 +121,16 @@ impl Door {
     pub fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
     }
+
+    /// Whether deliveries are taken: by the store, or by the spool while that is away.
+    pub fn takes_deliveries(&self) -> bool {
+        self.is_up() || self.away.is_held()
+    }
+
+    /// What is known of a store that is away.
+    pub fn away(&self) -> &Away {
+        &self.away
+    }
 }
 
 fn why<T>(error: &TrySendError<T>) -> DoorError {
@@ -137,12 +149,12 @@ pub(super) struct Queues {
 }
 
 /// Makes a door; `deliveries_max` deliveries may wait at it.
-pub(super) fn queues(deliveries_max: usize, up: Arc<AtomicBool>) -> (Door, Queues) {
+pub(super) fn queues(deliveries_max: usize, up: Arc<AtomicBool>, away: Away) -> (Door, Queues) {
     let (deliveries, deliveries_end) = sync_channel(deliveries_max);
     let (urgent, urgent_end) = sync_channel(URGENT_MAX);
     let rung = Arc::new(AtomicBool::new(false));
     let queues = Queues { deliveries: deliveries_end, urgent: urgent_end, rung: rung.clone() };
-    (Door { deliveries, urgent, rung, up }, queues)
+    (Door { deliveries, urgent, rung, up, away }, queues)
 }
 
 impl Queues {
@@ -224,7 +236,7 @@ mod tests {
 
     #[test]
     fn what_people_do_goes_past_a_queue_full_of_alerts() {
-        let (door, queues) = queues(3, Arc::default());
+        let (door, queues) = queues(3, Arc::default(), Away::default());
         for _ in 0..3 {
             door.put(delivery()).unwrap();
         }
@@ -238,7 +250,7 @@ mod tests {
 
     #[test]
     fn however_many_are_urgent_they_take_one_place_of_a_delivery_at_most() {
-        let (door, queues) = queues(2, Arc::default());
+        let (door, queues) = queues(2, Arc::default(), Away::default());
         for _ in 0..20 {
             door.put(urgent()).unwrap();
         }
@@ -250,7 +262,7 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "a test of waking, which takes real time")]
     fn something_urgent_wakes_a_door_that_waits_whatever_went_before() {
         const ROUNDS: u64 = 3_000;
-        let (door, queues) = queues(4, Arc::default());
+        let (door, queues) = queues(4, Arc::default(), Away::default());
         let taken = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let counts = taken.clone();
         let takes = std::thread::spawn(move || {
@@ -279,7 +291,7 @@ mod tests {
 
     #[test]
     fn a_storm_of_either_leaves_the_other_its_turn() {
-        let (door, queues) = queues(BATCH_MAX * 2, Arc::default());
+        let (door, queues) = queues(BATCH_MAX * 2, Arc::default(), Away::default());
         for _ in 0..BATCH_MAX * 2 {
             door.put(urgent()).unwrap();
             let _full = door.put(delivery());
@@ -299,7 +311,7 @@ mod tests {
 
     #[test]
     fn a_closed_door_is_seen() {
-        let (door, queues) = queues(2, Arc::default());
+        let (door, queues) = queues(2, Arc::default(), Away::default());
         drop(door);
         let gone = queues.take(Duration::from_secs(5)).err();
         assert_eq!(gone, Some(RecvTimeoutError::Disconnected));

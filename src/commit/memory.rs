@@ -147,29 +147,38 @@ impl Memory {
         }
     }
 
-    /// Looks whether what is remembered is what the store holds.
-    #[cfg(test)]
-    pub(super) fn agrees(&self, tx: &Tx<'_>) {
-        for (source, keys) in &self.alerts {
-            for (key, known) in keys {
-                assert_eq!(*known, alerts::known(tx, source, key).unwrap(), "{source} {key}");
-            }
-        }
-        for (id, saved) in &self.incidents {
-            let kept = incidents::load(tx, *id).unwrap();
-            assert_eq!(saved.as_ref().map(|saved| &saved.incident), kept.as_ref().map(|kept| &kept.incident));
-            assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
-        }
-        for (service, keys) in &self.open {
-            for key in keys.keys() {
-                let kept = alerts::open_incident_with(tx, service, key).unwrap();
-                assert_eq!(self.open_incident_with(tx, service, key).unwrap(), kept, "{service} {key}");
-            }
-        }
-    }
-
     /// Rows have gone that may be remembered here.
     pub(super) fn forget(&mut self) {
         *self = Self { on: self.on, ..Self::default() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Memory {
+        /// Looks whether what is remembered is what the store holds.
+        pub(in super::super) fn agrees(&self, tx: &Tx<'_>) {
+            for (source, keys) in &self.alerts {
+                for (key, known) in keys {
+                    assert_eq!(*known, alerts::known(tx, source, key).unwrap(), "{source} {key}");
+                }
+            }
+            for (id, saved) in &self.incidents {
+                let kept = incidents::load(tx, *id).unwrap();
+                assert_eq!(
+                    saved.as_ref().map(|saved| &saved.incident),
+                    kept.as_ref().map(|kept| &kept.incident)
+                );
+                assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+            }
+            for (service, keys) in &self.open {
+                for key in keys.keys() {
+                    let kept = alerts::open_incident_with(tx, service, key).unwrap();
+                    assert_eq!(self.open_incident_with(tx, service, key).unwrap(), kept, "{service} {key}");
+                }
+            }
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::store::letters::{self, Claim, Settlement};
 use crate::store::{Connection, Place, StoreError, Tx, unreadable};
 
 mod acts;
+pub mod away;
 mod door;
 mod effects;
 mod events;
@@ -33,18 +34,25 @@ mod memory;
 mod outbox;
 #[cfg(test)]
 mod simulation;
+pub mod spool;
 #[cfg(test)]
 mod stories;
 
+use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use effects::Effects;
 use memory::Memory;
+use spool::Spool;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// A door whose store is gone tries it this often.
 const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
+/// The same, where trying means to connect, and deliveries are held meanwhile.
+const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
+/// Most deliveries that were held and are given to the store in one transaction.
+const DRAIN_MAX: usize = 128;
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A clock that is set back by no more than this is waited for.
@@ -147,6 +155,8 @@ pub enum Reply {
         /// Whether there may be more to forget.
         more: bool,
     },
+    /// To [`Command::Events`] and [`Command::Unreadable`] while a shared store is away: kept on this node's own disk.
+    Spooled,
     /// To the others.
     Done,
 }
@@ -174,13 +184,24 @@ pub struct Committer {
     probed: Instant,
     /// Another file has come in the store's place.
     replaced: bool,
+    /// Where deliveries go while a shared store is away.
+    spool: Option<Spool>,
+    away: Away,
     /// Struck at every step.
     pub beat: Beat,
 }
 
+/// Where commands wait.
+pub struct Room {
+    /// Most deliveries that wait for the disk.
+    pub queue_max: usize,
+    /// Where deliveries are held while a shared store is away.
+    pub spool: Option<Spool>,
+}
+
 /// Makes a door onto an open store, and tries whether it takes writes.
 pub fn door(
-    queue_max: usize,
+    room: Room,
     connection: Connection,
     place: Place,
     clock: Clock,
@@ -188,8 +209,14 @@ pub fn door(
     metrics: Arc<Metrics>,
     wakes: Wakes,
 ) -> (Door, Committer) {
+    let Room { queue_max, spool } = room;
     let up = Arc::new(AtomicBool::new(true));
-    let (door, queues) = door::queues(queue_max, up.clone());
+    let away = Away::default();
+    away.set(|state| {
+        state.held = spool.as_ref().map(Spool::held);
+        state.takes = spool.is_some();
+    });
+    let (door, queues) = door::queues(queue_max, up.clone(), away.clone());
     metrics.store_up.set(1);
     let (last_now, probed, beat) = (clock.now(), clock.mark(), Beat::new(&clock));
     let mut committer = Committer {
@@ -204,6 +231,8 @@ pub fn door(
         last_now,
         probed,
         replaced: false,
+        spool,
+        away,
         beat,
     };
     // Before anybody is told that alerts can be accepted.
@@ -232,21 +261,117 @@ impl Committer {
     /// come in the store's place: then only a new start can go on.
     pub fn step(&mut self) -> bool {
         self.beat.strike();
-        let patience = if self.up.load(Ordering::Acquire) { PROBE_EVERY } else { PROBE_EVERY_DOWN };
-        let jobs = match self.queues.take(patience) {
+        let patience = match (self.up.load(Ordering::Acquire), &self.spool) {
+            (true, _) => PROBE_EVERY,
+            (false, None) => PROBE_EVERY_DOWN,
+            // Trying takes its time there, in which nothing is taken.
+            (false, Some(_)) => PROBE_EVERY_AWAY,
+        };
+        let wait = if self.drains() { Duration::ZERO } else { patience };
+        let jobs = match self.queues.take(wait) {
             Ok(jobs) => jobs,
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
         let due = self.probed.elapsed() >= patience;
         match if due { self.look_after(!jobs.is_empty()) } else { self.is_in_place() } {
-            Ok(()) if jobs.is_empty() => {}
+            Ok(()) if self.spool.is_some() && !self.up.load(Ordering::Acquire) => {
+                self.down(jobs, &StoreError::Away("it is away"));
+            }
             Ok(()) => {
-                self.commit(jobs);
+                // What came later goes behind what waits already.
+                let jobs = if self.drains() { self.hold(jobs) } else { jobs };
+                if !jobs.is_empty() {
+                    self.commit(jobs);
+                }
             }
             Err(error) => self.down(jobs, &error),
         }
+        if self.drains() {
+            self.drain();
+        }
         !self.replaced
+    }
+
+    /// Whether something waits in the spool for a store that is back.
+    fn drains(&self) -> bool {
+        self.up.load(Ordering::Acquire) && self.spool.as_ref().is_some_and(|spool| !spool.is_empty())
+    }
+
+    /// Gives the store the next of what was held for it.
+    fn drain(&mut self) {
+        let Some(spool) = &mut self.spool else { return };
+        let (commands, to) = match spool.next(DRAIN_MAX) {
+            Ok(next) => next,
+            Err(error) => return tracing::error!(%error, "what was held cannot be read"),
+        };
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
+            .into_iter()
+            .map(|command| {
+                let (answer, answered) = tokio::sync::oneshot::channel();
+                (Job { command, answer }, answered)
+            })
+            .unzip();
+        if !self.commit(jobs) {
+            return;
+        }
+        let refused: Vec<usize> = (0..)
+            .zip(answers)
+            .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
+            .collect();
+        let Some(spool) = &mut self.spool else { return };
+        if !refused.is_empty() {
+            // They stand where they stood: the commands themselves were used up.
+            let again = spool.next(DRAIN_MAX).map(|(commands, _)| commands).unwrap_or_default();
+            let at_fault = (0..).zip(again).filter(|(index, _)| refused.contains(index));
+            match spool.put_aside(&at_fault.map(|(_, command)| command).collect::<Vec<_>>()) {
+                Ok(file) => {
+                    let file = file.display();
+                    tracing::error!(count = refused.len(), %file, "deliveries that were held cannot be taken");
+                }
+                Err(error) => {
+                    return tracing::error!(%error, "deliveries that cannot be taken cannot be kept");
+                }
+            }
+        }
+        if let Err(error) = spool.taken(to) {
+            tracing::error!(%error, "the spool cannot be emptied; what is in it will be taken again");
+        }
+        let held = spool.held();
+        if spool.is_empty() {
+            tracing::info!("everything that was held is in the store");
+        }
+        self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
+        self.away.set(|state| state.held = Some(held));
+    }
+
+    /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
+    fn hold(&mut self, jobs: Vec<Job>) -> Vec<Job> {
+        let Some(spool) = &mut self.spool else { return jobs };
+        let is_delivery = |job: &Job| matches!(job.command, Command::Events(_) | Command::Unreadable { .. });
+        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_delivery);
+        if deliveries.is_empty() {
+            return others;
+        }
+        let commands: Vec<&Command> = deliveries.iter().map(|job| &job.command).collect();
+        let kept = spool.keep(&commands);
+        let (held, takes) = (spool.held(), kept.is_ok());
+        self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
+        self.away.set(|state| {
+            state.held = Some(held);
+            state.takes = takes;
+        });
+        if let Err(error) = &kept {
+            tracing::error!(%error, "deliveries are answered with 503: the spool does not take them");
+        }
+        for job in deliveries {
+            if kept.is_ok() {
+                self.metrics.spooled.inc();
+            }
+            let _gone =
+                job.answer.send(if kept.is_ok() { Ok(Reply::Spooled) } else { Err(DoorError::Store) });
+        }
+        others
     }
 
     /// Does one thing here and now, without the queue: for a command that has the store to itself.
@@ -353,10 +478,14 @@ impl Committer {
 
     fn down(&mut self, jobs: Vec<Job>, error: &StoreError) {
         if self.up.load(Ordering::Acquire) {
-            tracing::error!(%error, "the store takes no writes; alerts are answered with 503 until it does");
+            let what = match &self.spool {
+                Some(_) => "the store is away; alerts are held on this machine until it is back",
+                None => "the store takes no writes; alerts are answered with 503 until it does",
+            };
+            tracing::error!(%error, "{what}");
         }
         self.set_up(false);
-        for job in jobs {
+        for job in self.hold(jobs) {
             let _gone = job.answer.send(Err(DoorError::Store));
         }
     }
@@ -394,6 +523,8 @@ impl Committer {
     }
 
     fn set_up(&self, up: bool) {
+        let now = self.clock.now();
+        self.away.set(|state| state.since = if up { None } else { state.since.or(Some(now)) });
         self.up.store(up, Ordering::Release);
         self.metrics.store_up.set(i64::from(up));
     }

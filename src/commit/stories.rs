@@ -71,7 +71,7 @@ impl Story {
         };
         let metrics = Arc::new(Metrics::new(0.0).unwrap());
         let (door, committer) = door(
-            16,
+            Room { queue_max: 16, spool: None },
             connection,
             place,
             clock.clone(),

@@ -6,15 +6,24 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use crate::core::rules::Rules;
+
 use super::names;
+use super::people::targets;
 use super::read::{At, Reading, Table};
-use super::{Database, Kinds, Listen, Mail, Server, Store, Tls};
+use super::{Database, Emergency, Kinds, Listen, Mail, Server, Store, Tls};
 
 const MIB: usize = 1024 * 1024;
 /// Deliveries below this would be refused, whoever sends them.
 const BODY_MIN: usize = 1024;
 /// One body may take all the room there is for bodies, and no more.
 const BODY_MAX: usize = 64 * MIB;
+/// A spool that holds less is soon full; one that holds more takes long to be taken.
+const SPOOL_MIN: usize = MIB;
+const SPOOL_MAX: usize = 64 * 1024 * MIB;
+/// How long a store may be away before anybody is told.
+const EMERGENCY_MIN: SignedDuration = SignedDuration::from_secs(10);
+const EMERGENCY_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// Who looks after an incident on the next day finds it.
 const RETENTION_MIN: SignedDuration = SignedDuration::from_hours(24);
 
@@ -97,7 +106,10 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) 
     let served = url.as_ref().is_some_and(|url| is_a_server(&url.value));
     let password = table.secret(reading, "password");
     let ca_file = table.text(reading, "ca_file");
+    let spool = table.text(reading, "spool");
+    let spool_max = table.size(reading, "spool_max", SPOOL_MIN..SPOOL_MAX + 1).unwrap_or(256 * MIB);
     for (key, span) in [
+        ("spool", spool.as_ref().map(|spool| spool.span.clone())),
         ("password_file", password.as_ref().map(|password| password.span.clone())),
         ("ca_file", ca_file.as_ref().map(|file| file.span.clone())),
     ] {
@@ -111,6 +123,8 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) 
                 url: url.value,
                 password: password.and_then(|password| password.value),
                 ca_file: ca_file.map(|file| reading.directory.join(file.value)),
+                spool: spool
+                    .map(|spool| (PathBuf::from(spool.value), u64::try_from(spool_max).unwrap_or(u64::MAX))),
             })
         } else {
             database(&url.value).map(Database::Sqlite).map_err(str::to_owned)
@@ -155,6 +169,24 @@ fn external(text: &str) -> Result<String, String> {
 }
 
 /// The file of the store. Forms that other programs know and that would make a file of an odd name are told apart.
+/// Who is told, past the store, when it is away for long.
+pub(super) fn emergency(root: &mut Table<'_>, reading: &mut Reading, rules: &Rules) -> Option<Emergency> {
+    let mut table = root.table(reading, "emergency")?;
+    let after = table.duration(reading, "after");
+    if let Some(after) = &after
+        && (after.value < EMERGENCY_MIN || after.value > EMERGENCY_MAX)
+    {
+        reading.errors.add(after.span.clone(), "`after` is from 10s to 24h");
+    }
+    let page = targets(&mut table, reading, rules, "page");
+    if page.is_empty() {
+        let what = "[emergency] names nobody: add `page`, such as page = [\"person:NAME\"]";
+        reading.errors.add(table.span.clone(), what);
+    }
+    table.end(reading);
+    Some(Emergency { after: after.map_or(SignedDuration::from_mins(5), |after| after.value), page })
+}
+
 fn is_a_server(url: &str) -> bool {
     ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme))
 }

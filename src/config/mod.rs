@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use toml::de::DeTable;
 
-use crate::core::rules::Rules;
+use crate::core::rules::{Rules, Target};
 
 mod edges;
 mod errors;
@@ -62,8 +62,19 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// The operator's own templates.
     pub templates: Option<Templates>,
+    /// Whom to tell when a shared store is away for long.
+    pub emergency: Option<Emergency>,
     /// What is allowed and should be known.
     pub warnings: Vec<String>,
+}
+
+/// `[emergency]`
+#[derive(Clone, Debug)]
+pub struct Emergency {
+    /// How long the store is away before anybody is told.
+    pub after: SignedDuration,
+    /// Who.
+    pub page: Vec<Target>,
 }
 
 /// `[templates]`
@@ -165,6 +176,8 @@ pub enum Database {
         password: Option<SecretString>,
         /// Certificates to trust beside the system's.
         ca_file: Option<PathBuf>,
+        /// Where deliveries are held while it is away, and how many bytes of them.
+        spool: Option<(PathBuf, u64)>,
     },
 }
 
@@ -174,9 +187,9 @@ impl Database {
         match (self, other) {
             (Self::Sqlite(one), Self::Sqlite(two)) => one != two,
             (
-                Self::Postgres { url: one, ca_file: its, .. },
-                Self::Postgres { url: two, ca_file: others, .. },
-            ) => one != two || its != others,
+                Self::Postgres { url: one, ca_file: its, spool: held, .. },
+                Self::Postgres { url: two, ca_file: others, spool: kept, .. },
+            ) => one != two || its != others || held != kept,
             (Self::Sqlite(_), Self::Postgres { .. }) | (Self::Postgres { .. }, Self::Sqlite(_)) => true,
         }
     }
@@ -332,6 +345,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
     let clocks = people::clocks(&mut root, &mut reading);
     let mut rules = people::rules(&mut root, &mut reading);
     rules.clocks = clocks;
+    let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
@@ -366,6 +380,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
             sources,
             channels,
             templates,
+            emergency,
             warnings: reading.warnings,
         }),
         _ => {

@@ -50,7 +50,7 @@ impl Desk {
     pub fn ready(&self) -> Result<(), &'static str> {
         if self.stopping.load(Ordering::Acquire) {
             Err("stopping")
-        } else if !self.door.is_up() {
+        } else if !self.door.takes_deliveries() {
             Err("the store takes no writes")
         } else {
             Ok(())

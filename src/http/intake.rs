@@ -66,7 +66,7 @@ async fn take(
     let answer = accept(desk, method, source, token, query.unwrap_or_default(), headers, body).await;
     desk.metrics.ingest.observe(began.elapsed().as_secs_f64());
     match answer {
-        Ok(results) => (StatusCode::ACCEPTED, Json(accepted(&results))).into_response(),
+        Ok(taken) => (StatusCode::ACCEPTED, Json(accepted(&taken))).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
@@ -79,7 +79,7 @@ async fn accept(
     query: String,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Vec<EventResult>, Problem> {
+) -> Result<Taken, Problem> {
     let get = (source.kind.get)(&source.options);
     if !(*method == Method::POST || *method == Method::PUT || (get && *method == Method::GET)) {
         return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
@@ -113,6 +113,7 @@ async fn accept(
     };
     match understand(source, &delivery) {
         Ok(events) => {
+            let count = events.len();
             let delivered = Delivered {
                 source: source.name.clone(),
                 kind: source.kind.name.into(),
@@ -122,7 +123,8 @@ async fn accept(
                 replays: None,
             };
             match desk.door.ask(Command::Events(delivered)).await? {
-                Reply::Events(results) => Ok(results),
+                Reply::Events(results) => Ok(Taken::Decided(results)),
+                Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
             }
         }
@@ -175,6 +177,12 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
             format!("{error}. It is kept as number {id}, and the owner of this source is told"),
         )
         .with("kept", id),
+        Ok(Reply::Spooled) => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "unreadable",
+            "The body cannot be understood",
+            format!("{error}. It is held on this machine, and its owner is told when the store is back"),
+        ),
         Ok(_) => Problem::internal(),
         Err(error) => error.into(),
     }
@@ -206,10 +214,20 @@ fn split_token(query: &str) -> (Option<String>, String) {
     (token, rest.join("&"))
 }
 
+/// What became of a delivery.
+enum Taken {
+    /// It is in the store, and each event has its outcome.
+    Decided(Vec<EventResult>),
+    /// So many events are on this machine's disk until a shared store is back.
+    Held(usize),
+}
+
 /// The answer to an accepted delivery.
 #[derive(Serialize)]
 struct Accepted<'a> {
     accepted: usize,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
     results: Vec<AcceptedOne<'a>>,
 }
 
@@ -220,12 +238,15 @@ struct AcceptedOne<'a> {
     incident: Option<i64>,
 }
 
-fn accepted(results: &[EventResult]) -> Accepted<'_> {
-    let results = results.iter();
+fn accepted(taken: &Taken) -> Accepted<'_> {
+    let results = match taken {
+        Taken::Decided(results) => results.iter(),
+        Taken::Held(accepted) => return Accepted { accepted: *accepted, held: true, results: Vec::new() },
+    };
     let results: Vec<_> = results
         .map(|one| AcceptedOne { key: &one.key, outcome: one.outcome, incident: one.incident })
         .collect();
-    Accepted { accepted: results.len(), results }
+    Accepted { accepted: results.len(), held: false, results }
 }
 
 #[cfg(test)]

@@ -213,6 +213,15 @@ impl StoreError {
         }
     }
 
+    /// Whether a server could not be reached, or takes no writes now.
+    pub fn is_away(&self) -> bool {
+        match self {
+            Self::Away(_) => true,
+            Self::Server(_) => self.is_of_the_store(),
+            _ => false,
+        }
+    }
+
     /// Whether the fault lies with the store as a whole. Otherwise it lies with what one command wrote or read.
     pub fn is_of_the_store(&self) -> bool {
         use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
@@ -452,7 +461,8 @@ enum Engine {
         file: sqlite::FileId,
     },
     Postgres {
-        session: Box<postgres::Session>,
+        /// `None` until it was reached for the first time.
+        session: Option<Box<postgres::Session>>,
         server: Arc<postgres::Server>,
         writes: bool,
     },
@@ -508,10 +518,33 @@ impl Connection {
         match &mut self.engine {
             Engine::Sqlite { engine, path, .. } => *engine = sqlite::open(path)?,
             Engine::Postgres { session, server, writes } => {
-                **session = postgres::Session::connect(server, *writes)?;
+                let first = session.is_none();
+                *session = Some(Box::new(postgres::Session::connect(server, *writes)?));
+                if first {
+                    // It was away when the daemon started, and may never have been looked at.
+                    let migrated = self.write(self.clock.now(), migrate::up);
+                    if migrated.is_err()
+                        && let Engine::Postgres { session, .. } = &mut self.engine
+                    {
+                        *session = None;
+                    }
+                    migrated?;
+                }
             }
         }
         Ok(())
+    }
+
+    /// A connection that writes, to a server that cannot be reached yet: [`Connection::open_anew`] tries again.
+    ///
+    /// # Errors
+    /// When the store is no server.
+    pub fn later(place: &Place, clock: &Clock) -> Result<Self, StoreError> {
+        let Place::Postgres(server) = place else {
+            return Err(StoreError::Away("a file is there or is not"));
+        };
+        let engine = Engine::Postgres { session: None, server: server.clone(), writes: true };
+        Ok(Self { engine, clock: clock.clone() })
     }
 
     /// Writes the log of changes into the file itself, and empties it.
@@ -550,7 +583,9 @@ impl Connection {
                 Ok(answer)
             }
             Engine::Postgres { session, .. } => {
-                let session: &postgres::Session = session;
+                let Some(session) = session.as_deref() else {
+                    return Err(StoreError::Away("it was not reached yet").into());
+                };
                 let mut begun = Begun { session, committed: false };
                 self.clock.follow(session.begin()?);
                 let answer = work(&Tx { engine: By::Postgres(session), now: self.clock.now() })?;
@@ -576,7 +611,9 @@ impl Connection {
                 work(&Tx { engine: By::Sqlite(&transaction), now })
             }
             Engine::Postgres { session, .. } => {
-                let session: &postgres::Session = session;
+                let Some(session) = session.as_deref() else {
+                    return Err(StoreError::Away("it was not reached yet").into());
+                };
                 let _begun = Begun { session, committed: false };
                 session.begin_reading()?;
                 work(&Tx { engine: By::Postgres(session), now })
@@ -605,7 +642,7 @@ impl Engine {
     }
 
     fn postgres(server: &Arc<postgres::Server>, writes: bool) -> Result<Self, StoreError> {
-        let session = Box::new(postgres::Session::connect(server, writes)?);
+        let session = Some(Box::new(postgres::Session::connect(server, writes)?));
         Ok(Self::Postgres { session, server: server.clone(), writes })
     }
 }

@@ -12,6 +12,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
+mod away;
 mod day;
 mod disk;
 mod faults;

@@ -1,0 +1,40 @@
+//! What is known of a store that is away: since when, and what this node holds for it meanwhile. Written by the
+//! thread that commits, read by whoever has to tell.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+
+use super::spool::Held;
+
+/// The state of the store, as this node sees it. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Away(Arc<Mutex<State>>);
+
+/// See [`Away`].
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// Since when it takes no writes; `None` while it does.
+    pub since: Option<Timestamp>,
+    /// What the spool holds; `None` without a spool.
+    pub held: Option<Held>,
+    /// The spool took what came last.
+    pub takes: bool,
+}
+
+impl Away {
+    /// As it is now.
+    pub fn look(&self) -> State {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether deliveries are taken although the store is away.
+    pub fn is_held(&self) -> bool {
+        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.held.is_some() && state.takes
+    }
+
+    pub(super) fn set(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}

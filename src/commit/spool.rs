@@ -1,0 +1,481 @@
+//! What is heard while a shared store is away: kept on this node's own disk, in order, until the store is back.
+//!
+//! Written by the thread that commits, before the 2xx: one record a delivery, each with its length and a checksum,
+//! and one sync for all that came together. Read by the same thread when the store takes writes again. The file is
+//! emptied when everything in it was taken; a crash in between takes some of it twice, which is harmless because
+//! each event then carries the time it was received. It decides nothing.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Delivered};
+use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::crypto;
+use crate::store::unreadable;
+
+/// Bytes before a record: its length, and the beginning of its SHA-256.
+const HEAD_BYTES: usize = 12;
+/// A record longer than this was never written.
+const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// Why something could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// It has as much as it may have.
+    #[error("the spool is full")]
+    Full,
+    /// The disk says no.
+    #[error("the spool {path} cannot be used: {error}")]
+    File {
+        /// Which.
+        path: String,
+        /// Why.
+        error: std::io::Error,
+    },
+}
+
+/// The file, and where reading of it stands.
+#[derive(Debug)]
+pub struct Spool {
+    path: PathBuf,
+    file: File,
+    /// Bytes of whole records.
+    length: u64,
+    /// Where the next record to be taken begins.
+    next: u64,
+    bytes_max: u64,
+    /// What is held, for whoever has to be told.
+    held: Held,
+}
+
+/// What a spool holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Deliveries.
+    pub deliveries: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// Titles of the newest alerts that fire, at most [`TITLES_MAX`].
+    pub firing: Vec<String>,
+}
+
+/// Most titles that are remembered.
+pub const TITLES_MAX: usize = 20;
+
+#[derive(Serialize, Deserialize)]
+enum Record {
+    Events {
+        source: String,
+        kind: String,
+        service: String,
+        received_at: i64,
+        events: Vec<KeptEvent>,
+    },
+    Unreadable {
+        service: String,
+        source: String,
+        kind: String,
+        method: String,
+        query: String,
+        content_type: Option<String>,
+        body: String,
+        error: String,
+        received_at: i64,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct KeptEvent {
+    key: String,
+    status: String,
+    severity: Option<String>,
+    title: String,
+    body: String,
+    labels: std::collections::BTreeMap<String, String>,
+    links: Vec<String>,
+    occurred_at: Option<i64>,
+    keeps_start: bool,
+    delivery_id: Option<String>,
+    group: Option<String>,
+}
+
+impl Spool {
+    /// Opens the spool in a directory, made when it is missing, and cuts off what a crash left half written.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn open(directory: &Path, bytes_max: u64) -> Result<Self, SpoolError> {
+        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+        let path = directory.join("spool");
+        let wrong = |error| SpoolError::File { path: path.display().to_string(), error };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(wrong)?;
+        let file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(wrong)?;
+        let mut spool = Self { path, file, length: 0, next: 0, bytes_max, held: Held::default() };
+        while let Some((record, end)) = spool.record(spool.length)? {
+            spool.note(&record);
+            spool.length = end;
+        }
+        spool.move_the_rest_aside()?;
+        spool.truncate()?;
+        Ok(spool)
+    }
+
+    /// What follows the last whole record was never answered, unless the disk spoilt it; so it is kept to look at.
+    fn move_the_rest_aside(&mut self) -> Result<(), SpoolError> {
+        let mut rest = Vec::new();
+        let read =
+            self.file.seek(SeekFrom::Start(self.length)).and_then(|_| self.file.read_to_end(&mut rest));
+        read.map_err(|error| self.wrong(error))?;
+        if !rest.is_empty() {
+            let aside = self.path.with_extension("rest");
+            tracing::warn!(bytes = rest.len(), file = %aside.display(), "the spool ends in the middle of a record");
+            std::fs::write(&aside, &rest).map_err(|error| self.wrong(error))?;
+        }
+        Ok(())
+    }
+
+    /// Puts deliveries aside that the store will never take: they are not in the way of the others, and not lost.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn put_aside(&self, commands: &[Command]) -> Result<PathBuf, SpoolError> {
+        let aside = self.path.with_extension("refused");
+        let mut lines = Vec::new();
+        for record in commands.iter().filter_map(record_of) {
+            serde_json::to_writer(&mut lines, &record).map_err(|error| self.wrong(error.into()))?;
+            lines.push(b'\n');
+        }
+        let written = std::fs::OpenOptions::new().create(true).append(true).open(&aside);
+        let written = written.and_then(|mut file| file.write_all(&lines).and_then(|()| file.sync_data()));
+        written.map(|()| aside).map_err(|error| self.wrong(error))
+    }
+
+    /// Whether there is nothing to take.
+    pub fn is_empty(&self) -> bool {
+        self.next >= self.length
+    }
+
+    /// What it holds.
+    pub fn held(&self) -> Held {
+        Held { bytes: self.length, ..self.held.clone() }
+    }
+
+    /// Keeps deliveries; they are on disk when this returns.
+    ///
+    /// # Errors
+    /// When it is full, or what the disk says; nothing was kept then.
+    pub fn keep(&mut self, commands: &[&Command]) -> Result<(), SpoolError> {
+        let records: Vec<Record> = commands.iter().filter_map(|command| record_of(command)).collect();
+        let mut bytes = Vec::new();
+        for record in &records {
+            let text = serde_json::to_vec(record).map_err(|error| self.wrong(error.into()))?;
+            let length = u32::try_from(text.len()).map_err(|_| SpoolError::Full)?;
+            bytes.extend_from_slice(&length.to_le_bytes());
+            bytes.extend_from_slice(&crypto::sha256(&text)[..8]);
+            bytes.extend_from_slice(&text);
+        }
+        let after = self.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        if after > self.bytes_max {
+            return Err(SpoolError::Full);
+        }
+        let written = self
+            .file
+            .seek(SeekFrom::Start(self.length))
+            .and_then(|_| self.file.write_all(&bytes))
+            .and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            // What is half written is written over, or cut off by the next start.
+            let _cut = self.file.set_len(self.length);
+            return Err(self.wrong(error));
+        }
+        self.length = after;
+        for record in &records {
+            self.note(record);
+        }
+        Ok(())
+    }
+
+    /// The next deliveries, at most so many; they stay until [`Spool::taken`].
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn next(&mut self, most: usize) -> Result<(Vec<Command>, u64), SpoolError> {
+        let mut commands = Vec::new();
+        let mut at = self.next;
+        while commands.len() < most && at < self.length {
+            let Some((record, end)) = self.record(at)? else { break };
+            commands.push(command_of(record));
+            at = end;
+        }
+        Ok((commands, at))
+    }
+
+    /// Everything before `to` was taken. When that is everything, the file is emptied.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub fn taken(&mut self, to: u64) -> Result<(), SpoolError> {
+        self.next = to;
+        if self.is_empty() {
+            self.length = 0;
+            self.next = 0;
+            self.held = Held::default();
+            self.truncate()?;
+        }
+        Ok(())
+    }
+
+    fn truncate(&mut self) -> Result<(), SpoolError> {
+        let cut = self.file.set_len(self.length).and_then(|()| self.file.sync_data());
+        cut.map_err(|error| self.wrong(error))
+    }
+
+    /// The record that begins at `at`, and where it ends; `None` when there is no whole one.
+    fn record(&mut self, at: u64) -> Result<Option<(Record, u64)>, SpoolError> {
+        let mut head = [0; HEAD_BYTES];
+        let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut head));
+        match read {
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+            other => other.map_err(|error| self.wrong(error))?,
+        }
+        let mut length = [0; 4];
+        length.copy_from_slice(&head[..4]);
+        let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
+        if length > RECORD_BYTES_MAX {
+            return Ok(None);
+        }
+        let mut text = Vec::new();
+        let most = u64::try_from(length).unwrap_or(u64::MAX);
+        let read = std::io::Read::take(&mut self.file, most).read_to_end(&mut text);
+        read.map_err(|error| self.wrong(error))?;
+        if text.len() < length || crypto::sha256(&text)[..8] != head[4..] {
+            return Ok(None);
+        }
+        let end = at + u64::try_from(HEAD_BYTES + length).unwrap_or(u64::MAX);
+        Ok(serde_json::from_slice(&text).ok().map(|record| (record, end)))
+    }
+
+    fn note(&mut self, record: &Record) {
+        self.held.deliveries += 1;
+        if let Record::Events { events, .. } = record {
+            let firing = events.iter().filter(|event| event.status == Status::Firing.as_str());
+            self.held.firing.extend(firing.map(|event| event.title.clone()));
+            let over = self.held.firing.len().saturating_sub(TITLES_MAX);
+            self.held.firing.drain(..over);
+        }
+    }
+
+    fn wrong(&self, error: std::io::Error) -> SpoolError {
+        SpoolError::File { path: self.path.display().to_string(), error }
+    }
+}
+
+fn record_of(command: &Command) -> Option<Record> {
+    match command {
+        Command::Events(Delivered { source, kind, service, events, received_at, replays: None }) => {
+            Some(Record::Events {
+                source: source.clone(),
+                kind: kind.clone(),
+                service: service.clone(),
+                received_at: received_at.as_microsecond(),
+                events: events.iter().map(kept).collect(),
+            })
+        }
+        Command::Unreadable { kept, service } => Some(Record::Unreadable {
+            service: service.clone(),
+            source: kept.source.clone(),
+            kind: kept.kind.clone(),
+            method: kept.method.clone(),
+            query: kept.query.clone(),
+            content_type: kept.content_type.clone(),
+            body: crypto::base64(&kept.body),
+            error: kept.error.clone(),
+            received_at: kept.received_at.as_microsecond(),
+        }),
+        _ => None,
+    }
+}
+
+fn kept(event: &Event) -> KeptEvent {
+    KeptEvent {
+        key: event.key.clone(),
+        status: event.status.as_str().to_owned(),
+        severity: event.severity.map(|severity| severity.as_str().to_owned()),
+        title: event.title.clone(),
+        body: event.body.clone(),
+        labels: event.labels.clone(),
+        links: event.links.clone(),
+        occurred_at: event.occurred_at.map(Timestamp::as_microsecond),
+        keeps_start: event.keeps_start,
+        delivery_id: event.delivery_id.clone(),
+        group: event.group.clone(),
+    }
+}
+
+/// The command of a record. An event without a time of its own gets the time it was received: other nodes may have
+/// heard newer things of the same alert meanwhile.
+fn command_of(record: Record) -> Command {
+    let hour = |micros| Timestamp::from_microsecond(micros).unwrap_or_default();
+    match record {
+        Record::Events { source, kind, service, received_at, events } => {
+            let received_at = hour(received_at);
+            let events = events.into_iter().map(|event| given_back(event, received_at)).collect();
+            Command::Events(Delivered { source, kind, service, events, received_at, replays: None })
+        }
+        Record::Unreadable {
+            service,
+            source,
+            kind,
+            method,
+            query,
+            content_type,
+            body,
+            error,
+            received_at,
+        } => Command::Unreadable {
+            kept: unreadable::Kept {
+                id: 0,
+                source,
+                kind,
+                method,
+                query,
+                content_type,
+                body: crypto::from_base64(&body).unwrap_or_default(),
+                error,
+                received_at: hour(received_at),
+            },
+            service,
+        },
+    }
+}
+
+fn given_back(event: KeptEvent, received_at: Timestamp) -> Event {
+    let status = [Status::Firing, Status::Resolved, Status::Acknowledged, Status::Info, Status::Test]
+        .into_iter()
+        .find(|status| status.as_str() == event.status);
+    Event {
+        key: event.key,
+        status: status.unwrap_or(Status::Info),
+        severity: event.severity.as_deref().and_then(AlertSeverity::from_word),
+        title: event.title,
+        body: event.body,
+        labels: event.labels,
+        links: event.links,
+        occurred_at: Some(
+            event.occurred_at.and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or(received_at),
+        ),
+        keeps_start: event.keeps_start,
+        delivery_id: event.delivery_id,
+        group: event.group,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delivery(key: &str, status: Status) -> Command {
+        let event = Event { labels: [("a".into(), "b".into())].into(), ..Event::new(key, status, key) };
+        Command::Events(Delivered {
+            source: "pingdom".into(),
+            kind: "pingdom".into(),
+            service: "shop".into(),
+            events: vec![event],
+            received_at: Timestamp::from_second(1_767_323_000).unwrap(),
+            replays: None,
+        })
+    }
+
+    fn keys(commands: &[Command]) -> Vec<String> {
+        commands
+            .iter()
+            .map(|command| match command {
+                Command::Events(delivered) => delivered.events[0].key.clone(),
+                _ => "unreadable".into(),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_kept_is_given_back_in_order_also_after_a_new_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let kept = unreadable::Kept {
+            id: 0,
+            source: "pingdom".into(),
+            kind: "pingdom".into(),
+            method: "POST".into(),
+            query: "a=b".into(),
+            content_type: None,
+            body: b"\xff\x00".to_vec(),
+            error: "not UTF-8".into(),
+            received_at: Timestamp::UNIX_EPOCH,
+        };
+        let broken = Command::Unreadable { kept, service: "shop".into() };
+        spool.keep(&[&delivery("one", Status::Firing), &broken]).unwrap();
+        spool.keep(&[&delivery("two", Status::Resolved)]).unwrap();
+        assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
+        drop(spool);
+        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
+        let (first, at) = spool.next(2).unwrap();
+        assert_eq!(keys(&first), ["one", "unreadable"]);
+        let Command::Events(delivered) = &first[0] else { panic!("another command") };
+        assert_eq!(delivered.events[0].occurred_at, Some(delivered.received_at), "heard then, not now");
+        let Command::Unreadable { kept, .. } = &first[1] else { panic!("another command") };
+        assert_eq!(kept.body, b"\xff\x00");
+        spool.taken(at).unwrap();
+        let (rest, at) = spool.next(10).unwrap();
+        assert_eq!(keys(&rest), ["two"]);
+        spool.taken(at).unwrap();
+        assert!(spool.is_empty());
+        assert_eq!(std::fs::metadata(directory.path().join("spool")).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_cut_off_wherever_it_was_cut() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        spool.keep(&[&delivery("one", Status::Firing)]).unwrap();
+        let whole = usize::try_from(spool.held().bytes).unwrap();
+        spool.keep(&[&delivery("two", Status::Firing)]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        for cut in whole..bytes.len() {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+            assert_eq!(keys(&spool.next(10).unwrap().0), ["one"], "cut at {cut}");
+            spool.keep(&[&delivery("three", Status::Firing)]).unwrap();
+            assert_eq!(keys(&spool.next(10).unwrap().0), ["one", "three"]);
+        }
+        let mut spoilt = bytes.clone();
+        *spoilt.last_mut().unwrap() ^= 1;
+        std::fs::write(&path, &spoilt).unwrap();
+        assert_eq!(keys(&Spool::open(directory.path(), 1 << 20).unwrap().next(10).unwrap().0), ["one"]);
+    }
+
+    #[test]
+    fn a_full_spool_keeps_nothing_more() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = Spool::open(directory.path(), 1000).unwrap();
+        let mut kept = 0;
+        while spool.keep(&[&delivery("one", Status::Firing)]).is_ok() {
+            kept += 1;
+            assert!(kept < 100);
+        }
+        assert!((1..10).contains(&kept), "{kept}");
+        assert!(matches!(spool.keep(&[&delivery("one", Status::Firing)]), Err(SpoolError::Full)));
+        assert_eq!(spool.next(100).unwrap().0.len(), kept);
+    }
+}

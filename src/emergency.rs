@@ -1,0 +1,167 @@
+//! When a shared store is away for long: mail by this node alone, past the store, to whom the configuration names.
+//!
+//! Reads: what the door knows of the store, every few seconds. Sends: one mail to each person, and another when
+//! more has come and the same time has passed again. Several nodes may each send theirs: each tells what it holds.
+//! It writes nothing; after a restart it may tell again.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+
+use crate::channels::{Outcome, Parcel, Thread};
+use crate::clock::Clock;
+use crate::commit::away::{Away, State};
+use crate::commit::spool::Held;
+use crate::core::escalation;
+use crate::crypto;
+use crate::house::Current;
+use crate::render;
+
+/// How often it looks.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// A mail that no relay takes is tried again after this long.
+const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(20);
+
+/// Tells people that the store is away.
+pub struct Emergency {
+    /// What is known.
+    pub away: Away,
+    /// Whom to tell, and the relays.
+    pub house: std::sync::Arc<Current>,
+    /// The hour.
+    pub clock: Clock,
+    /// How this node is reached.
+    pub node: String,
+}
+
+/// What was told, and when to look again.
+#[derive(Default)]
+struct Told {
+    held: Option<Held>,
+    not_before: Option<Timestamp>,
+}
+
+impl Emergency {
+    /// Looks until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut told = Told::default();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            self.step(&mut told).await;
+        }
+    }
+
+    async fn step(&self, told: &mut Told) {
+        let state = self.away.look();
+        let (Some(since), Some(held)) = (state.since, state.held.clone()) else {
+            *told = Told::default();
+            return;
+        };
+        let house = self.house.get();
+        let Some(emergency) = &house.emergency else { return };
+        let now = self.clock.now();
+        let early = now.duration_since(since) < emergency.after || told.not_before.is_some_and(|at| now < at);
+        if early || told.held.as_ref() == Some(&held) {
+            return;
+        }
+        let mut reached = true;
+        for person in escalation::people(&emergency.page, &house.rules, now) {
+            let Some(address) = house.rules.people.get(&person).map(|known| known.email.clone()) else {
+                continue;
+            };
+            reached &= self.mail(&house, &address, &state, &held, now).await;
+        }
+        let wait = if reached { emergency.after } else { TRY_AGAIN };
+        told.not_before = now.saturating_add(wait).ok();
+        if reached {
+            told.held = Some(held);
+        }
+    }
+
+    async fn mail(
+        &self,
+        house: &crate::house::House,
+        address: &str,
+        state: &State,
+        held: &Held,
+        now: Timestamp,
+    ) -> bool {
+        let Some(mailer) = &house.mailer else { return true };
+        let Ok(delivery) = crypto::random_id() else { return false };
+        let text = words(&self.node, state, held);
+        let parcel = Parcel {
+            delivery,
+            incident: 0,
+            incident_state: "triggered".into(),
+            thread: Thread::Pages,
+            to: address.to_owned(),
+            page_attempt: 1,
+            subject: "onscene cannot reach its store".into(),
+            html: format!("<!doctype html><html><body><pre>{}</pre></body></html>", render::escape(&text)),
+            text,
+            data: serde_json::Value::Null,
+            event_type: "emergency".into(),
+            created_at: now,
+            now,
+            thread_root: None,
+            attempt: 1,
+        };
+        match mailer.send(&parcel).await {
+            Outcome::Accepted { .. } => true,
+            other => {
+                tracing::error!(outcome = other.as_str(), "the emergency mail was not taken; trying again");
+                false
+            }
+        }
+    }
+}
+
+fn words(node: &str, state: &State, held: &Held) -> String {
+    let since =
+        state.since.map(|since| since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
+    let mut text = format!(
+        "The node {node} cannot reach the shared store since {since}.\n\nIncidents cannot be opened, and nobody is \
+         paged for new alerts, until it is back.\n"
+    );
+    if held.deliveries == 0 {
+        text.push_str("No alerts have come to this node since.\n");
+    } else {
+        text.push_str(&format!(
+            "{} deliveries of alerts are held on this node ({} KiB), and are taken when the store is back.\n",
+            held.deliveries,
+            held.bytes.div_ceil(1024)
+        ));
+    }
+    if !state.takes {
+        text.push_str("THE SPOOL TAKES NO MORE: alerts are answered with 503.\n");
+    }
+    if !held.firing.is_empty() {
+        text.push_str("\nFiring, newest last:\n");
+        for title in &held.firing {
+            text.push_str(&format!("- {title}\n"));
+        }
+    }
+    text.push_str(
+        "\nWhat to do: look at the database and the way to it, and at the things named above by hand.\n",
+    );
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_says_what_is_wrong_what_is_held_and_what_to_do() {
+        let held = Held { deliveries: 3, bytes: 2000, firing: vec!["db-1 is down".into()] };
+        let state = State { since: Some(Timestamp::UNIX_EPOCH), held: Some(held.clone()), takes: false };
+        let text = words("node-a", &state, &held);
+        for part in ["node-a", "1970-01-01 00:00:00 UTC", "3 deliveries", "2 KiB", "- db-1 is down", "503"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! A node that is cut off from its shared store: it hears all the same, holds what it heard, tells people, and gives
+//! everything to the store when that is back.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Daemon, HOUSE, eventually, on_shared_store};
+
+const PASSES: u8 = 0;
+const CUTS: u8 = 1;
+const STALLS: u8 = 2;
+
+/// The way to the server. It passes everything on, cuts every connection, or holds them and passes nothing on.
+struct Way {
+    address: SocketAddr,
+    mode: Arc<AtomicU8>,
+}
+
+impl Way {
+    fn to(socket: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mode = Arc::new(AtomicU8::new(PASSES));
+        let (socket, ours) = (socket.to_owned(), mode.clone());
+        std::thread::spawn(move || {
+            for near in listener.incoming().flatten() {
+                if ours.load(Ordering::Acquire) == CUTS {
+                    continue;
+                }
+                let Ok(far) = UnixStream::connect(&socket) else { continue };
+                near.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+                far.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+                let both = Arc::new((near, far));
+                let (one, two) = (ours.clone(), ours.clone());
+                let (there, back) = (both.clone(), both);
+                std::thread::spawn(move || pass(&there.0, &there.1, &one, &there));
+                std::thread::spawn(move || pass(&back.1, &back.0, &two, &back));
+            }
+        });
+        Self { address, mode }
+    }
+
+    fn is(&self, mode: u8) {
+        self.mode.store(mode, Ordering::Release);
+    }
+}
+
+fn pass(mut from: impl Read, mut to: impl Write, mode: &AtomicU8, both: &(TcpStream, UnixStream)) {
+    let mut bytes = vec![0; 65_536];
+    let stalls = || mode.load(Ordering::Acquire) == STALLS;
+    while mode.load(Ordering::Acquire) != CUTS {
+        if stalls() {
+            std::thread::sleep(Duration::from_millis(50));
+            continue;
+        }
+        match from.read(&mut bytes) {
+            Ok(0) => break,
+            Ok(length) => {
+                // What was on its way when the way stalled stays there.
+                while stalls() {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+                if to.write_all(&bytes[..length]).is_err() {
+                    break;
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+    }
+    let _gone = (both.0.shutdown(Shutdown::Both), both.1.shutdown(Shutdown::Both));
+}
+
+/// A daemon whose way to the store can be cut.
+fn behind_a_way(more: &str) -> (Daemon, Way) {
+    let config = on_shared_store(&format!("{HOUSE}\n{more}"));
+    let line = config.lines().find(|line| line.starts_with("url = \"postgres:")).unwrap().to_owned();
+    let (database, rest) = line.trim_start_matches("url = \"postgres:///").split_once("?host=").unwrap();
+    let socket = rest.split('&').next().unwrap();
+    let way = Way::to(&format!("{socket}/.s.PGSQL.5432"));
+    let url = format!("url = \"postgres://onscene@{}/{database}\"\nspool = \"DIR/spool\"", way.address);
+    (Daemon::prepare(&config.replace(&line, &url)), way)
+}
+
+fn is_held(answer: &Answer) -> bool {
+    answer.status == 202 && answer.json()["held"] == true && answer.json()["accepted"] == 1
+}
+
+fn is_away(daemon: &Daemon) {
+    eventually("it is seen", || (daemon.metric("onscene_store_up") == 0.0).then_some(()));
+}
+
+fn is_back(daemon: &Daemon) {
+    eventually("the store is back", || (daemon.metric("onscene_store_up") == 1.0).then_some(()));
+    eventually("everything is taken", || (daemon.metric("onscene_spool_bytes") == 0.0).then_some(()));
+}
+
+#[test]
+fn what_is_heard_while_the_store_is_away_is_held_told_and_taken_in_its_order() {
+    let (mut daemon, way) = behind_a_way("[emergency]\nafter = \"10s\"\npage = [\"person:tom\"]");
+    daemon.go();
+    assert_eq!(daemon.alert("before", "firing").json()["results"][0]["outcome"], "opened");
+    daemon.mail_to("maya@example.net", "before is down");
+    way.is(CUTS);
+    is_away(&daemon);
+    for n in 0..20 {
+        assert!(is_held(&daemon.alert(&format!("fires-{n}"), "firing")));
+    }
+    for n in 0..10 {
+        assert!(is_held(&daemon.alert(&format!("fires-{n}"), "resolved")));
+    }
+    assert!(is_held(&daemon.alert("before", "resolved")));
+    let unreadable = daemon.post("/in/scripts/test-token-of-scripts", b"{");
+    assert!(unreadable.status == 400 && unreadable.body.contains("held on this machine"), "{unreadable:?}");
+    // It goes on hearing, so those who look whether it can are told that it can.
+    assert_eq!(daemon.get("/readyz").unwrap().status, 200);
+    assert!(daemon.metric("onscene_spool_bytes") > 0.0);
+    assert_eq!(daemon.metric("onscene_spooled_total"), 32.0);
+    let mail = daemon.mail_to("tom@example.net", "cannot reach the shared store");
+    assert!(mail.contains("32 deliveries") && mail.contains("fires-19 is down"), "{mail}");
+    // Power fails in the middle of it, and the store is still away.
+    daemon.kill();
+    daemon.go();
+    assert!(is_held(&daemon.alert("after-the-kill", "firing")));
+    way.is(PASSES);
+    is_back(&daemon);
+    let token = daemon.token("maya");
+    let ask = |path: &str| daemon.api(&token, "GET", path, &Value::Null).json();
+    let open = ask("/api/v1/incidents?state=open&limit=100");
+    let mut firing: Vec<String> = Vec::new();
+    for incident in open["incidents"].as_array().unwrap() {
+        let one = ask(&format!("/api/v1/incidents/{}", incident["id"]));
+        let alerts = one["alerts"].as_array().unwrap().iter().filter(|alert| alert["status"] == "firing");
+        firing.extend(alerts.map(|alert| alert["key"].as_str().unwrap().to_owned()));
+    }
+    firing.sort();
+    let mut expected: Vec<String> = (10..20).map(|n| format!("fires-{n}")).collect();
+    expected.extend(["after-the-kill".to_owned(), onscene::store::unreadable::KEY.to_owned()]);
+    expected.sort();
+    assert_eq!(firing, expected);
+    daemon.mail_to("maya@example.net", "after-the-kill is down");
+    assert_eq!(daemon.alert("later", "firing").json()["results"][0]["outcome"], "opened");
+    assert!(daemon.verify().contains("whole"));
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+}
+
+#[test]
+fn a_way_that_swallows_everything_does_not_make_it_deaf() {
+    let (mut daemon, way) = behind_a_way("");
+    daemon.go();
+    assert_eq!(daemon.alert("before", "firing").status, 202);
+    way.is(STALLS);
+    // The first waits until the silence is too long; its sender has an answer all the same.
+    for n in 0..6 {
+        let told = daemon.alert(&format!("meanwhile-{n}"), "firing");
+        assert_eq!(told.status, 202, "{told:?}");
+    }
+    assert!(daemon.metric("onscene_spooled_total") >= 6.0);
+    way.is(PASSES);
+    is_back(&daemon);
+    for n in 0..6 {
+        daemon.mail_to("maya@example.net", &format!("meanwhile-{n} is down"));
+    }
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn a_full_spool_says_503_and_takes_again_when_the_store_is_back() {
+    let (mut daemon, way) = behind_a_way("");
+    let text = std::fs::read_to_string(&daemon.config).unwrap();
+    std::fs::write(&daemon.config, text.replace("/spool\"", "/spool\"\nspool_max = \"1 MiB\"")).unwrap();
+    daemon.go();
+    way.is(CUTS);
+    is_away(&daemon);
+    let long = "x".repeat(30_000);
+    let mut held = 0;
+    loop {
+        let body = json!({"key": format!("key-{held}"), "status": "firing", "body": long}).to_string();
+        let told = daemon.post("/in/scripts/test-token-of-scripts", body.as_bytes());
+        if told.status == 503 {
+            break;
+        }
+        assert!(is_held(&told), "{told:?}");
+        held += 1;
+        assert!(held < 1000, "it never fills");
+    }
+    assert!(held > 10, "{held}");
+    assert_eq!(daemon.get("/readyz").unwrap().status, 503);
+    way.is(PASSES);
+    is_back(&daemon);
+    assert_eq!(daemon.get("/readyz").unwrap().status, 200);
+    let mut store = daemon.store();
+    let count = store.read(jiff::Timestamp::UNIX_EPOCH, |tx| {
+        tx.query_one("select count(*) from alert where source = 'scripts'", &[], |row| row.int(0))
+    });
+    assert_eq!(count.unwrap(), Some(i64::from(held)));
+}
