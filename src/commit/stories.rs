@@ -550,3 +550,35 @@ fn shorter_waits_count_from_now_on_and_wake_nobody_early() {
     assert_eq!(story.tick(1), Reason::EscalatedOnTime);
     story.proves_whole();
 }
+
+#[test]
+fn a_node_of_the_version_before_lives_with_a_migration_that_adds_and_not_with_two() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let newest: i64 = story
+        .look(|tx| tx.query_one("select max(number) from migration", &[], |row| row.int(0)))
+        .expect("there are migrations");
+    let now = story.clock.now();
+    let added = story.committer.connection.write(now, |tx| {
+        tx.execute("alter table incident add column mood text", &[])?;
+        tx.execute(
+            "insert into migration (number, name, checksum, applied_at) values (?1, 'newer', 'another', 0)",
+            &[(newest + 1).into()],
+        )
+    });
+    added.unwrap();
+    let opened = Connection::writer(&story.committer.place, &story.clock);
+    story.committer.connection = opened.expect("one step newer");
+    assert_eq!(story.hears("pingdom", "db-1", Status::Resolved), ("resolved".into(), Some(1)));
+    assert_eq!(story.hears("pingdom", "db-2", Status::Firing).0, "opened");
+    let newer = story.committer.connection.write(now, |tx| {
+        tx.execute(
+            "insert into migration (number, name, checksum, applied_at) values (?1, 'newest', 'another', 0)",
+            &[(newest + 2).into()],
+        )
+    });
+    newer.unwrap();
+    let refused = Connection::writer(&story.committer.place, &story.clock).err().expect("two steps newer");
+    assert!(refused.to_string().contains("much newer"), "{refused}");
+    story.proves_whole();
+}

@@ -17,11 +17,20 @@ pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {
         tx.query("select number, checksum from migration order by number", &[], |row| {
             Ok((row.int(0)?, row.text(1)?))
         })?;
+    let newest = MIGRATIONS.iter().map(|(number, ..)| *number).max().unwrap_or_default();
     for (number, checksum) in &applied {
         match MIGRATIONS.iter().find(|(known, ..)| known == number) {
+            // While nodes are upgraded one after the other, the old ones live with what the new ones have added:
+            // a migration adds first, and takes away in a later version.
+            None if *number == newest + 1 => {
+                tracing::warn!(
+                    migration = number,
+                    "the store was written by a newer onscene; upgrade this node too"
+                );
+            }
             None => {
                 return Err(StoreError::Schema(format!(
-                    "the store was written by a newer onscene (migration {number}); this version cannot read it. \
+                    "the store was written by a much newer onscene (migration {number}); this version cannot use it. \
                      Install that version again, or restore a backup"
                 )));
             }
