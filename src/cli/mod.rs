@@ -15,6 +15,7 @@ mod check;
 mod client;
 mod incident;
 mod logfmt;
+mod migrate;
 mod send;
 mod serve;
 mod store;
@@ -41,6 +42,8 @@ enum Command {
     Verify(store::Verify),
     /// Give kept unreadable bodies to the adapters again
     Replay(store::Replay),
+    /// Copy a store into another, empty one, and prove the copy whole; stop the daemon first
+    Migrate(migrate::Migrate),
     /// Make, list and revoke tokens of the API
     Token(store::Token),
     /// Print completions for a shell
@@ -122,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Incident(incident) => incident.run(),
         Command::Verify(verify) => verify.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Migrate(migrate) => migrate.run(),
         Command::Token(token) => token.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();

@@ -354,14 +354,14 @@ fn open(flag: &ConfigFlag) -> Result<(Config, Clock), Exit> {
 }
 
 /// A line that moves, when standard error is a terminal and the work takes long.
-struct Progress<'a> {
+pub(super) struct Progress<'a> {
     clock: &'a Clock,
     began: std::time::Instant,
     bar: ProgressBar,
 }
 
 impl<'a> Progress<'a> {
-    fn new(clock: &'a Clock, what: &'static str) -> Self {
+    pub(super) fn new(clock: &'a Clock, what: &'static str) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         let template = format!("{{spinner}} {{pos}} {what}, {{per_sec}}, {{elapsed}}");
         if let Ok(style) = ProgressStyle::with_template(&template) {
@@ -370,7 +370,7 @@ impl<'a> Progress<'a> {
         Self { clock, began: clock.mark(), bar }
     }
 
-    fn show(&self, done: u64) {
+    pub(super) fn show(&self, done: u64) {
         // indicatif shows nothing where standard error is no terminal.
         if self.bar.is_hidden() && self.clock.mark().duration_since(self.began) > PROGRESS_AFTER {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
@@ -378,7 +378,7 @@ impl<'a> Progress<'a> {
         self.bar.set_position(done);
     }
 
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.bar.finish_and_clear();
     }
 }

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 
 pub mod alerts;
+pub mod copy;
 pub mod incidents;
 pub mod letters;
 mod migrate;

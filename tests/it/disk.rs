@@ -303,6 +303,7 @@ fn when_too_many_wait_for_the_disk_the_next_is_told_to_come_again() {
         answers.iter().filter(|(status, body)| *status == 503 && body.contains("wait for the disk")).count();
     let accepted = answers.iter().filter(|(status, _)| *status == 202).count();
     assert_eq!(full + accepted, 24, "{answers:?}");
-    assert!(full >= 16 && accepted >= 4, "{full} full, {accepted} accepted");
+    // The batch that waits for the disk took what the queue held when it began, and the queue is full again.
+    assert!(full >= 10 && accepted >= 4, "{full} full, {accepted} accepted");
     goes_on(&mut daemon, accepted);
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::harness::{Daemon, Ender, HOUSE, answer_link, eventually, on_shared_store, request};
+use super::harness::{
+    Daemon, Ender, HOUSE, answer_link, binary, eventually, on_a_file, on_shared_store, request,
+};
 
 /// Longer than a lease.
 const AFTER_A_LEASE: Duration = Duration::from_secs(75);
@@ -187,4 +189,56 @@ fn a_node_that_is_paused_with_letters_in_hand_wakes_nobody_twice_for_another_thi
     let incidents: BTreeSet<i64> = all.values().map(|(mail, _)| incident_of(mail)).collect();
     assert_eq!(incidents.len(), 41, "one incident, one page");
     assert!(nodes[0].verify().contains("whole"));
+}
+
+#[test]
+fn a_store_moves_to_a_server_and_back_with_everything_in_it() {
+    let mut daemon = Daemon::start(&on_a_file(HOUSE));
+    for key in 0..30 {
+        assert_eq!(daemon.alert(&format!("db-{key}"), "firing").status, 202);
+    }
+    daemon.mail_to("maya@example.net", "db-29 is down");
+    let token = daemon.token("maya");
+    daemon.api(&token, "POST", "/api/v1/incidents/1/ack", &json!({}));
+    let unreadable = daemon.post("/in/scripts/test-token-of-scripts", b"{");
+    assert_eq!(unreadable.status, 400);
+    let look = |daemon: &Daemon| {
+        let ask = |path: &str| daemon.api(&token, "GET", path, &serde_json::Value::Null).json();
+        (ask("/api/v1/incidents?limit=100"), ask("/api/v1/incidents/1"), ask("/api/v1/incidents/1/timeline"))
+    };
+    eventually("every letter is delivered", || {
+        let open = daemon.store().read(jiff::Timestamp::UNIX_EPOCH, onscene::store::letters::waiting);
+        open.unwrap().is_empty().then_some(())
+    });
+    let before = look(&daemon);
+    assert_eq!(daemon.stop(), Some(0));
+    let text = std::fs::read_to_string(&daemon.config).unwrap();
+    let file = text.lines().find(|line| line.starts_with("url = \"sqlite:")).unwrap().to_owned();
+    let url = |line: &str| line.trim_start_matches("url = \"").trim_end_matches('"').to_owned();
+    let shared = on_shared_store(HOUSE);
+    let server = shared.lines().find(|line| line.starts_with("url = \"postgres:")).unwrap().to_owned();
+    let migrate = |from: &str, to: &str| {
+        std::process::Command::new(binary()).args(["migrate", "--from", from, "--to", to]).output().unwrap()
+    };
+    let there = migrate(&url(&file), &url(&server));
+    assert!(there.status.success(), "{there:?}");
+    assert!(String::from_utf8_lossy(&there.stdout).contains("31 incidents proved whole"), "{there:?}");
+    std::fs::write(&daemon.config, text.replace(&file, &server)).unwrap();
+    daemon.go();
+    assert_eq!(look(&daemon), before);
+    assert_eq!(daemon.alert("db-3", "firing").json()["results"][0]["outcome"], "repeated");
+    assert_eq!(daemon.alert("db-new", "firing").json()["results"][0]["incident"], 32);
+    assert!(daemon.verify().contains("whole"));
+    assert_eq!(daemon.stop(), Some(0));
+    // Not into a store that holds something, and back into a new one.
+    let again = migrate(&url(&file), &url(&server));
+    assert!(
+        !again.status.success() && String::from_utf8_lossy(&again.stderr).contains("already"),
+        "{again:?}"
+    );
+    let fresh = url(&file).replace("onscene.db", "back.db");
+    let back = migrate(&url(&server), &fresh);
+    assert!(String::from_utf8_lossy(&back.stdout).contains("32 incidents proved whole"), "{back:?}");
+    let same = migrate(&fresh, &fresh);
+    assert!(!same.status.success(), "{same:?}");
 }

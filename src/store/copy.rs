@@ -1,0 +1,212 @@
+//! A whole store into another one, row by row, whatever the engines: for moving to a server, or back.
+
+use super::{Bind, Row, StoreError, Tx};
+
+/// Rows read and written at a time.
+const PAGE: i64 = 500;
+
+/// A kind of column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Int,
+    Text,
+    Blob,
+}
+
+/// A table: its name, its columns, and the columns it is ordered by.
+struct Table {
+    name: &'static str,
+    ints: &'static [&'static str],
+    texts: &'static [&'static str],
+    blobs: &'static [&'static str],
+    order: &'static str,
+}
+
+const fn table(
+    name: &'static str,
+    order: &'static str,
+    ints: &'static [&'static str],
+    texts: &'static [&'static str],
+    blobs: &'static [&'static str],
+) -> Table {
+    Table { name, ints, texts, blobs, order }
+}
+
+/// Every table but `migration`, which the target has already. A test compares it with the schema.
+const TABLES: &[Table] = &[
+    table("counter", "name", &["value"], &["name"], &[]),
+    table("meta", "name", &[], &["name", "value"], &[]),
+    table(
+        "incident",
+        "id",
+        &["id", "drill", "opened_at", "resolved_at", "due_at", "seq"],
+        &["title", "service", "severity", "phase", "commander", "state"],
+        &["head"],
+    ),
+    table(
+        "entry",
+        "incident, seq",
+        &["incident", "seq", "at", "occurred_at", "term"],
+        &["kind", "actor", "office", "route", "text", "data"],
+        &["hash"],
+    ),
+    table(
+        "alert",
+        "id",
+        &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording"],
+        &["source", "key", "service", "status", "severity", "title", "body", "labels", "links"],
+        &[],
+    ),
+    table("alert_heard", "alert", &["alert", "count", "last_seen"], &[], &[]),
+    table(
+        "letter",
+        "seq",
+        &["seq", "incident", "created_at", "received_at", "attempts", "due_at"],
+        &["id", "kind", "lane", "person", "channel", "address", "payload", "state", "remote_id", "why"],
+        &[],
+    ),
+    table("thread", "incident, channel", &["incident"], &["channel", "root"], &[]),
+    table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]),
+    table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]),
+    table("delivery", "source, id", &["received_at"], &["source", "id"], &[]),
+    table(
+        "unreadable",
+        "id",
+        &["id", "received_at", "replayed_at"],
+        &["source", "kind", "method", "query", "content_type", "error"],
+        &["body"],
+    ),
+];
+
+enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+impl Table {
+    fn columns(&self) -> impl Iterator<Item = (&'static str, Of)> {
+        let of = |names: &'static [&'static str], of| names.iter().map(move |name| (*name, of));
+        of(self.ints, Of::Int).chain(of(self.texts, Of::Text)).chain(of(self.blobs, Of::Blob))
+    }
+}
+
+/// Copies everything; `copied` is told of how many rows so far. Answers how many in all.
+///
+/// # Errors
+/// When the target holds incidents already, or what an engine says; nothing is committed then.
+pub fn everything(from: &Tx<'_>, to: &Tx<'_>, mut copied: impl FnMut(u64)) -> Result<u64, StoreError> {
+    let held = to.query_one("select count(*) from incident", &[], |row| row.int(0))?.unwrap_or_default();
+    if held > 0 {
+        return Err(StoreError::Schema(format!(
+            "the store to copy to holds {held} incidents already; copy into an empty one"
+        )));
+    }
+    let mut all = 0;
+    for table in TABLES {
+        // What a new store begins with is replaced.
+        to.write(&format!("delete from {}", table.name), &[])?;
+        let columns: Vec<(&str, Of)> = table.columns().collect();
+        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+        let values: Vec<String> = (1..=names.len()).map(|number| format!("?{number}")).collect();
+        let names = names.join(", ");
+        let insert = format!("insert into {} ({names}) values ({})", table.name, values.join(", "));
+        let select =
+            format!("select {names} from {} order by {} limit ?1 offset ?2", table.name, table.order);
+        let mut offset: i64 = 0;
+        loop {
+            let page = from.query(&select, &[PAGE.into(), offset.into()], |row| read(row, &columns))?;
+            for row in &page {
+                let binds: Vec<Bind<'_>> = row.iter().map(bind).collect();
+                to.write(&insert, &binds)?;
+            }
+            // A question sends what waits, so that no more than a page of it ever waits.
+            to.query("select 1", &[], |_| Ok(()))?;
+            let count = i64::try_from(page.len()).unwrap_or(i64::MAX);
+            offset += count;
+            all += count.unsigned_abs();
+            copied(all);
+            if count < PAGE {
+                break;
+            }
+        }
+        let kept = format!("select count(*) from {}", table.name);
+        let kept = to.query_one(&kept, &[], |row| row.int(0))?;
+        if kept != Some(offset) {
+            return Err(StoreError::Schema(format!(
+                "{}: {offset} rows were copied and {kept:?} are there",
+                table.name
+            )));
+        }
+    }
+    Ok(all)
+}
+
+fn read(row: &Row<'_>, columns: &[(&str, Of)]) -> Result<Vec<Value>, StoreError> {
+    columns
+        .iter()
+        .enumerate()
+        .map(|(column, (_, of))| {
+            Ok(match of {
+                Of::Int => row.int_or_null(column)?.map_or(Value::Null, Value::Int),
+                Of::Text => row.text_or_null(column)?.map_or(Value::Null, Value::Text),
+                Of::Blob => Value::Blob(row.blob(column)?),
+            })
+        })
+        .collect()
+}
+
+fn bind(value: &Value) -> Bind<'_> {
+    match value {
+        Value::Null => Bind::Null,
+        Value::Int(value) => Bind::Int(*value),
+        Value::Text(value) => Bind::Text(value),
+        Value::Blob(value) => Bind::Blob(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::super::{Connection, Place};
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn every_column_of_the_schema_is_copied() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let mut store = Connection::writer(&place, &clock).unwrap();
+        let schema: BTreeMap<String, BTreeSet<(String, String)>> = store
+            .read(clock.now(), |tx| {
+                let sql =
+                    "select m.name, c.name, c.type from sqlite_master m join pragma_table_info(m.name) c
+                           where m.type = 'table' and m.name <> 'migration'";
+                let mut tables: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+                for (table, column, of) in
+                    tx.query(sql, &[], |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))?
+                {
+                    let of = if of.to_lowercase() == "integer" { "bigint".into() } else { of.to_lowercase() };
+                    tables.entry(table).or_default().insert((column, of));
+                }
+                Ok::<_, StoreError>(tables)
+            })
+            .unwrap();
+        let word = |of| match of {
+            Of::Int => "bigint",
+            Of::Text => "text",
+            Of::Blob => "blob",
+        };
+        let ours: BTreeMap<String, BTreeSet<(String, String)>> = TABLES
+            .iter()
+            .map(|table| {
+                let columns = table.columns().map(|(name, of)| (name.to_owned(), word(of).to_owned()));
+                (table.name.to_owned(), columns.collect())
+            })
+            .collect();
+        assert_eq!(ours, schema);
+    }
+}
