@@ -35,10 +35,13 @@ use crate::http::router::router;
 use crate::http::tls::Tls;
 use crate::metrics::Metrics;
 use crate::store::Connection;
+use crate::store::nodes::Node;
 use crate::store::readers::Readers;
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// Nodes that share a store say this often that they are there.
+const PRESENCE_EVERY: Duration = Duration::from_secs(10);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies that are being read or wait for the disk, in KiB.
@@ -205,6 +208,14 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
+    let presence = Presence {
+        door: door.clone(),
+        house: house.clone(),
+        metrics: metrics.clone(),
+        name: format!("{} {address}", host()),
+        shared: matches!(config.store.database, config::Database::Postgres { .. }),
+    };
+    spawn(&mut workers, "the presence", presence.run(stop_work.clone()));
     let emergency = Emergency {
         away: door.away().clone(),
         house: house.clone(),
@@ -345,6 +356,45 @@ impl Running {
         }
         notify(&[NotifyState::Ready]);
     }
+}
+
+/// Says that this node is there, and with which configuration.
+struct Presence {
+    door: Door,
+    house: Arc<Current>,
+    metrics: Arc<Metrics>,
+    name: String,
+    /// Whether others share the store.
+    shared: bool,
+}
+
+impl Presence {
+    async fn run(self, stop: CancellationToken) {
+        loop {
+            let config_hash = self.house.get().config_hash.clone();
+            // 48 bits, which a float holds exactly.
+            let number = u64::from_str_radix(&config_hash[..12], 16).unwrap_or_default();
+            #[allow(clippy::cast_precision_loss, reason = "48 bits fit")]
+            self.metrics.config_hash.set(number as f64);
+            if self.shared {
+                let node =
+                    Node { name: self.name.clone(), config_hash, version: env!("CARGO_PKG_VERSION").into() };
+                if let Err(error) = self.door.ask(Command::Beat(node)).await {
+                    tracing::debug!(%error, "the other nodes cannot be told that this one is there");
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(PRESENCE_EVERY) => {}
+            }
+        }
+    }
+}
+
+/// What this machine is called.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "node".into() } else { name.trim().to_owned() }
 }
 
 async fn housekeeping(door: Door, stop: CancellationToken) {

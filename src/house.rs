@@ -11,6 +11,7 @@ use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
 use crate::config::{Config, Database, Emergency};
 use crate::core::rules::Rules;
+use crate::crypto;
 use crate::render::Renderer;
 use crate::sources::{self, Kind, Options};
 use crate::store::Place;
@@ -35,6 +36,9 @@ pub struct House {
     pub retention: Option<SignedDuration>,
     /// Whom to tell when a shared store is away for long.
     pub emergency: Option<Emergency>,
+    /// Of what the configuration means to decisions and ways out, without what may differ between nodes and
+    /// without secrets: 16 hexadecimal digits.
+    pub config_hash: String,
 }
 
 impl House {
@@ -98,8 +102,25 @@ impl House {
             mailer,
             retention,
             emergency: config.emergency.clone(),
+            config_hash: hash(config),
         })
     }
+}
+
+/// What two nodes must agree on, in 16 hexadecimal digits. Rules and names are kept in order, so the same
+/// configuration has the same words.
+fn hash(config: &Config) -> String {
+    let sources = config.sources.values().map(|source| (&source.name, &source.kind, &source.service));
+    let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
+    let words = format!(
+        "{:?} {:?} {:?} {:?} {:?}",
+        config.rules,
+        sources.collect::<Vec<_>>(),
+        channels.collect::<Vec<_>>(),
+        config.store.retention,
+        config.emergency
+    );
+    crypto::hex(&crypto::sha256(words.as_bytes())[..8])
 }
 
 /// Where the configuration says that everything is kept.

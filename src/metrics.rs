@@ -53,6 +53,8 @@ pub struct Metrics {
     pub connections: IntGauge,
     /// `onscene_store_up`
     pub store_up: IntGauge,
+    /// `onscene_config_hash`
+    pub config_hash: Gauge,
     /// `onscene_spool_bytes`
     pub spool_bytes: IntGauge,
     /// `onscene_spooled_total`
@@ -196,6 +198,11 @@ impl Metrics {
                 MACHINE,
             )?,
             connections: int_gauge(&r, "onscene_http_connections", "Open connections.")?,
+            config_hash: gauge(
+                &r,
+                "onscene_config_hash",
+                "A number made of the configuration: nodes that differ in it run with different ones.",
+            )?,
             spool_bytes: int_gauge(
                 &r,
                 "onscene_spool_bytes",

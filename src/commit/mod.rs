@@ -23,7 +23,7 @@ use crate::core::incident::{Incident, Severity};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
-use crate::store::{Connection, Place, StoreError, Tx, unreadable};
+use crate::store::{Connection, Place, StoreError, Tx, nodes, unreadable};
 
 mod acts;
 pub mod away;
@@ -107,6 +107,8 @@ pub enum Command {
         /// Only the letter's own row: what it means for its incident cannot be written.
         alone: bool,
     },
+    /// A node is there.
+    Beat(nodes::Node),
     /// Old things are forgotten.
     Forget,
 }
@@ -556,6 +558,7 @@ fn run(
         Command::Settle { claim, settlement, alone } => {
             work.settle(claim, settlement, *alone).map(|()| Ok(Reply::Done))
         }
+        Command::Beat(node) => nodes::beat(tx, node).map(|()| Ok(Reply::Done)),
         Command::Forget => {
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;

@@ -145,7 +145,8 @@ mod tests {
         assert_eq!(pages.message(StatusCode::OK, "a", "<b>").status(), StatusCode::OK);
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
-        let index = context! { incidents => Vec::<Value>::new(), past => Vec::<Value>::new() };
+        let nothing = Vec::<Value>::new;
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

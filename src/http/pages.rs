@@ -12,7 +12,7 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
 use crate::render::{full_name, hour};
 use crate::store::incidents::{self, Filter};
-use crate::store::{alerts, timeline};
+use crate::store::{alerts, nodes, timeline};
 
 /// The cookie that holds a token of the API. The prefix binds it to this host.
 const COOKIE: &str = "onscene_token";
@@ -62,13 +62,16 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     let read = desk.readers.read(|tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
-        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?))
+        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?, nodes::list(tx)?))
     });
-    let (open, past) = match read.await {
+    let (open, past, nodes) = match read.await {
         Ok(found) => found,
         Err(error) => return unreadable(&pages, &error),
     };
-    let rules = desk.house.get().rules.clone();
+    let house = desk.house.get();
+    let rules = house.rules.clone();
+    let others = nodes.iter().filter(|node| node.config_hash != house.config_hash);
+    let others: Vec<String> = others.map(|node| node.name.clone()).collect();
     let hour = |at| hour(at, &jiff::tz::TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
@@ -84,7 +87,11 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
             })
             .collect()
     };
-    pages.page(StatusCode::OK, "index.html", context! { incidents => shown(open), past => shown(past) })
+    pages.page(
+        StatusCode::OK,
+        "index.html",
+        context! { incidents => shown(open), past => shown(past), others },
+    )
 }
 
 /// `GET /incidents/{n}`

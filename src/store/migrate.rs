@@ -4,7 +4,10 @@ use super::{StoreError, Tx};
 use crate::crypto;
 
 /// Every migration, oldest first. A file that has landed is never changed.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "0001_first.sql", include_str!("migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "0001_first.sql", include_str!("migrations/0001_first.sql")),
+    (2, "0002_node.sql", include_str!("migrations/0002_node.sql")),
+];
 
 /// Brings the schema up to date.
 pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {

@@ -16,6 +16,7 @@ pub mod copy;
 pub mod incidents;
 pub mod letters;
 mod migrate;
+pub mod nodes;
 pub mod postgres;
 pub mod readers;
 pub mod sqlite;

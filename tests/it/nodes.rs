@@ -242,3 +242,26 @@ fn a_store_moves_to_a_server_and_back_with_everything_in_it() {
     let same = migrate(&fresh, &fresh);
     assert!(!same.status.success(), "{same:?}");
 }
+
+#[test]
+fn nodes_with_different_configurations_are_seen_on_the_pages_and_in_the_metrics() {
+    let nodes: [Daemon; 2] = nodes(HOUSE);
+    let token = nodes[0].token("maya");
+    let index = |node: &Daemon| {
+        let cookie = [("Cookie", format!("onscene_token={token}"))];
+        let cookie: Vec<(&str, &str)> = cookie.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        request(node.address, "GET", "/", &cookie, b"").unwrap().body
+    };
+    let hashes = || nodes.each_ref().map(|node| node.metric("onscene_config_hash"));
+    assert!(hashes()[0] > 0.0 && hashes()[0] == hashes()[1], "{:?}", hashes());
+    assert!(!index(&nodes[0]).contains("different configurations"));
+    let text = std::fs::read_to_string(&nodes[1].config).unwrap();
+    std::fs::write(&nodes[1].config, text.replacen("wait = \"5m\"", "wait = \"7m\"", 1)).unwrap();
+    nodes[1].program.as_ref().unwrap().signal("HUP");
+    for node in &nodes {
+        eventually("it is said on every node", || {
+            index(node).contains("Nodes run with different configurations").then_some(())
+        });
+    }
+    assert!(hashes()[0] != hashes()[1]);
+}
