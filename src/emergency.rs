@@ -4,6 +4,7 @@
 //! more has come and the same time has passed again. Several nodes may each send theirs: each tells what it holds.
 //! It writes nothing; after a restart it may tell again.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -38,7 +39,8 @@ pub struct Emergency {
 /// What was told, and when to look again.
 #[derive(Default)]
 struct Told {
-    held: Option<Held>,
+    /// What each person was told.
+    held: BTreeMap<String, Held>,
     not_before: Option<Timestamp>,
 }
 
@@ -57,31 +59,39 @@ impl Emergency {
 
     async fn step(&self, told: &mut Told) {
         let state = self.away.look();
-        let (Some(since), Some(held)) = (state.since, state.held.clone()) else {
+        let Some(since) = state.since else {
             *told = Told::default();
             return;
         };
+        let held = state.held.clone().unwrap_or_default();
         let house = self.house.get();
         let Some(emergency) = &house.emergency else { return };
         let now = self.clock.now();
         let early = now.duration_since(since) < emergency.after || told.not_before.is_some_and(|at| now < at);
-        if early || told.held.as_ref() == Some(&held) {
+        if early {
             return;
         }
-        let mut reached = true;
+        let mut wait = None;
         for person in escalation::people(&emergency.page, &house.rules, now) {
+            if told.held.get(&person) == Some(&held) {
+                continue;
+            }
             let Some(address) = house.rules.people.get(&person).map(|known| known.email.clone()) else {
                 continue;
             };
-            reached &= self.mail(&house, &address, &state, &held, now).await;
+            if self.mail(&house, &address, &state, &held, now).await {
+                told.held.insert(person, held.clone());
+                wait = wait.or(Some(emergency.after));
+            } else {
+                wait = Some(TRY_AGAIN);
+            }
         }
-        let wait = if reached { emergency.after } else { TRY_AGAIN };
-        told.not_before = now.saturating_add(wait).ok();
-        if reached {
-            told.held = Some(held);
+        if let Some(wait) = wait {
+            told.not_before = now.saturating_add(wait).ok();
         }
     }
 
+    /// Whether it is done: taken, or refused for good.
     async fn mail(
         &self,
         house: &crate::house::House,
@@ -113,8 +123,8 @@ impl Emergency {
         match mailer.send(&parcel).await {
             Outcome::Accepted { .. } => true,
             other => {
-                tracing::error!(outcome = other.as_str(), "the emergency mail was not taken; trying again");
-                false
+                tracing::error!(outcome = other.as_str(), "the emergency mail was not taken");
+                matches!(other, Outcome::Refused { whole_channel: false, .. })
             }
         }
     }
@@ -127,7 +137,9 @@ fn words(node: &str, state: &State, held: &Held) -> String {
         "The node {node} cannot reach the shared store since {since}.\n\nIncidents cannot be opened, and nobody is \
          paged for new alerts, until it is back.\n"
     );
-    if held.deliveries == 0 {
+    if state.held.is_none() {
+        text.push_str("This node has no spool: alerts are answered with 503.\n");
+    } else if held.deliveries == 0 {
         text.push_str("No alerts have come to this node since.\n");
     } else {
         text.push_str(&format!(
@@ -136,7 +148,7 @@ fn words(node: &str, state: &State, held: &Held) -> String {
             held.bytes.div_ceil(1024)
         ));
     }
-    if !state.takes {
+    if state.held.is_some() && !state.takes {
         text.push_str("THE SPOOL TAKES NO MORE: alerts are answered with 503.\n");
     }
     if !held.firing.is_empty() {

@@ -195,6 +195,7 @@ fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
         events,
         received_at: kept.received_at,
         replays: Some(kept.id),
+        held: false,
     }))
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Work<'a, 'c> {
     pub(super) memory: &'a mut Memory,
     /// When the delivery that is worked on was received.
     pub(super) received_at: Option<Timestamp>,
+    /// The same, when it was held since: what is known to be newer wins.
+    pub(super) heard_at: Option<Timestamp>,
 }
 
 impl Work<'_, '_> {

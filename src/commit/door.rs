@@ -222,6 +222,7 @@ mod tests {
             events: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
             replays: None,
+            held: false,
         }))
     }
 

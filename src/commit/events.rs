@@ -14,8 +14,9 @@ use crate::store::{StoreError, unreadable};
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
     pub(super) fn take(&mut self, delivered: &Delivered) -> Result<Vec<EventResult>, StoreError> {
-        let Delivered { source, kind, service, events, received_at, replays } = delivered;
+        let Delivered { source, kind, service, events, received_at, replays, held } = delivered;
         self.received_at = Some(*received_at);
+        self.heard_at = held.then_some(*received_at);
         if let Some(id) = replays
             && !unreadable::replayed(self.tx, *id)?
         {
@@ -72,6 +73,12 @@ impl Work<'_, '_> {
             route: Route::Webhook,
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
+        if let (Some(heard), Some(known)) = (self.heard_at, &known)
+            && (heard < known.taken_at || known.closed_at.is_some_and(|closed| heard < closed))
+        {
+            self.touch(Some(known))?;
+            return Ok(result(event, "stale", incident));
+        }
         let outcome = match weigh(event, known.as_ref(), self.tx.now) {
             Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
             Weight::FiresOn => return self.fires_on(source, service, event, known.as_ref(), &by()),
@@ -210,8 +217,9 @@ impl Work<'_, '_> {
     ) -> Result<(), StoreError> {
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
-        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, since)?;
-        let (status, taken_at) = (event.status, self.tx.now);
+        let taken_at = self.heard_at.unwrap_or(self.tx.now);
+        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, (since, taken_at))?;
+        let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,
             status,

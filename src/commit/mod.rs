@@ -128,6 +128,8 @@ pub struct Delivered {
     pub received_at: Timestamp,
     /// The number of the kept body, when it is given to the adapter again.
     pub replays: Option<i64>,
+    /// It was held on a node's own disk, so that others may have heard newer things meanwhile.
+    pub held: bool,
 }
 
 /// What became of one event.
@@ -275,19 +277,23 @@ impl Committer {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
+        // Trying may take its time, and what came behind what waits already goes behind it: held at once.
+        let away = self.spool.is_some() && !self.up.load(Ordering::Acquire);
+        let jobs = if away || self.drains() { self.hold(jobs) } else { jobs };
         let due = self.probed.elapsed() >= patience;
-        match if due { self.look_after(!jobs.is_empty()) } else { self.is_in_place() } {
+        let ready = match if due { self.look_after(!jobs.is_empty()) } else { self.is_in_place() } {
             Ok(()) if self.spool.is_some() && !self.up.load(Ordering::Acquire) => {
-                self.down(jobs, &StoreError::Away("it is away"));
+                Err(StoreError::Away("it is away"))
             }
-            Ok(()) => {
-                // What came later goes behind what waits already.
-                let jobs = if self.drains() { self.hold(jobs) } else { jobs };
-                if !jobs.is_empty() {
-                    self.commit(jobs);
-                }
-            }
-            Err(error) => self.down(jobs, &error),
+            other => other,
+        };
+        let committed = match ready {
+            Ok(()) if jobs.is_empty() => Ok(()),
+            Ok(()) => self.commit(jobs),
+            Err(error) => Err((jobs, error)),
+        };
+        if let Err((jobs, error)) = committed {
+            self.down(jobs, &error);
         }
         if self.drains() {
             self.drain();
@@ -314,8 +320,9 @@ impl Committer {
                 (Job { command, answer }, answered)
             })
             .unzip();
-        if !self.commit(jobs) {
-            return;
+        if let Err((_, error)) = self.commit(jobs) {
+            // They stand in the spool still, at its head.
+            return self.down(Vec::new(), &error);
         }
         let refused: Vec<usize> = (0..)
             .zip(answers)
@@ -324,7 +331,10 @@ impl Committer {
         let Some(spool) = &mut self.spool else { return };
         if !refused.is_empty() {
             // They stand where they stood: the commands themselves were used up.
-            let again = spool.next(DRAIN_MAX).map(|(commands, _)| commands).unwrap_or_default();
+            let again = match spool.next(DRAIN_MAX) {
+                Ok((commands, _)) => commands,
+                Err(error) => return tracing::error!(%error, "what was held cannot be read"),
+            };
             let at_fault = (0..).zip(again).filter(|(index, _)| refused.contains(index));
             match spool.put_aside(&at_fault.map(|(_, command)| command).collect::<Vec<_>>()) {
                 Ok(file) => {
@@ -339,12 +349,17 @@ impl Committer {
         if let Err(error) = spool.taken(to) {
             tracing::error!(%error, "the spool cannot be emptied; what is in it will be taken again");
         }
-        let held = spool.held();
+        let (held, takes) = (spool.held(), spool.has_room());
         if spool.is_empty() {
             tracing::info!("everything that was held is in the store");
         }
         self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
-        self.away.set(|state| state.held = Some(held));
+        let since = if self.drains() { self.away.look().since } else { None };
+        self.away.set(|state| {
+            state.held = Some(held);
+            state.takes = takes;
+            state.since = since;
+        });
     }
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
@@ -382,16 +397,20 @@ impl Committer {
     /// As [`Door::ask`].
     pub fn at_once(&mut self, command: Command) -> Result<Reply, DoorError> {
         let (answer, mut answered) = tokio::sync::oneshot::channel();
-        self.commit(vec![Job { command, answer }]);
+        if let Err((jobs, error)) = self.commit(vec![Job { command, answer }]) {
+            self.down(jobs, &error);
+        }
         answered.try_recv().unwrap_or(Err(DoorError::Closed))
     }
 
     /// Looks whether the store is where it was, and, where no commit does it, whether it takes writes. Under
     /// load no moment is idle, and a store that has to be opened anew would stay gone.
     fn look_after(&mut self, busy: bool) -> Result<(), StoreError> {
+        let looked = self
+            .is_in_place()
+            .and_then(|()| if busy && self.up.load(Ordering::Acquire) { Ok(()) } else { self.revive() });
         self.probed = self.clock.mark();
-        self.is_in_place()?;
-        if busy && self.up.load(Ordering::Acquire) { Ok(()) } else { self.revive() }
+        looked
     }
 
     /// What is written into a file that stands nowhere is lost, and who reads would read the other one.
@@ -409,8 +428,8 @@ impl Committer {
         Err(error)
     }
 
-    /// Commits and answers; whether the store took it.
-    fn commit(&mut self, jobs: Vec<Job>) -> bool {
+    /// Commits and answers. When the store does not take it, the jobs that are not answered come back.
+    fn commit(&mut self, jobs: Vec<Job>) -> Result<(), (Vec<Job>, StoreError)> {
         let done = self.transact(&jobs).and_then(|done| {
             // What went into a file that is nowhere now was not taken.
             self.is_in_place().map_err(Failure::Store)?;
@@ -418,10 +437,7 @@ impl Committer {
         });
         match done {
             Ok((replies, effects)) => self.answer(jobs, replies, effects),
-            Err(Failure::Store(error)) => {
-                self.down(jobs, &error);
-                return false;
-            }
+            Err(Failure::Store(error)) => return Err((jobs, error)),
             Err(Failure::Command(error)) if jobs.len() == 1 => {
                 tracing::error!(%error, "a command failed and was not committed");
                 for job in jobs {
@@ -432,16 +448,14 @@ impl Committer {
                 let mut jobs = jobs.into_iter();
                 while let Some(job) = jobs.next() {
                     self.beat.strike();
-                    if !self.commit(vec![job]) {
-                        for job in jobs {
-                            let _gone = job.answer.send(Err(DoorError::Store));
-                        }
-                        return false;
+                    if let Err((mut back, error)) = self.commit(vec![job]) {
+                        back.extend(jobs);
+                        return Err((back, error));
                     }
                 }
             }
         }
-        true
+        Ok(())
     }
 
     fn transact(&mut self, jobs: &[Job]) -> Result<(Vec<Result<Reply, DoorError>>, Effects), Failure> {
@@ -526,7 +540,9 @@ impl Committer {
 
     fn set_up(&self, up: bool) {
         let now = self.clock.now();
-        self.away.set(|state| state.since = if up { None } else { state.since.or(Some(now)) });
+        // A store that is back and does not take what was held for it is as good as away.
+        let back = up && !self.drains();
+        self.away.set(|state| state.since = if back { None } else { state.since.or((!up).then_some(now)) });
         self.up.store(up, Ordering::Release);
         self.metrics.store_up.set(i64::from(up));
     }
@@ -540,7 +556,7 @@ fn run(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<Result<Reply, DoorError>, StoreError> {
-    let mut work = acts::Work { tx, house, effects, memory, received_at: None };
+    let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None };
     match &job.command {
         Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
         Command::Unreadable { kept, service } => {

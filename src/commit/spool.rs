@@ -19,6 +19,11 @@ use crate::store::unreadable;
 
 /// Bytes before a record: its length, and the beginning of its SHA-256.
 const HEAD_BYTES: usize = 12;
+/// At most so many events, and so many bytes of records, are given back at once: what one transaction can take.
+const EVENTS_AT_ONCE_MAX: usize = 1000;
+const BYTES_AT_ONCE_MAX: u64 = 4 * 1024 * 1024;
+/// A spool with less room than this is as good as full.
+const ROOM_BYTES: u64 = 64 * 1024;
 /// A record longer than this was never written.
 const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
@@ -121,6 +126,8 @@ impl Spool {
             .mode(0o600)
             .open(&path)
             .map_err(wrong)?;
+        // A second daemon, started by mistake, would cut off what the first has just kept.
+        file.try_lock().map_err(|error| wrong(error.into()))?;
         let mut spool = Self { path, file, length: 0, next: 0, bytes_max, held: Held::default() };
         while let Some((record, end)) = spool.record(spool.length)? {
             spool.note(&record);
@@ -139,8 +146,9 @@ impl Spool {
         read.map_err(|error| self.wrong(error))?;
         if !rest.is_empty() {
             let aside = self.path.with_extension("rest");
-            tracing::warn!(bytes = rest.len(), file = %aside.display(), "the spool ends in the middle of a record");
-            std::fs::write(&aside, &rest).map_err(|error| self.wrong(error))?;
+            let (bytes, file) = (rest.len(), aside.display());
+            tracing::error!(bytes, %file, "the spool holds what cannot be read; it is moved there");
+            append(&aside, &rest).map_err(|error| self.wrong(error))?;
         }
         Ok(())
     }
@@ -156,9 +164,7 @@ impl Spool {
             serde_json::to_writer(&mut lines, &record).map_err(|error| self.wrong(error.into()))?;
             lines.push(b'\n');
         }
-        let written = std::fs::OpenOptions::new().create(true).append(true).open(&aside);
-        let written = written.and_then(|mut file| file.write_all(&lines).and_then(|()| file.sync_data()));
-        written.map(|()| aside).map_err(|error| self.wrong(error))
+        append(&aside, &lines).map(|()| aside).map_err(|error| self.wrong(error))
     }
 
     /// Whether there is nothing to take.
@@ -211,14 +217,37 @@ impl Spool {
     /// # Errors
     /// What the disk says.
     pub fn next(&mut self, most: usize) -> Result<(Vec<Command>, u64), SpoolError> {
-        let mut commands = Vec::new();
+        let mut commands: Vec<Command> = Vec::new();
+        let mut events = 0;
         let mut at = self.next;
-        while commands.len() < most && at < self.length {
-            let Some((record, end)) = self.record(at)? else { break };
+        while commands.len() < most
+            && events < EVENTS_AT_ONCE_MAX
+            && at.saturating_sub(self.next) < BYTES_AT_ONCE_MAX
+            && at < self.length
+        {
+            let Some((record, end)) = self.record(at)? else {
+                if commands.is_empty() {
+                    // Nothing behind it can be found: it is kept to look at, and does not hold up what comes.
+                    self.length = at;
+                    self.move_the_rest_aside()?;
+                    self.taken(at)?;
+                    return Ok((Vec::new(), self.next));
+                }
+                break;
+            };
+            events += match &record {
+                Record::Events { events, .. } => events.len(),
+                Record::Unreadable { .. } => 1,
+            };
             commands.push(command_of(record));
             at = end;
         }
         Ok((commands, at))
+    }
+
+    /// Whether more can be kept.
+    pub fn has_room(&self) -> bool {
+        self.bytes_max.saturating_sub(self.length) > ROOM_BYTES
     }
 
     /// Everything before `to` was taken. When that is everything, the file is emptied.
@@ -281,9 +310,16 @@ impl Spool {
     }
 }
 
+fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = std::fs::OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
 fn record_of(command: &Command) -> Option<Record> {
     match command {
-        Command::Events(Delivered { source, kind, service, events, received_at, replays: None }) => {
+        Command::Events(Delivered { source, kind, service, events, received_at, replays: None, .. }) => {
             Some(Record::Events {
                 source: source.clone(),
                 kind: kind.clone(),
@@ -331,7 +367,15 @@ fn command_of(record: Record) -> Command {
         Record::Events { source, kind, service, received_at, events } => {
             let received_at = hour(received_at);
             let events = events.into_iter().map(|event| given_back(event, received_at)).collect();
-            Command::Events(Delivered { source, kind, service, events, received_at, replays: None })
+            Command::Events(Delivered {
+                source,
+                kind,
+                service,
+                events,
+                received_at,
+                replays: None,
+                held: true,
+            })
         }
         Record::Unreadable {
             service,
@@ -394,6 +438,7 @@ mod tests {
             events: vec![event],
             received_at: Timestamp::from_second(1_767_323_000).unwrap(),
             replays: None,
+            held: false,
         })
     }
 
@@ -451,6 +496,7 @@ mod tests {
         spool.keep(&[&delivery("one", Status::Firing)]).unwrap();
         let whole = usize::try_from(spool.held().bytes).unwrap();
         spool.keep(&[&delivery("two", Status::Firing)]).unwrap();
+        drop(spool);
         let bytes = std::fs::read(&path).unwrap();
         for cut in whole..bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();

@@ -95,7 +95,9 @@ impl Story {
                 (Job { command, answer }, answered)
             })
             .unzip();
-        self.committer.commit(jobs);
+        if let Err((jobs, error)) = self.committer.commit(jobs) {
+            self.committer.down(jobs, &error);
+        }
         answers.into_iter().map(|mut answer| answer.try_recv().unwrap()).collect()
     }
 
@@ -115,6 +117,7 @@ impl Story {
             events,
             received_at: self.clock.now(),
             replays: None,
+            held: false,
         })
     }
 
@@ -520,7 +523,7 @@ fn letters_asked_for_by_one_who_has_gone_are_not_handed_out() {
     let lease = SignedDuration::from_secs(60);
     let wanted = letters::Wanted { channel: String::new(), lease, limit: 100, held: Vec::new() };
     let (answer, _) = oneshot::channel();
-    story.committer.commit(vec![Job { command: Command::Claim(wanted), answer }]);
+    story.committer.commit(vec![Job { command: Command::Claim(wanted), answer }]).ok().unwrap();
     assert_eq!(Story::told(&story.claim("")), ["page maya"]);
 }
 
@@ -580,5 +583,47 @@ fn a_node_of_the_version_before_lives_with_a_migration_that_adds_and_not_with_tw
     newer.unwrap();
     let refused = Connection::writer(&story.committer.place, &story.clock).err().expect("two steps newer");
     assert!(refused.to_string().contains("much newer"), "{refused}");
+    story.proves_whole();
+}
+
+#[test]
+fn what_was_held_does_not_undo_what_others_heard_later() {
+    let mut story = Story::new();
+    let heard_at = story.clock.now();
+    let held = |story: &mut Story, status| {
+        let event =
+            Event { keeps_start: true, occurred_at: Some(heard_at), ..Event::new("db-1", status, "t") };
+        let Command::Events(delivered) = story.delivery("prometheus", vec![event]) else { panic!() };
+        let command = Command::Events(Delivered { received_at: heard_at, held: true, ..delivered });
+        let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+        results[0].outcome
+    };
+    story.passes(1);
+    story.hears("prometheus", "db-1", Status::Firing);
+    story.hears("prometheus", "db-1", Status::Resolved);
+    story.passes(10);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    // A node that was cut off comes back with the firing of then, whose recovery it has not heard.
+    assert_eq!(held(&mut story, Status::Firing), "stale");
+    assert_eq!(story.look(|tx| incidents::numbers(tx, 0, 10)), [1]);
+    story.proves_whole();
+}
+
+#[test]
+fn what_was_held_of_one_alert_is_taken_in_its_order_and_a_second_time_without_harm() {
+    let mut story = Story::new();
+    let first = story.clock.now();
+    story.passes(5);
+    for _ in 0..2 {
+        for (minute, status) in [(0, Status::Firing), (1, Status::Resolved), (2, Status::Firing)] {
+            let received_at = first + SignedDuration::from_mins(minute);
+            let event = Event { occurred_at: Some(received_at), ..Event::new("db-1", status, "t") };
+            let Command::Events(delivered) = story.delivery("pingdom", vec![event]) else { panic!() };
+            story.ask(Command::Events(Delivered { received_at, held: true, ..delivered })).unwrap();
+        }
+        let known = story.look(|tx| crate::store::alerts::known(tx, "pingdom", "db-1")).unwrap();
+        assert_eq!(known.status, Status::Firing);
+        assert_eq!(story.look(|tx| incidents::numbers(tx, 0, 10)), [1]);
+    }
     story.proves_whole();
 }

@@ -161,6 +161,12 @@ impl Event {
                 self.key.len()
             ));
         }
+        if let Some(id) = self.delivery_id.as_ref().filter(|id| id.len() > KEY_BYTES_MAX) {
+            return Err(format!(
+                "the delivery's id has {} bytes; at most {KEY_BYTES_MAX} are taken",
+                id.len()
+            ));
+        }
         self.title = one_line(&self.title);
         if self.title.is_empty() {
             self.title = one_line(&self.key);

@@ -121,6 +121,7 @@ async fn accept(
                 events,
                 received_at,
                 replays: None,
+                held: false,
             };
             match desk.door.ask(Command::Events(delivered)).await? {
                 Reply::Events(results) => Ok(Taken::Decided(results)),

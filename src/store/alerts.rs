@@ -86,7 +86,8 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
 }
 
 /// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. Answers the number.
+/// alert's number; `None` when it is new. `hours`: since when, by the sender's clock, and when we heard of it.
+/// Answers the number.
 ///
 /// # Errors
 /// What the engine says.
@@ -95,7 +96,7 @@ pub fn put(
     id: Option<i64>,
     place: Place<'_>,
     event: &Event,
-    changed_at: Timestamp,
+    hours: (Timestamp, Timestamp),
 ) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
@@ -111,8 +112,8 @@ pub fn put(
             id.into(),
             place.service.into(),
             event.status.as_str().into(),
-            changed_at.into(),
-            tx.now.into(),
+            hours.0.into(),
+            hours.1.into(),
             place.incident.into(),
         ],
     )?;

@@ -236,9 +236,13 @@ impl StoreError {
                 // Not the engine's: a value of another type than this version reads.
                 None => false,
             },
-            // Classes of PostgreSQL's manual, appendix A: data, constraints, and what a statement says.
+            // Classes of PostgreSQL's manual, appendix A: the way to it, who may do what, and what it is short of.
+            // Everything else lies with a statement, so that one command at fault never looks like a store away.
             Self::Server(error) => match error.code() {
-                Some(code) => !["22", "23", "42"].contains(&&code.code()[..2]),
+                Some(code) if code.code() == "57014" => false,
+                Some(code) => {
+                    ["08", "25", "28", "3D", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
+                }
                 // Without a code it is the way, unless a value could not be read.
                 None => {
                     !error.to_string().contains("deserializing") && !error.to_string().contains("serializing")

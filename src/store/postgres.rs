@@ -26,14 +26,16 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{Bind, StoreError};
 
-/// To connect, with TLS and login, to any of the hosts.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(6);
+/// To connect to one host, with TLS and login. They are tried one after the other.
+const CONNECT_DEADLINE: Duration = Duration::from_secs(3);
 /// For one trip to the server, whatever becomes of the network.
 const TRIP_DEADLINE: Duration = Duration::from_secs(12);
 /// What the server itself gives up after, in milliseconds: a statement, a wait for another writer, and a
 /// transaction whose node fell silent in the middle and keeps everybody waiting.
 const LIMITS: &str = "set statement_timeout = 10000; set lock_timeout = 8000; \
                       set idle_in_transaction_session_timeout = 5000";
+/// Most statements that are on their way at the same time.
+const FLIGHT_MAX: usize = 500;
 /// The lock by which writers take turns: `onscene` in ASCII.
 const DOOR: i64 = 0x006f_6e73_6365_6e65;
 
@@ -98,21 +100,45 @@ impl Server {
             config.ssl_mode(SslMode::Disable);
             None
         };
-        config.application_name("onscene").connect_timeout(CONNECT_DEADLINE);
-        config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(TRIP_DEADLINE);
         let shown = format!("PostgreSQL at {}", address.split('?').next().unwrap_or_default());
         Ok(Self { config, tls, shown })
     }
 
-    fn config(&self, writes: bool) -> Config {
-        let mut config = self.config.clone();
-        // Of several hosts, the one that takes writes.
-        config.target_session_attrs(if writes {
-            TargetSessionAttrs::ReadWrite
-        } else {
-            TargetSessionAttrs::Any
-        });
-        config
+    /// One configuration a host: the library would spend the time for all of them on the first that is dark. Also
+    /// who only reads goes to the one that takes writes: what was just committed must be seen, and a standby, or
+    /// a server that was one once, may lag behind for ever.
+    fn each_host(&self) -> Vec<Config> {
+        let ports = self.config.get_ports();
+        let hosts = self.config.get_hosts().iter().enumerate();
+        hosts
+            .map(|(index, host)| {
+                let mut config = Config::new();
+                match host {
+                    Host::Tcp(name) => config.host(name),
+                    Host::Unix(path) => config.host_path(path),
+                };
+                if let Some(port) = ports.get(index).or(ports.first()) {
+                    config.port(*port);
+                }
+                if let Some(user) = self.config.get_user() {
+                    config.user(user);
+                }
+                if let Some(password) = self.config.get_password() {
+                    config.password(password);
+                }
+                if let Some(database) = self.config.get_dbname() {
+                    config.dbname(database);
+                }
+                if let Some(options) = self.config.get_options() {
+                    config.options(options);
+                }
+                config.ssl_mode(self.config.get_ssl_mode());
+                config.application_name("onscene").connect_timeout(CONNECT_DEADLINE);
+                config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(TRIP_DEADLINE);
+                config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+                config
+            })
+            .collect()
     }
 }
 
@@ -204,29 +230,36 @@ impl Session {
             .enable_all()
             .build()
             .map_err(|error| StoreError::File { path: "a runtime".into(), error })?;
-        let config = server.config(writes);
-        let connecting = async {
-            let connected: Result<(Client, Driven), tokio_postgres::Error> = match &server.tls {
-                Some(tls) => config
-                    .connect(tls.clone())
-                    .await
-                    .map(|(client, driven)| (client, Box::pin(driven) as Driven)),
-                None => {
-                    config.connect(NoTls).await.map(|(client, driven)| (client, Box::pin(driven) as Driven))
-                }
+        let mut tried = Err(StoreError::Away("no host is named"));
+        for config in server.each_host() {
+            let connecting = async {
+                let connected: Result<(Client, Driven), tokio_postgres::Error> = match &server.tls {
+                    Some(tls) => config
+                        .connect(tls.clone())
+                        .await
+                        .map(|(client, driven)| (client, Box::pin(driven) as Driven)),
+                    None => config
+                        .connect(NoTls)
+                        .await
+                        .map(|(client, driven)| (client, Box::pin(driven) as Driven)),
+                };
+                connected
             };
-            connected
-        };
-        let connected = runtime.block_on(async { tokio::time::timeout(CONNECT_DEADLINE, connecting).await });
-        let (client, connection) = match connected {
-            Ok(Ok(connected)) => connected,
-            Ok(Err(error)) => {
-                runtime.shutdown_background();
-                return Err(error.into());
+            let answered =
+                runtime.block_on(async { tokio::time::timeout(CONNECT_DEADLINE, connecting).await });
+            tried = match answered {
+                Ok(connected) => connected.map_err(StoreError::from),
+                Err(_) => Err(StoreError::Away("no answer within the time to connect")),
+            };
+            if tried.is_ok() {
+                break;
             }
-            Err(_) => {
+        }
+        let (client, connection) = match tried {
+            Ok(connected) => connected,
+            Err(error) => {
                 runtime.shutdown_background();
-                return Err(StoreError::Away("no answer within the time to connect"));
+                return Err(error);
             }
         };
         let session = Self(RefCell::new(Inner {
@@ -252,7 +285,8 @@ impl Session {
     /// Begins to write, when it is this writer's turn; answers the server's hour.
     pub(super) fn begin(&self) -> Result<Timestamp, StoreError> {
         self.reset();
-        self.queue("begin", &[])?;
+        // Whatever the server's default is: a view taken before the turn has come would be an old one.
+        self.queue("begin isolation level read committed read write", &[])?;
         self.queue("select pg_advisory_xact_lock(?1)", &[DOOR.into()])?;
         let rows = self.query("select (extract(epoch from clock_timestamp()) * 1000000)::bigint", &[])?;
         let micros: i64 = rows.first().ok_or(StoreError::Decode("the server tells no hour"))?.try_get(0)?;
@@ -384,28 +418,27 @@ impl Session {
         Ok(statement)
     }
 
-    /// Sends everything that is queued, one behind the other, and waits once.
+    /// Sends everything that is queued, one behind the other, and waits once for so many.
     fn flush(&self) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
         let mut inner = self.0.borrow_mut();
         let queued = std::mem::take(&mut inner.queued);
-        if queued.is_empty() {
-            return Ok(Vec::new());
-        }
         let Inner { runtime, client, connection, broken, .. } = &mut *inner;
         let client = &*client;
-        let sends: Vec<_> = queued
-            .iter()
-            .map(|(statement, values)| {
-                Box::pin(maybe_done(async move {
-                    let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
-                    client.query(statement, &values).await
-                }))
-            })
-            .collect();
-        let answers = drive(runtime, connection, broken, async { Ok(in_order(sends).await) })?;
-        let mut rows = Vec::with_capacity(answers.len());
-        for answer in answers {
-            rows.push(answer?);
+        let mut rows = Vec::with_capacity(queued.len());
+        for some in queued.chunks(FLIGHT_MAX) {
+            let sends: Vec<_> = some
+                .iter()
+                .map(|(statement, values)| {
+                    Box::pin(maybe_done(async move {
+                        let values: Vec<&(dyn ToSql + Sync)> =
+                            values.iter().map(|value| value as _).collect();
+                        client.query(statement, &values).await
+                    }))
+                })
+                .collect();
+            for answer in drive(runtime, connection, broken, async { Ok(in_order(sends).await) })? {
+                rows.push(answer?);
+            }
         }
         Ok(rows)
     }
@@ -447,7 +480,10 @@ fn drive<T>(
     });
     *broken |= match &done {
         Ok(_) => false,
-        Err(StoreError::Server(error)) => error.code().is_none() || error.is_closed(),
+        // The last two: statements that were prepared for another schema, or are not known to the server any more.
+        Err(StoreError::Server(error)) => {
+            error.is_closed() || error.code().is_none_or(|code| ["0A000", "26000"].contains(&code.code()))
+        }
         Err(_) => true,
     };
     done

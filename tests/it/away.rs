@@ -201,3 +201,36 @@ fn a_full_spool_says_503_and_takes_again_when_the_store_is_back() {
     });
     assert_eq!(count.unwrap(), Some(i64::from(held)));
 }
+
+#[test]
+fn a_store_that_comes_and_goes_gets_everything_once() {
+    const KEYS: usize = 600;
+    let (mut daemon, way) = behind_a_way("");
+    daemon.go();
+    way.is(CUTS);
+    is_away(&daemon);
+    for n in 0..KEYS {
+        assert!(is_held(&daemon.alert(&format!("key-{n}"), "firing")));
+    }
+    for _ in 0..4 {
+        way.is(PASSES);
+        eventually("it is back", || (daemon.metric("onscene_store_up") == 1.0).then_some(()));
+        // In the middle of giving everything over.
+        std::thread::sleep(Duration::from_millis(60));
+        way.is(CUTS);
+        is_away(&daemon);
+    }
+    way.is(PASSES);
+    is_back(&daemon);
+    assert_eq!(daemon.metric("onscene_spooled_total") as usize, KEYS, "what was held is not held again");
+    let mut store = daemon.store();
+    let figures = store.read(jiff::Timestamp::UNIX_EPOCH, |tx| {
+        let incidents = tx.query_one("select count(*) from incident", &[], |row| row.int(0))?;
+        let alerts =
+            tx.query_one("select count(*) from alert where status = 'firing'", &[], |row| row.int(0))?;
+        Ok::<_, onscene::store::StoreError>((incidents, alerts))
+    });
+    let keys = i64::try_from(KEYS).ok();
+    assert_eq!(figures.unwrap(), (keys, keys));
+    assert!(daemon.verify().contains("whole"));
+}
