@@ -373,7 +373,8 @@ impl Presence {
         loop {
             let config_hash = self.house.get().config_hash.clone();
             // 48 bits, which a float holds exactly.
-            let number = u64::from_str_radix(&config_hash[..12], 16).unwrap_or_default();
+            let number =
+                u64::from_str_radix(config_hash.get(..12).unwrap_or_default(), 16).unwrap_or_default();
             #[allow(clippy::cast_precision_loss, reason = "48 bits fit")]
             self.metrics.config_hash.set(number as f64);
             if self.shared {

@@ -1,4 +1,4 @@
-//! When a shared store is away for long: mail by this node alone, past the store, to whom the configuration names.
+//! When the store takes no writes for long: mail by this node alone, past the store, to whom the configuration names.
 //!
 //! Reads: what the door knows of the store, every few seconds. Sends: one mail to each person, and another when
 //! more has come and the same time has passed again. Several nodes may each send theirs: each tells what it holds.
@@ -110,7 +110,7 @@ impl Emergency {
             thread: Thread::Pages,
             to: address.to_owned(),
             page_attempt: 1,
-            subject: "onscene cannot reach its store".into(),
+            subject: "onscene cannot write to its store".into(),
             html: format!("<!doctype html><html><body><pre>{}</pre></body></html>", render::escape(&text)),
             text,
             data: serde_json::Value::Null,
@@ -134,7 +134,7 @@ fn words(node: &str, state: &State, held: &Held) -> String {
     let since =
         state.since.map(|since| since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
     let mut text = format!(
-        "The node {node} cannot reach the shared store since {since}.\n\nIncidents cannot be opened, and nobody is \
+        "The node {node} cannot write to its store since {since}.\n\nIncidents cannot be opened, and nobody is \
          paged for new alerts, until it is back.\n"
     );
     if state.held.is_none() {
@@ -158,7 +158,8 @@ fn words(node: &str, state: &State, held: &Held) -> String {
         }
     }
     text.push_str(
-        "\nWhat to do: look at the database and the way to it, and at the things named above by hand.\n",
+        "\nWhat to do: look at the store (the disk, or the database and the way to it), and at the things named above \
+         by hand.\n",
     );
     text
 }

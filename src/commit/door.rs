@@ -263,6 +263,7 @@ mod tests {
     #[allow(clippy::disallowed_methods, reason = "a test of waking, which takes real time")]
     fn something_urgent_wakes_a_door_that_waits_whatever_went_before() {
         const ROUNDS: u64 = 3_000;
+        let clock = crate::clock::Clock::system();
         let (door, queues) = queues(4, Arc::default(), Away::default());
         let taken = Arc::new(std::sync::atomic::AtomicU64::new(0));
         let counts = taken.clone();
@@ -280,7 +281,7 @@ mod tests {
                 }
             });
             put += 2;
-            let began = std::time::Instant::now();
+            let began = clock.mark();
             while taken.load(Ordering::Acquire) < put {
                 assert!(began.elapsed() < Duration::from_secs(3), "round {round}: it sleeps on");
                 std::hint::spin_loop();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
@@ -128,9 +128,9 @@ impl Config {
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
             ("server.queue_max", new.queue_max != old.queue_max),
-            ("store.url", self.store.database.differs(&store.database)),
         ];
-        differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+        let server = differs.into_iter().filter_map(|(key, differs)| differs.then_some(key));
+        server.chain(self.store.database.differs(&store.database)).collect()
     }
 }
 
@@ -182,16 +182,25 @@ pub enum Database {
 }
 
 impl Database {
-    /// Whether it is another place.
-    fn differs(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Sqlite(one), Self::Sqlite(two)) => one != two,
-            (
-                Self::Postgres { url: one, ca_file: its, spool: held, .. },
-                Self::Postgres { url: two, ca_file: others, spool: kept, .. },
-            ) => one != two || its != others || held != kept,
-            (Self::Sqlite(_), Self::Postgres { .. }) | (Self::Postgres { .. }, Self::Sqlite(_)) => true,
-        }
+    /// Keys of `[store]` that say something else in `other`.
+    fn differs(&self, other: &Self) -> Vec<&'static str> {
+        let (
+            Self::Postgres { url: one, password, ca_file, spool },
+            Self::Postgres { url: two, password: other_password, ca_file: other_file, spool: other_spool },
+        ) = (self, other)
+        else {
+            let same = matches!((self, other), (Self::Sqlite(one), Self::Sqlite(two)) if one == two);
+            return if same { Vec::new() } else { vec!["store.url"] };
+        };
+        let bare =
+            |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
+        let differs = [
+            ("store.url", one != two),
+            ("store.password_file", bare(password) != bare(other_password)),
+            ("store.ca_file", ca_file != other_file),
+            ("store.spool", spool != other_spool),
+        ];
+        differs.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
     }
 }
 

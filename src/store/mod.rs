@@ -13,244 +13,26 @@ use crate::clock::Clock;
 
 pub mod alerts;
 pub mod copy;
+mod error;
 pub mod incidents;
 pub mod letters;
 mod migrate;
 pub mod nodes;
 pub mod postgres;
 pub mod readers;
+mod row;
 pub mod sqlite;
 pub mod timeline;
 pub mod tokens;
 pub mod unreadable;
 mod wire;
 
+pub use error::StoreError;
+use row::Of;
+pub use row::{Bind, Row};
+
 /// What a store that was full must take before it is trusted again: more than most commits write.
 const ROOM_BYTES: usize = 256 * 1024;
-
-/// One value handed to a statement.
-#[derive(Clone, Copy, Debug)]
-pub enum Bind<'a> {
-    /// SQL null.
-    Null,
-    /// A whole number; times are microseconds since 1970.
-    Int(i64),
-    /// A text.
-    Text(&'a str),
-    /// Bytes.
-    Blob(&'a [u8]),
-}
-
-impl From<i64> for Bind<'_> {
-    fn from(value: i64) -> Self {
-        Self::Int(value)
-    }
-}
-impl From<Timestamp> for Bind<'_> {
-    fn from(value: Timestamp) -> Self {
-        Self::Int(value.as_microsecond())
-    }
-}
-impl<'a> From<&'a str> for Bind<'a> {
-    fn from(value: &'a str) -> Self {
-        Self::Text(value)
-    }
-}
-impl<'a> From<&'a String> for Bind<'a> {
-    fn from(value: &'a String) -> Self {
-        Self::Text(value)
-    }
-}
-impl<'a> From<&'a [u8]> for Bind<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Self::Blob(value)
-    }
-}
-impl<'a, T: Into<Bind<'a>>> From<Option<T>> for Bind<'a> {
-    fn from(value: Option<T>) -> Self {
-        value.map_or(Self::Null, Into::into)
-    }
-}
-
-/// One row of an answer. Columns are numbered from 0.
-pub struct Row<'a>(Of<'a>);
-
-enum Of<'a> {
-    Sqlite(&'a rusqlite::Row<'a>),
-    Postgres(&'a tokio_postgres::Row),
-}
-
-impl Row<'_> {
-    /// A whole number.
-    ///
-    /// # Errors
-    /// When the column is null or of another type.
-    pub fn int(&self, column: usize) -> Result<i64, StoreError> {
-        self.int_or_null(column)?.ok_or(StoreError::Decode("a number is missing"))
-    }
-
-    /// A whole number or null.
-    ///
-    /// # Errors
-    /// When the column is of another type.
-    pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
-        match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(row.try_get(column)?),
-        }
-    }
-
-    /// A time.
-    ///
-    /// # Errors
-    /// When the column is null, of another type or out of range.
-    pub fn time(&self, column: usize) -> Result<Timestamp, StoreError> {
-        Timestamp::from_microsecond(self.int(column)?).map_err(|_| StoreError::Decode("a time out of range"))
-    }
-
-    /// A time or null.
-    ///
-    /// # Errors
-    /// When the column is of another type or out of range.
-    pub fn time_or_null(&self, column: usize) -> Result<Option<Timestamp>, StoreError> {
-        let micros = self.int_or_null(column)?;
-        micros
-            .map(|micros| {
-                Timestamp::from_microsecond(micros).map_err(|_| StoreError::Decode("a time out of range"))
-            })
-            .transpose()
-    }
-
-    /// A text.
-    ///
-    /// # Errors
-    /// When the column is null or of another type.
-    pub fn text(&self, column: usize) -> Result<String, StoreError> {
-        Ok(self.text_ref(column)?.to_owned())
-    }
-
-    /// A text, to look at.
-    ///
-    /// # Errors
-    /// When the column is null or of another type.
-    pub fn text_ref(&self, column: usize) -> Result<&str, StoreError> {
-        match self.0 {
-            Of::Sqlite(row) => Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?),
-            Of::Postgres(row) => Ok(row.try_get(column)?),
-        }
-    }
-
-    /// A text or null.
-    ///
-    /// # Errors
-    /// When the column is of another type.
-    pub fn text_or_null(&self, column: usize) -> Result<Option<String>, StoreError> {
-        match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(row.try_get(column)?),
-        }
-    }
-
-    /// Bytes.
-    ///
-    /// # Errors
-    /// When the column is null or of another type.
-    pub fn blob(&self, column: usize) -> Result<Vec<u8>, StoreError> {
-        match self.0 {
-            Of::Sqlite(row) => Ok(row.get(column)?),
-            Of::Postgres(row) => Ok(row.try_get(column)?),
-        }
-    }
-}
-
-/// What can go wrong in the store. Every one of them is answered with 503: nothing was committed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The engine said no: disk full, read-only, locked, gone.
-    #[error("the store cannot be used: {0}")]
-    Engine(#[from] rusqlite::Error),
-    /// The server said no, or the way to it is broken.
-    #[error("the store cannot be used: {}", said(.0))]
-    Server(#[from] tokio_postgres::Error),
-    /// The server was not heard of in time.
-    #[error("the store cannot be used: {0}")]
-    Away(&'static str),
-    /// A row does not hold what this version writes.
-    #[error("the store holds something this version does not understand: {0}")]
-    Decode(&'static str),
-    /// A JSON column does not hold what this version writes.
-    #[error("the store holds something this version does not understand: {0}")]
-    Json(#[from] serde_json::Error),
-    /// The schema is newer, or was changed by hand.
-    #[error("{0}")]
-    Schema(String),
-    /// The directory or file cannot be made, or is not there any more.
-    #[error("{path}: {error}")]
-    File {
-        /// Which.
-        path: String,
-        /// Why.
-        error: std::io::Error,
-    },
-}
-
-/// What a server said, with its reason, which the library keeps apart.
-fn said(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(why) => format!("{error}: {why}"),
-        None => error.to_string(),
-    }
-}
-
-impl StoreError {
-    /// Whether somebody else has the store in hands: it is in order, and waiting helps.
-    pub fn is_busy(&self) -> bool {
-        use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked};
-        match self {
-            Self::Engine(error) => {
-                matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked))
-            }
-            Self::Server(error) => error.code() == Some(&tokio_postgres::error::SqlState::LOCK_NOT_AVAILABLE),
-            _ => false,
-        }
-    }
-
-    /// Whether a server could not be reached, or takes no writes now.
-    pub fn is_away(&self) -> bool {
-        match self {
-            Self::Away(_) => true,
-            Self::Server(_) => self.is_of_the_store(),
-            _ => false,
-        }
-    }
-
-    /// Whether the fault lies with the store as a whole. Otherwise it lies with what one command wrote or read.
-    pub fn is_of_the_store(&self) -> bool {
-        use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
-        match self {
-            Self::Schema(_) | Self::File { .. } | Self::Away(_) => true,
-            Self::Decode(_) | Self::Json(_) => false,
-            Self::Engine(error) => match error.sqlite_error_code() {
-                Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) => false,
-                Some(_) => true,
-                // Not the engine's: a value of another type than this version reads.
-                None => false,
-            },
-            // Classes of PostgreSQL's manual, appendix A: the way to it, who may do what, and what it is short of.
-            // Everything else lies with a statement, so that one command at fault never looks like a store away.
-            Self::Server(error) => match error.code() {
-                Some(code) if code.code() == "57014" => false,
-                Some(code) => {
-                    ["08", "25", "28", "3D", "40", "53", "55", "57", "58"].contains(&&code.code()[..2])
-                }
-                // Without a code it is the way, unless a value could not be read.
-                None => {
-                    !error.to_string().contains("deserializing") && !error.to_string().contains("serializing")
-                }
-            },
-        }
-    }
-}
 
 /// One transaction.
 pub struct Tx<'c> {

@@ -390,7 +390,7 @@ impl Session {
             self.queue(sql, binds)?;
         }
         let mut rows = self.flush()?;
-        Ok(rows.split_off(rows.len() - many.len()))
+        Ok(rows.split_off(rows.len().saturating_sub(many.len())))
     }
 
     /// Runs a statement that changes rows; answers how many.

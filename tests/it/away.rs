@@ -122,7 +122,7 @@ fn what_is_heard_while_the_store_is_away_is_held_told_and_taken_in_its_order() {
     assert_eq!(daemon.get("/readyz").unwrap().status, 200);
     assert!(daemon.metric("onscene_spool_bytes") > 0.0);
     assert_eq!(daemon.metric("onscene_spooled_total"), 32.0);
-    let mail = daemon.mail_to("tom@example.net", "cannot reach the shared store");
+    let mail = daemon.mail_to("tom@example.net", "cannot write to its store");
     assert!(mail.contains("32 deliveries") && mail.contains("fires-19 is down"), "{mail}");
     // Power fails in the middle of it, and the store is still away.
     daemon.kill();

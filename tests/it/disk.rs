@@ -114,6 +114,9 @@ fn on_a_small_disk() -> Daemon {
 #[test]
 fn a_disk_that_fills_while_nobody_writes_is_seen_and_no_reason_to_be_started_again() {
     let mut daemon = on_a_small_disk();
+    let config = fs::read_to_string(&daemon.config).unwrap();
+    let emergency = "[emergency]\nafter = \"10s\"\npage = [\"person:tom\"]\n";
+    fs::write(&daemon.config, format!("{config}\n{emergency}")).unwrap();
     let _small = Small::mount(&daemon);
     let path = daemon.directory.join("notify");
     let ear = UnixDatagram::bind(&path).unwrap();
@@ -135,6 +138,8 @@ fn a_disk_that_fills_while_nobody_writes_is_seen_and_no_reason_to_be_started_aga
         assert!(hears.recv_timeout(Duration::from_secs(10)).expect("a sign of life"));
     }
     refuses(&daemon);
+    let told = daemon.mail_to("tom@example.net", "cannot write to its store");
+    assert!(told.contains("no spool: alerts are answered with 503"), "{told}");
     fs::remove_file(daemon.directory.join("small/filler")).unwrap();
     goes_on(&mut daemon, 0);
 }
