@@ -202,12 +202,14 @@ fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
 /// Both sides of the door in one thread.
 fn ask(committer: &mut commit::Committer, command: Command) -> Result<String, String> {
     match committer.at_once(command) {
-        Ok(Reply::Events(results)) => {
-            let shown: Vec<String> = results
+        Ok(Reply::Events(delivered, results)) => {
+            let shown: Vec<String> = delivered
+                .events
                 .iter()
-                .map(|one| match one.incident {
-                    Some(incident) => format!("{} {} INC-{incident}", one.key, one.outcome),
-                    None => format!("{} {}", one.key, one.outcome),
+                .zip(results)
+                .map(|(event, one)| match one.incident {
+                    Some(incident) => format!("{} {} INC-{incident}", event.key, one.outcome),
+                    None => format!("{} {}", event.key, one.outcome),
                 })
                 .collect();
             Ok(if shown.is_empty() { "nothing to say".into() } else { shown.join(", ") })

@@ -30,7 +30,7 @@ impl Work<'_, '_> {
                 // Events of one body share its id; only an id of an earlier body makes them repeats.
                 Some(id) if !seen.contains(id) && !unreadable::first_time(self.tx, source, id)? => {
                     let known = self.memory.known(self.tx, source, &event.key)?;
-                    result(event, "repeated", known.and_then(|known| known.incident))
+                    result("repeated", known.and_then(|known| known.incident))
                 }
                 id => {
                     seen.extend(id.clone());
@@ -76,8 +76,8 @@ impl Work<'_, '_> {
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
             && (heard < known.taken_at || known.closed_at.is_some_and(|closed| heard < closed))
         {
-            self.touch(Some(known))?;
-            return Ok(result(event, "stale", incident));
+            self.touch(Some(known));
+            return Ok(result("stale", incident));
         }
         let outcome = match weigh(event, known.as_ref(), self.tx.now) {
             Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
@@ -85,11 +85,12 @@ impl Work<'_, '_> {
             Weight::Repeats => {
                 match &known {
                     Some(known) if known.wording != event.wording() => {
-                        alerts::repeat(self.tx, known.id, event)?;
+                        alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
                     }
-                    _ => self.touch(known.as_ref())?,
+                    _ => {}
                 }
+                self.touch(known.as_ref());
                 "repeated"
             }
             Weight::Recovers => {
@@ -105,11 +106,11 @@ impl Work<'_, '_> {
                 "resolved"
             }
             Weight::Stale => {
-                self.touch(known.as_ref())?;
+                self.touch(known.as_ref());
                 "stale"
             }
             Weight::Acknowledges => {
-                self.touch(known.as_ref())?;
+                self.touch(known.as_ref());
                 if let Some(saved) = self.load(incident)?.filter(|saved| saved.incident.is_open()) {
                     let act = Act::SourceAcknowledge { source: source.to_owned(), key: event.key.clone() };
                     self.must(&saved, act, &by())?;
@@ -117,12 +118,12 @@ impl Work<'_, '_> {
                 "acknowledged"
             }
             Weight::Ignored => {
-                self.touch(known.as_ref())?;
+                self.touch(known.as_ref());
                 "ignored"
             }
             Weight::Test => "test",
         };
-        Ok(result(event, outcome, incident))
+        Ok(result(outcome, incident))
     }
 
     fn fires(
@@ -149,7 +150,7 @@ impl Work<'_, '_> {
             refired,
         };
         let decision = self.must(&saved, act, by)?;
-        Ok(result(event, outcome_of(decision.reason), Some(saved.incident.id)))
+        Ok(result(outcome_of(decision.reason), Some(saved.incident.id)))
     }
 
     fn fires_on(
@@ -166,7 +167,7 @@ impl Work<'_, '_> {
         };
         self.put(source, service, event, known, incident)?;
         let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
-        Ok(result(event, outcome_of(decision.reason), incident))
+        Ok(result(outcome_of(decision.reason), incident))
     }
 
     fn opens(
@@ -190,7 +191,7 @@ impl Work<'_, '_> {
         let decision = decide::open(id, opening, by, rules, self.tx.now)
             .map_err(|_| StoreError::Decode("a new incident was refused"))?;
         self.save(&decision, None)?;
-        Ok(result(event, "opened", Some(id)))
+        Ok(result("opened", Some(id)))
     }
 
     fn may_reopen(&self, saved: &Saved) -> bool {
@@ -203,8 +204,10 @@ impl Work<'_, '_> {
     }
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace.
-    fn touch(&self, known: Option<&Known>) -> Result<(), StoreError> {
-        known.map_or(Ok(()), |known| alerts::touch(self.tx, known.id))
+    fn touch(&mut self, known: Option<&Known>) {
+        if let Some(known) = known {
+            self.memory.hear(known.id);
+        }
     }
 
     fn put(
@@ -238,6 +241,6 @@ fn outcome_of(reason: Reason) -> &'static str {
     if reason == Reason::ReopenedByAlert { "opened" } else { "joined" }
 }
 
-fn result(event: &Event, outcome: &'static str, incident: Option<i64>) -> EventResult {
-    EventResult { key: event.key.clone(), outcome, incident }
+fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
+    EventResult { outcome, incident }
 }

@@ -1,5 +1,5 @@
 //! What a transaction knows of alerts and incidents, so that a store that is far away is asked once for a whole
-//! batch and not once for each event. For a store of this machine it remembers nothing: asking is cheaper there.
+//! batch and not once for each event. For a store of this machine it remembers no rows: asking is cheaper there.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,6 +18,8 @@ pub(super) struct Memory {
     incidents: HashMap<i64, Option<Saved>>,
     /// By service, then key: the open incident an alert with this key belongs to.
     open: HashMap<String, HashMap<String, Option<i64>>>,
+    /// Numbers of alerts that were heard again, once for each time, whatever the store: see [`Memory::write`].
+    heard: Vec<i64>,
 }
 
 impl Memory {
@@ -130,6 +132,22 @@ impl Memory {
         }
     }
 
+    /// An alert was heard again.
+    pub(super) fn hear(&mut self, alert: i64) {
+        self.heard.push(alert);
+    }
+
+    /// Writes how often alerts were heard again: once for each alert and not for each event, because in a storm
+    /// the same ones come over and over, and in the order in which the rows lie.
+    pub(super) fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
+        let mut heard = std::mem::take(&mut self.heard);
+        heard.sort_unstable();
+        for same in heard.chunk_by(|one, other| one == other) {
+            alerts::heard(tx, same[0], i64::try_from(same.len()).unwrap_or(i64::MAX))?;
+        }
+        Ok(())
+    }
+
     /// An incident was written.
     pub(super) fn put_incident(&mut self, incident: &Incident, head: [u8; 32]) {
         if self.on {
@@ -149,7 +167,7 @@ impl Memory {
 
     /// Rows have gone that may be remembered here.
     pub(super) fn forget(&mut self) {
-        *self = Self { on: self.on, ..Self::default() };
+        *self = Self { on: self.on, heard: std::mem::take(&mut self.heard), ..Self::default() };
     }
 }
 

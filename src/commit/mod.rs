@@ -133,10 +133,8 @@ pub struct Delivered {
 }
 
 /// What became of one event.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventResult {
-    /// The alert's key.
-    pub key: String,
     /// `opened`, `joined`, `repeated`, `resolved`, `acknowledged`, `stale`, `ignored` or `test`.
     pub outcome: &'static str,
     /// The incident it belongs to.
@@ -146,8 +144,9 @@ pub struct EventResult {
 /// An answer of the door: what was asked for is on disk.
 #[derive(Debug)]
 pub enum Reply {
-    /// To [`Command::Events`].
-    Events(Vec<EventResult>),
+    /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
+    /// events go back to the thread that made them, for which it costs least to free them.
+    Events(Delivered, Vec<EventResult>),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
@@ -244,6 +243,24 @@ pub fn door(
         committer.down(Vec::new(), &error);
     }
     (door, committer)
+}
+
+/// What a command came to, while its delivery is still where it may be needed again.
+enum Done {
+    /// A delivery was heard.
+    Heard(Vec<EventResult>),
+    /// Anything else.
+    Reply(Reply),
+}
+
+impl Done {
+    fn reply(self, command: Command) -> Reply {
+        match (self, command) {
+            (Self::Heard(results), Command::Events(delivered)) => Reply::Events(delivered, results),
+            (Self::Heard(_), _) => Reply::Done,
+            (Self::Reply(reply), _) => reply,
+        }
+    }
 }
 
 /// Why a transaction was not committed.
@@ -436,7 +453,7 @@ impl Committer {
             Ok(done)
         });
         match done {
-            Ok((replies, effects)) => self.answer(jobs, replies, effects),
+            Ok((done, effects)) => self.answer(jobs, done, effects),
             Err(Failure::Store(error)) => return Err((jobs, error)),
             Err(Failure::Command(error)) if jobs.len() == 1 => {
                 tracing::error!(%error, "a command failed and was not committed");
@@ -458,7 +475,7 @@ impl Committer {
         Ok(())
     }
 
-    fn transact(&mut self, jobs: &[Job]) -> Result<(Vec<Result<Reply, DoorError>>, Effects), Failure> {
+    fn transact(&mut self, jobs: &[Job]) -> Result<(Vec<Result<Done, DoorError>>, Effects), Failure> {
         let now = self.hour();
         let house = self.house.get();
         let connection = &mut self.connection;
@@ -466,13 +483,13 @@ impl Committer {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
                 let mut memory = Memory::of(tx, jobs)?;
-                let replies: Result<Vec<_>, StoreError> =
+                let done: Result<Vec<_>, StoreError> =
                     jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
+                let done = done?;
+                memory.write(tx)?;
                 #[cfg(test)]
-                if replies.is_ok() {
-                    memory.agrees(tx);
-                }
-                replies.map(|replies| (replies, effects))
+                memory.agrees(tx);
+                Ok::<_, StoreError>((done, effects))
             })
         });
         match std::panic::catch_unwind(work) {
@@ -481,13 +498,13 @@ impl Committer {
         }
     }
 
-    fn answer(&mut self, jobs: Vec<Job>, replies: Vec<Result<Reply, DoorError>>, effects: Effects) {
+    fn answer(&mut self, jobs: Vec<Job>, done: Vec<Result<Done, DoorError>>, effects: Effects) {
         #[allow(clippy::cast_precision_loss, reason = "a batch is small")]
         self.metrics.batch_size.observe(jobs.len() as f64);
         effects.publish(&self.metrics);
-        for (job, reply) in jobs.into_iter().zip(replies) {
+        for (Job { command, answer }, done) in jobs.into_iter().zip(done) {
             // Who asked may have gone; what was asked is done all the same.
-            let _gone = job.answer.send(reply);
+            let _gone = answer.send(done.map(|done| done.reply(command)));
         }
         effects.wake(&self.wakes);
     }
@@ -555,35 +572,44 @@ fn run(
     effects: &mut Effects,
     memory: &mut Memory,
     job: &Job,
-) -> Result<Result<Reply, DoorError>, StoreError> {
+) -> Result<Result<Done, DoorError>, StoreError> {
     let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None };
-    match &job.command {
-        Command::Events(delivered) => work.take(delivered).map(|results| Ok(Reply::Events(results))),
+    let reply = match &job.command {
+        Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
         Command::Unreadable { kept, service } => {
             let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;
             if waiting >= UNREADABLE_MAX || bytes >= UNREADABLE_BYTES_MAX {
                 return Ok(Err(DoorError::TooManyKept(waiting)));
             }
-            work.keep(kept, service).map(|id| Ok(Reply::Kept(id)))
+            Ok(Reply::Kept(work.keep(kept, service)?))
         }
-        Command::Act { incident, act, by } => work.act(*incident, act.clone(), by),
-        Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by),
+        Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
+        Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
         // Nobody would send what is handed to one who has gone.
-        Command::Claim(_) if job.answer.is_closed() => Ok(Err(DoorError::Late)),
-        Command::Claim(wanted) => Ok(Ok(Reply::Claims(letters::claim(tx, wanted)?))),
+        Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
+        Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
         Command::Settle { claim, settlement, alone } => {
-            work.settle(claim, settlement, *alone).map(|()| Ok(Reply::Done))
+            work.settle(claim, settlement, *alone)?;
+            Ok(Reply::Done)
         }
-        Command::Beat(node) => nodes::beat(tx, node).map(|()| Ok(Reply::Done)),
+        Command::Beat(node) => {
+            nodes::beat(tx, node)?;
+            Ok(Reply::Done)
+        }
         Command::Forget => {
+            // What was heard a moment ago is not old.
+            work.memory.write(tx)?;
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
-            let Some(retention) = house.retention else { return Ok(Ok(Reply::Forgotten { more: false })) };
+            let Some(retention) = house.retention else {
+                return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
+            };
             let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
-            memory.forget();
+            work.memory.forget();
             let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
-            Ok(Ok(Reply::Forgotten { more }))
+            Ok(Reply::Forgotten { more })
         }
-    }
+    };
+    Ok(reply.map(Done::Reply))
 }

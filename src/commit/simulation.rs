@@ -96,7 +96,7 @@ impl World {
         let several = if self.dice.below(3) == 0 { 1 + self.dice.below(4) } else { 1 };
         let deliveries = (0..several).map(|_| self.delivery()).collect();
         for answer in self.story.ask_all(deliveries) {
-            let Ok(Reply::Events(results)) = answer else { panic!("a delivery was not taken") };
+            let Ok(Reply::Events(_, results)) = answer else { panic!("a delivery was not taken") };
             let opened = results.iter().filter(|result| result.outcome == "opened");
             self.opened
                 .extend(opened.map(|result| result.incident.expect("an opened incident has a number")));

@@ -103,7 +103,7 @@ impl Story {
 
     pub(super) fn hears(&mut self, source: &str, key: &str, status: Status) -> (String, Option<i64>) {
         let event = Event::new(key, status, format!("{key} is down"));
-        let Reply::Events(results) = self.ask(self.delivery(source, vec![event])).unwrap() else {
+        let Reply::Events(_, results) = self.ask(self.delivery(source, vec![event])).unwrap() else {
             panic!("another answer");
         };
         (results[0].outcome.to_owned(), results[0].incident)
@@ -342,13 +342,13 @@ fn a_body_that_cannot_be_read_wakes_its_owner_and_is_given_to_the_adapter_again(
             other => other,
         };
     let command = replay(&story);
-    let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+    let Reply::Events(_, results) = story.ask(command).unwrap() else { panic!("another answer") };
     assert_eq!(results[0].outcome, "opened");
     // The alert about the source recovers by itself, and a second replay does nothing.
     let about = story.look(|tx| crate::store::alerts::known(tx, "pingdom", unreadable::KEY)).unwrap();
     assert_eq!(about.status, Status::Resolved);
     let command = replay(&story);
-    let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+    let Reply::Events(_, results) = story.ask(command).unwrap() else { panic!("another answer") };
     assert!(results.is_empty());
     story.proves_whole();
 }
@@ -399,13 +399,38 @@ fn a_changed_timeline_is_found() {
 }
 
 #[test]
+fn every_time_an_alert_is_heard_is_counted_however_many_share_a_transaction() {
+    let mut story = Story::new();
+    story.hears("hook", "db-1", Status::Firing);
+    story.hears("hook", "db-2", Status::Firing);
+    let again = |key: &str, title: &str| Event::new(key, Status::Firing, title);
+    let deliveries = vec![
+        story.delivery("hook", vec![again("db-1", "db-1 is down"), again("db-2", "db-2 is gone")]),
+        story.delivery("hook", vec![again("db-1", "db-1 is down")]),
+        // Something else happens to it in between.
+        story.delivery(
+            "hook",
+            vec![Event::new("db-1", Status::Resolved, "over"), again("db-1", "db-1 is down")],
+        ),
+    ];
+    assert!(story.ask_all(deliveries).iter().all(Result::is_ok));
+    let counts = |tx: &Tx<'_>| {
+        let sql = "select count from alert join alert_heard on alert = id order by key";
+        tx.query(sql, &[], |row| row.int(0))
+    };
+    assert_eq!(story.look(counts), [5, 2]);
+}
+
+#[test]
 fn a_retried_delivery_is_told_by_its_own_id() {
     let mut story = Story::new();
     let with_id =
         |key: &str| Event { delivery_id: Some("d-1".into()), ..Event::new(key, Status::Firing, "t") };
     let both = || vec![with_id("a"), with_id("b")];
     let outcomes = |reply| match reply {
-        Ok(Reply::Events(results)) => results.iter().map(|one: &EventResult| one.outcome).collect::<Vec<_>>(),
+        Ok(Reply::Events(_, results)) => {
+            results.iter().map(|one: &EventResult| one.outcome).collect::<Vec<_>>()
+        }
         _ => panic!("another answer"),
     };
     let first = story.delivery("hook", both());
@@ -595,7 +620,7 @@ fn what_was_held_does_not_undo_what_others_heard_later() {
             Event { keeps_start: true, occurred_at: Some(heard_at), ..Event::new("db-1", status, "t") };
         let Command::Events(delivered) = story.delivery("prometheus", vec![event]) else { panic!() };
         let command = Command::Events(Delivered { received_at: heard_at, held: true, ..delivered });
-        let Reply::Events(results) = story.ask(command).unwrap() else { panic!("another answer") };
+        let Reply::Events(_, results) = story.ask(command).unwrap() else { panic!("another answer") };
         results[0].outcome
     };
     story.passes(1);

@@ -167,7 +167,9 @@ impl Event {
                 id.len()
             ));
         }
-        self.title = one_line(&self.title);
+        if !is_one_line(&self.title) {
+            self.title = one_line(&self.title);
+        }
         if self.title.is_empty() {
             self.title = one_line(&self.key);
         }
@@ -196,8 +198,9 @@ impl Event {
     /// A fingerprint of what is said to people: a repeat with the same one changes nothing they see. It may
     /// differ between versions of onscene, which costs one more write.
     pub fn wording(&self) -> i64 {
-        use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-        let mut hasher = DefaultHasher::new();
+        use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+        // The same on every node and after every start; whoever can send alerts gains nothing by a collision.
+        let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
         (self.severity, &self.title, &self.body, &self.labels, &self.links).hash(&mut hasher);
         hasher.finish().cast_signed()
     }
@@ -314,6 +317,15 @@ pub fn cut(text: &mut String, bytes_max: usize) {
     }
 }
 
+/// Whether [`one_line`] would leave a text as it is: most titles are.
+fn is_one_line(text: &str) -> bool {
+    let plain = |pair: &[u8]| pair[0] >= b' ' && pair[0] < 0x7f && pair != b"  ";
+    text.len() <= TITLE_BYTES_MAX
+        && !text.starts_with(' ')
+        && text.as_bytes().windows(2).all(plain)
+        && text.as_bytes().last().is_some_and(u8::is_ascii_graphic)
+}
+
 /// A text without line breaks and other control characters, so that it fits a subject or a log line.
 pub fn one_line(text: &str) -> String {
     let mut line = String::with_capacity(text.len().min(TITLE_BYTES_MAX * 2));
@@ -350,6 +362,21 @@ mod tests {
             incident: Some(1),
             closed_at: None,
             wording: 0,
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_taken_for_one_line_is_one(text in "[ a-c\\n\u{7f}é]{0,8}") {
+            proptest::prop_assert!(!is_one_line(&text) || one_line(&text) == text, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn most_titles_need_no_second_look() {
+        assert!(is_one_line("disk is full on db-1"));
+        for other in ["", " a", "a ", "a  b", "a\nb", "é", &"a".repeat(TITLE_BYTES_MAX + 1)] {
+            assert!(!is_one_line(other), "{other:?}");
         }
     }
 

@@ -17,6 +17,7 @@ use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use crate::commit::{Command, Delivered, EventResult, Reply};
+use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::{Delivery, Unreadable};
@@ -124,7 +125,7 @@ async fn accept(
                 held: false,
             };
             match desk.door.ask(Command::Events(delivered)).await? {
-                Reply::Events(results) => Ok(Taken::Decided(results)),
+                Reply::Events(delivered, results) => Ok(Taken::Decided(delivered.events, results)),
                 Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
             }
@@ -146,10 +147,7 @@ fn room(desk: &Desk, body: &Body) -> Result<tokio::sync::OwnedSemaphorePermit, P
 }
 
 /// Reads a delivery. An adapter that panics has not understood it either.
-pub fn understand(
-    source: &Source,
-    delivery: &Delivery<'_>,
-) -> Result<Vec<crate::core::alert::Event>, Unreadable> {
+pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
     std::panic::catch_unwind(read).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
@@ -218,7 +216,7 @@ fn split_token(query: &str) -> (Option<String>, String) {
 /// What became of a delivery.
 enum Taken {
     /// It is in the store, and each event has its outcome.
-    Decided(Vec<EventResult>),
+    Decided(Vec<Event>, Vec<EventResult>),
     /// So many events are on this machine's disk until a shared store is back.
     Held(usize),
 }
@@ -240,12 +238,14 @@ struct AcceptedOne<'a> {
 }
 
 fn accepted(taken: &Taken) -> Accepted<'_> {
-    let results = match taken {
-        Taken::Decided(results) => results.iter(),
+    let (events, results) = match taken {
+        Taken::Decided(events, results) => (events, results),
         Taken::Held(accepted) => return Accepted { accepted: *accepted, held: true, results: Vec::new() },
     };
-    let results: Vec<_> = results
-        .map(|one| AcceptedOne { key: &one.key, outcome: one.outcome, incident: one.incident })
+    let results: Vec<_> = events
+        .iter()
+        .zip(results)
+        .map(|(event, one)| AcceptedOne { key: &event.key, outcome: one.outcome, incident: one.incident })
         .collect();
     Accepted { accepted: results.len(), held: false, results }
 }

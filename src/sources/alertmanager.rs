@@ -41,7 +41,8 @@ struct Group<'a> {
 }
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let body = wire::json(wire::utf8(delivery.body)?, "the body")?;
+    let mut body = wire::json(wire::utf8(delivery.body)?, "the body")?;
+    let listed = body.get_mut("alerts").and_then(Value::as_array_mut).map(std::mem::take);
     if body.is_array() {
         return Err(wire::unreadable(
             "the body is a list, as Prometheus sends it to Alertmanager; \
@@ -49,7 +50,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         ));
     }
     let envelope = wire::object(&body, "the body")?;
-    let alerts = envelope.get("alerts").and_then(Value::as_array).ok_or_else(|| {
+    let alerts = listed.ok_or_else(|| {
         wire::unreadable(
             "there is no list `alerts`; \
              a webhook with a custom `payload` belongs to a source of kind `generic`",
@@ -80,10 +81,13 @@ fn truncated(envelope: &Map<String, Value>) -> Result<u64, Unreadable> {
     }
 }
 
-fn event(alert: &Map<String, Value>, group: &Group<'_>) -> Result<Event, Unreadable> {
-    let nothing = Map::new();
-    let part = |name: &str| alert.get(name).and_then(Value::as_object).unwrap_or(&nothing);
+fn event(mut alert: Map<String, Value>, group: &Group<'_>) -> Result<Event, Unreadable> {
+    let mut part = |name: &str| match alert.remove(name) {
+        Some(Value::Object(fields)) => fields,
+        _ => Map::new(),
+    };
     let (labels, annotations) = (part("labels"), part("annotations"));
+    let (alert, annotations) = (&alert, &annotations);
 
     let status = match wire::word(alert, &["status"]).map(|status| status.to_ascii_lowercase()).as_deref() {
         Some("firing") => Status::Firing,
@@ -92,9 +96,9 @@ fn event(alert: &Map<String, Value>, group: &Group<'_>) -> Result<Event, Unreada
         None => return Err(wire::unreadable("there is no `status`")),
     };
 
-    let mut event = Event::new(key(alert, labels)?, status, title(labels, annotations));
+    let mut event = Event::new(key(alert, &labels)?, status, title(&labels, annotations));
     event.severity =
-        wire::word(labels, &[group.severity_label]).and_then(|word| AlertSeverity::from_word(&word));
+        wire::word(&labels, &[group.severity_label]).and_then(|word| AlertSeverity::from_word(&word));
     event.occurred_at = wire::time(alert, &[if status == Status::Resolved { "endsAt" } else { "startsAt" }]);
     event.keeps_start = status == Status::Firing;
     event.labels = wire::labels(labels);

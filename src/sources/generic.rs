@@ -61,8 +61,9 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let body = wire::utf8(delivery.body)?;
     if body.starts_with(['{', '[']) {
         return match wire::json(body, "the body")? {
-            Value::Array(items) => wire::each(&items, "item", event),
-            value => Ok(vec![wire::bounded(event(wire::object(&value, "the body")?)?)?]),
+            Value::Array(items) => wire::each(items, "item", event),
+            Value::Object(fields) => Ok(vec![wire::bounded(event(fields)?)?]),
+            other => Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other)))),
         };
     }
     if body.is_empty() && !delivery.query.is_empty() {
@@ -97,10 +98,13 @@ fn form(encoded: &str) -> Result<Vec<Event>, Unreadable> {
             fields.entry(name).or_insert(Value::String(value));
         }
     }
-    Ok(vec![wire::bounded(event(&fields)?)?])
+    Ok(vec![wire::bounded(event(fields)?)?])
 }
 
-fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
+fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
+    let labelled = LABELS.iter().filter_map(|name| fields.remove(*name).map(|value| (*name, value)));
+    let labelled: Vec<(&str, Value)> = labelled.collect();
+    let fields = &fields;
     let status = match wire::text(fields, STATUS) {
         Some(word) => status(&word).ok_or_else(|| {
             wire::unreadable(
@@ -129,8 +133,8 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let title = wire::text(fields, TITLE).unwrap_or_default();
     let mut event = Event::new(key, status, title);
     event.body = body(fields, &event.title);
-    for name in LABELS {
-        gather(fields.get(*name), name, &mut event);
+    for (name, value) in labelled {
+        gather(value, name, &mut event);
     }
     if let Some(word) = wire::text(fields, SEVERITY) {
         event.severity = AlertSeverity::from_word(&word);
@@ -170,15 +174,14 @@ fn body(fields: &Map<String, Value>, title: &str) -> String {
 }
 
 /// Labels from an object, or from a text or list of `name=value` and plain words, which are joined.
-fn gather(value: Option<&Value>, name: &str, event: &mut Event) {
+fn gather(value: Value, name: &str, event: &mut Event) {
     let items = match value {
-        Some(Value::Object(fields)) => {
+        Value::Object(fields) => {
             event.labels.extend(wire::labels(fields));
             return;
         }
-        Some(Value::Array(items)) => items.as_slice(),
-        Some(value) => std::slice::from_ref(value),
-        None => return,
+        Value::Array(items) => items,
+        value => vec![value],
     };
     let mut words = Vec::new();
     for item in items.iter().filter_map(wire::flat) {

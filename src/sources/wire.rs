@@ -152,9 +152,19 @@ pub(super) fn pairs(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, 
         .filter(|(name, _)| !name.is_empty())
 }
 
-/// [`pairs`], to keep.
-pub(super) fn labels(fields: &Map<String, Value>) -> BTreeMap<String, String> {
-    pairs(fields).map(|(name, value)| (name.to_owned(), value.into_owned())).collect()
+/// [`pairs`], to keep. What needs no change is not copied.
+pub(super) fn labels(fields: Map<String, Value>) -> BTreeMap<String, String> {
+    let kept = |text: String| if text.trim().len() == text.len() { text } else { text.trim().to_owned() };
+    fields
+        .into_iter()
+        .filter_map(|(name, value)| {
+            let value = match value {
+                Value::String(text) => kept(text),
+                other => flat(&other)?.into_owned(),
+            };
+            Some((kept(name), value)).filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        })
+        .collect()
 }
 
 /// A value as one text: see [`pairs`].
@@ -254,20 +264,20 @@ fn without_nul(text: &mut String) {
 
 /// Reads a list of items that say one event each. `what` names the list in sentences: `alerts[3]: ...`.
 pub(super) fn each(
-    items: &[Value],
+    items: Vec<Value>,
     what: &str,
-    read: impl Fn(&Map<String, Value>) -> Result<Event, Unreadable>,
+    read: impl Fn(Map<String, Value>) -> Result<Event, Unreadable>,
 ) -> Result<Vec<Event>, Unreadable> {
     if items.len() > EVENTS_MAX {
         return Err(unreadable(format!("{what} has {} items; at most {EVENTS_MAX} are taken", items.len())));
     }
-    let one = |(index, item): (usize, &Value)| {
-        let fields = object(item, &format!("{what}[{index}]"))?;
-        read(fields)
+    let one = |(index, item)| match item {
+        Value::Object(fields) => read(fields)
             .and_then(bounded)
-            .map_err(|Unreadable(why)| unreadable(format!("{what}[{index}]: {why}")))
+            .map_err(|Unreadable(why)| unreadable(format!("{what}[{index}]: {why}"))),
+        other => Err(unreadable(format!("{what}[{index}] is {}, not an object", shape(&other)))),
     };
-    items.iter().enumerate().map(one).collect()
+    items.into_iter().enumerate().map(one).collect()
 }
 
 #[cfg(test)]
@@ -362,7 +372,7 @@ mod tests {
 
     #[test]
     fn labels_keep_what_is_nested() {
-        let read = labels(&fields(json!({"a": 1, "b": ["x", 2], "c": {"d": []}, "e": null, "f": " "})));
+        let read = labels(fields(json!({"a": 1, "b": ["x", 2], "c": {"d": []}, "e": null, "f": " "})));
         let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("a", "1"), ("b", "x,2"), ("c", "{\"d\":[]}")]);
     }
@@ -388,8 +398,9 @@ mod tests {
     #[test]
     fn one_event_more_than_the_most_is_refused() {
         let items = vec![json!({}); EVENTS_MAX + 1];
-        let event = |_: &Map<String, Value>| Ok(Event::new("k", crate::core::alert::Status::Firing, "t"));
-        assert!(each(&items, "alerts", event).unwrap_err().0.contains("alerts has 10001 items"));
-        assert_eq!(each(&items[1..], "alerts", event).unwrap().len(), EVENTS_MAX);
+        let event = |_| Ok(Event::new("k", crate::core::alert::Status::Firing, "t"));
+        let most = items[1..].to_vec();
+        assert!(each(items, "alerts", event).unwrap_err().0.contains("alerts has 10001 items"));
+        assert_eq!(each(most, "alerts", event).unwrap().len(), EVENTS_MAX);
     }
 }

@@ -100,7 +100,7 @@ pub fn put(
 ) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
-            touch(tx, id)?;
+            heard(tx, id, 1)?;
             id
         }
         None => add(tx, place.source, &event.key)?,
@@ -137,7 +137,10 @@ fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
 }
 
 /// Writes what an event says to people. One that says no severity leaves the last one.
-fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
+///
+/// # Errors
+/// What the engine says.
+pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
     tx.write(
@@ -156,25 +159,16 @@ fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts an event that changed nothing.
+/// Counts events that changed nothing, or nothing but the words.
 ///
 /// # Errors
 /// What the engine says.
-pub fn touch(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+pub fn heard(tx: &Tx<'_>, id: i64, times: i64) -> Result<(), StoreError> {
     tx.write(
-        "update alert_heard set count = count + 1, last_seen = ?2 where alert = ?1",
-        &[id.into(), tx.now.into()],
+        "update alert_heard set count = count + ?2, last_seen = ?3 where alert = ?1",
+        &[id.into(), times.into(), tx.now.into()],
     )?;
     Ok(())
-}
-
-/// Counts a repeat that says something else than the event before it.
-///
-/// # Errors
-/// What the engine says.
-pub fn repeat(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
-    touch(tx, id)?;
-    words(tx, id, event)
 }
 
 /// Forgets alerts that belong to no incident, are over (or whose incident people ended while they fired),
