@@ -12,6 +12,8 @@ use jiff::Timestamp;
 /// Tells the hour.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
+    /// An hour that stands, in microseconds, in place of the system's. Only stories have one.
+    stands_us: Option<i64>,
     /// Added to the system's hour, in microseconds; stories move it, the daemon never does.
     ahead_us: Arc<AtomicI64>,
     /// By how much the clock of a shared store is ahead of the system's, in microseconds.
@@ -24,20 +26,38 @@ impl Clock {
         Self::default()
     }
 
+    /// A clock whose hour stands until it is moved, for stories that must go the same way every time.
+    pub fn standing(at: Timestamp) -> Self {
+        Self { stands_us: Some(at.as_microsecond()), ..Self::default() }
+    }
+
+    /// The clock of another machine: the same hours pass there, but which store it follows, and how far it is off,
+    /// are its own.
+    pub fn beside(&self) -> Self {
+        Self { stands_us: self.stands_us, ahead_us: self.ahead_us.clone(), store_us: Arc::default() }
+    }
+
+    /// Makes this clock wrong by so much, until it follows a store again.
+    pub fn strays(&self, by: jiff::SignedDuration) {
+        self.store_us.store(i64::try_from(by.as_micros()).unwrap_or(0), Ordering::Relaxed);
+    }
+
     /// The hour now, in whole microseconds.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn now(&self) -> Timestamp {
         let ahead =
             self.ahead_us.load(Ordering::Relaxed).saturating_add(self.store_us.load(Ordering::Relaxed));
-        let now = Timestamp::now().as_microsecond().saturating_add(ahead);
-        Timestamp::from_microsecond(now).unwrap_or(Timestamp::MAX)
+        Timestamp::from_microsecond(self.system_us().saturating_add(ahead)).unwrap_or(Timestamp::MAX)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
+    fn system_us(&self) -> i64 {
+        self.stands_us.unwrap_or_else(|| Timestamp::now().as_microsecond())
     }
 
     /// Goes by a shared store's clock, which has this hour now: nodes whose clocks differ must agree on when a
     /// lease ends and a deadline has come.
-    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     pub fn follow(&self, hour: Timestamp) {
-        let ahead = hour.as_microsecond().saturating_sub(Timestamp::now().as_microsecond());
+        let ahead = hour.as_microsecond().saturating_sub(self.system_us());
         self.store_us.store(ahead, Ordering::Relaxed);
     }
 

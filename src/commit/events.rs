@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::acts::Work;
 use super::{Delivered, EventResult};
 use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, weigh};
@@ -16,7 +18,8 @@ impl Work<'_, '_> {
     pub(super) fn take(&mut self, delivered: &Delivered) -> Result<Vec<EventResult>, StoreError> {
         let Delivered { source, kind, service, events, received_at, replays, held } = delivered;
         self.received_at = Some(*received_at);
-        self.heard_at = held.then_some(*received_at);
+        // The clock of the node that held it may have been ahead.
+        self.heard_at = held.then_some((*received_at).min(self.tx.now));
         if let Some(id) = replays
             && !unreadable::replayed(self.tx, *id)?
         {
@@ -74,9 +77,9 @@ impl Work<'_, '_> {
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
-            && (heard < known.taken_at || known.closed_at.is_some_and(|closed| heard < closed))
+            && self.is_outdated(heard, known)?
         {
-            self.touch(Some(known));
+            self.touch(Some(known), false);
             return Ok(result("stale", incident));
         }
         let outcome = match weigh(event, known.as_ref(), self.tx.now) {
@@ -90,7 +93,7 @@ impl Work<'_, '_> {
                     }
                     _ => {}
                 }
-                self.touch(known.as_ref());
+                self.touch(known.as_ref(), true);
                 "repeated"
             }
             Weight::Recovers => {
@@ -106,11 +109,11 @@ impl Work<'_, '_> {
                 "resolved"
             }
             Weight::Stale => {
-                self.touch(known.as_ref());
+                self.touch(known.as_ref(), false);
                 "stale"
             }
             Weight::Acknowledges => {
-                self.touch(known.as_ref());
+                self.touch(known.as_ref(), false);
                 if let Some(saved) = self.load(incident)?.filter(|saved| saved.incident.is_open()) {
                     let act = Act::SourceAcknowledge { source: source.to_owned(), key: event.key.clone() };
                     self.must(&saved, act, &by())?;
@@ -118,12 +121,23 @@ impl Work<'_, '_> {
                 "acknowledged"
             }
             Weight::Ignored => {
-                self.touch(known.as_ref());
+                self.touch(known.as_ref(), false);
                 "ignored"
             }
             Weight::Test => "test",
         };
         Ok(result(outcome, incident))
+    }
+
+    /// Whether something newer than what was held is known of an alert: that it was heard of, changed or only said
+    /// again, or that people ended its incident. An hour that has not come yet was given by a clock that has been
+    /// put right since: nothing happened then.
+    fn is_outdated(&self, heard: Timestamp, known: &Known) -> Result<bool, StoreError> {
+        let newer = |at| heard < at && at <= self.tx.now;
+        if known.closed_at.is_some_and(newer) {
+            return Ok(true);
+        }
+        Ok(self.memory.last_heard(self.tx, known.id)?.is_some_and(newer))
     }
 
     fn fires(
@@ -134,14 +148,17 @@ impl Work<'_, '_> {
         known: Option<&Known>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
-        let before = self.load(known.and_then(|known| known.incident))?;
-        let refires = |saved: &Saved| saved.incident.is_open() || self.may_reopen(saved);
-        // Its own incident first; else one of the same service and key that another source opened.
-        let (joins, refired) = match before.filter(refires) {
-            Some(saved) => (Some(saved), true),
-            None => (self.load(self.memory.open_incident_with(self.tx, service, &event.key)?)?, false),
+        let own = self.load(known.and_then(|known| known.incident))?;
+        // Its own incident first; else an open one of the same service and key, which another source opened or
+        // which came after its own; else its own is opened again.
+        let joins = match own {
+            Some(own) if own.incident.is_open() => Some((own, true)),
+            own => match self.load(self.memory.open_incident_with(self.tx, service, &event.key)?)? {
+                Some(other) => Some((other, false)),
+                None => own.filter(|own| self.may_reopen(own)).map(|own| (own, true)),
+            },
         };
-        let Some(saved) = joins else { return self.opens(source, service, event, known, by) };
+        let Some((saved, refired)) = joins else { return self.opens(source, service, event, known, by) };
         self.put(source, service, event, known, Some(saved.incident.id))?;
         let act = Act::Join {
             source: source.to_owned(),
@@ -161,6 +178,9 @@ impl Work<'_, '_> {
         known: Option<&Known>,
         by: &By,
     ) -> Result<EventResult, StoreError> {
+        if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
+            return self.fires(source, service, event, known, by);
+        }
         let incident = known.and_then(|known| known.incident);
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
             return self.opens(source, service, event, known, by);
@@ -203,10 +223,12 @@ impl Work<'_, '_> {
         incident.map_or(Ok(None), |id| self.memory.incident(self.tx, id))
     }
 
-    /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace.
-    fn touch(&mut self, known: Option<&Known>) {
+    /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace. `said`: it says how
+    /// the alert stands now.
+    fn touch(&mut self, known: Option<&Known>, said: bool) {
         if let Some(known) = known {
-            self.memory.hear(known.id);
+            let at = said.then(|| self.heard_at.unwrap_or(self.tx.now));
+            self.memory.hear(known.id, at);
         }
     }
 

@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use jiff::Timestamp;
+
 use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
@@ -18,8 +20,10 @@ pub(super) struct Memory {
     incidents: HashMap<i64, Option<Saved>>,
     /// By service, then key: the open incident an alert with this key belongs to.
     open: HashMap<String, HashMap<String, Option<i64>>>,
-    /// Numbers of alerts that were heard again, once for each time, whatever the store: see [`Memory::write`].
-    heard: Vec<i64>,
+    /// Numbers of alerts that were heard of again, and when, whatever the store: see [`Memory::write`].
+    heard: Vec<(i64, Option<Timestamp>)>,
+    /// When alerts of which something was held were last heard of, by their numbers.
+    last_heard: HashMap<i64, Option<Timestamp>>,
 }
 
 impl Memory {
@@ -46,6 +50,10 @@ impl Memory {
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,
         }));
+        if delivered().any(|one| one.held) {
+            let ids: Vec<i64> = known.iter().flatten().map(|known| known.id).collect();
+            memory.last_heard = ids.iter().copied().zip(alerts::last_heard_each(tx, &ids)?).collect();
+        }
         for ((source, key), known) in pairs.into_iter().zip(known) {
             memory.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), known);
         }
@@ -132,9 +140,17 @@ impl Memory {
         }
     }
 
-    /// An alert was heard again.
-    pub(super) fn hear(&mut self, alert: i64) {
-        self.heard.push(alert);
+    /// An alert was heard of again; `at` when its status was said.
+    pub(super) fn hear(&mut self, alert: i64, at: Option<Timestamp>) {
+        self.heard.push((alert, at));
+    }
+
+    /// When an alert was last heard of before this transaction.
+    pub(super) fn last_heard(&self, tx: &Tx<'_>, alert: i64) -> Result<Option<Timestamp>, StoreError> {
+        match self.last_heard.get(&alert) {
+            Some(at) => Ok(*at),
+            None => alerts::last_heard(tx, alert),
+        }
     }
 
     /// Writes how often alerts were heard again: once for each alert and not for each event, because in a storm
@@ -142,8 +158,10 @@ impl Memory {
     pub(super) fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         let mut heard = std::mem::take(&mut self.heard);
         heard.sort_unstable();
-        for same in heard.chunk_by(|one, other| one == other) {
-            alerts::heard(tx, same[0], i64::try_from(same.len()).unwrap_or(i64::MAX))?;
+        for same in heard.chunk_by(|one, other| one.0 == other.0) {
+            if let Some((alert, last)) = same.last() {
+                alerts::heard(tx, *alert, i64::try_from(same.len()).unwrap_or(i64::MAX), *last)?;
+            }
         }
         Ok(())
     }
@@ -156,7 +174,7 @@ impl Memory {
     }
 
     /// People ended an incident, or took that back; the firing alerts of it remember when.
-    pub(super) fn closed(&mut self, incident: i64, at: Option<jiff::Timestamp>) {
+    pub(super) fn closed(&mut self, incident: i64, at: Option<Timestamp>) {
         let all = self.alerts.values_mut().flat_map(HashMap::values_mut).flatten();
         for known in all.filter(|known| known.incident == Some(incident)) {
             if at.is_none() || known.status == Status::Firing {

@@ -294,6 +294,12 @@ impl Committer {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
+        self.turn(jobs, patience)
+    }
+
+    /// Does with what has come what there is to do: holds it, commits it, tries a store that is away (not sooner
+    /// than `patience` after the last time), and gives it what was held.
+    fn turn(&mut self, jobs: Vec<Job>, patience: Duration) -> bool {
         // Trying may take its time, and what came behind what waits already goes behind it: held at once.
         let away = self.spool.is_some() && !self.up.load(Ordering::Acquire);
         let jobs = if away || self.drains() { self.hold(jobs) } else { jobs };

@@ -55,6 +55,17 @@ fn rules() -> Rules {
     }
 }
 
+/// Three people, one service, a channel and the one that stands in for it.
+pub(super) fn house() -> House {
+    let recipients = ["a@example.net".to_owned(), "b@example.net".to_owned()].to_vec();
+    House {
+        rules: Arc::new(rules()),
+        renderer: Renderer::new(None, "http://localhost").unwrap(),
+        recipients: BTreeMap::from([("staff-mail".to_owned(), recipients)]),
+        ..House::default()
+    }
+}
+
 impl Story {
     pub(super) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
@@ -62,20 +73,13 @@ impl Story {
         let file = Place::Sqlite(directory.path().join("onscene.db"));
         let place = crate::store::postgres::tests::fresh().unwrap_or(file);
         let connection = Connection::writer(&place, &clock).unwrap();
-        let recipients = ["a@example.net".to_owned(), "b@example.net".to_owned()].to_vec();
-        let house = House {
-            rules: Arc::new(rules()),
-            renderer: Renderer::new(None, "http://localhost").unwrap(),
-            recipients: BTreeMap::from([("staff-mail".to_owned(), recipients)]),
-            ..House::default()
-        };
         let metrics = Arc::new(Metrics::new(0.0).unwrap());
         let (door, committer) = door(
             Room { queue_max: 16, spool: None },
             connection,
             place,
             clock.clone(),
-            Arc::new(Current::new(house)),
+            Arc::new(Current::new(house())),
             metrics.clone(),
             Wakes::default(),
         );
@@ -156,12 +160,6 @@ impl Story {
     pub(super) fn look<T>(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
         let now = self.clock.now();
         self.committer.connection.read(now, work).unwrap()
-    }
-
-    /// The daemon is gone in the middle, and started again.
-    pub(super) fn crashes(&mut self) {
-        self.committer.connection = Connection::writer(&self.committer.place, &self.clock).unwrap();
-        self.committer.last_now = self.clock.now();
     }
 
     /// A clock that was far ahead is put right.

@@ -30,7 +30,7 @@ pub struct Shown {
     pub count: i64,
     /// When it was first heard of.
     pub first_seen: Timestamp,
-    /// When it was last heard of.
+    /// When it was last said to fire or to be over.
     pub last_seen: Timestamp,
     /// Since when it has its status, by the sender's clock where that can be believed.
     pub changed_at: Timestamp,
@@ -100,10 +100,10 @@ pub fn put(
 ) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
-            heard(tx, id, 1)?;
+            heard(tx, id, 1, Some(hours.1))?;
             id
         }
-        None => add(tx, place.source, &event.key)?,
+        None => add(tx, place.source, &event.key, hours.1)?,
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
@@ -121,7 +121,7 @@ pub fn put(
     Ok(id)
 }
 
-fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
+fn add(tx: &Tx<'_>, source: &str, key: &str, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
         "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
@@ -131,7 +131,7 @@ fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
     )?;
     tx.write(
         "insert into alert_heard (alert, count, last_seen) values (?1, 1, ?2)",
-        &[id.into(), tx.now.into()],
+        &[id.into(), heard_at.into()],
     )?;
     Ok(id)
 }
@@ -159,16 +159,41 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts events that changed nothing, or nothing but the words.
+/// Counts events, and when the last of them that said how the alert stands was heard. One that was held for a while
+/// does not make it seem that nothing was heard since, unless that was in a future that never was.
 ///
 /// # Errors
 /// What the engine says.
-pub fn heard(tx: &Tx<'_>, id: i64, times: i64) -> Result<(), StoreError> {
+pub fn heard(tx: &Tx<'_>, id: i64, times: i64, at: Option<Timestamp>) -> Result<(), StoreError> {
+    let Some(at) = at else {
+        let sql = "update alert_heard set count = count + ?2 where alert = ?1";
+        return tx.write(sql, &[id.into(), times.into()]);
+    };
     tx.write(
-        "update alert_heard set count = count + ?2, last_seen = ?3 where alert = ?1",
-        &[id.into(), times.into(), tx.now.into()],
+        "update alert_heard set count = count + ?2,
+           last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end where alert = ?1",
+        &[id.into(), times.into(), at.into(), tx.now.into()],
     )?;
     Ok(())
+}
+
+const LAST_HEARD: &str = "select last_seen from alert_heard where alert = ?1";
+
+/// When an alert was last said to fire or to be over.
+///
+/// # Errors
+/// What the engine says.
+pub fn last_heard(tx: &Tx<'_>, id: i64) -> Result<Option<Timestamp>, StoreError> {
+    tx.query_one(LAST_HEARD, &[id.into()], |row| row.time(0))
+}
+
+/// The same, of many alerts.
+///
+/// # Errors
+/// What the engine says.
+pub fn last_heard_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Timestamp>>, StoreError> {
+    let binds: Vec<Vec<Bind<'_>>> = ids.iter().map(|id| vec![(*id).into()]).collect();
+    tx.query_each(LAST_HEARD, &binds, |row| row.time(0))
 }
 
 /// Forgets alerts that belong to no incident, are over (or whose incident people ended while they fired),

@@ -514,6 +514,12 @@ pub(crate) mod tests {
     use super::super::Place;
     use super::*;
 
+    /// Whether the tests have a server.
+    #[allow(clippy::disallowed_methods, reason = "whoever runs the tests says where the server is")]
+    pub(crate) fn is_there() -> bool {
+        std::env::var_os("ONSCENE_TEST_POSTGRES").is_some()
+    }
+
     /// A new database on the server of the tests, where there is one.
     #[allow(clippy::disallowed_methods, reason = "whoever runs the tests says where the server is")]
     pub(crate) fn fresh() -> Option<Place> {
