@@ -149,15 +149,48 @@ fn every_alert_through_the_load_balancer_is_taken_while_nodes_are_killed_and_sto
 }
 
 #[test]
+fn what_a_node_has_in_hand_when_it_dies_is_given_to_another_if_it_is_an_alert_and_never_if_it_is_a_persons() {
+    const AT_ONCE: usize = 6;
+    let mut site = Site::start();
+    for (path, body) in
+        [(ALERTS, "{\"key\":\"db-1\",\"status\":\"firing\"}"), ("/r/0000000000000000000000", "answer=take")]
+    {
+        // It takes connections and answers none.
+        site.nodes[0].program.as_ref().unwrap().signal("STOP");
+        let (nodes, outside) = (&mut site.nodes, &site.outside);
+        let said: Vec<String> = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..AT_ONCE)
+                .map(|_| scope.spawn(|| outside.ask(&["-o", "/dev/null", "-d", body], &[path])))
+                .collect();
+            eventually("the other nodes answer", || {
+                (asked.iter().filter(|one| one.is_finished()).count() >= AT_ONCE / 2).then_some(())
+            });
+            std::thread::sleep(Duration::from_millis(300));
+            assert!(asked.iter().any(|one| !one.is_finished()), "nothing is in the hands of the node");
+            nodes[0].kill();
+            asked.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let lost = said.iter().filter(|status| *status == "503").count();
+        assert_eq!(lost > 0, path != ALERTS, "{path}: {said:?}");
+        assert!(path != ALERTS || said.iter().all(|status| status == "202"), "{said:?}");
+        site.nodes[0].go();
+        let before = site.log().len();
+        eventually("it is used again", || {
+            assert_eq!(site.outside.alert("again"), "202");
+            site.log()[before..].contains(" node=onscene-1 ").then_some(())
+        });
+    }
+    assert!(site.nodes[1].verify().contains("whole"));
+}
+
+#[test]
 fn the_load_balancer_keeps_connections_takes_large_bodies_and_says_503_when_nobody_is_there() {
     let mut site = Site::start();
-    for version in ["--http1.1", "--http2"] {
-        let twice = site.ask(
-            &[version, "-o", "/dev/null", "-o", "/dev/null", "-w", "%{http_code} %{num_connects} "],
-            &["/readyz", "/login"],
-        );
-        assert_eq!(twice, "200 1 200 0", "{version}: the second request needs no new connection");
-    }
+    // Also of who would rather speak HTTP/2, which cannot be trusted with what people do.
+    let said = "%{http_code} %{http_version} %{num_connects} ";
+    let twice =
+        site.ask(&["--http2", "-o", "/dev/null", "-o", "/dev/null", "-w", said], &["/readyz", "/login"]);
+    assert_eq!(twice, "200 1.1 1 200 1.1 0", "the second request needs no new connection");
     let body = json!({"key": "large", "status": "firing", "body": "x".repeat(900_000)}).to_string();
     let path = site.directory.path().join("body.json");
     fs::write(&path, body).unwrap();
