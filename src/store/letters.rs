@@ -245,17 +245,17 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
         )?;
     }
     drop_pointless(tx, channel)?;
-    let mut claims = tx.query(
+    let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
            (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
          from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
            and (lane = '' or not exists (
              select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
                and before.state in ('pending', 'sending')))
-         order by due_at, seq limit ?3",
-        &[channel.into(), tx.now.into(), i64::from(*limit).into()],
-        read,
-    )?;
+         order by due_at, seq limit ?3 {}",
+        tx.for_taking("letter")
+    );
+    let mut claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
     for claim in &mut claims {
         claim.attempt += 1;
         tx.write(

@@ -123,6 +123,15 @@ impl Tx<'_> {
         }
     }
 
+    /// The end of a question whose rows are about to be taken: a row that somebody else holds outside of the writers'
+    /// turn, such as an operator with a session of their own, is passed over and not waited for.
+    pub fn for_taking(&self, table: &str) -> String {
+        match self.engine {
+            By::Sqlite(_) => String::new(),
+            By::Postgres(_) => format!("for update of {table} skip locked"),
+        }
+    }
+
     /// Whether every question is a trip over a network.
     pub fn is_far(&self) -> bool {
         matches!(self.engine, By::Postgres(_))
