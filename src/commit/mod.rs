@@ -37,6 +37,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_mirror;
 
 use away::Away;
 pub use door::{Door, DoorError};

@@ -17,10 +17,12 @@ mod error;
 pub mod incidents;
 pub mod letters;
 mod migrate;
+pub mod mirror;
 pub mod nodes;
 pub mod postgres;
 pub mod readers;
 mod row;
+pub mod sight;
 pub mod sqlite;
 pub mod timeline;
 pub mod tokens;
@@ -270,6 +272,18 @@ impl Connection {
             }
             Place::Postgres(server) => Engine::postgres(server, true)?,
         };
+        let mut connection = Self { engine, clock: clock.clone() };
+        connection.write(clock.now(), migrate::up)?;
+        Ok(connection)
+    }
+
+    /// As [`Connection::writer`], for a file that can be made again from something else: nobody waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Connection::writer`].
+    fn expendable(path: &Path, clock: &Clock) -> Result<Self, StoreError> {
+        sqlite::make(path)?;
+        let engine = Engine::sqlite(sqlite::open_expendable(path)?, path)?;
         let mut connection = Self { engine, clock: clock.clone() };
         connection.write(clock.now(), migrate::up)?;
         Ok(connection)

@@ -104,6 +104,17 @@ impl Server {
         Ok(Self { config, tls, shown })
     }
 
+    /// A word made of where the database is, whoever logs in.
+    pub fn address_hash(&self) -> String {
+        let (config, mut words) = (&self.config, String::new());
+        for host in config.get_hosts() {
+            words.push_str(&format!("{host:?} "));
+        }
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        words.push_str(&format!("{:?} {database}", config.get_ports()));
+        crate::crypto::hex(&crate::crypto::sha256(words.as_bytes())[..16])
+    }
+
     /// One configuration a host: the library would spend the time for all of them on the first that is dark. Also
     /// who only reads goes to the one that takes writes: what was just committed must be seen, and a standby, or
     /// a server that was one once, may lag behind for ever.

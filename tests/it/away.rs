@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::harness::{Answer, Daemon, HOUSE, eventually, on_shared_store};
 
-const PASSES: u8 = 0;
-const CUTS: u8 = 1;
-const STALLS: u8 = 2;
+pub const PASSES: u8 = 0;
+pub const CUTS: u8 = 1;
+pub const STALLS: u8 = 2;
 
 /// The way to the server. It passes everything on, cuts every connection, or holds them and passes nothing on.
-struct Way {
+pub struct Way {
     address: SocketAddr,
     mode: Arc<AtomicU8>,
 }
@@ -46,7 +46,7 @@ impl Way {
         Self { address, mode }
     }
 
-    fn is(&self, mode: u8) {
+    pub fn is(&self, mode: u8) {
         self.mode.store(mode, Ordering::Release);
     }
 }
@@ -78,7 +78,7 @@ fn pass(mut from: impl Read, mut to: impl Write, mode: &AtomicU8, both: &(TcpStr
 }
 
 /// A daemon whose way to the store can be cut.
-fn behind_a_way(more: &str) -> (Daemon, Way) {
+pub fn behind_a_way(more: &str) -> (Daemon, Way) {
     let config = on_shared_store(&format!("{HOUSE}\n{more}"));
     let line = config.lines().find(|line| line.starts_with("url = \"postgres:")).unwrap().to_owned();
     let (database, rest) = line.trim_start_matches("url = \"postgres:///").split_once("?host=").unwrap();
@@ -92,11 +92,11 @@ fn is_held(answer: &Answer) -> bool {
     answer.status == 202 && answer.json()["held"] == true && answer.json()["accepted"] == 1
 }
 
-fn is_away(daemon: &Daemon) {
+pub fn is_away(daemon: &Daemon) {
     eventually("it is seen", || (daemon.metric("onscene_store_up") == 0.0).then_some(()));
 }
 
-fn is_back(daemon: &Daemon) {
+pub fn is_back(daemon: &Daemon) {
     eventually("the store is back", || (daemon.metric("onscene_store_up") == 1.0).then_some(()));
     eventually("everything is taken", || (daemon.metric("onscene_spool_bytes") == 0.0).then_some(()));
 }

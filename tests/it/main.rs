@@ -18,6 +18,7 @@ mod disk;
 mod faults;
 mod harness;
 mod kill9;
+mod last;
 mod nodes;
 mod real;
 mod tidy;
