@@ -198,7 +198,7 @@ impl Mirror {
     }
 
     /// The store has answered.
-    fn found(&self) {
+    pub(super) fn found(&self) {
         if self.away.swap(false, Ordering::AcqRel) {
             tracing::info!("the store can be read again");
         }

@@ -44,7 +44,7 @@ impl Sight {
         self.mirror.as_deref()
     }
 
-    /// Reads the store, and nothing else.
+    /// Reads the store, and nothing else: for what goes on to change something.
     ///
     /// # Errors
     /// As [`Readers::read`].
@@ -54,6 +54,15 @@ impl Sight {
     ) -> Result<T, StoreError> {
         match &self.mirror {
             None => self.readers.read(work).await,
+            Some(mirror) if mirror.is_away() => {
+                // It may have come back just now, and somebody wants to change something.
+                let read = tokio::time::timeout(DOUBT, self.readers.read(work)).await;
+                let read = read.unwrap_or(Err(StoreError::Away("no answer in time")));
+                if !read.as_ref().is_err_and(StoreError::is_away) {
+                    mirror.found();
+                }
+                read
+            }
             Some(mirror) => self.ask(mirror, work).await,
         }
     }
@@ -84,7 +93,7 @@ impl Sight {
         }
     }
 
-    /// Asks the store, unless it is known to be away: then only whoever copies it goes on asking.
+    /// Asks the store, unless it is known to be away: who only looks leaves it to others to find that it is back.
     async fn ask<T: Send + 'static>(
         &self,
         mirror: &Mirror,
