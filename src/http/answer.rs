@@ -105,6 +105,12 @@ pub(super) async fn answer(
         Err(DoorError::Refused(refusal)) => {
             (StatusCode::CONFLICT, format!("Nothing was changed: {refusal}."))
         }
+        Err(DoorError::Late) => {
+            let text = "The store did not say whether your answer was written down: it may have been. Please open the \
+                        link of your page again and look before you press a button once more. Until you know, act as \
+                        if you have command and tell the others yourself.";
+            return pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text);
+        }
         Err(error) => return not_yet(&pages, &error.to_string()),
     };
     page_now(&desk, &pages, &link, status, said).await

@@ -142,7 +142,12 @@ impl From<DoorError> for Problem {
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
             DoorError::Fault => Self::internal(),
-            DoorError::Store | DoorError::Late | DoorError::Closed => Self::unavailable(detail, 5),
+            DoorError::Store | DoorError::Closed => Self::unavailable(detail, 5),
+            // No hour for another try: it may have been done.
+            DoorError::Late => {
+                let title = "It is not known whether it was done";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", title, detail)
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
-use crate::commit::{Command, Delivered, EventResult, Reply};
+use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::{Delivery, Unreadable};
@@ -123,13 +123,21 @@ async fn accept(
                 replays: None,
                 held: false,
             };
-            match desk.door.ask(Command::Events(delivered)).await? {
+            match desk.door.ask(Command::Events(delivered)).await.map_err(again)? {
                 Reply::Events(results) => Ok(Taken::Decided(results)),
                 Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
             }
         }
         Err(Unreadable(error)) => Err(keep(desk, source, &delivery, error).await),
+    }
+}
+
+/// A delivery that may have been taken is sent again: a second one is a repeat.
+fn again(error: DoorError) -> Problem {
+    match error {
+        DoorError::Late => Problem::unavailable("the store did not answer in time; send it again", 5),
+        other => other.into(),
     }
 }
 
@@ -185,7 +193,7 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
             format!("{error}. It is held on this machine, and its owner is told when the store is back"),
         ),
         Ok(_) => Problem::internal(),
-        Err(error) => error.into(),
+        Err(error) => again(error),
     }
 }
 

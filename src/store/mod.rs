@@ -368,8 +368,8 @@ impl Connection {
     /// that all nodes go by one clock; ours follows it.
     ///
     /// # Errors
-    /// What `work` or the engine says; nothing was committed then, unless the way to a server broke in the moment
-    /// of committing.
+    /// What `work` or the engine says; nothing was committed then, except, perhaps, after [`StoreError::Unknown`]:
+    /// the way to a server broke in the moment of committing.
     pub fn write<T, E: From<StoreError>>(
         &mut self,
         now: Timestamp,

@@ -330,10 +330,14 @@ impl Session {
         for (name, value) in moved {
             self.queue("update counter set value = ?2 where name = ?1", &[(&name).into(), value.into()])?;
         }
-        // All in one go: a statement that fails makes the commit undo everything, and its error is told.
         let statement = self.statement("commit")?;
+        if self.0.borrow().queued.len() >= FLIGHT_MAX {
+            // So that the commit is on its way only when these have arrived.
+            self.send()?;
+        }
+        // All in one go: a statement that fails makes the commit undo everything, and its error is told.
         self.0.borrow_mut().queued.push((statement, Vec::new()));
-        self.send()
+        self.send().map_err(StoreError::of_a_commit)
     }
 
     /// Undoes the transaction. A session that cannot even do that is of no use any more.
