@@ -113,6 +113,7 @@ struct Running {
     /// As it was at the start.
     server: Server,
     store: config::Store,
+    place: Place,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -216,7 +217,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     if let Some(mirror) = mirror {
-        let copier = Copier::new(Readers::new(place, clock.clone()), mirror);
+        let copier = Copier::new(Readers::new(place.clone(), clock.clone()), mirror);
         spawn(&mut workers, "the mirror", copier.run(stop_work.clone()));
     }
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
@@ -244,7 +245,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         accept::serve(listener, http_tls, app, limits, &tracker, http_stop, meters).await;
         tracker.close();
     });
-    let running = Running { house, tls, metrics, clock, reload, server: config.server, store: config.store };
+    let config::Config { server, store, .. } = config;
+    let running = Running { house, tls, metrics, clock, reload, server, store, place };
     ready(&address);
     tracing::info!(listen = %address, "ready");
     notify(&[NotifyState::Ready]);
@@ -366,6 +368,12 @@ impl Running {
                 if !waiting.is_empty() {
                     let keys = waiting.join(", ");
                     tracing::warn!(keys, "these keys change by a restart only; they stay as they were");
+                }
+                if let (Place::Postgres(server), config::Database::Postgres { password, .. }) =
+                    (&self.place, config.store.database)
+                    && !waiting.contains(&"store.url")
+                {
+                    server.log_in_with(password);
                 }
                 self.house.swap(house);
                 self.metrics.reload_success.set(1);
