@@ -190,10 +190,11 @@ impl Mirror {
         self.away.load(Ordering::Acquire)
     }
 
-    /// The store could not be reached.
+    /// The store could not be reached. Whoever copies it looks at once whether that is so.
     pub fn lost(&self) {
         if !self.away.swap(true, Ordering::AcqRel) {
             tracing::warn!("the store cannot be read; pages show what was known last");
+            self.doubted.notify_one();
         }
     }
 
