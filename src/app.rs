@@ -1,7 +1,7 @@
 //! Builds everything, starts it, watches it, and stops it: the only spawner.
 //!
-//! Started: one thread that commits; tasks for the listener, the deadlines, the delivery, the
-//! housekeeping and the watchdog. One that ends early stops the process with an error, and the service
+//! Started: one thread that commits; tasks for the listener, the deadlines, the delivery, the copying of a shared
+//! store, the housekeeping and the watchdog. One that ends early stops the process with an error, and the service
 //! manager starts it again.
 //!
 //! Stopped by SIGTERM or SIGINT: `/readyz` says 503, nobody is accepted any more, requests under way
@@ -34,9 +34,12 @@ use crate::http::listen::{Address, HandedOver, Listener};
 use crate::http::router::router;
 use crate::http::tls::Tls;
 use crate::metrics::Metrics;
-use crate::store::Connection;
+use crate::mirror::Copier;
+use crate::store::mirror::Mirror;
 use crate::store::nodes::Node;
 use crate::store::readers::Readers;
+use crate::store::sight::Sight;
+use crate::store::{Connection, Place};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
@@ -110,6 +113,7 @@ struct Running {
     /// As it was at the start.
     server: Server,
     store: config::Store,
+    place: Place,
 }
 
 /// Runs the daemon until it is told to stop.
@@ -132,7 +136,9 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let place = crate::house::place(&config).map_err(AppError::Inner)?;
     let house = Arc::new(Current::new(house));
     let wakes = Wakes::default();
+    let mirror = mirror(&config, &place, &clock);
     let opening = {
+        let kept = mirror.clone();
         let (place, clock, house) = (place.clone(), clock.clone(), house.clone());
         let (metrics, wakes, queue_max) = (metrics.clone(), wakes.clone(), config.server.queue_max);
         let spool = match &config.store.database {
@@ -151,6 +157,9 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
                 }
                 other => other.map_err(wrong)?,
             };
+            if let Some(Err(error)) = kept.as_deref().map(Mirror::open) {
+                tracing::error!(%error, "the last known state of the store cannot be opened");
+            }
             Ok::<_, AppError>(commit::door(
                 commit::Room { queue_max, spool },
                 connection,
@@ -167,7 +176,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let (door, committer) = opened.map_err(|error| AppError::Inner(error.to_string()))??;
     let listener = listener(&config, sockets)?;
     let address = listener.address()?;
-    let readers = Readers::new(place, clock.clone());
+    let readers = Readers::new(place.clone(), clock.clone());
 
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
@@ -196,7 +205,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let meters = Meters::default();
     let desk = Desk {
         door: door.clone(),
-        readers,
+        sight: Sight::new(readers, mirror.clone()),
         house: house.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -207,6 +216,10 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
+    if let Some(mirror) = mirror {
+        let copier = Copier::new(Readers::new(place.clone(), clock.clone()), mirror);
+        spawn(&mut workers, "the mirror", copier.run(stop_work.clone()));
+    }
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
     let presence = Presence {
         door: door.clone(),
@@ -232,7 +245,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         accept::serve(listener, http_tls, app, limits, &tracker, http_stop, meters).await;
         tracker.close();
     });
-    let running = Running { house, tls, metrics, clock, reload, server: config.server, store: config.store };
+    let config::Config { server, store, .. } = config;
+    let running = Running { house, tls, metrics, clock, reload, server, store, place };
     ready(&address);
     tracing::info!(listen = %address, "ready");
     notify(&[NotifyState::Ready]);
@@ -283,6 +297,16 @@ fn start_committer(mut committer: Committer) -> Result<tokio::sync::oneshot::Rec
         drop(ended);
     })?;
     Ok(when_ended)
+}
+
+/// Where what was last known of a shared store is kept, beside the deliveries that are held for it.
+fn mirror(config: &Config, place: &Place, clock: &Clock) -> Option<Arc<Mirror>> {
+    match (&config.store.database, place) {
+        (config::Database::Postgres { spool: Some((directory, _)), .. }, Place::Postgres(server)) => {
+            Some(Arc::new(Mirror::new(directory, server.address_hash(), clock)))
+        }
+        _ => None,
+    }
 }
 
 fn listener(config: &Config, sockets: Vec<HandedOver>) -> Result<Listener, AppError> {
@@ -344,6 +368,12 @@ impl Running {
                 if !waiting.is_empty() {
                     let keys = waiting.join(", ");
                     tracing::warn!(keys, "these keys change by a restart only; they stay as they were");
+                }
+                if let (Place::Postgres(server), config::Database::Postgres { password, .. }) =
+                    (&self.place, config.store.database)
+                    && !waiting.contains(&"store.url")
+                {
+                    server.log_in_with(password);
                 }
                 self.house.swap(house);
                 self.metrics.reload_success.set(1);

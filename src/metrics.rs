@@ -59,6 +59,8 @@ pub struct Metrics {
     pub spool_bytes: IntGauge,
     /// `onscene_spooled_total`
     pub spooled: IntCounter,
+    /// `onscene_mirror_age_seconds`
+    pub mirror_age: Gauge,
     /// `onscene_config_last_reload_success`
     pub reload_success: IntGauge,
     process: Process,
@@ -212,6 +214,11 @@ impl Metrics {
                 &r,
                 "onscene_spooled_total",
                 "Deliveries that were held on this machine because a shared store was away.",
+            )?,
+            mirror_age: gauge(
+                &r,
+                "onscene_mirror_age_seconds",
+                "Since a shared store was last copied for pages to show while it is away; since the start, when it never was.",
             )?,
             store_up: int_gauge(&r, "onscene_store_up", "Whether the store takes writes.")?,
             reload_success: int_gauge(

@@ -1,14 +1,17 @@
 //! What the commands speak to a running daemon: one request, one connection, TCP, TLS or a Unix socket.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::{Method, Request, StatusCode, header};
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
+use jiff::SignedDuration;
 use rustls_pki_types::ServerName;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -18,6 +21,8 @@ use tokio::runtime::Runtime;
 
 use super::{ConfigFlag, Exit, say};
 use crate::config::{self, secrets};
+use crate::http::stale::{AS_OF, ago};
+use crate::render;
 
 /// For one request, from the connection to the last byte.
 const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
@@ -155,6 +160,8 @@ pub(super) struct Client {
     base: String,
     token: SecretString,
     runtime: Runtime,
+    /// It was said that answers are not of the present.
+    noted: Cell<bool>,
 }
 
 /// Why a request did not end well.
@@ -205,7 +212,7 @@ impl Client {
         })?;
         let base = server.trim_end_matches('/').to_owned();
         match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => Ok(Self { way, base, token, runtime }),
+            Ok(runtime) => Ok(Self { way, base, token, runtime, noted: Cell::new(false) }),
             Err(error) => Err(super::fail(&format!("cannot start: {error}"))),
         }
     }
@@ -232,10 +239,16 @@ impl Client {
 
     fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
         let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
-        let (status, bytes) = self.runtime.block_on(async {
+        let (head, bytes) = self.runtime.block_on(async {
             let asked = tokio::time::timeout(REQUEST_DEADLINE, self.exchange(method, path, body)).await;
             asked.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)
         })?;
+        let status = head.status;
+        if let Some(note) = stale(&head.headers)
+            && !self.noted.replace(true)
+        {
+            say(&format!("onscene: {note}"));
+        }
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(answer);
@@ -250,7 +263,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<(StatusCode, Bytes), String> {
+    ) -> Result<(Parts, Bytes), String> {
         let words = |error: std::io::Error| error.to_string();
         match &self.way {
             Way::Unix(socket) => {
@@ -278,7 +291,7 @@ impl Client {
         method: Method,
         path: &str,
         body: Option<&Value>,
-    ) -> Result<(StatusCode, Bytes), String> {
+    ) -> Result<(Parts, Bytes), String> {
         let words = |error: hyper::Error| error.to_string();
         let text = body.map(Value::to_string).unwrap_or_default();
         let request = Request::builder()
@@ -295,9 +308,9 @@ impl Client {
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
         let answer = async {
             let answer = sender.send_request(request).await.map_err(words)?;
-            let status = answer.status();
-            let whole = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok((status, whole.map_err(|error| error.to_string())?.to_bytes()))
+            let (head, body) = answer.into_parts();
+            let whole = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            Ok((head, whole.map_err(|error| error.to_string())?.to_bytes()))
         };
         // The connection has to be driven while the answer is waited for.
         tokio::pin!(answer);
@@ -310,6 +323,17 @@ impl Client {
             },
         }
     }
+}
+
+/// What to say about an answer that only shows what was known last.
+fn stale(headers: &HeaderMap) -> Option<String> {
+    let word = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let hour = word(&AS_OF)?.parse().map(|hour| render::hour(hour, &jiff::tz::TimeZone::UTC)).ok()?;
+    let age = word(&header::AGE).and_then(|age| age.parse().ok()).unwrap_or_default();
+    let age = ago(SignedDuration::from_secs(age));
+    Some(format!(
+        "the daemon cannot reach its store; this is what was known at {hour}, {age} ago, and may have changed since"
+    ))
 }
 
 fn way(server: &str) -> Result<Way, String> {

@@ -27,7 +27,7 @@ const BATCH_EVENTS_MAX: usize = 4096;
 /// Most commands that wait for the disk and are no deliveries. Our own workers ask for far fewer at once.
 const URGENT_MAX: usize = 1024;
 
-/// Why the door did not do it. Nothing was changed.
+/// Why the door did not do it. Nothing was changed, except, perhaps, after [`DoorError::Late`].
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {
     /// The rules say no.
@@ -52,7 +52,7 @@ pub enum DoorError {
     #[error("a fault of onscene; it is in the log")]
     Fault,
     /// No answer in time: it may have been done.
-    #[error("the store did not answer in time")]
+    #[error("the store did not say whether it was written down; look before you do it again")]
     Late,
     /// The door is closed.
     #[error("the daemon is stopping")]

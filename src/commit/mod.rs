@@ -37,6 +37,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_mirror;
 
 use away::Away;
 pub use door::{Door, DoorError};
@@ -524,8 +526,10 @@ impl Committer {
             tracing::error!(%error, "{what}");
         }
         self.set_up(false);
+        // What is held may be taken twice without harm. What people do may not.
+        let unknown = matches!(error, StoreError::Unknown(_));
         for job in self.hold(jobs) {
-            let _gone = job.answer.send(Err(DoorError::Store));
+            let _gone = job.answer.send(Err(if unknown { DoorError::Late } else { DoorError::Store }));
         }
     }
 

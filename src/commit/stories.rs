@@ -125,7 +125,12 @@ impl Story {
         })
     }
 
-    fn act(&mut self, incident: i64, person: &str, act: Act) -> Result<(String, Reason), DoorError> {
+    pub(super) fn act(
+        &mut self,
+        incident: i64,
+        person: &str,
+        act: Act,
+    ) -> Result<(String, Reason), DoorError> {
         let by = By { actor: Actor::Person(person.into()), route: Route::AnswerLink, occurred_at: None };
         match self.ask(Command::Act { incident, act, by })? {
             Reply::Decided(incident, reason) => Ok((incident.state().to_owned(), reason)),

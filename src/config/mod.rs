@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
@@ -184,19 +184,17 @@ pub enum Database {
 impl Database {
     /// Keys of `[store]` that say something else in `other`.
     fn differs(&self, other: &Self) -> Vec<&'static str> {
+        // Another password is taken by a reload.
         let (
-            Self::Postgres { url: one, password, ca_file, spool },
-            Self::Postgres { url: two, password: other_password, ca_file: other_file, spool: other_spool },
+            Self::Postgres { url: one, ca_file, spool, .. },
+            Self::Postgres { url: two, ca_file: other_file, spool: other_spool, .. },
         ) = (self, other)
         else {
             let same = matches!((self, other), (Self::Sqlite(one), Self::Sqlite(two)) if one == two);
             return if same { Vec::new() } else { vec!["store.url"] };
         };
-        let bare =
-            |secret: &Option<SecretString>| secret.as_ref().map(|secret| secret.expose_secret().to_owned());
         let differs = [
             ("store.url", one != two),
-            ("store.password_file", bare(password) != bare(other_password)),
             ("store.ca_file", ca_file != other_file),
             ("store.spool", spool != other_spool),
         ];

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
+use jiff::Timestamp;
 use minijinja::context;
 use serde::Deserialize;
 
@@ -15,11 +16,14 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
 use crate::commit::DoorError;
 use crate::core::decide::{Act, By, Reason, Refusal};
+use crate::core::incident::Incident;
 use crate::core::timeline::{Actor, Route};
-use crate::render::full_name;
-use crate::store::incidents::{self, Saved};
+use crate::render::{full_name, zone_of};
+use crate::store::alerts::Shown;
+use crate::store::sight::Seen;
+use crate::store::timeline::Kept;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{alerts, timeline};
+use crate::store::{StoreError, Tx, alerts, incidents, timeline};
 
 /// Largest form, in bytes.
 const FORM_BYTES_MAX: usize = 32 * 1024;
@@ -31,9 +35,23 @@ const ENTRIES_SHOWN: u32 = 12;
 
 /// `GET /r/{token}`
 pub(super) async fn show(State((desk, pages)): State<(Desk, Pages)>, Path(token): Path<String>) -> Response {
-    match find(&desk, token).await {
-        Ok(link) => page(&desk, &pages, &link, StatusCode::OK, None).await,
-        Err(trouble) => trouble.page(&pages),
+    if token.len() > TOKEN_BYTES_MAX {
+        return Trouble::Unknown.page(&pages);
+    }
+    let read = desk.sight.or_last(move |tx| {
+        let Some(link) = tokens::link(tx, &token)? else { return Ok(None) };
+        Ok(look(tx, link.incident)?.map(|found| (link, found)))
+    });
+    match read.await {
+        Ok(Seen { value: Some((link, found)), as_of }) => {
+            page(&desk, &pages, &link, found, StatusCode::OK, None, as_of)
+        }
+        Ok(Seen { value: None, as_of: None }) => Trouble::Unknown.page(&pages),
+        Ok(Seen { value: None, .. }) => Trouble::Store.page(&pages),
+        Err(error) => {
+            drop(cannot_read(&error));
+            Trouble::Store.page(&pages)
+        }
     }
 }
 
@@ -52,9 +70,17 @@ pub(super) async fn answer(
     Path(token): Path<String>,
     body: Body,
 ) -> Response {
-    let link = match find(&desk, token).await {
-        Ok(link) => link,
-        Err(trouble) => return trouble.page(&pages),
+    if token.len() > TOKEN_BYTES_MAX {
+        return Trouble::Unknown.page(&pages);
+    }
+    // Whoever changes something goes by the store alone.
+    let link = match desk.sight.now(move |tx| tokens::link(tx, &token)).await {
+        Ok(Some(link)) => link,
+        Ok(None) => return Trouble::Unknown.page(&pages),
+        Err(error) => {
+            drop(cannot_read(&error));
+            return not_yet(&pages, "the store cannot be reached");
+        }
     };
     let form = match body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await {
         Ok(bytes) => serde_urlencoded(&bytes),
@@ -63,7 +89,7 @@ pub(super) async fn answer(
     let Some(act) = form.as_ref().and_then(|form| meant(form, &link)) else {
         let said =
             "That was no answer this page knows. Nothing was changed; please press one of the buttons.";
-        return page(&desk, &pages, &link, StatusCode::BAD_REQUEST, Some(said.into())).await;
+        return page_now(&desk, &pages, &link, StatusCode::BAD_REQUEST, said.into()).await;
     };
     let by = By { actor: Actor::Person(link.person.clone()), route: Route::AnswerLink, occurred_at: None };
     let (status, said) = match desk.door.act(link.incident, act.clone(), by).await {
@@ -79,15 +105,24 @@ pub(super) async fn answer(
         Err(DoorError::Refused(refusal)) => {
             (StatusCode::CONFLICT, format!("Nothing was changed: {refusal}."))
         }
-        Err(error) => {
-            let text = format!(
-                "Your answer could not be written down: {error}. Please press the button again in a few seconds; if it \
-                 goes on, act as if you have command and tell the others yourself."
-            );
-            return pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not yet", &text);
+        Err(DoorError::Late) => {
+            let text = "The store did not say whether your answer was written down: it may have been. Please open the \
+                        link of your page again and look before you press a button once more. Until you know, act as \
+                        if you have command and tell the others yourself.";
+            return pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text);
         }
+        Err(error) => return not_yet(&pages, &error.to_string()),
     };
-    page(&desk, &pages, &link, status, Some(said)).await
+    page_now(&desk, &pages, &link, status, said).await
+}
+
+/// An answer that was not written down: what to do all the same.
+fn not_yet(pages: &Pages, why: &str) -> Response {
+    let text = format!(
+        "Your answer could not be written down: {why}. Please press the button again in a few seconds; if it goes on, act \
+         as if you have command and tell the others yourself. The link of your page shows what was known last."
+    );
+    pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not yet", &text)
 }
 
 fn serde_urlencoded(bytes: &[u8]) -> Option<Form> {
@@ -156,43 +191,46 @@ impl Trouble {
             Self::Store => pages.message(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Not at this moment",
-                "The daemon cannot read its store. Please try again in a few seconds.",
+                "The store cannot be reached, and this node does not know this link. Please try again in a few seconds. If \
+                 you were paged, act, and tell the others yourself.",
             ),
         }
     }
 }
 
-async fn find(desk: &Desk, token: String) -> Result<Link, Trouble> {
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(Trouble::Unknown);
-    }
-    match desk.readers.read(move |tx| tokens::link(tx, &token)).await {
-        Ok(Some(link)) => Ok(link),
-        Ok(None) => Err(Trouble::Unknown),
+/// What the page shows of an incident.
+type Found = (Incident, Vec<Shown>, Vec<Kept>);
+
+fn look(tx: &Tx<'_>, id: i64) -> Result<Option<Found>, StoreError> {
+    let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
+    let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
+    let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
+    entries.reverse();
+    Ok(Some((saved.incident, alerts::of_incident(tx, id, ALERTS_MAX)?, entries)))
+}
+
+/// The page as it is after an answer, which the last known state would not show.
+async fn page_now(desk: &Desk, pages: &Pages, link: &Link, status: StatusCode, said: String) -> Response {
+    let id = link.incident;
+    match desk.sight.now(move |tx| look(tx, id)).await {
+        Ok(Some(found)) => page(desk, pages, link, found, status, Some(said), None),
+        Ok(None) => Trouble::Unknown.page(pages),
         Err(error) => {
             drop(cannot_read(&error));
-            Err(Trouble::Store)
+            pages.message(status, "The store cannot be reached any more", &said)
         }
     }
 }
 
-async fn page(desk: &Desk, pages: &Pages, link: &Link, status: StatusCode, said: Option<String>) -> Response {
-    let id = link.incident;
-    let read = desk.readers.read(move |tx| {
-        let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-        let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
-        let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
-        entries.reverse();
-        Ok(Some((saved, alerts::of_incident(tx, id, ALERTS_MAX)?, entries)))
-    });
-    let (Saved { incident, .. }, alerts, entries) = match read.await {
-        Ok(Some(found)) => found,
-        Ok(None) => return Trouble::Unknown.page(pages),
-        Err(error) => {
-            drop(cannot_read(&error));
-            return Trouble::Store.page(pages);
-        }
-    };
+fn page(
+    desk: &Desk,
+    pages: &Pages,
+    link: &Link,
+    (incident, alerts, entries): Found,
+    status: StatusCode,
+    said: Option<String>,
+    as_of: Option<Timestamp>,
+) -> Response {
     let rules = desk.house.get().rules.clone();
     let values = about(&incident, &alerts, &entries, &rules, Some(&link.person));
     let service = rules.services.get(&incident.service);
@@ -203,5 +241,6 @@ async fn page(desk: &Desk, pages: &Pages, link: &Link, status: StatusCode, said:
         statement => link.purpose == Purpose::Statement,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),
     };
-    pages.page(status, "answer.html", context! { ..more, ..values })
+    let zone = zone_of(&rules, &link.person);
+    pages.page_of(status, "answer.html", context! { ..more, ..values }, desk.stale(as_of), &zone)
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
 
 use super::accept::Meters;
 use super::limits::Limits;
 use super::problem::Problem;
+use super::stale::Stale;
 use tokio::sync::Semaphore;
 
 use crate::clock::Clock;
@@ -16,7 +18,7 @@ use crate::core::decide::Refusal;
 use crate::crypto;
 use crate::house::Current;
 use crate::metrics::Metrics;
-use crate::store::readers::Readers;
+use crate::store::sight::{Seen, Sight};
 use crate::store::{StoreError, tokens};
 
 /// What every request may use. Cheap to clone.
@@ -25,7 +27,7 @@ pub struct Desk {
     /// Where changes go.
     pub door: Door,
     /// Where the state is read.
-    pub readers: Readers,
+    pub sight: Sight,
     /// The configuration, built.
     pub house: Arc<Current>,
     /// The hour.
@@ -57,28 +59,55 @@ impl Desk {
         }
     }
 
-    /// Who a bearer token of the API speaks for.
+    /// Who a bearer token of the API speaks for, now: for whoever changes something.
     ///
     /// # Errors
     /// 401 without a valid token, 503 when the store cannot be read.
     pub async fn holder(&self, headers: &HeaderMap) -> Result<tokens::Holder, Problem> {
-        let token = bearer(headers).ok_or_else(|| {
-            Problem::unauthorized(
-                "send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one",
-            )
+        let token = needed(headers)?;
+        let read = self.sight.now(move |tx| tokens::api_holder(tx, &token)).await;
+        let found = read.map_err(|error| {
+            drop(cannot_read(&error));
+            Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
         })?;
-        self.holder_of(token.to_owned())
-            .await?
-            .ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
+        found.ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
     }
 
-    /// Who a token of the API speaks for, if anybody.
+    /// Whether a request carries a token of the API, as far as is known: for whoever only looks.
     ///
     /// # Errors
-    /// 503 when the store cannot be read.
-    pub async fn holder_of(&self, token: String) -> Result<Option<tokens::Holder>, Problem> {
-        self.readers.read(move |tx| tokens::api_holder(tx, &token)).await.map_err(|error| cannot_read(&error))
+    /// 401 without a valid token, 503 when nothing can be read.
+    pub async fn may_look(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        match self.knows(needed(headers)?).await? {
+            Seen { value: true, .. } => Ok(()),
+            Seen { as_of: None, .. } => Err(Problem::unauthorized("this token is unknown or revoked")),
+            Seen { as_of: Some(_), .. } => Err(Problem::unauthorized(
+                "this token is revoked, or not known to this node, which cannot reach its store at this moment",
+            )),
+        }
     }
+
+    /// Whether a token of the API is one, as far as is known: for whoever only looks.
+    ///
+    /// # Errors
+    /// 503 when nothing can be read.
+    pub async fn knows(&self, token: String) -> Result<Seen<bool>, Problem> {
+        let known = self.sight.or_last(move |tx| Ok(tokens::api_holder(tx, &token)?.is_some())).await;
+        known.map_err(|error| cannot_read(&error))
+    }
+
+    /// How old what was read is; `None` when it is the present.
+    pub fn stale(&self, as_of: Option<Timestamp>) -> Option<Stale> {
+        as_of.map(|as_of| {
+            let age = self.clock.now().duration_since(as_of).max(SignedDuration::ZERO);
+            Stale { as_of, age, hears: self.door.takes_deliveries() }
+        })
+    }
+}
+
+fn needed(headers: &HeaderMap) -> Result<String, Problem> {
+    let what = "send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one";
+    bearer(headers).map(str::to_owned).ok_or_else(|| Problem::unauthorized(what))
 }
 
 /// The token of an `Authorization: Bearer` header.
@@ -113,7 +142,12 @@ impl From<DoorError> for Problem {
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
             DoorError::Fault => Self::internal(),
-            DoorError::Store | DoorError::Late | DoorError::Closed => Self::unavailable(detail, 5),
+            DoorError::Store | DoorError::Closed => Self::unavailable(detail, 5),
+            // No hour for another try: it may have been done.
+            DoorError::Late => {
+                let title = "It is not known whether it was done";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "outcome-unknown", title, detail)
+            }
         }
     }
 }

@@ -23,9 +23,13 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
 
 /// Figures for Prometheus. What stands in the store is counted when it is asked for.
 pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
-    let counted = desk.readers.read(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?))).await;
+    let counted = match desk.sight.mirror() {
+        // Nobody waits for figures of a store that is known to be away.
+        Some(mirror) if mirror.is_away() => None,
+        _ => Some(desk.sight.now(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?))).await),
+    };
     match counted {
-        Ok((incidents, letters)) => {
+        Some(Ok((incidents, letters))) => {
             let metrics = &desk.metrics;
             metrics.incidents.reset();
             for (state, severity, count) in incidents {
@@ -42,8 +46,11 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             }
         }
         // The other figures are wanted most when the store is gone.
-        Err(error) => drop(cannot_read(&error)),
+        Some(Err(error)) => drop(cannot_read(&error)),
+        None => {}
     }
+    let age = desk.sight.mirror().map_or(0.0, |mirror| mirror.age().as_secs_f64());
+    desk.metrics.mirror_age.set(age);
     let open = desk.meters.open.load(std::sync::atomic::Ordering::Relaxed);
     desk.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
     match desk.metrics.text() {

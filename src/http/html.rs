@@ -2,8 +2,10 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use jiff::tz::TimeZone;
 use minijinja::{Environment, Value, context};
 
+use super::stale::Stale;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::render::{full_name, hour, zone_of};
@@ -40,6 +42,27 @@ impl Pages {
 
     /// A page.
     pub fn page(&self, status: StatusCode, name: &str, values: Value) -> Response {
+        self.page_of(status, name, values, None, &TimeZone::UTC)
+    }
+
+    /// A page that shows what was known last, and says so; of the present, when it is not stale.
+    pub fn page_of(
+        &self,
+        status: StatusCode,
+        name: &str,
+        values: Value,
+        stale: Option<Stale>,
+        zone: &TimeZone,
+    ) -> Response {
+        let away = stale.map(|stale| stale.banner(zone));
+        let mut response = self.written(status, name, context! { away, ..values });
+        if let Some(stale) = stale {
+            stale.mark(&mut response);
+        }
+        response
+    }
+
+    fn written(&self, status: StatusCode, name: &str, values: Value) -> Response {
         match self.0.get_template(name).and_then(|template| template.render(values)) {
             Ok(text) => answer(status, text),
             Err(error) => {
@@ -84,7 +107,7 @@ pub(super) fn about(
     me: Option<&str>,
 ) -> Value {
     let name = |person: &str| full_name(rules, person);
-    let zone = me.map_or(jiff::tz::TimeZone::UTC, |me| zone_of(rules, me));
+    let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let hour = |at| hour(at, &zone);
     let service = rules.services.get(&incident.service);
     let resolution = incident.resolution();

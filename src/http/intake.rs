@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
-use crate::commit::{Command, Delivered, EventResult, Reply};
+use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::Source;
@@ -124,13 +124,21 @@ async fn accept(
                 replays: None,
                 held: false,
             };
-            match desk.door.ask(Command::Events(delivered)).await? {
+            match desk.door.ask(Command::Events(delivered)).await.map_err(again)? {
                 Reply::Events(delivered, results) => Ok(Taken::Decided(delivered.events, results)),
                 Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
             }
         }
         Err(Unreadable(error)) => Err(keep(desk, source, &delivery, error).await),
+    }
+}
+
+/// A delivery that may have been taken is sent again: a second one is a repeat.
+fn again(error: DoorError) -> Problem {
+    match error {
+        DoorError::Late => Problem::unavailable("the store did not answer in time; send it again", 5),
+        other => other.into(),
     }
 }
 
@@ -183,7 +191,7 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
             format!("{error}. It is held on this machine, and its owner is told when the store is back"),
         ),
         Ok(_) => Problem::internal(),
-        Err(error) => error.into(),
+        Err(error) => again(error),
     }
 }
 

@@ -4,7 +4,7 @@
 //! - [`router`]: every address of the private listener;
 //! - `intake`: alerts in; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
 //!   logged in; `health`: alive, ready, figures;
-//! - [`desk`]: what every request may use; [`html`]: how pages are written.
+//! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
 //! The transport, which knows nothing of incidents: sockets, deadlines and limits.
 //!
@@ -34,6 +34,7 @@ pub mod listen;
 mod pages;
 pub mod problem;
 pub mod router;
+pub mod stale;
 mod stream;
 pub mod tls;
 

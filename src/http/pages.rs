@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
 use super::body;
@@ -12,6 +13,7 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
 use crate::render::{full_name, hour};
 use crate::store::incidents::{self, Filter};
+use crate::store::sight::Seen;
 use crate::store::{alerts, nodes, timeline};
 
 /// The cookie that holds a token of the API. The prefix binds it to this host.
@@ -38,12 +40,19 @@ pub(super) async fn log_in(State((desk, pages)): Both, body: Body) -> Response {
     let token =
         token.map(|token| percent_encoding::percent_decode_str(token).decode_utf8_lossy().trim().to_owned());
     let known = match &token {
-        Some(token) => matches!(desk.holder_of(token.clone()).await, Ok(Some(_))),
-        None => false,
+        Some(token) => desk.knows(token.clone()).await.ok(),
+        None => Some(Seen { value: false, as_of: None }),
     };
-    let Some(token) = token.filter(|_| known) else {
-        let said = "This token is unknown or revoked.";
-        return pages.page(StatusCode::UNAUTHORIZED, "login.html", context! { said });
+    let (status, said) = match known {
+        Some(Seen { value: true, .. }) => (StatusCode::OK, ""),
+        Some(Seen { as_of: None, .. }) => (StatusCode::UNAUTHORIZED, "This token is unknown or revoked."),
+        _ => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The store cannot be reached, and this node does not know this token. Please try again in a few seconds.",
+        ),
+    };
+    let Some(token) = token.filter(|_| status == StatusCode::OK) else {
+        return pages.page(status, "login.html", context! { said });
     };
     let secure = if desk.house.get().renderer.is_https() { "; Secure" } else { "" };
     let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_S}{secure}");
@@ -59,12 +68,12 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     if let Some(elsewhere) = stranger(&desk, &headers).await {
         return elsewhere;
     }
-    let read = desk.readers.read(|tx| {
+    let read = desk.sight.or_last(|tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
         Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?, nodes::list(tx)?))
     });
-    let (open, past, nodes) = match read.await {
+    let Seen { value: (open, past, nodes), as_of } = match read.await {
         Ok(found) => found,
         Err(error) => return unreadable(&pages, &error),
     };
@@ -72,7 +81,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     let rules = house.rules.clone();
     let others = nodes.iter().filter(|node| node.config_hash != house.config_hash);
     let others: Vec<String> = others.map(|node| node.name.clone()).collect();
-    let hour = |at| hour(at, &jiff::tz::TimeZone::UTC);
+    let hour = |at| hour(at, &TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
             .iter()
@@ -87,11 +96,8 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
             })
             .collect()
     };
-    pages.page(
-        StatusCode::OK,
-        "index.html",
-        context! { incidents => shown(open), past => shown(past), others },
-    )
+    let values = context! { incidents => shown(open), past => shown(past), others };
+    pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 
 /// `GET /incidents/{n}`
@@ -106,7 +112,7 @@ pub(super) async fn incident(
     let nothing =
         || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
     let Ok(id) = id.parse::<i64>() else { return nothing() };
-    let read = desk.readers.read(move |tx| {
+    let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
         let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
         let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
@@ -114,11 +120,17 @@ pub(super) async fn incident(
         Ok(Some((saved.incident, alerts::of_incident(tx, id, ALERTS_SHOWN)?, entries)))
     });
     match read.await {
-        Ok(Some((incident, alerts, entries))) => {
+        Ok(Seen { value: Some((incident, alerts, entries)), as_of }) => {
             let rules = desk.house.get().rules.clone();
-            pages.page(StatusCode::OK, "incident.html", about(&incident, &alerts, &entries, &rules, None))
+            let values = about(&incident, &alerts, &entries, &rules, None);
+            pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
-        Ok(None) => nothing(),
+        Ok(Seen { value: None, as_of: None }) => nothing(),
+        Ok(Seen { value: None, .. }) => {
+            let text = "The store cannot be reached, and this node knows nothing of this incident: it is new, or has \
+                        been over for long. Please try again in a few seconds.";
+            pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
+        }
         Err(error) => unreadable(&pages, &error),
     }
 }
@@ -128,12 +140,12 @@ async fn stranger(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
     let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
     let token = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
     let known = match token {
-        Some(token) => desk.holder_of(token.to_owned()).await,
-        None => Ok(None),
+        Some(token) => desk.knows(token.to_owned()).await.map(|seen| seen.value),
+        None => Ok(false),
     };
     match known {
-        Ok(Some(_)) => None,
-        Ok(None) => Some(Redirect::to("/login").into_response()),
+        Ok(true) => None,
+        Ok(false) => Some(Redirect::to("/login").into_response()),
         Err(problem) => Some(problem.into_response()),
     }
 }

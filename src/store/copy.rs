@@ -1,4 +1,5 @@
-//! A whole store into another one, row by row, whatever the engines: for moving to a server, or back.
+//! A whole store into another one, row by row, whatever the engines: for moving to a server, or back. With it, what
+//! every table looks like, for whoever else copies rows.
 
 use super::{Bind, Row, StoreError, Tx};
 
@@ -13,8 +14,9 @@ enum Of {
     Blob,
 }
 
-/// A table: its name, its columns, and the columns it is ordered by.
-struct Table {
+/// A table: its name, its columns, and the columns it is ordered by, which tell its rows apart.
+#[derive(Clone, Copy)]
+pub(super) struct Table {
     name: &'static str,
     ints: &'static [&'static str],
     texts: &'static [&'static str],
@@ -32,32 +34,44 @@ const fn table(
     Table { name, ints, texts, blobs, order }
 }
 
-/// Every table but `migration`, which the target has already, and `node`, which the nodes fill. A test compares it with the schema.
+pub(super) const INCIDENT: Table = table(
+    "incident",
+    "id",
+    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq"],
+    &["title", "service", "severity", "phase", "commander", "state"],
+    &["head"],
+);
+pub(super) const ENTRY: Table = table(
+    "entry",
+    "incident, seq",
+    &["incident", "seq", "at", "occurred_at", "term"],
+    &["kind", "actor", "office", "route", "text", "data"],
+    &["hash"],
+);
+pub(super) const ALERT: Table = table(
+    "alert",
+    "id",
+    &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording"],
+    &["source", "key", "service", "status", "severity", "title", "body", "labels", "links"],
+    &[],
+);
+pub(super) const ALERT_HEARD: Table =
+    table("alert_heard", "alert", &["alert", "count", "last_seen"], &[], &[]);
+pub(super) const ANSWER_TOKEN: Table =
+    table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]);
+pub(super) const API_TOKEN: Table =
+    table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
+/// Filled by the nodes themselves, so that it is no part of a whole copy.
+pub(super) const NODE: Table = table("node", "name", &["seen_at"], &["name", "config_hash", "version"], &[]);
+
+/// Every table but `migration`, which the target has already, and `node`. A test compares it with the schema.
 const TABLES: &[Table] = &[
     table("counter", "name", &["value"], &["name"], &[]),
     table("meta", "name", &[], &["name", "value"], &[]),
-    table(
-        "incident",
-        "id",
-        &["id", "drill", "opened_at", "resolved_at", "due_at", "seq"],
-        &["title", "service", "severity", "phase", "commander", "state"],
-        &["head"],
-    ),
-    table(
-        "entry",
-        "incident, seq",
-        &["incident", "seq", "at", "occurred_at", "term"],
-        &["kind", "actor", "office", "route", "text", "data"],
-        &["hash"],
-    ),
-    table(
-        "alert",
-        "id",
-        &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording"],
-        &["source", "key", "service", "status", "severity", "title", "body", "labels", "links"],
-        &[],
-    ),
-    table("alert_heard", "alert", &["alert", "count", "last_seen"], &[], &[]),
+    INCIDENT,
+    ENTRY,
+    ALERT,
+    ALERT_HEARD,
     table(
         "letter",
         "seq",
@@ -66,8 +80,8 @@ const TABLES: &[Table] = &[
         &[],
     ),
     table("thread", "incident, channel", &["incident"], &["channel", "root"], &[]),
-    table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]),
-    table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]),
+    ANSWER_TOKEN,
+    API_TOKEN,
     table("delivery", "source, id", &["received_at"], &["source", "id"], &[]),
     table(
         "unreadable",
@@ -78,17 +92,55 @@ const TABLES: &[Table] = &[
     ),
 ];
 
-enum Value {
+/// One value of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
     Null,
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
 }
 
+/// A row, in the order of its table's columns.
+pub(super) type Whole = Vec<Value>;
+
 impl Table {
     fn columns(&self) -> impl Iterator<Item = (&'static str, Of)> {
         let of = |names: &'static [&'static str], of| names.iter().map(move |name| (*name, of));
         of(self.ints, Of::Int).chain(of(self.texts, Of::Text)).chain(of(self.blobs, Of::Blob))
+    }
+
+    fn names(&self) -> String {
+        self.columns().map(|(name, _)| name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Whole rows; `which` is what follows the table's name in the query.
+    pub(super) fn rows(
+        &self,
+        tx: &Tx<'_>,
+        which: &str,
+        binds: &[Bind<'_>],
+    ) -> Result<Vec<Whole>, StoreError> {
+        let columns: Vec<(&str, Of)> = self.columns().collect();
+        let select = format!("select {} from {} {which}", self.names(), self.name);
+        tx.query(&select, binds, |row| read(row, &columns))
+    }
+
+    /// Writes whole rows; `insert` says what becomes of those that are there.
+    pub(super) fn put(&self, tx: &Tx<'_>, insert: &str, rows: &[Whole]) -> Result<(), StoreError> {
+        let values: Vec<String> = (1..=self.columns().count()).map(|number| format!("?{number}")).collect();
+        let insert = format!("{insert} into {} ({}) values ({})", self.name, self.names(), values.join(", "));
+        for row in rows {
+            let binds: Vec<Bind<'_>> = row.iter().map(bind).collect();
+            tx.write(&insert, &binds)?;
+        }
+        Ok(())
+    }
+
+    /// A row's value in a column.
+    pub(super) fn value<'r>(&self, row: &'r Whole, column: &str) -> &'r Value {
+        let at = self.columns().position(|(name, _)| name == column);
+        at.and_then(|at| row.get(at)).unwrap_or(&Value::Null)
     }
 }
 
@@ -107,20 +159,11 @@ pub fn everything(from: &Tx<'_>, to: &Tx<'_>, mut copied: impl FnMut(u64)) -> Re
     for table in TABLES {
         // What a new store begins with is replaced.
         to.write(&format!("delete from {}", table.name), &[])?;
-        let columns: Vec<(&str, Of)> = table.columns().collect();
-        let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-        let values: Vec<String> = (1..=names.len()).map(|number| format!("?{number}")).collect();
-        let names = names.join(", ");
-        let insert = format!("insert into {} ({names}) values ({})", table.name, values.join(", "));
-        let select =
-            format!("select {names} from {} order by {} limit ?1 offset ?2", table.name, table.order);
+        let which = format!("order by {} limit ?1 offset ?2", table.order);
         let mut offset: i64 = 0;
         loop {
-            let page = from.query(&select, &[PAGE.into(), offset.into()], |row| read(row, &columns))?;
-            for row in &page {
-                let binds: Vec<Bind<'_>> = row.iter().map(bind).collect();
-                to.write(&insert, &binds)?;
-            }
+            let page = table.rows(from, &which, &[PAGE.into(), offset.into()])?;
+            table.put(to, "insert", &page)?;
             // A question sends what waits, so that no more than a page of it ever waits.
             to.query("select 1", &[], |_| Ok(()))?;
             let count = i64::try_from(page.len()).unwrap_or(i64::MAX);
@@ -143,7 +186,7 @@ pub fn everything(from: &Tx<'_>, to: &Tx<'_>, mut copied: impl FnMut(u64)) -> Re
     Ok(all)
 }
 
-fn read(row: &Row<'_>, columns: &[(&str, Of)]) -> Result<Vec<Value>, StoreError> {
+fn read(row: &Row<'_>, columns: &[(&str, Of)]) -> Result<Whole, StoreError> {
     columns
         .iter()
         .enumerate()
@@ -184,7 +227,7 @@ mod tests {
             .read(clock.now(), |tx| {
                 let sql =
                     "select m.name, c.name, c.type from sqlite_master m join pragma_table_info(m.name) c
-                           where m.type = 'table' and m.name not in ('migration', 'node')";
+                           where m.type = 'table' and m.name <> 'migration'";
                 let mut tables: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
                 for (table, column, of) in
                     tx.query(sql, &[], |row| Ok((row.text(0)?, row.text(1)?, row.text(2)?)))?
@@ -202,6 +245,7 @@ mod tests {
         };
         let ours: BTreeMap<String, BTreeSet<(String, String)>> = TABLES
             .iter()
+            .chain([&NODE])
             .map(|table| {
                 let columns = table.columns().map(|(name, of)| (name.to_owned(), word(of).to_owned()));
                 (table.name.to_owned(), columns.collect())

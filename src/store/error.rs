@@ -4,7 +4,11 @@
 /// do what, turns that collide, and what it is short of.
 const OF_THE_STORE: [&str; 9] = ["08", "25", "28", "3D", "40", "53", "55", "57", "58"];
 
-/// What can go wrong in the store. Every one of them is answered with 503: nothing was committed.
+/// Codes with which a server ends a session; one that waits for its standby may have committed before.
+const ENDS: &str = "57P";
+
+/// What can go wrong in the store. Every one of them is answered with 503: nothing was committed, except, perhaps, after
+/// [`StoreError::Unknown`].
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The engine said no: disk full, read-only, locked, gone.
@@ -16,6 +20,9 @@ pub enum StoreError {
     /// The server was not heard of in time.
     #[error("the store cannot be used: {0}")]
     Away(&'static str),
+    /// A server was asked to commit, and did not say whether it has.
+    #[error("it is not known whether the store has committed: {0}")]
+    Unknown(Box<StoreError>),
     /// A row does not hold what this version writes.
     #[error("the store holds something this version does not understand: {0}")]
     Decode(&'static str),
@@ -59,17 +66,28 @@ impl StoreError {
     /// Whether a server could not be reached, or takes no writes now.
     pub fn is_away(&self) -> bool {
         match self {
-            Self::Away(_) => true,
+            Self::Away(_) | Self::Unknown(_) => true,
             Self::Server(_) => self.is_of_the_store(),
             _ => false,
         }
+    }
+
+    /// What it means when it was met while the answer to a commit was waited for: a server that says no has undone
+    /// everything, one that falls silent may have done it.
+    pub(super) fn of_a_commit(self) -> Self {
+        let says_no = match &self {
+            Self::Server(error) => error.code().is_some_and(|code| !code.code().starts_with(ENDS)),
+            Self::Away(_) => false,
+            _ => true,
+        };
+        if says_no { self } else { Self::Unknown(Box::new(self)) }
     }
 
     /// Whether the fault lies with the store as a whole. Otherwise it lies with what one command wrote or read.
     pub fn is_of_the_store(&self) -> bool {
         use rusqlite::ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
         match self {
-            Self::Schema(_) | Self::File { .. } | Self::Away(_) => true,
+            Self::Schema(_) | Self::File { .. } | Self::Away(_) | Self::Unknown(_) => true,
             Self::Decode(_) | Self::Json(_) => false,
             Self::Engine(error) => match error.sqlite_error_code() {
                 Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) => false,

@@ -3,6 +3,9 @@
 use super::{StoreError, Tx};
 use crate::crypto;
 
+/// Under this name a store knows who it is: a random word, made once, by which a copy of it is told from others.
+pub(super) const IDENTITY: &str = "store";
+
 /// Every migration, oldest first. A file that has landed is never changed.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "0001_first.sql", include_str!("migrations/0001_first.sql")),
@@ -55,5 +58,12 @@ pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {
             &[(*number).into(), (*name).into(), (&checksum).into(), tx.now.into()],
         )?;
     }
-    Ok(())
+    let identity = crypto::random_id().map_err(|error| StoreError::File {
+        path: "random bytes".into(),
+        error: std::io::Error::other(error.to_string()),
+    })?;
+    tx.write(
+        "insert into meta (name, value) values (?1, ?2) on conflict (name) do nothing",
+        &[IDENTITY.into(), (&identity).into()],
+    )
 }

@@ -17,10 +17,12 @@ mod error;
 pub mod incidents;
 pub mod letters;
 mod migrate;
+pub mod mirror;
 pub mod nodes;
 pub mod postgres;
 pub mod readers;
 mod row;
+pub mod sight;
 pub mod sqlite;
 pub mod timeline;
 pub mod tokens;
@@ -284,6 +286,18 @@ impl Connection {
         Ok(connection)
     }
 
+    /// As [`Connection::writer`], for a file that can be made again from something else: nobody waits for the disk.
+    ///
+    /// # Errors
+    /// As [`Connection::writer`].
+    fn expendable(path: &Path, clock: &Clock) -> Result<Self, StoreError> {
+        sqlite::make(path)?;
+        let engine = Engine::sqlite(sqlite::open_expendable(path)?, path)?;
+        let mut connection = Self { engine, clock: clock.clone() };
+        connection.write(clock.now(), migrate::up)?;
+        Ok(connection)
+    }
+
     /// Opens one of the connections that only read.
     ///
     /// # Errors
@@ -363,8 +377,8 @@ impl Connection {
     /// that all nodes go by one clock; ours follows it.
     ///
     /// # Errors
-    /// What `work` or the engine says; nothing was committed then, unless the way to a server broke in the moment
-    /// of committing.
+    /// What `work` or the engine says; nothing was committed then, except, perhaps, after [`StoreError::Unknown`]:
+    /// the way to a server broke in the moment of committing.
     pub fn write<T, E: From<StoreError>>(
         &mut self,
         now: Timestamp,

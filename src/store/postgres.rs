@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::path::Path;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -43,6 +44,8 @@ const DOOR: i64 = 0x006f_6e73_6365_6e65;
 #[derive(Clone)]
 pub struct Server {
     config: Config,
+    /// Another one may come by a reload; who is logged in stays so.
+    password: Arc<Mutex<Option<SecretString>>>,
     tls: Option<MakeRustlsConnect>,
     shown: String,
 }
@@ -73,9 +76,6 @@ impl Server {
                 "it names no host; for a socket write postgres:///DATABASE?host=/run/postgresql".into()
             );
         }
-        if let Some(password) = password {
-            config.password(password.expose_secret());
-        }
         let near = config.get_hosts().iter().all(|host| match host {
             Host::Unix(_) => true,
             Host::Tcp(name) => {
@@ -101,7 +101,23 @@ impl Server {
             None
         };
         let shown = format!("PostgreSQL at {}", address.split('?').next().unwrap_or_default());
-        Ok(Self { config, tls, shown })
+        Ok(Self { config, password: Arc::new(Mutex::new(password.cloned())), tls, shown })
+    }
+
+    /// Logs in with another password from now on.
+    pub fn log_in_with(&self, password: Option<SecretString>) {
+        *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
+    }
+
+    /// A word made of where the database is, whoever logs in.
+    pub fn address_hash(&self) -> String {
+        let (config, mut words) = (&self.config, String::new());
+        for host in config.get_hosts() {
+            words.push_str(&format!("{host:?} "));
+        }
+        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        words.push_str(&format!("{:?} {database}", config.get_ports()));
+        crate::crypto::hex(&crate::crypto::sha256(words.as_bytes())[..16])
     }
 
     /// One configuration a host: the library would spend the time for all of them on the first that is dark. Also
@@ -109,6 +125,7 @@ impl Server {
     /// a server that was one once, may lag behind for ever.
     fn each_host(&self) -> Vec<Config> {
         let ports = self.config.get_ports();
+        let password = self.password.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let hosts = self.config.get_hosts().iter().enumerate();
         hosts
             .map(|(index, host)| {
@@ -123,8 +140,8 @@ impl Server {
                 if let Some(user) = self.config.get_user() {
                     config.user(user);
                 }
-                if let Some(password) = self.config.get_password() {
-                    config.password(password);
+                if let Some(password) = &password {
+                    config.password(password.expose_secret());
                 }
                 if let Some(database) = self.config.get_dbname() {
                     config.dbname(database);
@@ -319,10 +336,14 @@ impl Session {
         for (name, value) in moved {
             self.queue("update counter set value = ?2 where name = ?1", &[(&name).into(), value.into()])?;
         }
-        // All in one go: a statement that fails makes the commit undo everything, and its error is told.
         let statement = self.statement("commit")?;
+        if self.0.borrow().queued.len() >= FLIGHT_MAX {
+            // So that the commit is on its way only when these have arrived.
+            self.send()?;
+        }
+        // All in one go: a statement that fails makes the commit undo everything, and its error is told.
         self.0.borrow_mut().queued.push((statement, Vec::new()));
-        self.send()
+        self.send().map_err(StoreError::of_a_commit)
     }
 
     /// Undoes the transaction. A session that cannot even do that is of no use any more.
@@ -509,8 +530,6 @@ pub(super) fn dialect(sql: &str) -> String {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use std::sync::Arc;
-
     use super::super::Place;
     use super::*;
 
@@ -567,6 +586,21 @@ pub(crate) mod tests {
         ] {
             assert!(!has_tls(url), "{url}");
         }
+    }
+
+    #[test]
+    fn another_password_is_used_for_every_host_from_then_on() {
+        let first = SecretString::from("first".to_owned());
+        let server = Server::read("postgres://pager@db1,db2/onscene", Some(&first), None).unwrap();
+        let used = |server: &Server| {
+            let hosts = server.each_host();
+            hosts.iter().map(|host| host.get_password().map(<[u8]>::to_vec)).collect::<Vec<_>>()
+        };
+        assert_eq!(used(&server), vec![Some(b"first".to_vec()); 2]);
+        server.clone().log_in_with(Some(SecretString::from("second".to_owned())));
+        assert_eq!(used(&server), vec![Some(b"second".to_vec()); 2]);
+        server.log_in_with(None);
+        assert_eq!(used(&server), vec![None; 2]);
     }
 
     #[test]

@@ -56,6 +56,13 @@ pub(super) fn open(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     Ok(engine)
 }
 
+/// Opens a connection that may write, whose newest changes may be lost with the machine's power, and nothing else.
+pub(super) fn open_expendable(path: &Path) -> Result<rusqlite::Connection, StoreError> {
+    let engine = open(path)?;
+    engine.pragma_update(None, "synchronous", "normal")?;
+    Ok(engine)
+}
+
 /// Opens a connection that cannot write.
 pub(super) fn open_read_only(path: &Path) -> Result<rusqlite::Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, eventually, on_shared_store};
+use super::harness::{Answer, Daemon, HOUSE, answer_link, eventually, on_shared_store, program, request};
 
-const PASSES: u8 = 0;
-const CUTS: u8 = 1;
-const STALLS: u8 = 2;
+pub const PASSES: u8 = 0;
+pub const CUTS: u8 = 1;
+pub const STALLS: u8 = 2;
 
 /// The way to the server. It passes everything on, cuts every connection, or holds them and passes nothing on.
-struct Way {
+pub struct Way {
     address: SocketAddr,
     mode: Arc<AtomicU8>,
 }
@@ -46,7 +46,7 @@ impl Way {
         Self { address, mode }
     }
 
-    fn is(&self, mode: u8) {
+    pub fn is(&self, mode: u8) {
         self.mode.store(mode, Ordering::Release);
     }
 }
@@ -78,7 +78,7 @@ fn pass(mut from: impl Read, mut to: impl Write, mode: &AtomicU8, both: &(TcpStr
 }
 
 /// A daemon whose way to the store can be cut.
-fn behind_a_way(more: &str) -> (Daemon, Way) {
+pub fn behind_a_way(more: &str) -> (Daemon, Way) {
     let config = on_shared_store(&format!("{HOUSE}\n{more}"));
     let line = config.lines().find(|line| line.starts_with("url = \"postgres:")).unwrap().to_owned();
     let (database, rest) = line.trim_start_matches("url = \"postgres:///").split_once("?host=").unwrap();
@@ -92,11 +92,11 @@ fn is_held(answer: &Answer) -> bool {
     answer.status == 202 && answer.json()["held"] == true && answer.json()["accepted"] == 1
 }
 
-fn is_away(daemon: &Daemon) {
+pub fn is_away(daemon: &Daemon) {
     eventually("it is seen", || (daemon.metric("onscene_store_up") == 0.0).then_some(()));
 }
 
-fn is_back(daemon: &Daemon) {
+pub fn is_back(daemon: &Daemon) {
     eventually("the store is back", || (daemon.metric("onscene_store_up") == 1.0).then_some(()));
     eventually("everything is taken", || (daemon.metric("onscene_spool_bytes") == 0.0).then_some(()));
 }
@@ -233,4 +233,62 @@ fn a_store_that_comes_and_goes_gets_everything_once() {
     let keys = i64::try_from(KEYS).ok();
     assert_eq!(figures.unwrap(), (keys, keys));
     assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn a_lost_answer_to_a_commit_is_told_as_not_known_and_alerts_are_held_all_the_same() {
+    let (mut daemon, way) = behind_a_way("");
+    daemon.go();
+    assert_eq!(daemon.alert("before", "firing").json()["results"][0]["outcome"], "opened");
+    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
+    let token = daemon.token("maya");
+    // Whatever has "slow" in it makes the server take its time inside the commit.
+    let text = std::fs::read_to_string(&daemon.config).unwrap();
+    let url = text.lines().find_map(|line| line.strip_prefix("url = \"")).unwrap().trim_end_matches('"');
+    let slow = "create function slow() returns trigger language plpgsql as $$ begin
+          if new::text like '%slow%' then perform pg_sleep(3); end if; return null; end $$;
+        create constraint trigger slow after insert on entry deferrable initially deferred
+          for each row execute function slow();
+        create constraint trigger slow after insert on alert deferrable initially deferred
+          for each row execute function slow();";
+    let made = std::process::Command::new(program(&["psql"])).args([url, "-q", "-c", slow]).status();
+    assert!(made.is_ok_and(|made| made.success()));
+    let cut_while = |work: &(dyn Fn() -> Answer + Sync)| {
+        let answer = std::thread::scope(|scope| {
+            let answer = scope.spawn(work);
+            std::thread::sleep(Duration::from_millis(1200));
+            way.is(CUTS);
+            answer.join().unwrap()
+        });
+        // The server is at it still, and finishes.
+        is_away(&daemon);
+        way.is(PASSES);
+        is_back(&daemon);
+        eventually("what is shown is the present", || {
+            let shown = daemon.api(&token, "GET", "/api/v1/incidents/1", &Value::Null);
+            (!shown.head.contains("onscene-as-of")).then_some(())
+        });
+        answer
+    };
+    let noted = cut_while(&|| {
+        let note = json!({"text": "a slow note"});
+        daemon.api(&token, "POST", "/api/v1/incidents/1/note", &note)
+    });
+    assert_eq!(noted.status, 503, "{noted:?}");
+    assert!(noted.body.contains("look before you do it again"), "{noted:?}");
+    assert!(!noted.head.to_lowercase().contains("retry-after"), "{}", noted.head);
+    let pressed = cut_while(&|| {
+        request(daemon.address, "POST", &link, &[], b"answer=note&text=a+slow+button").unwrap()
+    });
+    assert!(pressed.status == 503 && pressed.body.contains("may have been"), "{pressed:?}");
+    let heard = cut_while(&|| daemon.alert("slow-1", "firing"));
+    assert!(is_held(&heard), "{heard:?}");
+    let shown = daemon.api(&token, "GET", "/api/v1/incidents/1/timeline", &Value::Null).body;
+    for words in ["a slow note", "a slow button"] {
+        assert_eq!(shown.matches(&format!("\"text\":\"{words}\"")).count(), 2, "{words}: {shown}");
+    }
+    let open = daemon.api(&token, "GET", "/api/v1/incidents?q=slow-1", &Value::Null).json();
+    assert_eq!(open["incidents"].as_array().unwrap().len(), 1, "{open}");
+    assert!(daemon.verify().contains("whole"));
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
 }

@@ -1,10 +1,13 @@
 //! The daemon as it is run: the real binary, real sockets, real programs beside it.
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
+//! - `away`: a node cut off from its shared store hears all the same;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `faults`: bad input and hostile clients;
 //! - `kill9`: `kill -9` under load, in a loop;
+//! - `last`: what people see meanwhile: the last known state, with its age;
+//! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `tidy`: the rules of the house.
 
@@ -18,6 +21,7 @@ mod disk;
 mod faults;
 mod harness;
 mod kill9;
+mod last;
 mod nodes;
 mod real;
 mod tidy;

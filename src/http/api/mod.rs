@@ -19,6 +19,7 @@ use crate::core::incident::{Incident, Severity};
 use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents::{self, Filter};
+use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, timeline};
 
@@ -53,7 +54,7 @@ pub(super) async fn list(
     headers: HeaderMap,
     query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    desk.holder(&headers).await?;
+    desk.may_look(&headers).await?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     const STATES: [&str; 5] = ["triggered", "acknowledged", "mitigated", "resolved", "open"];
     if let Some(state) = query.state.as_deref().filter(|state| !STATES.contains(state)) {
@@ -76,7 +77,7 @@ pub(super) async fn list(
         limit,
     };
     let rules = desk.house.get().rules.clone();
-    let read = desk.readers.read(move |tx| {
+    let read = desk.sight.or_last(move |tx| {
         let found = incidents::list(tx, &filter)?;
         let full = u32::try_from(found.len()).unwrap_or(u32::MAX) == limit;
         let next = found.last().filter(|_| full).map(|last| last.id.to_string());
@@ -84,7 +85,8 @@ pub(super) async fn list(
             found.iter().map(|incident| whole(tx, incident, &rules)).collect();
         Ok(json!({"incidents": shown?, "next": next}))
     });
-    Ok(Json(read.await.map_err(|error| cannot_read(&error))?).into_response())
+    let Seen { value, as_of } = read.await.map_err(|error| cannot_read(&error))?;
+    Ok(shown(&desk, Json(value).into_response(), as_of))
 }
 
 /// `GET /api/v1/incidents/{n}`
@@ -93,8 +95,12 @@ pub(super) async fn show(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    desk.holder(&headers).await?;
-    Ok(Json(one(&desk, number(&id)?).await?).into_response())
+    desk.may_look(&headers).await?;
+    let id = number(&id)?;
+    let read = desk.sight.or_last(find(&desk, id)).await;
+    let Seen { value, as_of } = read.map_err(|error| cannot_read(&error))?;
+    let incident = value.ok_or_else(|| not_there(id, as_of))?;
+    Ok(shown(&desk, Json(incident).into_response(), as_of))
 }
 
 /// Where a page of a timeline begins.
@@ -112,17 +118,18 @@ pub(super) async fn entries(
     Path(id): Path<String>,
     query: Result<Query<TimelineQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    desk.holder(&headers).await?;
+    desk.may_look(&headers).await?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let id = number(&id)?;
     let limit = query.limit.unwrap_or(ENTRIES_MAX).clamp(1, ENTRIES_MAX);
-    let kept = desk.readers.read(move |tx| timeline::list(tx, id, query.after.unwrap_or(0), limit)).await;
-    let kept = kept.map_err(|error| cannot_read(&error))?;
+    let after = query.after.unwrap_or(0);
+    let read = desk.sight.or_last(move |tx| timeline::list(tx, id, after, limit)).await;
+    let Seen { value: kept, as_of } = read.map_err(|error| cannot_read(&error))?;
     if kept.is_empty() && query.after.is_none() {
-        return Err(Problem::not_found(format!("there is no incident {id}")));
+        return Err(not_there(id, as_of));
     }
-    let shown: Vec<Value> = kept.iter().map(view::entry).collect();
-    Ok(Json(json!({"entries": shown})).into_response())
+    let entries: Vec<Value> = kept.iter().map(view::entry).collect();
+    Ok(shown(&desk, Json(json!({"entries": entries})).into_response(), as_of))
 }
 
 /// The body of `POST /api/v1/incidents`.
@@ -227,7 +234,7 @@ pub(super) async fn oncall(
     headers: HeaderMap,
     query: Result<Query<OncallQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
-    desk.holder(&headers).await?;
+    desk.may_look(&headers).await?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let at = query.at.unwrap_or_else(|| desk.clock.now());
     let rules = desk.house.get().rules.clone();
@@ -265,17 +272,17 @@ pub(super) async fn oncall(
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
 pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
-    desk.holder(&headers).await?;
+    desk.may_look(&headers).await?;
     let filter = Filter { state: Some("open".into()), limit: INCIDENTS_MAX, ..Filter::default() };
-    let found = desk.readers.read(move |tx| incidents::list(tx, &filter)).await;
-    let found = found.map_err(|error| cannot_read(&error))?;
+    let read = desk.sight.or_last(move |tx| incidents::list(tx, &filter)).await;
+    let Seen { value: found, as_of } = read.map_err(|error| cannot_read(&error))?;
     let rules = desk.house.get().rules.clone();
     let plain = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if plain.is_some_and(|accept| accept.starts_with("text/plain")) {
         let lines: String = found.iter().map(|incident| view::line(incident, &rules) + "\n").collect();
-        return Ok(lines.into_response());
+        return Ok(shown(&desk, lines.into_response(), as_of));
     }
-    let shown: Vec<Value> = found
+    let open: Vec<Value> = found
         .iter()
         .map(|incident| {
             json!({"id": incident.id, "title": incident.title, "service": incident.service,
@@ -284,7 +291,7 @@ pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Res
                     "term": command.term, "since": command.since}))})
         })
         .collect();
-    Ok(Json(json!({"incidents": shown})).into_response())
+    Ok(shown(&desk, Json(json!({"incidents": open})).into_response(), as_of))
 }
 
 /// Anything else under `/api`.
@@ -292,14 +299,44 @@ pub(super) async fn nothing() -> Problem {
     Problem::not_found("the API has no such address; it begins at /api/v1/incidents")
 }
 
+/// An incident as it is now, after something was done to it.
 async fn one(desk: &Desk, id: i64) -> Result<Value, Problem> {
+    let found = desk.sight.now(find(desk, id)).await.map_err(|error| {
+        drop(cannot_read(&error));
+        Problem::unavailable("it is written down; the incident cannot be shown at this moment", 5)
+    })?;
+    found.ok_or_else(|| not_there(id, None))
+}
+
+/// Reads one incident as the API shows it.
+fn find(
+    desk: &Desk,
+    id: i64,
+) -> impl Fn(&Tx<'_>) -> Result<Option<Value>, StoreError> + Send + Sync + 'static {
     let rules = desk.house.get().rules.clone();
-    let read = desk.readers.read(move |tx| {
+    move |tx| {
         let saved = incidents::load(tx, id)?;
         saved.map(|saved| whole(tx, &saved.incident, &rules)).transpose()
-    });
-    let found = read.await.map_err(|error| cannot_read(&error))?;
-    found.ok_or_else(|| Problem::not_found(format!("there is no incident {id}")))
+    }
+}
+
+/// What was last known of the store does not hold everything that is in it.
+fn not_there(id: i64, as_of: Option<Timestamp>) -> Problem {
+    match as_of {
+        None => Problem::not_found(format!("there is no incident {id}")),
+        Some(_) => Problem::unavailable(
+            format!("the store cannot be reached, and this node knows nothing of incident {id}"),
+            5,
+        ),
+    }
+}
+
+/// Says how old an answer is that shows what was known last.
+fn shown(desk: &Desk, mut answer: Response, as_of: Option<Timestamp>) -> Response {
+    if let Some(stale) = desk.stale(as_of) {
+        stale.mark(&mut answer);
+    }
+    answer
 }
 
 fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) -> Result<Value, StoreError> {

@@ -1,0 +1,315 @@
+//! The mirror told as stories: what the door has written is looked at in the copy.
+
+use std::path::Path;
+
+use jiff::SignedDuration;
+use tokio::runtime::Runtime;
+
+use super::stories::Story;
+use super::*;
+use crate::core::alert::Status::{Firing, Resolved};
+use crate::mirror::Copier;
+use crate::store::incidents::{self, Filter};
+use crate::store::mirror::Mirror;
+use crate::store::readers::Readers;
+use crate::store::sight::Sight;
+use crate::store::tokens::{self, Holder, Link, Purpose};
+use crate::store::{alerts, timeline};
+
+/// A story, and who copies it.
+struct Copied {
+    story: Story,
+    copier: Copier,
+    mirror: Arc<Mirror>,
+    sight: Sight,
+    directory: tempfile::TempDir,
+    runtime: Runtime,
+}
+
+impl Copied {
+    fn new() -> Self {
+        Self::in_directory(tempfile::tempdir().unwrap(), "here")
+    }
+
+    fn in_directory(directory: tempfile::TempDir, address: &str) -> Self {
+        let story = Story::new();
+        let (place, clock) = (story.committer.place.clone(), story.clock.clone());
+        let mirror = Arc::new(Mirror::new(directory.path(), address.into(), &clock));
+        let copier = Copier::new(Readers::new(place.clone(), clock.clone()), mirror.clone());
+        let sight = Sight::new(Readers::new(place, clock), Some(mirror.clone()));
+        Self { story, copier, mirror, sight, directory, runtime: Runtime::new().unwrap() }
+    }
+
+    fn steps(&mut self) {
+        self.runtime.block_on(self.copier.step());
+    }
+
+    fn place(&self) -> Place {
+        Place::Sqlite(self.directory.path().join("mirror.db"))
+    }
+
+    /// The mirror itself, past everything that guards it.
+    fn inside<T>(&self, work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>) -> T {
+        Connection::writer(&self.place(), &self.story.clock)
+            .unwrap()
+            .write(self.story.clock.now(), work)
+            .unwrap()
+    }
+
+    fn count(&self, table: &str) -> i64 {
+        self.inside(|tx| tx.query_one(&format!("select count(*) from {table}"), &[], |row| row.int(0)))
+            .unwrap()
+    }
+
+    fn is_true(&mut self) {
+        self.steps();
+        let there = self.story.look(looks);
+        assert_eq!(self.inside(looks), there);
+        for id in self.inside(|tx| incidents::numbers(tx, 0, 100)) {
+            let proof = self.inside(|tx| incidents::verify(tx, id));
+            assert!(matches!(proof, Some(Ok(_))), "{proof:?}");
+        }
+    }
+}
+
+/// Everything that people see.
+fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
+    let mut seen = String::new();
+    for incident in incidents::list(tx, &Filter { limit: 100, ..Filter::default() })? {
+        let entries = timeline::list(tx, incident.id, 0, 10_000)?;
+        let alerts = alerts::of_incident(tx, incident.id, 100)?;
+        let events = alerts::events_of(tx, incident.id)?;
+        seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n"));
+    }
+    seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
+    Ok(seen)
+}
+
+fn declare(story: &mut Story, title: &str) -> i64 {
+    let by = By {
+        actor: crate::core::timeline::Actor::Person("maya".into()),
+        route: crate::core::timeline::Route::Api,
+        occurred_at: None,
+    };
+    let command =
+        Command::Declare { title: title.into(), service: "shop".into(), severity: Severity::Sev2, by };
+    match story.ask(command).unwrap() {
+        Reply::Decided(incident, _) => incident.id,
+        _ => panic!("another answer"),
+    }
+}
+
+#[test]
+fn the_mirror_shows_what_the_store_shows_at_every_turn_of_a_story() {
+    let mut copied = Copied::new();
+    copied.is_true();
+    copied.story.hears("scripts", "db-1", Firing);
+    copied.is_true();
+    let links = copied.count("answer_token");
+    assert!(links > 0);
+    copied.story.hears("pingdom", "db-1", Firing);
+    copied.is_true();
+    copied.story.act(1, "maya", Act::Answer { help: true }).unwrap();
+    copied.is_true();
+    copied.story.act(1, "tom", Act::Note { text: "the disk is full".into() }).unwrap();
+    copied.story.hears("scripts", "db-1", Resolved);
+    copied.is_true();
+    copied.story.act(1, "maya", Act::Mitigate { term: 1, cause: None }).unwrap();
+    copied.story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    copied.is_true();
+    // It belongs to another incident from now on.
+    copied.story.passes(60 * 48);
+    copied.story.hears("scripts", "db-1", Firing);
+    copied.is_true();
+    assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)).len(), 2);
+    assert_eq!(copied.count("letter"), 0, "letters are nobody's to look at");
+}
+
+#[test]
+fn only_what_is_new_of_a_timeline_is_copied_unless_it_is_another_one() {
+    let mut copied = Copied::new();
+    let id = declare(&mut copied.story, "the shop is slow");
+    let note = |copied: &mut Copied, n: i32| {
+        copied.story.act(id, "maya", Act::Note { text: format!("note {n}") }).unwrap();
+    };
+    for n in 0..700 {
+        note(&mut copied, n);
+    }
+    copied.is_true();
+    let mark = |tx: &Tx<'_>| tx.execute("update entry set text = 'mark' where seq = 1", &[]);
+    let marked = |copied: &Copied| {
+        copied.inside(|tx| tx.query("select seq from entry where text = 'mark'", &[], |row| row.int(0))).len()
+    };
+    assert_eq!(copied.inside(mark), 1);
+    note(&mut copied, 700);
+    copied.steps();
+    assert_eq!(marked(&copied), 1, "it was copied anew");
+    let here = copied.inside(|tx| timeline::list(tx, id, 0, 10_000)).len();
+    assert_eq!(here, copied.story.look(|tx| timeline::list(tx, id, 0, 10_000)).len());
+    // The store was put back to an older state, and has gone another way since.
+    copied.inside(|tx| {
+        tx.execute(
+            "update entry set hash = ?1 where seq = (select max(seq) from entry)",
+            &[[7; 32][..].into()],
+        )?;
+        tx.execute("update incident set head = ?1", &[[7; 32][..].into()])
+    });
+    copied.is_true();
+    assert_eq!(marked(&copied), 0);
+}
+
+#[test]
+fn repeats_are_counted_in_the_mirror_a_little_later() {
+    let mut copied = Copied::new();
+    copied.story.hears("scripts", "db-1", Firing);
+    copied.is_true();
+    for _ in 0..5 {
+        copied.story.hears("scripts", "db-1", Firing);
+    }
+    copied.story.passes(1);
+    copied.is_true();
+}
+
+#[test]
+fn what_the_store_forgets_the_mirror_forgets() {
+    let mut copied = Copied::new();
+    copied.story.hears("scripts", "db-1", Firing);
+    copied.story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    copied.story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+    let other = declare(&mut copied.story, "the shop is slow");
+    copied.is_true();
+    let now = copied.story.clock.now();
+    let forgot = copied.story.committer.connection.write(now, |tx| incidents::forget(tx, Timestamp::MAX, 10));
+    assert_eq!(forgot.unwrap(), 1);
+    copied.is_true();
+    assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)), [other]);
+    assert_eq!((copied.count("alert"), copied.count("alert_heard")), (0, 0));
+    let links = |tx: &Tx<'_>| tx.query("select incident from answer_token", &[], |row| row.int(0));
+    assert!(copied.inside(links).iter().all(|incident| *incident == other));
+}
+
+#[test]
+fn a_token_that_was_revoked_is_revoked_in_the_mirror() {
+    let mut copied = Copied::new();
+    let now = copied.story.clock.now();
+    let connection = &mut copied.story.committer.connection;
+    let holder = Holder::Person("maya".into());
+    let id = connection.write(now, |tx| tokens::put_api(tx, "secret-of-maya", &holder)).unwrap();
+    let link = Link { incident: 7, person: "maya".into(), purpose: Purpose::Answer };
+    connection.write(now, |tx| tokens::put_link(tx, "link-of-maya", &link)).unwrap();
+    copied.is_true();
+    assert_eq!(copied.inside(|tx| tokens::api_holder(tx, "secret-of-maya")), Some(holder));
+    // Of an incident that is not in it.
+    assert_eq!(copied.inside(|tx| tokens::link(tx, "link-of-maya")), None);
+    let connection = &mut copied.story.committer.connection;
+    assert!(connection.write(now, |tx| tokens::revoke_api(tx, &id)).unwrap());
+    copied.is_true();
+    assert_eq!(copied.inside(|tx| tokens::api_holder(tx, "secret-of-maya")), None);
+    let file = std::fs::read(copied.directory.path().join("mirror.db")).unwrap();
+    assert!(!file.windows(14).any(|bytes| bytes == b"secret-of-maya"));
+}
+
+#[test]
+fn the_last_known_state_is_shown_only_while_the_store_is_away_and_only_to_who_looks() {
+    let mut copied = Copied::new();
+    let id = declare(&mut copied.story, "the shop is slow");
+    copied.steps();
+    let (sight, runtime) = (copied.sight.clone(), Runtime::new().unwrap());
+    let title = |tx: &Tx<'_>| Ok(incidents::load(tx, 1)?.map(|saved| saved.incident.seq));
+    let seen = runtime.block_on(sight.or_last(title)).unwrap();
+    assert_eq!(seen.as_of, None);
+    let then = copied.story.clock.now();
+    copied.story.act(id, "maya", Act::Note { text: "since then".into() }).unwrap();
+    copied.mirror.lost();
+    copied.story.passes(5);
+    let last = runtime.block_on(sight.or_last(move |tx| Ok((tx.now, title(tx)?)))).unwrap();
+    let as_of = last.as_of.unwrap();
+    assert_eq!(last.value, (as_of, seen.value), "it is read at its own hour");
+    assert!(as_of <= then && copied.mirror.age() >= SignedDuration::from_mins(5));
+    // Who wants to change something never sees it, and finds that the store is back.
+    let now = runtime.block_on(sight.now(title)).unwrap();
+    assert!(now > seen.value && !copied.mirror.is_away());
+    copied.mirror.lost();
+    copied.steps();
+    let back = runtime.block_on(sight.or_last(title)).unwrap();
+    assert_eq!((back.as_of, back.value), (None, now));
+    assert!(copied.mirror.age() < SignedDuration::from_secs(30));
+}
+
+#[test]
+fn a_copy_of_another_store_is_shown_to_nobody() {
+    let mut first = Copied::new();
+    declare(&mut first.story, "of the first store");
+    first.is_true();
+    let Copied { directory, .. } = first;
+    // The operator has changed the address, and the store there is away.
+    let second = Copied::in_directory(directory, "elsewhere");
+    second.mirror.lost();
+    let numbers = |tx: &Tx<'_>| incidents::numbers(tx, 0, 100);
+    let nothing = second.runtime.block_on(second.sight.or_last(numbers));
+    assert!(nothing.is_err(), "also when the mirror could not be opened for writing");
+    second.mirror.open().unwrap();
+    assert_eq!(second.count("incident"), 0);
+    assert!(second.runtime.block_on(second.sight.or_last(numbers)).is_err());
+    // Behind the same address there is another database now.
+    let mut second = second;
+    declare(&mut second.story, "of the second store");
+    second.is_true();
+    let mut third = Copied::in_directory(second.directory, "elsewhere");
+    third.is_true();
+    assert_eq!(third.count("incident"), 0);
+}
+
+#[test]
+fn it_is_there_after_a_restart_and_made_anew_when_it_is_broken() {
+    let mut copied = Copied::new();
+    declare(&mut copied.story, "the shop is slow");
+    copied.is_true();
+    let again = |copied: &Copied| {
+        let mirror = Mirror::new(copied.directory.path(), "here".into(), &copied.story.clock);
+        mirror.open().unwrap();
+        let sight = Sight::new(
+            Readers::new(copied.story.committer.place.clone(), copied.story.clock.clone()),
+            Some(Arc::new(mirror)),
+        );
+        sight.mirror().unwrap().lost();
+        copied
+            .runtime
+            .block_on(sight.or_last(|tx| incidents::numbers(tx, 0, 100)))
+            .ok()
+            .map(|seen| seen.value)
+    };
+    assert_eq!(again(&copied), Some(vec![1]));
+    let path = copied.directory.path().join("mirror.db");
+    assert_eq!(rights(&path), 0o600);
+    drop(std::fs::remove_file(path.with_extension("db-wal")));
+    std::fs::write(&path, "this is no database, and was none for a long time".repeat(100)).unwrap();
+    assert_eq!(again(&copied), None);
+    // Somebody has taken it away meanwhile.
+    for end in ["db", "db-wal", "db-shm"] {
+        drop(std::fs::remove_file(path.with_extension(end)));
+    }
+    copied.is_true();
+    assert_eq!(again(&copied), Some(vec![1]));
+}
+
+fn rights(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_mirror_that_cannot_be_written_stops_nothing_and_grows_old() {
+    let mut copied = Copied::new();
+    let path = copied.directory.path().join("mirror.db");
+    std::fs::create_dir(&path).unwrap();
+    declare(&mut copied.story, "the shop is slow");
+    copied.story.passes(3);
+    copied.steps();
+    assert!(!copied.mirror.is_away() && copied.mirror.age() >= SignedDuration::from_mins(3));
+    let seen = copied.runtime.block_on(copied.sight.or_last(|tx| incidents::numbers(tx, 0, 100))).unwrap();
+    assert_eq!((seen.value, seen.as_of), (vec![1], None));
+    std::fs::remove_dir(&path).unwrap();
+    copied.is_true();
+    assert!(copied.mirror.age() < SignedDuration::from_mins(1));
+}
