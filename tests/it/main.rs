@@ -3,10 +3,14 @@
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
+//! - `away`: a node that is cut off from its store;
 //! - `faults`: bad input and hostile clients;
 //! - `kill9`: `kill -9` under load, in a loop;
+//! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
-//! - `tidy`: the rules of the house.
+//! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `tidy`: the rules of the house;
+//! - `way`: a way to a server that passes, cuts or stalls.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
@@ -20,4 +24,6 @@ mod harness;
 mod kill9;
 mod nodes;
 mod real;
+mod replication;
 mod tidy;
+mod way;
