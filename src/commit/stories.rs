@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use tokio::sync::oneshot;
 
 use super::*;
 use crate::core::alert::Status;
@@ -88,13 +87,7 @@ impl Story {
 
     /// Commands that share one transaction.
     pub(super) fn ask_all(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, DoorError>> {
-        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
-            .into_iter()
-            .map(|command| {
-                let (answer, answered) = oneshot::channel();
-                (Job { command, answer }, answered)
-            })
-            .unzip();
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         if let Err((jobs, error)) = self.committer.commit(jobs) {
             self.committer.down(jobs, &error);
         }
@@ -522,8 +515,9 @@ fn letters_asked_for_by_one_who_has_gone_are_not_handed_out() {
     story.hears("pingdom", "db-1", Status::Firing);
     let lease = SignedDuration::from_secs(60);
     let wanted = letters::Wanted { channel: String::new(), lease, limit: 100, held: Vec::new() };
-    let (answer, _) = oneshot::channel();
-    story.committer.commit(vec![Job { command: Command::Claim(wanted), answer }]).ok().unwrap();
+    let (job, answered) = Job::new(Command::Claim(wanted));
+    drop(answered);
+    story.committer.commit(vec![job]).ok().unwrap();
     assert_eq!(Story::told(&story.claim("")), ["page maya"]);
 }
 
