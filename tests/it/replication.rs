@@ -130,7 +130,10 @@ impl Trial {
         if away > LEASE {
             self.done.long_outages += 1;
         }
-        eprintln!("  every node has found the store, and it has what was held, after {:.1} s", away.as_secs_f64());
+        eprintln!(
+            "  every node has found the store, and it has what was held, after {:.1} s",
+            away.as_secs_f64()
+        );
     }
 
     fn all_are_away(&self) {
@@ -219,7 +222,10 @@ impl Trial {
             self.nodes[node].get("/readyz").filter(|answer| answer.status == 200)
         });
         self.all_are_back(Instant::now());
-        eprintln!("  node {node} slept {:.1} s with {in_hand} letters that its relay had taken", began.elapsed().as_secs_f64());
+        eprintln!(
+            "  node {node} slept {:.1} s with {in_hand} letters that its relay had taken",
+            began.elapsed().as_secs_f64()
+        );
         self.load_goes_on(20);
         self.phase(0);
     }
@@ -248,7 +254,10 @@ impl Trial {
         ways(PASSES);
         self.done.cuts += 1;
         within(PATIENCE, "it finds the store", || self.is_up(node).then_some(()));
-        eprintln!("  node {node} was cut off for {:.1} s with {in_hand} letters that its relay had taken", began.elapsed().as_secs_f64());
+        eprintln!(
+            "  node {node} was cut off for {:.1} s with {in_hand} letters that its relay had taken",
+            began.elapsed().as_secs_f64()
+        );
         self.load_goes_on(20);
         self.phase(0);
     }

@@ -105,7 +105,9 @@ pub fn sends(field: &Field, sender: usize, mut dice: Dice) -> Book {
                 }
                 (key, "firing")
             }
-            1..=3 => (format!("common-{}", field.began.elapsed().as_secs() / COMMON_EVERY.as_secs()), "firing"),
+            1..=3 => {
+                (format!("common-{}", field.began.elapsed().as_secs() / COMMON_EVERY.as_secs()), "firing")
+            }
             _ if own.is_empty() => continue,
             choice => {
                 let at = usize::try_from(dice.throw(0, own.len() as u64)).unwrap();
@@ -217,7 +219,8 @@ fn answer(field: &Field, from: usize, link: &str) -> Told {
             return Told::Already;
         }
         if let Some((before, _)) = body.split_once(" was faster and has command.") {
-            let name: Vec<&str> = before.rsplit(['>', '\n']).next().unwrap_or_default().split_whitespace().collect();
+            let name: Vec<&str> =
+                before.rsplit(['>', '\n']).next().unwrap_or_default().split_whitespace().collect();
             return Told::Faster(name.join(" "));
         }
         assert!(Instant::now() < until, "an answer is not taken: {said:?}");

@@ -14,8 +14,9 @@ use super::{PHASES, REST_PATIENCE, Trial};
 /// What one node has in hand at most: 32 letters to persons, and 4 of its one channel. Each of them may come once
 /// more when the node is killed, or kept from the store for longer than a lease. ARCHITECTURE.md says so.
 const IN_HAND_MAX: usize = 32 + 4;
-/// The longest that a post may wait for its answer, whatever is done to the store.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+/// The longest that a post may wait for its answer, whatever is done to the store: a node holds it after 3 s. The
+/// rest is for a machine that has much to do.
+const WAIT_MAX: Duration = Duration::from_secs(10);
 
 impl Trial {
     /// Until every letter is delivered, every spool empty, and nobody is left who wants to answer.
@@ -121,8 +122,10 @@ fn alerts(store: &mut Connection, said: &BTreeMap<String, Said>) -> usize {
     assert!(doubled.is_empty(), "{} conditions have several incidents: {doubled:?}", doubled.len());
     let opened: BTreeSet<i64> = of.values().flatten().copied().collect();
     assert_eq!(opened.len(), of.len(), "an incident holds several conditions");
-    let incidents: BTreeSet<i64> = query(store, "select id from incident", |row| row.int(0)).into_iter().collect();
-    assert_eq!(incidents, opened, "an incident without a condition");
+    let incidents: BTreeSet<i64> =
+        query(store, "select id from incident", |row| row.int(0)).into_iter().collect();
+    let others: Vec<_> = incidents.symmetric_difference(&opened).collect();
+    assert!(others.is_empty(), "incidents without a condition: {others:?}");
     incidents.len()
 }
 
@@ -130,7 +133,8 @@ fn alerts(store: &mut Connection, said: &BTreeMap<String, Said>) -> usize {
 fn commanders(store: &mut Connection, told: &Answers) {
     let names = BTreeMap::from([("maya", "Maya Lind"), ("tom", "Tom Berg"), ("ada", "Ada Moe")]);
     let mut taken: BTreeMap<i64, usize> = BTreeMap::new();
-    for incident in query(store, "select incident from entry where kind = 'command_taken'", |row| row.int(0)) {
+    for incident in query(store, "select incident from entry where kind = 'command_taken'", |row| row.int(0))
+    {
         *taken.entry(incident).or_default() += 1;
     }
     let commands: BTreeMap<i64, Option<String>> =
@@ -174,20 +178,21 @@ fn letters(trial: &Trial, store: &mut Connection) {
     let (mut woken, mut claimed_again, mut dropped) = (BTreeSet::new(), 0, 0);
     for (id, incident, kind, state, attempts) in &kept {
         claimed_again += attempts.saturating_sub(1);
+        let came = mailboxes.letters.contains_key(id);
+        if came && kind == "page" {
+            woken.insert(*incident);
+        }
         match state.as_str() {
-            "accepted" => {
-                assert!(mailboxes.letters.contains_key(id), "letter {id} ({kind}) never came");
-                if kind == "page" {
-                    woken.insert(*incident);
-                }
-            }
-            // A page that came too late to wake anybody.
+            "accepted" => assert!(came, "letter {id} ({kind}) never came"),
+            // A page of which nobody knows whether it came, and that would come too late to wake anybody.
             "dropped" => dropped += 1,
             other => panic!("letter {id} ({kind}, INC-{incident}) is {other} after {attempts} attempts"),
         }
     }
-    let incidents: BTreeSet<i64> = query(store, "select id from incident", |row| row.int(0)).into_iter().collect();
-    assert_eq!(woken, incidents, "nobody was woken");
+    let incidents: BTreeSet<i64> =
+        query(store, "select id from incident", |row| row.int(0)).into_iter().collect();
+    let asleep: Vec<_> = incidents.difference(&woken).collect();
+    assert!(asleep.is_empty(), "nobody was woken for {asleep:?}");
     let known: BTreeSet<&String> = kept.iter().map(|(id, ..)| id).collect();
     let unknown: Vec<_> = mailboxes.letters.keys().filter(|id| !known.contains(id)).collect();
     assert!(unknown.is_empty(), "letters came that are not in the store: {unknown:?}");

@@ -63,17 +63,19 @@ impl Pair {
             let (user, group) = (user.parse().unwrap(), group.parse().unwrap());
             std::os::unix::fs::chown(place.path(), Some(user), Some(group)).unwrap();
         }
-        let server =
-            |name: &str| Server { port: free_port(), data: place.path().join(name), program: None };
+        let server = |name: &str| Server { port: free_port(), data: place.path().join(name), program: None };
         let servers = [server("one"), server("two")];
         let mut pair = Self { servers, bin, owner, primary: 0, place };
         let data = pair.servers[0].data.clone();
-        let made = output(
-            pair.command("initdb")
-                .arg("-D")
-                .arg(data)
-                .args(["-U", "onscene", "-A", "trust", "-E", "UTF8", "--locale=C"]),
-        );
+        let made = output(pair.command("initdb").arg("-D").arg(data).args([
+            "-U",
+            "onscene",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]));
         made.unwrap_or_else(|error| panic!("initdb: {error}"));
         pair.go(0);
         pair.ask(0, "create database onscene").unwrap();
@@ -166,7 +168,8 @@ impl Pair {
     pub fn promote(&mut self) {
         self.primary = 1 - self.primary;
         let data = self.servers[self.primary].data.clone();
-        let promoted = output(self.command("pg_ctl").arg("-D").arg(data).args(["-w", "-t", "100", "promote"]));
+        let promoted =
+            output(self.command("pg_ctl").arg("-D").arg(data).args(["-w", "-t", "100", "promote"]));
         promoted.unwrap_or_else(|error| panic!("promote: {error} {}", self.log(self.primary)));
         self.waits_for("");
     }
@@ -176,16 +179,24 @@ impl Pair {
         let other = 1 - self.primary;
         let data = self.servers[other].data.clone();
         let left = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
-        if let Some(memory) =
-            left.lines().nth(MEMORY_LINE).and_then(|line| line.split_whitespace().nth(1))
-        {
+        if let Some(memory) = left.lines().nth(MEMORY_LINE).and_then(|line| line.split_whitespace().nth(1)) {
             // Nobody else removes it: the server that would is not started again.
             let _gone = Command::new("ipcrm").args(["-m", memory]).status();
         }
         let _none = fs::remove_dir_all(&data);
         let port = self.servers[self.primary].port.to_string();
         let mut copy = self.command("pg_basebackup");
-        copy.arg("-D").arg(data).args(["-h", "127.0.0.1", "-p", &port, "-U", "onscene", "-R", "-X", "stream"]);
+        copy.arg("-D").arg(data).args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            "onscene",
+            "-R",
+            "-X",
+            "stream",
+        ]);
         output(copy.args(["-c", "fast"])).unwrap_or_else(|error| panic!("pg_basebackup: {error}"));
         self.go(other);
         self.waits_for("*");
