@@ -77,7 +77,9 @@ impl Job {
 
 /// The way back to who asked. It is gone once: who comes second has nobody to tell any more.
 #[derive(Clone)]
-pub(super) struct Answer(Arc<Mutex<Option<oneshot::Sender<Result<Reply, DoorError>>>>>);
+pub(super) struct Answer(Arc<Mutex<Option<Sender>>>);
+
+type Sender = oneshot::Sender<Result<Reply, DoorError>>;
 
 impl Answer {
     pub(super) fn give(&self, result: Result<Reply, DoorError>) {
@@ -94,7 +96,7 @@ impl Answer {
     /// Nobody waits for an answer.
     pub(super) fn is_closed(&self) -> bool {
         let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+        answer.as_ref().is_none_or(Sender::is_closed)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
+
 use super::acts::Work;
 use super::{Delivered, EventResult};
 use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, weigh};
@@ -74,7 +76,9 @@ impl Work<'_, '_> {
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
-            && (heard < known.taken_at || known.closed_at.is_some_and(|closed| heard < closed))
+            && (heard < known.taken_at
+                || known.closed_at.is_some_and(|closed| heard < closed)
+                || self.was_said_since(heard, known, event)?)
         {
             self.touch(Some(known))?;
             return Ok(result(event, "stale", incident));
@@ -85,7 +89,7 @@ impl Work<'_, '_> {
             Weight::Repeats => {
                 match &known {
                     Some(known) if known.wording != event.wording() => {
-                        alerts::repeat(self.tx, known.id, event)?;
+                        alerts::repeat(self.tx, known.id, event, self.heard())?;
                         self.memory.reword(source, event);
                     }
                     _ => self.touch(known.as_ref())?,
@@ -123,6 +127,14 @@ impl Work<'_, '_> {
             Weight::Test => "test",
         };
         Ok(result(event, outcome, incident))
+    }
+
+    /// Whether others heard later that a held event's alert is as it is known: a repeat changes nothing, and so
+    /// leaves no other trace.
+    fn was_said_since(&self, heard: Timestamp, known: &Known, event: &Event) -> Result<bool, StoreError> {
+        let changes =
+            matches!(event.status, Status::Firing | Status::Resolved) && event.status != known.status;
+        Ok(changes && alerts::last_heard(self.tx, known.id)?.is_some_and(|last| heard < last))
     }
 
     fn fires(
@@ -204,7 +216,12 @@ impl Work<'_, '_> {
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace.
     fn touch(&self, known: Option<&Known>) -> Result<(), StoreError> {
-        known.map_or(Ok(()), |known| alerts::touch(self.tx, known.id))
+        known.map_or(Ok(()), |known| alerts::touch(self.tx, known.id, self.heard()))
+    }
+
+    /// When the event that is worked on was heard.
+    fn heard(&self) -> Timestamp {
+        self.heard_at.unwrap_or(self.tx.now)
     }
 
     fn put(
@@ -217,7 +234,7 @@ impl Work<'_, '_> {
     ) -> Result<(), StoreError> {
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
-        let taken_at = self.heard_at.unwrap_or(self.tx.now);
+        let taken_at = self.heard();
         let id = alerts::put(self.tx, known.map(|known| known.id), place, event, (since, taken_at))?;
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {

@@ -621,3 +621,29 @@ fn what_was_held_of_one_alert_is_taken_in_its_order_and_a_second_time_without_ha
     }
     story.proves_whole();
 }
+
+#[test]
+fn what_was_held_does_not_undo_what_others_heard_repeated_later() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.passes(1);
+    let heard = [0, 2].map(|minutes| story.clock.now() + SignedDuration::from_mins(minutes));
+    let held = |story: &mut Story, status, received_at| {
+        let event = Event { occurred_at: Some(received_at), ..Event::new("db-1", status, "db-1 is down") };
+        let Command::Events(delivered) = story.delivery("pingdom", vec![event]) else { panic!() };
+        let Reply::Events(results) =
+            story.ask(Command::Events(Delivered { received_at, held: true, ..delivered })).unwrap()
+        else {
+            panic!("another answer")
+        };
+        results[0].outcome
+    };
+    // One node holds the recovery. Another hears that it fires again, which is a repeat to that one.
+    story.passes(1);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing).0, "repeated");
+    story.passes(3);
+    assert_eq!(held(&mut story, Status::Resolved, heard[0]), "stale");
+    // What was held after that repeat is newer, although what was held before it was taken only now.
+    assert_eq!(held(&mut story, Status::Resolved, heard[1]), "resolved");
+    story.proves_whole();
+}

@@ -100,10 +100,10 @@ pub fn put(
 ) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
-            touch(tx, id)?;
+            touch(tx, id, hours.1)?;
             id
         }
-        None => add(tx, place.source, &event.key)?,
+        None => add(tx, place.source, &event.key, hours.1)?,
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
@@ -121,7 +121,7 @@ pub fn put(
     Ok(id)
 }
 
-fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
+fn add(tx: &Tx<'_>, source: &str, key: &str, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
         "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
@@ -131,7 +131,7 @@ fn add(tx: &Tx<'_>, source: &str, key: &str) -> Result<i64, StoreError> {
     )?;
     tx.write(
         "insert into alert_heard (alert, count, last_seen) values (?1, 1, ?2)",
-        &[id.into(), tx.now.into()],
+        &[id.into(), heard_at.into()],
     )?;
     Ok(id)
 }
@@ -156,24 +156,36 @@ fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Counts an event that changed nothing.
+/// Counts an event that changed nothing, and was heard at this hour: now, or earlier when it was held. What was
+/// heard later stays, unless it lies in a future that never was.
 ///
 /// # Errors
 /// What the engine says.
-pub fn touch(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+pub fn touch(tx: &Tx<'_>, id: i64, heard_at: Timestamp) -> Result<(), StoreError> {
     tx.write(
-        "update alert_heard set count = count + 1, last_seen = ?2 where alert = ?1",
-        &[id.into(), tx.now.into()],
+        "update alert_heard set count = count + 1,
+           last_seen = case when last_seen > ?2 and last_seen <= ?3 then last_seen else ?2 end where alert = ?1",
+        &[id.into(), heard_at.into(), tx.now.into()],
     )?;
     Ok(())
+}
+
+/// When an alert was last heard of; `None` when that lies in a future that never was.
+///
+/// # Errors
+/// What the engine says.
+pub fn last_heard(tx: &Tx<'_>, id: i64) -> Result<Option<Timestamp>, StoreError> {
+    let last =
+        tx.query_one("select last_seen from alert_heard where alert = ?1", &[id.into()], |row| row.time(0))?;
+    Ok(last.filter(|last| *last <= tx.now))
 }
 
 /// Counts a repeat that says something else than the event before it.
 ///
 /// # Errors
 /// What the engine says.
-pub fn repeat(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
-    touch(tx, id)?;
+pub fn repeat(tx: &Tx<'_>, id: i64, event: &Event, heard_at: Timestamp) -> Result<(), StoreError> {
+    touch(tx, id, heard_at)?;
     words(tx, id, event)
 }
 
