@@ -290,6 +290,10 @@ fn spawn(
 /// Starts the thread that commits; what is answered resolves when it ends.
 fn start_committer(mut committer: Committer) -> Result<tokio::sync::oneshot::Receiver<()>, AppError> {
     let (ended, when_ended) = tokio::sync::oneshot::channel();
+    if let Some(holder) = committer.holder() {
+        // It ends with the other, a moment later.
+        std::thread::Builder::new().name("hold".into()).spawn(move || while holder.step() {})?;
+    }
     std::thread::Builder::new().name("commit".into()).spawn(move || {
         while committer.step() {}
         // Dropping the store here checkpoints it; who waits for that knows then.

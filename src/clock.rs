@@ -54,11 +54,24 @@ impl Clock {
         self.stands_us.unwrap_or_else(|| Timestamp::now().as_microsecond())
     }
 
-    /// Goes by a shared store's clock, which has this hour now: nodes whose clocks differ must agree on when a
-    /// lease ends and a deadline has come.
-    pub fn follow(&self, hour: Timestamp) {
-        let ahead = hour.as_microsecond().saturating_sub(self.system_us());
-        self.store_us.store(ahead, Ordering::Relaxed);
+    /// The system's hour, to be remembered while a shared store is asked for its own: see [`Clock::follow`].
+    pub fn asks(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.system_us()).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Goes by a shared store's clock, which had this hour at some moment since `asked`: nodes whose clocks differ
+    /// must agree on when a lease ends and a deadline has come. Answers the hour of the store.
+    ///
+    /// How long ago that moment was, nobody knows: the answer may have been on its way for long, or this machine may
+    /// have slept before it was read. So what is known of the difference is only changed where it cannot be right.
+    pub fn follow(&self, asked: Timestamp, hour: Timestamp) -> Timestamp {
+        let (told, now) = (hour.as_microsecond(), self.system_us());
+        let ahead = [told.saturating_sub(now), told.saturating_sub(asked.as_microsecond())];
+        let known = self.store_us.load(Ordering::Relaxed);
+        let known = known.clamp(ahead[0].min(ahead[1]), ahead[0].max(ahead[1]));
+        self.store_us.store(known, Ordering::Relaxed);
+        let told = told.saturating_add(self.ahead_us.load(Ordering::Relaxed));
+        Timestamp::from_microsecond(told).unwrap_or(Timestamp::MAX)
     }
 
     /// A monotonic mark for measuring how long something takes.
@@ -101,5 +114,36 @@ impl Beat {
 
     fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.clock.mark().duration_since(self.began).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+
+    fn after(hour: Timestamp, seconds: i64) -> Timestamp {
+        hour.checked_add(SignedDuration::from_secs(seconds)).unwrap()
+    }
+
+    fn ahead_s(clock: &Clock) -> i64 {
+        clock.now().duration_since(clock.asks()).as_secs_f64().round() as i64
+    }
+
+    #[test]
+    fn an_hour_that_was_long_on_its_way_does_not_set_the_clock_back() {
+        let clock = Clock::system();
+        let now = clock.now();
+        // Asked 75 s ago, answered at once, and read only now, because the machine slept.
+        assert_eq!(clock.follow(after(now, -75), after(now, -75)), after(now, -75));
+        assert_eq!(ahead_s(&clock), 0);
+        // A store that is ahead, or behind, is followed.
+        clock.follow(now, after(now, 40));
+        assert_eq!(ahead_s(&clock), 40);
+        clock.follow(after(now, -3), after(now, -30));
+        assert_eq!(ahead_s(&clock), -27);
+        clock.follow(now, now);
+        assert_eq!(ahead_s(&clock), 0);
     }
 }

@@ -202,9 +202,9 @@ fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
 /// Both sides of the door in one thread.
 fn ask(committer: &mut commit::Committer, command: Command) -> Result<String, String> {
     match committer.at_once(command) {
-        Ok(Reply::Events(delivered, results)) => {
-            let shown: Vec<String> = delivered
-                .events
+        Ok(Reply::Events(command, results)) => {
+            let shown: Vec<String> = command
+                .events()
                 .iter()
                 .zip(results)
                 .map(|(event, one)| match one.incident {

@@ -4,9 +4,9 @@
 //! claims and outcomes of letters) goes past it: a storm of alerts that fills the one must not hold up the
 //! pages that tell of it, nor the answer that ends them.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -59,9 +59,45 @@ pub enum DoorError {
     Closed,
 }
 
+/// What was asked for, and who waits for the answer.
+#[derive(Clone)]
 pub(super) struct Job {
-    pub(super) command: Command,
-    pub(super) answer: oneshot::Sender<Result<Reply, DoorError>>,
+    pub(super) command: Arc<Command>,
+    pub(super) answer: Answer,
+}
+
+impl Job {
+    /// A command, and where its answer comes out.
+    pub(super) fn new(command: Command) -> (Self, oneshot::Receiver<Result<Reply, DoorError>>) {
+        let (answer, answered) = oneshot::channel();
+        let answer = Answer(Arc::new(Mutex::new(Some(answer))));
+        (Self { command: Arc::new(command), answer }, answered)
+    }
+}
+
+/// The way back to who asked. It is gone once: who comes second has nobody to tell any more.
+#[derive(Clone)]
+pub(super) struct Answer(Arc<Mutex<Option<Sender>>>);
+
+type Sender = oneshot::Sender<Result<Reply, DoorError>>;
+
+impl Answer {
+    pub(super) fn give(&self, result: Result<Reply, DoorError>) {
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Who asked may have gone; what was asked is done all the same.
+        let _gone = answer.map(|answer| answer.send(result));
+    }
+
+    /// Somebody was answered.
+    pub(super) fn is_given(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// Nobody waits for an answer.
+    pub(super) fn is_closed(&self) -> bool {
+        let answer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        answer.as_ref().is_none_or(Sender::is_closed)
+    }
 }
 
 /// The side of the door where commands go in. Cheap to clone.
@@ -81,8 +117,8 @@ impl Door {
     /// # Errors
     /// A [`DoorError`] that says why nothing was changed; after [`DoorError::Late`] it may have been.
     pub async fn ask(&self, command: Command) -> Result<Reply, DoorError> {
-        let (answer, answered) = oneshot::channel();
-        self.put(Job { command, answer })?;
+        let (job, answered) = Job::new(command);
+        self.put(job)?;
         match tokio::time::timeout(ANSWER_WAIT, answered).await {
             Ok(Ok(result)) => result,
             Ok(Err(_)) => Err(DoorError::Closed),
@@ -91,7 +127,7 @@ impl Door {
     }
 
     fn put(&self, job: Job) -> Result<(), DoorError> {
-        if matches!(job.command, Command::Events(_) | Command::Unreadable { .. }) {
+        if matches!(*job.command, Command::Events(_) | Command::Unreadable { .. }) {
             return self.deliveries.try_send(Some(job)).map_err(|error| why(&error));
         }
         self.urgent.try_send(job).map_err(|error| why(&error))?;
@@ -140,8 +176,11 @@ fn why<T>(error: &TrySendError<T>) -> DoorError {
     }
 }
 
-/// The inner end of both queues.
-pub(super) struct Queues {
+/// The inner end of both queues. Two may take from it, one at a time. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Queues(Arc<Mutex<Ends>>);
+
+struct Ends {
     /// `None` is a bell: something urgent has come.
     deliveries: Receiver<Option<Job>>,
     urgent: Receiver<Job>,
@@ -153,8 +192,8 @@ pub(super) fn queues(deliveries_max: usize, up: Arc<AtomicBool>, away: Away) -> 
     let (deliveries, deliveries_end) = sync_channel(deliveries_max);
     let (urgent, urgent_end) = sync_channel(URGENT_MAX);
     let rung = Arc::new(AtomicBool::new(false));
-    let queues = Queues { deliveries: deliveries_end, urgent: urgent_end, rung: rung.clone() };
-    (Door { deliveries, urgent, rung, up, away }, queues)
+    let ends = Ends { deliveries: deliveries_end, urgent: urgent_end, rung: rung.clone() };
+    (Door { deliveries, urgent, rung, up, away }, Queues(Arc::new(Mutex::new(ends))))
 }
 
 impl Queues {
@@ -164,16 +203,27 @@ impl Queues {
     /// # Errors
     /// When nothing came in time, or when every [`Door`] is gone.
     pub(super) fn take(&self, patience: Duration) -> Result<Vec<Job>, RecvTimeoutError> {
+        let ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut batch = Batch::default();
         // A bell may have been taken together with what it was rung for. So it is set back before the last look:
         // who came before that look is seen by it, and who comes after it rings anew.
-        self.rung.swap(false, Ordering::AcqRel);
-        batch.put(self.urgent.try_recv().ok());
-        let first = if batch.jobs.is_empty() { self.deliveries.recv_timeout(patience)? } else { None };
-        batch.fill(URGENT_BATCH_MAX, || self.urgent.try_recv().ok().map(Some));
+        ends.rung.swap(false, Ordering::AcqRel);
+        batch.put(ends.urgent.try_recv().ok());
+        let first = if batch.jobs.is_empty() { ends.deliveries.recv_timeout(patience)? } else { None };
+        batch.fill(URGENT_BATCH_MAX, || ends.urgent.try_recv().ok().map(Some));
         batch.put(first);
-        batch.fill(BATCH_MAX, || self.deliveries.try_recv().ok());
+        batch.fill(BATCH_MAX, || ends.deliveries.try_recv().ok());
         Ok(batch.jobs)
+    }
+
+    /// Takes deliveries only, for one who holds them; nothing when somebody waits for what comes. A bell that is
+    /// among them is not missed: whoever takes next looks at what is urgent first.
+    pub(super) fn take_deliveries(&self) -> Vec<Job> {
+        let mut batch = Batch::default();
+        if let Ok(ends) = self.0.try_lock() {
+            batch.fill(BATCH_MAX, || ends.deliveries.try_recv().ok());
+        }
+        batch.jobs
     }
 }
 
@@ -186,7 +236,7 @@ struct Batch {
 impl Batch {
     fn put(&mut self, call: Option<Job>) {
         let Some(job) = call else { return };
-        self.events += match &job.command {
+        self.events += match &*job.command {
             Command::Events(delivered) => delivered.events.len(),
             _ => 1,
         };
@@ -211,7 +261,7 @@ mod tests {
     use super::*;
 
     fn job(command: Command) -> Job {
-        Job { command, answer: oneshot::channel().0 }
+        Job::new(command).0
     }
 
     fn delivery() -> Job {
@@ -232,7 +282,7 @@ mod tests {
 
     fn taken(queues: &Queues) -> String {
         let jobs = queues.take(Duration::from_millis(1)).unwrap_or_default();
-        jobs.iter().map(|job| if matches!(job.command, Command::Forget) { 'u' } else { 'd' }).collect()
+        jobs.iter().map(|job| if matches!(*job.command, Command::Forget) { 'u' } else { 'd' }).collect()
     }
 
     #[test]
@@ -309,6 +359,18 @@ mod tests {
             }
         }
         assert!(all >= BATCH_MAX * 4 - 1, "nothing is left lying: {all}");
+    }
+
+    #[test]
+    fn what_is_urgent_is_seen_although_its_bell_was_taken_with_the_deliveries() {
+        let (door, queues) = queues(8, Arc::default(), Away::default());
+        door.put(delivery()).unwrap();
+        door.put(urgent()).unwrap();
+        door.put(delivery()).unwrap();
+        assert_eq!(queues.take_deliveries().len(), 2);
+        assert_eq!(taken(&queues), "u");
+        door.put(urgent()).unwrap();
+        assert_eq!(taken(&queues), "u");
     }
 
     #[test]

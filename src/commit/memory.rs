@@ -34,7 +34,7 @@ impl Memory {
             return Ok(memory);
         }
         let delivered = || {
-            jobs.iter().filter_map(|job| match &job.command {
+            jobs.iter().filter_map(|job| match &*job.command {
                 Command::Events(delivered) => Some(delivered),
                 _ => None,
             })
@@ -45,7 +45,7 @@ impl Memory {
         let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
         let known = alerts::known_each(tx, &pairs)?;
         let mut wanted: BTreeSet<i64> = known.iter().flatten().filter_map(|known| known.incident).collect();
-        wanted.extend(jobs.iter().filter_map(|job| match &job.command {
+        wanted.extend(jobs.iter().filter_map(|job| match &*job.command {
             Command::Act { incident, .. } => Some(*incident),
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,

@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,7 @@ pub mod away;
 mod door;
 mod effects;
 mod events;
+mod hold;
 mod memory;
 mod outbox;
 #[cfg(test)]
@@ -44,6 +45,8 @@ use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use effects::Effects;
+pub use hold::Holder;
+use hold::{Keeper, Step};
 use memory::Memory;
 use spool::Spool;
 
@@ -115,6 +118,16 @@ pub enum Command {
     Forget,
 }
 
+impl Command {
+    /// The events of a delivery; of anything else there are none.
+    pub fn events(&self) -> &[Event] {
+        match self {
+            Self::Events(delivered) => &delivered.events,
+            _ => &[],
+        }
+    }
+}
+
 /// Events of one delivery.
 #[derive(Debug)]
 pub struct Delivered {
@@ -148,7 +161,7 @@ pub struct EventResult {
 pub enum Reply {
     /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
-    Events(Delivered, Vec<EventResult>),
+    Events(Arc<Command>, Vec<EventResult>),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
@@ -190,7 +203,10 @@ pub struct Committer {
     /// Another file has come in the store's place.
     replaced: bool,
     /// Where deliveries go while a shared store is away.
-    spool: Option<Spool>,
+    keeper: Option<Keeper>,
+    doing: Step,
+    /// As long as this is there, somebody may hold deliveries beside us.
+    alive: Option<SyncSender<()>>,
     away: Away,
     /// Struck at every step.
     pub beat: Beat,
@@ -221,6 +237,7 @@ pub fn door(
         state.held = spool.as_ref().map(Spool::held);
         state.takes = spool.is_some();
     });
+    let keeper = spool.map(|spool| Keeper::new(spool, metrics.clone(), away.clone()));
     let (door, queues) = door::queues(queue_max, up.clone(), away.clone());
     metrics.store_up.set(1);
     let (last_now, probed, beat) = (clock.now(), clock.mark(), Beat::new(&clock));
@@ -236,7 +253,9 @@ pub fn door(
         last_now,
         probed,
         replaced: false,
-        spool,
+        keeper,
+        doing: Step::default(),
+        alive: None,
         away,
         beat,
     };
@@ -256,11 +275,10 @@ enum Done {
 }
 
 impl Done {
-    fn reply(self, command: Command) -> Reply {
-        match (self, command) {
-            (Self::Heard(results), Command::Events(delivered)) => Reply::Events(delivered, results),
-            (Self::Heard(_), _) => Reply::Done,
-            (Self::Reply(reply), _) => reply,
+    fn reply(self, command: Arc<Command>) -> Reply {
+        match self {
+            Self::Heard(results) => Reply::Events(command, results),
+            Self::Reply(reply) => reply,
         }
     }
 }
@@ -284,7 +302,7 @@ impl Committer {
     /// come in the store's place: then only a new start can go on.
     pub fn step(&mut self) -> bool {
         self.beat.strike();
-        let patience = match (self.up.load(Ordering::Acquire), &self.spool) {
+        let patience = match (self.up.load(Ordering::Acquire), &self.keeper) {
             (true, _) => PROBE_EVERY,
             (false, None) => PROBE_EVERY_DOWN,
             // Trying takes its time there, in which nothing is taken.
@@ -296,25 +314,34 @@ impl Committer {
             Err(RecvTimeoutError::Timeout) => Vec::new(),
             Err(RecvTimeoutError::Disconnected) => return false,
         };
-        self.turn(jobs, patience)
+        self.doing.begins(self.clock.mark());
+        self.go_on(jobs, patience);
+        self.doing.ends();
+        !self.replaced
     }
 
     /// Does with what has come what there is to do: holds it, commits it, tries a store that is away (not sooner
-    /// than `patience` after the last time), and gives it what was held.
-    fn turn(&mut self, jobs: Vec<Job>, patience: Duration) -> bool {
+    /// than `patience` after the last time), and gives it what was held. What comes meanwhile is held by [`Holder`]
+    /// when that takes long.
+    fn go_on(&mut self, jobs: Vec<Job>, patience: Duration) {
         // Trying may take its time, and what came behind what waits already goes behind it: held at once.
-        let away = self.spool.is_some() && !self.up.load(Ordering::Acquire);
+        let away = self.keeper.is_some() && !self.up.load(Ordering::Acquire);
         let jobs = if away || self.drains() { self.hold(jobs) } else { jobs };
         let due = self.probed.elapsed() >= patience;
         let ready = match if due { self.look_after(!jobs.is_empty()) } else { self.is_in_place() } {
-            Ok(()) if self.spool.is_some() && !self.up.load(Ordering::Acquire) => {
+            Ok(()) if self.keeper.is_some() && !self.up.load(Ordering::Acquire) => {
                 Err(StoreError::Away("it is away"))
             }
             other => other,
         };
         let committed = match ready {
             Ok(()) if jobs.is_empty() => Ok(()),
-            Ok(()) => self.commit(jobs),
+            Ok(()) => {
+                if self.keeper.is_some() {
+                    self.doing.carries(&jobs);
+                }
+                self.commit(jobs)
+            }
             Err(error) => Err((jobs, error)),
         };
         if let Err((jobs, error)) = committed {
@@ -323,28 +350,31 @@ impl Committer {
         if self.drains() {
             self.drain();
         }
-        !self.replaced
+    }
+
+    /// Who holds deliveries beside this thread, where there is a spool; it wants a thread of its own.
+    pub fn holder(&mut self) -> Option<Holder> {
+        let keeper = self.keeper.clone()?;
+        let (alive, committer) = sync_channel(1);
+        self.alive = Some(alive);
+        let (queues, step) = (self.queues.clone(), self.doing.clone());
+        Some(Holder { keeper, queues, step, up: self.up.clone(), clock: self.clock.clone(), committer })
     }
 
     /// Whether something waits in the spool for a store that is back.
     fn drains(&self) -> bool {
-        self.up.load(Ordering::Acquire) && self.spool.as_ref().is_some_and(|spool| !spool.is_empty())
+        self.up.load(Ordering::Acquire)
+            && self.keeper.as_ref().is_some_and(|keeper| !keeper.spool().is_empty())
     }
 
     /// Gives the store the next of what was held for it.
     fn drain(&mut self) {
-        let Some(spool) = &mut self.spool else { return };
-        let (commands, to) = match spool.next(DRAIN_MAX) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        let (commands, to) = match keeper.spool().next(DRAIN_MAX) {
             Ok(next) => next,
             Err(error) => return tracing::error!(%error, "what was held cannot be read"),
         };
-        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
-            .into_iter()
-            .map(|command| {
-                let (answer, answered) = tokio::sync::oneshot::channel();
-                (Job { command, answer }, answered)
-            })
-            .unzip();
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         if let Err((_, error)) = self.commit(jobs) {
             // They stand in the spool still, at its head.
             return self.down(Vec::new(), &error);
@@ -353,7 +383,7 @@ impl Committer {
             .zip(answers)
             .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
             .collect();
-        let Some(spool) = &mut self.spool else { return };
+        let mut spool = keeper.spool();
         if !refused.is_empty() {
             // They stand where they stood: the commands themselves were used up.
             let again = match spool.next(DRAIN_MAX) {
@@ -379,7 +409,8 @@ impl Committer {
             tracing::info!("everything that was held is in the store");
         }
         self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
-        let since = if self.drains() { self.away.look().since } else { None };
+        let more = !spool.is_empty();
+        let since = if more { self.away.look().since } else { None };
         self.away.set(|state| {
             state.held = Some(held);
             state.takes = takes;
@@ -388,32 +419,11 @@ impl Committer {
     }
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
-    fn hold(&mut self, jobs: Vec<Job>) -> Vec<Job> {
-        let Some(spool) = &mut self.spool else { return jobs };
-        let is_delivery = |job: &Job| matches!(job.command, Command::Events(_) | Command::Unreadable { .. });
-        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_delivery);
-        if deliveries.is_empty() {
-            return others;
+    fn hold(&self, jobs: Vec<Job>) -> Vec<Job> {
+        match &self.keeper {
+            Some(keeper) => keeper.hold(jobs),
+            None => jobs,
         }
-        let commands: Vec<&Command> = deliveries.iter().map(|job| &job.command).collect();
-        let kept = spool.keep(&commands);
-        let (held, takes) = (spool.held(), kept.is_ok());
-        self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
-        self.away.set(|state| {
-            state.held = Some(held);
-            state.takes = takes;
-        });
-        if let Err(error) = &kept {
-            tracing::error!(%error, "deliveries are answered with 503: the spool does not take them");
-        }
-        for job in deliveries {
-            if kept.is_ok() {
-                self.metrics.spooled.inc();
-            }
-            let _gone =
-                job.answer.send(if kept.is_ok() { Ok(Reply::Spooled) } else { Err(DoorError::Store) });
-        }
-        others
     }
 
     /// Does one thing here and now, without the queue: for a command that has the store to itself.
@@ -421,8 +431,8 @@ impl Committer {
     /// # Errors
     /// As [`Door::ask`].
     pub fn at_once(&mut self, command: Command) -> Result<Reply, DoorError> {
-        let (answer, mut answered) = tokio::sync::oneshot::channel();
-        if let Err((jobs, error)) = self.commit(vec![Job { command, answer }]) {
+        let (job, mut answered) = Job::new(command);
+        if let Err((jobs, error)) = self.commit(vec![job]) {
             self.down(jobs, &error);
         }
         answered.try_recv().unwrap_or(Err(DoorError::Closed))
@@ -466,7 +476,7 @@ impl Committer {
             Err(Failure::Command(error)) if jobs.len() == 1 => {
                 tracing::error!(%error, "a command failed and was not committed");
                 for job in jobs {
-                    let _gone = job.answer.send(Err(DoorError::Fault));
+                    job.answer.give(Err(DoorError::Fault));
                 }
             }
             Err(Failure::Command(_)) => {
@@ -511,15 +521,14 @@ impl Committer {
         self.metrics.batch_size.observe(jobs.len() as f64);
         effects.publish(&self.metrics);
         for (Job { command, answer }, done) in jobs.into_iter().zip(done) {
-            // Who asked may have gone; what was asked is done all the same.
-            let _gone = answer.send(done.map(|done| done.reply(command)));
+            answer.give(done.map(|done| done.reply(command)));
         }
         effects.wake(&self.wakes);
     }
 
     fn down(&mut self, jobs: Vec<Job>, error: &StoreError) {
         if self.up.load(Ordering::Acquire) {
-            let what = match &self.spool {
+            let what = match &self.keeper {
                 Some(_) => "the store is away; alerts are held on this machine until it is back",
                 None => "the store takes no writes; alerts are answered with 503 until it does",
             };
@@ -529,7 +538,7 @@ impl Committer {
         // What is held may be taken twice without harm. What people do may not.
         let unknown = matches!(error, StoreError::Unknown(_));
         for job in self.hold(jobs) {
-            let _gone = job.answer.send(Err(if unknown { DoorError::Late } else { DoorError::Store }));
+            job.answer.give(Err(if unknown { DoorError::Late } else { DoorError::Store }));
         }
     }
 
@@ -584,7 +593,7 @@ fn run(
     job: &Job,
 ) -> Result<Result<Done, DoorError>, StoreError> {
     let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None };
-    let reply = match &job.command {
+    let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
         Command::Unreadable { kept, service } => {
             let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;

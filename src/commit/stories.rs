@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use tokio::sync::oneshot;
 
 use super::*;
 use crate::core::alert::Status;
@@ -92,13 +91,7 @@ impl Story {
 
     /// Commands that share one transaction.
     pub(super) fn ask_all(&mut self, commands: Vec<Command>) -> Vec<Result<Reply, DoorError>> {
-        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
-            .into_iter()
-            .map(|command| {
-                let (answer, answered) = oneshot::channel();
-                (Job { command, answer }, answered)
-            })
-            .unzip();
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         if let Err((jobs, error)) = self.committer.commit(jobs) {
             self.committer.down(jobs, &error);
         }
@@ -550,8 +543,9 @@ fn letters_asked_for_by_one_who_has_gone_are_not_handed_out() {
     story.hears("pingdom", "db-1", Status::Firing);
     let lease = SignedDuration::from_secs(60);
     let wanted = letters::Wanted { channel: String::new(), lease, limit: 100, held: Vec::new() };
-    let (answer, _) = oneshot::channel();
-    story.committer.commit(vec![Job { command: Command::Claim(wanted), answer }]).ok().unwrap();
+    let (job, answered) = Job::new(Command::Claim(wanted));
+    drop(answered);
+    story.committer.commit(vec![job]).ok().unwrap();
     assert_eq!(Story::told(&story.claim("")), ["page maya"]);
 }
 
@@ -653,5 +647,31 @@ fn what_was_held_of_one_alert_is_taken_in_its_order_and_a_second_time_without_ha
         assert_eq!(known.status, Status::Firing);
         assert_eq!(story.look(|tx| incidents::numbers(tx, 0, 10)), [1]);
     }
+    story.proves_whole();
+}
+
+#[test]
+fn what_was_held_does_not_undo_what_others_heard_repeated_later() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.passes(1);
+    let heard = [0, 2].map(|minutes| story.clock.now() + SignedDuration::from_mins(minutes));
+    let held = |story: &mut Story, status, received_at| {
+        let event = Event { occurred_at: Some(received_at), ..Event::new("db-1", status, "db-1 is down") };
+        let Command::Events(delivered) = story.delivery("pingdom", vec![event]) else { panic!() };
+        let Reply::Events(_, results) =
+            story.ask(Command::Events(Delivered { received_at, held: true, ..delivered })).unwrap()
+        else {
+            panic!("another answer")
+        };
+        results[0].outcome
+    };
+    // One node holds the recovery. Another hears that it fires again, which is a repeat to that one.
+    story.passes(1);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing).0, "repeated");
+    story.passes(3);
+    assert_eq!(held(&mut story, Status::Resolved, heard[0]), "stale");
+    // What was held after that repeat is newer, although what was held before it was taken only now.
+    assert_eq!(held(&mut story, Status::Resolved, heard[1]), "resolved");
     story.proves_whole();
 }

@@ -4,6 +4,7 @@
 //! as it came and answered with 400; success is answered when everything is on disk.
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
@@ -125,7 +126,7 @@ async fn accept(
                 held: false,
             };
             match desk.door.ask(Command::Events(delivered)).await.map_err(again)? {
-                Reply::Events(delivered, results) => Ok(Taken::Decided(delivered.events, results)),
+                Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
                 Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
             }
@@ -224,7 +225,7 @@ fn split_token(query: &str) -> (Option<String>, String) {
 /// What became of a delivery.
 enum Taken {
     /// It is in the store, and each event has its outcome.
-    Decided(Vec<Event>, Vec<EventResult>),
+    Decided(Arc<Command>, Vec<EventResult>),
     /// So many events are on this machine's disk until a shared store is back.
     Held(usize),
 }
@@ -247,7 +248,7 @@ struct AcceptedOne<'a> {
 
 fn accepted(taken: &Taken) -> Accepted<'_> {
     let (events, results) = match taken {
-        Taken::Decided(events, results) => (events, results),
+        Taken::Decided(command, results) => (command.events(), results),
         Taken::Held(accepted) => return Accepted { accepted: *accepted, held: true, results: Vec::new() },
     };
     let results: Vec<_> = events

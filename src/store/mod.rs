@@ -398,8 +398,9 @@ impl Connection {
                     return Err(StoreError::Away("it was not reached yet").into());
                 };
                 let mut begun = Begun { session, committed: false };
-                self.clock.follow(session.begin()?);
-                let answer = work(&Tx { engine: By::Postgres(session), now: self.clock.now() })?;
+                let asked = self.clock.asks();
+                let now = self.clock.follow(asked, session.begin()?);
+                let answer = work(&Tx { engine: By::Postgres(session), now })?;
                 session.commit()?;
                 begun.committed = true;
                 Ok(answer)

@@ -1,81 +1,12 @@
 //! A node that is cut off from its shared store: it hears all the same, holds what it heard, tells people, and gives
 //! everything to the store when that is back.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::harness::{Answer, Daemon, HOUSE, answer_link, eventually, on_shared_store, program, request};
-
-pub const PASSES: u8 = 0;
-pub const CUTS: u8 = 1;
-pub const STALLS: u8 = 2;
-
-/// The way to the server. It passes everything on, cuts every connection, or holds them and passes nothing on.
-pub struct Way {
-    address: SocketAddr,
-    mode: Arc<AtomicU8>,
-}
-
-impl Way {
-    fn to(socket: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap();
-        let mode = Arc::new(AtomicU8::new(PASSES));
-        let (socket, ours) = (socket.to_owned(), mode.clone());
-        std::thread::spawn(move || {
-            for near in listener.incoming().flatten() {
-                if ours.load(Ordering::Acquire) == CUTS {
-                    continue;
-                }
-                let Ok(far) = UnixStream::connect(&socket) else { continue };
-                near.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-                far.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
-                let both = Arc::new((near, far));
-                let (one, two) = (ours.clone(), ours.clone());
-                let (there, back) = (both.clone(), both);
-                std::thread::spawn(move || pass(&there.0, &there.1, &one, &there));
-                std::thread::spawn(move || pass(&back.1, &back.0, &two, &back));
-            }
-        });
-        Self { address, mode }
-    }
-
-    pub fn is(&self, mode: u8) {
-        self.mode.store(mode, Ordering::Release);
-    }
-}
-
-fn pass(mut from: impl Read, mut to: impl Write, mode: &AtomicU8, both: &(TcpStream, UnixStream)) {
-    let mut bytes = vec![0; 65_536];
-    let stalls = || mode.load(Ordering::Acquire) == STALLS;
-    while mode.load(Ordering::Acquire) != CUTS {
-        if stalls() {
-            std::thread::sleep(Duration::from_millis(50));
-            continue;
-        }
-        match from.read(&mut bytes) {
-            Ok(0) => break,
-            Ok(length) => {
-                // What was on its way when the way stalled stays there.
-                while stalls() {
-                    std::thread::sleep(Duration::from_millis(50));
-                }
-                if to.write_all(&bytes[..length]).is_err() {
-                    break;
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => break,
-        }
-    }
-    let _gone = (both.0.shutdown(Shutdown::Both), both.1.shutdown(Shutdown::Both));
-}
+use super::way::{CUTS, Far, PASSES, STALLS, Way};
 
 /// A daemon whose way to the store can be cut.
 pub fn behind_a_way(more: &str) -> (Daemon, Way) {
@@ -83,7 +14,7 @@ pub fn behind_a_way(more: &str) -> (Daemon, Way) {
     let line = config.lines().find(|line| line.starts_with("url = \"postgres:")).unwrap().to_owned();
     let (database, rest) = line.trim_start_matches("url = \"postgres:///").split_once("?host=").unwrap();
     let socket = rest.split('&').next().unwrap();
-    let way = Way::to(&format!("{socket}/.s.PGSQL.5432"));
+    let way = Way::to(Far::Socket(format!("{socket}/.s.PGSQL.5432").into()));
     let url = format!("url = \"postgres://onscene@{}/{database}\"\nspool = \"DIR/spool\"", way.address);
     (Daemon::prepare(&config.replace(&line, &url)), way)
 }
@@ -156,10 +87,13 @@ fn a_way_that_swallows_everything_does_not_make_it_deaf() {
     daemon.go();
     assert_eq!(daemon.alert("before", "firing").status, 202);
     way.is(STALLS);
-    // The first waits until the silence is too long; its sender has an answer all the same.
+    // The first is on its way to the store; its sender has an answer long before that is given up.
     for n in 0..6 {
+        let began = std::time::Instant::now();
         let told = daemon.alert(&format!("meanwhile-{n}"), "firing");
         assert_eq!(told.status, 202, "{told:?}");
+        let waited = began.elapsed();
+        assert!(waited < Duration::from_secs(8), "it waited {waited:?}");
     }
     assert!(daemon.metric("onscene_spooled_total") >= 6.0);
     way.is(PASSES);

@@ -49,14 +49,31 @@ pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// xorshift64: random enough for moments and choices.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn throw(&mut self, from: u64, below: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        from + self.0 % (below - from)
+    }
+}
+
 /// Waits until something is so.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// Waits until something is so, no longer than this.
+pub fn within<T>(patience: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + patience;
     loop {
         if let Some(found) = look() {
             return found;
         }
-        assert!(Instant::now() < until, "not in {} s: {what}", PATIENCE.as_secs());
+        assert!(Instant::now() < until, "not in {} s: {what}", patience.as_secs());
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, answer_link, eventually, request};
+use super::harness::{Answer, Daemon, Dice, HOUSE, answer_link, eventually, request};
 
 const CYCLES: u64 = 20;
 const THREADS: u64 = 8;
@@ -27,18 +27,6 @@ const COMMON: u64 = 4;
 const KILL_MS: (u64, u64) = (5, 500);
 /// A letter that was in hand when the daemon was killed is sent again after its lease of 60 s.
 const LETTERS_MAX: Duration = Duration::from_secs(100);
-
-/// xorshift64: random enough for moments and choices.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, from: u64, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        from + self.0 % (below - from)
-    }
-}
 
 fn number_of(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{variable}={text}")))

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::away::{CUTS, PASSES, STALLS, Way, behind_a_way, is_away, is_back};
+use super::away::{behind_a_way, is_away, is_back};
 use super::harness::{Answer, Daemon, answer_link, eventually, request};
+use super::way::{CUTS, PASSES, STALLS, Way};
 
 /// An answer from the mirror needs no more than this, on a busy machine too.
 const AT_ONCE: Duration = Duration::from_secs(1);

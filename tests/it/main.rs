@@ -9,7 +9,9 @@
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
-//! - `tidy`: the rules of the house.
+//! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `tidy`: the rules of the house;
+//! - `way`: a way to a server that passes, cuts or stalls.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
@@ -24,4 +26,6 @@ mod kill9;
 mod last;
 mod nodes;
 mod real;
+mod replication;
 mod tidy;
+mod way;

@@ -4,11 +4,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use tokio::sync::oneshot;
-
 use super::super::*;
 use crate::store::letters::Claim;
+use jiff::{SignedDuration, Timestamp};
 
 /// More than any seed says.
 const SPOOL_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -114,19 +112,13 @@ impl Node {
     }
 
     pub(super) fn holds_something(&mut self) -> bool {
-        self.committer().spool.as_ref().is_some_and(|spool| !spool.is_empty())
+        self.committer().keeper.as_ref().is_some_and(|keeper| !keeper.spool().is_empty())
     }
 
     /// Asks for things that share a transaction.
     pub(super) fn ask_all(&mut self, commands: Vec<Command>, fate: Fate) -> Vec<Told> {
         assert!(!self.paused);
-        let (jobs, answers): (Vec<Job>, Vec<_>) = commands
-            .into_iter()
-            .map(|command| {
-                let (answer, answered) = oneshot::channel();
-                (Job { command, answer }, answered)
-            })
-            .unzip();
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         // The transaction asks the store for the hour.
         if !self.cut {
             self.clock.strays(SignedDuration::ZERO);
@@ -137,7 +129,7 @@ impl Node {
         committer.probed = committer.clock.mark();
         match fate {
             Fate::Well => {
-                committer.turn(jobs, PROBE_EVERY);
+                committer.go_on(jobs, PROBE_EVERY);
             }
             Fate::KilledBefore => drop(jobs),
             Fate::KilledAfter if cut => {
