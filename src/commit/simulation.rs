@@ -29,7 +29,7 @@ use node::{Fate, Held, Node, Told};
 const SEEDS: u64 = 60;
 const SEEDS_ON_A_SERVER: u64 = 12;
 const NODES: usize = 3;
-const STEPS: u32 = 90;
+const STEPS: u32 = 70;
 /// How long everything is given to come to rest: longer than any letter waits.
 const REST: SignedDuration = SignedDuration::from_mins(130);
 /// Most times something has become due until then. Far more than there are letters.
@@ -567,6 +567,15 @@ impl World {
         for node in 0..NODES {
             if self.nodes[node].cut {
                 self.is_back(node);
+            }
+        }
+        // Somebody takes half of what is open; the rest must go on waking people all the time.
+        for id in self.look(|tx| incidents::numbers(tx, 0, 10_000)) {
+            if self.dice.one_in(2) {
+                let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+                let act = Act::Answer { help: false };
+                let told = self.nodes[0].ask(Command::Act { incident: id, act, by }, Fate::Well);
+                self.was_told(id, "maya", false, told);
             }
         }
         let until = self.clock.now() + REST;
