@@ -198,11 +198,10 @@ impl Event {
     /// A fingerprint of what is said to people: a repeat with the same one changes nothing they see. It may
     /// differ between versions of onscene, which costs one more write.
     pub fn wording(&self) -> i64 {
-        use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+        use std::hash::BuildHasher as _;
         // The same on every node and after every start; whoever can send alerts gains nothing by a collision.
-        let mut hasher = foldhash::quality::FixedState::with_seed(0).build_hasher();
-        (self.severity, &self.title, &self.body, &self.labels, &self.links).hash(&mut hasher);
-        hasher.finish().cast_signed()
+        let said = (self.severity, &self.title, &self.body, &self.labels, &self.links);
+        foldhash::quality::FixedState::with_seed(0).hash_one(said).cast_signed()
     }
 }
 
