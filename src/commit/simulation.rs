@@ -445,13 +445,21 @@ impl World {
     /// The other side has answered, which counts whatever becomes of the node that heard it.
     fn settles(&mut self, node: usize, which: usize, outcome: &Outcome, fate: Fate) {
         let Held { claim, until } = self.nodes[node].hands.remove(which);
+        let late = until <= self.clock.now();
         let sent = self.sent.entry(claim.id.clone()).or_default();
+        // Another may have taken it since, and may have been killed before anybody knew.
+        sent.unsure |= late;
         match outcome {
             Outcome::Accepted { .. } => sent.accepted += 1,
             Outcome::Unknown { .. } => sent.unsure = true,
             Outcome::Wait { .. } | Outcome::Refused { .. } => {}
         }
-        assert!(sent.accepted <= 1 || sent.unsure, "{} was sent twice: {claim:?}", claim.kind.as_str());
+        assert!(
+            sent.accepted <= 1 || sent.unsure,
+            "{} was sent twice, at last by attempt {}",
+            claim.kind.as_str(),
+            claim.attempt
+        );
         let again = claim.channel != "ops-room";
         let settlement = settle(&claim, outcome, again, self.clock.now(), 0.5);
         let claim = Arc::new(claim);
@@ -502,7 +510,11 @@ impl World {
     fn is_back(&mut self, node: usize) {
         let killed = self.dice.one_in(3);
         if self.held_since[node].take().is_some_and(|since| since <= self.twice_until) {
-            self.said.clear();
+            // What others hold still, and was said a moment ago, is said.
+            let now = self.clock.now();
+            for said in self.said.values_mut() {
+                said.retain(|one| one.at <= now && now.duration_since(one.at) < TOO_CLOSE);
+            }
         }
         self.nodes[node].is_back(killed);
         if killed {
