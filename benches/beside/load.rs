@@ -1,4 +1,4 @@
-//! Posts over connections that stay open, as a proxy or Alertmanager does. One thread drives all of them,
+//! Posts over connections that stay open where the side keeps them so, as a proxy or Alertmanager does. One thread drives all of them,
 //! so that the generator takes little of the machine from the side that is measured.
 
 use std::net::SocketAddr;
@@ -89,6 +89,7 @@ pub fn at_rate(address: SocketAddr, requests: &[Vec<u8>], per_second: u32) -> Ve
 }
 
 struct Connection {
+    address: SocketAddr,
     stream: TcpStream,
     bytes: Vec<u8>,
 }
@@ -97,7 +98,7 @@ impl Connection {
     async fn open(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the side listens");
         stream.set_nodelay(true).expect("a TCP option");
-        Self { stream, bytes: Vec::with_capacity(16 * 1024) }
+        Self { address, stream, bytes: Vec::with_capacity(16 * 1024) }
     }
 
     /// One request and its whole answer. Anything but a 2xx ends the bench: a refusal is not speed.
@@ -115,6 +116,9 @@ impl Connection {
                 .find_map(|line| line.strip_prefix("content-length: "))
                 .map_or(0, |length| length.trim().parse().expect("a length"));
             if self.bytes.len() >= head + 4 + length {
+                if text.contains("\r\nconnection: close") {
+                    *self = Self::open(self.address).await;
+                }
                 return;
             }
         }

@@ -1,8 +1,8 @@
-//! The hot path, beside what a user would pick instead: Debian's Alertmanager, in one run on one machine.
+//! The hot path, beside what a user would pick instead: Debian's Alertmanager and alerta, in one run on one machine.
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start
+//! benches/run posts|pages|start|postgres
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -10,6 +10,7 @@
 //!   on disk; Alertmanager keeps them in memory.
 //! - `pages`: 200 new conditions a second; from the first byte of the POST to the final dot of the mail at the relay.
 //! - `start`: ready with 100,000 open alerts.
+//! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
 
@@ -25,7 +26,9 @@
 
 use std::time::{Duration, Instant};
 
+mod alerta;
 mod load;
+mod postgres;
 mod sides;
 mod sink;
 
@@ -64,6 +67,9 @@ fn main() {
     if wants("start") {
         start(rounds);
     }
+    if wants("postgres") {
+        postgres::run(rounds);
+    }
 }
 
 /// What one round of one side gave.
@@ -81,7 +87,7 @@ fn posts(what: &str, batch: usize, count: usize) {
     for _ in 0..count {
         for (kind, into) in [Kind::Onscene, Kind::Alertmanager].into_iter().zip(&mut rounds) {
             let sink = sink::Sink::start();
-            let side = Side::start(kind, sink.address);
+            let side = Side::start(kind, sink.address, sides::SQLITE);
             let requests = side.requests(KEYS, batch, "post");
             load::run(side.address, &requests, CONNECTIONS, WARM_UP);
             let cpu = side.cpu_seconds();
@@ -119,12 +125,13 @@ fn posts(what: &str, batch: usize, count: usize) {
     );
 }
 
+fn middle(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
 /// The median of every figure by itself.
 fn median(rounds: &[Round]) -> Round {
-    let middle = |mut figures: Vec<f64>| {
-        figures.sort_by(f64::total_cmp);
-        figures[figures.len() / 2]
-    };
     let of = |figure: fn(&Round) -> f64| middle(rounds.iter().map(figure).collect());
     Round {
         per_second: of(|round| round.per_second),
@@ -145,7 +152,7 @@ fn pages(rounds_wanted: usize) {
         let mut rounds = Vec::new();
         for _ in 0..rounds_wanted {
             let sink = sink::Sink::start();
-            let side = Side::start(kind, sink.address);
+            let side = Side::start(kind, sink.address, sides::SQLITE);
             let requests = side.requests(count as usize, 1, "page");
             let sent = load::at_rate(side.address, &requests, PAGES_RATE);
             let until = Instant::now() + Duration::from_secs(10);
@@ -176,7 +183,7 @@ fn pages(rounds_wanted: usize) {
 fn start(rounds: usize) {
     println!("\nstart with {OPEN_ALERTS} open alerts, none recovered; from exec to /readyz 200");
     let sink = sink::Sink::start();
-    let mut side = Side::start(Kind::Onscene, sink.address);
+    let mut side = Side::start(Kind::Onscene, sink.address, sides::SQLITE);
     let requests = side.requests(OPEN_ALERTS, 500, "open");
     load::once_each(side.address, &requests);
     for (how, kill) in [("after SIGTERM", false), ("after kill -9", true)] {

@@ -1,4 +1,4 @@
-//! The two programs, each with a directory of its own on the disk of the build.
+//! The programs, each with a directory of its own on the disk of the build.
 
 use std::fmt;
 use std::fs;
@@ -6,6 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use super::alerta;
 
 /// How long a key is, in bytes: see [`key`].
 pub const KEY_BYTES: usize = 17;
@@ -22,13 +24,18 @@ pub fn key(series: &str, number: usize) -> String {
 pub enum Kind {
     Onscene,
     Alertmanager,
+    Alerta,
 }
+
+/// A store of onscene in the side's own directory.
+pub const SQLITE: &str = "sqlite:DIR/onscene.db";
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Onscene => "onscene",
             Self::Alertmanager => "Alertmanager",
+            Self::Alerta => "alerta",
         })
     }
 }
@@ -42,8 +49,8 @@ pub struct Side {
 }
 
 impl Side {
-    /// Starts it with an empty directory and waits until it is ready. Mail goes to `relay`.
-    pub fn start(kind: Kind, relay: SocketAddr) -> Self {
+    /// Starts it with an empty directory and waits until it is ready. Mail goes to `relay`; what it keeps, to `store`.
+    pub fn start(kind: Kind, relay: SocketAddr, store: &str) -> Self {
         let directory =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
         let _none = fs::remove_dir_all(&directory);
@@ -54,8 +61,10 @@ impl Side {
         let config = match kind {
             Kind::Onscene => ONSCENE,
             Kind::Alertmanager => ALERTMANAGER,
+            Kind::Alerta => alerta::CONFIG,
         };
         let config = config
+            .replace("STORE", store)
             .replace("LISTEN", &address.to_string())
             .replace("DIR", directory.to_str().expect("a plain path"))
             .replace("RELAY", &relay.to_string());
@@ -71,7 +80,7 @@ impl Side {
         let alert = |number: usize| {
             // What Alertmanager adds when it hands an alert on.
             let added = match self.kind {
-                Kind::Onscene => {
+                Kind::Onscene | Kind::Alerta => {
                     format!(
                         r#""status":"firing","fingerprint":"{number:016x}","endsAt":"0001-01-01T00:00:00Z","#
                     )
@@ -88,15 +97,18 @@ impl Side {
             .step_by(batch)
             .map(|first| {
                 let alerts: Vec<String> = (first..first + batch).map(|number| alert(number % keys)).collect();
-                let (path, body) = match self.kind {
-                    Kind::Onscene => (
-                        "/in/prometheus/bench-token-of-prometheus",
-                        format!(
-                            r#"{{"version":"4","groupKey":"{{}}:{{}}","status":"firing","receiver":"onscene","groupLabels":{{}},"commonLabels":{{}},"commonAnnotations":{{}},"externalURL":"http://alertmanager.example.net","truncatedAlerts":0,"alerts":[{}]}}"#,
-                            alerts.join(",")
-                        ),
-                    ),
-                    Kind::Alertmanager => ("/api/v2/alerts", format!("[{}]", alerts.join(","))),
+                let path = match self.kind {
+                    Kind::Onscene => "/in/prometheus/bench-token-of-prometheus",
+                    Kind::Alertmanager => "/api/v2/alerts",
+                    Kind::Alerta => alerta::PATH,
+                };
+                let alerts = alerts.join(",");
+                let body = if self.kind == Kind::Alertmanager {
+                    format!("[{alerts}]")
+                } else {
+                    format!(
+                        r#"{{"version":"4","groupKey":"{{}}:{{}}","status":"firing","receiver":"onscene","groupLabels":{{}},"commonLabels":{{}},"commonAnnotations":{{}},"externalURL":"http://alertmanager.example.net","truncatedAlerts":0,"alerts":[{alerts}]}}"#
+                    )
                 };
                 let length = body.len();
                 format!(
@@ -114,13 +126,15 @@ impl Side {
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
-    /// CPU time it has used, in user and system mode.
+    /// CPU time it has used.
     pub fn cpu_seconds(&self) -> f64 {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        let (_, after) = stat.rsplit_once(") ").expect("Linux");
-        let ticks: Vec<f64> = after.split(' ').filter_map(|field| field.parse().ok()).collect();
-        // The state is no number, so user time is field 14 of the manual, the eleventh here; hundredths.
-        (ticks[10] + ticks[11]) / 100.0
+        cpu_seconds(self.child.id())
+    }
+
+    /// One text out of a store of onscene in its own directory.
+    pub fn ask_sqlite(&self, sql: &str) -> String {
+        let store = rusqlite::Connection::open(self.directory.join("onscene.db")).expect("a store");
+        store.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
     /// Ends it, starts it again, and says how long that took until it was ready.
@@ -150,7 +164,11 @@ impl Side {
     }
 
     fn wait_ready(&mut self) {
-        let path = if self.kind == Kind::Onscene { "/readyz" } else { "/-/ready" };
+        let path = match self.kind {
+            Kind::Onscene => "/readyz",
+            Kind::Alertmanager => "/-/ready",
+            Kind::Alerta => alerta::READY,
+        };
         let until = Instant::now() + Duration::from_secs(60);
         while !get(self.address, path).is_some_and(|answer| answer.starts_with("HTTP/1.1 200")) {
             assert!(Instant::now() < until, "{} is not ready", self.kind);
@@ -162,7 +180,12 @@ impl Side {
 
 impl Drop for Side {
     fn drop(&mut self) {
-        let _gone = self.child.kill();
+        if self.kind == Kind::Alerta {
+            // One that is killed leaves its workers behind.
+            let _told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        } else {
+            let _gone = self.child.kill();
+        }
         let _gone = self.child.wait();
         let _kept = fs::remove_dir_all(&self.directory);
     }
@@ -185,6 +208,7 @@ fn spawn(kind: Kind, directory: &Path, address: SocketAddr) -> Child {
                 .arg("--cluster.listen-address=");
             command
         }
+        Kind::Alerta => alerta::command(&config, address),
     };
     let log = fs::OpenOptions::new().create(true).append(true).open(directory.join("log")).expect("a disk");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
@@ -201,6 +225,24 @@ fn get(address: SocketAddr, path: &str) -> Option<String> {
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
     Some(text)
+}
+
+/// CPU time a process and its children have used, in user and system mode.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let every = fs::read_dir("/proc").expect("Linux").flatten();
+    let pids = every.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    pids.filter_map(|each| {
+        // One that ended meanwhile has no more to say.
+        let stat = fs::read_to_string(format!("/proc/{each}/stat")).ok()?;
+        let (_, after) = stat.rsplit_once(") ")?;
+        // The state is no number, so the parent is the first here; user time is field 14 of the manual.
+        let fields: Vec<f64> = after.split(' ').filter_map(|field| field.parse().ok()).collect();
+        let alive = fields[10] + fields[11];
+        // What children used that have ended is with their parent. Hundredths.
+        let ended = if each == pid { fields[12] + fields[13] } else { 0.0 };
+        (each == pid || fields[0] == f64::from(pid)).then_some((alive + ended) / 100.0)
+    })
+    .sum()
 }
 
 /// What the figures were taken on.
@@ -236,7 +278,7 @@ const ONSCENE: &str = r#"
 listen = "LISTEN"
 external_url = "https://onscene.example.net"
 [store]
-url = "sqlite:DIR/onscene.db"
+url = "STORE"
 [mail]
 from = "onscene <pager@example.net>"
 relays = ["smtp://RELAY"]

@@ -158,12 +158,12 @@ impl Memory {
     pub(super) fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         let mut heard = std::mem::take(&mut self.heard);
         heard.sort_unstable();
-        for same in heard.chunk_by(|one, other| one.0 == other.0) {
-            if let Some((alert, last)) = same.last() {
-                alerts::heard(tx, *alert, i64::try_from(same.len()).unwrap_or(i64::MAX), *last)?;
-            }
-        }
-        Ok(())
+        let times = |same: &[_]| i64::try_from(same.len()).unwrap_or(i64::MAX);
+        let once: Vec<(i64, i64, Option<Timestamp>)> = heard
+            .chunk_by(|one, other| one.0 == other.0)
+            .filter_map(|same| same.last().map(|(alert, last)| (*alert, times(same), *last)))
+            .collect();
+        alerts::heard_each(tx, &once)
     }
 
     /// An incident was written.

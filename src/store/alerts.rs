@@ -165,16 +165,33 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn heard(tx: &Tx<'_>, id: i64, times: i64, at: Option<Timestamp>) -> Result<(), StoreError> {
-    let Some(at) = at else {
-        let sql = "update alert_heard set count = count + ?2 where alert = ?1";
-        return tx.write(sql, &[id.into(), times.into()]);
-    };
-    tx.write(
-        "update alert_heard set count = count + ?2,
-           last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end where alert = ?1",
-        &[id.into(), times.into(), at.into(), tx.now.into()],
-    )?;
-    Ok(())
+    match at {
+        Some(at) => tx.write(SAID, &[id.into(), times.into(), at.into(), tx.now.into()]),
+        None => tx.write(HEARD, &[id.into(), times.into()]),
+    }
+}
+
+const HEARD: &str = "update alert_heard set count = count + ?2 where alert = ?1";
+const SAID: &str = "update alert_heard set count = count + ?2,
+     last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end where alert = ?1";
+
+/// The same, of many alerts, each of which stands there once.
+///
+/// # Errors
+/// What the engine says.
+pub fn heard_each(tx: &Tx<'_>, heard: &[(i64, i64, Option<Timestamp>)]) -> Result<(), StoreError> {
+    if !tx.is_far() {
+        return heard.iter().try_for_each(|(id, times, at)| self::heard(tx, *id, *times, *at));
+    }
+    let (mut said, mut only_heard) = (Vec::new(), Vec::new());
+    for (id, times, at) in heard {
+        match at {
+            Some(at) => said.push(vec![(*id).into(), (*times).into(), (*at).into(), tx.now.into()]),
+            None => only_heard.push(vec![(*id).into(), (*times).into()]),
+        }
+    }
+    tx.write_each(HEARD, &only_heard)?;
+    tx.write_each(SAID, &said)
 }
 
 const LAST_HEARD: &str = "select last_seen from alert_heard where alert = ?1";

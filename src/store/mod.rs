@@ -16,6 +16,7 @@ pub mod copy;
 mod error;
 pub mod incidents;
 pub mod letters;
+mod many;
 mod migrate;
 pub mod mirror;
 pub mod nodes;
@@ -119,7 +120,7 @@ impl Tx<'_> {
                 let found = session.query_each(sql, many)?;
                 found
                     .iter()
-                    .map(|rows| rows.first().map(|row| map(&Row(Of::Postgres(row)))).transpose())
+                    .map(|row| row.as_ref().map(|row| map(&Row(Of::Postgres(row)))).transpose())
                     .collect()
             }
         }
@@ -163,6 +164,18 @@ impl Tx<'_> {
         match self.engine {
             By::Sqlite(_) => self.execute(sql, binds).map(|_| ()),
             By::Postgres(session) => session.queue(sql, binds),
+        }
+    }
+
+    /// As [`Tx::write`], an update for each of many sets of values: `update ... set ... where ...`. No two of them
+    /// may change the same row.
+    ///
+    /// # Errors
+    /// What the engine says; some engines say it later in the transaction.
+    pub fn write_each(&self, sql: &str, many: &[Vec<Bind<'_>>]) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(_) => many.iter().try_for_each(|binds| self.write(sql, binds)),
+            By::Postgres(session) => session.queue_each(sql, many),
         }
     }
 

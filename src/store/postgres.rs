@@ -25,6 +25,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use super::many::{self, Column};
 use super::{Bind, StoreError};
 
 /// To connect to one host, with TLS and login. They are tried one after the other.
@@ -177,6 +178,17 @@ enum Value {
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
+    Ints(Vec<i64>),
+    Texts(Vec<String>),
+}
+
+impl From<Column> for Value {
+    fn from(column: Column) -> Self {
+        match column {
+            Column::Ints(values) => Self::Ints(values),
+            Column::Texts(values) => Self::Texts(values),
+        }
+    }
 }
 
 impl From<&Bind<'_>> for Value {
@@ -203,6 +215,8 @@ impl ToSql for Value {
             Self::Int(value) => value.to_sql(ty, out),
             Self::Text(value) => value.to_sql(ty, out),
             Self::Blob(value) => value.to_sql(ty, out),
+            Self::Ints(values) => values.to_sql(ty, out),
+            Self::Texts(values) => values.to_sql(ty, out),
         }
     }
 
@@ -385,10 +399,23 @@ impl Session {
 
     /// Queues a statement whose answer nobody waits for.
     pub(super) fn queue(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        self.queue_values(sql, binds.iter().map(Value::from).collect())
+    }
+
+    fn queue_values(&self, sql: &str, values: Vec<Value>) -> Result<(), StoreError> {
         let statement = self.statement(sql)?;
-        let values = binds.iter().map(Value::from).collect();
         self.0.borrow_mut().queued.push((statement, values));
         Ok(())
+    }
+
+    /// Queues an update with many values, as one statement. No two may be of the same row.
+    pub(super) fn queue_each(&self, sql: &str, many: &[Vec<Bind<'_>>]) -> Result<(), StoreError> {
+        if let Some(columns) = many::columns(many)
+            && let Some(written) = many::update(sql, &columns)
+        {
+            return self.queue_values(&written, columns.into_iter().map(Value::from).collect());
+        }
+        many.iter().try_for_each(|binds| self.queue(sql, binds))
     }
 
     /// Runs a query.
@@ -401,17 +428,32 @@ impl Session {
         Ok(self.flush()?.pop().unwrap_or_default())
     }
 
-    /// Runs one query with many values, in one go; answers the rows of each.
+    /// Runs one query with many values, in one go; answers the first row of each.
     pub(super) fn query_each(
         &self,
         sql: &str,
         many: &[Vec<Bind<'_>>],
-    ) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
-        for binds in many {
-            self.queue(sql, binds)?;
+    ) -> Result<Vec<Option<tokio_postgres::Row>>, StoreError> {
+        if many.is_empty() {
+            return Ok(Vec::new());
         }
-        let mut rows = self.flush()?;
-        Ok(rows.split_off(rows.len().saturating_sub(many.len())))
+        let Some(columns) = many::columns(many) else {
+            for binds in many {
+                self.queue(sql, binds)?;
+            }
+            let mut rows = self.flush()?;
+            let own = rows.split_off(rows.len().saturating_sub(many.len()));
+            return Ok(own.into_iter().map(|rows| rows.into_iter().next()).collect());
+        };
+        let written = many::query(sql, &columns);
+        self.queue_values(&written, columns.into_iter().map(Value::from).collect())?;
+        let mut found: Vec<Option<tokio_postgres::Row>> = many.iter().map(|_| None).collect();
+        for row in self.flush()?.pop().unwrap_or_default() {
+            let number: i64 = row.try_get(row.len().saturating_sub(1))?;
+            let place = usize::try_from(number - 1).ok().and_then(|index| found.get_mut(index));
+            place.ok_or(StoreError::Decode("a row of nothing that was asked for"))?.get_or_insert(row);
+        }
+        Ok(found)
     }
 
     /// Runs a statement that changes rows; answers how many.
