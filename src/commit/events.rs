@@ -77,7 +77,7 @@ impl Work<'_, '_> {
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
-            && self.is_outdated(heard, known)?
+            && self.is_outdated(event, heard, known)?
         {
             self.touch(Some(known), false);
             return Ok(result("stale", incident));
@@ -132,9 +132,10 @@ impl Work<'_, '_> {
     /// Whether something newer than what was held is known of an alert: that it was heard of, changed or only said
     /// again, or that people ended its incident. An hour that has not come yet was given by a clock that has been
     /// put right since: nothing happened then.
-    fn is_outdated(&self, heard: Timestamp, known: &Known) -> Result<bool, StoreError> {
+    fn is_outdated(&self, event: &Event, heard: Timestamp, known: &Known) -> Result<bool, StoreError> {
         let newer = |at| heard < at && at <= self.tx.now;
-        if known.closed_at.is_some_and(newer) {
+        // A recovery, however old, is true of what people ended.
+        if event.status != Status::Resolved && known.closed_at.is_some_and(newer) {
             return Ok(true);
         }
         Ok(self.memory.last_heard(self.tx, known.id)?.is_some_and(newer))
