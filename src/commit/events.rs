@@ -79,7 +79,7 @@ impl Work<'_, '_> {
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
             && self.is_outdated(event, heard, known)?
         {
-            self.touch(Some(known), false);
+            self.touch(Some(known), None);
             return Ok(result("stale", incident));
         }
         let outcome = match weigh(event, known.as_ref(), self.tx.now) {
@@ -93,7 +93,7 @@ impl Work<'_, '_> {
                     }
                     _ => {}
                 }
-                self.touch(known.as_ref(), true);
+                self.touch(known.as_ref(), Some(event));
                 "repeated"
             }
             Weight::Recovers => {
@@ -109,11 +109,11 @@ impl Work<'_, '_> {
                 "resolved"
             }
             Weight::Stale => {
-                self.touch(known.as_ref(), false);
+                self.touch(known.as_ref(), None);
                 "stale"
             }
             Weight::Acknowledges => {
-                self.touch(known.as_ref(), false);
+                self.touch(known.as_ref(), None);
                 if let Some(saved) = self.load(incident)?.filter(|saved| saved.incident.is_open()) {
                     let act = Act::SourceAcknowledge { source: source.to_owned(), key: event.key.clone() };
                     self.must(&saved, act, &by())?;
@@ -121,7 +121,7 @@ impl Work<'_, '_> {
                 "acknowledged"
             }
             Weight::Ignored => {
-                self.touch(known.as_ref(), false);
+                self.touch(known.as_ref(), None);
                 "ignored"
             }
             Weight::Test => "test",
@@ -132,8 +132,9 @@ impl Work<'_, '_> {
     /// Whether something newer than what was held is known of an alert: that it was heard of, changed or only said
     /// again, or that people ended its incident. An hour that has not come yet was given by a clock that has been
     /// put right since: nothing happened then.
-    fn is_outdated(&self, event: &Event, heard: Timestamp, known: &Known) -> Result<bool, StoreError> {
-        let newer = |at| heard < at && at <= self.tx.now;
+    fn is_outdated(&mut self, event: &Event, heard: Timestamp, known: &Known) -> Result<bool, StoreError> {
+        let now = self.tx.now;
+        let newer = |at| heard < at && at <= now;
         // A recovery, however old, is true of what people ended.
         if event.status != Status::Resolved && known.closed_at.is_some_and(newer) {
             return Ok(true);
@@ -226,10 +227,20 @@ impl Work<'_, '_> {
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace. `said`: it says how
     /// the alert stands now.
-    fn touch(&mut self, known: Option<&Known>, said: bool) {
+    fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
         if let Some(known) = known {
-            let at = said.then(|| self.heard_at.unwrap_or(self.tx.now));
+            let at = said.map(|event| self.said_at(event));
             self.memory.hear(known.id, at);
+        }
+    }
+
+    /// The hour of which an event speaks: that at which it was heard. A recovery may be told again, or by another, long
+    /// after the alert fires once more; so one that names its hour speaks of that.
+    fn said_at(&self, event: &Event) -> Timestamp {
+        let heard = self.heard_at.unwrap_or(self.tx.now);
+        match (event.status, event.occurred_at) {
+            (Status::Resolved, Some(at)) => at.min(heard),
+            _ => heard,
         }
     }
 
@@ -244,7 +255,9 @@ impl Work<'_, '_> {
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);
-        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, (since, taken_at))?;
+        let said_at = self.said_at(event);
+        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, (since, taken_at, said_at))?;
+        self.memory.said(id, said_at);
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,

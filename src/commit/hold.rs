@@ -43,12 +43,17 @@ impl Keeper {
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
     pub(super) fn hold(&self, jobs: Vec<Job>) -> Vec<Job> {
         let is_delivery = |job: &Job| matches!(*job.command, Command::Events(_) | Command::Unreadable { .. });
-        let (mut deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_delivery);
-        let mut spool = self.spool();
+        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_delivery);
+        self.hold_in(&mut self.spool(), deliveries, true);
+        others
+    }
+
+    /// Keeps deliveries and answers them. `refuses`: also those that it cannot keep.
+    fn hold_in(&self, spool: &mut Spool, mut deliveries: Vec<Job>, refuses: bool) {
         // What the other thread has held meanwhile is answered.
         deliveries.retain(|job| !job.answer.is_given());
         if deliveries.is_empty() {
-            return others;
+            return;
         }
         let commands: Vec<&Command> = deliveries.iter().map(|job| &*job.command).collect();
         let kept = spool.keep(&commands);
@@ -58,6 +63,9 @@ impl Keeper {
             state.held = Some(held);
             state.takes = takes;
         });
+        if !takes && !refuses {
+            return;
+        }
         if let Err(error) = &kept {
             tracing::error!(%error, "deliveries are answered with 503: the spool does not take them");
         }
@@ -67,7 +75,6 @@ impl Keeper {
             }
             job.answer.give(if takes { Ok(Reply::Spooled) } else { Err(DoorError::Store) });
         }
-        others
     }
 }
 
@@ -122,12 +129,14 @@ impl Holder {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
         }
         let up = self.up.load(Ordering::Acquire);
-        if up && !self.keeper.spool().has_room() {
+        // Nobody else holds anything until what is taken here is in the spool: it keeps the order in which it came.
+        let mut spool = self.keeper.spool();
+        if up && !spool.has_room() {
             // A store that is slow is better than a refusal.
             return true;
         }
         let patience = if up { HOLD_AFTER } else { Duration::ZERO };
-        let mut jobs = {
+        let under_way = {
             let mut doing = self.step.doing();
             let waited = doing.since.map(|since| self.clock.mark().duration_since(since));
             if waited.is_none_or(|waited| waited < patience) {
@@ -135,10 +144,9 @@ impl Holder {
             }
             std::mem::take(&mut doing.under_way)
         };
-        jobs.extend(self.queues.take_deliveries());
-        if !jobs.is_empty() {
-            self.keeper.hold(jobs);
-        }
+        // A store that is only slow may take what is on its way all the same, and then answers it.
+        self.keeper.hold_in(&mut spool, under_way, !up);
+        self.keeper.hold_in(&mut spool, self.queues.take_deliveries(), true);
         true
     }
 }

@@ -143,14 +143,27 @@ impl Memory {
     /// An alert was heard of again; `at` when its status was said.
     pub(super) fn hear(&mut self, alert: i64, at: Option<Timestamp>) {
         self.heard.push((alert, at));
+        if let Some(at) = at {
+            self.said(alert, at);
+        }
     }
 
-    /// When an alert was last heard of before this transaction.
-    pub(super) fn last_heard(&self, tx: &Tx<'_>, alert: i64) -> Result<Option<Timestamp>, StoreError> {
-        match self.last_heard.get(&alert) {
-            Some(at) => Ok(*at),
-            None => alerts::last_heard(tx, alert),
+    /// How an alert stands was said of this hour.
+    pub(super) fn said(&mut self, alert: i64, at: Timestamp) {
+        if let Some(last) = self.last_heard.get_mut(&alert) {
+            *last = (*last).max(Some(at));
         }
+    }
+
+    /// When an alert was last said to fire or to be over, also a moment ago in this transaction.
+    pub(super) fn last_heard(&mut self, tx: &Tx<'_>, alert: i64) -> Result<Option<Timestamp>, StoreError> {
+        if let Some(at) = self.last_heard.get(&alert) {
+            return Ok(*at);
+        }
+        self.write(tx)?;
+        let at = alerts::last_heard(tx, alert)?;
+        self.last_heard.insert(alert, at);
+        Ok(at)
     }
 
     /// Writes how often alerts were heard again: once for each alert and not for each event, because in a storm

@@ -56,8 +56,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
 /// The same, where trying means to connect, and deliveries are held meanwhile.
 const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
-/// Most deliveries that were held and are given to the store in one transaction.
-const DRAIN_MAX: usize = 128;
+/// Most deliveries that were held and are given to the store in one transaction: as many as come in meanwhile at most.
+const DRAIN_MAX: usize = 256;
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A clock that is set back by no more than this is waited for.
@@ -577,7 +577,7 @@ impl Committer {
     fn set_up(&self, up: bool) {
         let now = self.clock.now();
         // A store that is back and does not take what was held for it is as good as away.
-        let back = up && !self.drains();
+        let back = up && self.keeper.as_ref().is_none_or(|keeper| keeper.spool().is_empty());
         self.away.set(|state| state.since = if back { None } else { state.since.or((!up).then_some(now)) });
         self.up.store(up, Ordering::Release);
         self.metrics.store_up.set(i64::from(up));

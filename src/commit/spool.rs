@@ -20,8 +20,8 @@ use crate::store::unreadable;
 /// Bytes before a record: its length, and the beginning of its SHA-256.
 const HEAD_BYTES: usize = 12;
 /// At most so many events, and so many bytes of records, are given back at once: what one transaction can take.
-const EVENTS_AT_ONCE_MAX: usize = 1000;
-const BYTES_AT_ONCE_MAX: u64 = 4 * 1024 * 1024;
+const EVENTS_AT_ONCE_MAX: usize = 4096;
+const BYTES_AT_ONCE_MAX: u64 = 16 * 1024 * 1024;
 /// A spool with less room than this is as good as full.
 const ROOM_BYTES: u64 = 64 * 1024;
 /// A record longer than this was never written.

@@ -86,7 +86,8 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
 }
 
 /// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. `hours`: since when, by the sender's clock, and when we heard of it.
+/// alert's number; `None` when it is new. `hours`: since when, by the sender's clock, when we heard of it, and of which hour
+/// it speaks.
 /// Answers the number.
 ///
 /// # Errors
@@ -96,14 +97,14 @@ pub fn put(
     id: Option<i64>,
     place: Place<'_>,
     event: &Event,
-    hours: (Timestamp, Timestamp),
+    hours: (Timestamp, Timestamp, Timestamp),
 ) -> Result<i64, StoreError> {
     let id = match id {
         Some(id) => {
-            heard(tx, id, 1, Some(hours.1))?;
+            heard(tx, id, 1, Some(hours.2))?;
             id
         }
-        None => add(tx, place.source, &event.key, hours.1)?,
+        None => add(tx, place.source, &event.key, hours.2)?,
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
