@@ -183,8 +183,14 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let (stop_http, stop_work) = (CancellationToken::new(), CancellationToken::new());
     // From here on things run. Each worker has its own way to stop, because they stop in an order.
     let beats = [committer.beat.clone(), Beat::new(&clock)];
-    let mut committer_ended = start_committer(committer)?;
+    let (mut committer_ended, holder_ended) = start_committer(committer)?;
     let mut workers: JoinSet<&'static str> = JoinSet::new();
+    if let Some(ended) = holder_ended {
+        let stop = stop_work.clone();
+        spawn(&mut workers, "the thread that holds", async move {
+            tokio::select! { _ = ended => {} () = stop.cancelled() => {} }
+        });
+    }
     let deadlines = Deadlines {
         door: door.clone(),
         readers: readers.clone(),
@@ -287,20 +293,31 @@ fn spawn(
     });
 }
 
-/// Starts the thread that commits; what is answered resolves when it ends.
-fn start_committer(mut committer: Committer) -> Result<tokio::sync::oneshot::Receiver<()>, AppError> {
+/// Resolves when a thread has ended, however it ended.
+type WhenEnded = tokio::sync::oneshot::Receiver<()>;
+
+/// Starts the thread that commits and, where deliveries can be held, the one that holds them.
+fn start_committer(mut committer: Committer) -> Result<(WhenEnded, Option<WhenEnded>), AppError> {
     let (ended, when_ended) = tokio::sync::oneshot::channel();
-    if let Some(holder) = committer.holder() {
-        // It ends with the other, a moment later.
-        std::thread::Builder::new().name("hold".into()).spawn(move || while holder.step() {})?;
-    }
+    let holder_ended = match committer.holder() {
+        None => None,
+        Some(holder) => {
+            let (ended, when_ended) = tokio::sync::oneshot::channel();
+            std::thread::Builder::new().name("hold".into()).spawn(move || {
+                // It ends with the other, a moment later.
+                while holder.step() {}
+                drop(ended);
+            })?;
+            Some(when_ended)
+        }
+    };
     std::thread::Builder::new().name("commit".into()).spawn(move || {
         while committer.step() {}
         // Dropping the store here checkpoints it; who waits for that knows then.
         drop(committer);
         drop(ended);
     })?;
-    Ok(when_ended)
+    Ok((when_ended, holder_ended))
 }
 
 /// Where what was last known of a shared store is kept, beside the deliveries that are held for it.

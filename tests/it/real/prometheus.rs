@@ -161,6 +161,7 @@ fn a_rule_of_prometheus_pages_once_and_its_recovery_is_written_down() {
     );
 
     // It breaks again: it is the same incident, which has a Commander.
+    daemon.mail_to("maya@example.net", "has recovered. That is evidence");
     let mails = daemon.mails().len();
     watch.set_broken(true);
     eventually("it fires again", || (alert()["status"] == "firing").then_some(()));
