@@ -167,6 +167,9 @@ impl Event {
                 id.len()
             ));
         }
+        if let Some(group) = &mut self.group {
+            cut(group, KEY_BYTES_MAX);
+        }
         if !is_one_line(&self.title) {
             self.title = one_line(&self.title);
         }

@@ -5,8 +5,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod wake;
+
 use super::escalation;
-use super::incident::{CommandReason, Escalation, Incident, Phase, Resolution, ResponderStatus, Severity};
+use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, News, Why};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
@@ -306,6 +308,11 @@ pub fn decide(
 ) -> Result<Decision, Refusal> {
     let mut work =
         Work { incident: incident.clone(), entries: Vec::new(), letters: Vec::new(), by, rules, now };
+    if by.route == Route::AnswerLink {
+        // A link is for one person and one incident, and ends with it.
+        work.person()?;
+        work.open_only()?;
+    }
     let reason = match act {
         Act::Join { source, key, title, refired } => work.join(source, key, title, refired)?,
         Act::FireOn { key } => match &work.incident.phase {
@@ -566,71 +573,6 @@ impl Work<'_> {
         Ok(Reason::Rescheduled)
     }
 
-    /// Wakes the next step, whatever was due before.
-    fn escalate(&mut self) -> Result<Reason, Refusal> {
-        let current = self.escalation().cloned();
-        match self.next_move(current.as_ref()) {
-            Some(next) => self.go(next, Why::OnCall).map(|()| Reason::EscalatedOnTime),
-            None => {
-                if current.as_ref().is_none_or(|current| !current.awaiting.is_empty()) {
-                    self.dispatch(Fact::NobodyToPage)?;
-                }
-                let (round, step) = current.map_or((0, 0), |current| (current.round, current.step));
-                let due = self.now.saturating_add(escalation::NOBODY_RETRY).unwrap_or(Timestamp::MAX);
-                self.dispatch(Fact::Escalated {
-                    round,
-                    step,
-                    last_resort: false,
-                    awaiting: Vec::new(),
-                    due,
-                })?;
-                Ok(Reason::NobodyToPage)
-            }
-        }
-    }
-
-    /// Goes on at once when everybody who was paged in this step is out of reach or cannot. It never
-    /// begins a new round early: a house in which nobody can be reached must not be paged in a circle.
-    fn escalate_if_nobody_is_left(&mut self) -> Result<Reason, Refusal> {
-        let quiet = matches!(self.incident.phase, Phase::Triggered { quiet_until: Some(_), .. });
-        let Some(current) = self.escalation().cloned() else { return Ok(Reason::Recorded) };
-        if quiet || !current.awaiting.is_empty() {
-            return Ok(Reason::Recorded);
-        }
-        match self.next_move(Some(&current)) {
-            Some(next) if next.round == current.round => {
-                self.go(next, Why::OnCall).map(|()| Reason::EscalatedUnanswered)
-            }
-            _ => Ok(Reason::Recorded),
-        }
-    }
-
-    fn escalation(&self) -> Option<&Escalation> {
-        match &self.incident.phase {
-            Phase::Triggered { escalation, .. } => escalation.as_ref(),
-            _ => None,
-        }
-    }
-
-    fn next_move(&self, current: Option<&Escalation>) -> Option<escalation::Move> {
-        let service = self.rules.services.get(&self.incident.service)?;
-        escalation::next(self.rules.policies.get(&service.policy)?, self.rules, current, self.now)
-    }
-
-    fn go(&mut self, next: escalation::Move, why: Why) -> Result<(), Refusal> {
-        let escalation::Move { round, step, last_resort, people, due } = next;
-        self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
-        let why = if last_resort { Why::LastResort } else { why };
-        people.into_iter().try_for_each(|person| self.page(person, why))
-    }
-
-    fn page(&mut self, person: String, why: Why) -> Result<(), Refusal> {
-        let attempt = self.incident.responder(&person).map_or(0, |known| known.pages) + 1;
-        self.dispatch(Fact::Paged { person: person.clone(), attempt, why: why.as_str().into() })?;
-        self.letters.push(Letter::Page { person, attempt, why });
-        Ok(())
-    }
-
     fn answer(&mut self, help: bool) -> Result<Reason, Refusal> {
         let person = self.person()?;
         self.open_only()?;
@@ -683,30 +625,6 @@ impl Work<'_> {
             self.letters.push(Letter::PioPage { person });
         }
         Ok(())
-    }
-
-    fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let Some(policy) = self
-            .rules
-            .services
-            .get(&self.incident.service)
-            .and_then(|service| self.rules.policies.get(&service.policy))
-        else {
-            return Ok(());
-        };
-        let is_new = |incident: &Incident, person: &String| {
-            let status = incident.responder(person).map(|known| known.status);
-            !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
-        };
-        let next = before.and_then(|before| escalation::next(policy, self.rules, Some(before), self.now));
-        let mut people: Vec<String> = next.map(|next| next.people).unwrap_or_default();
-        people.retain(|person| is_new(&self.incident, person));
-        if people.is_empty() {
-            people = escalation::everybody(policy, self.rules, self.now);
-            people.retain(|person| is_new(&self.incident, person));
-        }
-        self.add(Fact::HelpCalled { paged: people.clone() })?;
-        people.into_iter().try_for_each(|person| self.page(person, Why::Help))
     }
 
     fn mitigate(&mut self, term: u32, cause: Option<String>) -> Result<Reason, Refusal> {

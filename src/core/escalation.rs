@@ -99,6 +99,14 @@ pub fn next(policy: &Policy, rules: &Rules, current: Option<&Escalation>, now: T
     None
 }
 
+/// The last resort of a policy, if it names somebody at this hour, out of its turn.
+pub fn last_resort(policy: &Policy, rules: &Rules, round: u32, now: Timestamp) -> Option<Move> {
+    let people = people(&policy.last_resort, rules, now);
+    let step = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
+    let due = now.saturating_add(LAST_RESORT_WAIT).unwrap_or(Timestamp::MAX);
+    (!people.is_empty()).then_some(Move { round, step, last_resort: true, people, due })
+}
+
 /// Everybody the steps of a policy name at this hour, in their order.
 pub fn everybody(policy: &Policy, rules: &Rules, now: Timestamp) -> Vec<String> {
     let targets: Vec<Target> = policy.steps.iter().flat_map(|step| step.page.iter().cloned()).collect();

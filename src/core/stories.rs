@@ -93,21 +93,28 @@ fn act(line: &str) -> (Act, By) {
         [person, "resolves", term] => {
             (Act::Resolve { term: term.parse().unwrap(), false_alarm: false }, by(person))
         }
-        [person, "reopens"] => (Act::Reopen { why: "it is back".into() }, by(person)),
+        [person, "reopens"] => {
+            (Act::Reopen { why: "it is back".into() }, By { route: Route::Api, ..by(person) })
+        }
+        [person, "notes"] => (Act::Note { text: "seen".into() }, by(person)),
+        [person, "drafts"] => (Act::Draft { text: "we look into it".into() }, by(person)),
         _ => panic!("no act: {line}"),
     }
 }
 
 /// Tells a story: `minute act` a line; the incident opens at minute 0.
 fn story(lines: &str) -> String {
-    let rules = house();
+    story_in(&house(), lines)
+}
+
+fn story_in(rules: &Rules, lines: &str) -> String {
     let opening = Opening {
         title: "checkout down".into(),
         service: "shop".into(),
         severity: Severity::Sev1,
         alert: Some(("pingdom".into(), "db-1".into())),
     };
-    let opened = open(1, opening, &source(), &rules, begin()).unwrap();
+    let opened = open(1, opening, &source(), rules, begin()).unwrap();
     let mut shown = vec![shown(0, &Ok(opened.clone()))];
     let mut incident = opened.incident;
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -115,7 +122,7 @@ fn story(lines: &str) -> String {
         let minute: i64 = minute.parse().unwrap();
         let now = begin() + SignedDuration::from_mins(minute);
         let (act, by) = act(what);
-        let decided = decide(&incident, act, &by, &rules, now);
+        let decided = decide(&incident, act, &by, rules, now);
         shown.push(self::shown(minute, &decided));
         if let Ok(decision) = decided {
             incident = decision.incident;
@@ -165,6 +172,47 @@ fn nobody_answers_and_it_goes_on_for_ever() {
         "nobody_answers",
         story("4 tick\n5 tick\n10 tick\n20 tick\n30 tick\n31 cto calls for help")
     );
+}
+
+/// The house, with steps that begin anew three times.
+fn patient_house() -> Rules {
+    let mut rules = house();
+    rules.policies.get_mut("default").unwrap().repeat = 3;
+    rules
+}
+
+#[test]
+fn when_nobody_of_the_steps_can_be_reached_the_last_resort_is_called_at_once() {
+    let told = story_in(
+        &patient_house(),
+        "0 unreachable maya\n0 unreachable tom\n0 unreachable cto\n9 tick\n10 tick",
+    );
+    let expected = "0 opened: page maya (1, on_call)
+0 escalated_unanswered: page tom (1, on_call)
+0 escalated_unanswered: page cto (1, last_resort)
+0 recorded
+9 not_due
+10 escalated_on_time: page cto (2, last_resort)";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn when_somebody_of_the_steps_can_be_reached_they_begin_anew_at_once() {
+    let told = story_in(&patient_house(), "5 tick\n5 unreachable tom\n10 tick\n10 unreachable tom");
+    let expected = "0 opened: page maya (1, on_call)
+5 escalated_on_time: page tom (1, on_call)
+5 escalated_unanswered: page maya (2, on_call)
+10 escalated_on_time: page tom (2, on_call)
+10 escalated_unanswered: page maya (3, on_call)";
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_link_ends_with_its_incident() {
+    let told =
+        story("1 maya answers\n2 maya notes\n3 maya resolves 1\n4 maya notes\n4 tom drafts\n5 nobody notes");
+    assert_eq!(told.matches("refused: the incident is over (restored)").count(), 2, "{told}");
+    assert!(told.ends_with("refused: nobody is not a person of this house"), "{told}");
 }
 
 #[test]

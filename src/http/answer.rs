@@ -154,6 +154,7 @@ fn meant(form: &Form, link: &Link) -> Option<Act> {
 }
 
 fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
+    let has_command = commander.is_some();
     let commander = commander.unwrap_or_else(|| "Nobody".into());
     match (act, reason) {
         (_, Reason::TookCommand) => "You have command. Everybody who was paged is told.".into(),
@@ -164,7 +165,16 @@ fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
                 "{commander} was faster and has command. Your answer is on the timeline; check in to help."
             )
         }
-        (Act::Decline, _) => "Thank you for saying so. The next people are called.".into(),
+        (Act::Decline, Reason::EscalatedUnanswered) => {
+            "Thank you for saying so. The next people are called.".into()
+        }
+        (Act::Decline, _) if has_command => {
+            format!("Thank you for saying so; it is on the timeline. {commander} has command.")
+        }
+        (Act::Decline, _) => "Thank you for saying so; it is on the timeline. Nobody has command yet. Nobody else is \
+                              called at this moment: those who are being woken are waited for, and then the next \
+                              page goes out."
+            .into(),
         (Act::CheckIn, _) => format!("You are on scene. {commander} has command."),
         (Act::Note { .. }, _) => "It is on the timeline.".into(),
         (Act::Draft { .. }, _) => "The draft is on the timeline.".into(),

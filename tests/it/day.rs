@@ -158,6 +158,84 @@ fn what_cannot_be_read_is_kept_wakes_its_owner_and_is_read_again() {
 }
 
 #[test]
+fn what_was_kept_opens_its_incident_when_it_can_be_read() {
+    // As the commands see it that may not read the secrets of the ways out.
+    let slack = "[[channel]]\nname = \"ops-room\"\nkind = \"slack\"\naudience = \"internal\"\nroom = \"C0123456789\"\ntoken_file = \"DIR/slack\"\n";
+    let mut daemon = Daemon::prepare(&format!("{HOUSE}{slack}"));
+    let secret = daemon.directory.join("slack");
+    std::fs::write(&secret, "xoxb-test-token").unwrap();
+    std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    daemon.go();
+    let alert = br#"{"key":"db-1","status":"firing","title":"db-1 is down"}"#;
+    let answer = daemon.post("/in/pingdom/test-token-of-pingdom", alert);
+    assert_eq!((answer.status, answer.json()["kept"].as_i64()), (400, Some(1)), "{answer:?}");
+    daemon.mail_to("maya@example.net", "sends what onscene cannot read");
+    // It was the kind of the source that was wrong.
+    let text = std::fs::read_to_string(&daemon.config).unwrap();
+    std::fs::write(&daemon.config, text.replacen("kind = \"pingdom\"", "kind = \"generic\"", 1)).unwrap();
+    std::fs::remove_file(&secret).unwrap();
+    let read = daemon.command(&["replay"], None);
+    let said = String::from_utf8_lossy(&read.stdout).into_owned();
+    assert!(read.status.success() && said.contains("1 pingdom: db-1 opened INC-2"), "{read:?}");
+    daemon.mail_to("maya@example.net", "[INC-2] shop: db-1 is down");
+    let again = daemon.command(&["replay", "--list"], None);
+    assert_eq!(String::from_utf8_lossy(&again.stdout), "", "it waits no more");
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn an_old_alert_by_get_opens_an_incident_where_that_is_allowed() {
+    let house = HOUSE.replacen(
+        "token = \"test-token-of-pingdom\"",
+        "token = \"test-token-of-pingdom\"\nallow_get = true",
+        1,
+    );
+    let daemon = Daemon::start(&house);
+    let message =
+        std::fs::read_to_string("tests/fixtures/sources/pingdom/legacy_notify_user_down.query").unwrap();
+    let message = message.trim();
+    let told = daemon.get(&format!("/in/pingdom/test-token-of-pingdom?{message}")).unwrap();
+    assert_eq!((told.status, told.json()["results"][0]["incident"].as_i64()), (202, Some(1)), "{told:?}");
+    let again = daemon.get(&format!("/in/pingdom?{message}&token=test-token-of-pingdom")).unwrap();
+    assert_eq!(
+        (again.status, again.json()["results"][0]["outcome"].as_str()),
+        (202, Some("repeated")),
+        "{again:?}"
+    );
+    let wrong = daemon.get(&format!("/in/pingdom/another?{message}")).unwrap();
+    assert_eq!(wrong.status, 401);
+    daemon.mail_to("maya@example.net", "[INC-1] shop: shop checkout is down");
+}
+
+#[test]
+fn who_says_that_they_cannot_is_told_what_is_true_and_a_link_ends_with_its_incident() {
+    let daemon = Daemon::start(HOUSE);
+    daemon.alert("db-1", "firing");
+    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
+    let cannot = daemon.post(&link, b"answer=decline");
+    assert!(cannot.status == 200 && cannot.body.contains("The next people are called."), "{}", cannot.body);
+    // Tom is the last of the steps, and there is no last resort: nobody else is called.
+    let last = answer_link(&daemon.mail_to("tom@example.net", "X-Page-Attempt: 1"));
+    let cannot = daemon.post(&last, b"answer=decline");
+    assert!(cannot.status == 200 && !cannot.body.contains("The next people are called."), "{}", cannot.body);
+    assert!(cannot.body.contains("Nobody else is called at this moment"), "{}", cannot.body);
+    let taken = daemon.post(&last, b"answer=take");
+    assert!(taken.body.contains("You have command"), "{}", taken.body);
+    let cannot = daemon.post(&link, b"answer=decline");
+    assert!(cannot.body.contains("Tom Berg has command"), "{}", cannot.body);
+    assert_eq!(daemon.post(&last, b"answer=resolve&term=1").status, 200);
+    for act in ["answer=note&text=late", "answer=take", "answer=decline"] {
+        let refused = daemon.post(&link, act.as_bytes());
+        assert!(
+            refused.status == 409 && refused.body.contains("Nothing was changed"),
+            "{act}: {}",
+            refused.body
+        );
+    }
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
 fn a_restart_runs_what_fell_due_and_nobody_is_woken_twice() {
     let mut daemon = Daemon::start(&HOUSE.replace("wait = \"5m\" }, {", "wait = \"15s\" }, {"));
     daemon.alert("db-1", "firing");
