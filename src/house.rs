@@ -47,6 +47,19 @@ impl House {
     /// # Errors
     /// A sentence for the operator, with the place in the file where there is one.
     pub fn build(config: &Config) -> Result<Self, String> {
+        Self::with(config, |_| true)
+    }
+
+    /// Builds what is needed to decide, for a command that works on the store and may not know the secrets: ways
+    /// out that need one are left out, and nothing can be sent.
+    ///
+    /// # Errors
+    /// A sentence for the operator, with the place in the file where there is one.
+    pub fn without_ways(config: &Config) -> Result<Self, String> {
+        Self::with(config, |kind| !kind.keys.iter().any(|key| key.secret))
+    }
+
+    fn with(config: &Config, is_wanted: impl Fn(&channels::Kind) -> bool) -> Result<Self, String> {
         let file = config.path.display();
         let renderer = renderer(config)?;
         let ca_file = config.mail.as_ref().and_then(|mail| mail.ca_file.as_deref());
@@ -65,6 +78,9 @@ impl House {
             let at = &channel.place;
             let wrong = |why: String| format!("{at}: channel {}: {why}", channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
+            if !is_wanted(kind) {
+                continue;
+            }
             let fields = Fields {
                 texts: channel.texts.clone(),
                 lists: channel.lists.clone(),

@@ -111,7 +111,7 @@ impl Replay {
             Ok(opened) => opened,
             Err(exit) => return exit,
         };
-        let house = match House::build(&config) {
+        let house = match House::without_ways(&config) {
             Ok(house) => house,
             Err(error) => {
                 say(&format!("onscene: {error}"));
@@ -349,10 +349,10 @@ fn list(connection: &mut Connection, clock: &Clock, as_json: bool) -> Result<(),
     Ok(())
 }
 
-/// The configuration, for a command that works on the store. Secrets are not needed for that, and may
-/// be readable for the daemon only.
+/// The configuration, for a command that works on the store. Other secrets than the store's are not needed for that,
+/// and may be readable for the daemon only.
 fn open(flag: &ConfigFlag) -> Result<(Config, Clock), Exit> {
-    let config = super::serve::load(&flag.path(), SecretsMode::Skip)?;
+    let config = super::serve::load(&flag.path(), SecretsMode::Store)?;
     Ok((config, Clock::system()))
 }
 

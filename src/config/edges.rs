@@ -11,7 +11,7 @@ use crate::core::rules::Rules;
 use super::names;
 use super::people::targets;
 use super::read::{At, Reading, Table};
-use super::{Database, Emergency, Kinds, Listen, Mail, Server, Store, Tls};
+use super::{Database, Emergency, Kinds, Listen, Mail, SecretsMode, Server, Store, Tls};
 
 const MIB: usize = 1024 * 1024;
 /// Deliveries below this would be refused, whoever sends them.
@@ -104,7 +104,12 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) 
     };
     let url = table.needed(reading, "url");
     let served = url.as_ref().is_some_and(|url| is_a_server(&url.value));
+    let asked = reading.mode;
+    if asked == SecretsMode::Store {
+        reading.mode = SecretsMode::Read;
+    }
     let password = table.secret(reading, "password");
+    reading.mode = asked;
     let ca_file = table.text(reading, "ca_file");
     let spool = table.text(reading, "spool");
     let spool_max = table.size(reading, "spool_max", SPOOL_MIN..SPOOL_MAX + 1).unwrap_or(256 * MIB);

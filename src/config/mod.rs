@@ -303,6 +303,8 @@ pub struct ChannelKey {
 pub enum SecretsMode {
     /// As the daemon does.
     Read,
+    /// Only the password of the store: for a command that works on it, and may not be allowed to see others.
+    Store,
     /// Not: for looking at a configuration without being allowed to see them.
     Skip,
 }

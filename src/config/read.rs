@@ -202,7 +202,7 @@ impl<'a> Table<'a> {
                 .add(span.clone(), format!("give one of `{key}_file`, `{key}_env` and `{key}`, not several"));
             return None;
         }
-        let skip = reading.mode == SecretsMode::Skip;
+        let skip = reading.mode != SecretsMode::Read;
         let read = match (file, env, inline) {
             (.., Some(inline)) if inline.value.trim().is_empty() => {
                 Err(format!("`{key}` is blank; it should hold a secret"))

@@ -38,6 +38,11 @@ pub(super) fn channels(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kind
             None => drop(table),
         }
         let (Some(name), Some(kind)) = (name, kind) else { continue };
+        if name.value == "mail" {
+            let what = "`mail` is what metrics call the letters to persons; give the channel another name";
+            reading.errors.add(name.span, what);
+            continue;
+        }
         if found.iter().any(|other| other.name == name.value) {
             reading.errors.add(name.span, format!("there are two channels called {}", name.value));
             continue;
@@ -94,7 +99,7 @@ fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, ch
             if let Some(secret) = secret.and_then(|secret| secret.value) {
                 channel.secrets.insert(key.name.into(), secret);
             }
-            there || reading.mode == SecretsMode::Skip && !key.required
+            there || reading.mode != SecretsMode::Read && !key.required
         } else if let Some(list) = table.list(key.name) {
             let text = if list { None } else { table.text(reading, key.name) };
             let list = list.then(|| table.texts(reading, key.name)).flatten();

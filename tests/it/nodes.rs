@@ -37,6 +37,33 @@ fn incident_of(mail: &str) -> i64 {
 }
 
 #[test]
+fn commands_that_work_on_the_store_log_in_with_its_password() {
+    let shared = on_shared_store(HOUSE);
+    let place = shared.split('"').find(|text| text.starts_with("postgres:///")).unwrap();
+    let ask = |sql: &str| {
+        let made = std::process::Command::new("psql").args([place, "-q", "-c", sql]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+    };
+    ask("drop role if exists with_password");
+    ask("create role with_password superuser login password 'test: a password'");
+    let other = place.replace("user=onscene", "user=with_password");
+    let with = |more: &str| shared.replace(&format!("url = {place:?}"), &format!("url = {other:?}\n{more}"));
+    assert_ne!(with(""), shared);
+    let without = Daemon::prepare(&with(""));
+    let refused = without.command(&["token", "list"], None);
+    assert!(!refused.status.success(), "the server wants no password, so this proves nothing: {refused:?}");
+    let mut daemon = Daemon::prepare(&with("password_file = \"DIR/password\""));
+    let file = daemon.directory.join("password");
+    std::fs::write(&file, "test: a password\n").unwrap();
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    daemon.go();
+    let token = daemon.token("maya");
+    assert_eq!(daemon.api(&token, "GET", "/api/v1/incidents", &json!(null)).status, 200);
+    assert!(daemon.verify().contains("whole"));
+    assert!(daemon.command(&["replay", "--list"], None).status.success());
+}
+
+#[test]
 fn an_alert_that_two_nodes_hear_at_the_same_moment_opens_one_incident_and_pages_once() {
     const KEYS: usize = 60;
     let nodes: [Daemon; 2] = nodes(HOUSE);
