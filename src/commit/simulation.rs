@@ -399,7 +399,7 @@ impl World {
                     }
                     for claim in claims {
                         self.is_taken(node, &claim, now);
-                        self.nodes[node].hands.push(Held { claim, until });
+                        self.nodes[node].hands.push(Held { claim, until, told: false });
                     }
                 }
                 Some(other) => panic!("letters cannot be claimed: {other:?}"),
@@ -412,7 +412,7 @@ impl World {
 
     fn is_taken(&mut self, node: usize, claim: &Claim, now: Timestamp) {
         for (other, one) in self.nodes.iter().enumerate() {
-            for held in one.hands.iter().filter(|held| held.claim.number() == claim.number()) {
+            for held in one.hands.iter().filter(|held| !held.told && held.claim.number() == claim.number()) {
                 // Unless another took it in between, and gave it back.
                 let ours = other == node && claim.attempt == held.claim.attempt + 1;
                 assert!(!ours, "a letter in hand was given out again");
@@ -447,7 +447,7 @@ impl World {
 
     /// The other side has answered, which counts whatever becomes of the node that heard it.
     fn settles(&mut self, node: usize, which: usize, outcome: &Outcome, fate: Fate) {
-        let Held { claim, until } = self.nodes[node].hands.remove(which);
+        let Held { claim, until, .. } = self.nodes[node].hands.remove(which);
         // Another may have taken it after its lease, and may have been killed before anybody knew.
         let attempts = "select attempts from letter where seq = ?1";
         let attempts = self.look(|tx| tx.query_one(attempts, &[claim.number().into()], |row| row.int(0)));
@@ -475,7 +475,7 @@ impl World {
             Some(Err(DoorError::Store)) => {
                 let claim = Arc::into_inner(claim).expect("the door has given it back");
                 self.sent.entry(claim.id.clone()).or_default().unsure = true;
-                self.nodes[node].hands.push(Held { claim, until });
+                self.nodes[node].hands.push(Held { claim, until, told: true });
             }
             None => {
                 self.sent.entry(claim.id.clone()).or_default().unsure = true;
@@ -629,7 +629,7 @@ impl World {
                 let now = self.clock.now();
                 for claim in claims {
                     self.is_taken(1, &claim, now);
-                    self.nodes[1].hands.push(Held { claim, until: now + LEASE });
+                    self.nodes[1].hands.push(Held { claim, until: now + LEASE, told: false });
                 }
             }
             if self.nodes[1].hands.is_empty() {

@@ -15,6 +15,8 @@ const SPOOL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 pub(super) struct Held {
     pub(super) claim: Claim,
     pub(super) until: Timestamp,
+    /// How an attempt ended was told to a store that did not answer: it may be written down, and the letter anybody's.
+    pub(super) told: bool,
 }
 
 /// What becomes of the next thing a node is asked for.
@@ -113,7 +115,7 @@ impl Node {
         let file = self.spool.join("spool");
         let before = std::fs::read(&file).unwrap();
         while self.committer().drains() {
-            self.committer().drain();
+            self.committer().drain(true);
             if killed {
                 self.committer = None;
                 std::fs::write(&file, &before).unwrap();
