@@ -41,7 +41,8 @@ pub struct Emergency {
 struct Told {
     /// What each person was told.
     held: BTreeMap<String, Held>,
-    not_before: Option<Timestamp>,
+    /// For each person: one whose address defers must not have the others told more often.
+    not_before: BTreeMap<String, Timestamp>,
 }
 
 impl Emergency {
@@ -67,27 +68,23 @@ impl Emergency {
         let house = self.house.get();
         let Some(emergency) = &house.emergency else { return };
         let now = self.clock.now();
-        let early = now.duration_since(since) < emergency.after || told.not_before.is_some_and(|at| now < at);
-        if early {
+        if now.duration_since(since) < emergency.after {
             return;
         }
-        let mut wait = None;
         for person in escalation::people(&emergency.page, &house.rules, now) {
-            if told.held.get(&person) == Some(&held) {
+            let early = told.not_before.get(&person).is_some_and(|at| now < *at);
+            if early || told.held.get(&person) == Some(&held) {
                 continue;
             }
             let Some(address) = house.rules.people.get(&person).map(|known| known.email.clone()) else {
                 continue;
             };
-            if self.mail(&house, &address, &state, &held, now).await {
+            let done = self.mail(&house, &address, &state, &held, now).await;
+            let wait = if done { emergency.after } else { TRY_AGAIN };
+            told.not_before.insert(person.clone(), now.saturating_add(wait).unwrap_or(Timestamp::MAX));
+            if done {
                 told.held.insert(person, held.clone());
-                wait = wait.or(Some(emergency.after));
-            } else {
-                wait = Some(TRY_AGAIN);
             }
-        }
-        if let Some(wait) = wait {
-            told.not_before = now.saturating_add(wait).ok();
         }
     }
 

@@ -82,7 +82,9 @@ impl Work<'_, '_> {
             self.touch(Some(known), None);
             return Ok(result("stale", incident));
         }
-        let outcome = match weigh(event, known.as_ref(), self.tx.now) {
+        // What was held is weighed as of the hour when it was heard: how long the store was away says nothing about it.
+        let heard = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
+        let outcome = match weigh(event, known.as_ref(), heard) {
             Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
             Weight::FiresOn => return self.fires_on(source, service, event, known.as_ref(), &by()),
             Weight::Repeats => {

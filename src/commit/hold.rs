@@ -48,6 +48,14 @@ impl Keeper {
         others
     }
 
+    /// A node that could not keep something is ready again when it can: nobody sends to one that is not, so that
+    /// no delivery would ever show it.
+    fn look_for_room(&self, spool: &mut Spool) {
+        if !self.away.look().takes && spool.has_room() && spool.keep(&[]).is_ok() {
+            self.away.set(|state| state.takes = true);
+        }
+    }
+
     /// Keeps deliveries and answers them. `refuses`: also those that it cannot keep.
     fn hold_in(&self, spool: &mut Spool, mut deliveries: Vec<Job>, refuses: bool) {
         // What the other thread has held meanwhile is answered.
@@ -134,6 +142,9 @@ impl Holder {
         if up && !spool.has_room() {
             // A store that is slow is better than a refusal.
             return true;
+        }
+        if !up {
+            self.keeper.look_for_room(&mut spool);
         }
         let patience = if up { HOLD_AFTER } else { Duration::ZERO };
         let under_way = {

@@ -188,6 +188,10 @@ impl Memory {
 
     /// People ended an incident, or took that back; the firing alerts of it remember when.
     pub(super) fn closed(&mut self, incident: i64, at: Option<Timestamp>) {
+        if at.is_none() {
+            // Whichever keys it has are those of an open incident again: the store knows them.
+            self.open.clear();
+        }
         let all = self.alerts.values_mut().flat_map(HashMap::values_mut).flatten();
         for known in all.filter(|known| known.incident == Some(incident)) {
             if at.is_none() || known.status == Status::Firing {

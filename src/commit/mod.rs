@@ -58,6 +58,9 @@ const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
 const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
 /// Most deliveries that were held and are given to the store in one transaction: as many as come in meanwhile at most.
 const DRAIN_MAX: usize = 256;
+/// How often those that the store does not take are tried again, a little apart, before they are put aside: what it
+/// said may have been of the moment.
+const DRAIN_TRIES: u32 = 3;
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A clock that is set back by no more than this is waited for.
@@ -200,6 +203,8 @@ pub struct Committer {
     up: Arc<AtomicBool>,
     last_now: Timestamp,
     probed: Instant,
+    /// How often the next of what was held was not taken, and when the last time was.
+    drain_fault: Option<(u32, Instant)>,
     /// Another file has come in the store's place.
     replaced: bool,
     /// Where deliveries go while a shared store is away.
@@ -252,6 +257,7 @@ pub fn door(
         up,
         last_now,
         probed,
+        drain_fault: None,
         replaced: false,
         keeper,
         doing: Step::default(),
@@ -308,7 +314,11 @@ impl Committer {
             // Trying takes its time there, in which nothing is taken.
             (false, Some(_)) => PROBE_EVERY_AWAY,
         };
-        let wait = if self.drains() { Duration::ZERO } else { patience };
+        let wait = match (self.drains(), self.drain_fault) {
+            (false, _) => patience,
+            (true, None) => Duration::ZERO,
+            (true, Some(_)) => PROBE_EVERY_DOWN,
+        };
         let jobs = match self.queues.take(wait) {
             Ok(jobs) => jobs,
             Err(RecvTimeoutError::Timeout) => Vec::new(),
@@ -347,8 +357,13 @@ impl Committer {
         if let Err((jobs, error)) = committed {
             self.down(jobs, &error);
         }
-        if self.drains() {
-            self.drain();
+        let rests = self.drain_fault.is_some_and(|(_, at)| at.elapsed() < PROBE_EVERY_DOWN);
+        if self.drains() && !rests {
+            let times = self.drain_fault.map_or(0, |(times, _)| times);
+            self.drain_fault = match self.drain(times >= DRAIN_TRIES) {
+                true => None,
+                false => Some((times.saturating_add(1), self.clock.mark())),
+            };
         }
     }
 
@@ -367,28 +382,41 @@ impl Committer {
             && self.keeper.as_ref().is_some_and(|keeper| !keeper.spool().is_empty())
     }
 
-    /// Gives the store the next of what was held for it.
-    fn drain(&mut self) {
-        let Some(keeper) = self.keeper.clone() else { return };
+    /// Gives the store the next of what was held for it. `false` when it is to be tried again a little later;
+    /// `is_last`: what the store does not take this time is put aside.
+    fn drain(&mut self, is_last: bool) -> bool {
+        let Some(keeper) = self.keeper.clone() else { return true };
+        let later = |what: &str, error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "{what}");
+            false
+        };
         let (commands, to) = match keeper.spool().next(DRAIN_MAX) {
             Ok(next) => next,
-            Err(error) => return tracing::error!(%error, "what was held cannot be read"),
+            Err(error) => return later("what was held cannot be read", &error),
         };
         let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         if let Err((_, error)) = self.commit(jobs) {
             // They stand in the spool still, at its head.
-            return self.down(Vec::new(), &error);
+            self.down(Vec::new(), &error);
+            return true;
         }
         let refused: Vec<usize> = (0..)
             .zip(answers)
             .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
             .collect();
+        if !refused.is_empty() && !is_last {
+            tracing::warn!(
+                count = refused.len(),
+                "deliveries that were held were not taken; they are tried again"
+            );
+            return false;
+        }
         let mut spool = keeper.spool();
         if !refused.is_empty() {
             // They stand where they stood: the commands themselves were used up.
             let again = match spool.next(DRAIN_MAX) {
                 Ok((commands, _)) => commands,
-                Err(error) => return tracing::error!(%error, "what was held cannot be read"),
+                Err(error) => return later("what was held cannot be read", &error),
             };
             let at_fault = (0..).zip(again).filter(|(index, _)| refused.contains(index));
             match spool.put_aside(&at_fault.map(|(_, command)| command).collect::<Vec<_>>()) {
@@ -396,13 +424,11 @@ impl Committer {
                     let file = file.display();
                     tracing::error!(count = refused.len(), %file, "deliveries that were held cannot be taken");
                 }
-                Err(error) => {
-                    return tracing::error!(%error, "deliveries that cannot be taken cannot be kept");
-                }
+                Err(error) => return later("deliveries that cannot be taken cannot be kept", &error),
             }
         }
         if let Err(error) = spool.taken(to) {
-            tracing::error!(%error, "the spool cannot be emptied; what is in it will be taken again");
+            return later("the spool cannot be emptied; what is in it is taken again", &error);
         }
         let (held, takes) = (spool.held(), spool.has_room());
         if spool.is_empty() {
@@ -416,6 +442,7 @@ impl Committer {
             state.takes = takes;
             state.since = since;
         });
+        true
     }
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.

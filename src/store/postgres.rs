@@ -500,7 +500,7 @@ impl Session {
                 })
                 .collect();
             for answer in drive(runtime, connection, broken, async { Ok(in_order(sends).await) })? {
-                rows.push(answer?);
+                rows.push(answer.inspect_err(|error| *broken |= ends_session(error))?);
             }
         }
         Ok(rows)
@@ -518,6 +518,13 @@ async fn in_order<F: Future<Output = Answer>>(mut sends: Vec<Pin<Box<MaybeDone<F
     })
     .await;
     sends.iter_mut().filter_map(|send| send.as_mut().take_output()).collect()
+}
+
+/// Whether a session is of no use after this error. The codes: statements that were prepared for another schema, or are
+/// not known to the server any more.
+fn ends_session(error: &tokio_postgres::Error) -> bool {
+    let is_of_statement = |code: &tokio_postgres::error::SqlState| ["0A000", "26000"].contains(&code.code());
+    error.is_closed() || error.code().is_none_or(is_of_statement)
 }
 
 /// Runs `work` while the connection is driven, no longer than a trip may take.
@@ -543,10 +550,7 @@ fn drive<T>(
     });
     *broken |= match &done {
         Ok(_) => false,
-        // The last two: statements that were prepared for another schema, or are not known to the server any more.
-        Err(StoreError::Server(error)) => {
-            error.is_closed() || error.code().is_none_or(|code| ["0A000", "26000"].contains(&code.code()))
-        }
+        Err(StoreError::Server(error)) => ends_session(error),
         Err(_) => true,
     };
     done
