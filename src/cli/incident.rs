@@ -138,6 +138,23 @@ impl Incident {
     }
 }
 
+/// The timeline from its first entry to its last, however many answers that takes.
+fn whole_timeline(client: &Client, number: i64) -> Result<Value, Exit> {
+    let place = format!("/api/v1/incidents/{number}/timeline");
+    let mut whole = client.get(&place)?;
+    let last = |answer: &Value| answer["entries"].as_array()?.last()?["seq"].as_u64();
+    let mut after = last(&whole);
+    while let Some(seq) = after {
+        let mut more = client.get(&format!("{place}?after={seq}"))?;
+        after = last(&more);
+        if let (Some(entries), Some(more)) = (whole["entries"].as_array_mut(), more["entries"].as_array_mut())
+        {
+            entries.append(more);
+        }
+    }
+    Ok(whole)
+}
+
 impl What {
     fn ask(&self, client: &Client) -> Result<Value, Exit> {
         let verb = |number: &i64, verb: &str, body: Value| {
@@ -160,7 +177,7 @@ impl What {
                 client.get(&format!("/api/v1/incidents?{query}"))
             }
             Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
-            Self::Timeline { number } => client.get(&format!("/api/v1/incidents/{number}/timeline")),
+            Self::Timeline { number } => whole_timeline(client, *number),
             Self::Declare { title, service, severity } => {
                 let body = json!({"title": title, "service": service, "severity": severity});
                 client.post("/api/v1/incidents", &body)
