@@ -675,3 +675,41 @@ fn what_was_held_does_not_undo_what_others_heard_repeated_later() {
     assert_eq!(held(&mut story, Status::Resolved, heard[1]), "resolved");
     story.proves_whole();
 }
+
+#[test]
+fn what_was_held_is_weighed_as_of_the_hour_it_was_heard() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.claim("");
+    story.passes(2);
+    let received_at = story.clock.now();
+    story.passes(10);
+    let event = Event::new("db-1", Status::Firing, "db-1 is down");
+    let Command::Events(delivered) = story.delivery("pingdom", vec![event]) else { panic!() };
+    let command = Command::Events(Delivered { received_at, held: true, ..delivered });
+    let Reply::Events(_, results) = story.ask(command).unwrap() else { panic!("another answer") };
+    assert_eq!(results[0].outcome, "repeated", "it was said two minutes after the end, and not twelve");
+    let state = |story: &mut Story| story.look(|tx| incidents::load(tx, 1)).unwrap().incident.state();
+    assert_eq!(state(&mut story), "resolved");
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    assert_eq!(state(&mut story), "triggered");
+    story.proves_whole();
+}
+
+#[test]
+fn an_incident_that_is_opened_again_has_its_alerts_again_in_the_same_transaction() {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+    let reopen = Command::Act { incident: 1, act: Act::Reopen { why: "it is back".into() }, by };
+    let other = story.delivery("prometheus", vec![Event::new("db-1", Status::Firing, "db-1 is down")]);
+    let answers = story.ask_all(vec![reopen, other]);
+    let Ok(Reply::Events(_, results)) = &answers[1] else { panic!("another answer") };
+    assert_eq!((results[0].outcome, results[0].incident), ("joined", Some(1)));
+    assert_eq!(story.look(|tx| incidents::numbers(tx, 0, 10)), [1]);
+    story.proves_whole();
+}
