@@ -21,6 +21,9 @@ pub(super) struct Check {
     /// Say only whether it is good
     #[arg(long, short)]
     quiet: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Check {
@@ -40,9 +43,13 @@ impl Check {
         for warning in &config.warnings {
             say(&format!("warning: {warning}"));
         }
-        if !self.quiet {
-            let from = Clock::system().now();
-            let until = from.saturating_add(PREVIEW).unwrap_or(from);
+        let from = Clock::system().now();
+        let until = from.saturating_add(PREVIEW).unwrap_or(from);
+        if self.json {
+            let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+            let woken = preview::as_json(&config.rules, from, until);
+            out(&format!("{}\n", serde_json::json!({"warnings": warnings, "services": woken})));
+        } else if !self.quiet {
             out(&preview::render(&config.rules, from, until));
         }
         say(&format!("{}: good", path.display()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::store::Progress;
 use super::{Exit, fail, out, say};
@@ -30,6 +31,9 @@ pub(super) struct Migrate {
     /// Certificates to trust beside the system's
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Migrate {
@@ -38,7 +42,11 @@ impl Migrate {
         match self.copy(&clock) {
             Ok((rows, proved)) => {
                 let noun = if proved == 1 { "incident" } else { "incidents" };
-                out(&format!("{rows} rows copied; {proved} {noun} proved whole\n"));
+                if self.json {
+                    out(&format!("{}\n", json!({"rows": rows, "incidents": proved})));
+                } else {
+                    out(&format!("{rows} rows copied; {proved} {noun} proved whole\n"));
+                }
                 say(
                     "Write the new address into `store.url`, and start the daemon. The old store was not changed.",
                 );

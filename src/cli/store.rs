@@ -101,6 +101,9 @@ pub(super) struct Replay {
     /// Only list what waits
     #[arg(long)]
     list: bool,
+    /// Print JSON, one line for each body
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     config: ConfigFlag,
 }
@@ -151,19 +154,27 @@ impl Replay {
             let Some(last) = page.last() else { break };
             after = last.id;
             for kept in page.iter().filter(|kept| self.ids.is_empty() || self.ids.contains(&kept.id)) {
+                let line = |name: &str, said: &str| {
+                    let at = kept.received_at;
+                    json!({"id": kept.id, "source": kept.source, "received_at": at, name: said}).to_string()
+                        + "\n"
+                };
                 if self.list {
-                    out(&format!("{} {} {} {}\n", kept.id, kept.received_at, kept.source, kept.error));
+                    let plain = format!("{} {} {} {}\n", kept.id, kept.received_at, kept.source, kept.error);
+                    out(&if self.json { line("error", &kept.error) } else { plain });
                     continue;
                 }
                 match again(&house, kept) {
                     Ok(command) => {
                         let results = ask(&mut committer, command)?;
                         read += 1;
-                        out(&format!("{} {}: {results}\n", kept.id, kept.source));
+                        let plain = format!("{} {}: {results}\n", kept.id, kept.source);
+                        out(&if self.json { line("result", &results) } else { plain });
                     }
                     Err(why) => {
                         still += 1;
-                        out(&format!("{} {}: still unreadable: {why}\n", kept.id, kept.source));
+                        let plain = format!("{} {}: still unreadable: {why}\n", kept.id, kept.source);
+                        out(&if self.json { line("error", &why) } else { plain });
                     }
                 }
                 progress.show(read + still);
@@ -243,6 +254,9 @@ enum TokenWhat {
         /// For a program, which can never hold an office
         #[arg(long, value_name = "NAME")]
         automation: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// List tokens, without the tokens themselves
     List {
@@ -254,6 +268,9 @@ enum TokenWhat {
     Revoke {
         /// Its id, as `list` shows it
         id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -269,13 +286,22 @@ impl Token {
             Err(error) => return fail(&error.to_string()),
         };
         let done = match &self.what {
-            TokenWhat::Create { person, automation } => {
-                return create(&config, &mut connection, &clock, person.as_deref(), automation.as_deref());
+            TokenWhat::Create { person, automation, json } => {
+                let holder = match holder(&config, person.as_deref(), automation.as_deref()) {
+                    Ok(holder) => holder,
+                    Err(exit) => return exit,
+                };
+                return create(&mut connection, &clock, &holder, *json);
             }
             TokenWhat::List { json } => list(&mut connection, &clock, *json),
-            TokenWhat::Revoke { id } => {
+            TokenWhat::Revoke { id, json } => {
                 match connection.write(clock.now(), |tx| tokens::revoke_api(tx, id)) {
-                    Ok(true) => Ok(()),
+                    Ok(true) => {
+                        if *json {
+                            out(&format!("{}\n", json!({"id": id, "revoked": true})));
+                        }
+                        Ok(())
+                    }
                     Ok(false) => return fail(&format!("no token that works has the id {id}")),
                     Err(error) => Err(error),
                 }
@@ -288,30 +314,29 @@ impl Token {
     }
 }
 
-fn create(
-    config: &Config,
-    connection: &mut Connection,
-    clock: &Clock,
-    person: Option<&str>,
-    automation: Option<&str>,
-) -> Exit {
-    let holder = match (person, automation) {
+/// Who a new token is for.
+fn holder(config: &Config, person: Option<&str>, automation: Option<&str>) -> Result<Holder, Exit> {
+    match (person, automation) {
         (Some(name), _) if !config.rules.people.contains_key(name) => {
             let known: Vec<&str> = config.rules.people.keys().map(String::as_str).collect();
-            return fail(&format!(
-                "{name} is no person of the configuration; there are {}",
-                known.join(", ")
-            ));
+            Err(fail(&format!("{name} is no person of the configuration; there are {}", known.join(", "))))
         }
-        (Some(name), _) => Holder::Person(name.to_owned()),
-        (None, Some(name)) => Holder::Automation(name.to_owned()),
-        (None, None) => return Exit::Usage,
-    };
+        (Some(name), _) => Ok(Holder::Person(name.to_owned())),
+        (None, Some(name)) => Ok(Holder::Automation(name.to_owned())),
+        (None, None) => Err(Exit::Usage),
+    }
+}
+
+fn create(connection: &mut Connection, clock: &Clock, holder: &Holder, as_json: bool) -> Exit {
     let token = match crate::crypto::random_token() {
         Ok(token) => token,
         Err(error) => return fail(&error.to_string()),
     };
-    match connection.write(clock.now(), |tx| tokens::put_api(tx, &token, &holder)) {
+    match connection.write(clock.now(), |tx| tokens::put_api(tx, &token, holder)) {
+        Ok(id) if as_json => {
+            out(&format!("{}\n", json!({"id": id, "token": token})));
+            Exit::Done
+        }
         Ok(id) => {
             say(&format!("token {id}; it is shown only this once"));
             out(&format!("{token}\n"));

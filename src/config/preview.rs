@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 
 use crate::core::escalation;
 use crate::core::incident::Escalation;
@@ -68,6 +69,20 @@ fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] 
             Some(Escalation { round: step.round, step: step.step, awaiting: step.people, due: step.due });
     }
     found
+}
+
+/// The same for programs: by service, its policy and the times, each with those who are woken at once, after five
+/// and after ten minutes.
+pub fn as_json(rules: &Rules, from: Timestamp, until: Timestamp) -> Value {
+    let services = rules.services.iter().filter_map(|(name, service)| {
+        let policy = rules.policies.get(&service.policy)?;
+        let spans: Vec<Value> = preview(rules, policy, from, until)
+            .into_iter()
+            .map(|span| json!({"from": span.from, "until": span.until, "woken": span.woken}))
+            .collect();
+        Some((name.clone(), json!({"policy": service.policy, "spans": spans})))
+    });
+    Value::Object(services.collect())
 }
 
 /// The same as a table for people, each service in the time zone of the first rotation its policy names.

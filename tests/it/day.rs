@@ -184,6 +184,30 @@ fn what_was_kept_opens_its_incident_when_it_can_be_read() {
 }
 
 #[test]
+fn programs_read_what_commands_say() {
+    let daemon = Daemon::start(HOUSE);
+    let said = |arguments: &[&str]| -> Value {
+        let output = daemon.command(arguments, None);
+        serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {output:?}"))
+    };
+    let made = said(&["token", "create", "--person", "maya", "--json"]);
+    let token = made["token"].as_str().unwrap();
+    assert_eq!(daemon.api(token, "GET", "/api/v1/incidents", &Value::Null).status, 200);
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(said(&["token", "revoke", id, "--json"])["id"], id);
+    assert_eq!(daemon.api(token, "GET", "/api/v1/incidents", &Value::Null).status, 401);
+    daemon.post("/in/pingdom/test-token-of-pingdom", b"no JSON");
+    for arguments in [&["replay", "--list", "--json"][..], &["replay", "--json"]] {
+        let kept = said(arguments);
+        assert_eq!((kept["id"].as_i64(), kept["source"].as_str()), (Some(1), Some("pingdom")), "{kept}");
+        assert!(kept["error"].is_string(), "{kept}");
+    }
+    let spans = &said(&["check", "--json"])["services"]["shop"]["spans"];
+    assert_eq!(spans[0]["woken"], json!([["maya"], ["tom"], ["maya"]]), "{spans}");
+}
+
+#[test]
 fn an_old_alert_by_get_opens_an_incident_where_that_is_allowed() {
     let house = HOUSE.replacen(
         "token = \"test-token-of-pingdom\"",
