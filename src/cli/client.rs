@@ -37,12 +37,12 @@ pub(super) struct ServerFlags {
     /// Address of the daemon: http://HOST:PORT, https://HOST or unix:PATH [default: of --config, else of
     /// ~/.config/onscene/client.toml, else http://127.0.0.1:8087]
     #[arg(long, global = true, value_name = "URL")]
-    server: Option<String>,
-    /// File with the token [default: of ~/.config/onscene/client.toml]
+    pub(super) server: Option<String>,
+    /// File with the token [default: $ONSCENE_TOKEN, else of ~/.config/onscene/client.toml]
     #[arg(long, global = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
     #[command(flatten)]
-    config: ConfigFlag,
+    pub(super) config: ConfigFlag,
 }
 
 /// `~/.config/onscene/client.toml`
@@ -61,35 +61,50 @@ struct Section {
 }
 
 impl ServerFlags {
-    /// A client with a token of the API.
+    /// A client with a token of the API: from --token-file, $ONSCENE_TOKEN or the client's own file.
     pub(super) fn client(&self) -> Result<Client, Exit> {
         let file = client_file()?;
-        let token_file = self.token_file.clone().or(file.client.token_file.clone());
-        let token = match (&token_file, secrets::variable("ONSCENE_TOKEN")) {
-            (Some(path), _) => read_token(path)?,
-            (None, Some(token)) => SecretString::from(token),
-            (None, None) => {
-                say(
-                    "onscene: a token is needed: make one on the daemon's machine with `onscene token create --config \
-                     FILE --person NAME` and give it with --token-file, in $ONSCENE_TOKEN, or as token_file under \
-                     [client] in ~/.config/onscene/client.toml",
-                );
-                return Err(Exit::Usage);
-            }
+        let token = match self.given_token()? {
+            Some(token) => token,
+            None => match &file.client.token_file {
+                Some(path) => read_token(path)?,
+                None => {
+                    say(
+                        "onscene: a token is needed: make one on the daemon's machine with `onscene token create \
+                         --config FILE --person NAME` and give it with --token-file, in $ONSCENE_TOKEN, or as \
+                         token_file under [client] in ~/.config/onscene/client.toml",
+                    );
+                    return Err(Exit::Usage);
+                }
+            },
         };
         Client::new(&self.server(&file)?, token)
     }
 
-    /// A client with the token of a source: from --token-file, $ONSCENE_TOKEN, or the configuration.
+    /// A client with the token of a source: from --token-file, $ONSCENE_TOKEN, the configuration where there is one,
+    /// or the client's own file.
     pub(super) fn client_for_source(&self, source: &str) -> Result<Client, Exit> {
         let file = client_file()?;
-        if let Some(path) = &self.token_file {
-            return Client::new(&self.server(&file)?, read_token(path)?);
+        if let Some(token) = self.given_token()? {
+            return Client::new(&self.server(&file)?, token);
         }
-        if let Some(token) = secrets::variable("ONSCENE_TOKEN") {
-            return Client::new(&self.server(&file)?, SecretString::from(token));
+        let path = self.config.path();
+        // Who named a configuration means it. The usual one may not be there, or be the daemon's only.
+        let usual = self.config.config.is_none() && secrets::variable("ONSCENE_CONFIG").is_none();
+        if let Some(token) =
+            file.client.token_file.as_ref().filter(|_| usual && std::fs::File::open(&path).is_err())
+        {
+            return Client::new(&self.server(&file)?, read_token(token)?);
         }
-        let config = super::serve::load(&self.config.path(), config::SecretsMode::Read)?;
+        if usual && !path.exists() {
+            say(&format!(
+                "onscene: the token of source {source} is needed: give it with --token-file, in $ONSCENE_TOKEN, by the \
+                 daemon's configuration (--config FILE), or as token_file under [client] in \
+                 ~/.config/onscene/client.toml"
+            ));
+            return Err(Exit::Usage);
+        }
+        let config = super::serve::load(&path, config::SecretsMode::Read)?;
         let Some(known) = config.sources.get(source) else {
             say(&format!("onscene: {} has no source {source}", config.path.display()));
             return Err(Exit::Usage);
@@ -100,6 +115,13 @@ impl ServerFlags {
         };
         let server = self.server.clone().unwrap_or_else(|| address_of(&config));
         Client::new(&server, token.clone())
+    }
+
+    fn given_token(&self) -> Result<Option<SecretString>, Exit> {
+        match &self.token_file {
+            Some(path) => read_token(path).map(Some),
+            None => Ok(secrets::variable("ONSCENE_TOKEN").map(SecretString::from)),
+        }
     }
 
     fn server(&self, file: &File) -> Result<String, Exit> {

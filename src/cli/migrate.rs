@@ -7,7 +7,7 @@ use clap::Args;
 use secrecy::SecretString;
 use serde_json::json;
 
-use super::store::Progress;
+use super::progress::Progress;
 use super::{Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::store::postgres::Server;

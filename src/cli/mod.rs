@@ -1,7 +1,7 @@
 //! The commands: flags → what they mean → run → exit code. One file per family.
 //!
-//! Commands about incidents speak the HTTP API of a running daemon. Given `--config`, `token`, `verify`
-//! and `replay` work on the store itself, daemon running or not.
+//! Commands speak the HTTP API of a running daemon. Given `--config`, `token`, `verify` and `replay` work on the
+//! store itself, daemon running or not.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -16,9 +16,13 @@ mod client;
 mod incident;
 mod logfmt;
 mod migrate;
+mod place;
+mod progress;
+mod replay;
 mod send;
 mod serve;
-mod store;
+mod token;
+mod verify;
 
 /// Hears alerts, wakes people, puts one of them in command, keeps everybody informed.
 #[derive(Debug, Parser)]
@@ -39,13 +43,13 @@ enum Command {
     /// List, show and work on incidents
     Incident(incident::Incident),
     /// Prove timelines whole and command without a gap
-    Verify(store::Verify),
+    Verify(verify::Verify),
     /// Give kept unreadable bodies to the adapters again
-    Replay(store::Replay),
+    Replay(replay::Replay),
     /// Copy a store into another, empty one, and prove the copy whole; stop the daemon first
     Migrate(migrate::Migrate),
     /// Make, list and revoke tokens of the API
-    Token(store::Token),
+    Token(token::Token),
     /// Print completions for a shell
     Completions {
         /// Which shell

@@ -48,6 +48,12 @@ pub enum DoorError {
     /// Too much was kept already that could not be read.
     #[error("{0} bodies of this source wait to be read; mend the source, or run `onscene replay`")]
     TooManyKept(i64),
+    /// The holder has as many tokens as there may be.
+    #[error("there are {0} tokens of this holder that work; revoke one of them first")]
+    TooManyTokens(i64),
+    /// There is no such token.
+    #[error("no token that works has the id {0}")]
+    NoToken(String),
     /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
     #[error("a fault of onscene; it is in the log")]
     Fault,

@@ -14,6 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret as _, SecretString};
 use tokio::sync::Notify;
 
 use crate::clock::{Beat, Clock};
@@ -23,7 +24,7 @@ use crate::core::incident::{Incident, Severity};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
-use crate::store::{Connection, Place, StoreError, Tx, nodes, unreadable};
+use crate::store::{Connection, Place, StoreError, Tx, nodes, tokens, unreadable};
 
 mod acts;
 pub mod away;
@@ -69,6 +70,8 @@ const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 const UNREADABLE_MAX: i64 = 10_000;
 /// The same, for their bytes together.
 const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
+/// Most tokens of one holder that work at the same time.
+const TOKENS_MAX: i64 = 100;
 /// Most old incidents, and most alerts without one, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
@@ -114,6 +117,18 @@ pub enum Command {
         settlement: Settlement,
         /// Only the letter's own row: what it means for its incident cannot be written.
         alone: bool,
+    },
+    /// A token of the API is made.
+    MakeToken {
+        /// The token itself, of which only the hash is kept.
+        token: SecretString,
+        /// Who it speaks for.
+        holder: tokens::Holder,
+    },
+    /// A token of the API is revoked.
+    RevokeToken {
+        /// Its id.
+        id: String,
     },
     /// A node is there.
     Beat(nodes::Node),
@@ -171,6 +186,8 @@ pub enum Reply {
     Decided(Box<Incident>, Reason),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
+    /// To [`Command::MakeToken`]: the id by which it is revoked.
+    Made(String),
     /// To [`Command::Forget`].
     Forgotten {
         /// Whether there may be more to forget.
@@ -638,6 +655,14 @@ fn run(
             work.settle(claim, settlement, *alone)?;
             Ok(Reply::Done)
         }
+        Command::MakeToken { token, holder } => match tokens::working_of(tx, holder)? {
+            made if made >= TOKENS_MAX => Err(DoorError::TooManyTokens(made)),
+            _ => Ok(Reply::Made(tokens::put_api(tx, token.expose_secret(), holder)?)),
+        },
+        Command::RevokeToken { id } => match tokens::revoke_api(tx, id)? {
+            true => Ok(Reply::Done),
+            false => Err(DoorError::NoToken(id.clone())),
+        },
         Command::Beat(node) => {
             nodes::beat(tx, node)?;
             Ok(Reply::Done)

@@ -20,7 +20,7 @@ use super::problem::Problem;
 use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
-use crate::house::Source;
+use crate::house::{House, Source};
 use crate::sources::{Delivery, Unreadable};
 use crate::store::unreadable;
 
@@ -125,7 +125,7 @@ async fn accept(
                 replays: None,
                 held: false,
             };
-            match desk.door.ask(Command::Events(delivered)).await.map_err(again)? {
+            match desk.door.ask(Command::Events(delivered)).await.map_err(send_again)? {
                 Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
                 Reply::Spooled => Ok(Taken::Held(count)),
                 _ => Err(Problem::internal()),
@@ -136,7 +136,7 @@ async fn accept(
 }
 
 /// A delivery that may have been taken is sent again: a second one is a repeat.
-fn again(error: DoorError) -> Problem {
+fn send_again(error: DoorError) -> Problem {
     match error {
         DoorError::Late => Problem::unavailable("the store did not answer in time; send it again", 5),
         other => other.into(),
@@ -156,12 +156,38 @@ fn room(desk: &Desk, body: &Body) -> Result<tokio::sync::OwnedSemaphorePermit, P
 }
 
 /// Reads a delivery. An adapter that panics has not understood it either.
-pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
+fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
     std::panic::catch_unwind(read).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
         Err(Unreadable("the adapter failed on this body: a fault of onscene".into()))
     })
+}
+
+/// A kept body given to its adapter again: what to ask of the door.
+///
+/// # Errors
+/// Why it cannot be understood this time either.
+pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadable> {
+    let gone = || Unreadable("its source is not configured any more".into());
+    let source = house.sources.get(&kept.source).ok_or_else(gone)?;
+    let delivery = Delivery {
+        method: &kept.method,
+        query: &kept.query,
+        content_type: kept.content_type.as_deref(),
+        body: &kept.body,
+        received_at: kept.received_at,
+        options: &source.options,
+    };
+    Ok(Command::Events(Delivered {
+        source: source.name.clone(),
+        kind: source.kind.name.into(),
+        service: source.service.clone(),
+        events: understand(source, &delivery)?,
+        received_at: kept.received_at,
+        replays: Some(kept.id),
+        held: false,
+    }))
 }
 
 async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: String) -> Problem {
@@ -192,7 +218,7 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
             format!("{error}. It is held on this machine, and its owner is told when the store is back"),
         ),
         Ok(_) => Problem::internal(),
-        Err(error) => again(error),
+        Err(error) => send_again(error),
     }
 }
 

@@ -23,6 +23,12 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall))
         .route("/api/v1/command", get(api::command))
+        .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
+        .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
+        .route("/api/v1/verify", get(api::store::verify))
+        .route("/api/v1/verify/{id}", get(api::store::verify_one))
+        .route("/api/v1/unreadable", get(api::store::kept))
+        .route("/api/v1/unreadable/{id}/replay", post(api::store::replay))
         .route("/api/{*rest}", any(api::nothing))
         .with_state(desk.clone());
     let people = Router::new()

@@ -250,6 +250,33 @@ pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<u32, Broken>>, Store
     }))
 }
 
+/// What was proved of several incidents.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// How many incidents were looked at.
+    pub incidents: u64,
+    /// How many entries of them are whole.
+    pub entries: u64,
+    /// Those that are not whole, and why.
+    pub broken: Vec<(i64, String)>,
+}
+
+impl Proof {
+    /// Proves one more incident.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn add(&mut self, tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+        match verify(tx, id)? {
+            None => self.broken.push((id, "there is no such incident".to_owned())),
+            Some(Ok(count)) => self.entries += u64::from(count),
+            Some(Err(why)) => self.broken.push((id, why.to_string())),
+        }
+        self.incidents += 1;
+        Ok(())
+    }
+}
+
 /// Every incident's number, oldest first, from `after` on.
 ///
 /// # Errors

@@ -80,6 +80,30 @@ pub enum Holder {
     Automation(String),
 }
 
+impl Holder {
+    /// A program, by a name that timelines and lists can show.
+    ///
+    /// # Errors
+    /// What such a name is like.
+    pub fn automation(name: &str) -> Result<Self, &'static str> {
+        const CHARACTERS_MAX: usize = 64;
+        let name = name.trim();
+        let fits =
+            (1..=CHARACTERS_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+        if !fits {
+            return Err("a program is called by one line of 1 to 64 characters");
+        }
+        Ok(Self::Automation(name.to_owned()))
+    }
+
+    /// The name of whoever it is.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Person(name) | Self::Automation(name) => name,
+        }
+    }
+}
+
 /// A token of the API as it is listed: never with the token itself.
 #[derive(Clone, Debug)]
 pub struct ApiToken {
@@ -109,6 +133,22 @@ pub fn put_api(tx: &Tx<'_>, token: &str, holder: &Holder) -> Result<String, Stor
         &[(&id).into(), hash[..].into(), person.into(), automation.into(), tx.now.into()],
     )?;
     Ok(id)
+}
+
+/// How many tokens of a holder work.
+///
+/// # Errors
+/// What the engine says.
+pub fn working_of(tx: &Tx<'_>, holder: &Holder) -> Result<i64, StoreError> {
+    let (sql, name) = match holder {
+        Holder::Person(name) => {
+            ("select count(*) from api_token where person = ?1 and revoked_at is null", name)
+        }
+        Holder::Automation(name) => {
+            ("select count(*) from api_token where automation = ?1 and revoked_at is null", name)
+        }
+    };
+    Ok(tx.query_one(sql, &[name.into()], |row| row.int(0))?.unwrap_or_default())
 }
 
 /// Who a token of the API speaks for; `None` when it is unknown or revoked.

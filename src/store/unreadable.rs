@@ -55,15 +55,44 @@ pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
     Ok(id)
 }
 
+/// A kept body as it is listed: without the body.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Its number.
+    pub id: i64,
+    /// The source's name.
+    pub source: String,
+    /// Why it could not be understood.
+    pub error: String,
+    /// When it arrived.
+    pub received_at: Timestamp,
+}
+
 /// Kept bodies that were not read since, oldest first, after number `after`.
 ///
 /// # Errors
 /// What the engine says.
-pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Kept>, StoreError> {
+pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Waiting>, StoreError> {
     tx.query(
-        "select id, source, kind, method, query, content_type, body, error, received_at from unreadable
+        "select id, source, error, received_at from unreadable
          where replayed_at is null and id > ?1 order by id limit ?2",
         &[after.into(), i64::from(limit).into()],
+        |row| {
+            let (id, source) = (row.int(0)?, row.text(1)?);
+            Ok(Waiting { id, source, error: row.text(2)?, received_at: row.time(3)? })
+        },
+    )
+}
+
+/// One kept body that was not read since.
+///
+/// # Errors
+/// What the engine says.
+pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Kept>, StoreError> {
+    tx.query_one(
+        "select id, source, kind, method, query, content_type, body, error, received_at from unreadable
+         where replayed_at is null and id = ?1",
+        &[id.into()],
         read,
     )
 }

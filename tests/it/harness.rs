@@ -313,13 +313,17 @@ impl Daemon {
 
     /// Its store, to look at beside it.
     pub fn store(&self) -> Connection {
+        Connection::reader(&self.place(), &Clock::system()).unwrap()
+    }
+
+    /// Where its store is.
+    pub fn place(&self) -> Place {
         let kinds = fs::read_to_string(&self.config).unwrap();
         let url = kinds.lines().find_map(|line| line.strip_prefix("url = \"")).unwrap().trim_end_matches('"');
-        let place = match url.strip_prefix("sqlite:") {
+        match url.strip_prefix("sqlite:") {
             Some(path) => Place::Sqlite(path.into()),
             None => Place::Postgres(Arc::new(Server::read(url, None, None).unwrap())),
-        };
-        Connection::reader(&place, &Clock::system()).unwrap()
+        }
     }
 
     /// What it has logged.

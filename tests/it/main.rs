@@ -9,6 +9,7 @@
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
+//! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
@@ -26,6 +27,7 @@ mod kill9;
 mod last;
 mod nodes;
 mod real;
+mod remote;
 mod replication;
 mod tidy;
 mod way;

@@ -23,6 +23,8 @@ use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, timeline};
 
+pub(super) mod store;
+pub(super) mod tokens;
 pub mod view;
 
 /// Largest body of a request to the API, in bytes: words of people.

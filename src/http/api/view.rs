@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
+use crate::commit::EventResult;
+use crate::core::alert::Event;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
+use crate::store::incidents::Proof;
 use crate::store::timeline::Kept;
+use crate::store::tokens::{ApiToken, Holder};
+use crate::store::unreadable::Waiting;
 use crate::{crypto, render};
 
 /// One incident.
@@ -57,6 +62,32 @@ pub fn entry(kept: &Kept) -> Value {
         "route": entry.route.as_str(),
         "hash": crypto::hex(&kept.hash),
     })
+}
+
+/// A token, without the token itself.
+pub fn token(token: &ApiToken) -> Value {
+    let (person, automation) = match &token.holder {
+        Holder::Person(name) => (Some(name), None),
+        Holder::Automation(name) => (None, Some(name)),
+    };
+    json!({"id": token.id, "person": person, "automation": automation,
+        "created_at": token.created_at, "revoked_at": token.revoked_at})
+}
+
+/// What was proved of timelines.
+pub fn proof(proof: &Proof) -> Value {
+    let broken: Vec<_> = proof.broken.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect();
+    json!({"incidents": proof.incidents, "entries": proof.entries, "broken": broken})
+}
+
+/// A body that could not be read, without the body.
+pub fn kept(kept: &Waiting) -> Value {
+    json!({"id": kept.id, "source": kept.source, "received_at": kept.received_at, "error": kept.error})
+}
+
+/// What became of an event.
+pub fn result(event: &Event, result: EventResult) -> Value {
+    json!({"key": event.key, "outcome": result.outcome, "incident": result.incident})
 }
 
 /// One line about one incident, for people and for `text/plain`.
