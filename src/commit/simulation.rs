@@ -83,6 +83,8 @@ struct Said {
     status: Status,
     /// Its sender told when, so that it may be older than what is known.
     dated: bool,
+    /// Nobody knows what else came before it and what after it.
+    unordered: bool,
 }
 
 /// One delivery, as its sender keeps it until it is answered.
@@ -255,7 +257,8 @@ impl World {
         let at = self.clock.now();
         for event in &posted.events {
             let said = self.said.entry((posted.source.to_owned(), event.key.clone())).or_default();
-            said.push(Said { at, status: event.status, dated: event.occurred_at.is_some() });
+            let dated = event.occurred_at.is_some();
+            said.push(Said { at, status: event.status, dated, unordered: false });
         }
     }
 
@@ -515,7 +518,7 @@ impl World {
     fn is_back(&mut self, node: usize) {
         let killed = self.dice.one_in(3);
         if self.held_since[node].take().is_some_and(|since| since <= self.twice_until) {
-            self.said.clear();
+            self.order_is_lost();
             // What others hold still may be as old.
             for since in self.held_since.iter_mut().flatten() {
                 *since = Timestamp::MIN;
@@ -525,6 +528,18 @@ impl World {
         if killed {
             self.forgets(node);
         }
+    }
+
+    /// What was said until now proves nothing any more, but what comes soon may be taken for older than it.
+    fn order_is_lost(&mut self) {
+        let now = self.clock.now();
+        for said in self.said.values_mut() {
+            said.retain(|one| one.at.duration_since(now).abs() < TOO_CLOSE);
+            for one in said {
+                one.unordered = true;
+            }
+        }
+        self.said.retain(|_, said| !said.is_empty());
     }
 
     fn a_node_sleeps_or_wakes(&mut self) {
@@ -702,7 +717,10 @@ impl World {
         for ((source, key), said) in std::mem::take(&mut self.said) {
             let known = self.look(|tx| alerts::known(tx, &source, &key));
             let Some(known) = known else { panic!("what was said of {source} {key} is lost") };
-            let Some(last) = said.iter().filter(|one| !one.dated).map(|one| one.at).max() else { continue };
+            let Some(last) = said.iter().filter(|one| !one.dated && !one.unordered).map(|one| one.at).max()
+            else {
+                continue;
+            };
             let close: BTreeSet<&str> = said
                 .iter()
                 .filter(|one| last.duration_since(one.at) < TOO_CLOSE)
