@@ -59,6 +59,8 @@ pub struct Metrics {
     pub spool_bytes: IntGauge,
     /// `onscene_spooled_total`
     pub spooled: IntCounter,
+    /// `onscene_spool_put_aside_total`
+    pub put_aside: IntCounter,
     /// `onscene_mirror_age_seconds`
     pub mirror_age: Gauge,
     /// `onscene_config_last_reload_success`
@@ -214,6 +216,11 @@ impl Metrics {
                 &r,
                 "onscene_spooled_total",
                 "Deliveries that were held on this machine because a shared store was away.",
+            )?,
+            put_aside: int_counter(
+                &r,
+                "onscene_spool_put_aside_total",
+                "Deliveries that were held and that the store did not take; they lie in a file beside the spool.",
             )?,
             mirror_age: gauge(
                 &r,

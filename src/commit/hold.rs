@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::away::Away;
 use super::door::{Job, Queues};
-use super::spool::Spool;
+use super::spool::{Spool, SpoolError};
 use super::{Command, DoorError, Reply};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -65,6 +65,13 @@ impl Keeper {
         }
         let commands: Vec<&Command> = deliveries.iter().map(|job| &*job.command).collect();
         let kept = spool.keep(&commands);
+        if matches!(kept, Err(SpoolError::Full)) && deliveries.len() > 1 {
+            // What is small finds room where something large does not.
+            for one in deliveries {
+                self.hold_in(spool, vec![one], refuses);
+            }
+            return;
+        }
         let (held, takes) = (spool.held(), kept.is_ok());
         self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
         self.away.set(|state| {

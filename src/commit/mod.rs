@@ -29,6 +29,7 @@ use crate::store::{Connection, Place, StoreError, Tx, nodes, tokens, unreadable}
 mod acts;
 pub mod away;
 mod door;
+mod drain;
 mod effects;
 mod events;
 mod hold;
@@ -45,6 +46,7 @@ mod stories_mirror;
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
+use drain::DRAIN_TRIES;
 use effects::Effects;
 pub use hold::Holder;
 use hold::{Keeper, Step};
@@ -57,11 +59,6 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
 /// The same, where trying means to connect, and deliveries are held meanwhile.
 const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
-/// Most deliveries that were held and are given to the store in one transaction: as many as come in meanwhile at most.
-const DRAIN_MAX: usize = 256;
-/// How often those that the store does not take are tried again, a little apart, before they are put aside: what it
-/// said may have been of the moment.
-const DRAIN_TRIES: u32 = 3;
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A clock that is set back by no more than this is waited for.
@@ -391,75 +388,6 @@ impl Committer {
         self.alive = Some(alive);
         let (queues, step) = (self.queues.clone(), self.doing.clone());
         Some(Holder { keeper, queues, step, up: self.up.clone(), clock: self.clock.clone(), committer })
-    }
-
-    /// Whether something waits in the spool for a store that is back.
-    fn drains(&self) -> bool {
-        self.up.load(Ordering::Acquire)
-            && self.keeper.as_ref().is_some_and(|keeper| !keeper.spool().is_empty())
-    }
-
-    /// Gives the store the next of what was held for it. `false` when it is to be tried again a little later;
-    /// `is_last`: what the store does not take this time is put aside.
-    fn drain(&mut self, is_last: bool) -> bool {
-        let Some(keeper) = self.keeper.clone() else { return true };
-        let later = |what: &str, error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "{what}");
-            false
-        };
-        let (commands, to) = match keeper.spool().next(DRAIN_MAX) {
-            Ok(next) => next,
-            Err(error) => return later("what was held cannot be read", &error),
-        };
-        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
-        if let Err((_, error)) = self.commit(jobs) {
-            // They stand in the spool still, at its head.
-            self.down(Vec::new(), &error);
-            return true;
-        }
-        let refused: Vec<usize> = (0..)
-            .zip(answers)
-            .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
-            .collect();
-        if !refused.is_empty() && !is_last {
-            tracing::warn!(
-                count = refused.len(),
-                "deliveries that were held were not taken; they are tried again"
-            );
-            return false;
-        }
-        let mut spool = keeper.spool();
-        if !refused.is_empty() {
-            // They stand where they stood: the commands themselves were used up.
-            let again = match spool.next(DRAIN_MAX) {
-                Ok((commands, _)) => commands,
-                Err(error) => return later("what was held cannot be read", &error),
-            };
-            let at_fault = (0..).zip(again).filter(|(index, _)| refused.contains(index));
-            match spool.put_aside(&at_fault.map(|(_, command)| command).collect::<Vec<_>>()) {
-                Ok(file) => {
-                    let file = file.display();
-                    tracing::error!(count = refused.len(), %file, "deliveries that were held cannot be taken");
-                }
-                Err(error) => return later("deliveries that cannot be taken cannot be kept", &error),
-            }
-        }
-        if let Err(error) = spool.taken(to) {
-            return later("the spool cannot be emptied; what is in it is taken again", &error);
-        }
-        let (held, takes) = (spool.held(), spool.has_room());
-        if spool.is_empty() {
-            tracing::info!("everything that was held is in the store");
-        }
-        self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
-        let more = !spool.is_empty();
-        let since = if more { self.away.look().since } else { None };
-        self.away.set(|state| {
-            state.held = Some(held);
-            state.takes = takes;
-            state.since = since;
-        });
-        true
     }
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.

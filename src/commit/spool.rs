@@ -24,7 +24,7 @@ const EVENTS_AT_ONCE_MAX: usize = 4096;
 const BYTES_AT_ONCE_MAX: u64 = 16 * 1024 * 1024;
 /// A spool with less room than this is as good as full.
 const ROOM_BYTES: u64 = 64 * 1024;
-/// A record longer than this was never written.
+/// A longer record is never written.
 const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// Why something could not be kept.
@@ -70,6 +70,16 @@ pub struct Held {
 
 /// Most titles that are remembered.
 pub const TITLES_MAX: usize = 20;
+
+/// What stands at a place of the file.
+enum Found {
+    /// A record, and where it ends.
+    Record(Record, u64),
+    /// A whole record of another version of onscene, and where it ends.
+    Foreign(Vec<u8>, u64),
+    /// No whole record.
+    Nothing,
+}
 
 #[derive(Serialize, Deserialize)]
 enum Record {
@@ -129,9 +139,17 @@ impl Spool {
         // A second daemon, started by mistake, would cut off what the first has just kept.
         file.try_lock().map_err(|error| wrong(error.into()))?;
         let mut spool = Self { path, file, length: 0, next: 0, bytes_max, held: Held::default() };
-        while let Some((record, end)) = spool.record(spool.length)? {
-            spool.note(&record);
-            spool.length = end;
+        loop {
+            let at = spool.length;
+            match spool.record(at)? {
+                Found::Record(record, end) => {
+                    spool.note(&record);
+                    spool.length = end;
+                }
+                // It goes aside when its turn comes.
+                Found::Foreign(_, end) => spool.length = end,
+                Found::Nothing => break,
+            }
         }
         spool.move_the_rest_aside()?;
         spool.truncate()?;
@@ -144,13 +162,14 @@ impl Spool {
         let read =
             self.file.seek(SeekFrom::Start(self.length)).and_then(|_| self.file.read_to_end(&mut rest));
         read.map_err(|error| self.wrong(error))?;
-        if !rest.is_empty() {
-            let aside = self.path.with_extension("rest");
-            let (bytes, file) = (rest.len(), aside.display());
-            tracing::error!(bytes, %file, "the spool holds what cannot be read; it is moved there");
-            append(&aside, &rest).map_err(|error| self.wrong(error))?;
-        }
-        Ok(())
+        if rest.is_empty() { Ok(()) } else { self.move_aside(&rest) }
+    }
+
+    fn move_aside(&self, what: &[u8]) -> Result<(), SpoolError> {
+        let aside = self.path.with_extension("rest");
+        let (bytes, file) = (what.len(), aside.display());
+        tracing::error!(bytes, %file, "the spool holds what cannot be read; it is moved there");
+        append(&aside, what).map_err(|error| self.wrong(error))
     }
 
     /// Puts deliveries aside that the store will never take: they are not in the way of the others, and not lost.
@@ -186,7 +205,8 @@ impl Spool {
         let mut bytes = Vec::new();
         for record in &records {
             let text = serde_json::to_vec(record).map_err(|error| self.wrong(error.into()))?;
-            let length = u32::try_from(text.len()).map_err(|_| SpoolError::Full)?;
+            let fits = text.len() <= RECORD_BYTES_MAX;
+            let length = u32::try_from(text.len()).ok().filter(|_| fits).ok_or(SpoolError::Full)?;
             bytes.extend_from_slice(&length.to_le_bytes());
             bytes.extend_from_slice(&crypto::sha256(&text)[..8]);
             bytes.extend_from_slice(&text);
@@ -225,15 +245,24 @@ impl Spool {
             && at.saturating_sub(self.next) < BYTES_AT_ONCE_MAX
             && at < self.length
         {
-            let Some((record, end)) = self.record(at)? else {
-                if commands.is_empty() {
+            let (record, end) = match self.record(at)? {
+                Found::Record(record, end) => (record, end),
+                // What came before it is taken first.
+                _ if !commands.is_empty() => break,
+                Found::Foreign(mut text, end) => {
+                    text.push(b'\n');
+                    self.move_aside(&text)?;
+                    self.taken(end)?;
+                    at = self.next;
+                    continue;
+                }
+                Found::Nothing => {
                     // Nothing behind it can be found: it is kept to look at, and does not hold up what comes.
                     self.length = at;
                     self.move_the_rest_aside()?;
                     self.taken(at)?;
                     return Ok((Vec::new(), self.next));
                 }
-                break;
             };
             events += match &record {
                 Record::Events { events, .. } => events.len(),
@@ -270,29 +299,32 @@ impl Spool {
         cut.map_err(|error| self.wrong(error))
     }
 
-    /// The record that begins at `at`, and where it ends; `None` when there is no whole one.
-    fn record(&mut self, at: u64) -> Result<Option<(Record, u64)>, SpoolError> {
+    /// What begins at `at`.
+    fn record(&mut self, at: u64) -> Result<Found, SpoolError> {
         let mut head = [0; HEAD_BYTES];
         let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut head));
         match read {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(Found::Nothing),
             other => other.map_err(|error| self.wrong(error))?,
         }
         let mut length = [0; 4];
         length.copy_from_slice(&head[..4]);
         let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
         if length > RECORD_BYTES_MAX {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         let mut text = Vec::new();
         let most = u64::try_from(length).unwrap_or(u64::MAX);
         let read = std::io::Read::take(&mut self.file, most).read_to_end(&mut text);
         read.map_err(|error| self.wrong(error))?;
         if text.len() < length || crypto::sha256(&text)[..8] != head[4..] {
-            return Ok(None);
+            return Ok(Found::Nothing);
         }
         let end = at + u64::try_from(HEAD_BYTES + length).unwrap_or(u64::MAX);
-        Ok(serde_json::from_slice(&text).ok().map(|record| (record, end)))
+        Ok(match serde_json::from_slice(&text) {
+            Ok(record) => Found::Record(record, end),
+            Err(_) => Found::Foreign(text, end),
+        })
     }
 
     fn note(&mut self, record: &Record) {
@@ -509,6 +541,38 @@ mod tests {
         *spoilt.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &spoilt).unwrap();
         assert_eq!(keys(&Spool::open(directory.path(), 1 << 20).unwrap().next(10).unwrap().0), ["one"]);
+    }
+
+    #[test]
+    fn a_record_of_another_version_goes_aside_and_holds_up_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        let foreign = br#"{"Heartbeat":{"name":"backup"}}"#;
+        let mut record = u32::try_from(foreign.len()).unwrap().to_le_bytes().to_vec();
+        record.extend_from_slice(&crypto::sha256(foreign)[..8]);
+        record.extend_from_slice(foreign);
+        // At the head, between two, and at the end.
+        let mut whole = Vec::new();
+        for key in ["one", "two", "three"] {
+            let alone = tempfile::tempdir().unwrap();
+            Spool::open(alone.path(), 1 << 20).unwrap().keep(&[&delivery(key, Status::Firing)]).unwrap();
+            whole.extend_from_slice(&record);
+            whole.extend_from_slice(&std::fs::read(alone.path().join("spool")).unwrap());
+        }
+        whole.extend_from_slice(&record);
+        std::fs::write(&path, &whole).unwrap();
+        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        assert_eq!(spool.held().deliveries, 3);
+        let mut taken = Vec::new();
+        for _ in 0..6 {
+            let (commands, to) = spool.next(10).unwrap();
+            taken.extend(keys(&commands));
+            spool.taken(to).unwrap();
+        }
+        assert_eq!(taken, ["one", "two", "three"]);
+        assert!(spool.is_empty());
+        let aside = std::fs::read_to_string(directory.path().join("spool.rest")).unwrap();
+        assert_eq!(aside.lines().collect::<Vec<_>>(), [r#"{"Heartbeat":{"name":"backup"}}"#; 4]);
     }
 
     #[test]

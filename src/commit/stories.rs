@@ -17,7 +17,7 @@ pub(super) struct Story {
     pub(super) clock: Clock,
     pub(super) metrics: Arc<Metrics>,
     _door: Door,
-    _directory: tempfile::TempDir,
+    pub(super) directory: tempfile::TempDir,
 }
 
 fn rules() -> Rules {
@@ -67,14 +67,24 @@ pub(super) fn house() -> House {
 
 impl Story {
     pub(super) fn new() -> Self {
+        Self::with(tempfile::tempdir().unwrap(), None)
+    }
+
+    /// A node that may hold deliveries on its own disk.
+    pub(super) fn with_spool() -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        Self::with(directory, Some(spool))
+    }
+
+    fn with(directory: tempfile::TempDir, spool: Option<Spool>) -> Self {
         let clock = Clock::system();
         let file = Place::Sqlite(directory.path().join("onscene.db"));
         let place = crate::store::postgres::tests::fresh().unwrap_or(file);
         let connection = Connection::writer(&place, &clock).unwrap();
         let metrics = Arc::new(Metrics::new(0.0).unwrap());
         let (door, committer) = door(
-            Room { queue_max: 16, spool: None },
+            Room { queue_max: 16, spool },
             connection,
             place,
             clock.clone(),
@@ -82,7 +92,7 @@ impl Story {
             metrics.clone(),
             Wakes::default(),
         );
-        Self { committer, clock, metrics, _door: door, _directory: directory }
+        Self { committer, clock, metrics, _door: door, directory }
     }
 
     pub(super) fn ask(&mut self, command: Command) -> Result<Reply, DoorError> {

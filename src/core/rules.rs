@@ -31,6 +31,18 @@ pub struct Rules {
     pub clocks: Clocks,
 }
 
+impl Rules {
+    /// Whom to wake for a service. A service that has left the configuration may still have an incident, or an alert
+    /// that was held meanwhile: its people are those of the policy `default`, else of the first, for somebody has to
+    /// be woken. The name comes first.
+    pub fn policy_of(&self, service: &str) -> Option<(&str, &Policy)> {
+        let named = |name: &str| self.policies.get_key_value(name);
+        let own = self.services.get(service).and_then(|service| named(&service.policy));
+        let found = own.or_else(|| named("default")).or_else(|| self.policies.iter().next());
+        found.map(|(name, policy)| (name.as_str(), policy))
+    }
+}
+
 /// How long things may take.
 #[derive(Clone, Debug)]
 pub struct Clocks {

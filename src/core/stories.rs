@@ -336,3 +336,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn somebody_is_woken_for_a_service_that_has_left_the_configuration() {
+    let mut rules = house();
+    rules.services.clear();
+    let told = story_in(&rules, "5 tick");
+    assert_eq!(told, "0 opened: page maya (1, on_call)\n5 escalated_on_time: page tom (1, on_call)");
+    let elsewhere = Policy {
+        steps: vec![Step { page: vec![Target::Person("kim".into())], wait: SignedDuration::from_mins(5) }],
+        repeat: 0,
+        last_resort: vec![],
+    };
+    rules.policies = BTreeMap::from([("night".to_owned(), elsewhere)]);
+    assert!(story_in(&rules, "").contains("page kim"), "there is no policy `default`");
+}

@@ -55,8 +55,7 @@ impl Work<'_> {
     }
 
     fn policy(&self) -> Option<&Policy> {
-        let service = self.rules.services.get(&self.incident.service)?;
-        self.rules.policies.get(&service.policy)
+        self.rules.policy_of(&self.incident.service).map(|(_, policy)| policy)
     }
 
     /// Whether the steps name somebody who was not found out of reach, and did not say that they cannot.
@@ -102,14 +101,7 @@ impl Work<'_> {
     }
 
     pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let Some(policy) = self
-            .rules
-            .services
-            .get(&self.incident.service)
-            .and_then(|service| self.rules.policies.get(&service.policy))
-        else {
-            return Ok(());
-        };
+        let Some((_, policy)) = self.rules.policy_of(&self.incident.service) else { return Ok(()) };
         let is_new = |incident: &Incident, person: &String| {
             let status = incident.responder(person).map(|known| known.status);
             !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))

@@ -1,0 +1,182 @@
+//! Giving a store that is back what was held for it.
+//!
+//! In the order in which it was heard, by the thread that commits. What the store does not take is tried again, then
+//! put aside: it is not in the way of the others, is not lost, and its source raises an alert that says so.
+
+use super::door::Job;
+use super::{Command, Committer, Delivered};
+use crate::core::alert::{AlertSeverity, Event, Status};
+
+/// Most deliveries that were held and are given to the store in one transaction: as many as come in meanwhile at most.
+const DRAIN_MAX: usize = 256;
+/// How often those that the store does not take are tried again, a little apart, before they are put aside: what it
+/// said may have been of the moment.
+pub(super) const DRAIN_TRIES: u32 = 3;
+/// The key of the alert that a source raises when something of it was put aside.
+const KEY: &str = "onscene:put-aside";
+
+impl Committer {
+    /// Whether something waits in the spool for a store that is back.
+    pub(super) fn drains(&self) -> bool {
+        self.up.load(std::sync::atomic::Ordering::Acquire)
+            && self.keeper.as_ref().is_some_and(|keeper| !keeper.spool().is_empty())
+    }
+
+    /// Gives the store the next of what was held for it. `false` when it is to be tried again a little later;
+    /// `is_last`: what the store does not take this time is put aside.
+    pub(super) fn drain(&mut self, is_last: bool) -> bool {
+        let Some(keeper) = self.keeper.clone() else { return true };
+        let later = |what: &str, error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "{what}");
+            false
+        };
+        let next = keeper.spool().next(DRAIN_MAX);
+        let (commands, to) = match next {
+            Ok(next) => next,
+            Err(error) => return later("what was held cannot be read", &error),
+        };
+        let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
+        if let Err((_, error)) = self.commit(jobs) {
+            // They stand in the spool still, at its head.
+            self.down(Vec::new(), &error);
+            return true;
+        }
+        let refused: Vec<usize> = (0..)
+            .zip(answers)
+            .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
+            .collect();
+        if !refused.is_empty() && !is_last {
+            let count = refused.len();
+            tracing::warn!(count, "deliveries that were held were not taken; they are tried again");
+            return false;
+        }
+        let mut told = Vec::new();
+        if !refused.is_empty() {
+            // They stand where they stood: the commands themselves were used up.
+            let again = keeper.spool().next(DRAIN_MAX);
+            let again = match again {
+                Ok((commands, _)) => commands,
+                Err(error) => return later("what was held cannot be read", &error),
+            };
+            let at_fault = (0..).zip(again).filter(|(index, _)| refused.contains(index));
+            let at_fault: Vec<Command> = at_fault.map(|(_, command)| command).collect();
+            match keeper.spool().put_aside(&at_fault) {
+                Ok(file) => {
+                    let file = file.display().to_string();
+                    let count = at_fault.len();
+                    tracing::error!(count, file, "deliveries that were held cannot be taken");
+                    self.metrics.put_aside.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
+                    told = at_fault.iter().filter_map(|command| alert(command, &file)).collect();
+                }
+                Err(error) => return later("deliveries that cannot be taken cannot be kept", &error),
+            }
+        }
+        let mut spool = keeper.spool();
+        if let Err(error) = spool.taken(to) {
+            return later("the spool cannot be emptied; what is in it is taken again", &error);
+        }
+        let (held, takes) = (spool.held(), spool.has_room());
+        let more = !spool.is_empty();
+        drop(spool);
+        if !more {
+            tracing::info!("everything that was held is in the store");
+        }
+        self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
+        let since = if more { self.away.look().since } else { None };
+        self.away.set(|state| {
+            state.held = Some(held);
+            state.takes = takes;
+            state.since = since;
+        });
+        self.tell(told);
+        true
+    }
+
+    /// Raises alerts about what was put aside. What was wrong with it may be wrong with them: the log and a metric say
+    /// it too.
+    fn tell(&mut self, mut alerts: Vec<Delivered>) {
+        alerts.sort_by(|one, other| one.source.cmp(&other.source));
+        alerts.dedup_by(|one, other| one.source == other.source);
+        for alert in alerts {
+            if let Err(error) = self.at_once(Command::Events(alert)) {
+                tracing::error!(%error, "nobody can be woken for what was put aside");
+            }
+        }
+    }
+}
+
+/// What a source says of a delivery of its own that was put aside.
+fn alert(command: &Command, file: &str) -> Option<Delivered> {
+    let (source, kind, service, received_at) = match command {
+        Command::Events(of) => (&of.source, &of.kind, &of.service, of.received_at),
+        Command::Unreadable { kept, service } => (&kept.source, &kept.kind, service, kept.received_at),
+        _ => return None,
+    };
+    let title = format!("alerts of source {source} that were held could not be taken");
+    let mut event = Event::new(KEY, Status::Firing, title);
+    event.severity = Some(AlertSeverity::Error);
+    event.body = format!(
+        "They came while the store was away, and the store does not take them. They are kept in {file} on the node that \
+         heard them: read there what they say, and look into its log for the reason."
+    );
+    let (source, kind, service) = (source.clone(), kind.clone(), service.clone());
+    Some(Delivered { source, kind, service, events: vec![event], received_at, replays: None, held: false })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::Story;
+    use super::super::{EventResult, Reply};
+    use super::*;
+    use crate::store::{StoreError, alerts};
+
+    /// Holds deliveries, as while the store is away, and finds it again.
+    fn holds(story: &mut Story, deliveries: Vec<Command>) {
+        story.committer.down(Vec::new(), &StoreError::Away("cut off"));
+        let (jobs, answers): (Vec<Job>, Vec<_>) = deliveries.into_iter().map(Job::new).unzip();
+        assert!(story.committer.hold(jobs).is_empty());
+        for mut answer in answers {
+            assert!(matches!(answer.try_recv(), Ok(Ok(Reply::Spooled))));
+        }
+        story.committer.revive().unwrap();
+        assert!(story.committer.drains());
+    }
+
+    #[test]
+    fn what_the_store_never_takes_is_put_aside_and_its_source_says_so() {
+        let mut story = Story::with_spool();
+        assert_eq!(story.hears("pingdom", "one", Status::Firing).1, Some(1));
+        let now = story.clock.now();
+        let spoils = "update incident set state = '{}' where id = 1";
+        story.committer.connection.write(now, |tx| tx.write(spoils, &[])).unwrap();
+        let delivery = |key: &str, status| story.delivery("pingdom", vec![Event::new(key, status, key)]);
+        let held = vec![
+            delivery("two", Status::Firing),
+            delivery("one", Status::Resolved),
+            delivery("three", Status::Firing),
+        ];
+        holds(&mut story, held);
+        // Until it is given up, it is tried again, with what came beside it.
+        assert!(!story.committer.drain(false) && story.committer.drains());
+        assert!(story.committer.drain(true) && !story.committer.drains());
+        let known = |story: &mut Story, key: &str| {
+            let now = story.clock.now();
+            story.committer.connection.read(now, |tx| alerts::known(tx, "pingdom", key)).unwrap()
+        };
+        for key in ["two", "three", KEY] {
+            assert_eq!(known(&mut story, key).map(|known| known.status), Some(Status::Firing), "{key}");
+        }
+        let aside = std::fs::read_to_string(story.directory.path().join("spool.refused")).unwrap();
+        assert!(aside.lines().count() == 1 && aside.contains("\"one\""), "{aside}");
+        assert_eq!(story.metrics.put_aside.get(), 1);
+        // A second one joins the first.
+        let again = vec![story.delivery("pingdom", vec![Event::new("one", Status::Resolved, "one")])];
+        holds(&mut story, again);
+        assert!(story.committer.drain(true));
+        let told = Event::new(KEY, Status::Resolved, "it was looked at");
+        let Reply::Events(_, results) = story.ask(story.delivery("pingdom", vec![told])).unwrap() else {
+            panic!("another answer");
+        };
+        assert_eq!(results, [EventResult { outcome: "resolved", incident: Some(4) }]);
+    }
+}
