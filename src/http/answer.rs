@@ -172,8 +172,7 @@ fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
             format!("Thank you for saying so; it is on the timeline. {commander} has command.")
         }
         (Act::Decline, _) => "Thank you for saying so; it is on the timeline. Nobody has command yet. Nobody else is \
-                              called at this moment: those who are being woken are waited for, and then the next \
-                              page goes out."
+                              called at this moment: the next page goes out when the time of this one is over."
             .into(),
         (Act::CheckIn, _) => format!("You are on scene. {commander} has command."),
         (Act::Note { .. }, _) => "It is on the timeline.".into(),
