@@ -102,6 +102,7 @@ impl House {
                 name: source.name.clone(),
                 kind,
                 tokens: source.tokens.clone(),
+                signing_secrets: source.signing_secrets.clone(),
                 service: source.service.clone(),
                 options,
             };
@@ -178,6 +179,8 @@ pub struct Source {
     pub kind: &'static Kind,
     /// Its secrets; any of them will do.
     pub tokens: Vec<SecretString>,
+    /// What its senders sign with; any of them will do. Empty when they do not sign.
+    pub signing_secrets: Vec<SecretString>,
     /// What its alerts are about.
     pub service: String,
     /// What else the operator set.

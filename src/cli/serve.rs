@@ -13,7 +13,7 @@ use super::{ConfigFlag, Exit, LogFormat, fail, say};
 use crate::app::{self, Parts};
 use crate::channels;
 use crate::clock::Clock;
-use crate::config::{self, Config, SecretsMode, secrets};
+use crate::config::{self, Config, SecretsMode, SourceKind, secrets};
 use crate::house::House;
 use crate::http::listen::{self, Address};
 use crate::http::tls::Tls;
@@ -140,7 +140,10 @@ pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, Stri
 pub(super) fn kinds() -> config::Kinds {
     config::Kinds {
         server: |url| store::postgres::Server::read(url, None, None).map(|_| ()),
-        sources: sources::KINDS.iter().map(|kind| kind.name).collect(),
+        sources: sources::KINDS
+            .iter()
+            .map(|kind| SourceKind { name: kind.name, signs: kind.signs.is_some() })
+            .collect(),
         channels: channels::KINDS
             .iter()
             .map(|kind| config::ChannelKind {

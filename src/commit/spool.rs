@@ -97,6 +97,8 @@ enum Record {
         method: String,
         query: String,
         content_type: Option<String>,
+        #[serde(default)]
+        headers: Vec<(String, String)>,
         body: String,
         error: String,
         received_at: i64,
@@ -367,6 +369,7 @@ fn record_of(command: &Command) -> Option<Record> {
             method: kept.method.clone(),
             query: kept.query.clone(),
             content_type: kept.content_type.clone(),
+            headers: kept.headers.clone(),
             body: crypto::base64(&kept.body),
             error: kept.error.clone(),
             received_at: kept.received_at.as_microsecond(),
@@ -416,6 +419,7 @@ fn command_of(record: Record) -> Command {
             method,
             query,
             content_type,
+            headers,
             body,
             error,
             received_at,
@@ -427,6 +431,7 @@ fn command_of(record: Record) -> Command {
                 method,
                 query,
                 content_type,
+                headers,
                 body: crypto::from_base64(&body).unwrap_or_default(),
                 error,
                 received_at: hour(received_at),
@@ -457,8 +462,23 @@ fn given_back(event: KeptEvent, received_at: Timestamp) -> Event {
     }
 }
 
+/// Opens a spool in a test. Another test of this process may be starting a program, which holds our files for a
+/// moment.
+#[cfg(test)]
+#[allow(clippy::disallowed_methods, reason = "a test that waits for another")]
+pub(super) fn open_for_a_test(directory: &Path, bytes_max: u64) -> Spool {
+    for _ in 0..5_000 {
+        match Spool::open(directory, bytes_max) {
+            Ok(spool) => return spool,
+            Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+        }
+    }
+    panic!("the spool is locked");
+}
+
 #[cfg(test)]
 mod tests {
+    use super::open_for_a_test as open;
     use super::*;
 
     fn delivery(key: &str, status: Status) -> Command {
@@ -487,7 +507,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_given_back_in_order_also_after_a_new_start() {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let mut spool = open(directory.path(), 1 << 20);
         let kept = unreadable::Kept {
             id: 0,
             source: "pingdom".into(),
@@ -495,6 +515,7 @@ mod tests {
             method: "POST".into(),
             query: "a=b".into(),
             content_type: None,
+            headers: vec![("x-event".into(), "ping".into())],
             body: b"\xff\x00".to_vec(),
             error: "not UTF-8".into(),
             received_at: Timestamp::UNIX_EPOCH,
@@ -504,7 +525,7 @@ mod tests {
         spool.keep(&[&delivery("two", Status::Resolved)]).unwrap();
         assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
         drop(spool);
-        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let mut spool = open(directory.path(), 1 << 20);
         assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
         let (first, at) = spool.next(2).unwrap();
         assert_eq!(keys(&first), ["one", "unreadable"]);
@@ -512,6 +533,7 @@ mod tests {
         assert_eq!(delivered.events[0].occurred_at, Some(delivered.received_at), "heard then, not now");
         let Command::Unreadable { kept, .. } = &first[1] else { panic!("another command") };
         assert_eq!(kept.body, b"\xff\x00");
+        assert_eq!(kept.headers, [("x-event".to_owned(), "ping".to_owned())]);
         spool.taken(at).unwrap();
         let (rest, at) = spool.next(10).unwrap();
         assert_eq!(keys(&rest), ["two"]);
@@ -524,7 +546,7 @@ mod tests {
     fn what_a_crash_left_half_written_is_cut_off_wherever_it_was_cut() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("spool");
-        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let mut spool = open(directory.path(), 1 << 20);
         spool.keep(&[&delivery("one", Status::Firing)]).unwrap();
         let whole = usize::try_from(spool.held().bytes).unwrap();
         spool.keep(&[&delivery("two", Status::Firing)]).unwrap();
@@ -532,7 +554,7 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         for cut in whole..bytes.len() {
             std::fs::write(&path, &bytes[..cut]).unwrap();
-            let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+            let mut spool = open(directory.path(), 1 << 20);
             assert_eq!(keys(&spool.next(10).unwrap().0), ["one"], "cut at {cut}");
             spool.keep(&[&delivery("three", Status::Firing)]).unwrap();
             assert_eq!(keys(&spool.next(10).unwrap().0), ["one", "three"]);
@@ -540,7 +562,7 @@ mod tests {
         let mut spoilt = bytes.clone();
         *spoilt.last_mut().unwrap() ^= 1;
         std::fs::write(&path, &spoilt).unwrap();
-        assert_eq!(keys(&Spool::open(directory.path(), 1 << 20).unwrap().next(10).unwrap().0), ["one"]);
+        assert_eq!(keys(&open(directory.path(), 1 << 20).next(10).unwrap().0), ["one"]);
     }
 
     #[test]
@@ -555,13 +577,13 @@ mod tests {
         let mut whole = Vec::new();
         for key in ["one", "two", "three"] {
             let alone = tempfile::tempdir().unwrap();
-            Spool::open(alone.path(), 1 << 20).unwrap().keep(&[&delivery(key, Status::Firing)]).unwrap();
+            open(alone.path(), 1 << 20).keep(&[&delivery(key, Status::Firing)]).unwrap();
             whole.extend_from_slice(&record);
             whole.extend_from_slice(&std::fs::read(alone.path().join("spool")).unwrap());
         }
         whole.extend_from_slice(&record);
         std::fs::write(&path, &whole).unwrap();
-        let mut spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let mut spool = open(directory.path(), 1 << 20);
         assert_eq!(spool.held().deliveries, 3);
         let mut taken = Vec::new();
         for _ in 0..6 {
@@ -578,7 +600,7 @@ mod tests {
     #[test]
     fn a_full_spool_keeps_nothing_more() {
         let directory = tempfile::tempdir().unwrap();
-        let mut spool = Spool::open(directory.path(), 1000).unwrap();
+        let mut spool = open(directory.path(), 1000);
         let mut kept = 0;
         while spool.keep(&[&delivery("one", Status::Firing)]).is_ok() {
             kept += 1;

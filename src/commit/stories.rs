@@ -73,7 +73,7 @@ impl Story {
     /// A node that may hold deliveries on its own disk.
     pub(super) fn with_spool() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = Spool::open(directory.path(), 1 << 20).unwrap();
+        let spool = spool::open_for_a_test(directory.path(), 1 << 20);
         Self::with(directory, Some(spool))
     }
 
@@ -335,6 +335,7 @@ fn a_body_that_cannot_be_read_wakes_its_owner_and_is_given_to_the_adapter_again(
         method: "POST".into(),
         query: String::new(),
         content_type: None,
+        headers: Vec::new(),
         body: b"\xff".to_vec(),
         error: "not UTF-8".into(),
         received_at: story.clock.now(),

@@ -224,8 +224,10 @@ pub struct Source {
     pub name: String,
     /// What it speaks.
     pub kind: String,
-    /// Its secrets; none only when secrets were not read.
+    /// Its secrets; none when its senders sign, and when secrets were not read.
     pub tokens: Vec<SecretString>,
+    /// What its senders sign with.
+    pub signing_secrets: Vec<SecretString>,
     /// What its alerts are about.
     pub service: String,
     /// Alerts by GET are taken, where the kind knows such a form.
@@ -271,13 +273,21 @@ impl fmt::Display for Place {
 /// What a configuration may name, handed in.
 pub struct Kinds {
     /// Kinds of sources.
-    pub sources: Vec<&'static str>,
+    pub sources: Vec<SourceKind>,
     /// Kinds of channels.
     pub channels: Vec<ChannelKind>,
     /// Whether a relay can be used; else a sentence that says why not.
     pub relay: fn(&str) -> Result<(), String>,
     /// Whether a PostgreSQL server can be used; else a sentence that says why not.
     pub server: fn(&str) -> Result<(), String>,
+}
+
+/// A kind of source, as far as the configuration needs to know it.
+pub struct SourceKind {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its senders can sign.
+    pub signs: bool,
 }
 
 /// A kind of channel, as far as the configuration needs to know it.

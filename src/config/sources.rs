@@ -23,11 +23,12 @@ pub(super) fn sources(
         let name = names::name(&mut table, reading);
         let kind = table.needed(reading, "kind");
         let service = table.needed(reading, "service");
-        let tokens = tokens(&mut table, reading, &found);
+        let signing = signing_secrets(&mut table, reading, kinds, kind.as_ref());
+        let tokens = tokens(&mut table, reading, &found, signing.is_some());
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
         if let Some(kind) = &kind {
-            known(reading, kind, "kind of source", kinds.sources.iter().copied());
+            known(reading, kind, "kind of source", kinds.sources.iter().map(|kind| kind.name));
         }
         if let Some(service) = &service {
             known(reading, service, "service", rules.services.keys().map(String::as_str));
@@ -42,6 +43,7 @@ pub(super) fn sources(
             name: name.value.clone(),
             kind: kind.value,
             tokens,
+            signing_secrets: signing.unwrap_or_default(),
             service: service.value,
             allow_get,
             severity_label: severity_label.unwrap_or_else(|| "severity".into()),
@@ -51,17 +53,47 @@ pub(super) fn sources(
     found
 }
 
+/// What the senders of a source sign with; several while one is exchanged. `None` when they do not sign.
+fn signing_secrets(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    kind: Option<&At<String>>,
+) -> Option<Vec<SecretString>> {
+    let At { value: secrets, span } = table.secrets(reading, "signing_secret")?;
+    let signs = |name: &str| kinds.sources.iter().find(|kind| kind.name == name).map(|kind| kind.signs);
+    if let Some(kind) = kind.filter(|kind| signs(&kind.value) == Some(false)) {
+        let can: Vec<&str> = kinds.sources.iter().filter(|kind| kind.signs).map(|kind| kind.name).collect();
+        let what = format!(
+            "senders of the kind {} do not sign; those of {} can. Use `token_file` here",
+            kind.value,
+            can.join(", ")
+        );
+        reading.errors.add(span, what);
+        return Some(Vec::new());
+    }
+    for secret in &secrets {
+        if secret.expose_secret().trim().len() < TOKEN_BYTES_MIN {
+            let what =
+                format!("this secret is too short: at least {TOKEN_BYTES_MIN} bytes, or it could be guessed");
+            reading.errors.add(span.clone(), what);
+        }
+    }
+    Some(secrets)
+}
+
 /// The secrets of a source: any of them will do, so that senders move from an old one to a new one without a gap.
 fn tokens(
     table: &mut Table<'_>,
     reading: &mut Reading,
     others: &BTreeMap<String, Source>,
+    is_signed: bool,
 ) -> Vec<SecretString> {
     let faults = reading.errors.count();
     let Some(At { value: tokens, span }) = table.secrets(reading, "token") else {
-        if reading.errors.count() == faults {
-            let what =
-                "[[source]] needs `token_file` (or `token_env`): without a secret anybody could raise alerts";
+        if reading.errors.count() == faults && !is_signed {
+            let what = "[[source]] needs `token_file` (or `token_env`, or `signing_secret_file` where its senders sign): \
+                        without a secret anybody could raise alerts";
             reading.errors.add(table.span.clone(), what);
         }
         return Vec::new();

@@ -6,7 +6,9 @@ pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
     Kinds {
         server: |url| crate::store::postgres::Server::read(url, None, None).map(|_| ()),
-        sources: vec!["alertmanager", "generic", "pingdom"],
+        sources: [("alertmanager", false), ("generic", true), ("pingdom", false)]
+            .map(|(name, signs)| SourceKind { name, signs })
+            .into(),
         channels: vec![
             ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
             ChannelKind { name: "slack", keys: vec![key("token", true, true), key("room", false, true)] },

@@ -21,11 +21,17 @@ use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::{House, Source};
+use crate::sources::sign::{Scheme, Signed};
 use crate::sources::{Delivery, Unreadable};
 use crate::store::unreadable;
 
 /// Longest query string that is read or kept, in bytes.
 const QUERY_BYTES_MAX: usize = 16 * 1024;
+/// Longest header that an adapter reads, in bytes, and most of them.
+const HEADER_BYTES_MAX: usize = 4 * 1024;
+const HEADERS_MAX: usize = 32;
+/// How the names of headers begin that signatures are made of.
+const SIGNED_HEADERS: &[&str] = &["x-", "webhook-", "sentry-"];
 
 /// `/in/{source}`
 pub(super) async fn without_token(
@@ -87,12 +93,14 @@ async fn accept(
         return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
     }
     let (given, query) = split_token(&query);
-    if !allowed(source, [token, given, bearer(headers).map(str::to_owned), basic_password(headers)]) {
-        return Err(Problem::unauthorized(
+    let given = [token, given, bearer(headers).map(str::to_owned), basic_password(headers)];
+    if !source.tokens.is_empty() && !allowed(source, given) {
+        return Err(challenge(
             "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
              as the password of basic authentication",
         ));
     }
+    let signed_by = signature(source, headers)?;
     if query.len() > QUERY_BYTES_MAX {
         return Err(Problem::new(
             StatusCode::URI_TOO_LONG,
@@ -105,10 +113,24 @@ async fn accept(
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let _room = room(desk, &body)?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
+    if let Some(scheme) = signed_by {
+        let given = lower(headers, |name| SIGNED_HEADERS.iter().any(|begin| name.starts_with(begin)));
+        let signed = Signed { headers: &given, body: &bytes, received_at };
+        let is_signed = source.signing_secrets.iter().fold(false, |found, secret| {
+            (scheme.is_signed)(&signed, secret.expose_secret().as_bytes()) | found
+        });
+        if !is_signed {
+            return Err(challenge(
+                "the signature does not fit the body and the secret of this source, or is too old",
+            ));
+        }
+    }
+    let read = lower(headers, |name| source.kind.reads(name));
     let delivery = Delivery {
         method: method.as_str(),
         query: &query,
         content_type,
+        headers: &read,
         body: &bytes,
         received_at,
         options: &source.options,
@@ -175,6 +197,7 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
         method: &kept.method,
         query: &kept.query,
         content_type: kept.content_type.as_deref(),
+        headers: &kept.headers,
         body: &kept.body,
         received_at: kept.received_at,
         options: &source.options,
@@ -199,6 +222,7 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
         method: delivery.method.into(),
         query: delivery.query.into(),
         content_type: delivery.content_type.map(str::to_owned),
+        headers: delivery.headers.to_vec(),
         body: delivery.body.to_vec(),
         error: error.clone(),
         received_at: delivery.received_at,
@@ -220,6 +244,38 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
         Ok(_) => Problem::internal(),
         Err(error) => send_again(error),
     }
+}
+
+/// How a delivery has to be signed. One that carries no signature at all is refused before its body is read.
+fn signature(source: &Source, headers: &HeaderMap) -> Result<Option<&'static Scheme>, Problem> {
+    if source.signing_secrets.is_empty() {
+        return Ok(None);
+    }
+    // The configuration lets no other kind have such a secret.
+    let scheme = source.kind.signs.as_ref().ok_or_else(Problem::internal)?;
+    if scheme.headers.iter().any(|name| headers.contains_key(*name)) {
+        return Ok(Some(scheme));
+    }
+    Err(challenge(&format!(
+        "the deliveries of this source are signed, in the header {}",
+        scheme.headers.join(" or ")
+    )))
+}
+
+/// 401, in the words of both: some senders give their password only when they are asked for it.
+fn challenge(what: &str) -> Problem {
+    Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
+}
+
+/// Headers by their names in lower case, as far as they are text and within bounds.
+fn lower(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .filter(|(name, _)| is_wanted(name.as_str()))
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .filter(|(_, value)| value.len() <= HEADER_BYTES_MAX)
+        .take(HEADERS_MAX)
+        .collect()
 }
 
 fn allowed(source: &Source, given: [Option<String>; 4]) -> bool {

@@ -22,8 +22,8 @@ pub struct Problem {
     pub detail: String,
     /// Seconds after which another try makes sense.
     pub retry_after: Option<u32>,
-    /// The methods that would have been allowed.
-    pub allow: Option<&'static str>,
+    /// What would have been taken: of a 405 the methods, of a 401 the ways to log in when they are not the usual one.
+    pub wants: Option<&'static str>,
     /// Further members, such as the commander who holds the term.
     pub extra: Map<String, Value>,
 }
@@ -36,7 +36,7 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, kind, title, detail: detail.into(), retry_after: None, allow: None, extra: Map::new() }
+        Self { status, kind, title, detail: detail.into(), retry_after: None, wants: None, extra: Map::new() }
     }
 
     /// 400: it cannot be read.
@@ -68,7 +68,7 @@ impl Problem {
             "The method is not allowed here",
             detail,
         );
-        Self { allow: Some(allow), ..problem }
+        Self { wants: Some(allow), ..problem }
     }
 
     /// 408: the body took too long.
@@ -161,11 +161,15 @@ impl IntoResponse for Problem {
         if let Some(seconds) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
-        if let Some(Ok(allow)) = self.allow.map(HeaderValue::try_from) {
-            headers.insert(ALLOW, allow);
-        }
-        if self.status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        match self.status {
+            StatusCode::UNAUTHORIZED => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(self.wants.unwrap_or("Bearer")));
+            }
+            _ => {
+                if let Some(allow) = self.wants {
+                    headers.insert(ALLOW, HeaderValue::from_static(allow));
+                }
+            }
         }
         response
     }

@@ -44,6 +44,6 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .fallback(|| async { Problem::not_found("nothing lives at this address") })
         .method_not_allowed_fallback(|| async {
             // The router adds the methods of the address, where no Allow is set.
-            Problem { allow: None, ..Problem::method_not_allowed("another method; see the Allow header") }
+            Problem { wants: None, ..Problem::method_not_allowed("another method; see the Allow header") }
         })
 }

@@ -23,7 +23,12 @@ use crate::core::alert::{AlertSeverity, Event, KEY_BYTES_MAX, Status};
 use crate::crypto::{hex, sha256};
 
 /// Alertmanager.
-pub const KIND: Kind = Kind { name: "alertmanager", get: |_| false, read };
+pub const KIND: Kind = Kind::new(
+    "alertmanager",
+    "Prometheus Alertmanager",
+    "In alertmanager.yml, under a receiver: `webhook_configs: [{url: \"ADDRESS\", send_resolved: true, max_alerts: 0}]`",
+    read,
+);
 
 /// The label that says how many alerts a cut notification left out.
 const TRUNCATED_LABEL: &str = "truncated_alerts";

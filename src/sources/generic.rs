@@ -30,11 +30,21 @@
 
 use serde_json::{Map, Value};
 
-use super::{Delivery, Kind, Options, Unreadable, wire};
+use super::{Delivery, Kind, Options, Unreadable, sign, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
 /// Generic JSON, form and query.
-pub const KIND: Kind = Kind { name: "generic", get: |options: &Options| options.allow_get, read };
+pub const KIND: Kind = Kind {
+    get: |options: &Options| options.allow_get,
+    signs: Some(sign::STANDARD),
+    ..Kind::new(
+        "generic",
+        "Scripts, and anything that can send JSON or a form",
+        "POST {\"key\": \"what it is about\", \"status\": \"firing\" or \"resolved\", \"title\": \"one line\"} to ADDRESS, or run \
+         `onscene send SOURCE --key KEY --status firing`.",
+        read,
+    )
+};
 
 const KEY: &[&str] =
     &["key", "dedup", "dedup_key", "alert_uid", "alert_key", "incident_key", "alias", "fingerprint"];

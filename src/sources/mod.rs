@@ -12,7 +12,10 @@ use crate::core::alert::Event;
 pub mod alertmanager;
 pub mod generic;
 pub mod pingdom;
+pub mod sign;
 mod wire;
+
+use sign::Scheme;
 
 /// Every kind of source there is.
 pub const KINDS: &[Kind] = &[alertmanager::KIND, generic::KIND, pingdom::KIND];
@@ -21,11 +24,40 @@ pub const KINDS: &[Kind] = &[alertmanager::KIND, generic::KIND, pingdom::KIND];
 pub struct Kind {
     /// The word used in `[[source]] kind = "..."`, in metrics and as the name of the fixture folder.
     pub name: &'static str,
+    /// What people call the sender.
+    pub title: &'static str,
+    /// How it is set up there, in the sender's own words. `ADDRESS` stands for the address with the token in it.
+    pub setup: &'static str,
     /// Whether a GET may carry an alert. Link previews and crawlers fetch URLs, so only kinds whose
     /// senders really use GET declare it, and only when the source's options allow it.
     pub get: fn(&Options) -> bool,
+    /// Headers that say what the body is, in lower case; one that ends with `-` stands for all that begin with it. No
+    /// others are read by the adapter, or kept with a body that cannot be understood.
+    pub headers: &'static [&'static str],
+    /// How its senders sign, when they can.
+    pub signs: Option<Scheme>,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
+}
+
+impl Kind {
+    /// A kind that has nothing beyond its name and its adapter.
+    pub const fn new(
+        name: &'static str,
+        title: &'static str,
+        setup: &'static str,
+        read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
+    ) -> Self {
+        Self { name, title, setup, get: |_| false, headers: &[], signs: None, read }
+    }
+
+    /// Whether its adapter reads a header, by its name in lower case.
+    pub fn reads(&self, name: &str) -> bool {
+        self.headers.iter().any(|known| match known.strip_suffix('-') {
+            Some(_) => name.starts_with(known),
+            None => name == *known,
+        })
+    }
 }
 
 /// Finds a kind by its name.
@@ -57,12 +89,25 @@ pub struct Delivery<'a> {
     pub query: &'a str,
     /// `Content-Type`, as a hint: several senders lie.
     pub content_type: Option<&'a str>,
+    /// The headers that the kind reads, by their names in lower case.
+    pub headers: &'a [(String, String)],
     /// The raw body.
     pub body: &'a [u8],
     /// When the request arrived.
     pub received_at: Timestamp,
     /// What the operator set.
     pub options: &'a Options,
+}
+
+impl Delivery<'_> {
+    /// A header that the kind reads, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(self.headers, name)
+    }
+}
+
+fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Why a body could not be understood, in a sentence for the operator of the sender.
@@ -91,7 +136,7 @@ mod tests {
 
     pub(super) fn delivery<'a>(method: &'a str, query: &'a str, body: &'a [u8]) -> Delivery<'a> {
         let received_at = Timestamp::from_second(1_767_330_000).unwrap();
-        Delivery { method, query, content_type: None, body, received_at, options: &DEFAULTS }
+        Delivery { method, query, content_type: None, headers: &[], body, received_at, options: &DEFAULTS }
     }
 
     pub(super) fn post(kind: &Kind, body: &[u8]) -> Result<Vec<Event>, Unreadable> {

@@ -25,7 +25,15 @@ use super::{Delivery, Kind, Options, Unreadable, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
 /// Pingdom.
-pub const KIND: Kind = Kind { name: "pingdom", get: |options: &Options| options.allow_get, read };
+pub const KIND: Kind = Kind {
+    get: |options: &Options| options.allow_get,
+    ..Kind::new(
+        "pingdom",
+        "Pingdom",
+        "Integrations → Add integration → Type: Webhook, URL: ADDRESS, Active. Then tick the integration on each check.",
+        read,
+    )
+};
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let event = if delivery.method == "GET" {

@@ -10,6 +10,7 @@ pub(super) const IDENTITY: &str = "store";
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "0001_first.sql", include_str!("migrations/0001_first.sql")),
     (2, "0002_node.sql", include_str!("migrations/0002_node.sql")),
+    (3, "0003_unreadable_headers.sql", include_str!("migrations/0003_unreadable_headers.sql")),
 ];
 
 /// Brings the schema up to date.

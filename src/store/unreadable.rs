@@ -1,6 +1,8 @@
 //! Bodies that could not be understood, kept as they came until an adapter can read them, and the
 //! senders' own ids of deliveries that were taken.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::{Row, StoreError, Tx};
@@ -23,6 +25,8 @@ pub struct Kept {
     pub query: String,
     /// `Content-Type`.
     pub content_type: Option<String>,
+    /// The headers that its kind reads, by their names in lower case.
+    pub headers: Vec<(String, String)>,
     /// The bytes.
     pub body: Vec<u8>,
     /// Why it could not be understood.
@@ -37,9 +41,12 @@ pub struct Kept {
 /// What the engine says.
 pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
     let id = tx.next_number("unreadable")?;
+    let headers: BTreeMap<&str, &str> =
+        kept.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers = serde_json::to_string(&headers).unwrap_or_else(|_| "{}".into());
     tx.write(
-        "insert into unreadable (id, source, kind, method, query, content_type, body, error, received_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "insert into unreadable (id, source, kind, method, query, content_type, headers, body, error, received_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         &[
             id.into(),
             (&kept.source).into(),
@@ -47,6 +54,7 @@ pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
             (&kept.method).into(),
             (&kept.query).into(),
             kept.content_type.as_deref().into(),
+            (&headers).into(),
             kept.body[..].into(),
             (&kept.error).into(),
             kept.received_at.into(),
@@ -90,7 +98,7 @@ pub fn waiting(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Waiting>, Stor
 /// What the engine says.
 pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Kept>, StoreError> {
     tx.query_one(
-        "select id, source, kind, method, query, content_type, body, error, received_at from unreadable
+        "select id, source, kind, method, query, content_type, body, error, received_at, headers from unreadable
          where replayed_at is null and id = ?1",
         &[id.into()],
         read,
@@ -136,6 +144,8 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
 }
 
 fn read(row: &Row<'_>) -> Result<Kept, StoreError> {
+    let headers: BTreeMap<String, String> = serde_json::from_str(&row.text(9)?)
+        .map_err(|_| StoreError::Decode("headers of a kept body that are no JSON object"))?;
     Ok(Kept {
         id: row.int(0)?,
         source: row.text(1)?,
@@ -143,6 +153,7 @@ fn read(row: &Row<'_>) -> Result<Kept, StoreError> {
         method: row.text(3)?,
         query: row.text(4)?,
         content_type: row.text_or_null(5)?,
+        headers: headers.into_iter().collect(),
         body: row.blob(6)?,
         error: row.text(7)?,
         received_at: row.time(8)?,

@@ -72,7 +72,7 @@ impl Node {
         self.committer = None;
         self.clock.strays(SignedDuration::ZERO);
         let connection = Connection::writer(&self.place, &self.clock).unwrap();
-        let spool = self.open_spool();
+        let spool = spool::open_for_a_test(&self.spool, SPOOL_BYTES_MAX);
         let (door, committer) = door(
             Room { queue_max: 16, spool: Some(spool) },
             connection,
@@ -86,18 +86,6 @@ impl Node {
         if self.cut {
             self.is_cut_off();
         }
-    }
-
-    /// Another test of this process may be starting a program, which holds our files for a moment.
-    #[allow(clippy::disallowed_methods, reason = "a test that waits for another")]
-    fn open_spool(&self) -> Spool {
-        for _ in 0..5_000 {
-            match Spool::open(&self.spool, SPOOL_BYTES_MAX) {
-                Ok(spool) => return spool,
-                Err(_) => std::thread::sleep(Duration::from_millis(1)),
-            }
-        }
-        panic!("the spool is locked");
     }
 
     /// The way to the store breaks while nothing is under way.
