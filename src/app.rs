@@ -47,6 +47,8 @@ const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
 const PRESENCE_EVERY: Duration = Duration::from_secs(10);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
+/// Room for bodies whose signature is not known to be good yet, in KiB: strangers get no more than this.
+const UNPROVEN_KIB_MAX: usize = 8 * 1024;
 /// Room for bodies that are being read or wait for the disk, in KiB.
 const BODIES_KIB_MAX: usize = 64 * 1024;
 /// A worker that gave no sign of life for this long hangs: the watchdog is not fed. A step that waits for a
@@ -219,6 +221,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         stopping: stopping.clone(),
         meters: meters.clone(),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
+        unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
     };
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));

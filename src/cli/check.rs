@@ -1,9 +1,9 @@
-//! `onscene check`: is the configuration good, and who is woken when.
+//! `onscene check`: is the configuration good, who is woken when, and what do its sources understand.
 
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::{ConfigFlag, Exit, out, say};
+use super::{ConfigFlag, Exit, kinds, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, preview};
 
@@ -21,6 +21,15 @@ pub(super) struct Check {
     /// Say only whether it is good
     #[arg(long, short)]
     quiet: bool,
+    /// Print every kind of source and how it is set up, and nothing else; no configuration is needed
+    #[arg(long, conflicts_with_all = ["source", "quiet", "no_secrets"])]
+    kinds: bool,
+    /// Show what this source makes of the body on standard input; nothing is raised
+    #[arg(long, value_name = "NAME", conflicts_with = "quiet")]
+    source: Option<String>,
+    /// A header of that body, as NAME: VALUE; may be given more than once
+    #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "source", value_parser = kinds::header)]
+    headers: Vec<(String, String)>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -28,6 +37,16 @@ pub(super) struct Check {
 
 impl Check {
     pub(super) fn run(self) -> Exit {
+        if self.kinds {
+            out(&if self.json { format!("{}\n", kinds::kinds_as_json()) } else { kinds::kinds() });
+            return Exit::Done;
+        }
+        if let Some(source) = &self.source {
+            return match super::serve::load(&self.config.path(), SecretsMode::Skip) {
+                Ok(config) => kinds::try_out(&config, source, &self.headers, self.json),
+                Err(exit) => exit,
+            };
+        }
         let mode = if self.no_secrets { SecretsMode::Skip } else { SecretsMode::Read };
         let path = self.config.path();
         let config = match super::serve::load(&path, mode) {

@@ -89,20 +89,23 @@ impl ServerFlags {
             return Client::new(&self.server(&file)?, token);
         }
         let path = self.config.path();
-        // Who named a configuration means it. The usual one may not be there, or be the daemon's only.
+        // Who named a configuration means it. The usual one may not be there, or its secrets be the daemon's only.
         let usual = self.config.config.is_none() && secrets::variable("ONSCENE_CONFIG").is_none();
-        if let Some(token) =
-            file.client.token_file.as_ref().filter(|_| usual && std::fs::File::open(&path).is_err())
-        {
-            return Client::new(&self.server(&file)?, read_token(token)?);
-        }
-        if usual && !path.exists() {
-            say(&format!(
-                "onscene: the token of source {source} is needed: give it with --token-file, in $ONSCENE_TOKEN, by the \
-                 daemon's configuration (--config FILE), or as token_file under [client] in \
-                 ~/.config/onscene/client.toml"
-            ));
-            return Err(Exit::Usage);
+        if usual {
+            let read = config::load(&path, &super::serve::kinds(), config::SecretsMode::Read).ok();
+            let knows = read.is_some_and(|config| config.sources.contains_key(source));
+            match &file.client.token_file {
+                Some(token) if !knows => return Client::new(&self.server(&file)?, read_token(token)?),
+                None if !path.exists() => {
+                    say(&format!(
+                        "onscene: the token of source {source} is needed: give it with --token-file, in $ONSCENE_TOKEN, by \
+                         the daemon's configuration (--config FILE), or as token_file under [client] in \
+                         ~/.config/onscene/client.toml"
+                    ));
+                    return Err(Exit::Usage);
+                }
+                _ => {}
+            }
         }
         let config = super::serve::load(&path, config::SecretsMode::Read)?;
         let Some(known) = config.sources.get(source) else {

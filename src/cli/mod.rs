@@ -14,6 +14,7 @@ use crate::config::secrets;
 mod check;
 mod client;
 mod incident;
+mod kinds;
 mod logfmt;
 mod migrate;
 mod place;

@@ -87,7 +87,7 @@ impl Reader {
         let clock = Clock::system();
         let progress = Progress::new(&clock, "bodies read");
         let (mut read, mut still) = (0_u64, 0_u64);
-        self.each(ids, |reader, one| {
+        let done = self.each(ids, |reader, one| {
             let (id, source) = (one["id"].as_i64().unwrap_or_default(), text(&one["source"]));
             let mut shown = one.clone();
             let plain = match reader.again(id)? {
@@ -106,9 +106,10 @@ impl Reader {
             out(&if json { format!("{shown}\n") } else { plain });
             progress.show(read + still);
             Ok(())
-        })?;
+        });
         progress.end();
         say(&format!("{read} read, {still} still unreadable"));
+        done?;
         Ok(if still == 0 { Exit::Done } else { Exit::Failed })
     }
 
@@ -162,6 +163,9 @@ impl Reader {
                     Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
                     Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
                         Ok(Err(detail))
+                    }
+                    Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
+                        Ok(Ok("it was read meanwhile".into()))
                     }
                     Err(failure) => Err(failure.say()),
                 }

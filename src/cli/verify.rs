@@ -92,7 +92,8 @@ impl Prover {
                 let numbers = reader.read(clock.now(), |tx| incidents::numbers(tx, after, PAGE));
                 let numbers = numbers.map_err(|error| failed(&error))?;
                 for number in &numbers {
-                    self.one(proof, *number)?;
+                    let added = reader.read(clock.now(), |tx| proof.add_if_there(tx, *number));
+                    added.map_err(|error| failed(&error))?;
                 }
                 Ok(numbers.last().copied())
             }

@@ -3,7 +3,10 @@
 //! In the order in which it was heard, by the thread that commits. What the store does not take is tried again, then
 //! put aside: it is not in the way of the others, is not lost, and its source raises an alert that says so.
 
+use std::collections::BTreeMap;
+
 use super::door::Job;
+use super::spool::Aside;
 use super::{Command, Committer, Delivered};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
@@ -35,6 +38,7 @@ impl Committer {
             Ok(next) => next,
             Err(error) => return later("what was held cannot be read", &error),
         };
+        self.tell_of_what_went_aside();
         let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
         if let Err((_, error)) = self.commit(jobs) {
             // They stand in the spool still, at its head.
@@ -66,11 +70,13 @@ impl Committer {
                     let count = at_fault.len();
                     tracing::error!(count, file, "deliveries that were held cannot be taken");
                     self.metrics.put_aside.inc_by(u64::try_from(count).unwrap_or(u64::MAX));
-                    told = at_fault.iter().filter_map(|command| alert(command, &file)).collect();
+                    told = at_fault.iter().filter_map(whose).collect();
                 }
                 Err(error) => return later("deliveries that cannot be taken cannot be kept", &error),
             }
         }
+        // Before they are gone from the spool: a crash in between says it twice.
+        self.tell(told);
         let mut spool = keeper.spool();
         if let Err(error) = spool.taken(to) {
             return later("the spool cannot be emptied; what is in it is taken again", &error);
@@ -88,16 +94,48 @@ impl Committer {
             state.takes = takes;
             state.since = since;
         });
-        self.tell(told);
         true
     }
 
-    /// Raises alerts about what was put aside. What was wrong with it may be wrong with them: the log and a metric say
-    /// it too.
-    fn tell(&mut self, mut alerts: Vec<Delivered>) {
-        alerts.sort_by(|one, other| one.source.cmp(&other.source));
-        alerts.dedup_by(|one, other| one.source == other.source);
-        for alert in alerts {
+    /// Raises alerts about records that nobody can read.
+    pub(super) fn tell_of_what_went_aside(&mut self) {
+        let Some(keeper) = self.keeper.clone() else { return };
+        let aside = keeper.spool().went_aside();
+        if !aside.is_empty() {
+            self.metrics.put_aside.inc_by(u64::try_from(aside.len()).unwrap_or(u64::MAX));
+            self.tell(aside);
+        }
+    }
+
+    /// Raises alerts about what was put aside, one a source. What was wrong with it may be wrong with them: the log and
+    /// a metric say it too.
+    fn tell(&mut self, aside: Vec<Aside>) {
+        let sources: BTreeMap<String, Option<String>> = aside
+            .into_iter()
+            .map(|one| (one.source.unwrap_or_else(|| "onscene".into()), one.service))
+            .collect();
+        let house = self.house.get();
+        for (source, service) in sources {
+            let configured = house.sources.get(&source);
+            let service = service
+                .or_else(|| configured.map(|source| source.service.clone()))
+                .or_else(|| house.rules.services.keys().next().cloned());
+            let title = format!("alerts of source {source} that were held could not be taken");
+            let mut event = Event::new(KEY, Status::Firing, title);
+            event.severity = Some(AlertSeverity::Error);
+            event.body = "They came while the store was away, and cannot be given to it. They are kept in a file beside \
+                          the spool (store.spool) of the node that heard them: read there what they say, and look into \
+                          its log for the reason."
+                .into();
+            let alert = Delivered {
+                kind: configured.map_or("generic", |source| source.kind.name).into(),
+                source,
+                service: service.unwrap_or_default(),
+                events: vec![event],
+                received_at: self.clock.now(),
+                replays: None,
+                held: false,
+            };
             if let Err(error) = self.at_once(Command::Events(alert)) {
                 tracing::error!(%error, "nobody can be woken for what was put aside");
             }
@@ -105,22 +143,14 @@ impl Committer {
     }
 }
 
-/// What a source says of a delivery of its own that was put aside.
-fn alert(command: &Command, file: &str) -> Option<Delivered> {
-    let (source, kind, service, received_at) = match command {
-        Command::Events(of) => (&of.source, &of.kind, &of.service, of.received_at),
-        Command::Unreadable { kept, service } => (&kept.source, &kept.kind, service, kept.received_at),
+/// Whose a delivery is.
+fn whose(command: &Command) -> Option<Aside> {
+    let (source, service) = match command {
+        Command::Events(of) => (&of.source, &of.service),
+        Command::Unreadable { kept, service } => (&kept.source, service),
         _ => return None,
     };
-    let title = format!("alerts of source {source} that were held could not be taken");
-    let mut event = Event::new(KEY, Status::Firing, title);
-    event.severity = Some(AlertSeverity::Error);
-    event.body = format!(
-        "They came while the store was away, and the store does not take them. They are kept in {file} on the node that \
-         heard them: read there what they say, and look into its log for the reason."
-    );
-    let (source, kind, service) = (source.clone(), kind.clone(), service.clone());
-    Some(Delivered { source, kind, service, events: vec![event], received_at, replays: None, held: false })
+    Some(Aside { source: Some(source.clone()), service: Some(service.clone()) })
 }
 
 #[cfg(test)]
@@ -140,6 +170,22 @@ mod tests {
         }
         story.committer.revive().unwrap();
         assert!(story.committer.drains());
+    }
+
+    #[test]
+    fn a_body_that_is_read_again_is_never_held_and_whoever_asks_is_told() {
+        let mut story = Story::with_spool();
+        story.committer.down(Vec::new(), &StoreError::Away("cut off"));
+        let Command::Events(delivered) = story.delivery("pingdom", Vec::new()) else {
+            panic!("another command")
+        };
+        let replay = Command::Events(Delivered { replays: Some(1), ..delivered });
+        let (job, mut answer) = Job::new(replay);
+        let left = story.committer.hold(vec![job]);
+        assert_eq!(left.len(), 1);
+        story.committer.down(left, &StoreError::Away("cut off"));
+        assert!(matches!(answer.try_recv(), Ok(Err(super::super::DoorError::Store))));
+        assert_eq!(story.metrics.spooled.get(), 0);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::away::Away;
 use super::door::{Job, Queues};
-use super::spool::{Spool, SpoolError};
+use super::spool::Spool;
 use super::{Command, DoorError, Reply};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
@@ -42,8 +42,7 @@ impl Keeper {
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
     pub(super) fn hold(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let is_delivery = |job: &Job| matches!(*job.command, Command::Events(_) | Command::Unreadable { .. });
-        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(is_delivery);
+        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(can_be_held);
         self.hold_in(&mut self.spool(), deliveries, true);
         others
     }
@@ -65,31 +64,41 @@ impl Keeper {
         }
         let commands: Vec<&Command> = deliveries.iter().map(|job| &*job.command).collect();
         let kept = spool.keep(&commands);
-        if matches!(kept, Err(SpoolError::Full)) && deliveries.len() > 1 {
-            // What is small finds room where something large does not.
-            for one in deliveries {
-                self.hold_in(spool, vec![one], refuses);
-            }
-            return;
-        }
-        let (held, takes) = (spool.held(), kept.is_ok());
+        let refused =
+            kept.as_ref().map_or(deliveries.len(), |kept| kept.iter().filter(|kept| !**kept).count());
+        let takes = kept.is_ok() && (refused == 0 || spool.has_room());
+        let held = spool.held();
         self.metrics.spool_bytes.set(i64::try_from(held.bytes).unwrap_or(i64::MAX));
         self.away.set(|state| {
             state.held = Some(held);
             state.takes = takes;
         });
-        if !takes && !refuses {
-            return;
-        }
-        if let Err(error) = &kept {
-            tracing::error!(%error, "deliveries are answered with 503: the spool does not take them");
-        }
-        for job in deliveries {
-            if takes {
-                self.metrics.spooled.inc();
+        if refused > 0 && refuses {
+            match &kept {
+                Ok(_) => tracing::error!(refused, "deliveries are answered with 503: the spool is full"),
+                Err(error) => {
+                    tracing::error!(refused, %error, "deliveries are answered with 503: the spool does not take them");
+                }
             }
-            job.answer.give(if takes { Ok(Reply::Spooled) } else { Err(DoorError::Store) });
         }
+        let kept = kept.unwrap_or_else(|_| vec![false; deliveries.len()]);
+        for (job, kept) in deliveries.into_iter().zip(kept) {
+            if kept {
+                self.metrics.spooled.inc();
+                job.answer.give(Ok(Reply::Spooled));
+            } else if refuses {
+                job.answer.give(Err(DoorError::Store));
+            }
+        }
+    }
+}
+
+/// Deliveries can, but for a body that is given to its adapter again: that is in the store already.
+fn can_be_held(job: &Job) -> bool {
+    match &*job.command {
+        Command::Events(delivered) => delivered.replays.is_none(),
+        Command::Unreadable { .. } => true,
+        _ => false,
     }
 }
 
@@ -164,7 +173,12 @@ impl Holder {
         };
         // A store that is only slow may take what is on its way all the same, and then answers it.
         self.keeper.hold_in(&mut spool, under_way, !up);
-        self.keeper.hold_in(&mut spool, self.queues.take_deliveries(), true);
+        let (deliveries, others): (Vec<Job>, Vec<Job>) =
+            self.queues.take_deliveries().into_iter().partition(can_be_held);
+        for job in others {
+            job.answer.give(Err(DoorError::Store));
+        }
+        self.keeper.hold_in(&mut spool, deliveries, true);
         true
     }
 }

@@ -61,6 +61,8 @@ const PROBE_EVERY_DOWN: Duration = Duration::from_secs(1);
 const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
 /// How long ids of deliveries, and bodies that were read at last, are remembered.
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a token that was revoked is listed.
+const REVOKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// A clock that is set back by no more than this is waited for.
 const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
@@ -283,6 +285,7 @@ pub fn door(
     if let Err(error) = committer.revive() {
         committer.down(Vec::new(), &error);
     }
+    committer.tell_of_what_went_aside();
     (door, committer)
 }
 
@@ -583,6 +586,8 @@ fn run(
             work.settle(claim, settlement, *alone)?;
             Ok(Reply::Done)
         }
+        // Nobody would ever see it.
+        Command::MakeToken { .. } if job.answer.is_closed() => Err(DoorError::Late),
         Command::MakeToken { token, holder } => match tokens::working_of(tx, holder)? {
             made if made >= TOKENS_MAX => Err(DoorError::TooManyTokens(made)),
             _ => Ok(Reply::Made(tokens::put_api(tx, token.expose_secret(), holder)?)),
@@ -600,6 +605,7 @@ fn run(
             work.memory.write(tx)?;
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
+            tokens::forget(tx, before(REVOKED_KEPT))?;
             let Some(retention) = house.retention else {
                 return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
             };

@@ -30,9 +30,6 @@ const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Why something could not be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum SpoolError {
-    /// It has as much as it may have.
-    #[error("the spool is full")]
-    Full,
     /// The disk says no.
     #[error("the spool {path} cannot be used: {error}")]
     File {
@@ -55,6 +52,17 @@ pub struct Spool {
     bytes_max: u64,
     /// What is held, for whoever has to be told.
     held: Held,
+    /// What went aside since it was asked, because it cannot be read: it may have been answered.
+    aside: Vec<Aside>,
+}
+
+/// A record that went aside unread: whose it was, as far as that can be seen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aside {
+    /// The source.
+    pub source: Option<String>,
+    /// Its service.
+    pub service: Option<String>,
 }
 
 /// What a spool holds.
@@ -77,8 +85,11 @@ enum Found {
     Record(Record, u64),
     /// A whole record of another version of onscene, and where it ends.
     Foreign(Vec<u8>, u64),
-    /// No whole record.
-    Nothing,
+    /// No whole record. What a crash leaves half written is too short, or ends the file; anything else was spoilt.
+    Nothing {
+        /// It was whole once.
+        spoilt: bool,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -140,7 +151,8 @@ impl Spool {
             .map_err(wrong)?;
         // A second daemon, started by mistake, would cut off what the first has just kept.
         file.try_lock().map_err(|error| wrong(error.into()))?;
-        let mut spool = Self { path, file, length: 0, next: 0, bytes_max, held: Held::default() };
+        let mut spool =
+            Self { path, file, length: 0, next: 0, bytes_max, held: Held::default(), aside: Vec::new() };
         loop {
             let at = spool.length;
             match spool.record(at)? {
@@ -150,7 +162,12 @@ impl Spool {
                 }
                 // It goes aside when its turn comes.
                 Found::Foreign(_, end) => spool.length = end,
-                Found::Nothing => break,
+                Found::Nothing { spoilt } => {
+                    if spoilt {
+                        spool.aside.push(Aside::default());
+                    }
+                    break;
+                }
             }
         }
         spool.move_the_rest_aside()?;
@@ -193,29 +210,41 @@ impl Spool {
         self.next >= self.length
     }
 
+    /// What went aside unread since this was asked.
+    pub fn went_aside(&mut self) -> Vec<Aside> {
+        std::mem::take(&mut self.aside)
+    }
+
     /// What it holds.
     pub fn held(&self) -> Held {
         Held { bytes: self.length, ..self.held.clone() }
     }
 
-    /// Keeps deliveries; they are on disk when this returns.
+    /// Keeps deliveries; they are on disk when this returns. Answers of each whether it was kept: what does not fit is
+    /// left out, and what comes after it may be smaller.
     ///
     /// # Errors
-    /// When it is full, or what the disk says; nothing was kept then.
-    pub fn keep(&mut self, commands: &[&Command]) -> Result<(), SpoolError> {
-        let records: Vec<Record> = commands.iter().filter_map(|command| record_of(command)).collect();
-        let mut bytes = Vec::new();
-        for record in &records {
-            let text = serde_json::to_vec(record).map_err(|error| self.wrong(error.into()))?;
-            let fits = text.len() <= RECORD_BYTES_MAX;
-            let length = u32::try_from(text.len()).ok().filter(|_| fits).ok_or(SpoolError::Full)?;
+    /// What the disk says; nothing was kept then.
+    pub fn keep(&mut self, commands: &[&Command]) -> Result<Vec<bool>, SpoolError> {
+        let (mut bytes, mut records, mut kept) = (Vec::new(), Vec::new(), Vec::with_capacity(commands.len()));
+        for command in commands {
+            let Some(record) = record_of(command) else {
+                kept.push(false);
+                continue;
+            };
+            let text = serde_json::to_vec(&record).map_err(|error| self.wrong(error.into()))?;
+            let whole = bytes.len().saturating_add(HEAD_BYTES).saturating_add(text.len());
+            let after = self.length.saturating_add(u64::try_from(whole).unwrap_or(u64::MAX));
+            let length = u32::try_from(text.len()).ok().filter(|_| text.len() <= RECORD_BYTES_MAX);
+            let Some(length) = length.filter(|_| after <= self.bytes_max) else {
+                kept.push(false);
+                continue;
+            };
             bytes.extend_from_slice(&length.to_le_bytes());
             bytes.extend_from_slice(&crypto::sha256(&text)[..8]);
             bytes.extend_from_slice(&text);
-        }
-        let after = self.length.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        if after > self.bytes_max {
-            return Err(SpoolError::Full);
+            records.push(record);
+            kept.push(true);
         }
         let written = self
             .file
@@ -227,11 +256,11 @@ impl Spool {
             let _cut = self.file.set_len(self.length);
             return Err(self.wrong(error));
         }
-        self.length = after;
+        self.length += u64::try_from(bytes.len()).unwrap_or_default();
         for record in &records {
             self.note(record);
         }
-        Ok(())
+        Ok(kept)
     }
 
     /// The next deliveries, at most so many; they stay until [`Spool::taken`].
@@ -252,13 +281,15 @@ impl Spool {
                 // What came before it is taken first.
                 _ if !commands.is_empty() => break,
                 Found::Foreign(mut text, end) => {
+                    self.aside.push(whose(&text));
                     text.push(b'\n');
                     self.move_aside(&text)?;
                     self.taken(end)?;
                     at = self.next;
                     continue;
                 }
-                Found::Nothing => {
+                Found::Nothing { .. } => {
+                    self.aside.push(Aside::default());
                     // Nothing behind it can be found: it is kept to look at, and does not hold up what comes.
                     self.length = at;
                     self.move_the_rest_aside()?;
@@ -306,27 +337,37 @@ impl Spool {
         let mut head = [0; HEAD_BYTES];
         let read = self.file.seek(SeekFrom::Start(at)).and_then(|_| self.file.read_exact(&mut head));
         match read {
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(Found::Nothing),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Ok(Found::Nothing { spoilt: false });
+            }
             other => other.map_err(|error| self.wrong(error))?,
         }
         let mut length = [0; 4];
         length.copy_from_slice(&head[..4]);
         let length = usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX);
         if length > RECORD_BYTES_MAX {
-            return Ok(Found::Nothing);
+            return Ok(Found::Nothing { spoilt: true });
         }
         let mut text = Vec::new();
         let most = u64::try_from(length).unwrap_or(u64::MAX);
         let read = std::io::Read::take(&mut self.file, most).read_to_end(&mut text);
         read.map_err(|error| self.wrong(error))?;
-        if text.len() < length || crypto::sha256(&text)[..8] != head[4..] {
-            return Ok(Found::Nothing);
+        if text.len() < length {
+            return Ok(Found::Nothing { spoilt: false });
         }
         let end = at + u64::try_from(HEAD_BYTES + length).unwrap_or(u64::MAX);
+        if crypto::sha256(&text)[..8] != head[4..] {
+            // The last one may have been on its way to disk when everything stopped.
+            return Ok(Found::Nothing { spoilt: self.file_ends_after(end)? });
+        }
         Ok(match serde_json::from_slice(&text) {
             Ok(record) => Found::Record(record, end),
             Err(_) => Found::Foreign(text, end),
         })
+    }
+
+    fn file_ends_after(&self, end: u64) -> Result<bool, SpoolError> {
+        self.file.metadata().map(|facts| facts.len() > end).map_err(|error| self.wrong(error))
     }
 
     fn note(&mut self, record: &Record) {
@@ -342,6 +383,14 @@ impl Spool {
     fn wrong(&self, error: std::io::Error) -> SpoolError {
         SpoolError::File { path: self.path.display().to_string(), error }
     }
+}
+
+/// Whose a record of another version is: there is one name of a variant, and its fields.
+fn whose(text: &[u8]) -> Aside {
+    let record: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let fields = record.as_object().and_then(|variant| variant.values().next());
+    let word = |name: &str| fields?.get(name)?.as_str().map(str::to_owned);
+    Aside { source: word("source"), service: word("service") }
 }
 
 fn append(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -462,24 +511,22 @@ fn given_back(event: KeptEvent, received_at: Timestamp) -> Event {
     }
 }
 
-/// Opens a spool in a test. Another test of this process may be starting a program, which holds our files for a
-/// moment.
 #[cfg(test)]
-#[allow(clippy::disallowed_methods, reason = "a test that waits for another")]
-pub(super) fn open_for_a_test(directory: &Path, bytes_max: u64) -> Spool {
-    for _ in 0..5_000 {
-        match Spool::open(directory, bytes_max) {
-            Ok(spool) => return spool,
-            Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
-        }
-    }
-    panic!("the spool is locked");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::open_for_a_test as open;
+pub(super) mod tests {
     use super::*;
+
+    /// Opens a spool in a test. Another test of this process may be starting a program, which holds our files for a
+    /// moment.
+    #[allow(clippy::disallowed_methods, reason = "a test that waits for another")]
+    pub(in crate::commit) fn open(directory: &Path, bytes_max: u64) -> Spool {
+        for _ in 0..5_000 {
+            match Spool::open(directory, bytes_max) {
+                Ok(spool) => return spool,
+                Err(_) => std::thread::sleep(std::time::Duration::from_millis(1)),
+            }
+        }
+        panic!("the spool is locked");
+    }
 
     fn delivery(key: &str, status: Status) -> Command {
         let event = Event { labels: [("a".into(), "b".into())].into(), ..Event::new(key, status, key) };
@@ -569,7 +616,7 @@ mod tests {
     fn a_record_of_another_version_goes_aside_and_holds_up_nothing() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("spool");
-        let foreign = br#"{"Heartbeat":{"name":"backup"}}"#;
+        let foreign = br#"{"Heartbeat":{"source":"backup"}}"#;
         let mut record = u32::try_from(foreign.len()).unwrap().to_le_bytes().to_vec();
         record.extend_from_slice(&crypto::sha256(foreign)[..8]);
         record.extend_from_slice(foreign);
@@ -594,7 +641,38 @@ mod tests {
         assert_eq!(taken, ["one", "two", "three"]);
         assert!(spool.is_empty());
         let aside = std::fs::read_to_string(directory.path().join("spool.rest")).unwrap();
-        assert_eq!(aside.lines().collect::<Vec<_>>(), [r#"{"Heartbeat":{"name":"backup"}}"#; 4]);
+        assert_eq!(aside.lines().collect::<Vec<_>>(), [r#"{"Heartbeat":{"source":"backup"}}"#; 4]);
+        let backup = Aside { source: Some("backup".into()), service: None };
+        assert_eq!(spool.went_aside(), vec![backup; 4]);
+        assert_eq!(spool.went_aside(), []);
+    }
+
+    #[test]
+    fn what_is_small_is_kept_although_something_large_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut spool = open(directory.path(), 2000);
+        let large = delivery(&"x".repeat(4000), Status::Firing);
+        let (one, two) = (delivery("one", Status::Firing), delivery("two", Status::Firing));
+        assert_eq!(spool.keep(&[&one, &large, &two]).unwrap(), [true, false, true]);
+        assert_eq!(keys(&spool.next(10).unwrap().0), ["one", "two"]);
+    }
+
+    #[test]
+    fn what_the_disk_spoilt_is_told_apart_from_what_a_crash_left_half_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        let mut spool = open(directory.path(), 1 << 20);
+        spool.keep(&[&delivery("one", Status::Firing), &delivery("two", Status::Firing)]).unwrap();
+        drop(spool);
+        let whole = std::fs::read(&path).unwrap();
+        for (at, spoilt) in [(HEAD_BYTES + 3, 1), (whole.len() - 1, 0)] {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1;
+            std::fs::write(&path, &bytes).unwrap();
+            assert_eq!(open(directory.path(), 1 << 20).went_aside().len(), spoilt, "{at}");
+        }
+        std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+        assert_eq!(open(directory.path(), 1 << 20).went_aside(), []);
     }
 
     #[test]
@@ -602,12 +680,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let mut spool = open(directory.path(), 1000);
         let mut kept = 0;
-        while spool.keep(&[&delivery("one", Status::Firing)]).is_ok() {
+        while spool.keep(&[&delivery("one", Status::Firing)]).unwrap() == [true] {
             kept += 1;
             assert!(kept < 100);
         }
         assert!((1..10).contains(&kept), "{kept}");
-        assert!(matches!(spool.keep(&[&delivery("one", Status::Firing)]), Err(SpoolError::Full)));
+        assert_eq!(spool.keep(&[&delivery("one", Status::Firing)]).unwrap(), [false]);
         assert_eq!(spool.next(100).unwrap().0.len(), kept);
     }
 }

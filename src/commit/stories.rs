@@ -73,7 +73,7 @@ impl Story {
     /// A node that may hold deliveries on its own disk.
     pub(super) fn with_spool() -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let spool = spool::open_for_a_test(directory.path(), 1 << 20);
+        let spool = spool::tests::open(directory.path(), 1 << 20);
         Self::with(directory, Some(spool))
     }
 

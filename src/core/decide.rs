@@ -560,8 +560,7 @@ impl Work<'_> {
 
     /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
     fn set_hour_anew(&mut self) -> Result<Reason, Refusal> {
-        let service = self.rules.services.get(&self.incident.service);
-        let policy = service.and_then(|service| self.rules.policies.get(&service.policy));
+        let policy = self.policy();
         let wait = match &self.incident.phase {
             Phase::Triggered { quiet_until: None, escalation: Some(current) } => {
                 escalation::wait(policy, current)

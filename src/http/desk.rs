@@ -40,6 +40,8 @@ pub struct Desk {
     pub stopping: Arc<AtomicBool>,
     /// Room for bodies that are being read or wait for the disk, in KiB.
     pub bodies: Arc<Semaphore>,
+    /// The same, for bodies of which nobody knows yet whether they are signed by who may send them.
+    pub unproven: Arc<Semaphore>,
     /// What the transport counts.
     pub meters: Meters,
 }

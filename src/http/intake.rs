@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::body;
 use super::desk::{Desk, basic_password, bearer};
@@ -30,8 +31,6 @@ const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Longest header that an adapter reads, in bytes, and most of them.
 const HEADER_BYTES_MAX: usize = 4 * 1024;
 const HEADERS_MAX: usize = 32;
-/// How the names of headers begin that signatures are made of.
-const SIGNED_HEADERS: &[&str] = &["x-", "webhook-", "sentry-"];
 
 /// `/in/{source}`
 pub(super) async fn without_token(
@@ -93,6 +92,9 @@ async fn accept(
         return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
     }
     let (given, query) = split_token(&query);
+    if source.tokens.is_empty() && source.signing_secrets.is_empty() {
+        return Err(challenge("this source has no secret, so that nobody can send to it"));
+    }
     let given = [token, given, bearer(headers).map(str::to_owned), basic_password(headers)];
     if !source.tokens.is_empty() && !allowed(source, given) {
         return Err(challenge(
@@ -101,6 +103,9 @@ async fn accept(
         ));
     }
     let signed_by = signature(source, headers)?;
+    if signed_by.is_some() && *method == Method::GET {
+        return Err(Problem::method_not_allowed("POST, PUT"));
+    }
     if query.len() > QUERY_BYTES_MAX {
         return Err(Problem::new(
             StatusCode::URI_TOO_LONG,
@@ -111,10 +116,12 @@ async fn accept(
     }
     let received_at = desk.clock.now();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let _room = room(desk, &body)?;
+    let wanted = room_for(desk, &body);
+    let unproven = source.tokens.is_empty();
+    let mut _room = room(if unproven { &desk.unproven } else { &desk.bodies }, wanted)?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
     if let Some(scheme) = signed_by {
-        let given = lower(headers, |name| SIGNED_HEADERS.iter().any(|begin| name.starts_with(begin)));
+        let given = lower(headers, |name| scheme.reads.contains(&name));
         let signed = Signed { headers: &given, body: &bytes, received_at };
         let is_signed = source.signing_secrets.iter().fold(false, |found, secret| {
             (scheme.is_signed)(&signed, secret.expose_secret().as_bytes()) | found
@@ -125,10 +132,17 @@ async fn accept(
             ));
         }
     }
-    let read = lower(headers, |name| source.kind.reads(name));
+    if unproven {
+        _room = room(&desk.bodies, wanted)?;
+    }
+    let vouched = |name: &str| {
+        source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
+    };
+    let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
-        query: &query,
+        // A signature is over the body, and says nothing of the address.
+        query: if signed_by.is_some() { "" } else { &query },
         content_type,
         headers: &read,
         body: &bytes,
@@ -165,20 +179,24 @@ fn send_again(error: DoorError) -> Problem {
     }
 }
 
-/// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
-/// not take all of the memory.
-fn room(desk: &Desk, body: &Body) -> Result<tokio::sync::OwnedSemaphorePermit, Problem> {
+/// How much a body may need, in KiB.
+fn room_for(desk: &Desk, body: &Body) -> u32 {
     use axum::body::HttpBody as _;
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
     let kib = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max) / 1024 + 1;
-    let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-    desk.bodies.clone().try_acquire_many_owned(kib).map_err(|_| {
+    u32::try_from(kib).unwrap_or(u32::MAX)
+}
+
+/// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
+/// not take all of the memory.
+fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePermit, Problem> {
+    purse.clone().try_acquire_many_owned(kib).map_err(|_| {
         Problem::unavailable("too many large requests at the same time; try again in a moment", 1)
     })
 }
 
 /// Reads a delivery. An adapter that panics has not understood it either.
-fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
+pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
     std::panic::catch_unwind(read).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");

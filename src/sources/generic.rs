@@ -31,11 +31,12 @@
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Options, Unreadable, sign, wire};
-use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::core::alert::{AlertSeverity, Event, KEY_BYTES_MAX, Status};
 
 /// Generic JSON, form and query.
 pub const KIND: Kind = Kind {
     get: |options: &Options| options.allow_get,
+    headers: &["webhook-id"],
     signs: Some(sign::STANDARD),
     ..Kind::new(
         "generic",
@@ -62,6 +63,17 @@ const GROUP: &[&str] = &["group", "group_key"];
 const TEST_KEY: &str = "test";
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
+    let mut events = of_body(delivery)?;
+    // The id of a delivery is signed with it: a second one with the same is a retry, or somebody who has overheard it.
+    if let Some(id) = delivery.header("webhook-id").filter(|id| (1..=KEY_BYTES_MAX).contains(&id.len())) {
+        for event in &mut events {
+            event.delivery_id = Some(id.to_owned());
+        }
+    }
+    Ok(events)
+}
+
+fn of_body(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     if delivery.method == "GET" {
         if !delivery.options.allow_get {
             return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));

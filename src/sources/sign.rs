@@ -15,8 +15,19 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 pub struct Scheme {
     /// The header that carries the signature, in lower case. Any of them will do.
     pub headers: &'static [&'static str],
+    /// Every header that a signature is made of.
+    pub reads: &'static [&'static str],
+    /// Headers that are signed with the body, each with the signature that covers it.
+    pub covers: &'static [(&'static str, &'static str)],
     /// Whether a request is signed with this secret.
     pub is_signed: fn(&Signed<'_>, secret: &[u8]) -> bool,
+}
+
+impl Scheme {
+    /// Whether a header may be believed: one that this scheme signs has to be signed.
+    pub fn vouches(&self, name: &str, is_signed: bool, headers: &http::HeaderMap) -> bool {
+        self.covers.iter().all(|(covered, by)| *covered != name || (is_signed && headers.contains_key(*by)))
+    }
 }
 
 /// What a signature is checked against.
@@ -54,6 +65,8 @@ macro_rules! hex_in {
     ($name:literal) => {
         Scheme {
             headers: &[$name],
+            reads: &[$name],
+            covers: &[],
             is_signed: |signed, secret| {
                 let given = header(signed.headers, $name);
                 given.is_some_and(|given| hex_of_body(given, signed.body, secret))
@@ -74,6 +87,8 @@ pub const CHECKLY: Scheme = hex_in!("x-checkly-signature");
 /// usual name is the one here (grafana/alerting `http/hmac.go`).
 pub const GRAFANA: Scheme = Scheme {
     headers: &["x-grafana-alerting-signature"],
+    reads: &["x-grafana-alerting-signature", "x-grafana-alerting-timestamp"],
+    covers: &[],
     is_signed: |signed, secret| {
         let Some(given) = signed.header("x-grafana-alerting-signature") else { return false };
         match signed.header("x-grafana-alerting-timestamp") {
@@ -92,6 +107,8 @@ pub const GRAFANA: Scheme = Scheme {
 /// (PagerDuty/developer-docs `docs/webhooks`).
 pub const PAGERDUTY: Scheme = Scheme {
     headers: &["x-pagerduty-signature"],
+    reads: &["x-pagerduty-signature"],
+    covers: &[],
     is_signed: |signed, secret| {
         let given = signed.header("x-pagerduty-signature").unwrap_or_default();
         given
@@ -106,6 +123,8 @@ pub const PAGERDUTY: Scheme = Scheme {
 /// for that is what most others copy.
 pub const STANDARD: Scheme = Scheme {
     headers: &["webhook-signature", "x-hub-signature-256"],
+    reads: &["webhook-id", "webhook-timestamp", "webhook-signature", "x-hub-signature-256"],
+    covers: &[("webhook-id", "webhook-signature")],
     is_signed: |signed, secret| {
         let Some(given) = signed.header("webhook-signature") else {
             return (GITHUB.is_signed)(signed, secret);

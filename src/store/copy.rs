@@ -87,7 +87,7 @@ const TABLES: &[Table] = &[
         "unreadable",
         "id",
         &["id", "received_at", "replayed_at"],
-        &["source", "kind", "method", "query", "content_type", "error"],
+        &["source", "kind", "method", "query", "content_type", "headers", "error"],
         &["body"],
     ),
 ];

@@ -267,13 +267,25 @@ impl Proof {
     /// # Errors
     /// What the engine says.
     pub fn add(&mut self, tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+        if !self.add_if_there(tx, id)? {
+            self.broken.push((id, "there is no such incident".to_owned()));
+            self.incidents += 1;
+        }
+        Ok(())
+    }
+
+    /// The same, for one that may have been forgotten since its number was read; `false` when it was.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn add_if_there(&mut self, tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
         match verify(tx, id)? {
-            None => self.broken.push((id, "there is no such incident".to_owned())),
+            None => return Ok(false),
             Some(Ok(count)) => self.entries += u64::from(count),
             Some(Err(why)) => self.broken.push((id, why.to_string())),
         }
         self.incidents += 1;
-        Ok(())
+        Ok(true)
     }
 }
 

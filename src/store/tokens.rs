@@ -123,7 +123,7 @@ pub struct ApiToken {
 /// What the engine says.
 pub fn put_api(tx: &Tx<'_>, token: &str, holder: &Holder) -> Result<String, StoreError> {
     let hash = crypto::sha256(token.as_bytes());
-    let id = crypto::hex(&hash[..4]);
+    let id = crypto::hex(&hash[..8]);
     let (person, automation) = match holder {
         Holder::Person(name) => (Some(name.as_str()), None),
         Holder::Automation(name) => (None, Some(name.as_str())),
@@ -183,6 +183,14 @@ pub fn list_api(tx: &Tx<'_>) -> Result<Vec<ApiToken>, StoreError> {
 pub fn revoke_api(tx: &Tx<'_>, id: &str) -> Result<bool, StoreError> {
     let sql = "update api_token set revoked_at = ?2 where id = ?1 and revoked_at is null";
     Ok(tx.execute(sql, &[id.into(), tx.now.into()])? > 0)
+}
+
+/// Forgets tokens that were revoked before an hour.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
+    tx.write("delete from api_token where revoked_at < ?1", &[before.into()])
 }
 
 fn read(row: &Row<'_>) -> Result<ApiToken, StoreError> {

@@ -41,8 +41,11 @@ pub struct Kept {
 /// What the engine says.
 pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
     let id = tx.next_number("unreadable")?;
-    let headers: BTreeMap<&str, &str> =
-        kept.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut headers: BTreeMap<&str, &str> = BTreeMap::new();
+    for (name, value) in &kept.headers {
+        // Of a name that came twice the first one was read.
+        headers.entry(name).or_insert(value);
+    }
     let headers = serde_json::to_string(&headers).unwrap_or_else(|_| "{}".into());
     tx.write(
         "insert into unreadable (id, source, kind, method, query, content_type, headers, body, error, received_at)

@@ -11,6 +11,7 @@
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `signed`: deliveries that are signed, and what is shown of a body;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
 
@@ -29,5 +30,6 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod signed;
 mod tidy;
 mod way;

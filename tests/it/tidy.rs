@@ -63,6 +63,15 @@ fn read(path: &str) -> String {
 }
 
 #[test]
+fn the_page_of_sources_is_what_the_program_says() {
+    let said =
+        std::process::Command::new(super::harness::binary()).args(["check", "--kinds"]).output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said == read("docs/sources.md"), "onscene check --kinds > docs/sources.md");
+}
+
+#[test]
 fn the_core_meets_nothing() {
     let banned = [
         "crate::store",
@@ -216,7 +225,7 @@ fn every_fixture_folder_has_an_owner_and_every_source_has_a_folder() {
                 "{kind}/{name} has no fixtures"
             );
             assert!(
-                root().join(format!("src/{kind}/{name}.rs")).is_file(),
+                root().join(format!("src/{kind}/{}.rs", name.replace('-', "_"))).is_file(),
                 "{kind}/{name} has no file of its own"
             );
         }

@@ -72,7 +72,7 @@ impl Node {
         self.committer = None;
         self.clock.strays(SignedDuration::ZERO);
         let connection = Connection::writer(&self.place, &self.clock).unwrap();
-        let spool = spool::open_for_a_test(&self.spool, SPOOL_BYTES_MAX);
+        let spool = spool::tests::open(&self.spool, SPOOL_BYTES_MAX);
         let (door, committer) = door(
             Room { queue_max: 16, spool: Some(spool) },
             connection,

@@ -54,7 +54,7 @@ impl Work<'_> {
         }
     }
 
-    fn policy(&self) -> Option<&Policy> {
+    pub(super) fn policy(&self) -> Option<&Policy> {
         self.rules.policy_of(&self.incident.service).map(|(_, policy)| policy)
     }
 

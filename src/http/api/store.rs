@@ -14,6 +14,7 @@ use super::super::intake;
 use super::super::problem::Problem;
 use super::{by, number, view};
 use crate::commit::Reply;
+use crate::core::decide::By;
 use crate::sources::Unreadable;
 use crate::store::incidents::{self, Proof};
 use crate::store::unreadable;
@@ -48,7 +49,7 @@ pub(in super::super) async fn verify(
         if began.elapsed() > PROOFS_WITHIN {
             break;
         }
-        proof = prove(&desk, proof, *id).await?;
+        proof = prove(&desk, proof, *id, false).await?;
         last = Some(*id);
     }
     let all =
@@ -65,12 +66,22 @@ pub(in super::super) async fn verify_one(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     desk.holder(&headers).await?;
-    let proof = prove(&desk, Proof::default(), number(&id)?).await?;
+    let proof = prove(&desk, Proof::default(), number(&id)?, true).await?;
     Ok(Json(view::proof(&proof)))
 }
 
-async fn prove(desk: &Desk, mut proof: Proof, id: i64) -> Result<Proof, Problem> {
-    let read = desk.sight.now(move |tx| proof.add(tx, id).map(|()| proof)).await;
+async fn prove(desk: &Desk, mut proof: Proof, id: i64, is_named: bool) -> Result<Proof, Problem> {
+    let read = desk.sight.now(move |tx| {
+        match is_named {
+            true => proof.add(tx, id)?,
+            // One that was forgotten since its number was read is no fault.
+            false => {
+                proof.add_if_there(tx, id)?;
+            }
+        }
+        Ok(proof)
+    });
+    let read = read.await;
     read.map_err(|error| cannot_read(&error))
 }
 
@@ -98,8 +109,8 @@ pub(in super::super) async fn replay(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let holder = desk.holder(&headers).await?;
-    by(&desk, holder, None)?;
-    let id = number(&id)?;
+    let By { actor, .. } = by(&desk, holder, None)?;
+    let id: i64 = id.parse().map_err(|_| Problem::not_found("a kept body is called by its number"))?;
     let read = desk.sight.now(move |tx| unreadable::one(tx, id)).await;
     let kept = read
         .map_err(|error| cannot_read(&error))?
@@ -111,6 +122,7 @@ pub(in super::super) async fn replay(
     let Reply::Events(command, results) = desk.door.ask(command).await? else {
         return Err(Problem::internal());
     };
+    tracing::info!(kept = id, by = actor.label(), "a body that was kept is read at last");
     let results: Vec<Value> =
         command.events().iter().zip(results).map(|(event, one)| view::result(event, one)).collect();
     Ok(Json(json!({"id": id, "source": kept.source, "results": results})).into_response())
