@@ -176,7 +176,10 @@ impl World {
         let before = self.clock.now();
         self.clock.forward(SignedDuration::from_secs(by));
         if by < 0 {
-            self.said.clear();
+            for said in self.said.values_mut().flatten() {
+                // What a node holds of that time is weighed by an hour that comes again.
+                said.unordered = true;
+            }
             self.twice_until = self.twice_until.max(before);
             for held in self.nodes.iter_mut().flat_map(|node| &mut node.hands) {
                 // Its lease lies in a future that never was.

@@ -10,15 +10,73 @@ use jiff::Timestamp;
 use crate::core::alert::Event;
 
 pub mod alertmanager;
+pub mod azure;
+pub mod better_stack;
+pub mod bosun;
+pub mod checkly;
+pub mod cloudflare;
+pub mod cronitor;
+pub mod datadog;
+pub mod dynatrace;
+pub mod gatus;
 pub mod generic;
+pub mod github;
+pub mod google_cloud;
+pub mod grafana;
+pub mod graylog;
+pub mod healthchecks;
+pub mod kapacitor;
+pub mod kibana;
+pub mod librenms;
+pub mod netdata;
+pub mod new_relic;
+pub mod pagerduty_webhooks;
 pub mod pingdom;
+pub mod sentry;
 pub mod sign;
+pub mod site24x7;
+pub mod splunk;
+pub mod statuscake;
+pub mod uptime_kuma;
+pub mod uptimerobot;
 mod wire;
+pub mod zabbix;
 
 use sign::Scheme;
 
 /// Every kind of source there is.
-pub const KINDS: &[Kind] = &[alertmanager::KIND, generic::KIND, pingdom::KIND];
+pub const KINDS: &[Kind] = &[
+    alertmanager::KIND,
+    azure::KIND,
+    better_stack::KIND,
+    bosun::KIND,
+    checkly::KIND,
+    cloudflare::KIND,
+    cronitor::KIND,
+    datadog::KIND,
+    dynatrace::KIND,
+    gatus::KIND,
+    generic::KIND,
+    github::KIND,
+    google_cloud::KIND,
+    grafana::KIND,
+    graylog::KIND,
+    healthchecks::KIND,
+    kapacitor::KIND,
+    kibana::KIND,
+    librenms::KIND,
+    netdata::KIND,
+    new_relic::KIND,
+    pagerduty_webhooks::KIND,
+    pingdom::KIND,
+    sentry::KIND,
+    site24x7::KIND,
+    splunk::KIND,
+    statuscake::KIND,
+    uptime_kuma::KIND,
+    uptimerobot::KIND,
+    zabbix::KIND,
+];
 
 /// One kind of source.
 pub struct Kind {
