@@ -316,6 +316,8 @@ pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
 pub fn cut(text: &mut String, bytes_max: usize) {
     if text.len() > bytes_max {
         text.truncate(text.floor_char_boundary(bytes_max));
+        // One body may hold thousands of events, each with a copy of what was long.
+        text.shrink_to_fit();
     }
 }
 

@@ -118,14 +118,23 @@ pub fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
+/// The user name of an `Authorization: Basic` header.
+pub fn basic_user(headers: &HeaderMap) -> Option<String> {
+    basic(headers).map(|(user, _)| user)
+}
+
 /// The password of an `Authorization: Basic` header.
 pub fn basic_password(headers: &HeaderMap) -> Option<String> {
+    basic(headers).map(|(_, password)| password)
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let (scheme, both) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
     let both = String::from_utf8(crypto::from_base64(both.trim())?).ok()?;
-    both.split_once(':').map(|(_, password)| password.to_owned())
+    both.split_once(':').map(|(user, password)| (user.to_owned(), password.to_owned()))
 }
 
 /// 503: the store cannot be read.

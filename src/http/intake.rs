@@ -149,25 +149,29 @@ async fn accept(
         received_at,
         options: &source.options,
     };
-    match understand(source, &delivery) {
-        Ok(events) => {
-            let count = events.len();
-            let delivered = Delivered {
-                source: source.name.clone(),
-                kind: source.kind.name.into(),
-                service: source.service.clone(),
-                events,
-                received_at,
-                replays: None,
-                held: false,
-            };
-            match desk.door.ask(Command::Events(delivered)).await.map_err(send_again)? {
-                Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
-                Reply::Spooled => Ok(Taken::Held(count)),
-                _ => Err(Problem::internal()),
-            }
-        }
-        Err(Unreadable(error)) => Err(keep(desk, source, &delivery, error).await),
+    deliver(desk, source, &delivery).await
+}
+
+/// Gives a delivery, whose secret is good, to its adapter, and what it says to the door.
+pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
+    let events = match understand(source, delivery) {
+        Ok(events) => events,
+        Err(Unreadable(error)) => return Err(keep(desk, source, delivery, error).await),
+    };
+    let count = events.len();
+    let delivered = Delivered {
+        source: source.name.clone(),
+        kind: source.kind.name.into(),
+        service: source.service.clone(),
+        events,
+        received_at: delivery.received_at,
+        replays: None,
+        held: false,
+    };
+    match desk.door.ask(Command::Events(delivered)).await.map_err(send_again)? {
+        Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
+        Reply::Spooled => Ok(Taken::Held(count)),
+        _ => Err(Problem::internal()),
     }
 }
 
@@ -180,7 +184,7 @@ fn send_again(error: DoorError) -> Problem {
 }
 
 /// How much a body may need, in KiB.
-fn room_for(desk: &Desk, body: &Body) -> u32 {
+pub(super) fn room_for(desk: &Desk, body: &Body) -> u32 {
     use axum::body::HttpBody as _;
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
     let kib = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max) / 1024 + 1;
@@ -189,7 +193,7 @@ fn room_for(desk: &Desk, body: &Body) -> u32 {
 
 /// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
 /// not take all of the memory.
-fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePermit, Problem> {
+pub(super) fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePermit, Problem> {
     purse.clone().try_acquire_many_owned(kib).map_err(|_| {
         Problem::unavailable("too many large requests at the same time; try again in a moment", 1)
     })
@@ -323,7 +327,7 @@ fn split_token(query: &str) -> (Option<String>, String) {
 }
 
 /// What became of a delivery.
-enum Taken {
+pub(super) enum Taken {
     /// It is in the store, and each event has its outcome.
     Decided(Arc<Command>, Vec<EventResult>),
     /// So many events are on this machine's disk until a shared store is back.

@@ -24,6 +24,7 @@ pub mod accept;
 mod answer;
 pub mod api;
 pub mod body;
+pub mod compat;
 mod connection;
 pub mod desk;
 mod health;

@@ -7,13 +7,18 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{answer, api, health, intake, pages};
+use super::{answer, api, compat, health, intake, pages};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
     let machines = Router::new()
         .route("/in/{source}", any(intake::without_token))
         .route("/in/{source}/{token}", any(intake::with_token))
+        .route("/v2/enqueue", post(compat::enqueue))
+        .route("/v2/change/enqueue", post(compat::change))
+        .route("/generic/2010-04-15/create_event.json", post(compat::create_event))
+        .route("/v2/alerts", post(compat::create))
+        .route("/v2/alerts/{*rest}", get(compat::about).post(compat::about).put(compat::about))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

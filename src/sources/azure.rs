@@ -15,6 +15,9 @@
 //!   of its own; so an issue that is over "fires" too. Here they are told apart by the tracking id and by
 //!   the resource.
 //! - Stateless log alerts, and administrative alerts of the activity log, never resolve.
+//! - Budgets come as `monitoringService` = `CostAlerts`, with null for `monitorCondition`, `alertRule`,
+//!   `severity` and `alertTargetIDs`; what was passed stands in `alertContext.AlertData`. Nobody ever says that
+//!   it is over. Its `BudgetCreator` is a person, and never read.
 //! - The test button of an action group sends samples of the subscription
 //!   `11111111-1111-1111-1111-111111111111`.
 //! - Without the switch for the common schema each type has a body of its own, told by `schemaId`; classic
@@ -46,13 +49,14 @@ const REMEDY: &str = "set \"Enable the common alert schema\" to Yes for this web
 /// The subscription of the samples that the test button sends.
 const TEST_SUBSCRIPTION: &str = "/subscriptions/11111111-1111-1111-1111-111111111111/";
 
-/// What one message says, in its three parts, and about whose health if about any.
+/// What one message says, in its three parts, and about whose health or which budget if about any.
 struct Message<'a> {
     essentials: &'a Map<String, Value>,
     context: &'a Map<String, Value>,
     properties: &'a Map<String, Value>,
     custom: &'a Map<String, Value>,
     health: Option<Health>,
+    budget: Option<&'a Map<String, Value>>,
 }
 
 /// The two kinds of activity log alerts that have a state in their context.
@@ -80,12 +84,15 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let properties = context.get("properties").and_then(Value::as_object).unwrap_or(&nothing);
     let custom = data.get("customProperties").and_then(Value::as_object).unwrap_or(&nothing);
     let service = wire::text(essentials, &["monitoringService"]).unwrap_or_default();
-    let health = match service.replace(' ', "").to_ascii_lowercase().as_str() {
+    let service = service.replace(' ', "").to_ascii_lowercase();
+    let health = match service.as_str() {
         "servicehealth" => Some(Health::Service),
         "resourcehealth" => Some(Health::Resource),
         _ => None,
     };
-    let message = Message { essentials, context, properties, custom, health };
+    let budget = (service == "costalerts")
+        .then(|| context.get("AlertData").and_then(Value::as_object).unwrap_or(&nothing));
+    let message = Message { essentials, context, properties, custom, health, budget };
     Ok(vec![wire::bounded(event(&message)?)?])
 }
 
@@ -125,15 +132,17 @@ fn other(envelope: &Map<String, Value>, schema: Option<&str>) -> Unreadable {
 fn event(message: &Message<'_>) -> Result<Event, Unreadable> {
     let Message { essentials, context, .. } = message;
     let condition = wire::text(essentials, &["monitorCondition"]).map(|word| word.to_ascii_lowercase());
-    let said = match condition.as_deref() {
+    let id = wire::text(essentials, &["alertId"]).map(|id| id.to_ascii_lowercase());
+    let is_test = id.as_deref().is_some_and(|id| id.starts_with(TEST_SUBSCRIPTION));
+    let status = match condition.as_deref() {
+        _ if is_test => Status::Test,
         Some("fired") => standing(message),
         Some("resolved") => Status::Resolved,
+        // A budget has no condition: it is only ever told that it was passed.
+        None if message.budget.is_some() => Status::Firing,
         Some(_) => return Err(wire::unreadable("`monitorCondition` is neither Fired nor Resolved")),
         None => return Err(wire::unreadable("there is no `monitorCondition` in `essentials`")),
     };
-    let id = wire::text(essentials, &["alertId"]).map(|id| id.to_ascii_lowercase());
-    let is_test = id.as_deref().is_some_and(|id| id.starts_with(TEST_SUBSCRIPTION));
-    let status = if is_test { Status::Test } else { said };
 
     let mut event = Event::new(key(message, id)?, status, title(message));
     event.severity = severity(essentials);
@@ -180,6 +189,14 @@ fn standing(message: &Message<'_>) -> Status {
 /// The instance, where one instance fires and resolves; else what the alert is about.
 fn key(message: &Message<'_>, id: Option<String>) -> Result<String, Unreadable> {
     let rule = wire::text(message.essentials, &["alertRule"]);
+    let budget = message.budget.filter(|budget| id.is_some() || budget.contains_key("BudgetName"));
+    if let Some(budget) = budget {
+        // One budget has several thresholds, and each is passed for itself.
+        let parts = ["BudgetName", "ThresholdType", "NotificationThresholdAmount"];
+        let parts = parts.map(|name| wire::text(budget, &[name]).unwrap_or_default());
+        let whole = format!("{}\n{}", id.unwrap_or_default(), parts.join("\n"));
+        return Ok(format!("budget:{}", hex(&sha256(whole.as_bytes())[..16])));
+    }
     let about: Vec<String> = match message.health {
         Some(Health::Service) => wire::text(message.properties, &["trackingId"]).into_iter().collect(),
         Some(Health::Resource) => targets(message.essentials),
@@ -238,6 +255,9 @@ fn hit(essentials: &Map<String, Value>) -> Option<String> {
 }
 
 fn title(message: &Message<'_>) -> String {
+    if let Some(budget) = message.budget.filter(|budget| budget.contains_key("BudgetName")) {
+        return passed(budget);
+    }
     let rule = wire::text(message.essentials, &["alertRule"]).unwrap_or_else(|| "Azure alert".to_owned());
     let what = match message.health {
         Some(Health::Service) => wire::text(message.properties, &["title", "trackingId"]),
@@ -252,6 +272,16 @@ fn title(message: &Message<'_>) -> String {
         (None, Some(what)) => format!("{rule}: {what}"),
         (None, None) => rule,
     }
+}
+
+/// A budget as a line: `Budget shop: $4.00 spent, over $1.60`.
+fn passed(budget: &Map<String, Value>) -> String {
+    let said = |name: &str| wire::text(budget, &[name]);
+    let name = said("BudgetName").unwrap_or_else(|| "without a name".to_owned());
+    let forecast = said("ForecastedTotalForPeriod").map(|total| format!(": forecast {total}"));
+    let sum = forecast.or_else(|| said("SpentAmount").map(|spent| format!(": {spent} spent")));
+    let limit = said("NotificationThresholdAmount").map(|limit| format!(", over {limit}"));
+    format!("Budget {name}{}{}", sum.unwrap_or_default(), limit.unwrap_or_default())
 }
 
 /// What people set on the rule first, so that the facts of the alert win over it.
@@ -282,6 +312,16 @@ fn labels(message: &Message<'_>) -> BTreeMap<String, String> {
     ];
     for (label, fields, field) in facts {
         labels.extend(wire::text(fields, &[field]).map(|value| (label.to_owned(), value)));
+    }
+    for (label, field) in [
+        ("budget", "BudgetName"),
+        ("budget_amount", "BudgetThreshold"),
+        ("threshold", "NotificationThresholdAmount"),
+        ("threshold_type", "ThresholdType"),
+        ("scope", "Scope"),
+    ] {
+        let value = message.budget.and_then(|budget| wire::text(budget, &[field]));
+        labels.extend(value.map(|value| (label.to_owned(), value)));
     }
     labels.extend(hit(message.essentials).map(|hit| ("resource".to_owned(), hit)));
     if let Some(target) = targets(message.essentials).first() {
@@ -464,6 +504,27 @@ mod tests {
         let id = "/subscriptions/11111111-1111-1111-1111-111111111111/providers/Microsoft.AlertsManagement/alerts/1";
         let essentials = json!({"alertId": id, "alertRule": "test-metric", "monitorCondition": "Fired"});
         assert_eq!(one(&message(essentials, json!({}))).status, Status::Test);
+    }
+
+    #[test]
+    fn a_budget_fires_without_a_condition_and_each_threshold_for_itself() {
+        let of = |subscription: &str, threshold: &str| {
+            let id = format!("/subscriptions/{subscription}/providers/Microsoft.CostManagement/alerts/a1");
+            let essentials = json!({"alertId": id, "monitoringService": "CostAlerts", "alertRule": null,
+                "severity": null, "monitorCondition": null, "alertTargetIDs": null,
+                "firedDateTime": "2026-01-02T03:04:05Z"});
+            let data = json!({"BudgetName": "shop", "NotificationThresholdAmount": threshold,
+                "ThresholdType": "Actual", "SpentAmount": "$91.00", "BudgetCreator": "hunter2"});
+            one(&message(essentials, json!({"AlertCategory": "budgets", "AlertData": data})))
+        };
+        let (half, most) = (of("s", "$50.00"), of("s", "$90.00"));
+        assert_eq!((half.status, half.key == of("s", "$50.00").key), (Status::Firing, true));
+        assert_ne!(half.key, most.key);
+        assert_eq!(most.title, "Budget shop: $91.00 spent, over $90.00");
+        assert!(!format!("{most:?}").contains("hunter2"));
+        assert_eq!(of("11111111-1111-1111-1111-111111111111", "$50.00").status, Status::Test);
+        let other = json!({"alertId": "/a", "monitoringService": "Platform", "monitorCondition": null});
+        assert!(why(&message(other, json!({}))).contains("no `monitorCondition`"));
     }
 
     #[test]

@@ -11,7 +11,7 @@
 //!   same. The monitor stands in `data.relationships`, and becomes a label.
 //! - **Other webhooks may come to the same address**: a monitor was made, changed, paused or deleted
 //!   (`data.type` is `monitor`), somebody else is on call. They say nothing about an incident, and are taken
-//!   without an event.
+//!   without an event. Every other type is refused: it may be an incident under a new name.
 //! - `response_content` is what the server answered, and may hold secrets; it is not taken.
 //! - `started_at` of a reopened incident is its first start, so that one has the time of its receipt.
 //! - Whether a failed delivery is tried again is documented nowhere.
@@ -48,7 +48,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let data = match envelope.get("data") {
         Some(Value::Object(data)) => data,
         // Who is on call is a list of people.
-        Some(Value::Array(items)) if !items.is_empty() && items.iter().all(is_of_another_kind) => {
+        Some(Value::Array(items)) if !items.is_empty() && items.iter().all(is_other) => {
             return Ok(Vec::new());
         }
         Some(other) if !other.is_null() => {
@@ -61,18 +61,37 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             ));
         }
     };
-    if !is_incident(data) {
-        return Ok(Vec::new());
+    match about(data) {
+        About::Incident => Ok(vec![wire::bounded(event(envelope, data)?)?]),
+        About::Other => Ok(Vec::new()),
+        About::Unknown => Err(wire::unreadable(
+            "`data.type` is none of incident, monitor, heartbeat, user and those of who is on call",
+        )),
     }
-    Ok(vec![wire::bounded(event(envelope, data)?)?])
 }
 
-fn is_incident(data: &Map<String, Value>) -> bool {
-    wire::word(data, &["type"]).is_none_or(|kind| kind.to_ascii_lowercase().starts_with("incident"))
+/// What a webhook is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum About {
+    Incident,
+    /// Something that is no incident, as far as is known.
+    Other,
+    Unknown,
 }
 
-fn is_of_another_kind(item: &Value) -> bool {
-    item.as_object().is_some_and(|item| !is_incident(item))
+fn about(data: &Map<String, Value>) -> About {
+    let Some(kind) = wire::word(data, &["type"]) else { return About::Incident };
+    match kind.to_ascii_lowercase().replace(['-', ' '], "_").as_str() {
+        "incident" => About::Incident,
+        "monitor" | "heartbeat" | "monitor_group" | "heartbeat_group" | "user" | "team_member"
+        | "on_call" | "on_call_calendar" | "on_call_contact" | "on_call_event" | "on_call_change"
+        | "on_call_user" => About::Other,
+        _ => About::Unknown,
+    }
+}
+
+fn is_other(item: &Value) -> bool {
+    item.as_object().is_some_and(|item| about(item) == About::Other)
 }
 
 fn event(envelope: &Map<String, Value>, data: &Map<String, Value>) -> Result<Event, Unreadable> {
@@ -258,11 +277,21 @@ mod tests {
         for body in [
             json!({"event": "paused", "data": {"id": "771", "type": "monitor", "attributes": {}}}),
             json!({"data": {"id": "5", "type": "on_call_calendar", "attributes": {}}}),
+            json!({"data": {"id": "5", "type": "On-call contact", "attributes": {}}}),
             json!({"data": [{"id": "5", "type": "user"}]}),
         ] {
             assert_eq!(post(&KIND, body.to_string().as_bytes()), Ok(vec![]), "{body}");
         }
         assert!(why(&json!({"data": [{"id": "5", "type": "incident"}]})).starts_with("`data` is a list"));
+    }
+
+    #[test]
+    fn a_type_nobody_knows_is_refused_and_not_passed_over() {
+        let body = json!({"event": "started", "data": {"id": "5", "type": "hunter2", "attributes": times()}});
+        assert!(why(&body).starts_with("`data.type` is none of") && !why(&body).contains("hunter2"));
+        let near = json!({"event": "started", "data": {"id": "5", "type": "incident_group"}});
+        assert!(why(&near).starts_with("`data.type` is none of"));
+        assert!(why(&json!({"data": [{"id": "5", "type": "hunter2"}]})).starts_with("`data` is a list"));
     }
 
     #[test]
@@ -276,7 +305,7 @@ mod tests {
     fn what_the_server_answered_is_not_kept() {
         let mut attributes = times();
         attributes["response_content"] = json!("hunter2");
-        attributes["url"] = json!("https://kim:hunter2@api.example.net/");
+        attributes["url"] = json!("https://operator:hunter2@api.example.net/");
         let event = one(&incident(json!("started"), attributes));
         assert!(!format!("{event:?}").contains("hunter2"), "{event:?}");
         assert_eq!(event.links, ["https://api.example.net/"]);

@@ -18,7 +18,8 @@
 //!
 //! The key is `alert_key`, else the incident. A plain subject is its own key, without a leading status and
 //! without white space: a subject with a value in it makes a new alert whenever the value changes, so use the
-//! JSON of `setup`.
+//! JSON of `setup`. Its texts are written by `json`, which Bosun's templates know; `printf "%q"` quotes as Go
+//! does, which is not JSON where a text holds anything but plain letters.
 
 use serde_json::{Map, Value};
 
@@ -32,12 +33,15 @@ pub const KIND: Kind = Kind {
     ..Kind::new(
         "bosun",
         "Bosun",
-        "notification onscene { post = ADDRESS, bodyTemplate = onscene, actionBody = onsceneAction, contentType = \
-         application/json, runOnActions = all, groupActions = false }, each on a line. In the template: onscene = \
-         `{\"alert_key\": {{printf \"%q\" .AlertKey}}, \"incident\": {{.Id}}, \"status\": \"{{.CurrentStatus}}\", \
-         \"subject\": {{printf \"%q\" .Subject}}, \"link\": \"{{.Incident}}\"}` and onsceneAction = `{{$i := index .States 0}}\
-         {\"alert_key\": {{printf \"%q\" $i.AlertKey}}, \"incident\": {{$i.Id}}, \"action\": \"{{.ActionType}}\", \
-         \"user\": {{printf \"%q\" .User}}, \"message\": {{printf \"%q\" .Message}}, \"subject\": {{printf \"%q\" $i.Subject}}}`",
+        "notification onscene { post = ADDRESS, bodyTemplate = onscene, actionBody = onsceneAction, unknownBody = \
+         onsceneUnknown, contentType = application/json, runOnActions = all, groupActions = false, unknownMinGroupSize \
+         = 0, unknownThreshold = 0 }, each on a line. In the template: onscene = \
+         `{\"alert_key\": {{json .AlertKey}}, \"incident\": {{.Id}}, \"status\": \"{{.CurrentStatus}}\", \
+         \"subject\": {{json .Subject}}, \"link\": \"{{.Incident}}\"}`, onsceneAction = `{{$i := index .States 0}}\
+         {\"alert_key\": {{json $i.AlertKey}}, \"incident\": {{$i.Id}}, \"action\": \"{{.ActionType}}\", \
+         \"user\": {{json .User}}, \"message\": {{json .Message}}, \"subject\": {{json $i.Subject}}}` and \
+         onsceneUnknown = `[{{range $n, $key := .Group}}{{if $n}}, {{end}}{\"alert_key\": {{json $key}}, \
+         \"status\": \"unknown\"}{{end}}]`",
         read,
     )
 };
@@ -48,6 +52,9 @@ const STATUS: &[&str] = &["status", "CurrentStatus", "state"];
 const ACTION: &[&str] = &["action", "action_type", "ActionType"];
 const SUBJECT: &[&str] = &["subject", "Subject", "text", "title"];
 const LINKS: &[&str] = &["link", "incident_link", "url", "runbook"];
+/// What a plain subject may begin with to say how bad it is. A subject may well begin with `test` or `none`, too,
+/// and mean what it is about.
+const LEADING: &[&str] = &["normal", "ok", "warning", "critical", "unknown", "error"];
 /// Words that show that a text with `=` in it is a form, and no alert key.
 const FORM: &[&str] = &["alert_key", "incident", "subject", "status", "action"];
 
@@ -269,11 +276,15 @@ fn leading(text: &str) -> (Option<&str>, &str) {
         None => text.split_once(':'),
     };
     match split {
-        Some((word, rest)) if state(word.trim()).is_some() && !rest.trim().is_empty() => {
+        Some((word, rest)) if is_leading(word.trim()) && !rest.trim().is_empty() => {
             (Some(word.trim()), rest.trim_start_matches(':').trim())
         }
         _ => (None, text),
     }
+}
+
+fn is_leading(word: &str) -> bool {
+    LEADING.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// A text as a key; one too long to keep is hashed.
@@ -304,12 +315,12 @@ mod tests {
     fn a_plain_subject_that_gets_worse_and_is_closed_keeps_its_key() {
         let warning = plain("warning: cpu.high on ny-web01\n");
         let critical = plain("[critical] cpu.high  on ny-web01");
-        let closed = plain("kim Closed Incident #991 (critical: cpu.high on ny-web01) ");
+        let closed = plain("operator Closed Incident #991 (critical: cpu.high on ny-web01) ");
         assert_eq!((warning.status, critical.status), (Status::Firing, Status::Firing));
         assert_eq!(closed.status, Status::Resolved);
         assert_eq!((&warning.key, &closed.key), (&critical.key, &critical.key));
         assert_eq!(warning.severity, Some(AlertSeverity::Warning));
-        assert_eq!((closed.labels["incident"].as_str(), closed.labels["user"].as_str()), ("991", "kim"));
+        assert_eq!((closed.labels["incident"].as_str(), closed.labels["user"].as_str()), ("991", "operator"));
     }
 
     #[test]
@@ -327,7 +338,25 @@ mod tests {
 
     #[test]
     fn several_actions_at_once_name_no_alert_and_end_none() {
-        assert_eq!(plain("kim Closed 3 Alerts. ").status, Status::Info);
+        assert_eq!(plain("operator Closed 3 Alerts. ").status, Status::Info);
+    }
+
+    #[test]
+    fn a_subject_that_begins_with_test_or_none_fires() {
+        for text in ["test: disk of the bench is full", "[none] no backup", "none: no backup"] {
+            assert_eq!((plain(text).status, plain(text).key.as_str()), (Status::Firing, text));
+        }
+        assert_eq!(plain("normal: disk").status, Status::Resolved);
+        assert_eq!(one(json!({"alert_key": "a{}", "status": "test"})).status, Status::Test);
+    }
+
+    #[test]
+    fn unknowns_by_the_preset_fire_each_under_its_own_key() {
+        let list = br#"[{"alert_key": "a{host=1}", "status": "unknown"}, {"alert_key": "a{host=2}", "status": "unknown"}]"#;
+        let events = post(&KIND, list).unwrap();
+        assert_eq!((events[0].status, events[0].key.as_str()), (Status::Firing, "a{host=1}"));
+        assert_eq!(events[1].key, "a{host=2}");
+        assert!(KIND.setup.contains("unknownBody = onsceneUnknown") && !KIND.setup.contains("%q"));
     }
 
     #[test]

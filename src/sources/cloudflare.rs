@@ -12,18 +12,24 @@
 //!   `old_status`, `origin_ip`, `reason`, `failing_regions`.
 //!
 //! Not confirmed: retries; whether the two notices of a health check share a correlation id, and which
-//! `alert_event` the good one has; `data` of tunnels (`tunnel_id`, `new_status` such as
-//! `TUNNEL_STATUS_TYPE_DOWN`) and of Cloudflare's own incidents (`incident_id`, `incident_status`,
-//! `incident_impact`). Therefore health checks, tunnels and incidents are told apart by their own ids, and
-//! their own state is believed beside `alert_event`.
+//! `alert_event` the good one has; `data` of load balancing (`pool_id`, `pool_name`, `new_health`, and
+//! `event_source` = `origin` with the origin's name where an origin and not its pool changed); `data` of
+//! tunnels (`tunnel_id`, `new_status` such as `TUNNEL_STATUS_TYPE_DOWN`) and of Cloudflare's own incidents
+//! (`incident_id`, `incident_status`, `incident_impact`). Therefore health checks, tunnels, pools and
+//! incidents are told apart by their own ids, and their own state, where it is known, is believed before
+//! `alert_event`.
+//!
+//! Other events have the policy, the correlation id and the target as their key.
 //!
 //! Many notifications tell of something once (a certificate, a route leak) and have no end. They fire:
-//! whoever ties a policy to this webhook wants to hear of it.
+//! whoever ties a policy to this webhook wants to hear of it. What has no correlation id and no state is told
+//! apart by the type of the event, else by its text.
 
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Unreadable, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::crypto::{hex, sha256};
 
 /// Cloudflare.
 pub const KIND: Kind = Kind::new(
@@ -35,7 +41,9 @@ pub const KIND: Kind = Kind::new(
 );
 
 /// What a notice can be about, by the field of `data` that names it.
-const SUBJECTS: &[&str] = &["health_check_id", "tunnel_id", "incident_id"];
+const SUBJECTS: &[&str] = &["health_check_id", "tunnel_id", "pool_id", "incident_id"];
+/// What an attack or an error rate is about, best first.
+const TARGETS: &[&str] = &["attack_id", "target_ip", "target_hostname", "zone_tag", "zone_id", "zone_name"];
 /// Where the state of such a thing stands.
 const STATES: &[&str] =
     &["new_health_status", "new_status", "new_health", "incident_status", "tunnel_status", "status"];
@@ -50,7 +58,9 @@ const LABELS: &[&str] = &[
     "tunnel_id",
     "tunnel_name",
     "incident_id",
+    "pool_id",
     "pool_name",
+    "origin_name",
     "target_ip",
     "target_hostname",
     "severity",
@@ -81,17 +91,28 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         };
     }
 
-    let subject = SUBJECTS.iter().find_map(|name| Some((*name, wire::text(data, &[name])?)));
+    let subject = SUBJECTS
+        .iter()
+        // That a pool was switched off is no word about its health.
+        .filter(|name| **name != "pool_id" || data.contains_key("new_health"))
+        .find_map(|name| Some((*name, wire::text(data, &[name])?)));
     let status = status(fields, data, subject.is_some())?;
-    let key = match (&subject, correlation.as_ref(), policy.as_ref().or(kind.as_ref())) {
-        (Some((name, id)), ..) => format!("{name}:{id}"),
-        (None, Some(correlation), _) => correlation.clone(),
-        (None, None, Some(only)) => {
-            // Of a policy for many zones, the zone tells which.
-            let zone = wire::text(data, &["zone_tag", "zone_id", "zone_name"]);
-            zone.map_or(only.clone(), |zone| format!("{only}:{zone}"))
+    let key = match &subject {
+        Some((name, id)) => format!("{name}:{id}{}", origin(name, data)),
+        None => {
+            // Whatever else happens to the same thing, or once more, has another type or another text.
+            let is_once = correlation.is_none() && wire::text(fields, &["alert_event"]).is_none();
+            let what = wire::text(data, &["event_type"]).or_else(|| {
+                text.as_deref().map(|text| format!("text:{}", hex(&sha256(text.as_bytes())[..16])))
+            });
+            let parts = [
+                policy.clone().or_else(|| kind.clone()),
+                correlation.clone(),
+                wire::text(data, TARGETS),
+                what.filter(|_| is_once),
+            ];
+            parts.into_iter().flatten().collect::<Vec<String>>().join(":")
         }
-        (None, None, None) => return Err(wire::unreadable("there is nothing to tell the notification by")),
     };
     let name = wire::text(fields, &["policy_name", "name"]).or_else(|| kind.clone());
     let mut event = Event::new(key, status, title(name, text.as_deref(), status));
@@ -126,14 +147,26 @@ fn status(
     let state =
         STATES.iter().filter(|_| of_subject).find_map(|name| state(&last_word(&wire::text(data, &[name])?)));
     match (event.as_deref(), state) {
-        (Some("end" | "ended" | "resolved"), _) => Ok(Status::Resolved),
-        // A check that is well again is a notice like any other, and may begin one.
+        // A check that is well again is a notice like any other, and may begin one; one that ends may still
+        // be ill.
         (_, Some(state)) => Ok(state),
+        (Some("end" | "ended" | "resolved"), None) => Ok(Status::Resolved),
         (None | Some("start" | "started" | "update" | "updated" | "ongoing"), None) => Ok(Status::Firing),
         (Some(_), None) => Err(wire::unreadable(
             "`alert_event` is neither ALERT_STATE_EVENT_START nor ALERT_STATE_EVENT_END",
         )),
     }
+}
+
+/// What tells an origin's health from that of its pool, at the end of a key.
+fn origin(subject: &str, data: &Map<String, Value>) -> String {
+    if subject != "pool_id" {
+        return String::new();
+    }
+    let name = wire::text(data, &["origin_id", "origin_name", "origin_address", "origin_ip"]);
+    let is_origin =
+        wire::text(data, &["event_source"]).is_some_and(|source| source.eq_ignore_ascii_case("origin"));
+    if is_origin || name.is_some() { format!(":origin:{}", name.unwrap_or_default()) } else { String::new() }
 }
 
 /// `TUNNEL_STATUS_TYPE_DOWN` → `down`.
@@ -231,6 +264,61 @@ mod tests {
             of(json!({"incident_id": "i", "incident_status": "INCIDENT_STATUS_RESOLVED"})),
             Status::Resolved
         );
+    }
+
+    #[test]
+    fn a_pool_recovers_under_its_id_and_its_origins_under_keys_of_their_own() {
+        let of = |health: &str, more: Value| {
+            let mut data = json!({"pool_id": "p1", "pool_name": "shop", "new_health": health});
+            for (name, value) in more.as_object().unwrap() {
+                data[name.as_str()] = value.clone();
+            }
+            one(json!({"alert_type": "load_balancing_health_alert", "policy_id": "p",
+                "text": health, "data": data}))
+        };
+        let (ill, well) = (of("Unhealthy", json!({})), of("Healthy", json!({"event_source": "pool"})));
+        assert_eq!((ill.status, well.status), (Status::Firing, Status::Resolved));
+        assert_eq!(ill.key, well.key);
+        let origin = |name: &str| of("Healthy", json!({"event_source": "origin", "origin_name": name})).key;
+        assert_ne!(origin("a"), ill.key);
+        assert_ne!(origin("a"), origin("b"));
+        let switched = one(json!({"alert_type": "load_balancing_pool_enablement_alert", "policy_id": "e",
+            "data": {"pool_id": "p1", "new_status": "down"}}));
+        assert_ne!(switched.key, ill.key);
+    }
+
+    #[test]
+    fn a_known_state_wins_over_an_event_that_ends() {
+        let of = |state: &str| {
+            one(json!({"alert_type": "t", "alert_event": "ALERT_STATE_EVENT_END",
+                "data": {"health_check_id": "hc1", "new_health_status": state}}))
+            .status
+        };
+        assert_eq!((of("Unhealthy"), of("Healthy")), (Status::Firing, Status::Resolved));
+        assert_eq!(of("Purple"), Status::Resolved);
+    }
+
+    #[test]
+    fn one_correlation_with_two_policies_or_two_targets_is_two_alerts() {
+        let of = |policy: &str, target: &str| {
+            one(json!({"alert_type": "dos_attack_l4", "policy_id": policy, "alert_correlation_id": "c",
+                "alert_event": "ALERT_STATE_EVENT_START", "text": target, "data": {"target_ip": target}}))
+            .key
+        };
+        assert_ne!(of("p", "192.0.2.1"), of("p", "192.0.2.2"));
+        assert_ne!(of("p", "192.0.2.1"), of("q", "192.0.2.1"));
+    }
+
+    #[test]
+    fn two_notices_of_one_policy_are_two_alerts_by_their_type_or_their_text() {
+        let of = |data: Value, text: &str| {
+            one(json!({"alert_type": "t", "policy_id": "p", "text": text, "data": data})).key
+        };
+        let typed = |kind: &str, text: &str| of(json!({"zone_tag": "z", "event_type": kind}), text);
+        assert_ne!(typed("issued", "x"), typed("failed", "x"));
+        assert_eq!(typed("failed", "x"), typed("failed", "y"));
+        assert_ne!(of(json!({}), "a certificate"), of(json!({}), "another"));
+        assert_eq!(of(json!({}), "a certificate"), of(json!({}), "a certificate"));
     }
 
     #[test]

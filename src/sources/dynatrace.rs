@@ -19,6 +19,9 @@
 //! end); the fields of a workflow (`event.id`, `event.status` = `ACTIVE|CLOSED`, `display_id`, `event.name`,
 //! `event.category`, `event.start`); retries.
 //!
+//! The key is `PID`, or what else is the problem's own id; the display number (`P-123`) is short, and may come
+//! again one day, so it counts only where there is nothing better.
+//!
 //! There is no time in the fields themselves; the JSON details have it. A problem that is reopened keeps its
 //! start.
 
@@ -43,7 +46,8 @@ pub const KIND: Kind = Kind::new(
 /// Part of the title of the test.
 const TEST_TITLE: &str = "problem notification test";
 /// Names are written as [`plain`] leaves them.
-const KEY: &[&str] = &["problemid", "displayid", "pid", "eventid"];
+const KEY: &[&str] = &["pid", "eventid", "problemid", "displayid"];
+const NUMBER: &[&str] = &["problemid", "displayid", "pid", "eventid"];
 const STATE: &[&str] = &["state", "problemstate", "problemstatus", "status", "eventstatus"];
 const TITLE: &[&str] = &["problemtitle", "title", "eventname", "displayname"];
 const SEVERITY: &[&str] = &["problemseverity", "severity", "severitylevel", "eventcategory"];
@@ -84,19 +88,19 @@ fn plain(fields: &Map<String, Value>) -> Map<String, Value> {
 }
 
 fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
-    let key = wire::text(fields, KEY).ok_or_else(|| {
-        wire::unreadable("there is no `ProblemID`, nor a `PID`; add it to the custom payload")
+    let ids: Vec<String> = KEY.iter().filter_map(|name| wire::text(fields, &[*name])).collect();
+    let key = ids.iter().find(|id| !id.starts_with('{')).cloned().ok_or_else(|| {
+        wire::unreadable(if ids.is_empty() {
+            "there is no `ProblemID`, nor a `PID`; add it to the custom payload"
+        } else {
+            "`ProblemID` is a placeholder that was not filled; is it spelt as Dynatrace spells it?"
+        })
     })?;
-    if key.starts_with('{') {
-        return Err(wire::unreadable(
-            "`ProblemID` is a placeholder that was not filled; is it spelt as Dynatrace spells it?",
-        ));
-    }
     let title = wire::text(fields, TITLE);
     let is_test = title.as_ref().is_some_and(|title| title.to_ascii_lowercase().contains(TEST_TITLE));
     let state = wire::text(fields, STATE).map(|state| state.to_ascii_uppercase());
     let status = match state.as_deref() {
-        _ if is_test || key.eq_ignore_ascii_case("TESTID") => Status::Test,
+        _ if is_test || ids.iter().any(|id| id.eq_ignore_ascii_case("TESTID")) => Status::Test,
         Some("OPEN" | "ACTIVE" | "REOPENED") => Status::Firing,
         Some("RESOLVED" | "CLOSED") => Status::Resolved,
         Some("MERGED") => Status::Info,
@@ -104,7 +108,8 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         None => return Err(wire::unreadable("there is no `State`; add it to the custom payload")),
     };
 
-    let name = title.unwrap_or_else(|| format!("Dynatrace problem {key}"));
+    let number = wire::text(fields, NUMBER).unwrap_or_else(|| key.clone());
+    let name = title.unwrap_or_else(|| format!("Dynatrace problem {number}"));
     let title = if status == Status::Resolved { format!("{name}: resolved") } else { name };
     let mut event = Event::new(key, status, title);
     event.severity = severity(fields);
@@ -198,6 +203,17 @@ mod tests {
         let over = one(json!({"Problem ID": "P-7", "state": "Resolved"}));
         assert_eq!((opens.status, over.status), (Status::Firing, Status::Resolved));
         assert_eq!((opens.key, opens.severity), (over.key, Some(AlertSeverity::Critical)));
+    }
+
+    #[test]
+    fn the_problems_own_id_is_the_key_before_its_display_number() {
+        let of = |pid: &str| one(json!({"ProblemID": "P-7", "PID": pid, "State": "OPEN"}));
+        assert_ne!(of("-60_1V2").key, of("-61_2V2").key);
+        assert_eq!(
+            (of("-60_1V2").key.as_str(), of("-60_1V2").title.as_str()),
+            ("-60_1V2", "Dynatrace problem P-7")
+        );
+        assert_eq!(of("{PID}").key, "P-7");
     }
 
     #[test]

@@ -7,8 +7,12 @@
 //! - A placeholder is exchanged for its text as it is, in the body and in the address. Of quotes only those
 //!   in `[RESULT_ERRORS]` are escaped, and by most versions nothing else is. So a body can stop being JSON by
 //!   one quote in a description or one line break in an error; and an answer of the monitored server, which
-//!   errors and conditions repeat, can add fields. Where our preset stands in its order, its fields are found
-//!   by their names and the order, and what stands first counts.
+//!   errors and conditions repeat, can add fields. Where status and name stand before the errors and the
+//!   conditions, nothing after those is believed, and what is missing before them is missing. Of a body that
+//!   is broken this front is read as it is, and the rest is found by the names of our preset in their order.
+//! - With names or an order of the user's own, the first of two fields with one name counts, and a body that
+//!   has two names for status, group or endpoint is refused. Whoever puts what the server answered first can
+//!   be told a wrong group by it.
 //! - In an address a blank or `&` in a name spoils the query. Prefer a body.
 //! - `[ALERT_TRIGGERED_OR_RESOLVED]` is `TRIGGERED` or `RESOLVED`; `placeholders` can rename both. Usual
 //!   words are understood, others refused.
@@ -36,7 +40,9 @@ pub const KIND: Kind = Kind {
         "In config.yaml under `alerting`: custom: {url: \"ADDRESS\", method: \"POST\", body: '{\"status\": \
          \"[ALERT_TRIGGERED_OR_RESOLVED]\", \"group\": \"[ENDPOINT_GROUP]\", \"name\": \"[ENDPOINT_NAME]\", \
          \"url\": \"[ENDPOINT_URL]\", \"description\": \"[ALERT_DESCRIPTION]\", \"errors\": \
-         \"[RESULT_ERRORS]\", \"conditions\": \"[RESULT_CONDITIONS]\"}'}, in this order. At each endpoint: \
+         \"[RESULT_ERRORS]\", \"conditions\": \"[RESULT_CONDITIONS]\"}'}, in this order. Fields of your own, such as \
+         \"severity\": \"warning\" and \"team\": \"network\", stand before \"errors\": after it they are not taken, \
+         because the monitored server could have written them. At each endpoint: \
          alerts: [{type: custom, send-on-resolved: true}]",
         read,
     )
@@ -55,6 +61,10 @@ const DESCRIPTION: &[&str] = &["description", "text", "message", "alert_descript
 const ERRORS: &[&str] = &["errors", "error", "result_errors"];
 const CONDITIONS: &[&str] = &["conditions", "result_conditions"];
 const SEVERITY: &[&str] = &["severity", "priority"];
+/// What the monitored server has a say in. No field that stands after the first of these is believed.
+const ANSWERED: &[&[&str]] = &[ERRORS, CONDITIONS];
+/// What decides which alert is meant and what is said of it, and how a sentence calls it.
+const DECIDING: &[(&str, &[&str])] = &[("status", STATUS), ("group", GROUP), ("name", NAME)];
 /// Every name that is read. Others become labels.
 const KNOWN: &[&[&str]] = &[STATUS, GROUP, NAME, LINK, DESCRIPTION, ERRORS, CONDITIONS, SEVERITY];
 
@@ -90,42 +100,139 @@ fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
     }))
 }
 
-/// Reads a query or a form. Of a repeated name the first value counts.
+/// Reads a query or a form.
 fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
+    let fields = wire::parameters(encoded)?.into_iter();
+    believed(fields.map(|(name, value)| (name, Value::String(value))).collect())
 }
 
 /// Reads JSON, and what would be our preset in JSON if its values were escaped.
 fn object(body: &str) -> Result<Map<String, Value>, Unreadable> {
-    match (wire::json(body, "the body"), preset(body)) {
-        (Ok(Value::Object(mut fields)), found) => {
-            // An error that holds `", "status": "RESOLVED` makes good JSON, in which the last of two counts.
-            for (name, value) in found.into_iter().flatten() {
-                if PRESET[..PRESET_DECIDING].contains(&name.as_str()) {
-                    fields.insert(name, value);
-                }
-            }
-            Ok(fields)
+    let why = match wire::json(body, "the body") {
+        Ok(Value::Object(_)) => wire::unreadable("the body is not a JSON object"),
+        Ok(other) => {
+            return Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other))));
         }
-        (Ok(other), _) => {
-            Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other))))
+        Err(why) => why,
+    };
+    believed(in_order(body).ok_or(why)?)
+}
+
+/// The fields in their order, of good JSON or of what is broken in a value of our preset.
+fn in_order(body: &str) -> Option<Vec<(String, Value)>> {
+    let mut fields = Vec::new();
+    let mut rest = body.strip_prefix('{')?.trim_start();
+    if rest == "}" {
+        return Some(fields);
+    }
+    // Where the field begins that was read last.
+    let mut last = rest;
+    while let Some((name, value, after)) = field(rest) {
+        fields.push((name, value));
+        if after == "}" {
+            return Some(fields);
         }
-        (Err(_), Some(found)) => Ok(found),
-        (Err(why), None) => Err(why),
+        let Some(next) = after.strip_prefix(',') else {
+            // A brace within the value, which has not ended.
+            fields.pop();
+            break;
+        };
+        (last, rest) = (rest, next.trim_start());
+    }
+    // What does not begin like a field belongs to the value before it, which only seemed to end.
+    if named(rest).is_none() {
+        fields.pop()?;
+        rest = last;
+    }
+    // In what the server answered, the first that looks like a field may be its own.
+    let answered = fields.iter().position(|(name, _)| is_answered(name));
+    if let Some(at) = answered {
+        fields.truncate(at);
+        rest = from(body, at)?;
+    }
+    fields.extend(preset(rest)?);
+    Some(fields)
+}
+
+/// The rest of a body from its field of this number.
+fn from(body: &str, number: usize) -> Option<&str> {
+    let mut rest = body.strip_prefix('{')?.trim_start();
+    for _ in 0..number {
+        rest = field(rest)?.2.strip_prefix(',')?.trim_start();
+    }
+    Some(rest)
+}
+
+/// The field that a text begins with, and what follows it.
+fn field(text: &str) -> Option<(String, Value, &str)> {
+    let (name, rest) = named(text)?;
+    let (value, rest) = parsed(rest)?;
+    let rest = rest.trim_start();
+    // Whatever else follows, the value only seems to have ended.
+    rest.starts_with([',', '}']).then_some((name, value, rest))
+}
+
+/// The name of the field that a text begins with, and what follows its colon.
+fn named(text: &str) -> Option<(String, &str)> {
+    match parsed(text)? {
+        (Value::String(name), rest) => Some((name, rest.trim_start().strip_prefix(':')?)),
+        _ => None,
     }
 }
 
+/// The JSON value that a text begins with, and what follows it.
+fn parsed(text: &str) -> Option<(Value, &str)> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
+    let value = values.next()?.ok()?;
+    Some((value, text.get(values.byte_offset()..)?))
+}
+
+fn is_answered(name: &str) -> bool {
+    ANSWERED.iter().any(|names| names.contains(&name))
+}
+
+/// The fields that the monitored server cannot have written, and its errors and conditions.
+fn believed(mut fields: Vec<(String, Value)>) -> Result<Map<String, Value>, Unreadable> {
+    let decides = |front: &[(String, Value)]| {
+        [STATUS, NAME].iter().all(|names| front.iter().any(|(name, _)| names.contains(&name.as_str())))
+    };
+    let answered = fields.iter().position(|(name, _)| is_answered(name));
+    let front = answered.filter(|at| decides(&fields[..*at]));
+    let behind = front.map(|at| fields.split_off(at)).unwrap_or_default();
+    if front.is_none() {
+        for (what, names) in DECIDING {
+            let said = names.iter().filter(|known| fields.iter().any(|(name, _)| name == *known));
+            if said.count() > 1 {
+                return Err(wire::unreadable(format!(
+                    "there are two names for `{what}`; use the body that the setup of this kind shows"
+                )));
+            }
+        }
+    }
+    let mut read = Map::new();
+    for (name, value) in fields {
+        // Nobody repeats a name on purpose before the answer of the server; where that stands first, a name
+        // that is there twice is written by one who should not.
+        if answered.is_some() && read.contains_key(&name) {
+            return Err(wire::unreadable(
+                "a field stands there twice; use the body that the setup of this kind shows, in its order",
+            ));
+        }
+        read.entry(name).or_insert(value);
+    }
+    for (name, value) in behind.into_iter().filter(|(name, _)| is_answered(name)) {
+        read.entry(name).or_insert(value);
+    }
+    Ok(read)
+}
+
 /// Finds the fields of the preset by their names, in their order, whatever their values hold.
-fn preset(body: &str) -> Option<Map<String, Value>> {
-    let inner = body.strip_prefix('{')?.strip_suffix('}')?.trim().trim_end_matches(',').trim_end();
+fn preset(rest: &str) -> Option<Vec<(String, Value)>> {
+    let inner = rest.strip_suffix('}')?.trim().trim_end_matches(',').trim_end();
     let inner = inner.strip_suffix('"')?;
     let first = |(at, name): (usize, &&str)| Some((at, opened(inner, name)?));
     let (mut at, mut rest) = PRESET.iter().enumerate().find_map(first)?;
-    let mut fields = Map::new();
+    let mut fields = Vec::new();
     loop {
         let next = (at + 1..PRESET.len())
             .filter_map(|later| until(rest, PRESET[later]).map(|(value, after)| (later, value, after)))
@@ -134,7 +241,7 @@ fn preset(body: &str) -> Option<Map<String, Value>> {
         if at < PRESET_DECIDING && holds_a_field(value) {
             return None;
         }
-        fields.insert(PRESET[at].to_owned(), Value::String(decoded(value)));
+        fields.push((PRESET[at].to_owned(), Value::String(decoded(value))));
         let Some((later, _, after)) = next else { return Some(fields) };
         (at, rest) = (later, after);
     }
@@ -289,11 +396,54 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_body_with_a_field_of_ones_own_among_the_first_is_refused() {
-        let body =
-            "{\"status\": \"TRIGGERED\", \"name\": \"dns\", \"team\": \"web\", \"errors\": \"one\ntwo\"}";
-        assert!(why(body).contains("not well-formed JSON"));
-        assert_eq!(one(&body.replace('\n', " ")).labels["team"], "web");
+    fn a_monitored_server_cannot_add_a_field_to_its_own_alert() {
+        let injected = concat!(
+            r#"boom", "severity": "info", "team": "nobody", "group": "other", "#,
+            r#""url": "https://evil.example.net", "x": ""#
+        );
+        let front = r#""status": "TRIGGERED", "name": "dns", "severity": "critical", "team": "web""#;
+        for front in [front, r#""status": "TRIGGERED", "name": "dns""#] {
+            let is_bare = !front.contains("team");
+            for name in ["errors", "conditions"] {
+                for end in ["", "\n", "\" \""] {
+                    let event = one(&format!(r#"{{{front}, "{name}": "{injected}{end}"}}"#));
+                    assert_eq!((event.key.as_str(), event.links.len()), ("/dns", 0), "{name} {end}");
+                    let team = event.labels.get("team").map(String::as_str);
+                    assert_eq!(team, (!is_bare).then_some("web"), "{name} {end}");
+                    let severity = (!is_bare).then_some(AlertSeverity::Critical);
+                    assert_eq!(event.severity, severity, "{name} {end}");
+                    assert!(!event.labels.contains_key("group"), "{name} {end}");
+                }
+            }
+        }
+        let event = one("status=TRIGGERED&name=dns&errors=boom&group=other&team=nobody");
+        assert_eq!((event.key.as_str(), event.labels.get("team")), ("/dns", None));
+    }
+
+    #[test]
+    fn a_recovery_cannot_be_faked_where_the_fields_have_other_names() {
+        let first = r#"{"state": "TRIGGERED", "endpoint": "dns", "details": "boom", "state": "RESOLVED"}"#;
+        assert_eq!(one(first).status, Status::Firing);
+        let other = r#"{"state": "TRIGGERED", "endpoint": "dns", "details": "boom", "status": "RESOLVED"}"#;
+        assert!(why(other).contains("two names for `status`"));
+        let name = r#"{"state": "TRIGGERED", "endpoint": "dns", "details": "boom", "name": "other"}"#;
+        assert!(why(name).contains("two names for `name`"));
+        let before =
+            r#"{"errors": "boom", "status": "RESOLVED", "x": "", "status": "TRIGGERED", "name": "dns"}"#;
+        assert!(why(before).contains("stands there twice"));
+        assert!(why("state=TRIGGERED&endpoint=dns&details=boom&status=RESOLVED").contains("two names"));
+    }
+
+    #[test]
+    fn a_broken_body_keeps_the_fields_of_ones_own_that_stand_before_the_errors() {
+        let body = "{\"status\": \"TRIGGERED\", \"name\": \"dns\", \"team\": \"web\", \
+            \"severity\": \"warning\", \"errors\": \"one\ntwo\"}";
+        let broken = one(body);
+        assert_eq!((broken.labels["team"].as_str(), broken.severity), ("web", Some(AlertSeverity::Warning)));
+        assert_eq!(broken.body, "errors: one\ntwo");
+        assert_eq!(one(&body.replace('\n', " ")).labels, broken.labels);
+        // Where a name is broken too, nobody knows where it ends.
+        assert!(why(&body.replace("\"dns\"", "\"a \"b\" c\"")).contains("not well-formed JSON"));
     }
 
     #[test]

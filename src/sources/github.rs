@@ -15,7 +15,9 @@
 //! - Other events, such as `deployment_status`, carry a `workflow_run` beside what they are about.
 //! - 10 seconds are waited for an answer, and nothing is sent again by itself.
 //!
-//! The key is the repository's number, the workflow's number and the branch: names can be changed. The time
+//! The key is the repository's number, the workflow's number, what started the run (`push`, `schedule`,
+//! `workflow_dispatch`...) and the branch: names can be changed, and a push that works says nothing of what runs
+//! at night. Runs started by hand are not told apart by their inputs, which GitHub does not send. The time
 //! is that of the run's last change, so that of two runs the one that ended last counts.
 
 use std::borrow::Cow;
@@ -34,7 +36,9 @@ pub const KIND: Kind = Kind {
         "GitHub Actions",
         "Settings → Webhooks → Add webhook, of a repository or an organisation. Payload URL: ADDRESS, Content \
          type: application/json, Secret: the secret of this source's signature. Choose \"Let me choose \
-         individual events\" and tick only Workflow runs.",
+         individual events\" and tick only Workflow runs. A run that fails on any branch fires, and so does one of a \
+         pull request: let a route ask for the label default_branch=true where only the default branch shall wake \
+         people. A failure is over when the same workflow, started in the same way on the same branch, succeeds.",
         read,
     )
 };
@@ -113,7 +117,8 @@ fn event(fields: &Map<String, Value>, run: &Map<String, Value>) -> Result<Option
         return Err(wire::unreadable("there is neither a `repository.id` nor a `workflow_run.workflow_id`"));
     };
     let from = fork.as_deref().map(|fork| format!("{fork}:")).unwrap_or_default();
-    let key = format!("{repository_id}/{workflow_id}/{from}{}", branch.as_deref().unwrap_or_default());
+    let key =
+        format!("{repository_id}/{workflow_id}/{trigger}/{from}{}", branch.as_deref().unwrap_or_default());
 
     let on = branch.as_deref().map(|branch| format!(" on {from}{branch}")).unwrap_or_default();
     let of = full_name.as_deref().map(|full_name| format!(" of {full_name}")).unwrap_or_default();
@@ -233,10 +238,32 @@ mod tests {
             body["workflow_run"]["head_repository"] = head;
             read_all(&body).unwrap().remove(0).key
         };
-        let own = read_all(&run("failure")).unwrap().remove(0).key;
+        let own = key(json!({"id": 1, "full_name": "acme/shop"}));
         assert_eq!(key(json!({"id": "1"})), own);
-        assert_ne!(key(json!({"id": 2, "full_name": "kim/shop"})), own);
+        assert_ne!(key(json!({"id": 2, "full_name": "contributor/shop"})), own);
         assert_ne!(key(Value::Null), own);
+    }
+
+    #[test]
+    fn a_push_that_works_does_not_resolve_what_runs_at_night() {
+        let key = |conclusion: &str, trigger: &str| {
+            let mut body = run(conclusion);
+            body["workflow_run"]["event"] = json!(trigger);
+            read_all(&body).unwrap().remove(0).key
+        };
+        assert_ne!(key("failure", "schedule"), key("success", "push"));
+        assert_ne!(key("failure", "schedule"), key("success", "workflow_dispatch"));
+        assert_eq!(key("failure", "schedule"), key("success", "schedule"));
+    }
+
+    #[test]
+    fn only_the_default_branch_has_the_label_for_it() {
+        let label = |branch: &str| {
+            let mut body = run("failure");
+            body["workflow_run"]["head_branch"] = json!(branch);
+            read_all(&body).unwrap().remove(0).labels["default_branch"].clone()
+        };
+        assert_eq!((label("main").as_str(), label("topic").as_str()), ("true", "false"));
     }
 
     #[test]

@@ -16,7 +16,7 @@
 //!   `groupKey` is never a real one but `NAME-FINGERPRINT-SECONDS`.
 //! - Legacy: no `alerts`; `ruleId`, `ruleName`, `state`, and `evalMatches`, which is empty on `ok` and so
 //!   is no part of the key. No time at all. Its test button has `ruleId` 0 or a random one, and always one
-//!   name.
+//!   name. With a random one it has no `orgId`; a rule that people called so has one.
 //! - Nothing is tried again at once, whatever the answer; the next group interval sends the group anew.
 //!
 //! Which of the two a body is, is told by its shape: the version is not looked at. `no_data` fires, as a
@@ -290,7 +290,8 @@ fn legacy(fields: &Map<String, Value>, severity_label: &str) -> Result<Vec<Event
         }
         None => return Err(wire::unreadable("there is no `state`")),
     };
-    let status = if rule == "0" || name == LEGACY_TEST { Status::Test } else { said };
+    let org = wire::text(fields, &["orgId"]).filter(|org| org != "0");
+    let status = if rule == "0" || (name == LEGACY_TEST && org.is_none()) { Status::Test } else { said };
     let title = match state.as_deref() {
         Some("no_data") => format!("{name}: no data"),
         Some("paused") => format!("{name} was paused"),
@@ -299,7 +300,6 @@ fn legacy(fields: &Map<String, Value>, severity_label: &str) -> Result<Vec<Event
     let nothing = Map::new();
     let tags = fields.get("tags").and_then(Value::as_object).unwrap_or(&nothing);
 
-    let org = wire::text(fields, &["orgId"]);
     let mut event = Event::new(within(org.as_deref(), &format!("rule:{rule}")), status, title);
     let severity = wire::word(tags, &[severity_label]).and_then(|word| AlertSeverity::from_word(&word));
     let unsaid = (state.as_deref() == Some("no_data")).then_some(AlertSeverity::Warning);
@@ -429,6 +429,8 @@ mod tests {
         let test =
             read(json!({"ruleId": 901, "ruleName": "Test notification", "state": "alerting"})).unwrap();
         assert_eq!(test[0].status, Status::Test);
+        let real = json!({"ruleId": 901, "orgId": 1, "ruleName": "Test notification", "state": "alerting"});
+        assert_eq!(read(real).unwrap()[0].status, Status::Firing);
     }
 
     #[test]

@@ -20,12 +20,13 @@
 //!   `title`}, `matching_messages`} and `stream`.
 //!
 //! The key is the definition and the event's `key`, which is empty unless the definition has key fields; then
-//! the values that it is grouped by. Of the older form it is the condition.
+//! the values that it is grouped by; one too long to keep is hashed. Of the older form it is the condition.
 
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Unreadable, wire};
-use crate::core::alert::{AlertSeverity, Event, Status, one_line};
+use crate::core::alert::{AlertSeverity, Event, KEY_BYTES_MAX, Status, one_line};
+use crate::crypto::{hex, sha256};
 
 /// Graylog.
 pub const KIND: Kind = Kind::new(
@@ -116,7 +117,7 @@ fn current(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         Some(what) if !name.contains(what.as_str()) => format!("{name}: {what}"),
         _ => name.clone(),
     };
-    let key = what.map_or_else(|| definition.clone(), |what| format!("{definition}/{what}"));
+    let key = key(what.map_or_else(|| definition.clone(), |what| format!("{definition}/{what}")));
 
     let mut event = Event::new(key, status, title);
     event.severity = wire::word(inner, &["priority"]).and_then(|word| severity(&word));
@@ -168,6 +169,15 @@ fn what(inner: &Map<String, Value>) -> Option<String> {
         .map(|what| what.into_owned())
 }
 
+/// Key fields hold whatever the log holds, which may be long.
+fn key(whole: String) -> String {
+    if whole.len() <= KEY_BYTES_MAX {
+        whole
+    } else {
+        format!("event:{}", hex(&sha256(whole.as_bytes())[..16]))
+    }
+}
+
 fn severity(priority: &str) -> Option<AlertSeverity> {
     Some(match priority {
         "0" => AlertSeverity::Info,
@@ -209,7 +219,7 @@ fn legacy(fields: &Map<String, Value>, result: &Map<String, Value>) -> Result<Ev
         title = described.clone().unwrap_or_default();
     }
 
-    let mut event = Event::new(key, if is_test { Status::Test } else { Status::Firing }, title);
+    let mut event = Event::new(self::key(key), if is_test { Status::Test } else { Status::Firing }, title);
     event.occurred_at = wire::time(result, &["triggered_at"]);
     wire::line(&mut event.body, &described.unwrap_or_default());
     messages(result.get("matching_messages"), &mut event.body);
@@ -250,6 +260,17 @@ mod tests {
         assert_ne!(of("01A", "10.9.8.7").key, of("01A", "10.9.8.8").key);
         assert_eq!(of("01A", "").key, "65aa01");
         assert_ne!(of("01A", "k").delivery_id, of("01B", "k").delivery_id);
+    }
+
+    #[test]
+    fn a_long_key_makes_no_event_unreadable_and_still_tells_events_apart() {
+        let of = |last: &str| {
+            let long = format!("{}{last}", "/checkout".repeat(300));
+            one(&json!({"event_definition_id": "65aa01", "event": {"key": long}})).key
+        };
+        assert!(of("a").len() <= KEY_BYTES_MAX);
+        assert_eq!(of("a"), of("a"));
+        assert_ne!(of("a"), of("b"));
     }
 
     #[test]

@@ -48,7 +48,9 @@ pub const KIND: Kind = Kind {
          `{\"id\": \"$CODE\", \"status\": \"$STATUS\", \"now\": \"$NOW\", \"name\": $NAME_JSON, \
          \"slug\": \"$SLUG\", \"tags\": \"$TAGS\", \"exit_status\": \"$EXITSTATUS\"}`, \
          Request Headers: `Content-Type: application/json`. By GET, with `allow_get`, add \
-         `id=$CODE&status=$STATUS&now=$NOW&name=$NAME&slug=$SLUG&tags=$TAGS` to the address after a `?`.",
+         `id=$CODE&status=$STATUS&now=$NOW&name=$NAME&slug=$SLUG&tags=$TAGS` to the address after a `?`. A check called \
+         TEST that has neither a slug nor tags is taken for the test button, and wakes no one: give such a check \
+         another name.",
         read,
     )
 };

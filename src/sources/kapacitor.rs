@@ -14,8 +14,9 @@
 //! `level`, which is refused here). `details` is by default all data as JSON with HTML escapes, so it is
 //! shown only when it is prose.
 //!
-//! `time` is that of the point, also for the recovery. Levels below `OK` do not exist: `INFO` fires, as
-//! information.
+//! `time` is shown and not believed: of a batch, `OK` carries the end, `CRITICAL` the first of its worst
+//! points, and an aggregate the start of its range. By these times a new firing would be older than the
+//! recovery before it. Levels below `OK` do not exist: `INFO` fires, as information.
 
 use serde_json::{Map, Value};
 
@@ -62,8 +63,10 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     });
     let mut event = Event::new(id.clone(), status, title);
     event.severity = severity;
-    event.occurred_at = wire::time(fields, &["time"]);
     measured(fields, &mut event);
+    if let Some(time) = wire::word(fields, &["time"]) {
+        wire::line(&mut event.body, &format!("time of the data: {time}"));
+    }
     let seconds =
         wire::word(fields, &["duration"]).and_then(|word| word.parse::<f64>().ok()).map(|ns| ns / 1e9);
     if let Some(seconds) = seconds.filter(|seconds| *seconds >= 1.0) {
@@ -123,6 +126,15 @@ mod tests {
         let over = one(json!({"id": "cpu:host=a", "level": "OK", "previousLevel": "CRITICAL"}));
         assert_eq!((fires.status, over.status), (Status::Firing, Status::Resolved));
         assert_eq!((fires.key, fires.severity), (over.key, over.severity));
+    }
+
+    #[test]
+    fn the_time_of_the_data_is_shown_and_makes_no_firing_old() {
+        let of = |level: &str, time: &str| one(json!({"id": "cpu", "level": level, "time": time}));
+        let over = of("OK", "2026-01-02T03:10:00Z");
+        let again = of("CRITICAL", "2026-01-02T03:06:20Z");
+        assert_eq!((over.occurred_at, again.occurred_at), (None, None));
+        assert_eq!(again.body, "time of the data: 2026-01-02T03:06:20Z");
     }
 
     #[test]

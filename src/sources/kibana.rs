@@ -9,10 +9,13 @@
 //!   triple braces.
 //! - Recovery is a **separate action** with a body of its own. A rule without it never says that it is over.
 //! - "Summary of alerts" sends `alerts.new|ongoing|recovered`, each with `count` and `data`, not single
-//!   alerts.
+//!   alerts. Counts alone are read under the key of the rule: firing while any is new or ongoing, over only
+//!   when `ongoing` is said and is 0.
 //! - keep writes `{"webhook_body": {"context_info", "alert_info", "rule_info"}}`, each a JSON text.
 //! - Documents of alerts (security rules, `data` of a summary) have `kibana.alert.*`, nested or with dots in
-//!   the names.
+//!   the names. Beside them stand the fields of the event that the rule found, with a `status`, `rule.id` or
+//!   `event.action` of its own, which say nothing of the alert: of a document only Kibana's fields, its host
+//!   and its service are read. Its times are its own too, since the date of the body is that of the run.
 //! - Watcher has no recovery: `ctx.watch_id`, `ctx.id` (new in every run), `ctx.metadata`,
 //!   `ctx.trigger.triggered_time`, `ctx.payload`. keep puts `{{#toJson}}ctx{{/toJson}}` between quotes, which
 //!   is not JSON: write it without them.
@@ -32,7 +35,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Unreadable, wire};
-use crate::core::alert::{AlertSeverity, EVENTS_MAX, Event, Status};
+use crate::core::alert::{AlertSeverity, EVENTS_MAX, Event, KEY_BYTES_MAX, Status, cut};
 
 /// Kibana.
 pub const KIND: Kind = Kind::new(
@@ -42,9 +45,11 @@ pub const KIND: Kind = Kind::new(
      alert and once run when Recovered, for each alert, with this body: \
      {\"rule_id\": \"{{rule.id}}\", \"rule_name\": \"{{rule.name}}\", \"space_id\": \"{{rule.spaceId}}\", \
      \"alert_id\": \"{{alert.id}}\", \"alert_uuid\": \"{{alert.uuid}}\", \"action_group\": \"{{alert.actionGroup}}\", \
-     \"date\": \"{{date}}\", \"reason\": \"{{context.reason}}\", \"url\": \"{{rule.url}}\", \"tags\": \"{{rule.tags}}\", \
-     \"severity\": \"critical\"}. In a watch, under actions: {\"webhook\": {\"method\": \"post\", \"url\": \"ADDRESS\", \
-     \"body\": \"{{#toJson}}ctx{{/toJson}}\"}}.",
+     \"date\": \"{{date}}\", \"reason\": \"{{context.reason}}\", \"url\": \"{{rule.url}}\", \"tags\": \"{{rule.tags}}\"}. \
+     Where a rule has several action groups, as Alert and Warning, add the action for each of them and say in its \
+     body how bad it is: \"severity\": \"critical\" in one, \"severity\": \"warning\" in the other. \
+     In a watch: \"actions\": {\"onscene\": {\"webhook\": {\"method\": \"post\", \"url\": \"ADDRESS\", \
+     \"body\": \"{{#toJson}}ctx{{/toJson}}\"}}}.",
     read,
 );
 
@@ -98,6 +103,15 @@ const LABELS: &[(&str, &[&str])] = &[
     ("host", &["host", "host.name", "context.host.name"]),
 ];
 
+/// What the alerts of a list take from the body around them. No times: those are of the run of the rule.
+const INHERITED: &[&[&str]] =
+    &[RULE, RULE_NAME, INSTANCE, ALERT, UUID, GROUP, STATE, SEVERITY, TITLE, REASON, MESSAGE, LINKS, TAGS];
+/// What a document of an alert may say beside `kibana.*`; the rest is of the event that the rule found.
+const OF_DOCUMENTS: &[&str] = &["@timestamp", "host", "host.name", "service", "service.name"];
+/// Longest inherited text: thousands of alerts may each hold it. A little more than a key may have, so that
+/// an id that was cut is refused, and never taken for another one.
+const INHERITED_BYTES_MAX: usize = KEY_BYTES_MAX + 4;
+
 /// Ids of alerts that say no more than that the rule holds.
 const PLAIN_IDS: &[&str] = &["*", "query matched"];
 const TEST_KEY: &str = "test";
@@ -107,13 +121,27 @@ const TEST_KEY: &str = "test";
 struct Said<'a> {
     own: &'a Map<String, Value>,
     above: Option<&'a Map<String, Value>>,
+    is_document: bool,
 }
 
 impl<'a> Said<'a> {
+    fn new(own: &'a Map<String, Value>, above: Option<&'a Map<String, Value>>) -> Self {
+        Self { own, above, is_document: is_document(own) }
+    }
+
+    /// The same without what is said of all.
+    fn alone(self) -> Self {
+        Self { above: None, ..self }
+    }
+
     fn find<T>(self, names: &[&str], read: impl Fn(&'a Value) -> Option<T>) -> Option<T> {
-        let of =
-            |fields: &'a Map<String, Value>| names.iter().find_map(|name| dig(fields, name).and_then(&read));
-        of(self.own).or_else(|| self.above.and_then(of))
+        let counts =
+            |name: &str| !self.is_document || name.starts_with("kibana.") || OF_DOCUMENTS.contains(&name);
+        let own = names.iter().filter(|name| counts(name));
+        own.filter_map(|name| dig(self.own, name)).find_map(&read).or_else(|| {
+            let above = self.above?;
+            names.iter().filter_map(|name| dig(above, name)).find_map(&read)
+        })
     }
 
     fn text(self, names: &[&str]) -> Option<String> {
@@ -130,6 +158,34 @@ impl<'a> Said<'a> {
     }
 }
 
+/// Whether these are the fields of a document that Kibana writes of an alert.
+fn is_document(fields: &Map<String, Value>) -> bool {
+    let of_alert = |name: &String| name == "alert" || name.starts_with("alert.");
+    fields.keys().any(|name| name == "kibana.alert" || name.starts_with("kibana.alert."))
+        || fields.get("kibana").and_then(Value::as_object).is_some_and(|kibana| kibana.keys().any(of_alert))
+}
+
+/// What the alerts of a list inherit, found and cut once for all of them.
+fn inherited(fields: &Map<String, Value>) -> Map<String, Value> {
+    let said = Said { own: fields, above: None, is_document: false };
+    let mut kept = Map::new();
+    let others = LABELS.iter().map(|(_, names)| names);
+    for &name in INHERITED.iter().chain(others).flat_map(|names| names.iter()) {
+        let text = if TAGS.contains(&name) {
+            said.find(&[name], wire::flat).map(Cow::into_owned)
+        } else {
+            said.text(&[name])
+        };
+        // Half a link leads nowhere.
+        let fits = |text: &String| !wire::is_link(text) || text.len() <= INHERITED_BYTES_MAX;
+        if let Some(mut text) = text.filter(fits) {
+            cut(&mut text, INHERITED_BYTES_MAX);
+            kept.insert(name.to_owned(), Value::String(text));
+        }
+    }
+    kept
+}
+
 /// A field by its path: `a.b` is the field of that name, or `b` in `a`.
 fn dig<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     if let Some(value) = fields.get(path).filter(|value| !value.is_null()) {
@@ -141,7 +197,7 @@ fn dig<'a>(fields: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let mut fields = match wire::json(wire::utf8(delivery.body)?, "the body")? {
         Value::Array(items) => {
-            return wire::each(items, "item", |own| one(Said { own: &own, above: None }, None));
+            return wire::each(items, "item", |own| one(Said::new(&own, None), None));
         }
         Value::Object(fields) => fields,
         other => return Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other)))),
@@ -155,9 +211,10 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     match fields.remove("alerts") {
         Some(Value::Object(lists)) => summary(lists, &fields),
         Some(Value::Array(items)) => {
-            wire::each(items, "alerts", |own| one(Said { own: &own, above: Some(&fields) }, None))
+            let above = inherited(&fields);
+            wire::each(items, "alerts", |own| one(Said::new(&own, Some(&above)), None))
         }
-        _ => Ok(vec![wire::bounded(one(Said { own: &fields, above: None }, None)?)?]),
+        _ => Ok(vec![wire::bounded(one(Said::new(&fields, None), None)?)?]),
     }
 }
 
@@ -176,32 +233,44 @@ fn unwrapped(wrapped: &Map<String, Value>) -> Result<Map<String, Value>, Unreada
     Ok(fields)
 }
 
-/// The alerts of a summary. Without their `data` only the counts say whether the rule holds at all.
-fn summary(mut lists: Map<String, Value>, above: &Map<String, Value>) -> Result<Vec<Event>, Unreadable> {
-    let (mut events, mut firing, mut over, mut left_out) = (Vec::new(), 0_u64, 0_u64, 0_u64);
-    let mut is_summary = false;
-    for (name, status) in
-        [("new", Status::Firing), ("ongoing", Status::Firing), ("recovered", Status::Resolved)]
-    {
-        let Some(list) = lists.remove(name) else { continue };
-        let (count, items) = counted(list);
-        is_summary = true;
-        match status {
-            Status::Resolved => over = over.saturating_add(count),
-            _ => firing = firing.saturating_add(count),
-        }
-        left_out = left_out.saturating_add(count.saturating_sub(items.len() as u64));
-        let what = format!("alerts.{name}");
-        events.extend(wire::each(items, &what, |own| {
-            one(Said { own: &own, above: Some(above) }, Some(status))
-        })?);
-    }
-    if !is_summary {
-        let Some(list) = lists.remove("all") else {
+/// The alerts of a summary, those that are over first. Without their `data` only the counts say whether the
+/// rule holds at all.
+fn summary(mut lists: Map<String, Value>, fields: &Map<String, Value>) -> Result<Vec<Event>, Unreadable> {
+    let above = inherited(fields);
+    let read = |items: Vec<Value>, name: &str, status: Option<Status>| {
+        wire::each(items, &format!("alerts.{name}"), |own| one(Said::new(&own, Some(&above)), status))
+    };
+    let recovered = counted(lists.remove("recovered"), "recovered")?;
+    let new = counted(lists.remove("new"), "new")?;
+    let ongoing = counted(lists.remove("ongoing"), "ongoing")?;
+    if recovered.is_none() && new.is_none() && ongoing.is_none() {
+        let Some(all) = counted(lists.remove("all"), "all")? else {
             return Err(wire::unreadable("`alerts` holds none of new, ongoing and recovered"));
         };
-        let (_, items) = counted(list);
-        return wire::each(items, "alerts.all", |own| one(Said { own: &own, above: Some(above) }, None));
+        let mut events = read(all.items.unwrap_or_default(), "all", None)?;
+        events.sort_by_key(|event| event.status != Status::Resolved);
+        return Ok(events);
+    }
+    // Whether those that are firing are listed, or would be; else the rule itself stands for them.
+    let lists_firing = [&new, &ongoing].into_iter().flatten().any(|list| list.items.is_some());
+    let is_said_to_be_over = ongoing.as_ref().is_some_and(|list| list.count == 0);
+    let (mut events, mut firing, mut over, mut left_out, mut listed) = (Vec::new(), 0_u64, 0_u64, 0_u64, 0);
+    for (name, status, list) in [
+        ("recovered", Status::Resolved, recovered),
+        ("new", Status::Firing, new),
+        ("ongoing", Status::Firing, ongoing),
+    ] {
+        let Some(list) = list else { continue };
+        let items = list.items.unwrap_or_default();
+        let count = list.count.max(items.len() as u64);
+        left_out = left_out.saturating_add(count - items.len() as u64);
+        if status == Status::Resolved {
+            over = over.saturating_add(count);
+        } else {
+            firing = firing.saturating_add(count);
+            listed += items.len();
+        }
+        events.extend(read(items, name, Some(status))?);
     }
     if events.len() > EVENTS_MAX {
         return Err(wire::unreadable(format!(
@@ -209,37 +278,59 @@ fn summary(mut lists: Map<String, Value>, above: &Map<String, Value>) -> Result<
             events.len()
         )));
     }
-    if events.is_empty() && firing.max(over) > 0 {
-        let status = if firing > 0 { Status::Firing } else { Status::Resolved };
-        let mut event = one(Said { own: above, above: None }, Some(status))?;
-        wire::line(&mut event.body, &format!("firing: {firing}"));
-        wire::line(&mut event.body, &format!("recovered: {over}"));
-        return Ok(vec![wire::bounded(event)?]);
-    }
     if left_out > 0 {
         for event in &mut events {
             let mut body = format!("{left_out} more alerts of this summary are counted but not listed");
             wire::line(&mut body, &event.body);
             event.body = body;
         }
-        return events.into_iter().map(wire::bounded).collect();
     }
-    Ok(events)
+    let of_rule = if firing > 0 && listed == 0 {
+        Some(Status::Firing)
+    } else if firing == 0 && over > 0 && is_said_to_be_over && (events.is_empty() || !lists_firing) {
+        Some(Status::Resolved)
+    } else if firing == 0 && over > 0 && events.is_empty() {
+        return Err(wire::unreadable(
+            "the summary counts recoveries, but not how many alerts are `ongoing`; count them too, or list \
+             the `data` of `recovered`",
+        ));
+    } else {
+        None
+    };
+    if let Some(status) = of_rule {
+        let mut event = one(Said::new(fields, None), Some(status))?;
+        wire::line(&mut event.body, &format!("firing: {firing}"));
+        wire::line(&mut event.body, &format!("recovered: {over}"));
+        events.push(event);
+    }
+    events.into_iter().map(wire::bounded).collect()
 }
 
-/// A list of a summary as a count and its items: `{"count", "data"}`, the data alone, or the count alone.
-fn counted(list: Value) -> (u64, Vec<Value>) {
-    match list {
-        Value::Array(items) => (items.len() as u64, items),
-        Value::Object(mut list) => {
-            let count = wire::text(&list, &["count"]).and_then(|count| count.parse().ok());
+/// A list of a summary.
+struct Counted {
+    count: u64,
+    /// Its alerts, where it lists them at all.
+    items: Option<Vec<Value>>,
+}
+
+/// A list as a count and its items: `{"count", "data"}`, the data alone, or the count alone.
+fn counted(list: Option<Value>, name: &str) -> Result<Option<Counted>, Unreadable> {
+    let (count, items) = match list {
+        None | Some(Value::Null) => return Ok(None),
+        Some(Value::Array(items)) => (None, Some(items)),
+        Some(Value::Object(mut list)) => {
             let items = match list.remove("data") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
+                Some(Value::Array(items)) => Some(items),
+                _ => None,
             };
-            (count.unwrap_or(items.len() as u64), items)
+            (wire::text(&list, &["count"]), items)
         }
-        other => (wire::scalar(&other).and_then(|count| count.parse().ok()).unwrap_or(0), Vec::new()),
+        Some(other) => (wire::scalar(&other).map(Cow::into_owned), None),
+    };
+    let count = count.and_then(|count| count.parse::<u64>().ok());
+    match count.or(items.as_ref().map(|items| items.len() as u64)) {
+        Some(count) => Ok(Some(Counted { count, items })),
+        None => Err(wire::unreadable(format!("`alerts.{name}` has neither a `count` nor a list `data`"))),
     }
 }
 
@@ -272,7 +363,7 @@ fn one(said: Said<'_>, listed: Option<Status>) -> Result<Event, Unreadable> {
     let mut event = Event::new(key, status, title(said, status, alert.as_deref(), uuid.as_deref()));
     event.severity = severity(said);
     event.body = body(said);
-    event.occurred_at = said.time(match status {
+    event.occurred_at = said.alone().time(match status {
         Status::Resolved => &["date", "timestamp", "context.timestamp", "kibana.alert.end", "@timestamp"],
         _ => &["date", "timestamp", "context.timestamp", "kibana.alert.start", "@timestamp"],
     });
@@ -285,6 +376,7 @@ fn one(said: Said<'_>, listed: Option<Status>) -> Result<Event, Unreadable> {
 }
 
 fn status(said: Said<'_>) -> Result<Status, Unreadable> {
+    let said = if said.is_document { said.alone() } else { said };
     let group = said.text(GROUP).map(|group| group.to_ascii_lowercase());
     if group.as_ref().is_some_and(|group| group.ends_with("recovered") || group == "resolved") {
         return Ok(Status::Resolved);
@@ -382,7 +474,7 @@ fn watch(fields: &Map<String, Value>) -> Result<Option<Map<String, Value>>, Unre
 }
 
 fn watched(ctx: &Map<String, Value>, envelope: &Map<String, Value>) -> Result<Event, Unreadable> {
-    let said = Said { own: envelope, above: Some(ctx) };
+    let said = Said { own: envelope, above: Some(ctx), is_document: false };
     let watch = wire::text(ctx, &["watch_id"]).ok_or_else(|| wire::unreadable("`watch_id` is empty"))?;
     let status = match said.text(&["status", "state"]) {
         Some(word) => state(&word)
@@ -404,7 +496,7 @@ fn watched(ctx: &Map<String, Value>, envelope: &Map<String, Value>) -> Result<Ev
     for text in [said.text(REASON), said.text(MESSAGE), said.text(&["metadata.description"])] {
         wire::line(&mut event.body, &text.unwrap_or_default());
     }
-    let found = Said { own: ctx, above: None };
+    let found = Said { own: ctx, above: None, is_document: false };
     if let Some(hits) = found.text(&["payload.hits.total.value", "payload.hits.total"]) {
         wire::line(&mut event.body, &format!("hits: {hits}"));
     }
@@ -471,13 +563,86 @@ mod tests {
             "recovered": {"count": 1, "data": [{"kibana": {"alert": {"instance": {"id": "b"}}}}]}}}))
         .unwrap();
         let read: Vec<_> = listed.iter().map(|event| (event.key.as_str(), event.status)).collect();
-        assert_eq!(read, [("r:a", Status::Firing), ("r:b", Status::Resolved)]);
+        assert_eq!(read, [("r:b", Status::Resolved), ("r:a", Status::Firing)]);
         let counts = |new: u64, over: u64| {
-            one(json!({"rule_id": "r", "alerts": {"new": {"count": new}, "recovered": {"count": over}}}))
+            one(json!({"rule_id": "r", "alerts": {"new": {"count": new}, "ongoing": {"count": 0},
+                "recovered": {"count": over}}}))
         };
         assert_eq!((counts(2, 1).status, counts(0, 1).status), (Status::Firing, Status::Resolved));
         assert_eq!(counts(2, 1).key, counts(0, 1).key);
         assert_eq!(all(json!({"rule_id": "r", "alerts": {"new": {"count": 0}}})), Ok(vec![]));
+    }
+
+    #[test]
+    fn counts_of_recoveries_end_nothing_while_it_is_unknown_what_is_ongoing() {
+        let of = |ongoing: Value| {
+            all(json!({"rule_id": "r", "alerts": {"new": {"count": 0}, "ongoing": ongoing,
+                "recovered": {"count": 2}}}))
+        };
+        assert!(of(json!(null)).unwrap_err().0.contains("`ongoing`"));
+        assert!(of(json!({"count": "{{alerts.ongoing.count}}"})).unwrap_err().0.contains("alerts.ongoing"));
+        assert_eq!(of(json!({"count": 3})).unwrap()[0].status, Status::Firing);
+        assert_eq!(of(json!({"count": "0"})).unwrap()[0].status, Status::Resolved);
+    }
+
+    #[test]
+    fn firing_alerts_that_are_only_counted_are_not_lost_beside_listed_recoveries() {
+        let of = |new: u64| {
+            all(json!({"rule_id": "r", "alerts": {"new": {"count": new}, "ongoing": {"count": 0},
+                "recovered": {"count": 1, "data": [{"kibana.alert.instance.id": "b"}]}}}))
+            .unwrap()
+        };
+        let told = |events: &[Event]| -> Vec<(String, Status)> {
+            events.iter().map(|event| (event.key.clone(), event.status)).collect()
+        };
+        let over = ("r:b".to_owned(), Status::Resolved);
+        assert_eq!(told(&of(2)), [over.clone(), ("r".to_owned(), Status::Firing)]);
+        // The rule stood for them, so the rule has to be over too.
+        assert_eq!(told(&of(0)), [over, ("r".to_owned(), Status::Resolved)]);
+    }
+
+    #[test]
+    fn a_document_has_its_own_time_and_never_that_of_the_run() {
+        let document = |list: &str, document: Value| {
+            let mut body = json!({"rule_id": "r", "date": "2026-01-02T03:10:00Z", "alerts": {}});
+            body["alerts"][list] = json!({"count": 1, "data": [document]});
+            one(body).occurred_at.map(|at| at.to_string())
+        };
+        let times = json!({"kibana.alert.instance.id": "a", "@timestamp": "2026-01-02T03:09:00Z",
+            "kibana.alert.start": "2026-01-02T03:01:00Z", "kibana.alert.end": "2026-01-02T03:08:00Z"});
+        assert_eq!(document("new", times.clone()).as_deref(), Some("2026-01-02T03:01:00Z"));
+        assert_eq!(document("recovered", times).as_deref(), Some("2026-01-02T03:08:00Z"));
+        assert_eq!(document("recovered", json!({"kibana.alert.instance.id": "a"})), None);
+    }
+
+    #[test]
+    fn what_the_found_event_says_of_itself_is_not_said_of_the_alert() {
+        let event = one(json!({"status": "closed", "severity": "info", "rule": {"id": "2210001"},
+            "event": {"action": "recovered"}, "tags": ["team:attacker"], "date": "2020-01-01T00:00:00Z",
+            "kibana.alert.status": "active", "kibana.alert.severity": "high",
+            "kibana.alert.rule.uuid": "r", "kibana.alert.start": "2026-01-02T03:04:05Z"}));
+        assert_eq!((event.key.as_str(), event.status), ("r", Status::Firing));
+        assert_eq!(event.severity, Some(AlertSeverity::Critical));
+        assert_eq!(event.occurred_at.unwrap().to_string(), "2026-01-02T03:04:05Z");
+        assert!(!event.labels.contains_key("team"));
+        let nested = json!({"status": "active", "kibana": {"alert": {"status": "recovered", "uuid": "u"}}});
+        assert_eq!(one(nested).status, Status::Resolved);
+        let silent = json!({"status": "recovered", "kibana": {"alert.rule.uuid": "r"}});
+        assert!(all(silent).is_err());
+    }
+
+    #[test]
+    fn what_all_alerts_inherit_is_cut_once() {
+        let long = "x".repeat(800_000);
+        let tags: Vec<String> = (0..20_000).map(|number| format!("t{number}:{number}")).collect();
+        let documents = vec![json!({"alert_id": "a"}); 50];
+        let body = json!({"rule_id": "r", "reason": long, "tags": tags, "alerts": {"new": documents}});
+        let above = inherited(body.as_object().unwrap());
+        let bytes: usize = above.values().filter_map(Value::as_str).map(str::len).sum();
+        assert!(bytes < 4 * INHERITED_BYTES_MAX, "{bytes}");
+        assert_eq!(all(body).unwrap().len(), 50);
+        let endless = json!({"rule_id": long, "alerts": {"new": [{"kibana.alert.reason": "x"}]}});
+        assert!(all(endless).unwrap_err().0.contains("the alert's key has"));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 //!   and are encoded properly. What stands in the URL after `?` is dropped, so the token must be in the path
 //!   or be an option.
 //! - The body of a `POST` is the operator's text with `{{ $name }}` filled, **without escapes**: a quote or a
-//!   line break in `msg` breaks JSON. Its type is `text/plain`. So the options are the safer way.
+//!   line break in `msg` breaks JSON. Its type is `text/plain`. So the options carry what is short, and the
+//!   body, as plain text, `msg`, which as an option could make the address longer than anything on the way
+//!   accepts. Where the options hold the state they win over the body, since `msg` may look like anything.
 //! - `state`: 0 recovered, 1 alert, 2 acknowledged, 3 worse, 4 better, 5 changed; as text when templated.
 //! - `uid` is the number of an entry in the log: **it differs between alert and recovery**, and so may `id`.
 //!   `alert_id`, and `device_id` with `rule_id`, stay the same.
@@ -29,11 +31,11 @@ pub const KIND: Kind = Kind {
     ..Kind::new(
         "librenms",
         "LibreNMS",
-        "Alerts → Alert Transports → Create, type: API, method: POST, URL: ADDRESS, no body. Options, one a line: \
-         device_id={{ $device_id }}, rule_id={{ $rule_id }}, alert_id={{ $alert_id }}, state={{ $state }}, \
-         severity={{ $severity }}, title={{ $title }}, name={{ $name }}, hostname={{ $hostname }}, \
-         sysName={{ $sysName }}, location={{ $location }}, timestamp={{ $timestamp }}, msg={{ $msg }}, \
-         proc={{ $proc }}. Leave the commas out.",
+        "Alerts → Alert Transports → Create, type: API, method: POST, URL: ADDRESS, body: {{ $msg }}. Options, one \
+         a line: device_id={{ $device_id }}, rule_id={{ $rule_id }}, alert_id={{ $alert_id }}, \
+         state={{ $state }}, severity={{ $severity }}, title={{ $title }}, name={{ $name }}, \
+         hostname={{ $hostname }}, sysName={{ $sysName }}, location={{ $location }}, \
+         timestamp={{ $timestamp }}, proc={{ $proc }}. Leave the commas out.",
         read,
     )
 };
@@ -66,6 +68,8 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
         }
         form(delivery.query)?
+    } else if let Some(fields) = optioned(delivery.query, body)? {
+        fields
     } else if body.starts_with(['{', '[']) {
         match wire::json(body, "the body")? {
             Value::Object(fields) => fields,
@@ -85,6 +89,28 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         ));
     };
     Ok(vec![wire::bounded(event(&fields)?)?])
+}
+
+/// The options of a query that hold the state, with the body as their message. A body that is an object
+/// of JSON adds what they do not say.
+fn optioned(query: &str, body: &str) -> Result<Option<Map<String, Value>>, Unreadable> {
+    let mut fields = form(query)?;
+    if wire::word(&fields, &["state"]).is_none() {
+        return Ok(None);
+    }
+    let object = body.starts_with('{').then(|| wire::json(body, "the body").ok()).flatten();
+    match object {
+        Some(Value::Object(more)) => {
+            for (name, value) in more {
+                fields.entry(name).or_insert(value);
+            }
+        }
+        _ if !body.is_empty() => {
+            fields.entry("msg").or_insert_with(|| Value::String(body.to_owned()));
+        }
+        _ => {}
+    }
+    Ok(Some(fields))
 }
 
 fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
@@ -207,6 +233,21 @@ mod tests {
         assert_eq!(get(&KIND, query, true).unwrap(), vec![posted.clone()]);
         assert_eq!(post(&KIND, query.as_bytes()).unwrap(), vec![posted]);
         assert!(get(&KIND, query, false).unwrap_err().0.contains("allow_get"));
+    }
+
+    #[test]
+    fn a_body_beside_the_options_is_the_message_whatever_it_looks_like() {
+        let query = "device_id=12&rule_id=4&state=1&title=sw1+is+down";
+        for said in ["ge-0/0/1 is \"down\"\nstate=0", "[1] link down", "{not JSON", "a=b&state=0"] {
+            let event = (KIND.read)(&delivery("POST", query, said.as_bytes())).unwrap().remove(0);
+            assert_eq!((event.key.as_str(), event.status), ("12/4", Status::Firing), "{said}");
+            assert_eq!(event.body, said);
+        }
+        let object = br#"{"state": "0", "msg": "said in JSON"}"#;
+        let event = (KIND.read)(&delivery("POST", query, object)).unwrap().remove(0);
+        assert_eq!((event.status, event.body.as_str()), (Status::Firing, "said in JSON"));
+        let bare = (KIND.read)(&delivery("POST", "device_id=12", b"sw1 is down"));
+        assert!(bare.unwrap_err().0.contains("no `state`"));
     }
 
     #[test]

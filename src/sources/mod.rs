@@ -30,6 +30,8 @@ pub mod kibana;
 pub mod librenms;
 pub mod netdata;
 pub mod new_relic;
+pub mod opsgenie;
+pub mod pagerduty_events;
 pub mod pagerduty_webhooks;
 pub mod pingdom;
 pub mod sentry;
@@ -67,6 +69,8 @@ pub const KINDS: &[Kind] = &[
     librenms::KIND,
     netdata::KIND,
     new_relic::KIND,
+    opsgenie::KIND,
+    pagerduty_events::KIND,
     pagerduty_webhooks::KIND,
     pingdom::KIND,
     sentry::KIND,

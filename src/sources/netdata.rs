@@ -8,15 +8,16 @@
 //!   addresses), `class`, `severity` = `warning`, `critical` or `clear`, `date`, `alert_url`. Older versions
 //!   say `alarm`, `rooms` and `alarm_url`.
 //! - **No field names the node.** It stands in `message` (`... on NODE ...`), and that form is documented
-//!   nowhere; `host` and its like are taken first, should a version send them.
+//!   nowhere; `host` and its like are taken first, should a version send them. What follows `on` may as well
+//!   be a part of the chart, as a mount point; that is no node, and then none is known.
 //! - Reachability: `message`, `url`, `host`, `severity` = `info` or `critical`, `status` = `{reachable,
 //!   text}`.
 //! - The test button sends `title`, `message` and `token`. The token is to be typed back into Netdata before
 //!   the configuration can be saved, so it is shown.
 //! - Neither an id of the delivery, nor retries, are documented.
 //!
-//! The key of an alert is its name, its chart and its node; where no node can be found, two nodes with the
-//! same alert share one key. The key of reachability is the host.
+//! The key of an alert is its space, its name, its chart and its node; where no node can be found, two nodes
+//! with the same alert share one key. The key of reachability is the host, within its space where one is said.
 
 use std::borrow::Cow;
 
@@ -68,9 +69,12 @@ fn alerted(fields: &Map<String, Value>, alert: String) -> Result<Event, Unreadab
     };
     let chart = wire::text(fields, &["chart"]);
     let message = wire::text(fields, &["message"]);
-    let node = wire::text(fields, NODE).or_else(|| message.as_deref().and_then(node));
-    let key =
-        [Some(&alert), chart.as_ref(), node.as_ref()].map(|part| part.map_or("-", String::as_str)).join(" ");
+    let node = wire::text(fields, NODE)
+        .or_else(|| node(message.as_deref()?, &alert, chart.as_deref().unwrap_or_default()));
+    let space = wire::text(fields, &["space"]);
+    let key = [space.as_ref(), Some(&alert), chart.as_ref(), node.as_ref()]
+        .map(|part| part.map_or("-", String::as_str))
+        .join(" ");
     let title = message.unwrap_or_else(|| match &node {
         Some(node) => format!("{alert} on {node}: {word}"),
         None => format!("{alert}: {word}"),
@@ -105,12 +109,27 @@ fn alerted(fields: &Map<String, Value>, alert: String) -> Result<Event, Unreadab
     Ok(event)
 }
 
-/// The word after the first `on`: the node, in the messages known.
-fn node(message: &str) -> Option<String> {
-    let (_, after) = message.split_once(" on ")?;
+/// The word after the first `on` behind the names of the alert and the chart, which may hold one too: the
+/// node, in the messages known.
+fn node(message: &str, alert: &str, chart: &str) -> Option<String> {
+    let mut rest = message;
+    for known in [alert, chart, alert].into_iter().filter(|known| !known.is_empty()) {
+        let bare = rest.trim_start_matches([' ', ',', ';', ':', '-', '=', '\'', '"', '`', '(', ')']);
+        rest = bare.strip_prefix(known).unwrap_or(rest);
+    }
+    let (_, after) = rest.split_once(" on ")?;
     let word = after.split_whitespace().next()?.trim_matches([',', ';', ':', '\'', '"', '`', '(', ')', '!']);
     let word = word.trim_end_matches('.');
-    (!word.is_empty()).then(|| word.to_owned())
+    (!word.is_empty() && !word.starts_with('/') && !stands_in(chart, word)).then(|| word.to_owned())
+}
+
+/// Whether a word is one of the parts of a chart's name, as `sda` in `disk.sda`.
+fn stands_in(chart: &str, word: &str) -> bool {
+    chart.match_indices(word).any(|(at, _)| {
+        let before = chart[..at].chars().next_back();
+        let after = chart[at + word.len()..].chars().next();
+        [before, after].into_iter().flatten().all(|beside| !beside.is_alphanumeric())
+    })
 }
 
 /// The names of the rooms: of an object they are its names, of a list the `name` of each.
@@ -145,10 +164,14 @@ fn reached(fields: &Map<String, Value>, host: String) -> Result<Event, Unreadabl
     let title = wire::text(fields, &["message"]).unwrap_or_else(|| {
         format!("{host} is {}", if status == Status::Firing { "unreachable" } else { "reachable again" })
     });
-    let mut event = Event::new(format!("reachability {host}"), status, title);
+    let space = wire::text(fields, &["space"]);
+    let key = space
+        .as_ref()
+        .map_or_else(|| format!("reachability {host}"), |space| format!("reachability {space} {host}"));
+    let mut event = Event::new(key, status, title);
     event.severity = (status == Status::Firing).then_some(AlertSeverity::Critical);
     event.occurred_at = wire::time(fields, &["date"]);
-    event.labels.extend(wire::text(fields, &["space"]).map(|space| ("space".to_owned(), space)));
+    event.labels.extend(space.map(|space| ("space".to_owned(), space)));
     event.labels.extend(rooms(fields).map(|rooms| ("rooms".to_owned(), rooms)));
     event.labels.insert("node".into(), host);
     event.labels.insert("class".into(), "reachability".into());
@@ -187,7 +210,7 @@ mod tests {
         };
         let (critical, warning, clear) =
             (of("critical", "is critical"), of("warning", "is warning"), of("clear", "has recovered"));
-        assert_eq!(critical.key, "disk_space_usage disk_space./srv files-1");
+        assert_eq!(critical.key, "- disk_space_usage disk_space./srv files-1");
         assert_eq!([&critical.key, &warning.key], [&clear.key, &clear.key]);
         assert_eq!((critical.status, clear.status), (Status::Firing, Status::Resolved));
         assert_eq!(warning.severity, Some(AlertSeverity::Warning));
@@ -200,6 +223,33 @@ mod tests {
                 "message": format!("a on {node}, critical")}))
         };
         assert_ne!(of("files-1").key, of("files-2").key);
+    }
+
+    #[test]
+    fn a_part_of_the_chart_is_no_node() {
+        let of = |alert: &str, chart: &str, message: &str| {
+            let event = one(&json!({"alert": alert, "chart": chart, "severity": "critical",
+                "message": message}));
+            event.labels.get("node").cloned()
+        };
+        let found = Some("files-1".to_owned());
+        assert_eq!(of("space on disk", "disk.sda", "space on disk on files-1 is critical"), found);
+        assert_eq!(of("a", "used on /srv", "a, used on /srv on files-1 is critical"), found);
+        assert_eq!(of("a", "disk_space./srv", "a = 97% on /srv of files-1"), None);
+        assert_eq!(of("a", "disk_space./srv", "a is critical on /mnt"), None);
+        assert_eq!(of("a", "disk.sda", "a is critical on sda"), None);
+        assert_eq!(of("a", "disk.sda1", "a is critical on sda"), Some("sda".to_owned()));
+    }
+
+    #[test]
+    fn the_same_node_of_another_space_is_another_alert() {
+        let alert = |space: &str| {
+            one(&json!({"alert": "a", "space": space, "severity": "critical", "message": "a on db-1"})).key
+        };
+        let host = |space: &str| one(&json!({"host": "db-1", "space": space, "severity": "critical"})).key;
+        assert_eq!(alert("acme"), "acme a - db-1");
+        assert_ne!(alert("acme"), alert("lab"));
+        assert_ne!(host("acme"), host("lab"));
     }
 
     #[test]

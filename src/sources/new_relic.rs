@@ -11,6 +11,7 @@
 //!   of `issueUrl`, which people keep when they drop the id.
 //! - The same state comes again with each alert that joins or leaves, and with a new priority.
 //! - An acknowledgement has no state of its own: `state` stays `ACTIVATED` and `trigger` is `USER_ACTION`.
+//!   An `owner` is no sign of one: it stays with the issue while more alerts join it.
 //! - The sample issue that tries out a template has one well-known id and address.
 //! - Legacy channel, and workflows made out of one: `current_state` `open`, `acknowledged` or `closed` in
 //!   either case, `incident_id` (a number, or now the issue's id; 0 in the test), `severity`, `targets`,
@@ -21,11 +22,12 @@
 //! The time of a change is that of the last update: a new issue and an update of it differ in nothing else.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
 use super::{Delivery, Kind, Unreadable, wire};
-use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::core::alert::{AlertSeverity, BODY_BYTES_MAX, Event, Status};
 
 /// New Relic.
 pub const KIND: Kind = Kind::new(
@@ -40,8 +42,8 @@ pub const KIND: Kind = Kind::new(
 const SAMPLES: &[&str] = &["d1b1f3fd-995a-4066-88ab-8ce4f6960654", "0ea2df1c-adab-45d2-aae0-042b609d2322"];
 /// Fields that name the issue.
 const ID: &[&str] = &["id", "issueId", "issue_id"];
-/// Fields that a template may add to say who took the issue.
-const OWNER: &[&str] = &["owner", "acknowledgedBy", "issueAcknowledgedBy"];
+/// Fields that a template may add to say who acknowledged the issue.
+const TAKEN_BY: &[&str] = &["acknowledgedBy", "issueAcknowledgedBy"];
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let body = wire::utf8(delivery.body)?;
@@ -53,7 +55,11 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             }
         }
     } else {
-        wire::parameters(body)?.into_iter().map(|(name, value)| (name, Value::String(value))).collect()
+        let mut fields = Map::new();
+        for (name, value) in wire::parameters(body)? {
+            fields.entry(name).or_insert(Value::String(value));
+        }
+        fields
     };
     let has = |name: &str| fields.contains_key(name);
     let event = if has("current_state") || (has("incident_id") && !has("state")) {
@@ -77,12 +83,17 @@ fn said(fields: &Map<String, Value>, names: &[&str]) -> Option<String> {
     names.iter().find_map(|name| wire::text(fields, &[name]).filter(|text| !text.eq_ignore_ascii_case("n/a")))
 }
 
-/// A list of names, each once.
+/// A list of names, each once, and no more of them than a text keeps anyway.
 fn names(fields: &Map<String, Value>, field: &str) -> Option<String> {
     let Value::Array(items) = fields.get(field)? else { return said(fields, &[field]) };
-    let mut names: Vec<Cow<'_, str>> = Vec::new();
+    let (mut names, mut seen): (Vec<Cow<'_, str>>, HashSet<Cow<'_, str>>) = (Vec::new(), HashSet::new());
+    let mut bytes = 0;
     for name in items.iter().filter_map(wire::flat) {
-        if !names.contains(&name) {
+        if bytes > BODY_BYTES_MAX {
+            break;
+        }
+        if seen.insert(name.clone()) {
+            bytes += name.len();
             names.push(name);
         }
     }
@@ -117,12 +128,14 @@ fn workflow(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let state = said(fields, &["state"]).map(|state| state.to_ascii_uppercase());
     let trigger = said(fields, &["trigger", "triggerEvent"]).map(|trigger| trigger.to_ascii_uppercase());
     let taken = match trigger.as_deref() {
-        Some(trigger) => trigger == "USER_ACTION" || trigger.contains("ACKNOWLEDGE"),
-        None => said(fields, OWNER).is_some(),
+        Some(trigger) => {
+            matches!(trigger, "USER_ACTION" | "ACKNOWLEDGE" | "ACKNOWLEDGED" | "ISSUE_ACKNOWLEDGED")
+        }
+        None => said(fields, TAKEN_BY).is_some(),
     };
     let said_status = match state.as_deref() {
         Some("CREATED" | "ACTIVATED" | "ACTIVE" | "OPEN") if taken => Status::Acknowledged,
-        Some("CREATED" | "ACTIVATED" | "ACTIVE" | "OPEN") => Status::Firing,
+        Some("CREATED" | "ACTIVATED" | "ACTIVE" | "OPEN" | "UNACKNOWLEDGED") => Status::Firing,
         Some("CLOSED" | "RESOLVED") => Status::Resolved,
         Some("ACKNOWLEDGED") => Status::Acknowledged,
         // Known from the API, not from a notification: neither open nor closed.
@@ -189,7 +202,7 @@ fn legacy(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let status = match state.as_deref() {
         _ if incident == "0" => Status::Test,
         Some("test") => Status::Test,
-        Some("open") => Status::Firing,
+        Some("open" | "unacknowledged") => Status::Firing,
         Some("closed") => Status::Resolved,
         Some("acknowledged") => Status::Acknowledged,
         Some(_) => return Err(wire::unreadable("`current_state` is none of open, acknowledged and closed")),
@@ -298,13 +311,29 @@ mod tests {
         assert_eq!(of("ACTIVATED", "USER_ACTION"), Status::Acknowledged);
         assert_eq!(of("CLOSED", "USER_ACTION"), Status::Resolved);
         // Another alert joins an issue that somebody has: it fires still.
-        let joined = json!({"id": "7", "state": "ACTIVATED", "trigger": "INCIDENT_ADDED", "owner": "kim"});
-        assert_eq!(one(joined).status, Status::Firing);
-        assert_eq!(one(json!({"id": "7", "state": "ACTIVATED", "owner": "N/A"})).status, Status::Firing);
-        assert_eq!(
-            one(json!({"id": "7", "state": "ACTIVATED", "owner": "kim"})).status,
-            Status::Acknowledged
-        );
+        assert_eq!(of("ACTIVATED", "INCIDENT_ADDED"), Status::Firing);
+        let with =
+            |name: &str, value: &str| one(json!({"id": "7", "state": "ACTIVATED", name: value})).status;
+        assert_eq!(with("owner", "operator"), Status::Firing);
+        assert_eq!(with("acknowledgedBy", "N/A"), Status::Firing);
+        assert_eq!(with("acknowledgedBy", "operator"), Status::Acknowledged);
+    }
+
+    #[test]
+    fn what_nobody_has_any_more_fires() {
+        let of =
+            |state: &str, trigger: &str| one(json!({"id": "7", "state": state, "trigger": trigger})).status;
+        assert_eq!(of("ACTIVATED", "ACKNOWLEDGED"), Status::Acknowledged);
+        assert_eq!(of("ACTIVATED", "UNACKNOWLEDGED"), Status::Firing);
+        assert_eq!(of("UNACKNOWLEDGED", "STATE_CHANGE"), Status::Firing);
+        let legacy = json!({"incident_id": 42, "current_state": "unacknowledged"});
+        assert_eq!(one(legacy).status, Status::Firing);
+    }
+
+    #[test]
+    fn of_a_field_said_twice_in_a_form_the_first_holds() {
+        let form = b"incident_id=42&current_state=open&current_state=closed";
+        assert_eq!(post(&KIND, form).unwrap()[0].status, Status::Firing);
     }
 
     #[test]
@@ -335,6 +364,9 @@ mod tests {
     fn a_name_that_stands_several_times_is_told_once() {
         let event = one(json!({"id": "7", "state": "ACTIVATED", "impactedEntities": ["web", "web", "db"]}));
         assert_eq!(event.labels["impacted_entities"], "web, db");
+        let many: Vec<String> = (0..100_000).map(|number| format!("host-{number}")).collect();
+        let kept = names(json!({"sources": many}).as_object().unwrap(), "sources").unwrap();
+        assert!(kept.len() < 2 * BODY_BYTES_MAX, "{}", kept.len());
     }
 
     #[test]

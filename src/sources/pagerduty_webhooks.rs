@@ -10,7 +10,8 @@
 //! - `data` is the incident itself or, for notes, status updates and responders, something that names it.
 //! - Changes that are none of the state (escalated, reassigned, a priority) carry the whole incident, with
 //!   its status: one that is still triggered is said again, which brings its new urgency and wakes nobody.
-//! - "Send test event" sends `pagey.ping`, which has no incident. Services and workflows say nothing to us.
+//! - "Send test event" sends `pagey.ping`, which has no incident. Services and workflows say nothing to us,
+//!   nor does news that names no incident: refusing it would hold up the deliveries behind it.
 //! - Version 2 has `messages[]` with `event` (`incident.trigger`, `incident.acknowledge`, ...), `incident`
 //!   and an `id` made for telling retries. Version 1 calls them `type` and `data.incident`, and the service's
 //!   fields differ.
@@ -74,7 +75,11 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     };
     // A note, a status update or a responder names its incident; of an incident itself `data` is all.
     let named = data.get("incident").and_then(Value::as_object);
-    let mut read = incident(named.unwrap_or(data), what)?;
+    let about = named.unwrap_or(data);
+    if wire::word(about, &["id"]).is_none() && status(about, what) == Status::Info {
+        return Ok(vec![]);
+    }
+    let mut read = incident(about, what)?;
     read.occurred_at = wire::time(event, &["occurred_at"]);
     if named.is_some() {
         details(data, &mut read);
@@ -115,6 +120,26 @@ fn message(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     Ok(read)
 }
 
+/// What happened to an incident, in the words of any version.
+fn status(about: &Map<String, Value>, what: &str) -> Status {
+    let is_triggered =
+        || wire::word(about, &["status"]).is_some_and(|status| status.eq_ignore_ascii_case("triggered"));
+    match what {
+        "trigger" | "triggered" | "reopen" | "reopened" | "unacknowledge" | "unacknowledged" => {
+            Status::Firing
+        }
+        "acknowledge" | "acknowledged" => Status::Acknowledged,
+        "resolve" | "resolved" => Status::Resolved,
+        "assign" | "reassigned" | "escalate" | "escalated" | "delegate" | "delegated"
+        | "priority_updated"
+            if is_triggered() =>
+        {
+            Status::Firing
+        }
+        _ => Status::Info,
+    }
+}
+
 /// An incident, and what happened to it in the words of any version.
 fn incident(about: &Map<String, Value>, what: &str) -> Result<Event, Unreadable> {
     let id = wire::text(about, &["id"]).ok_or_else(|| wire::unreadable("the incident has no `id`"))?;
@@ -124,21 +149,7 @@ fn incident(about: &Map<String, Value>, what: &str) -> Result<Event, Unreadable>
             wire::text(summary, &["subject", "description"])
         })
         .unwrap_or_else(|| format!("PagerDuty incident {id}"));
-    let stands = wire::text(about, &["status"]).map(|status| status.to_ascii_lowercase());
-    let status = match what {
-        "trigger" | "triggered" | "reopen" | "reopened" | "unacknowledge" | "unacknowledged" => {
-            Status::Firing
-        }
-        "acknowledge" | "acknowledged" => Status::Acknowledged,
-        "resolve" | "resolved" => Status::Resolved,
-        "assign" | "reassigned" | "escalate" | "escalated" | "delegate" | "delegated"
-        | "priority_updated"
-            if stands.as_deref() == Some("triggered") =>
-        {
-            Status::Firing
-        }
-        _ => Status::Info,
-    };
+    let status = status(about, what);
     let title = match status {
         Status::Resolved => format!("{name}: resolved"),
         Status::Acknowledged => format!("{name}: acknowledged"),
@@ -294,6 +305,17 @@ mod tests {
             "type": "incident_note", "content": "rebooted it", "incident": {"id": "Q1", "summary": "Lag"}}}}));
         assert_eq!((note.status, note.key.as_str()), (Status::Info, "Q1"));
         assert_eq!(note.body, "says: rebooted it");
+    }
+
+    #[test]
+    fn news_that_names_no_incident_says_nothing_and_holds_up_nothing() {
+        for kind in ["incident.custom_field_values.updated", "incident.service_updated", "incident.annotated"]
+        {
+            let body = json!({"event": {"event_type": kind, "data": {"summary": "s"}}}).to_string();
+            assert_eq!(post(&KIND, body.as_bytes()), Ok(vec![]), "{kind}");
+        }
+        let lost = json!({"event": {"event_type": "incident.escalated", "data": {"status": "triggered"}}});
+        assert!(post(&KIND, lost.to_string().as_bytes()).is_err());
     }
 
     #[test]

@@ -9,15 +9,18 @@
 //!   does. So an integration needs both, and both are kept under the number of the issue, as is what the
 //!   plugin sends.
 //! - `issue` has the actions created, resolved, assigned, archived (`ignored` in older versions) and
-//!   unresolved. Archived is taken as over: somebody decided that nobody is to be disturbed. When it
-//!   escalates, `unresolved` comes.
+//!   unresolved. Every new issue is `created`, be it as small as it may: it is only something to know, and
+//!   the rule of an alert opens it. Archived is taken as over: somebody decided that nobody is to be
+//!   disturbed. When it escalates, `unresolved` comes.
 //! - `metric_alert` has the actions critical, warning and resolved, under the number of the metric's
 //!   incident, which is a new one each time. `date_closed` is null even in the published sample of a
 //!   resolution.
 //! - Other resources (`error`, `comment`, `installation`, `seer`, ...) come when they are subscribed to. They
 //!   are understood, and say nothing to us.
-//! - `event.timestamp` is of the clock of whoever ran the program, a telephone perhaps; `received` is
-//!   Sentry's own.
+//! - No time is taken. What says that an issue is resolved has none, so that a firing alert with one could be
+//!   held for older than the resolution before it; and `date_started` and `date_closed` of a metric may lie
+//!   back by the window of its rule. They are shown. `event.timestamp` is of the clock of whoever ran the
+//!   program, a telephone perhaps.
 //! - An answer is awaited one second, and 1000 timeouts within a day end the subscription. No retry is
 //!   documented.
 //! - The plugin's test sends an example event that no rule has triggered.
@@ -37,7 +40,8 @@ pub const KIND: Kind = Kind {
         "Settings → Developer Settings → Custom Integrations → Create New Integration → Internal Integration. \
          Webhook URL: ADDRESS, switch on Alert Rule Action, give Issue & Event the permission Read, tick issue \
          under Webhooks (without it nothing is ever resolved), and keep the Client Secret as the secret of \
-         this source's signature. Then add the integration as an action to your alerts.",
+         this source's signature. Then add the integration as an action to your alerts: only they open \
+         something, a new issue alone does not.",
         read,
     )
 };
@@ -99,7 +103,6 @@ fn event_alert(data: &Map<String, Value>, about: &Map<String, Value>) -> Result<
     let id = id.ok_or_else(|| wire::unreadable("there is no `data.event.issue_id`"))?;
     let mut event = Event::new(issue_key(&id), Status::Firing, name(about, &id));
     event.severity = level(about);
-    event.occurred_at = wire::time(about, &["received", "timestamp", "datetime"]);
     details(about, &mut event);
     event.labels.insert("issue_id".into(), id);
     if let Some(rule) = wire::text(data, &["triggered_rule"]) {
@@ -116,19 +119,16 @@ fn issue(fields: &Map<String, Value>, about: &Map<String, Value>) -> Result<Even
     let name = name(about, &id);
     let action = wire::text(fields, &["action"]).map(|action| action.to_ascii_lowercase());
     let (status, title) = match action.as_deref() {
-        Some("created" | "unresolved") => (Status::Firing, name),
+        Some("unresolved") => (Status::Firing, name),
         Some("resolved") => (Status::Resolved, format!("{name}: resolved")),
         Some("archived" | "ignored") => (Status::Resolved, format!("{name}: archived")),
+        Some("created") => (Status::Info, format!("{name}: a new issue")),
         Some("assigned") => (Status::Info, format!("{name}: assigned")),
         Some(_) => (Status::Info, name),
         None => return Err(wire::unreadable("there is no `action`")),
     };
     let mut event = Event::new(issue_key(&id), status, title);
     event.severity = level(about);
-    // What has happened before says nothing of when somebody resolved it or opened it again.
-    if action.as_deref() == Some("created") {
-        event.occurred_at = wire::time(about, &["firstSeen"]);
-    }
     details(about, &mut event);
     for (label, names) in [("short_id", "shortId"), ("substatus", "substatus")] {
         event.labels.extend(wire::text(about, &[names]).map(|value| (label.to_owned(), value)));
@@ -175,13 +175,16 @@ fn metric_alert(
         .unwrap_or_else(|| "A metric alert of Sentry".to_owned());
     let mut event = Event::new(key, status, title);
     event.severity = severity;
-    event.occurred_at =
-        wire::time(about, &[if status == Status::Resolved { "date_closed" } else { "date_started" }]);
     // The line breaks of the sample are escaped twice.
     let text = wire::text(data, &["description_text"]).unwrap_or_default().replace("\\n", "\n");
     wire::line(&mut event.body, &text);
-    for (label, name) in [("query", "query"), ("aggregate", "aggregate")] {
-        if let Some(value) = wire::text(rule, &[name]) {
+    for (label, fields, name) in [
+        ("query", rule, "query"),
+        ("aggregate", rule, "aggregate"),
+        ("started", about, "date_started"),
+        ("closed", about, "date_closed"),
+    ] {
+        if let Some(value) = wire::text(fields, &[name]) {
             wire::line(&mut event.body, &format!("{label}: {value}"));
         }
     }
@@ -217,7 +220,6 @@ fn plugin(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let is_test = by_no_rule && name.starts_with("This is an example ");
     let mut event = Event::new(issue_key(&id), if is_test { Status::Test } else { Status::Firing }, name);
     event.severity = if is_test { None } else { level(fields).or_else(|| level(inner)) };
-    event.occurred_at = wire::time(inner, &["received", "timestamp", "datetime"]);
     details(inner, &mut event);
     let culprit = wire::text(fields, &["culprit"]).filter(|_| wire::word(inner, &["culprit"]).is_none());
     if let Some(culprit) = culprit {
@@ -339,8 +341,10 @@ mod tests {
             (warns.severity, fires.severity),
             (Some(AlertSeverity::Warning), Some(AlertSeverity::Critical))
         );
-        assert!(fires.occurred_at.is_some());
         assert_eq!((over.status, over.occurred_at), (Status::Resolved, None));
+        // The start of a metric's incident may lie before the end of the one before.
+        assert_eq!((warns.occurred_at, fires.occurred_at), (None, None));
+        assert_eq!(fires.body, "started: 2026-01-02T03:04:05.000000Z");
         assert_eq!((&warns.key, &fires.key), (&over.key, &over.key));
         assert_ne!(over.key, issue_key("4"));
     }
@@ -364,19 +368,22 @@ mod tests {
     }
 
     #[test]
-    fn archived_is_over_and_assigned_is_only_news() {
+    fn archived_is_over_and_created_and_assigned_are_only_news() {
         let status = |action: &str| one(&json!({"action": action, "data": {"issue": {"id": "7"}}})).status;
         assert_eq!(status("archived"), Status::Resolved);
         assert_eq!(status("ignored"), Status::Resolved);
         assert_eq!(status("unresolved"), Status::Firing);
         assert_eq!(status("assigned"), Status::Info);
+        assert_eq!(status("created"), Status::Info);
     }
 
     #[test]
-    fn sentrys_own_clock_is_believed_before_that_of_the_program() {
-        let event = one(&json!({"data": {"event": {"issue_id": "7", "timestamp": 1_767_000_000.25,
-            "received": 1_767_323_045.25}}}));
-        assert_eq!(event.occurred_at.unwrap().as_second(), 1_767_323_045);
+    fn no_firing_alert_is_older_than_a_resolution_that_has_no_time() {
+        let inner = json!({"issue_id": "7", "timestamp": 1_767_000_000.25, "received": 1_767_323_045.25});
+        assert_eq!(one(&json!({"data": {"event": inner}})).occurred_at, None);
+        assert_eq!(one(&json!({"id": "7", "event": inner})).occurred_at, None);
+        let over = json!({"action": "resolved", "data": {"issue": {"id": "7"}}});
+        assert_eq!(one(&over).occurred_at, None);
     }
 
     #[test]

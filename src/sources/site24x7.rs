@@ -5,13 +5,15 @@
 //! - `POST` or `GET`, as JSON or as a form, by choice of the user. No signature; custom headers are possible.
 //! - Names are in capitals: `MONITOR_ID` (a number of 18 digits; some templates say `MONITORID`),
 //!   `MONITORNAME`, `STATUS`, `INCIDENT_REASON`, `INCIDENT_TIME_ISO` with an offset without colon. Users
-//!   write templates of their own, so case makes no difference here.
+//!   write templates of their own, so case makes no difference here. Where a name is said twice the one in
+//!   capitals holds, then the first.
 //! - `TAGS` and `GROUP_TAGS` are a list, or a text.
 //! - `INCIDENT_TIME` is in words and in the zone of the account: it is shown, and no time is made of it.
-//!   `OUTAGE_TIME_UNIX_FORMAT` (milliseconds) is taken of a firing alert only: the start of an outage is not
-//!   the time of its end.
-//! - `STATUS` is `DOWN`, `CRITICAL` or `TROUBLE`, and `UP` when it is over. A webhook can be set for these
-//!   and no others; a word beside them, as for maintenance or a suspended monitor, is said and opens nothing.
+//!   `OUTAGE_TIME_UNIX_FORMAT` (milliseconds) is not taken: it is the start of an outage, also in what says
+//!   its end, and a firing alert with a time beside a recovery without one could be held for an old one.
+//! - `STATUS` is `DOWN`, `CRITICAL` or `TROUBLE`, and `UP` when it is over. A monitor can also be in
+//!   maintenance, suspended, in discovery or wrongly configured: that is said and opens nothing. Any other
+//!   word is refused, since it may be one for a monitor that is down.
 //! - What the test button sends is documented nowhere. A status that still is the variable, `$STATUS`, is a
 //!   test.
 //! - What is sent again after an error is documented nowhere, and there is no id of the delivery.
@@ -57,9 +59,19 @@ const BODY: &[(&str, &[&str])] = &[
 const LINKS: &[&str] = &["MONITOR_DASHBOARD_LINK", "RCA_LINK", "MONITORURL"];
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let fields = fields(delivery)?.into_iter().map(|(name, value)| (name.to_ascii_uppercase(), value));
-    let fields: Map<String, Value> = fields.collect();
-    Ok(vec![wire::bounded(event(&fields)?)?])
+    Ok(vec![wire::bounded(event(&capitals(fields(delivery)?))?)?])
+}
+
+/// The fields by their names in capitals.
+fn capitals(fields: Map<String, Value>) -> Map<String, Value> {
+    let said = fields.into_iter().filter(|(_, value)| !value.is_null());
+    let (exact, others): (Vec<_>, Vec<_>) =
+        said.partition(|(name, _)| !name.bytes().any(|byte| byte.is_ascii_lowercase()));
+    let mut kept = Map::new();
+    for (name, value) in exact.into_iter().chain(others) {
+        kept.entry(name.to_ascii_uppercase()).or_insert(value);
+    }
+    kept
 }
 
 fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
@@ -91,12 +103,15 @@ fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
 
 /// Reads a query or a form. A name said several times, as `TAGS` may be, becomes a list.
 fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
+    let said = wire::parameters(encoded)?;
+    let (exact, others): (Vec<_>, Vec<_>) =
+        said.into_iter().partition(|(name, _)| !name.bytes().any(|byte| byte.is_ascii_lowercase()));
     let mut fields: Map<String, Value> = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        let value = Value::String(value);
+    for (name, value) in exact.into_iter().chain(others) {
+        let (name, value) = (name.to_ascii_uppercase(), Value::String(value));
         match fields.get_mut(&name) {
             Some(Value::Array(values)) => values.push(value),
-            Some(_) if !name.to_ascii_uppercase().ends_with("TAGS") => {}
+            Some(_) if !name.ends_with("TAGS") => {}
             Some(first) => *first = Value::Array(vec![first.take(), value]),
             None => {
                 fields.insert(name, value);
@@ -109,7 +124,9 @@ fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
 fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let word = wire::text(fields, &["STATUS"])
         .ok_or_else(|| wire::unreadable("there is no `STATUS`; is this really Site24x7's webhook?"))?;
-    let (status, severity) = state(&word);
+    let (status, severity) = state(&word).ok_or_else(|| {
+        wire::unreadable("`STATUS` is none of DOWN, CRITICAL, TROUBLE and UP, nor a known word beside them")
+    })?;
     let name = wire::text(fields, &["MONITORNAME", "MONITOR_NAME"]);
     let monitor = wire::text(fields, &["MONITOR_ID", "MONITORID"]);
     let key = match monitor.or_else(|| name.as_ref().map(|name| format!("name:{name}"))) {
@@ -128,9 +145,6 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     let mut event = Event::new(key, status, title);
     event.severity = severity;
     event.occurred_at = wire::time(fields, &["INCIDENT_TIME_ISO"]);
-    if event.occurred_at.is_none() && status == Status::Firing {
-        event.occurred_at = wire::time(fields, &["OUTAGE_TIME_UNIX_FORMAT"]);
-    }
     for (label, field) in [("group_tags", "GROUP_TAGS"), ("tags", "TAGS")] {
         if let Some(tags) = fields.get(field).and_then(wire::flat) {
             tag(label, &tags, &mut event);
@@ -150,15 +164,22 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     Ok(event)
 }
 
-fn state(word: &str) -> (Status, Option<AlertSeverity>) {
-    match word.to_ascii_uppercase().as_str() {
+fn state(word: &str) -> Option<(Status, Option<AlertSeverity>)> {
+    Some(match word.to_ascii_uppercase().replace('_', " ").as_str() {
         "DOWN" | "CRITICAL" => (Status::Firing, Some(AlertSeverity::Critical)),
         "TROUBLE" => (Status::Firing, Some(AlertSeverity::Warning)),
         "UP" => (Status::Resolved, None),
         "TEST" => (Status::Test, None),
         word if word.trim_matches(['$', '{', '}']) == "STATUS" => (Status::Test, None),
-        _ => (Status::Info, None),
-    }
+        "MAINTENANCE"
+        | "UNDER MAINTENANCE"
+        | "SUSPENDED"
+        | "DISCOVERY"
+        | "DISCOVERY IN PROGRESS"
+        | "CONFIGURATION ERROR"
+        | "CONFIG ERROR" => (Status::Info, None),
+        _ => return None,
+    })
 }
 
 /// What a status says of a monitor.
@@ -168,7 +189,9 @@ fn says(word: &str) -> String {
         "CRITICAL" => "is critical".into(),
         "TROUBLE" => "has trouble".into(),
         "UP" => "is up".into(),
-        _ => format!("is {}", word.to_lowercase()),
+        "MAINTENANCE" => "is in maintenance".into(),
+        "SUSPENDED" => "is suspended".into(),
+        _ => format!("says {}", word.to_lowercase().replace('_', " ")),
     }
 }
 
@@ -223,8 +246,10 @@ mod tests {
             one(&json!({"MONITOR_ID": 7, "STATUS": status, "OUTAGE_TIME_UNIX_FORMAT": "1767323045000",
                 "INCIDENT_TIME": "January 2, 2026 3:04 AM PST"}))
         };
-        assert_eq!(of("DOWN").occurred_at.unwrap().to_string(), "2026-01-02T03:04:05Z");
-        assert_eq!(of("UP").occurred_at, None);
+        assert_eq!((of("DOWN").occurred_at, of("UP").occurred_at), (None, None));
+        let told = one(&json!({"MONITOR_ID": 7, "STATUS": "UP",
+            "INCIDENT_TIME_ISO": "2026-01-02T04:09:05+0100"}));
+        assert_eq!(told.occurred_at.unwrap().to_string(), "2026-01-02T03:09:05Z");
     }
 
     #[test]
@@ -236,8 +261,25 @@ mod tests {
     }
 
     #[test]
-    fn other_words_are_said_and_open_nothing() {
-        assert_eq!(one(&json!({"MONITOR_ID": 7, "STATUS": "MAINTENANCE"})).status, Status::Info);
+    fn quiet_words_open_nothing_and_unknown_ones_are_refused() {
+        for word in ["MAINTENANCE", "Suspended", "DISCOVERY", "CONFIGURATION ERROR", "configuration_error"] {
+            assert_eq!(one(&json!({"MONITOR_ID": 7, "STATUS": word})).status, Status::Info, "{word}");
+        }
+        for word in ["hunter2", "FAILED", "DOWN!", "0"] {
+            let why = why(&json!({"MONITOR_ID": 7, "STATUS": word}));
+            assert!(why.starts_with("`STATUS` is none of") && !why.contains("hunter2"), "{why}");
+        }
+    }
+
+    #[test]
+    fn of_a_name_said_twice_the_one_in_capitals_holds_and_then_the_first() {
+        let read = one(&json!({"MONITOR_ID": 7, "STATUS": "DOWN", "status": "up", "Status": "UP"}));
+        assert_eq!(read.status, Status::Firing);
+        let absent = one(&json!({"MONITOR_ID": null, "monitor_id": 7, "STATUS": "DOWN"}));
+        assert_eq!(absent.key, "7");
+        for form in ["status=UP&STATUS=DOWN&MONITOR_ID=7", "MONITOR_ID=7&status=DOWN&Status=UP&status=UP"] {
+            assert_eq!(post(&KIND, form.as_bytes()).unwrap()[0].status, Status::Firing, "{form}");
+        }
     }
 
     #[test]

@@ -11,13 +11,18 @@
 //! - `sid` differs on every run. `search_name` is null for a search that was not saved; what stands before
 //!   `_at_` in the `sid` of a scheduled search stays the same. A search run by hand has a `sid` that is a
 //!   number, and is a test.
-//! - **There is neither a severity, nor a recovery, nor a time.** The row can say the first two: see below.
+//! - **There is neither a severity, nor a recovery, nor a time.** The row can say the first, the address the
+//!   second: see below.
+//! - Splunk makes fields of every `name=value` that stands in an event, so **whoever writes into a log writes
+//!   fields of the row**.
 //! - No retries are documented.
 //!
-//! The key is `search_name` within its `app`. Fields that a search makes by `eval` say more: `severity`;
-//! `onscene_key`, which is the key in place of the search, so that rows become alerts of their own; and
-//! `onscene_status`, by which a second search can say `resolved` for the same `onscene_key`. Without that,
-//! people end it here.
+//! The key is `search_name` within its `app`. Fields that a search makes by `eval` say more: `severity`, and
+//! `onscene_key`, which is the key in place of the search, so that rows become alerts of their own. A search
+//! that does not make `onscene_key` itself takes it from whatever its events hold; so every one has to.
+//!
+//! The status is never read from the row, or a line in a log could end an alert. It stands in the address:
+//! a second search with `?status=resolved` behind it says that it is over. Without that, people end it here.
 
 use serde_json::{Map, Value};
 
@@ -28,22 +33,37 @@ use crate::core::alert::{AlertSeverity, Event, Status};
 pub const KIND: Kind = Kind::new(
     "splunk",
     "Splunk",
-    "Settings → Server settings → Webhook allow list: add ADDRESS. Then in each alert: Add Actions → \
-     Webhook, URL: ADDRESS. Where rows are alerts of their own, trigger For each result and let the search \
-     end in `| eval onscene_key=host, severity=\"critical\"`; a second alert with \
-     onscene_status=\"resolved\" and the same key ends it.",
+    "Settings → Server settings → Webhook allow list: add ^https://HOST/ with the host of this onscene, \
+     without the rest of the address, which holds the token. Then in each alert: Add Actions → Webhook, \
+     URL: ADDRESS. Let every search end in an eval of its own onscene_key, else a log line that holds \
+     onscene_key=... says which alert is meant: `| eval onscene_key=\"NAME OF THE ALERT\"`, or, where rows are \
+     alerts of their own, trigger For each result and `| eval onscene_key=host, severity=\"critical\"`. A second \
+     alert that finds what is well again, with the same onscene_key and the URL ADDRESS?status=resolved, \
+     ends it.",
     read,
 );
 
 const OWN_KEY: &str = "onscene_key";
-const OWN_STATUS: &str = "onscene_status";
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let body = wire::json(wire::utf8(delivery.body)?, "the body")?;
-    Ok(vec![wire::bounded(event(wire::object(&body, "the body")?)?)?])
+    let addressed = addressed(delivery.query)?;
+    Ok(vec![wire::bounded(event(wire::object(&body, "the body")?, addressed)?)?])
 }
 
-fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
+/// What the address says. Whoever set up the alert wrote it, and no log can.
+fn addressed(query: &str) -> Result<Status, Unreadable> {
+    match wire::parameters(query)?.iter().find(|(name, _)| name == "status") {
+        Some((_, word)) => status(word.trim()).ok_or_else(|| {
+            wire::unreadable(
+                "`status` in the address is neither firing nor resolved, nor a usual word for one",
+            )
+        }),
+        None => Ok(Status::Firing),
+    }
+}
+
+fn event(fields: &Map<String, Value>, addressed: Status) -> Result<Event, Unreadable> {
     let nothing = Map::new();
     let row = fields.get("result").and_then(Value::as_object).unwrap_or(&nothing);
     let search = wire::text(fields, &["search_name"]);
@@ -55,15 +75,7 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
         ));
     }
     let by_hand = search.is_none() && sid.as_deref().is_some_and(is_by_hand);
-    let status = match wire::word(row, &[OWN_STATUS]) {
-        _ if by_hand => Status::Test,
-        Some(word) => status(&word).ok_or_else(|| {
-            wire::unreadable(
-                "`onscene_status` in `result` is neither firing nor resolved, nor a usual word for one",
-            )
-        })?,
-        None => Status::Firing,
-    };
+    let status = if by_hand { Status::Test } else { addressed };
     let known = match (wire::text(row, &[OWN_KEY]), &search, &sid) {
         (Some(own), ..) => Some(own),
         (None, Some(search), _) => Some(match &app {
@@ -92,7 +104,7 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
     // `_time`, `__mv_host` and their like are Splunk's own; of them only the raw event is for people.
     for (field, value) in wire::pairs(row).filter(|(field, _)| !field.starts_with('_')) {
         wire::link(&mut event.links, &value);
-        if field != OWN_KEY && field != OWN_STATUS {
+        if field != OWN_KEY {
             wire::line(&mut event.body, &format!("{field}: {value}"));
             event.labels.insert(field.to_owned(), value.into_owned());
         }
@@ -110,7 +122,7 @@ fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {
 
 /// What stays the same in the `sid` of every run of a scheduled search.
 fn scheduled(sid: &str) -> Option<&str> {
-    let (search, _) = sid.split_once("_at_")?;
+    let (search, _) = sid.rsplit_once("_at_")?;
     (!search.is_empty()).then_some(search)
 }
 
@@ -134,7 +146,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::sources::tests::post;
+    use crate::sources::tests::{delivery, post};
 
     fn one(body: &Value) -> Event {
         post(&KIND, body.to_string().as_bytes()).unwrap().remove(0)
@@ -162,19 +174,32 @@ mod tests {
         };
         assert_eq!(of(1_767_323_040).key, "sid:scheduler__ops__search__RMD5a");
         assert_eq!(of(1_767_323_040).key, of(1_767_323_100).key);
+        let named = |search: &str| {
+            one(&json!({"sid": format!("scheduler__ops__search__look_at_{search}_at_1767323040_91")})).key
+        };
+        assert_eq!(named("disks"), "sid:scheduler__ops__search__look_at_disks");
+        assert_ne!(named("disks"), named("users"));
     }
 
     #[test]
     fn two_searches_speak_of_one_alert_by_a_key_of_their_own() {
-        let of = |search: &str, status: &str| {
-            one(&json!({"search_name": search, "sid": "s",
-                "result": {"onscene_key": "db-1", "onscene_status": status}}))
+        let of = |search: &str, query: &str| {
+            let body = json!({"search_name": search, "sid": "s", "result": {"onscene_key": "db-1"}});
+            (KIND.read)(&delivery("POST", query, body.to_string().as_bytes()))
         };
-        let (fires, over) = (of("down", "firing"), of("up again", "resolved"));
-        assert_eq!((fires.status, over.status), (Status::Firing, Status::Resolved));
-        assert_eq!(fires.key, over.key);
-        let odd = json!({"search_name": "s", "result": {"onscene_status": "hunter2"}});
-        assert!(why(&odd).contains("`onscene_status`") && !why(&odd).contains("hunter2"));
+        let (fires, over) = (of("down", "").unwrap(), of("up again", "status=resolved").unwrap());
+        assert_eq!((fires[0].status, over[0].status), (Status::Firing, Status::Resolved));
+        assert_eq!(fires[0].key, over[0].key);
+        let why = of("down", "status=hunter2").unwrap_err().0;
+        assert!(why.contains("`status` in the address") && !why.contains("hunter2"), "{why}");
+    }
+
+    #[test]
+    fn what_stands_in_a_log_ends_no_alert() {
+        for name in ["onscene_status", "status", "state"] {
+            let row = json!({"search_name": "s", "result": {name: "resolved"}});
+            assert_eq!(one(&row).status, Status::Firing, "{name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@
 //!   possible.
 //! - `msg` is always there; `heartbeat` and `monitor` are objects or null. `heartbeat.status` is 0 down, 1
 //!   up, 2 pending, 3 maintenance. `heartbeat.time` is UTC without a zone.
+//! - A body without the name `heartbeat` is a custom one, which may say that something is down in words of
+//!   its own; it is refused. By GET a null may be left out, so there only a text that says down is refused.
 //! - **A null heartbeat is not only the test button.** Notices that a certificate or a domain is about to
 //!   expire look the same: both objects null, and everything in `msg`. So it is read as something to know,
 //!   never as a test.
@@ -48,6 +50,8 @@ pub const KIND: Kind = Kind {
 
 /// Begins the key of what is about no heartbeat, so that a text of digits is no monitor.
 const NOTICE: &str = "notice:";
+/// How Uptime Kuma's texts say that a monitor is down.
+const DOWN: &[&str] = &["[Down]", "[🔴 Down]"];
 /// Most parts of a multipart body. The sender has one.
 const PARTS_MAX: usize = 16;
 /// Longest head of a part, in bytes.
@@ -69,6 +73,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             (body, "the body")
         };
         match wire::json(text, what)? {
+            Value::Object(fields) if !fields.contains_key("heartbeat") => return Err(custom()),
             Value::Object(fields) => fields,
             other => {
                 return Err(wire::unreadable(format!("{what} is {}, not an object", wire::shape(&other))));
@@ -89,7 +94,22 @@ fn queried(query: &str) -> Result<Map<String, Value>, Unreadable> {
         };
         fields.entry(name).or_insert(value);
     }
+    let is_down = |said: &str| DOWN.iter().any(|mark| said.contains(mark));
+    let is_beatless = fields.get("heartbeat").is_none_or(Value::is_null);
+    if is_beatless && wire::word(&fields, &["msg"]).is_some_and(|said| is_down(&said)) {
+        return Err(wire::unreadable(
+            "`msg` says that a monitor is down, but there is no `heartbeat` that says which; \
+             use the preset of Uptime Kuma, or a source of kind `generic`",
+        ));
+    }
     Ok(fields)
+}
+
+fn custom() -> Unreadable {
+    wire::unreadable(
+        "there is no `heartbeat`, which Uptime Kuma's own body always has, if only as null; \
+         a webhook with a custom body belongs to a source of kind `generic`",
+    )
 }
 
 /// What is said, or nothing: a pending monitor is not down yet, and maintenance is meant.
@@ -102,12 +122,8 @@ fn event(fields: &Map<String, Value>, severity_label: &str) -> Result<Option<Eve
     let monitor = part("monitor")?.unwrap_or(&nothing);
     let said = wire::text(fields, &["msg"]);
     let Some(beat) = part("heartbeat")? else {
-        let said = said.ok_or_else(|| {
-            wire::unreadable(
-                "there is neither a `heartbeat` nor a `msg`; \
-                 a webhook with a custom body belongs to a source of kind `generic`",
-            )
-        })?;
+        let said =
+            said.ok_or_else(|| wire::unreadable("there is neither a `heartbeat` nor a `msg` in the body"))?;
         return Ok(Some(notice(&said, monitor, severity_label)));
     };
 
@@ -303,7 +319,7 @@ mod tests {
                 "time": "2026-01-02 03:04:05.912"}})
     }
 
-    const DOWN: &str = "{\"msg\":\"m\",\"heartbeat\":{\"monitorID\":18,\"status\":0},\"monitor\":null}";
+    const IS_DOWN: &str = "{\"msg\":\"m\",\"heartbeat\":{\"monitorID\":18,\"status\":0},\"monitor\":null}";
 
     fn multipart(parts: &[(&str, &str)]) -> String {
         let mut body = String::new();
@@ -344,8 +360,23 @@ mod tests {
         assert_eq!(seven.status, Status::Info);
         assert_ne!(seven.key, three.key);
         assert_eq!(seven.links, ["https://wiki.example.net"]);
-        assert_ne!(one(&json!({"msg": "18"})).key, one(&beat(0)).key);
-        assert!(one(&json!({"msg": "m".repeat(5000)})).key.len() < KEY_BYTES_MAX);
+        let notice = |said: &str| one(&json!({"heartbeat": null, "monitor": null, "msg": said}));
+        assert_ne!(notice("18").key, one(&beat(0)).key);
+        assert!(notice(&"m".repeat(5000)).key.len() < KEY_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_custom_body_is_refused_and_never_taken_for_a_notice() {
+        for body in [json!({"msg": "hunter2 [🔴 Down]"}), json!({"msg": "m", "monitor": {"id": 18}})] {
+            let why = why(&body.to_string());
+            assert!(why.contains("no `heartbeat`") && why.ends_with("of kind `generic`"), "{why}");
+        }
+        for query in ["msg=wiki+%5BDown%5D", "msg=%5Bwiki%5D+%5B%F0%9F%94%B4+Down%5D+timeout&heartbeat=null"]
+        {
+            let why = get(&KIND, query, true).unwrap_err().0;
+            assert!(why.starts_with("`msg` says that a monitor is down"), "{why}");
+        }
+        assert_eq!(get(&KIND, "msg=expires+soon", true).unwrap()[0].status, Status::Info);
     }
 
     #[test]
@@ -362,7 +393,7 @@ mod tests {
 
     #[test]
     fn multipart_is_read_with_and_without_its_type() {
-        let body = multipart(&[("other", "x"), ("data", DOWN)]);
+        let body = multipart(&[("other", "x"), ("data", IS_DOWN)]);
         assert_eq!(post(&KIND, body.as_bytes()).unwrap()[0].key, "18");
         let typed = |content_type: &'static str| {
             let content_type = Some(content_type);
@@ -375,14 +406,14 @@ mod tests {
 
     #[test]
     fn multipart_that_is_not_quite_is_refused() {
-        let good = multipart(&[("data", DOWN)]);
+        let good = multipart(&[("data", IS_DOWN)]);
         for (body, says) in [
             (good.replace("\r\n", "\n"), "not followed by CRLF"),
             (good.replace("----b0--", ""), "has no end"),
             (good.replace("\"data\"", "\"date\""), "no part `data`"),
             (good.replace("\r\n\r\n", "\r\nContent-Transfer-Encoding: base64\r\n\r\n"), "transfer encoding"),
             (good.replace("name=", &format!("x={}; name=", "y".repeat(5000))), "too long"),
-            (multipart(&[("data", DOWN), ("data", DOWN)]), "two parts"),
+            (multipart(&[("data", IS_DOWN), ("data", IS_DOWN)]), "two parts"),
             (multipart(&[("a", "b"); PARTS_MAX + 1]), "more than 16 parts"),
             (multipart(&[("data", "hunter2")]), "the part `data` is not well-formed JSON"),
             (format!("--{}\r\n", "b".repeat(71)), "its boundary is none"),

@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::Unreadable;
-use crate::core::alert::{EVENTS_MAX, Event};
+use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX};
 
 /// Most parameters read from a query or a form. Far more than any sender has.
 const PARAMETERS_MAX: usize = 1_000;
@@ -223,7 +223,8 @@ pub(super) fn line(text: &mut String, more: &str) {
 
 /// Adds a link once. A user name and password in it are left out: links travel to every channel.
 pub(super) fn link(links: &mut Vec<String>, more: &str) {
-    if !is_link(more) {
+    // What a body says of more is not kept anyway, and a look at each for each would take a body of links for ever.
+    if links.len() >= LINKS_MAX || !is_link(more) {
         return;
     }
     let bare = more.split_once("://").and_then(|(scheme, rest)| {

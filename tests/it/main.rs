@@ -2,6 +2,7 @@
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `away`: a node cut off from its shared store hears all the same;
+//! - `compat`: the APIs of PagerDuty and Opsgenie;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `faults`: bad input and hostile clients;
@@ -20,6 +21,7 @@
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
 mod away;
+mod compat;
 mod day;
 mod disk;
 mod faults;

@@ -1,0 +1,118 @@
+//! Tools that speak to PagerDuty and to Opsgenie speak to onscene at the same addresses.
+
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Daemon, HOUSE, request};
+
+const TOKEN: &str = "0f3b6c1e9a7d4528b1c0e5f2a9d84763";
+const KEY: &str = "a-key-of-opsgenie-senders";
+
+fn daemon() -> Daemon {
+    let source = |name: &str, token: &str| {
+        format!("[[source]]\nname = \"{name}\"\nkind = \"{name}\"\ntoken = \"{token}\"\nservice = \"shop\"\n")
+    };
+    Daemon::start(&format!("{HOUSE}{}{}", source("pagerduty-events", TOKEN), source("opsgenie", KEY)))
+}
+
+fn send(daemon: &Daemon, path: &str, body: &Value) -> Answer {
+    daemon.post(path, body.to_string().as_bytes())
+}
+
+#[test]
+fn the_events_api_answers_in_its_own_words() {
+    let daemon = daemon();
+    let trigger = json!({"routing_key": TOKEN, "event_action": "trigger", "dedup_key": "db-2",
+        "payload": {"summary": "backup failed", "source": "db-2", "severity": "critical"}});
+    let told = send(&daemon, "/v2/enqueue", &trigger);
+    assert_eq!(told.status, 202);
+    assert_eq!(told.json(), json!({"status": "success", "message": "Event processed", "dedup_key": "db-2"}));
+    daemon.mail_to("maya@example.net", "[INC-1] shop: backup failed");
+    let resolve = json!({"routing_key": TOKEN, "event_action": "resolve", "dedup_key": "db-2"});
+    assert_eq!(send(&daemon, "/v2/enqueue", &resolve).status, 202);
+    let unknown = json!({"routing_key": TOKEN, "event_action": "resolve", "dedup_key": "nobody knows it"});
+    assert_eq!(send(&daemon, "/v2/enqueue", &unknown).status, 202, "what is over is accepted");
+
+    // A trigger without a key gets one, by which it can be ended.
+    let mut without = trigger.clone();
+    without.as_object_mut().unwrap().remove("dedup_key");
+    let made = send(&daemon, "/v2/enqueue", &without).json()["dedup_key"].as_str().unwrap().to_owned();
+    let other = send(&daemon, "/v2/enqueue", &without).json()["dedup_key"].as_str().unwrap().to_owned();
+    assert!(made.len() == 32 && made != other, "{made} {other}");
+
+    let change = json!({"routing_key": TOKEN, "payload": {"summary": "build 7 is out"}});
+    let told = send(&daemon, "/v2/change/enqueue", &change);
+    assert_eq!((told.status, told.json()["status"].as_str()), (202, Some("success")), "{told:?}");
+
+    let first = json!({"service_key": TOKEN, "event_type": "trigger", "incident_key": "db-3",
+        "description": "down", "event_action": "", "payload": null});
+    let told = send(&daemon, "/generic/2010-04-15/create_event.json", &first);
+    assert_eq!((told.status, told.json()["incident_key"].as_str()), (200, Some("db-3")), "{told:?}");
+
+    for (path, body, kept) in [
+        ("/v2/enqueue", json!({"routing_key": "wrong", "event_action": "trigger"}), false),
+        ("/v2/enqueue", json!([]), false),
+        ("/v2/enqueue", json!({"routing_key": TOKEN, "event_action": "trigger", "payload": {}}), true),
+        ("/generic/2010-04-15/create_event.json", json!({"service_key": TOKEN}), true),
+    ] {
+        let told = send(&daemon, path, &body);
+        let said = told.json();
+        assert_eq!((told.status, said["status"].as_str()), (400, Some("invalid event")), "{body}: {told:?}");
+        let error = said["errors"][0].as_str().unwrap();
+        assert_eq!(error.contains("It is kept"), kept, "{error}");
+        assert!(!error.contains(TOKEN), "{error}");
+    }
+    assert_eq!(daemon.post("/v2/enqueue", b"no JSON").status, 400);
+    let log = daemon.log();
+    assert!(!log.contains(TOKEN), "{log}");
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn the_alert_api_answers_in_its_own_words() {
+    let daemon = daemon();
+    let genie = format!("GenieKey {KEY}");
+    let ask = |method: &str, path: &str, body: &Value| {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        request(daemon.address, method, path, &[("Authorization", &genie)], body.as_bytes()).unwrap()
+    };
+    let create = json!({"message": "lb-1 lost quorum", "alias": "lb/quorum/lb-1", "priority": "P1"});
+    let told = ask("POST", "/v2/alerts", &create);
+    assert_eq!(
+        (told.status, told.json()["result"].as_str()),
+        (202, Some("Request will be processed")),
+        "{told:?}"
+    );
+    let id = told.json()["requestId"].as_str().unwrap().to_owned();
+    assert_eq!(
+        ask("GET", &format!("/v2/alerts/requests/{id}"), &Value::Null).json()["data"]["success"],
+        true
+    );
+    daemon.mail_to("maya@example.net", "[INC-1] shop: lb-1 lost quorum");
+    assert_eq!(
+        ask("PUT", "/v2/alerts/lb/quorum/lb-1/message?identifierType=alias", &json!({"message": "m"})).status,
+        202
+    );
+    assert_eq!(
+        ask("POST", "/v2/alerts/lb%2Fquorum%2Flb-1/acknowledge?identifierType=alias", &json!({})).status,
+        202
+    );
+    let token = daemon.token("maya");
+    let incident = || daemon.api(&token, "GET", "/api/v1/incidents/1", &Value::Null).json();
+    assert_eq!(incident()["state"], "triggered", "nobody has answered here");
+    assert_eq!(ask("POST", "/v2/alerts/lb/quorum/lb-1/close?identifierType=alias", &Value::Null).status, 202);
+    assert_eq!(incident()["alerts"][0]["status"], "resolved");
+    assert_eq!(ask("POST", "/v2/alerts/nobody/close?identifierType=alias", &Value::Null).status, 202);
+
+    let unnamed = ask("POST", "/v2/alerts", &json!({"alias": "a"}));
+    assert!(
+        unnamed.status == 400 && unnamed.json()["message"].as_str().unwrap().contains("`message`"),
+        "{unnamed:?}"
+    );
+    assert_eq!(ask("POST", "/v2/alerts/a/frobnicate", &Value::Null).status, 404);
+    let wrong =
+        request(daemon.address, "POST", "/v2/alerts", &[("Authorization", "GenieKey wrong")], b"{}").unwrap();
+    assert_eq!(wrong.status, 401, "{wrong:?}");
+    assert_eq!(daemon.post("/v2/alerts", b"{}").status, 401);
+    assert!(!daemon.log().contains(KEY));
+    assert!(daemon.verify().contains("whole"));
+}
