@@ -62,35 +62,7 @@ const PLACEHOLDERS: &[&str] = &[
 type Facts = BTreeMap<String, String>;
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    Ok(vec![wire::bounded(event(&facts(&fields(delivery)?))?)?])
-}
-
-fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
-    if delivery.method == "GET" {
-        if !delivery.options.allow_get {
-            return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
-        }
-        return form(delivery.query);
-    }
-    let body = wire::utf8(delivery.body)?;
-    if !body.starts_with(['{', '[']) {
-        return form(if body.is_empty() { delivery.query } else { body });
-    }
-    match wire::json(body, "the body")? {
-        Value::Object(fields) => Ok(fields),
-        other => Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other)))),
-    }
-}
-
-fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    if encoded.is_empty() {
-        return Err(wire::unreadable("there is neither a body nor a query"));
-    }
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
+    Ok(vec![wire::bounded(event(&facts(&wire::fields(delivery)?))?)?])
 }
 
 /// However the template spells the names, and without placeholders that were left as they are.

@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::Unreadable;
+use super::{Delivery, Unreadable};
 use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX};
 
 /// Most parameters read from a query or a form. Far more than any sender has.
@@ -179,6 +179,36 @@ pub(super) fn flat(value: &Value) -> Option<Cow<'_, str>> {
         Value::Object(fields) => (!fields.is_empty()).then(|| Cow::Owned(value.to_string())),
         _ => scalar(value),
     }
+}
+
+/// The fields of a delivery that is JSON, a form, or, where that is allowed, a query.
+pub(super) fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
+    if delivery.method == "GET" {
+        if !delivery.options.allow_get {
+            return Err(unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
+        }
+        return form(delivery.query);
+    }
+    let body = utf8(delivery.body)?;
+    if !body.starts_with(['{', '[']) {
+        return form(if body.is_empty() { delivery.query } else { body });
+    }
+    match json(body, "the body")? {
+        Value::Object(fields) => Ok(fields),
+        other => Err(unreadable(format!("the body is {}, not an object", shape(&other)))),
+    }
+}
+
+/// The fields of a query or a form. Of a repeated name the first one counts.
+pub(super) fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
+    if encoded.is_empty() {
+        return Err(unreadable("there is neither a body nor a query"));
+    }
+    let mut fields = Map::new();
+    for (name, value) in parameters(encoded)? {
+        fields.entry(name).or_insert(Value::String(value));
+    }
+    Ok(fields)
 }
 
 /// The parameters of a query or a form, decoded, in their order. Names may repeat.
