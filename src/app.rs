@@ -22,7 +22,7 @@ use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
 use crate::config::{self, Config, Listen, Server};
-use crate::deadlines::Deadlines;
+use crate::deadlines::{Deadlines, HeardSince};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::house::{Current, House};
@@ -201,6 +201,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         wake: wakes.deadlines.clone(),
         beat: beats[1].clone(),
+        heard_since: HeardSince::now(&clock),
     };
     let delivery = Delivery {
         door: door.clone(),

@@ -54,6 +54,19 @@ pub fn random_id() -> Result<String, NoRandomness> {
     Ok(hex(&random()?))
 }
 
+/// A random UUID (RFC 9562, version 4).
+///
+/// # Errors
+/// [`NoRandomness`] when the system gives none.
+pub fn random_uuid() -> Result<String, NoRandomness> {
+    let mut bytes = random()?;
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = hex(&bytes);
+    let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| hex.get(part).unwrap_or_default());
+    Ok(parts.join("-"))
+}
+
 /// A number from 0 up to and without 1, for spreading retries. Not for secrets.
 pub fn jitter() -> f64 {
     let mut bytes = [0; 4];

@@ -1,10 +1,11 @@
-//! Incidents whose hour has come, through the same door as everything else.
+//! Incidents and alerts whose hour has come, through the same door as everything else.
 //!
 //! Reads: the store, for deadlines that have passed. Writes: nothing itself; it asks the door to look
-//! at each incident, and the rules decide. Woken by commits that set an hour, and by the next hour.
+//! at each of them, and the rules decide. Woken by commits that set an hour, and by the next hour.
 //! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,8 +19,8 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::house::Current;
 use crate::metrics::Metrics;
-use crate::store::incidents;
 use crate::store::readers::Readers;
+use crate::store::{StoreError, Tx, alerts, incidents, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -44,6 +45,45 @@ pub struct Deadlines {
     pub wake: Arc<Notify>,
     /// Struck at every step: the watchdog looks at it.
     pub beat: Beat,
+    /// Since when senders could be heard: the start, or the end of the last trouble with the store.
+    pub heard_since: HeardSince,
+}
+
+/// Since when this node takes what senders say. Until a sender has had its own time once more, its silence says nothing.
+#[derive(Debug)]
+pub struct HeardSince(AtomicI64);
+
+impl HeardSince {
+    /// From now on.
+    pub fn now(clock: &Clock) -> Self {
+        Self(AtomicI64::new(clock.now().as_microsecond()))
+    }
+
+    fn begins_anew(&self, clock: &Clock) {
+        self.0.store(clock.now().as_microsecond(), Ordering::Relaxed);
+    }
+
+    fn hour(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+    }
+}
+
+/// What is due, and when it was.
+type Due = (Command, Timestamp);
+
+/// Everything whose hour has come, at most [`STEP_MAX`] of each sort, and the next hour after them.
+fn due(
+    tx: &Tx<'_>,
+    longest: jiff::SignedDuration,
+    heard_since: Timestamp,
+) -> Result<(Vec<Due>, Option<Timestamp>), StoreError> {
+    let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
+    let look = |(alert, at)| (Command::AlertDue { alert }, at);
+    let mut due: Vec<Due> = incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick).collect();
+    due.extend(alerts::expired(tx, heard_since, STEP_MAX)?.into_iter().map(look));
+    due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
+    let next = [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?];
+    Ok((due, next.into_iter().flatten().min()))
 }
 
 /// What to do after a step.
@@ -76,14 +116,15 @@ impl Deadlines {
     pub async fn step(&self) -> Next {
         self.beat.strike();
         let longest = escalation::longest_wait(&self.house.get().rules);
-        let due = self
-            .readers
-            .read(move |tx| Ok((incidents::due(tx, longest, STEP_MAX)?, incidents::next_due(tx)?)))
-            .await;
-        let (due, next) = match due {
+        if !self.door.is_up() {
+            self.heard_since.begins_anew(&self.clock);
+        }
+        let heard_since = self.heard_since.hour();
+        let (due, next) = match self.readers.read(move |tx| due(tx, longest, heard_since)).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(%error, "deadlines cannot be read");
+                self.heard_since.begins_anew(&self.clock);
                 return Next::Wait(TROUBLE_WAIT);
             }
         };
@@ -94,20 +135,17 @@ impl Deadlines {
         }
         // Asked side by side, so that they share a commit.
         let mut asked = JoinSet::new();
-        for (incident, due_at) in due {
+        for (command, due_at) in due {
             let door = self.door.clone();
-            asked.spawn(async move {
-                let command = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
-                (incident, due_at, door.ask(command).await)
-            });
+            asked.spawn(async move { (due_at, door.ask(command).await) });
         }
         let (mut trouble, mut progress) = (false, false);
         while let Some(answer) = asked.join_next().await {
             match answer {
-                Ok((_, due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
-                Ok((incident, _, Err(error))) => {
+                Ok((due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
+                Ok((_, Err(error))) => {
                     trouble = true;
-                    tracing::error!(incident.id = incident, %error, "a deadline could not be met; trying again");
+                    tracing::error!(%error, "a deadline could not be met; trying again");
                 }
                 Err(error) => {
                     trouble = true;
@@ -124,7 +162,7 @@ impl Deadlines {
 
     /// Notes how late a deadline was met; whether there was one.
     fn observe(&self, due_at: Timestamp, reply: &Reply) -> bool {
-        let met = !matches!(reply, Reply::Decided(_, Reason::NotDue));
+        let met = !matches!(reply, Reply::Decided(_, Reason::NotDue) | Reply::Looked(false));
         if met {
             let late = self.clock.now().duration_since(due_at).as_secs_f64();
             self.metrics.deadline_lateness.observe(late.max(0.0));

@@ -85,6 +85,13 @@ const MACHINE: &[f64] =
 const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 
 impl Metrics {
+    /// When the process began.
+    pub fn started_at(&self) -> jiff::Timestamp {
+        #[allow(clippy::cast_possible_truncation, reason = "an hour of this century in milliseconds")]
+        let millisecond = (self.process.started.get() * 1000.0) as i64;
+        jiff::Timestamp::from_millisecond(millisecond).unwrap_or_default()
+    }
+
     /// Registers every metric. `started` is the hour the process began, in seconds since 1970.
     ///
     /// # Errors

@@ -22,6 +22,8 @@ pub(super) struct Work<'a, 'c> {
     pub(super) received_at: Option<Timestamp>,
     /// The same, when it was held since: what is known to be newer wins.
     pub(super) heard_at: Option<Timestamp>,
+    /// Nothing was heard: an alert is looked at because its hour has come.
+    pub(super) unheard: bool,
 }
 
 impl Work<'_, '_> {

@@ -54,6 +54,15 @@ pub enum DoorError {
     /// There is no such token.
     #[error("no token that works has the id {0}")]
     NoToken(String),
+    /// There is no such silence.
+    #[error("there is no silence {0}")]
+    NoSilence(String),
+    /// There are as many silences as there may be.
+    #[error("there are {0} silences that have not ended; end one of them first")]
+    TooManySilences(i64),
+    /// A silence that makes no sense.
+    #[error("{0}")]
+    BadSilence(String),
     /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
     #[error("a fault of onscene; it is in the log")]
     Fault,

@@ -49,6 +49,11 @@ impl Effects {
         self.letters = true;
     }
 
+    /// An alert has an hour at which it is looked at.
+    pub(super) fn set_hour(&mut self) {
+        self.deadlines = true;
+    }
+
     /// An incident changed.
     pub(super) fn decided(&mut self, decision: &Decision, house: &House, now: Timestamp) {
         let incident = &decision.incident;

@@ -9,7 +9,7 @@ use super::{Delivered, EventResult};
 use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, weigh};
 use crate::core::decide::{self, Act, By, Opening, Reason};
 use crate::core::timeline::{Actor, Route};
-use crate::store::alerts::{self, Place};
+use crate::store::alerts::{self, Hours, Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::{StoreError, unreadable};
 
@@ -101,7 +101,7 @@ impl Work<'_, '_> {
             Weight::Recovers => {
                 self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
-                    let act = Act::Recover { source: source.to_owned(), key: event.key.clone() };
+                    let act = Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: false };
                     self.must(&saved, act, &by())?;
                 }
                 "resolved"
@@ -162,6 +162,11 @@ impl Work<'_, '_> {
                 None => own.filter(|own| self.may_reopen(own)).map(|own| (own, true)),
             },
         };
+        // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
+        let wakes = joins.as_ref().is_none_or(|(saved, _)| !saved.incident.is_open());
+        if wakes && let Some(silence) = self.silence_of(source, event)? {
+            return self.suppress(source, service, event, known, &silence);
+        }
         let Some((saved, refired)) = joins else { return self.opens(source, service, event, known, by) };
         self.put(source, service, event, known, Some(saved.incident.id))?;
         let act = Act::Join {
@@ -184,6 +189,9 @@ impl Work<'_, '_> {
     ) -> Result<EventResult, StoreError> {
         if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
             return self.fires(source, service, event, known, by);
+        }
+        if let Some(silence) = self.silence_of(source, event)? {
+            return self.suppress(source, service, event, known, &silence);
         }
         let incident = known.and_then(|known| known.incident);
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
@@ -218,6 +226,67 @@ impl Work<'_, '_> {
         Ok(result("opened", Some(id)))
     }
 
+    /// The silence in force that an event fits, the one that ends last.
+    fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
+        let now = self.tx.now;
+        let all = self.memory.silences(self.tx)?;
+        Ok(all.iter().find(|silence| silence.holds(source, event, now)).map(|silence| silence.id.clone()))
+    }
+
+    /// An alert fires, and nobody is woken: it is looked at again when the silence is over.
+    fn suppress(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+        silence: &str,
+    ) -> Result<EventResult, StoreError> {
+        let id = self.put(source, service, event, known, None)?;
+        alerts::suppress(self.tx, id, silence)?;
+        self.effects.set_hour();
+        Ok(result("suppressed", None))
+    }
+
+    /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
+    pub(super) fn alert_is_due(&mut self, id: i64) -> Result<bool, StoreError> {
+        // What was heard a moment ago, in this transaction, counts.
+        self.memory.write(self.tx)?;
+        let Some(due) = alerts::firing(self.tx, id)? else {
+            alerts::expects_no_more(self.tx, id)?;
+            return Ok(false);
+        };
+        let Some(known) = self.memory.known(self.tx, &due.source, &due.event.key)? else { return Ok(false) };
+        self.unheard = true;
+        if due.event.expires_at.is_some_and(|at| at <= self.tx.now) {
+            self.times_out(&due, &known)?;
+            return Ok(true);
+        }
+        let Some(silence) = due.suppressed_by.as_ref() else { return Ok(false) };
+        match self.silence_of(&due.source, &due.event)? {
+            Some(other) if other == *silence => Ok(false),
+            Some(other) => alerts::suppress(self.tx, id, &other).map(|()| true),
+            None => {
+                let by = By { actor: Actor::Source(due.source.clone()), route: Route::Daemon, occurred_at: due.event.occurred_at };
+                self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn times_out(&mut self, due: &alerts::Firing, known: &Known) -> Result<(), StoreError> {
+        let mut event = Event { status: Status::Resolved, occurred_at: due.event.expires_at, ..due.event.clone() };
+        event.expires_at = None;
+        self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
+        alerts::expects_no_more(self.tx, due.id)?;
+        if let Some(saved) = self.load(known.incident)? {
+            let act = Act::Recover { source: due.source.clone(), key: event.key, timed_out: true };
+            let by = By { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: event.occurred_at };
+            self.must(&saved, act, &by)?;
+        }
+        Ok(())
+    }
+
     fn may_reopen(&self, saved: &Saved) -> bool {
         let within = self.house.rules.clocks.reopen_within;
         saved.incident.resolution().is_some_and(|(_, at)| self.tx.now.duration_since(at) <= within)
@@ -231,8 +300,8 @@ impl Work<'_, '_> {
     /// the alert stands now.
     fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
         if let Some(known) = known {
-            let at = said.map(|event| self.said_at(event));
-            self.memory.hear(known.id, at);
+            let said = said.map(|event| Said { at: self.said_at(event), until: event.expires_at });
+            self.memory.hear(known.id, said);
         }
     }
 
@@ -253,13 +322,17 @@ impl Work<'_, '_> {
         event: &Event,
         known: Option<&Known>,
         incident: Option<i64>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<i64, StoreError> {
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);
         let said_at = self.said_at(event);
-        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, (since, taken_at, said_at))?;
-        self.memory.said(id, said_at);
+        let said = (!self.unheard).then_some(said_at);
+        let hours = Hours { since, taken: taken_at, said };
+        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, hours)?;
+        if let Some(at) = said {
+            self.memory.said(id, at);
+        }
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,
@@ -270,7 +343,7 @@ impl Work<'_, '_> {
             closed_at: None,
             wording: event.wording(),
         });
-        Ok(())
+        Ok(id)
     }
 }
 

@@ -9,8 +9,10 @@ use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
 use crate::core::incident::Incident;
+use crate::core::silence::Silence;
+use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
-use crate::store::{StoreError, Tx, alerts};
+use crate::store::{StoreError, Tx, alerts, silences};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -21,9 +23,11 @@ pub(super) struct Memory {
     /// By service, then key: the open incident an alert with this key belongs to.
     open: HashMap<String, HashMap<String, Option<i64>>>,
     /// Numbers of alerts that were heard of again, and when, whatever the store: see [`Memory::write`].
-    heard: Vec<(i64, Option<Timestamp>)>,
+    heard: Vec<(i64, Option<Said>)>,
     /// When alerts of which something was held were last heard of, by their numbers.
     last_heard: HashMap<i64, Option<Timestamp>>,
+    /// Silences in force, once they were asked for.
+    silences: Option<Vec<Silence>>,
 }
 
 impl Memory {
@@ -140,12 +144,26 @@ impl Memory {
         }
     }
 
-    /// An alert was heard of again; `at` when its status was said.
-    pub(super) fn hear(&mut self, alert: i64, at: Option<Timestamp>) {
-        self.heard.push((alert, at));
-        if let Some(at) = at {
-            self.said(alert, at);
+    /// An alert was heard of again; `said` when its status was said.
+    pub(super) fn hear(&mut self, alert: i64, said: Option<Said>) {
+        self.heard.push((alert, said));
+        if let Some(said) = said {
+            self.said(alert, said.at);
         }
+    }
+
+    /// Silences in force.
+    pub(super) fn silences(&mut self, tx: &Tx<'_>) -> Result<&[Silence], StoreError> {
+        let known = match self.silences.take() {
+            Some(known) => known,
+            None => silences::active(tx)?,
+        };
+        Ok(self.silences.insert(known))
+    }
+
+    /// Silences have changed.
+    pub(super) fn forget_silences(&mut self) {
+        self.silences = None;
     }
 
     /// How an alert stands was said of this hour.
@@ -172,7 +190,7 @@ impl Memory {
         let mut heard = std::mem::take(&mut self.heard);
         heard.sort_unstable();
         let times = |same: &[_]| i64::try_from(same.len()).unwrap_or(i64::MAX);
-        let once: Vec<(i64, i64, Option<Timestamp>)> = heard
+        let once: Vec<(i64, i64, Option<Said>)> = heard
             .chunk_by(|one, other| one.0 == other.0)
             .filter_map(|same| same.last().map(|(alert, last)| (*alert, times(same), *last)))
             .collect();

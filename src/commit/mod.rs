@@ -21,10 +21,11 @@ use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
 use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
+use crate::core::silence::Silence;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
-use crate::store::{Connection, Place, StoreError, Tx, nodes, tokens, unreadable};
+use crate::store::{Connection, Place, StoreError, Tx, nodes, silences, tokens, unreadable};
 
 mod acts;
 pub mod away;
@@ -35,11 +36,14 @@ mod events;
 mod hold;
 mod memory;
 mod outbox;
+mod silence;
 #[cfg(test)]
 mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_hours;
 #[cfg(test)]
 mod stories_mirror;
 
@@ -63,6 +67,8 @@ const PROBE_EVERY_AWAY: Duration = Duration::from_secs(3);
 const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a token that was revoked is listed.
 const REVOKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long a silence that is over is listed: as long as Alertmanager does.
+const SILENCES_KEPT: SignedDuration = SignedDuration::from_hours(120);
 /// A clock that is set back by no more than this is waited for.
 const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
@@ -105,6 +111,25 @@ pub enum Command {
         severity: Severity,
         /// By whom.
         by: By,
+    },
+    /// The hour of an alert may have come.
+    AlertDue {
+        /// Its number.
+        alert: i64,
+    },
+    /// A silence is made or changed.
+    PutSilence {
+        /// What is wanted; its id is empty, or that of the one to change.
+        silence: Silence,
+        /// The id of a new one.
+        fresh: String,
+    },
+    /// A silence ends now.
+    EndSilence {
+        /// Its id.
+        id: String,
+        /// Whose it has to be: of one source, or of all.
+        source: Option<String>,
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -183,6 +208,10 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
+    /// To [`Command::AlertDue`]: whether its hour had come.
+    Looked(bool),
+    /// To [`Command::PutSilence`]: the id under which it is kept.
+    Silenced(String),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`]: the id by which it is revoked.
@@ -567,7 +596,7 @@ fn run(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<Result<Done, DoorError>, StoreError> {
-    let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None };
+    let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None, unheard: false };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
         Command::Unreadable { kept, service } => {
@@ -579,6 +608,9 @@ fn run(
         }
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
+        Command::AlertDue { alert } => Ok(Reply::Looked(work.alert_is_due(*alert)?)),
+        Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
+        Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -606,6 +638,7 @@ fn run(
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
+            silences::forget(tx, before(SILENCES_KEPT))?;
             let Some(retention) = house.retention else {
                 return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
             };

@@ -127,6 +127,8 @@ struct KeptEvent {
     links: Vec<String>,
     occurred_at: Option<i64>,
     keeps_start: bool,
+    #[serde(default)]
+    expires_at: Option<i64>,
     delivery_id: Option<String>,
     group: Option<String>,
 }
@@ -438,6 +440,7 @@ fn kept(event: &Event) -> KeptEvent {
         links: event.links.clone(),
         occurred_at: event.occurred_at.map(Timestamp::as_microsecond),
         keeps_start: event.keeps_start,
+        expires_at: event.expires_at.map(Timestamp::as_microsecond),
         delivery_id: event.delivery_id.clone(),
         group: event.group.clone(),
     }
@@ -506,6 +509,7 @@ fn given_back(event: KeptEvent, received_at: Timestamp) -> Event {
             event.occurred_at.and_then(|at| Timestamp::from_microsecond(at).ok()).unwrap_or(received_at),
         ),
         keeps_start: event.keeps_start,
+        expires_at: event.expires_at.and_then(|at| Timestamp::from_microsecond(at).ok()),
         delivery_id: event.delivery_id,
         group: event.group,
     }

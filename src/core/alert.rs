@@ -123,6 +123,8 @@ pub struct Event {
     /// The sender keeps the first start of the condition when it fires again, so an old `occurred_at`
     /// does not prove an old statement. Alertmanager does.
     pub keeps_start: bool,
+    /// The sender says it again while it holds: when it has not said so by then, it is over. Prometheus does.
+    pub expires_at: Option<Timestamp>,
     /// The sender's id of this delivery, for suppressing a retry of the same one.
     pub delivery_id: Option<String>,
     /// The sender's own grouping, as a hint.
@@ -142,6 +144,7 @@ impl Event {
             links: Vec::new(),
             occurred_at: None,
             keeps_start: false,
+            expires_at: None,
             delivery_id: None,
             group: None,
         }

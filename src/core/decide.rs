@@ -59,6 +59,8 @@ pub enum Act {
         source: String,
         /// Its key there.
         key: String,
+        /// Its source only stopped saying that it fires.
+        timed_out: bool,
     },
     /// An alert was acknowledged at its source.
     SourceAcknowledge {
@@ -319,7 +321,7 @@ pub fn decide(
             Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key } => work.recover(source, key)?,
+        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out)?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged
@@ -522,12 +524,12 @@ impl Work<'_> {
         Ok(Reason::ReopenedByAlert)
     }
 
-    fn recover(&mut self, source: String, key: String) -> Result<Reason, Refusal> {
+    fn recover(&mut self, source: String, key: String, timed_out: bool) -> Result<Reason, Refusal> {
         let last_one = self.incident.firing == 1;
         let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
         let quiet_until = (last_one && untaken)
             .then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now));
-        self.add(Fact::AlertRecovered { source, key, quiet_until })?;
+        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out })?;
         if quiet_until.is_some() {
             return Ok(Reason::Quiet);
         }

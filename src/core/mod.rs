@@ -10,6 +10,7 @@
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
+//! - [`matcher`], [`silence`]: alerts that wake nobody for a while;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
@@ -17,8 +18,10 @@ pub mod decide;
 pub mod escalation;
 pub mod incident;
 pub mod letter;
+pub mod matcher;
 pub mod oncall;
 pub mod rules;
+pub mod silence;
 #[cfg(test)]
 mod stories;
 pub mod timeline;

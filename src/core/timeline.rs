@@ -138,6 +138,8 @@ pub enum Fact {
         key: String,
         /// Set when it was the last one and nobody has the incident: it clears itself then.
         quiet_until: Option<Timestamp>,
+        /// Its source did not say so: it only stopped saying that the alert fires.
+        timed_out: bool,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -303,13 +305,17 @@ impl Fact {
             Self::AlertJoined { source, key, title, refired: true } => {
                 format!("alert from {source} fires again: {title} ({key})")
             }
-            Self::AlertRecovered { source, key, quiet_until: None } => {
-                format!("{source} says {key} recovered")
-            }
-            Self::AlertRecovered { source, key, quiet_until: Some(until) } => {
-                format!(
-                    "{source} says {key} recovered; everything is quiet, clears itself at {until:.0} unless it fires again"
-                )
+            Self::AlertRecovered { source, key, quiet_until, timed_out } => {
+                let said = match timed_out {
+                    false => format!("{source} says {key} recovered"),
+                    true => format!("{source} has not said again that {key} fires, so it counts as recovered"),
+                };
+                match quiet_until {
+                    None => said,
+                    Some(until) => {
+                        format!("{said}; everything is quiet, clears itself at {until:.0} unless it fires again")
+                    }
+                }
             }
             Self::SourceAcknowledged { source, key } => {
                 format!("{key} was acknowledged at {source}; that makes nobody Commander")

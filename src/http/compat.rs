@@ -245,7 +245,7 @@ fn opsgenies(problem: &Problem, took: f32) -> Response {
 }
 
 /// The status and headers are ours, the body is theirs.
-fn in_their_words(problem: &Problem, told: Value) -> Response {
+pub(super) fn in_their_words(problem: &Problem, told: Value) -> Response {
     let mut response = problem.clone().into_response();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);

@@ -78,7 +78,7 @@ async fn take(
     }
 }
 
-async fn accept(
+pub(super) async fn accept(
     desk: &Desk,
     method: &Method,
     source: &Source,
@@ -91,17 +91,7 @@ async fn accept(
     if !(*method == Method::POST || *method == Method::PUT || (get && *method == Method::GET)) {
         return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
     }
-    let (given, query) = split_token(&query);
-    if source.tokens.is_empty() && source.signing_secrets.is_empty() {
-        return Err(challenge("this source has no secret, so that nobody can send to it"));
-    }
-    let given = [token, given, bearer(headers).map(str::to_owned), basic_password(headers)];
-    if !source.tokens.is_empty() && !allowed(source, given) {
-        return Err(challenge(
-            "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
-             as the password of basic authentication",
-        ));
-    }
+    let query = authorise(source, token, &query, headers)?;
     let signed_by = signature(source, headers)?;
     if signed_by.is_some() && *method == Method::GET {
         return Err(Problem::method_not_allowed("POST, PUT"));
@@ -150,6 +140,27 @@ async fn accept(
         options: &source.options,
     };
     deliver(desk, source, &delivery).await
+}
+
+/// Looks for the token of a source, where it has one, and answers the query without it.
+pub(super) fn authorise(
+    source: &Source,
+    token: Option<String>,
+    query: &str,
+    headers: &HeaderMap,
+) -> Result<String, Problem> {
+    let (given, query) = split_token(query);
+    if source.tokens.is_empty() && source.signing_secrets.is_empty() {
+        return Err(challenge("this source has no secret, so that nobody can send to it"));
+    }
+    let given = [token, given, bearer(headers).map(str::to_owned), basic_password(headers)];
+    if !source.tokens.is_empty() && !allowed(source, given) {
+        return Err(challenge(
+            "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
+             as the password of basic authentication",
+        ));
+    }
+    Ok(query)
 }
 
 /// Gives a delivery, whose secret is good, to its adapter, and what it says to the door.

@@ -2,7 +2,7 @@
 //!
 //! The addresses and who answers at them:
 //! - [`router`]: every address of the private listener;
-//! - `intake`: alerts in; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
+//! - `intake`: alerts in; `compat`, `alertmanager_api`: the same at the addresses of others; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
 //!   logged in; `health`: alive, ready, figures;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
@@ -21,6 +21,7 @@
 //! here logs a path, a query or a body, for tokens live there.
 
 pub mod accept;
+mod alertmanager_api;
 mod answer;
 pub mod api;
 pub mod body;

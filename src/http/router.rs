@@ -7,13 +7,15 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{answer, api, compat, health, intake, pages};
+use super::{alertmanager_api, answer, api, compat, health, intake, pages};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
     let machines = Router::new()
         .route("/in/{source}", any(intake::without_token))
         .route("/in/{source}/{token}", any(intake::with_token))
+        .route("/in/{source}/api/v2/{*rest}", any(alertmanager_api::without_token))
+        .route("/in/{source}/{token}/api/v2/{*rest}", any(alertmanager_api::with_token))
         .route("/v2/enqueue", post(compat::enqueue))
         .route("/v2/change/enqueue", post(compat::change))
         .route("/generic/2010-04-15/create_event.json", post(compat::create_event))

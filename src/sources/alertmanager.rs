@@ -51,7 +51,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     if body.is_array() {
         return Err(wire::unreadable(
             "the body is a list, as Prometheus sends it to Alertmanager; \
-             this source takes what Alertmanager sends to a webhook receiver",
+             a source of kind `prometheus` takes that, and this one what Alertmanager sends to a webhook receiver",
         ));
     }
     let envelope = wire::object(&body, "the body")?;
@@ -108,7 +108,7 @@ fn event(mut alert: Map<String, Value>, group: &Group<'_>) -> Result<Event, Unre
     event.keeps_start = status == Status::Firing;
     event.labels = wire::labels(labels);
     event.group.clone_from(&group.key);
-    event.links = links(alert, annotations, group);
+    event.links = links(alert, annotations, group.external.as_deref());
     event.body = body(annotations);
     if group.truncated > 0 {
         // First, because the end of a long body is cut; and as a label, so that a route can match it.
@@ -128,6 +128,12 @@ fn key(alert: &Map<String, Value>, labels: &Map<String, Value>) -> Result<String
     if let Some(fingerprint) = wire::text(alert, &["fingerprint"]).filter(|key| key.len() <= KEY_BYTES_MAX) {
         return Ok(fingerprint);
     }
+    of_labels(labels)
+        .ok_or_else(|| wire::unreadable("there is neither a `fingerprint` nor any label to tell it by"))
+}
+
+/// A hash of the labels; `None` when there are none.
+pub(super) fn of_labels(labels: &Map<String, Value>) -> Option<String> {
     // Exactly as sent: two alerts may differ in a blank. An empty label is none, as in Prometheus. Lengths are
     // hashed too, so that no two different sets of labels read the same. The map is sorted.
     let mut bytes = Vec::new();
@@ -140,13 +146,10 @@ fn key(alert: &Map<String, Value>, labels: &Map<String, Value>) -> Result<String
             }
         }
     }
-    if bytes.is_empty() {
-        return Err(wire::unreadable("there is neither a `fingerprint` nor any label to tell it by"));
-    }
-    Ok(format!("labels:{}", hex(&sha256(&bytes)[..16])))
+    (!bytes.is_empty()).then(|| format!("labels:{}", hex(&sha256(&bytes)[..16])))
 }
 
-fn title(labels: &Map<String, Value>, annotations: &Map<String, Value>) -> String {
+pub(super) fn title(labels: &Map<String, Value>, annotations: &Map<String, Value>) -> String {
     if let Some(title) = wire::text(annotations, TITLE_ANNOTATIONS) {
         return title;
     }
@@ -161,7 +164,7 @@ fn title(labels: &Map<String, Value>, annotations: &Map<String, Value>) -> Strin
     }
 }
 
-fn body(annotations: &Map<String, Value>) -> String {
+pub(super) fn body(annotations: &Map<String, Value>) -> String {
     let mut body = String::new();
     for name in BODY_ANNOTATIONS {
         wire::line(&mut body, &wire::word(annotations, &[name]).unwrap_or_default());
@@ -177,13 +180,17 @@ fn body(annotations: &Map<String, Value>) -> String {
 }
 
 /// Annotations that are addresses first: a runbook is worth more at night than a graph.
-fn links(alert: &Map<String, Value>, annotations: &Map<String, Value>, group: &Group<'_>) -> Vec<String> {
+pub(super) fn links(
+    alert: &Map<String, Value>,
+    annotations: &Map<String, Value>,
+    external: Option<&str>,
+) -> Vec<String> {
     let mut links = Vec::new();
     for (_, link) in wire::pairs(annotations) {
         wire::link(&mut links, &link);
     }
     wire::link(&mut links, &wire::word(alert, &["generatorURL"]).unwrap_or_default());
-    wire::link(&mut links, group.external.as_deref().unwrap_or_default());
+    wire::link(&mut links, external.unwrap_or_default());
     links
 }
 

@@ -34,6 +34,7 @@ pub mod opsgenie;
 pub mod pagerduty_events;
 pub mod pagerduty_webhooks;
 pub mod pingdom;
+pub mod prometheus;
 pub mod sentry;
 pub mod sign;
 pub mod site24x7;
@@ -73,6 +74,7 @@ pub const KINDS: &[Kind] = &[
     pagerduty_events::KIND,
     pagerduty_webhooks::KIND,
     pingdom::KIND,
+    prometheus::KIND,
     sentry::KIND,
     site24x7::KIND,
     splunk::KIND,
@@ -250,6 +252,9 @@ mod tests {
             }
             for link in &event.links {
                 writeln!(told, "  link {link}").unwrap();
+            }
+            if let Some(at) = event.expires_at {
+                writeln!(told, "  over unless said again by {at}").unwrap();
             }
             for (what, said) in [("delivery", &event.delivery_id), ("group", &event.group)] {
                 if let Some(said) = said {

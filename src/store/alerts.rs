@@ -85,9 +85,19 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
     })
 }
 
+/// When something about an alert was so.
+#[derive(Clone, Copy, Debug)]
+pub struct Hours {
+    /// Since when it is so, by the sender's clock.
+    pub since: Timestamp,
+    /// When we heard of it.
+    pub taken: Timestamp,
+    /// Of which hour the event speaks; `None` when there was none, and the change is our own.
+    pub said: Option<Timestamp>,
+}
+
 /// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. `hours`: since when, by the sender's clock, when we heard of it, and of which hour
-/// it speaks.
+/// alert's number; `None` when it is new. No silence holds it from now on.
 /// Answers the number.
 ///
 /// # Errors
@@ -97,24 +107,25 @@ pub fn put(
     id: Option<i64>,
     place: Place<'_>,
     event: &Event,
-    hours: (Timestamp, Timestamp, Timestamp),
+    hours: Hours,
 ) -> Result<i64, StoreError> {
-    let id = match id {
-        Some(id) => {
-            heard(tx, id, 1, Some(hours.2))?;
+    let id = match (id, hours.said) {
+        (Some(id), Some(at)) => {
+            heard(tx, id, 1, Some(Said { at, until: event.expires_at }))?;
             id
         }
-        None => add(tx, place.source, &event.key, hours.2)?,
+        (Some(id), None) => id,
+        (None, said) => add(tx, place.source, event, said.unwrap_or(tx.now))?,
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           closed_at = null where id = ?1",
+           closed_at = null, suppressed_by = null where id = ?1",
         &[
             id.into(),
             place.service.into(),
             event.status.as_str().into(),
-            hours.0.into(),
-            hours.1.into(),
+            hours.since.into(),
+            hours.taken.into(),
             place.incident.into(),
         ],
     )?;
@@ -122,17 +133,17 @@ pub fn put(
     Ok(id)
 }
 
-fn add(tx: &Tx<'_>, source: &str, key: &str, heard_at: Timestamp) -> Result<i64, StoreError> {
+fn add(tx: &Tx<'_>, source: &str, event: &Event, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
         "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
                             body, labels, links)
          values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
-        &[id.into(), source.into(), key.into(), tx.now.into()],
+        &[id.into(), source.into(), (&event.key).into(), tx.now.into()],
     )?;
     tx.write(
-        "insert into alert_heard (alert, count, last_seen) values (?1, 1, ?2)",
-        &[id.into(), heard_at.into()],
+        "insert into alert_heard (alert, count, last_seen, expires_at) values (?1, 1, ?2, ?3)",
+        &[id.into(), heard_at.into(), event.expires_at.into()],
     )?;
     Ok(id)
 }
@@ -160,39 +171,65 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// How an alert stands was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Said {
+    /// Of which hour.
+    pub at: Timestamp,
+    /// It is over when it is not said again by then.
+    pub until: Option<Timestamp>,
+}
+
 /// Counts events, and when the last of them that said how the alert stands was heard. One that was held for a while
 /// does not make it seem that nothing was heard since, unless that was in a future that never was.
 ///
 /// # Errors
 /// What the engine says.
-pub fn heard(tx: &Tx<'_>, id: i64, times: i64, at: Option<Timestamp>) -> Result<(), StoreError> {
-    match at {
-        Some(at) => tx.write(SAID, &[id.into(), times.into(), at.into(), tx.now.into()]),
+pub fn heard(tx: &Tx<'_>, id: i64, times: i64, said: Option<Said>) -> Result<(), StoreError> {
+    match said {
+        Some(Said { at, until: None }) => tx.write(SAID, &[id.into(), times.into(), at.into(), tx.now.into()]),
+        Some(Said { at, until: Some(until) }) => {
+            tx.write(SAID_UNTIL, &[id.into(), times.into(), at.into(), tx.now.into(), until.into()])
+        }
         None => tx.write(HEARD, &[id.into(), times.into()]),
     }
 }
 
 const HEARD: &str = "update alert_heard set count = count + ?2 where alert = ?1";
 const SAID: &str = "update alert_heard set count = count + ?2,
-     last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end where alert = ?1";
+     last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end, expires_at = null
+     where alert = ?1";
+const SAID_UNTIL: &str = "update alert_heard set count = count + ?2,
+     last_seen = case when last_seen > ?3 and last_seen <= ?4 then last_seen else ?3 end,
+     expires_at = case when last_seen > ?3 and last_seen <= ?4 then expires_at else ?5 end where alert = ?1";
 
 /// The same, of many alerts, each of which stands there once.
 ///
 /// # Errors
 /// What the engine says.
-pub fn heard_each(tx: &Tx<'_>, heard: &[(i64, i64, Option<Timestamp>)]) -> Result<(), StoreError> {
+pub fn heard_each(tx: &Tx<'_>, heard: &[(i64, i64, Option<Said>)]) -> Result<(), StoreError> {
     if !tx.is_far() {
-        return heard.iter().try_for_each(|(id, times, at)| self::heard(tx, *id, *times, *at));
+        return heard.iter().try_for_each(|(id, times, said)| self::heard(tx, *id, *times, *said));
     }
-    let (mut said, mut only_heard) = (Vec::new(), Vec::new());
-    for (id, times, at) in heard {
-        match at {
-            Some(at) => said.push(vec![(*id).into(), (*times).into(), (*at).into(), tx.now.into()]),
-            None => only_heard.push(vec![(*id).into(), (*times).into()]),
+    let (mut plain, mut until, mut only_heard) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, times, said) in heard {
+        let mut binds: Vec<Bind<'_>> = vec![(*id).into(), (*times).into()];
+        let Some(said) = said else {
+            only_heard.push(binds);
+            continue;
+        };
+        binds.extend([Bind::from(said.at), tx.now.into()]);
+        match said.until {
+            None => plain.push(binds),
+            Some(at) => {
+                binds.push(at.into());
+                until.push(binds);
+            }
         }
     }
     tx.write_each(HEARD, &only_heard)?;
-    tx.write_each(SAID, &said)
+    tx.write_each(SAID, &plain)?;
+    tx.write_each(SAID_UNTIL, &until)
 }
 
 const LAST_HEARD: &str = "select last_seen from alert_heard where alert = ?1";
@@ -301,6 +338,115 @@ pub fn reopen(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
         &[incident.into()],
     )?;
     Ok(())
+}
+
+/// An alert that fires, as it was last said.
+#[derive(Clone, Debug)]
+pub struct Firing {
+    /// Its number.
+    pub id: i64,
+    /// Where it comes from.
+    pub source: String,
+    /// The service it is about.
+    pub service: String,
+    /// What was last said of it; its own time is that since which it fires.
+    pub event: Event,
+    /// When that was last said.
+    pub last_seen: Timestamp,
+    /// The silence it fired under.
+    pub suppressed_by: Option<String>,
+}
+
+const FIRING: &str = "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
+     suppressed_by, last_seen from alert join alert_heard on alert = id where status = 'firing' and";
+
+/// An alert, if it fires.
+///
+/// # Errors
+/// What the engine says, or when the row cannot be read.
+pub fn firing(tx: &Tx<'_>, id: i64) -> Result<Option<Firing>, StoreError> {
+    tx.query_one(&format!("{FIRING} id = ?1"), &[id.into()], read_firing)
+}
+
+/// The alerts of a source that fire, by their keys, at most `limit`.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn firing_of(tx: &Tx<'_>, source: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = format!("{FIRING} source = ?1 order by key limit ?2");
+    tx.query(&sql, &[source.into(), i64::from(limit).into()], read_firing)
+}
+
+fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
+    let mut event = Event::new(row.text(2)?, Status::Firing, row.text(5)?);
+    event.severity = row.text_or_null(4)?.as_deref().and_then(AlertSeverity::from_word);
+    event.body = row.text(6)?;
+    event.labels = serde_json::from_str(&row.text(7)?)?;
+    event.links = serde_json::from_str(&row.text(8)?)?;
+    event.occurred_at = Some(row.time(9)?);
+    event.expires_at = row.time_or_null(10)?;
+    Ok(Firing {
+        id: row.int(0)?,
+        source: row.text(1)?,
+        service: row.text(3)?,
+        event,
+        suppressed_by: row.text_or_null(11)?,
+        last_seen: row.time(12)?,
+    })
+}
+
+/// Numbers of alerts that were to be said again by now and were not, and by when; those first that wait longest. A
+/// sender that could not be heard before `heard_since` has as long again from then as it gives itself.
+///
+/// # Errors
+/// What the engine says.
+pub fn expired(tx: &Tx<'_>, heard_since: Timestamp, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    tx.query(
+        "select alert, expires_at from alert_heard
+         where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)
+         order by expires_at limit ?3",
+        &[tx.now.into(), heard_since.into(), i64::from(limit).into()],
+        |row| Ok((row.int(0)?, row.time(1)?)),
+    )
+}
+
+/// When the next alert is over unless it is said again; hours that have passed are not among them.
+///
+/// # Errors
+/// What the engine says.
+pub fn next_expiry(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "select min(expires_at) from alert_heard where expires_at > ?1";
+    tx.query_one(sql, &[tx.now.into()], |row| row.time_or_null(0)).map(Option::flatten)
+}
+
+/// An alert is not to be said again any more.
+///
+/// # Errors
+/// What the engine says.
+pub fn expects_no_more(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+    tx.write("update alert_heard set expires_at = null where alert = ?1", &[id.into()])
+}
+
+/// An alert fires under a silence.
+///
+/// # Errors
+/// What the engine says.
+pub fn suppress(tx: &Tx<'_>, id: i64, silence: &str) -> Result<(), StoreError> {
+    tx.write("update alert set suppressed_by = ?2 where id = ?1", &[id.into(), silence.into()])
+}
+
+/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when.
+///
+/// # Errors
+/// What the engine says.
+pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    tx.query(
+        "select alert.id, coalesce(silence.ends_at, ?1) from alert left join silence on silence.id = suppressed_by
+         where suppressed_by is not null and (silence.id is null or silence.ends_at <= ?1)
+         order by alert.id limit ?2",
+        &[tx.now.into(), i64::from(limit).into()],
+        |row| Ok((row.int(0)?, row.time(1)?)),
+    )
 }
 
 fn show(row: &Row<'_>) -> Result<Shown, StoreError> {

@@ -52,11 +52,11 @@ pub(super) const ALERT: Table = table(
     "alert",
     "id",
     &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording"],
-    &["source", "key", "service", "status", "severity", "title", "body", "labels", "links"],
+    &["source", "key", "service", "status", "severity", "title", "body", "labels", "links", "suppressed_by"],
     &[],
 );
 pub(super) const ALERT_HEARD: Table =
-    table("alert_heard", "alert", &["alert", "count", "last_seen"], &[], &[]);
+    table("alert_heard", "alert", &["alert", "count", "last_seen", "expires_at"], &[], &[]);
 pub(super) const ANSWER_TOKEN: Table =
     table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]);
 pub(super) const API_TOKEN: Table =
@@ -90,6 +90,14 @@ const TABLES: &[Table] = &[
         &["source", "kind", "method", "query", "content_type", "headers", "error"],
         &["body"],
     ),
+    table(
+        "silence",
+        "id",
+        &["starts_at", "ends_at", "updated_at"],
+        &["id", "source", "matchers", "created_by", "comment"],
+        &[],
+    ),
+    table("heartbeat", "name", &["last_at", "count", "missing"], &["name"], &[]),
 ];
 
 /// One value of a row.

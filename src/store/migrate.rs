@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "0001_first.sql", include_str!("migrations/0001_first.sql")),
     (2, "0002_node.sql", include_str!("migrations/0002_node.sql")),
     (3, "0003_unreadable_headers.sql", include_str!("migrations/0003_unreadable_headers.sql")),
+    (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
 ];
 
 /// Brings the schema up to date.

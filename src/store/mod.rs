@@ -24,6 +24,7 @@ pub mod postgres;
 pub mod readers;
 mod row;
 pub mod sight;
+pub mod silences;
 pub mod sqlite;
 pub mod timeline;
 pub mod tokens;

@@ -222,6 +222,8 @@ enum FactRow {
         source: String,
         key: String,
         quiet_until: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        timed_out: bool,
     },
     SourceAcknowledged {
         source: String,
@@ -305,7 +307,13 @@ mod tests {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         for fact in [
             Fact::Opened { title: "t".into(), service: "s".into(), severity: Severity::Sev2 },
-            Fact::AlertRecovered { source: "s".into(), key: "k".into(), quiet_until: Some(at) },
+            Fact::AlertRecovered {
+                source: "s".into(),
+                key: "k".into(),
+                quiet_until: Some(at),
+                timed_out: false,
+            },
+            Fact::AlertRecovered { source: "s".into(), key: "k".into(), quiet_until: None, timed_out: true },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },
             Fact::Relapsed,

@@ -1,0 +1,219 @@
+//! Stories of alerts that have an hour: those that have to be said again, and those under a silence.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::stories::Story;
+use super::*;
+use crate::core::alert::Status;
+use crate::core::matcher::read_all;
+use crate::store::{alerts, silences};
+
+impl Story {
+    /// A sender says that an alert fires, and that it is over if this is not said again within so many minutes.
+    fn pushes(&mut self, key: &str, minutes: i64) -> (&'static str, Option<i64>) {
+        let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
+        event.expires_at = Some(self.clock.now() + SignedDuration::from_mins(minutes));
+        self.says(event)
+    }
+
+    fn says(&mut self, event: Event) -> (&'static str, Option<i64>) {
+        let Reply::Events(_, results) = self.ask(self.delivery("prom", vec![event])).unwrap() else {
+            panic!("another answer");
+        };
+        (results[0].outcome, results[0].incident)
+    }
+
+    /// What the deadlines do with alerts, from the hour since when senders are heard. How many hours had come.
+    fn alerts_are_looked_at(&mut self, heard_since: Timestamp) -> usize {
+        let mut due = self.look(move |tx| alerts::expired(tx, heard_since, 100));
+        due.extend(self.look(|tx| alerts::outlived(tx, 100)));
+        let asked = due.iter().map(|(alert, _)| Command::AlertDue { alert: *alert }).collect();
+        let answers = self.ask_all(asked);
+        answers.iter().filter(|answer| matches!(answer, Ok(Reply::Looked(true)))).count()
+    }
+
+    fn silences(&mut self, matchers: &str, minutes: i64) -> String {
+        let now = self.clock.now();
+        self.puts_silence(Silence {
+            id: String::new(),
+            source: Some("prom".into()),
+            matchers: read_all(matchers).unwrap(),
+            starts_at: now,
+            ends_at: now + SignedDuration::from_mins(minutes),
+            created_by: "maya".into(),
+            comment: "new disks".into(),
+            updated_at: now,
+        })
+        .unwrap()
+    }
+
+    fn puts_silence(&mut self, silence: Silence) -> Result<String, DoorError> {
+        let fresh = crate::crypto::random_uuid().unwrap();
+        match self.ask(Command::PutSilence { silence, fresh })? {
+            Reply::Silenced(id) => Ok(id),
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn texts(&mut self, incident: i64) -> Vec<String> {
+        let sql = "select text from entry where incident = ?1 order by seq";
+        self.look(|tx| tx.query(sql, &[incident.into()], |row| row.text(0)))
+    }
+}
+
+const AGES_AGO: Timestamp = Timestamp::UNIX_EPOCH;
+
+#[test]
+fn an_alert_that_is_not_said_again_in_time_counts_as_recovered() {
+    let mut story = Story::new();
+    assert_eq!(story.pushes("db-1", 4), ("opened", Some(1)));
+    story.passes(3);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    assert_eq!(story.pushes("db-1", 4), ("repeated", Some(1)));
+    story.passes(3);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0, "it was said again");
+    story.passes(2);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    assert!(story.texts(1).iter().any(|text| text.contains("has not said again that db-1 fires")));
+    story.passes(4);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    assert_eq!(story.pushes("db-1", 4), ("opened", Some(1)), "said again after all");
+    story.proves_whole();
+}
+
+#[test]
+fn a_sender_that_could_not_be_heard_gets_its_own_time_once_more() {
+    let mut story = Story::new();
+    story.pushes("db-1", 4);
+    // The daemon was away for an hour, in which nobody could push.
+    story.passes(60);
+    let heard_since = story.clock.now();
+    assert_eq!(story.alerts_are_looked_at(heard_since), 0);
+    story.passes(3);
+    assert_eq!(story.alerts_are_looked_at(heard_since), 0);
+    story.passes(2);
+    assert_eq!(story.alerts_are_looked_at(heard_since), 1);
+    story.proves_whole();
+}
+
+#[test]
+fn a_repeat_in_the_same_transaction_keeps_an_alert_alive() {
+    let mut story = Story::new();
+    story.pushes("db-1", 4);
+    story.passes(5);
+    let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
+    event.expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
+    let delivery = story.delivery("prom", vec![event]);
+    let answers = story.ask_all(vec![delivery, Command::AlertDue { alert: 1 }]);
+    assert!(matches!(answers[1], Ok(Reply::Looked(false))), "{answers:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn a_recovery_or_a_firing_without_an_end_takes_the_hour_away() {
+    let mut story = Story::new();
+    story.pushes("db-1", 4);
+    story.says(Event::new("db-1", Status::Resolved, "over"));
+    story.pushes("db-2", 4);
+    story.says(Event::new("db-2", Status::Firing, "db-2 is down"));
+    story.passes(10);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    story.proves_whole();
+}
+
+#[test]
+fn what_fires_under_a_silence_wakes_nobody_and_does_when_it_ends() {
+    let mut story = Story::new();
+    story.silences("title=~\"db-.*\"", 60);
+    assert_eq!(story.pushes("db-1", 120), ("suppressed", None));
+    assert_eq!(story.pushes("web-1", 120), ("opened", Some(1)));
+    story.claim("");
+    assert_eq!(story.pushes("db-1", 120), ("repeated", None));
+    story.passes(59);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    assert!(story.claim("").iter().all(|claim| claim.incident == 1));
+    story.passes(1);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    let pages = story.claim("");
+    assert!(pages.iter().any(|claim| claim.incident == 2 && claim.person == "maya"), "{pages:?}");
+    assert_eq!(story.pushes("db-1", 120), ("repeated", Some(2)));
+    story.proves_whole();
+}
+
+#[test]
+fn what_recovers_under_a_silence_is_heard_of_by_nobody() {
+    let mut story = Story::new();
+    let id = story.silences("title=~\"db-.*\"", 60);
+    story.pushes("db-1", 120);
+    assert_eq!(story.says(Event::new("db-1", Status::Resolved, "over")), ("resolved", None));
+    story.ask(Command::EndSilence { id, source: Some("prom".into()) }).unwrap();
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    assert!(story.claim("").is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn another_silence_that_lasts_longer_goes_on_holding() {
+    let mut story = Story::new();
+    story.silences("title=~\"db-.*\"", 10);
+    story.pushes("db-1", 600);
+    story.passes(5);
+    story.silences("title=\"db-1 is down\"", 60);
+    story.passes(10);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1, "it changes hands");
+    assert!(story.claim("").is_empty());
+    story.passes(60);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1);
+    assert_eq!(Story::told(&story.claim("")), ["page maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_silence_of_one_source_holds_nothing_of_another_and_its_end_is_its_owners() {
+    let mut story = Story::new();
+    let id = story.silences("title=~\".+\"", 10);
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
+    let end = |source: Option<&str>| Command::EndSilence { id: id.clone(), source: source.map(str::to_owned) };
+    assert!(matches!(story.ask(end(Some("pingdom"))), Err(DoorError::NoSilence(_))));
+    assert!(matches!(story.ask(end(None)), Err(DoorError::NoSilence(_))));
+    assert!(story.ask(end(Some("prom"))).is_ok());
+    assert!(story.ask(end(Some("prom"))).is_ok(), "it is over already");
+    story.proves_whole();
+}
+
+#[test]
+fn an_incident_that_is_open_hears_of_its_alert_under_a_silence_too() {
+    let mut story = Story::new();
+    story.pushes("db-1", 600);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.says(Event::new("db-1", Status::Resolved, "over"));
+    story.silences("title=~\"db-.*\"", 60);
+    assert_eq!(story.pushes("db-1", 600), ("joined", Some(1)));
+    story.proves_whole();
+}
+
+#[test]
+fn a_silence_is_changed_in_place_or_becomes_another_as_in_alertmanager() {
+    let mut story = Story::new();
+    let id = story.silences("a=\"b\"", 60);
+    let kept = story.look(|tx| silences::get(tx, &id)).unwrap();
+    let longer = Silence { ends_at: kept.ends_at + SignedDuration::from_mins(60), ..kept.clone() };
+    assert_eq!(story.puts_silence(longer).unwrap(), id);
+    let other = Silence { matchers: read_all("a=\"c\"").unwrap(), ..kept.clone() };
+    let second = story.puts_silence(other).unwrap();
+    assert_ne!(second, id);
+    let old = story.look(|tx| silences::get(tx, &id)).unwrap();
+    assert!(old.ends_at <= story.clock.now());
+    assert!(matches!(
+        story.puts_silence(Silence { id: "none".into(), ..kept.clone() }),
+        Err(DoorError::NoSilence(_))
+    ));
+    let past = Silence { id: String::new(), ends_at: story.clock.now() - SignedDuration::from_mins(1), ..kept };
+    assert!(matches!(story.puts_silence(past), Err(DoorError::BadSilence(_))));
+    story.passes(6 * 24 * 60);
+    story.ask(Command::Forget).unwrap();
+    assert!(story.look(|tx| silences::of_source(tx, "prom", 10)).is_empty());
+    story.proves_whole();
+}

@@ -1,0 +1,286 @@
+//! Alertmanager's API v2 under a source of the kind `prometheus`: what Prometheus pushes to, and what `amtool` asks.
+//!
+//! `/in/{source}/api/v2/...`, with the token as everywhere under `/in`. Statuses and bodies are Alertmanager's
+//! (prometheus/alertmanager `api/v2/openapi.yaml`, `api/v2/api.go`). Silences made here hold for alerts of this source only,
+//! as they would in an Alertmanager that hears nothing else.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, Method, StatusCode};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::compat::in_their_words;
+use super::desk::{Desk, cannot_read};
+use super::problem::Problem;
+use super::{body, intake};
+use crate::commit::{Command, Reply};
+use crate::core::alert::Event;
+use crate::core::matcher::{Matcher, read_all};
+use crate::core::silence::Silence;
+use crate::crypto;
+use crate::house::Source;
+use crate::sources::prometheus;
+use crate::store::silences::Written;
+use crate::store::{alerts, silences};
+
+/// Most alerts, and most silences, in one answer.
+const LISTED_MAX: u32 = 10_000;
+/// Largest silence, in bytes.
+const SILENCE_BYTES_MAX: usize = 64 * 1024;
+
+/// `/in/{source}/api/v2/...`
+pub(super) async fn without_token(
+    State(desk): State<Desk>,
+    method: Method,
+    Path((source, rest)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let asked = Asked { method, rest, token: None, query: query.unwrap_or_default(), headers };
+    answer(&desk, &source, asked, body).await
+}
+
+/// `/in/{source}/{token}/api/v2/...`
+pub(super) async fn with_token(
+    State(desk): State<Desk>,
+    method: Method,
+    Path((source, token, rest)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let asked = Asked { method, rest, token: Some(token), query: query.unwrap_or_default(), headers };
+    answer(&desk, &source, asked, body).await
+}
+
+/// A request, but for its body.
+struct Asked {
+    method: Method,
+    rest: String,
+    token: Option<String>,
+    query: String,
+    headers: HeaderMap,
+}
+
+/// Errors are a JSON text there.
+async fn answer(desk: &Desk, source: &str, asked: Asked, body: Body) -> Response {
+    match route(desk, source, asked, body).await {
+        Ok(response) => response,
+        Err(problem) => in_their_words(&problem, json!(problem.detail)),
+    }
+}
+
+async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Response, Problem> {
+    let house = desk.house.get();
+    let source = house.sources.get(source).filter(|source| source.kind.name == prometheus::KIND.name);
+    let source = source.ok_or_else(|| Problem::not_found("no source of this name and of the kind prometheus"))?;
+    let Asked { method, rest, token, query, headers } = asked;
+    let rest = rest.trim_end_matches('/');
+    if method == Method::POST && rest == "alerts" {
+        return push(desk, source, token, query, &headers, body).await;
+    }
+    let query = intake::authorise(source, token, &query, &headers)?;
+    match (&method, rest.split_once('/')) {
+        (&Method::GET, None) => match rest {
+            "alerts" => alerts(desk, source, &Wanted::read(&query)?).await,
+            "silences" => silences(desk, source, &Wanted::read(&query)?).await,
+            "status" => Ok(status(desk)),
+            "receivers" => Ok(Json(json!([{"name": source.service}])).into_response()),
+            _ => Err(Problem::not_found("this part of Alertmanager's API is not here")),
+        },
+        (&Method::POST, None) if rest == "silences" => silence(desk, source, body).await,
+        (&Method::GET, Some(("silence", id))) => one_silence(desk, source, id.to_owned()).await,
+        (&Method::DELETE, Some(("silence", id))) => {
+            let end = Command::EndSilence { id: id.to_owned(), source: Some(source.name.clone()) };
+            desk.door.ask(end).await?;
+            Ok(StatusCode::OK.into_response())
+        }
+        _ => Err(Problem::not_found("this part of Alertmanager's API is not here")),
+    }
+}
+
+async fn push(
+    desk: &Desk,
+    source: &Source,
+    token: Option<String>,
+    query: String,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let began = desk.clock.mark();
+    let taken = intake::accept(desk, &Method::POST, source, token, query, headers, body).await;
+    desk.metrics.ingest.observe(began.elapsed().as_secs_f64());
+    taken.map(|_| StatusCode::OK.into_response())
+}
+
+/// What a list is narrowed to.
+struct Wanted {
+    matchers: Vec<Matcher>,
+    active: bool,
+    silenced: bool,
+}
+
+impl Wanted {
+    fn read(query: &str) -> Result<Self, Problem> {
+        let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build();
+        let uri = uri.map_err(|_| Problem::bad_request("the query is none"))?;
+        let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
+            .map_err(|_| Problem::bad_request("the query is none"))?;
+        let mut wanted = Self { matchers: Vec::new(), active: true, silenced: true };
+        for (name, value) in pairs {
+            match name.as_str() {
+                "filter" => wanted.matchers.extend(read_all(&value).map_err(Problem::bad_request)?),
+                "active" => wanted.active = value != "false",
+                "silenced" => wanted.silenced = value != "false",
+                _ => {}
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+async fn alerts(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Response, Problem> {
+    let name = source.name.clone();
+    let read = desk.sight.or_last(move |tx| {
+        Ok((alerts::firing_of(tx, &name, LISTED_MAX)?, silences::of_source(tx, &name, LISTED_MAX)?))
+    });
+    let (firing, all) = read.await.map_err(|error| cannot_read(&error))?.value;
+    let now = desk.clock.now();
+    let mut told = Vec::new();
+    for alert in &firing {
+        let holding: Vec<&Silence> =
+            all.iter().filter(|silence| silence.holds(&source.name, &alert.event, now)).collect();
+        let fits = |matcher: &Matcher| {
+            matcher.fits(alert.event.labels.get(&matcher.name).map(String::as_str).unwrap_or_default())
+        };
+        let is_wanted = if holding.is_empty() { wanted.active } else { wanted.silenced };
+        if is_wanted && wanted.matchers.iter().all(fits) {
+            told.push(shown(alert, &holding, &source.service));
+        }
+    }
+    Ok(Json(told).into_response())
+}
+
+/// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.
+fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
+    let Event { labels, title, body, links, occurred_at, expires_at, .. } = &alert.event;
+    let mut annotations = json!({"summary": title});
+    if !body.is_empty() {
+        annotations["description"] = json!(body);
+    }
+    let mut told = json!({
+        "labels": labels,
+        "annotations": annotations,
+        "fingerprint": prometheus::fingerprint(labels),
+        "startsAt": time(occurred_at.unwrap_or(alert.last_seen)),
+        "endsAt": expires_at.map_or_else(|| "0001-01-01T00:00:00.000Z".to_owned(), time),
+        "updatedAt": time(alert.last_seen),
+        "receivers": [{"name": service}],
+        "status": {
+            "state": if holding.is_empty() { "active" } else { "suppressed" },
+            "silencedBy": holding.iter().map(|silence| &silence.id).collect::<Vec<_>>(),
+            "inhibitedBy": [], "mutedBy": [],
+        },
+    });
+    if let Some(link) = links.first() {
+        told["generatorURL"] = json!(link);
+    }
+    told
+}
+
+async fn silences(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Response, Problem> {
+    let name = source.name.clone();
+    let read = desk.sight.now(move |tx| silences::of_source(tx, &name, LISTED_MAX)).await;
+    let all = read.map_err(|error| cannot_read(&error))?;
+    let now = desk.clock.now();
+    // A filter is about what the silence's own matchers say: `alertname="a"` finds those that name it.
+    let fits = |silence: &&Silence| {
+        wanted.matchers.iter().all(|wanted| {
+            let own = silence.matchers.iter().find(|own| own.name == wanted.name);
+            wanted.fits(own.map(|own| own.value.as_str()).unwrap_or_default())
+        })
+    };
+    let told: Vec<Value> = all.iter().filter(fits).map(|silence| shown_silence(silence, now)).collect();
+    Ok(Json(told).into_response())
+}
+
+async fn one_silence(desk: &Desk, source: &Source, id: String) -> Result<Response, Problem> {
+    let read = desk.sight.now(move |tx| silences::get(tx, &id)).await;
+    let found = read.map_err(|error| cannot_read(&error))?;
+    let found = found.filter(|silence| silence.source.as_ref() == Some(&source.name));
+    let silence = found.ok_or_else(|| Problem::not_found("there is no such silence"))?;
+    Ok(Json(shown_silence(&silence, desk.clock.now())).into_response())
+}
+
+fn shown_silence(silence: &Silence, now: Timestamp) -> Value {
+    json!({
+        "id": silence.id,
+        "matchers": silence.matchers.iter().map(Written::from).collect::<Vec<_>>(),
+        "startsAt": time(silence.starts_at),
+        "endsAt": time(silence.ends_at),
+        "updatedAt": time(silence.updated_at),
+        "createdBy": silence.created_by,
+        "comment": silence.comment,
+        "status": {"state": silence.state(now).as_str()},
+    })
+}
+
+/// A silence as it is asked for.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Asking {
+    #[serde(default)]
+    id: Option<String>,
+    matchers: Vec<Written>,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    #[serde(default)]
+    created_by: String,
+    #[serde(default)]
+    comment: String,
+}
+
+async fn silence(desk: &Desk, source: &Source, body: Body) -> Result<Response, Problem> {
+    let bytes = body::read(body, SILENCE_BYTES_MAX, desk.limits.body_timeout).await?;
+    let asked: Asking = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::bad_request(format!("this is no silence: {error}")))?;
+    let matchers = asked.matchers.iter().map(Written::read).collect::<Result<_, _>>();
+    let silence = Silence {
+        id: asked.id.unwrap_or_default(),
+        source: Some(source.name.clone()),
+        matchers: matchers.map_err(Problem::bad_request)?,
+        starts_at: asked.starts_at,
+        ends_at: asked.ends_at,
+        created_by: asked.created_by,
+        comment: asked.comment,
+        updated_at: desk.clock.now(),
+    };
+    let fresh = crypto::random_uuid().map_err(|_| Problem::internal())?;
+    match desk.door.ask(Command::PutSilence { silence, fresh }).await? {
+        Reply::Silenced(id) => Ok(Json(json!({"silenceID": id})).into_response()),
+        _ => Err(Problem::internal()),
+    }
+}
+
+fn status(desk: &Desk) -> Response {
+    let told = json!({
+        "cluster": {"status": "disabled", "peers": []},
+        "config": {"original": ""},
+        "uptime": time(desk.metrics.started_at()),
+        "versionInfo": {
+            "version": env!("CARGO_PKG_VERSION"), "branch": "", "revision": "", "buildDate": "", "buildUser": "",
+            "goVersion": "",
+        },
+    });
+    Json(told).into_response()
+}
+
+/// RFC 3339 with milliseconds, as there.
+fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}

@@ -1,0 +1,161 @@
+//! Silences, and when the alerts they hold are to be looked at again.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{Row, StoreError, Tx};
+use crate::core::matcher::{Matcher, Op};
+use crate::core::silence::Silence;
+
+/// A matcher as Alertmanager writes it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Written {
+    /// The label.
+    pub name: String,
+    /// The text, or the expression.
+    pub value: String,
+    /// The value is an expression.
+    #[serde(rename = "isRegex")]
+    pub is_regex: bool,
+    /// It is to fit; older clients do not say, and mean so.
+    #[serde(rename = "isEqual", default = "yes")]
+    pub is_equal: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl From<&Matcher> for Written {
+    fn from(matcher: &Matcher) -> Self {
+        Self {
+            name: matcher.name.clone(),
+            value: matcher.value.clone(),
+            is_regex: matches!(matcher.op, Op::Matches | Op::MatchesNot),
+            is_equal: matches!(matcher.op, Op::Equal | Op::Matches),
+        }
+    }
+}
+
+impl Written {
+    /// The matcher it stands for.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn read(&self) -> Result<Matcher, String> {
+        let op = match (self.is_regex, self.is_equal) {
+            (false, true) => Op::Equal,
+            (false, false) => Op::NotEqual,
+            (true, true) => Op::Matches,
+            (true, false) => Op::MatchesNot,
+        };
+        Matcher::new(self.name.clone(), op, self.value.clone())
+    }
+}
+
+const COLUMNS: &str = "id, source, matchers, starts_at, ends_at, created_by, comment, updated_at";
+
+/// Keeps a silence, new or changed.
+///
+/// # Errors
+/// What the engine says.
+pub fn put(tx: &Tx<'_>, silence: &Silence) -> Result<(), StoreError> {
+    let matchers: Vec<Written> = silence.matchers.iter().map(Written::from).collect();
+    let matchers = serde_json::to_string(&matchers)?;
+    tx.write(
+        "insert into silence (id, source, matchers, starts_at, ends_at, created_by, comment, updated_at)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         on conflict (id) do update set source = excluded.source, matchers = excluded.matchers,
+           starts_at = excluded.starts_at, ends_at = excluded.ends_at, created_by = excluded.created_by,
+           comment = excluded.comment, updated_at = excluded.updated_at",
+        &[
+            (&silence.id).into(),
+            silence.source.as_deref().into(),
+            (&matchers).into(),
+            silence.starts_at.into(),
+            silence.ends_at.into(),
+            (&silence.created_by).into(),
+            (&silence.comment).into(),
+            silence.updated_at.into(),
+        ],
+    )
+}
+
+/// One silence.
+///
+/// # Errors
+/// What the engine says, or when the row cannot be read.
+pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Silence>, StoreError> {
+    tx.query_one(&format!("select {COLUMNS} from silence where id = ?1"), &[id.into()], read)
+}
+
+/// Silences that only hold for one source, the last to end first.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn of_source(tx: &Tx<'_>, source: &str, limit: u32) -> Result<Vec<Silence>, StoreError> {
+    let sql = format!("select {COLUMNS} from silence where source = ?1 order by ends_at desc, id limit ?2");
+    tx.query(&sql, &[source.into(), i64::from(limit).into()], read)
+}
+
+/// How many silences of a source have not ended.
+///
+/// # Errors
+/// What the engine says.
+pub fn waiting_of(tx: &Tx<'_>, source: Option<&str>) -> Result<i64, StoreError> {
+    let sql = "select count(*) from silence where ends_at > ?1 and coalesce(source, '') = ?2";
+    let count = tx.query_one(sql, &[tx.now.into(), source.unwrap_or_default().into()], |row| row.int(0))?;
+    Ok(count.unwrap_or(0))
+}
+
+/// Silences in force, the last to end first. One that cannot be read holds nothing: better one page too many.
+///
+/// # Errors
+/// What the engine says.
+pub fn active(tx: &Tx<'_>) -> Result<Vec<Silence>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from silence where ends_at > ?1 and starts_at <= ?1 order by ends_at desc, id"
+    );
+    let all = tx.query(&sql, &[tx.now.into()], |row| Ok(read(row)))?;
+    Ok(all.into_iter().filter_map(|silence| silence.inspect_err(|error| warn(error)).ok()).collect())
+}
+
+fn warn(error: &StoreError) {
+    tracing::warn!(%error, "a silence cannot be read, and holds nothing");
+}
+
+/// When the next silence ends under which an alert fires.
+///
+/// # Errors
+/// What the engine says.
+pub fn next_end(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "select min(ends_at) from silence where ends_at > ?1
+               and exists (select 1 from alert where suppressed_by = silence.id)";
+    tx.query_one(sql, &[tx.now.into()], |row| row.time_or_null(0)).map(Option::flatten)
+}
+
+/// Forgets silences that ended before an hour, and hold no alert.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
+    tx.write(
+        "delete from silence where ends_at < ?1 and not exists (select 1 from alert where suppressed_by = silence.id)",
+        &[before.into()],
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Silence, StoreError> {
+    let written: Vec<Written> = serde_json::from_str(&row.text(2)?)?;
+    let matchers = written.iter().map(Written::read).collect::<Result<_, _>>();
+    Ok(Silence {
+        id: row.text(0)?,
+        source: row.text_or_null(1)?,
+        matchers: matchers.map_err(|_| StoreError::Decode("a silence with a matcher that is none"))?,
+        starts_at: row.time(3)?,
+        ends_at: row.time(4)?,
+        created_by: row.text(5)?,
+        comment: row.text(6)?,
+        updated_at: row.time(7)?,
+    })
+}
