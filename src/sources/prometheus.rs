@@ -27,7 +27,7 @@ pub const KIND: Kind = Kind::new(
     "prometheus",
     "Prometheus (as its Alertmanager)",
     "In prometheus.yml, under `alerting`: `alertmanagers: [{path_prefix: /in/SOURCE, authorization: {credentials_file: FILE}, \
-     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --alertmanager.url=ADDRESS` adds and shows alerts and silences.",
+     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --no-version-check --alertmanager.url=ADDRESS` adds and shows alerts and silences.",
     read,
 );
 

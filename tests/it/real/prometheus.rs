@@ -14,16 +14,20 @@ use serde_json::Value;
 use super::super::harness::{Daemon, HOUSE, Program, answer_link, eventually, free_port, program};
 use super::{incident, of_project, run, said, spawn};
 
-/// A shop that Prometheus watches, Prometheus, and Alertmanager, which tells onscene.
+/// A shop that Prometheus watches, Prometheus, and Alertmanager, which tells onscene; or Prometheus tells it alone.
 struct Watch {
     broken: Arc<AtomicBool>,
-    _prometheus: Program,
-    _alertmanager: Program,
+    prometheus: Option<Program>,
+    _alertmanager: Option<Program>,
     directory: tempfile::TempDir,
 }
 
 impl Watch {
     fn of(daemon: &Daemon) -> Self {
+        Self::with(daemon, SCRAPE, true)
+    }
+
+    fn with(daemon: &Daemon, scrape: &str, through_alertmanager: bool) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let broken = Arc::new(AtomicBool::new(false));
         let shop = shop(broken.clone());
@@ -34,20 +38,22 @@ impl Watch {
                 .replace("ONSCENE", &daemon.address.to_string())
         };
         let at = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
-        for (name, text) in [("prometheus.yml", SCRAPE), ("rules.yml", RULES), ("alertmanager.yml", ROUTE)] {
+        for (name, text) in [("prometheus.yml", scrape), ("rules.yml", RULES), ("alertmanager.yml", ROUTE)] {
             fs::write(at(name), fill(text)).unwrap();
         }
         let log = directory.path().join("log");
-        let alertmanager = spawn(
-            "prometheus-alertmanager",
-            &[
-                &format!("--config.file={}", at("alertmanager.yml")),
-                &format!("--storage.path={}", at("alertmanager")),
-                &format!("--web.listen-address=127.0.0.1:{alertmanager}"),
-                "--cluster.listen-address=",
-            ],
-            &log,
-        );
+        let alertmanager = through_alertmanager.then(|| {
+            spawn(
+                "prometheus-alertmanager",
+                &[
+                    &format!("--config.file={}", at("alertmanager.yml")),
+                    &format!("--storage.path={}", at("alertmanager")),
+                    &format!("--web.listen-address=127.0.0.1:{alertmanager}"),
+                    "--cluster.listen-address=",
+                ],
+                &log,
+            )
+        });
         let prometheus = spawn(
             "prometheus",
             &[
@@ -58,7 +64,7 @@ impl Watch {
             ],
             &log,
         );
-        Self { broken, _prometheus: prometheus, _alertmanager: alertmanager, directory }
+        Self { broken, prometheus: Some(prometheus), _alertmanager: alertmanager, directory }
     }
 
     fn set_broken(&self, broken: bool) {
@@ -190,6 +196,137 @@ fn alertmanager_tries_again_until_onscene_is_back() {
     let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
     assert!(page.contains(" is broken"), "{page}");
     assert_eq!(daemon.mails().len(), 1, "{:?}", daemon.mails().keys());
+}
+
+/// Prometheus as `docs/sources.md` sets it up: onscene stands where an Alertmanager would.
+const PUSH: &str = r#"
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [rules.yml]
+scrape_configs:
+  - {job_name: shop, static_configs: [{targets: ["127.0.0.1:SHOP"]}]}
+alerting:
+  alertmanagers:
+    - path_prefix: /in/rules
+      authorization: {credentials: test-token-of-the-rules}
+      static_configs: [{targets: ["ONSCENE"]}]
+"#;
+
+const PUSHED: &str = r#"
+[[source]]
+name = "rules"
+kind = "prometheus"
+token = "test-token-of-the-rules"
+service = "shop"
+"#;
+
+#[test]
+fn prometheus_pushes_to_onscene_alone_and_what_it_stops_saying_is_over() {
+    let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}"));
+    let token = daemon.token("maya");
+    let mut watch = Watch::with(&daemon, PUSH, false);
+    watch.set_broken(true);
+    let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
+    assert!(page.contains("Subject: [INC-1] shop: the shop at "), "{page}");
+    let alert = || incident(&daemon, &token).unwrap()["alerts"][0].clone();
+    eventually("it is repeated", || (alert()["count"].as_u64()? >= 4).then_some(()));
+    assert_eq!(daemon.mails().len(), 1, "repeats page no one: {:?}", daemon.mails().keys());
+    watch.set_broken(false);
+    eventually("the recovery is known", || (alert()["status"] == "resolved").then_some(()));
+    watch.set_broken(true);
+    eventually("it fires again", || (alert()["status"] == "firing").then_some(()));
+    // Prometheus dies: after four times its interval nobody vouches for the alert any more.
+    watch.prometheus = None;
+    eventually("it counts as over", || (alert()["status"] == "resolved").then_some(()));
+    let timeline = daemon.api(&token, "GET", "/api/v1/incidents/1/timeline", &Value::Null).body;
+    assert!(timeline.contains("has not said again that"), "{timeline}");
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+    assert!(daemon.verify().contains("whole"));
+}
+
+/// `amtool` beside a daemon: what it prints.
+fn amtool(daemon: &Daemon, arguments: &[&str]) -> String {
+    let http = daemon.directory.join("http.yml");
+    fs::write(&http, "authorization: {credentials: test-token-of-the-rules}\n").unwrap();
+    let url = format!("--alertmanager.url=http://{}/in/rules", daemon.address);
+    let mut command = Command::new(program(&["amtool"]));
+    // Its version is not ours, which it would say every time.
+    command.arg(url).arg(format!("--http.config.file={}", http.display())).arg("--no-version-check");
+    command.args(arguments);
+    run(command.stdin(Stdio::null()))
+}
+
+#[test]
+fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
+    let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}"));
+    let ask = |arguments: &[&str]| amtool(&daemon, arguments);
+    ask(&["alert", "add", "DiskFull", "instance=db-1", "severity=critical", "--annotation=summary=disk full on db-1"]);
+    let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
+    assert!(page.contains("disk full on db-1"), "{page}");
+    let shown = ask(&["alert", "query"]);
+    assert!(shown.contains("DiskFull") && shown.contains("active"), "{shown}");
+    assert!(ask(&["alert", "query", "instance=~db-.*"]).contains("disk full on db-1"));
+    assert!(!ask(&["alert", "query", "instance=db-2"]).contains("DiskFull"));
+
+    let id = ask(&["silence", "add", "--author=maya", "--comment=new disks", "--duration=1h", "instance=~db-[0-9]"]);
+    let id = id.trim();
+    assert!(ask(&["silence", "query"]).contains(id));
+    assert!(ask(&["silence", "query", "--created-by=maya", "-q"]).contains(id));
+    assert!(ask(&["alert", "query"]).lines().count() == 1, "what is silenced is not shown unless it is asked for");
+    assert!(ask(&["alert", "query", "--silenced"]).contains("suppressed"));
+    ask(&["alert", "add", "DiskFull", "instance=db-2", "severity=critical"]);
+    assert_eq!(daemon.metric("onscene_events_total{outcome=\"suppressed\",source=\"rules\"}"), 1.0);
+    assert_eq!(daemon.mails().len(), 1, "nobody is woken: {:?}", daemon.mails().keys());
+
+    ask(&["silence", "expire", id]);
+    assert!(!ask(&["silence", "query"]).contains(id));
+    assert!(ask(&["silence", "query", "--expired"]).contains(id));
+    let page = daemon.mail_to("maya@example.net", "[INC-2]");
+    assert!(page.contains("DiskFull on db-2"), "{page}");
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn what_amtool_may_not_and_what_makes_no_sense_is_told_in_its_words() {
+    let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}"));
+    let bearer = [("Authorization", "Bearer test-token-of-the-rules")];
+    let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let answer = super::super::harness::request(daemon.address, method, path, headers, body.as_bytes()).unwrap();
+        (answer.status, answer.body)
+    };
+    let api = "/in/rules/api/v2";
+    for path in ["alerts", "silences", "status", "receivers", "silence/x"] {
+        assert_eq!(ask("GET", &format!("{api}/{path}"), &[], "").0, 401, "{path}");
+    }
+    assert_eq!(ask("POST", &format!("{api}/alerts"), &[], "[]").0, 401);
+    assert_eq!(ask("POST", &format!("{api}/silences"), &[], "{}").0, 401);
+    assert_eq!(ask("DELETE", &format!("{api}/silence/x"), &[], "").0, 401);
+    assert_eq!(ask("DELETE", &format!("{api}/silence/x"), &bearer, "").0, 404);
+    assert_eq!(ask("GET", "/in/prometheus/api/v2/status", &bearer, "").0, 404, "another kind");
+    assert_eq!(ask("GET", &format!("{api}/elsewhere"), &bearer, "").0, 404);
+    let (status, told) = ask("GET", &format!("{api}/alerts?filter=a%3D~%22(%22"), &bearer, "");
+    assert!(status == 400 && told.starts_with('"') && told.contains("not well-formed"), "{told}");
+    for (wrong, why) in [
+        ("{}", "no silence"),
+        (r#"{"matchers": [], "startsAt": "2026-01-02T03:04:05Z", "endsAt": "2099-01-02T03:04:05Z"}"#, "matchers"),
+        (
+            r#"{"matchers": [{"name": "a", "value": ".*", "isRegex": true}], "startsAt": "2026-01-02T03:04:05Z",
+                "endsAt": "2099-01-02T03:04:05Z"}"#,
+            "everything",
+        ),
+        (
+            r#"{"matchers": [{"name": "a", "value": "b", "isRegex": false}], "startsAt": "2026-01-02T03:04:05Z",
+                "endsAt": "2026-01-02T03:04:05Z"}"#,
+            "before it begins",
+        ),
+    ] {
+        let (status, told) = ask("POST", &format!("{api}/silences"), &bearer, wrong);
+        assert!(status == 400 && told.contains(why), "{wrong}: {told}");
+    }
+    let (status, told) = ask("POST", "/in/rules/test-token-of-the-rules/api/v2/alerts", &[], r#"[{"labels": {}}]"#);
+    assert!(status == 400 && told.contains("kept as number 1"), "{told}");
+    let (status, told) = ask("POST", &format!("{api}/alerts"), &bearer, "[]");
+    assert_eq!((status, told.as_str()), (200, ""));
 }
 
 #[test]
