@@ -1,4 +1,4 @@
-//! Incidents and alerts whose hour has come, through the same door as everything else.
+//! Incidents, alerts and heartbeats whose hour has come, through the same door as everything else.
 //!
 //! Reads: the store, for deadlines that have passed. Writes: nothing itself; it asks the door to look
 //! at each of them, and the rules decide. Woken by commits that set an hour, and by the next hour.
@@ -17,10 +17,10 @@ use crate::clock::{Beat, Clock};
 use crate::commit::{Command, Door, Reply};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
-use crate::house::Current;
+use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, incidents, silences};
+use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -68,22 +68,55 @@ impl HeardSince {
     }
 }
 
-/// What is due, and when it was.
-type Due = (Command, Timestamp);
+/// What was found when the store was looked at.
+#[derive(Default)]
+struct Found {
+    /// What is due, and when it was.
+    due: Vec<(Command, Timestamp)>,
+    /// The next hour after these.
+    next: Option<Timestamp>,
+}
 
-/// Everything whose hour has come, at most [`STEP_MAX`] of each sort, and the next hour after them.
-fn due(
-    tx: &Tx<'_>,
-    longest: jiff::SignedDuration,
-    heard_since: Timestamp,
-) -> Result<(Vec<Due>, Option<Timestamp>), StoreError> {
-    let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
-    let look = |(alert, at)| (Command::AlertDue { alert }, at);
-    let mut due: Vec<Due> = incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick).collect();
-    due.extend(alerts::expired(tx, heard_since, STEP_MAX)?.into_iter().map(look));
-    due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
-    let next = [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?];
-    Ok((due, next.into_iter().flatten().min()))
+impl Found {
+    /// Everything whose hour has come, at most [`STEP_MAX`] of each sort.
+    fn look(tx: &Tx<'_>, house: &House, heard_since: Timestamp) -> Result<Self, StoreError> {
+        let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
+        let look = |(alert, at)| (Command::AlertDue { alert }, at);
+        let mut found = Self::default();
+        let longest = escalation::longest_wait(&house.rules);
+        found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
+        found.due.extend(alerts::expired(tx, heard_since, STEP_MAX)?.into_iter().map(look));
+        found.due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
+        for at in [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?] {
+            found.waits_for(at);
+        }
+        if !house.heartbeats.is_empty() {
+            found.beats(house, &heartbeats::all(tx)?, heard_since, tx.now);
+        }
+        Ok(found)
+    }
+
+    /// Heartbeats that are missing, and those that are not waited for yet.
+    fn beats(&mut self, house: &House, heard: &[heartbeats::Heard], heard_since: Timestamp, now: Timestamp) {
+        for (name, own) in &house.heartbeats {
+            let known = heard.iter().find(|heard| heard.name == *name);
+            let at = match known {
+                Some(known) if known.missing => continue,
+                Some(known) if known.last_at <= now => own.beat.missing_at(known.last_at.max(heard_since)),
+                // Never looked at, or heard under a clock that has been put right since.
+                Some(_) | None => now,
+            };
+            if at <= now {
+                self.due.push((Command::HeartbeatDue { name: name.clone() }, at));
+            } else {
+                self.waits_for(Some(at));
+            }
+        }
+    }
+
+    fn waits_for(&mut self, at: Option<Timestamp>) {
+        self.next = self.next.into_iter().chain(at).min();
+    }
 }
 
 /// What to do after a step.
@@ -115,19 +148,20 @@ impl Deadlines {
     /// Meets the deadlines that have passed.
     pub async fn step(&self) -> Next {
         self.beat.strike();
-        let longest = escalation::longest_wait(&self.house.get().rules);
+        let house = self.house.get();
         if !self.door.is_up() {
             self.heard_since.begins_anew(&self.clock);
         }
         let heard_since = self.heard_since.hour();
-        let (due, next) = match self.readers.read(move |tx| due(tx, longest, heard_since)).await {
-            Ok(found) => found,
-            Err(error) => {
-                tracing::error!(%error, "deadlines cannot be read");
-                self.heard_since.begins_anew(&self.clock);
-                return Next::Wait(TROUBLE_WAIT);
-            }
-        };
+        let Found { due, next } =
+            match self.readers.read(move |tx| Found::look(tx, &house, heard_since)).await {
+                Ok(found) => found,
+                Err(error) => {
+                    tracing::error!(%error, "deadlines cannot be read");
+                    self.heard_since.begins_anew(&self.clock);
+                    return Next::Wait(TROUBLE_WAIT);
+                }
+            };
         if due.is_empty() {
             let until = next.map(|next| next.duration_since(self.clock.now()));
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);

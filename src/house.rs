@@ -9,7 +9,8 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{Config, Database, Emergency};
+use crate::config::{Config, Database, Emergency, HeartbeatConfig};
+use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::Renderer;
@@ -28,6 +29,8 @@ pub struct House {
     pub recipients: BTreeMap<String, Vec<String>>,
     /// Where alerts come from, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Pings that have to come again and again, by name.
+    pub heartbeats: BTreeMap<String, HeartbeatHere>,
     /// Ways out, by name.
     pub channels: BTreeMap<String, Channel>,
     /// The way to persons.
@@ -115,6 +118,7 @@ impl House {
             renderer,
             recipients,
             sources,
+            heartbeats: heartbeats(config),
             channels: built,
             mailer,
             retention,
@@ -128,11 +132,13 @@ impl House {
 /// configuration has the same words.
 fn hash(config: &Config) -> String {
     let sources = config.sources.values().map(|source| (&source.name, &source.kind, &source.service));
+    let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
     let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
     let words = format!(
-        "{:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?}",
         config.rules,
         sources.collect::<Vec<_>>(),
+        heartbeats.collect::<Vec<_>>(),
         channels.collect::<Vec<_>>(),
         config.store.retention,
         config.emergency
@@ -185,6 +191,19 @@ pub struct Source {
     pub service: String,
     /// What else the operator set.
     pub options: Options,
+}
+
+/// One ping that has to come again and again.
+pub struct HeartbeatHere {
+    /// Its secrets; any of them will do.
+    pub tokens: Vec<SecretString>,
+    /// What is expected.
+    pub beat: Heartbeat,
+}
+
+fn heartbeats(config: &Config) -> BTreeMap<String, HeartbeatHere> {
+    let here = |one: &HeartbeatConfig| HeartbeatHere { tokens: one.tokens.clone(), beat: one.beat.clone() };
+    config.heartbeats.iter().map(|(name, one)| (name.clone(), here(one))).collect()
 }
 
 /// The house as it is now.

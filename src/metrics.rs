@@ -47,6 +47,8 @@ pub struct Metrics {
     pub delivery_oldest: GaugeVec,
     /// `onscene_commands_total{reason}`
     pub commands: IntCounterVec,
+    /// `onscene_heartbeat_missing{name}`
+    pub heartbeat_missing: IntGaugeVec,
     /// `onscene_deadline_lateness_seconds`
     pub deadline_lateness: Histogram,
     /// `onscene_http_connections`
@@ -202,6 +204,12 @@ impl Metrics {
                 &["channel"],
             )?,
             commands: counters(&r, "onscene_commands_total", "Changes of command, by reason.", &["reason"])?,
+            heartbeat_missing: int_gauges(
+                &r,
+                "onscene_heartbeat_missing",
+                "Whether a heartbeat is missing.",
+                &["name"],
+            )?,
             deadline_lateness: histogram(
                 &r,
                 "onscene_deadline_lateness_seconds",

@@ -68,7 +68,12 @@ impl Work<'_, '_> {
         Ok(id)
     }
 
-    fn event(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
+    pub(super) fn event(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+    ) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
         let by = || By {
@@ -101,7 +106,8 @@ impl Work<'_, '_> {
             Weight::Recovers => {
                 self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
-                    let act = Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: false };
+                    let act =
+                        Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: false };
                     self.must(&saved, act, &by())?;
                 }
                 "resolved"
@@ -267,7 +273,11 @@ impl Work<'_, '_> {
             Some(other) if other == *silence => Ok(false),
             Some(other) => alerts::suppress(self.tx, id, &other).map(|()| true),
             None => {
-                let by = By { actor: Actor::Source(due.source.clone()), route: Route::Daemon, occurred_at: due.event.occurred_at };
+                let by = By {
+                    actor: Actor::Source(due.source.clone()),
+                    route: Route::Daemon,
+                    occurred_at: due.event.occurred_at,
+                };
                 self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
                 Ok(true)
             }
@@ -275,7 +285,8 @@ impl Work<'_, '_> {
     }
 
     fn times_out(&mut self, due: &alerts::Firing, known: &Known) -> Result<(), StoreError> {
-        let mut event = Event { status: Status::Resolved, occurred_at: due.event.expires_at, ..due.event.clone() };
+        let mut event =
+            Event { status: Status::Resolved, occurred_at: due.event.expires_at, ..due.event.clone() };
         event.expires_at = None;
         self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
         alerts::expects_no_more(self.tx, due.id)?;

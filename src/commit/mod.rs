@@ -33,6 +33,7 @@ mod door;
 mod drain;
 mod effects;
 mod events;
+mod heartbeat;
 mod hold;
 mod memory;
 mod outbox;
@@ -111,6 +112,16 @@ pub enum Command {
         severity: Severity,
         /// By whom.
         by: By,
+    },
+    /// A ping has come.
+    Ping {
+        /// Of which heartbeat.
+        name: String,
+    },
+    /// The hour of a heartbeat may have come.
+    HeartbeatDue {
+        /// Which.
+        name: String,
     },
     /// The hour of an alert may have come.
     AlertDue {
@@ -208,7 +219,9 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
-    /// To [`Command::AlertDue`]: whether its hour had come.
+    /// To [`Command::Ping`].
+    Pinged(EventResult),
+    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),
@@ -596,7 +609,8 @@ fn run(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<Result<Done, DoorError>, StoreError> {
-    let mut work = acts::Work { tx, house, effects, memory, received_at: None, heard_at: None, unheard: false };
+    let mut work =
+        acts::Work { tx, house, effects, memory, received_at: None, heard_at: None, unheard: false };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
         Command::Unreadable { kept, service } => {
@@ -608,6 +622,8 @@ fn run(
         }
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
+        Command::Ping { name } => Ok(Reply::Pinged(work.ping(name)?)),
+        Command::HeartbeatDue { name } => Ok(Reply::Looked(work.heartbeat_is_due(name)?)),
         Command::AlertDue { alert } => Ok(Reply::Looked(work.alert_is_due(*alert)?)),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,

@@ -11,7 +11,11 @@ const SILENCES_MAX: i64 = 500;
 impl Work<'_, '_> {
     /// Keeps a silence. One that names an id changes that one; where it would turn into another silence, the old one
     /// ends and a new one begins, with the id `fresh`.
-    pub(super) fn put_silence(&mut self, wanted: &Silence, fresh: &str) -> Result<Result<Reply, DoorError>, StoreError> {
+    pub(super) fn put_silence(
+        &mut self,
+        wanted: &Silence,
+        fresh: &str,
+    ) -> Result<Result<Reply, DoorError>, StoreError> {
         let now = self.tx.now;
         let mut silence = Silence { updated_at: now, ..wanted.clone() };
         let old = match silence.id.as_str() {

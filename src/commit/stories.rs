@@ -6,8 +6,10 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::alert::Status;
+use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::{Clocks, Person, Policy, Rules, Service, SeverityMap, Step, Target};
 use crate::core::timeline::{Actor, Route};
+use crate::house::HeartbeatHere;
 use crate::render::Renderer;
 use crate::store::tokens;
 use crate::store::{incidents, letters};
@@ -54,6 +56,17 @@ fn rules() -> Rules {
     }
 }
 
+/// A ping that comes every hour, and may be ten minutes late.
+fn backup() -> HeartbeatHere {
+    let beat = Heartbeat {
+        period: SignedDuration::from_hours(1),
+        grace: SignedDuration::from_mins(10),
+        service: "shop".into(),
+        severity: crate::core::alert::AlertSeverity::Error,
+    };
+    HeartbeatHere { tokens: Vec::new(), beat }
+}
+
 /// Three people, one service, a channel and the one that stands in for it.
 pub(super) fn house() -> House {
     let recipients = ["a@example.net".to_owned(), "b@example.net".to_owned()].to_vec();
@@ -61,6 +74,7 @@ pub(super) fn house() -> House {
         rules: Arc::new(rules()),
         renderer: Renderer::new(None, "http://localhost").unwrap(),
         recipients: BTreeMap::from([("staff-mail".to_owned(), recipients)]),
+        heartbeats: BTreeMap::from([("backup".to_owned(), backup())]),
         ..House::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Stories of alerts that have an hour: those that have to be said again, and those under a silence.
+//! Stories of what has an hour: alerts that have to be said again, those under a silence, and heartbeats.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -53,6 +53,18 @@ impl Story {
             Reply::Silenced(id) => Ok(id),
             _ => panic!("another answer"),
         }
+    }
+
+    fn pings(&mut self) -> (&'static str, Option<i64>) {
+        match self.ask(Command::Ping { name: "backup".into() }).unwrap() {
+            Reply::Pinged(one) => (one.outcome, one.incident),
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn heartbeat_is_looked_at(&mut self) -> bool {
+        let answer = self.ask(Command::HeartbeatDue { name: "backup".into() });
+        matches!(answer, Ok(Reply::Looked(true)))
     }
 
     fn texts(&mut self, incident: i64) -> Vec<String> {
@@ -175,7 +187,8 @@ fn a_silence_of_one_source_holds_nothing_of_another_and_its_end_is_its_owners() 
     let mut story = Story::new();
     let id = story.silences("title=~\".+\"", 10);
     assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
-    let end = |source: Option<&str>| Command::EndSilence { id: id.clone(), source: source.map(str::to_owned) };
+    let end =
+        |source: Option<&str>| Command::EndSilence { id: id.clone(), source: source.map(str::to_owned) };
     assert!(matches!(story.ask(end(Some("pingdom"))), Err(DoorError::NoSilence(_))));
     assert!(matches!(story.ask(end(None)), Err(DoorError::NoSilence(_))));
     assert!(story.ask(end(Some("prom"))).is_ok());
@@ -210,10 +223,67 @@ fn a_silence_is_changed_in_place_or_becomes_another_as_in_alertmanager() {
         story.puts_silence(Silence { id: "none".into(), ..kept.clone() }),
         Err(DoorError::NoSilence(_))
     ));
-    let past = Silence { id: String::new(), ends_at: story.clock.now() - SignedDuration::from_mins(1), ..kept };
+    let past =
+        Silence { id: String::new(), ends_at: story.clock.now() - SignedDuration::from_mins(1), ..kept };
     assert!(matches!(story.puts_silence(past), Err(DoorError::BadSilence(_))));
     story.passes(6 * 24 * 60);
     story.ask(Command::Forget).unwrap();
     assert!(story.look(|tx| silences::of_source(tx, "prom", 10)).is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn a_heartbeat_that_stops_wakes_people_once_and_its_next_ping_ends_that() {
+    let mut story = Story::new();
+    assert_eq!(story.pings(), ("repeated", None));
+    story.passes(69);
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(1);
+    assert!(story.heartbeat_is_looked_at());
+    assert!(!story.heartbeat_is_looked_at(), "once");
+    assert_eq!(Story::told(&story.claim("")), ["page maya"]);
+    assert!(story.texts(1)[0].contains("heartbeat backup is missing"));
+    assert_eq!(story.pings(), ("resolved", Some(1)));
+    assert_eq!(story.pings(), ("repeated", None));
+    story.passes(4);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    story.passes(66);
+    assert!(story.heartbeat_is_looked_at(), "it is waited for again");
+    story.proves_whole();
+}
+
+#[test]
+fn a_heartbeat_that_never_came_is_waited_for_from_the_first_look() {
+    let mut story = Story::new();
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(69);
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(1);
+    assert!(story.heartbeat_is_looked_at());
+    let body = story.look(|tx| tx.query("select body from alert", &[], |row| row.text(0)));
+    assert!(body[0].contains("has never come"), "{body:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn a_ping_under_a_clock_that_was_far_ahead_does_not_keep_a_heartbeat_alive() {
+    let mut story = Story::new();
+    story.passes(1000 * 60);
+    story.pings();
+    story.is_put_back(1000 * 60);
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(70);
+    assert!(story.heartbeat_is_looked_at());
+    story.proves_whole();
+}
+
+#[test]
+fn a_ping_of_a_heartbeat_that_is_not_configured_any_more_changes_nothing() {
+    let mut story = Story::new();
+    let Reply::Pinged(one) = story.ask(Command::Ping { name: "gone".into() }).unwrap() else {
+        panic!("another")
+    };
+    assert_eq!(one.outcome, "ignored");
+    assert!(!matches!(story.ask(Command::HeartbeatDue { name: "gone".into() }), Ok(Reply::Looked(true))));
     story.proves_whole();
 }

@@ -20,6 +20,7 @@ use crate::core::rules::{Rules, Target};
 
 mod edges;
 mod errors;
+mod heartbeats;
 mod hide;
 mod names;
 mod people;
@@ -38,6 +39,7 @@ mod ways;
 mod words;
 
 pub use errors::Errors;
+pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 
 /// Largest configuration file, in bytes.
@@ -58,6 +60,8 @@ pub struct Config {
     pub rules: Arc<Rules>,
     /// Where alerts come from, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Pings that have to come again and again, by name.
+    pub heartbeats: BTreeMap<String, HeartbeatConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
     /// The operator's own templates.
@@ -366,6 +370,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
     rules.clocks = clocks;
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
+    let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
@@ -374,10 +379,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
         let place = reading.errors.place(directory.span.start);
         Some(Templates { directory: reading.directory.join(directory.value), place })
     });
-    root.later(
-        &mut reading,
-        &["route", "silence", "maintenance", "heartbeat", "drill", "statement", "lint", "override"],
-    );
+    root.later(&mut reading, &["route", "silence", "maintenance", "drill", "statement", "lint", "override"]);
     root.end(&mut reading);
     rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
     rules.fallbacks = channels
@@ -397,6 +399,7 @@ fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Co
             mail,
             rules: Arc::new(rules),
             sources,
+            heartbeats,
             channels,
             templates,
             emergency,

@@ -7,10 +7,11 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::{Kinds, Source};
+use crate::core::heartbeat::SOURCE;
 use crate::core::rules::Rules;
 
 /// A shorter secret could be guessed.
-const TOKEN_BYTES_MIN: usize = 16;
+pub(super) const TOKEN_BYTES_MIN: usize = 16;
 
 pub(super) fn sources(
     root: &mut Table<'_>,
@@ -35,6 +36,12 @@ pub(super) fn sources(
         }
         table.end(reading);
         let (Some(name), Some(kind), Some(service)) = (name, kind, service) else { continue };
+        if name.value == SOURCE {
+            let what =
+                "`heartbeat` is the source of alerts about missing [[heartbeat]]s; choose another name";
+            reading.errors.add(name.span, what);
+            continue;
+        }
         if found.contains_key(&name.value) {
             reading.errors.add(name.span, format!("there are two sources called {}", name.value));
             continue;

@@ -208,3 +208,27 @@ fn a_preview_ends_at_the_minute_of_the_hand_over() {
     let shown = preview::render(&config.rules, at("2026-03-22T10:03:27Z"), at("2026-04-01T00:00:00Z"));
     insta::assert_snapshot!("preview_minutes", shown);
 }
+
+#[test]
+fn a_heartbeat_is_read_and_what_is_wrong_with_one_is_told() {
+    let beat = "[[heartbeat]]\nname = \"backup\"\ntoken = \"a-token-of-the-backup\"\nservice = \"shop\"\n";
+    let with = |more: &str| read(&format!("{GOOD}\n{beat}{more}"));
+    let config = with("period = \"1 day\"\n").unwrap();
+    let own = &config.heartbeats["backup"];
+    assert_eq!((own.beat.period.as_hours(), own.beat.grace.as_mins(), own.tokens.len()), (24, 1, 1));
+    for (more, why) in [
+        ("", "[[heartbeat]] needs `period`"),
+        ("period = \"1s\"\n", "`period` lies between 5s and 400 days"),
+        ("period = \"401 days\"\n", "`period` lies between"),
+        ("period = \"soon\"\n", "no length of time"),
+        ("period = \"1h\"\nseverity = \"eror\"\n", "error"),
+        ("period = \"1h\"\ngrce = \"1m\"\n", "grace"),
+    ] {
+        only(&with(more).unwrap_err(), why);
+    }
+    let twice = format!("period = \"1h\"\n{beat}period = \"1h\"\n");
+    only(&with(&twice).unwrap_err(), "two heartbeats called backup");
+    let open = beat.replace("token = \"a-token-of-the-backup\"\n", "period = \"1h\"\n");
+    only(&read(&format!("{GOOD}\n{open}")).unwrap_err(), "[[heartbeat]] needs `token_file`");
+    only(&said("name = \"pingdom\"", "name = \"heartbeat\""), "choose another name");
+}

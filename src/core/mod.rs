@@ -11,11 +11,13 @@
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`matcher`], [`silence`]: alerts that wake nobody for a while;
+//! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
 pub mod decide;
 pub mod escalation;
+pub mod heartbeat;
 pub mod incident;
 pub mod letter;
 pub mod matcher;

@@ -83,7 +83,10 @@ impl Silence {
             return Err(format!("a silence has from 1 to {MATCHERS_MAX} matchers"));
         }
         if self.matchers.iter().all(|matcher| matcher.fits("")) {
-            return Err("at least one matcher must not fit the empty text: this silence would hold for everything".into());
+            return Err(
+                "at least one matcher must not fit the empty text: this silence would hold for everything"
+                    .into(),
+            );
         }
         if self.ends_at <= self.starts_at {
             return Err("the silence ends before it begins".into());

@@ -308,12 +308,16 @@ impl Fact {
             Self::AlertRecovered { source, key, quiet_until, timed_out } => {
                 let said = match timed_out {
                     false => format!("{source} says {key} recovered"),
-                    true => format!("{source} has not said again that {key} fires, so it counts as recovered"),
+                    true => {
+                        format!("{source} has not said again that {key} fires, so it counts as recovered")
+                    }
                 };
                 match quiet_until {
                     None => said,
                     Some(until) => {
-                        format!("{said}; everything is quiet, clears itself at {until:.0} unless it fires again")
+                        format!(
+                            "{said}; everything is quiet, clears itself at {until:.0} unless it fires again"
+                        )
                     }
                 }
             }

@@ -78,7 +78,8 @@ async fn answer(desk: &Desk, source: &str, asked: Asked, body: Body) -> Response
 async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Response, Problem> {
     let house = desk.house.get();
     let source = house.sources.get(source).filter(|source| source.kind.name == prometheus::KIND.name);
-    let source = source.ok_or_else(|| Problem::not_found("no source of this name and of the kind prometheus"))?;
+    let source =
+        source.ok_or_else(|| Problem::not_found("no source of this name and of the kind prometheus"))?;
     let Asked { method, rest, token, query, headers } = asked;
     let rest = rest.trim_end_matches('/');
     if method == Method::POST && rest == "alerts" {

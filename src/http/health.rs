@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
-use crate::store::{incidents, letters};
+use crate::store::{heartbeats, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -26,11 +26,20 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
     let counted = match desk.sight.mirror() {
         // Nobody waits for figures of a store that is known to be away.
         Some(mirror) if mirror.is_away() => None,
-        _ => Some(desk.sight.now(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?))).await),
+        _ => Some(
+            desk.sight
+                .now(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?)))
+                .await,
+        ),
     };
     match counted {
-        Some(Ok((incidents, letters))) => {
+        Some(Ok((incidents, letters, heard))) => {
             let metrics = &desk.metrics;
+            metrics.heartbeat_missing.reset();
+            for name in desk.house.get().heartbeats.keys() {
+                let missing = heard.iter().any(|heard| heard.name == *name && heard.missing);
+                metrics.heartbeat_missing.with_label_values(&[name]).set(i64::from(missing));
+            }
             metrics.incidents.reset();
             for (state, severity, count) in incidents {
                 metrics.incidents.with_label_values(&[state.as_str(), &severity, "false"]).set(count);

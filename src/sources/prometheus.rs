@@ -118,9 +118,15 @@ mod tests {
         let later = of(json!((now + 4.minutes()).to_string()));
         assert_eq!((later.status, later.expires_at), (Status::Firing, Some(now + 4.minutes())));
         assert_eq!(later.occurred_at, Some(now - 10.minutes()));
-        for never in [json!(null), json!("0001-01-01T00:00:00Z"), json!("0001-01-01T00:00:00.000Z"), json!("")] {
+        for never in
+            [json!(null), json!("0001-01-01T00:00:00Z"), json!("0001-01-01T00:00:00.000Z"), json!("")]
+        {
             let event = of(never.clone());
-            assert_eq!((event.status, event.expires_at), (Status::Firing, Some(now + 5.minutes())), "{never}");
+            assert_eq!(
+                (event.status, event.expires_at),
+                (Status::Firing, Some(now + 5.minutes())),
+                "{never}"
+            );
         }
         let over = of(json!((now - 1.minutes()).to_string()));
         assert_eq!((over.status, over.expires_at), (Status::Resolved, None));
@@ -132,8 +138,10 @@ mod tests {
 
     #[test]
     fn the_labels_alone_are_the_alert() {
-        let one_way = one(&json!({"labels": {"alertname": "A", "instance": "x"}, "annotations": {"summary": "s"}}));
-        let other = one(&json!({"labels": {"instance": "x", "alertname": "A"}, "generatorURL": "http://p/g"}));
+        let one_way =
+            one(&json!({"labels": {"alertname": "A", "instance": "x"}, "annotations": {"summary": "s"}}));
+        let other =
+            one(&json!({"labels": {"instance": "x", "alertname": "A"}, "generatorURL": "http://p/g"}));
         assert_eq!(one_way.key, other.key);
         assert_ne!(one_way.key, one(&json!({"labels": {"alertname": "A"}})).key);
         assert!(why(&json!([{"labels": {}}])).contains("no `labels`"));
@@ -156,7 +164,9 @@ mod tests {
     fn fingerprints_are_those_of_prometheus() {
         // prometheus/common model/fingerprinting_test.go and signature_test.go have these.
         let of = |pairs: &[(&str, &str)]| {
-            fingerprint(&pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+            fingerprint(
+                &pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            )
         };
         assert_eq!(of(&[]), format!("{:016x}", 14_695_981_039_346_656_037_u64));
         assert_eq!(

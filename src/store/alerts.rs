@@ -187,7 +187,9 @@ pub struct Said {
 /// What the engine says.
 pub fn heard(tx: &Tx<'_>, id: i64, times: i64, said: Option<Said>) -> Result<(), StoreError> {
     match said {
-        Some(Said { at, until: None }) => tx.write(SAID, &[id.into(), times.into(), at.into(), tx.now.into()]),
+        Some(Said { at, until: None }) => {
+            tx.write(SAID, &[id.into(), times.into(), at.into(), tx.now.into()])
+        }
         Some(Said { at, until: Some(until) }) => {
             tx.write(SAID_UNTIL, &[id.into(), times.into(), at.into(), tx.now.into(), until.into()])
         }
@@ -357,7 +359,8 @@ pub struct Firing {
     pub suppressed_by: Option<String>,
 }
 
-const FIRING: &str = "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
+const FIRING: &str =
+    "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
      suppressed_by, last_seen from alert join alert_heard on alert = id where status = 'firing' and";
 
 /// An alert, if it fires.

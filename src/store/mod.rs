@@ -14,6 +14,7 @@ use crate::clock::Clock;
 pub mod alerts;
 pub mod copy;
 mod error;
+pub mod heartbeats;
 pub mod incidents;
 pub mod letters;
 mod many;

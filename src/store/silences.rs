@@ -117,7 +117,7 @@ pub fn active(tx: &Tx<'_>) -> Result<Vec<Silence>, StoreError> {
         "select {COLUMNS} from silence where ends_at > ?1 and starts_at <= ?1 order by ends_at desc, id"
     );
     let all = tx.query(&sql, &[tx.now.into()], |row| Ok(read(row)))?;
-    Ok(all.into_iter().filter_map(|silence| silence.inspect_err(|error| warn(error)).ok()).collect())
+    Ok(all.into_iter().filter_map(|silence| silence.inspect_err(warn).ok()).collect())
 }
 
 fn warn(error: &StoreError) {

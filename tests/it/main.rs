@@ -6,6 +6,7 @@
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `faults`: bad input and hostile clients;
+//! - `heartbeat`: pings that have to come again and again;
 //! - `kill9`: `kill -9` under load, in a loop;
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `nodes`: several nodes on one store;
@@ -26,6 +27,7 @@ mod day;
 mod disk;
 mod faults;
 mod harness;
+mod heartbeat;
 mod kill9;
 mod last;
 mod nodes;

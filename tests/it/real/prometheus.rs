@@ -259,7 +259,14 @@ fn amtool(daemon: &Daemon, arguments: &[&str]) -> String {
 fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
     let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}"));
     let ask = |arguments: &[&str]| amtool(&daemon, arguments);
-    ask(&["alert", "add", "DiskFull", "instance=db-1", "severity=critical", "--annotation=summary=disk full on db-1"]);
+    ask(&[
+        "alert",
+        "add",
+        "DiskFull",
+        "instance=db-1",
+        "severity=critical",
+        "--annotation=summary=disk full on db-1",
+    ]);
     let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
     assert!(page.contains("disk full on db-1"), "{page}");
     let shown = ask(&["alert", "query"]);
@@ -267,11 +274,21 @@ fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
     assert!(ask(&["alert", "query", "instance=~db-.*"]).contains("disk full on db-1"));
     assert!(!ask(&["alert", "query", "instance=db-2"]).contains("DiskFull"));
 
-    let id = ask(&["silence", "add", "--author=maya", "--comment=new disks", "--duration=1h", "instance=~db-[0-9]"]);
+    let id = ask(&[
+        "silence",
+        "add",
+        "--author=maya",
+        "--comment=new disks",
+        "--duration=1h",
+        "instance=~db-[0-9]",
+    ]);
     let id = id.trim();
     assert!(ask(&["silence", "query"]).contains(id));
     assert!(ask(&["silence", "query", "--created-by=maya", "-q"]).contains(id));
-    assert!(ask(&["alert", "query"]).lines().count() == 1, "what is silenced is not shown unless it is asked for");
+    assert!(
+        ask(&["alert", "query"]).lines().count() == 1,
+        "what is silenced is not shown unless it is asked for"
+    );
     assert!(ask(&["alert", "query", "--silenced"]).contains("suppressed"));
     ask(&["alert", "add", "DiskFull", "instance=db-2", "severity=critical"]);
     assert_eq!(daemon.metric("onscene_events_total{outcome=\"suppressed\",source=\"rules\"}"), 1.0);
@@ -291,7 +308,8 @@ fn what_amtool_may_not_and_what_makes_no_sense_is_told_in_its_words() {
     let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}"));
     let bearer = [("Authorization", "Bearer test-token-of-the-rules")];
     let ask = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
-        let answer = super::super::harness::request(daemon.address, method, path, headers, body.as_bytes()).unwrap();
+        let answer =
+            super::super::harness::request(daemon.address, method, path, headers, body.as_bytes()).unwrap();
         (answer.status, answer.body)
     };
     let api = "/in/rules/api/v2";
@@ -308,7 +326,10 @@ fn what_amtool_may_not_and_what_makes_no_sense_is_told_in_its_words() {
     assert!(status == 400 && told.starts_with('"') && told.contains("not well-formed"), "{told}");
     for (wrong, why) in [
         ("{}", "no silence"),
-        (r#"{"matchers": [], "startsAt": "2026-01-02T03:04:05Z", "endsAt": "2099-01-02T03:04:05Z"}"#, "matchers"),
+        (
+            r#"{"matchers": [], "startsAt": "2026-01-02T03:04:05Z", "endsAt": "2099-01-02T03:04:05Z"}"#,
+            "matchers",
+        ),
         (
             r#"{"matchers": [{"name": "a", "value": ".*", "isRegex": true}], "startsAt": "2026-01-02T03:04:05Z",
                 "endsAt": "2099-01-02T03:04:05Z"}"#,
@@ -323,7 +344,8 @@ fn what_amtool_may_not_and_what_makes_no_sense_is_told_in_its_words() {
         let (status, told) = ask("POST", &format!("{api}/silences"), &bearer, wrong);
         assert!(status == 400 && told.contains(why), "{wrong}: {told}");
     }
-    let (status, told) = ask("POST", "/in/rules/test-token-of-the-rules/api/v2/alerts", &[], r#"[{"labels": {}}]"#);
+    let (status, told) =
+        ask("POST", "/in/rules/test-token-of-the-rules/api/v2/alerts", &[], r#"[{"labels": {}}]"#);
     assert!(status == 400 && told.contains("kept as number 1"), "{told}");
     let (status, told) = ask("POST", &format!("{api}/alerts"), &bearer, "[]");
     assert_eq!((status, told.as_str()), (200, ""));
