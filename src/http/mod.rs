@@ -2,7 +2,7 @@
 //!
 //! The addresses and who answers at them:
 //! - [`router`]: every address of the private listener;
-//! - `intake`: alerts in; `compat`, `alertmanager_api`: the same at the addresses of others; `heartbeat`: pings; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
+//! - `intake`: alerts in; `compat`, `opsgenie`, `alertmanager_api`: the same at the addresses of others; `heartbeat`: pings; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
 //!   logged in; `health`: alive, ready, figures;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
@@ -34,6 +34,7 @@ pub mod html;
 pub mod intake;
 pub mod limits;
 pub mod listen;
+mod opsgenie;
 mod pages;
 pub mod problem;
 pub mod router;

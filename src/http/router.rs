@@ -7,7 +7,7 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{alertmanager_api, answer, api, compat, health, heartbeat, intake, pages};
+use super::{alertmanager_api, answer, api, compat, health, heartbeat, intake, opsgenie, pages};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
@@ -19,8 +19,8 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/v2/enqueue", post(compat::enqueue))
         .route("/v2/change/enqueue", post(compat::change))
         .route("/generic/2010-04-15/create_event.json", post(compat::create_event))
-        .route("/v2/alerts", post(compat::create))
-        .route("/v2/alerts/{*rest}", get(compat::about).post(compat::about).put(compat::about))
+        .route("/v2/alerts", get(opsgenie::alerts).post(opsgenie::alerts))
+        .route("/v2/alerts/{*rest}", get(opsgenie::about).post(opsgenie::about).put(opsgenie::about))
         .route("/heartbeat/{name}/{token}", get(heartbeat::ping).post(heartbeat::ping))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

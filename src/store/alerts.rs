@@ -309,6 +309,19 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     )
 }
 
+/// One alert.
+///
+/// # Errors
+/// What the engine says, or when the row cannot be read.
+pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Shown>, StoreError> {
+    tx.query_one(
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
+         from alert join alert_heard on alert = id where id = ?1",
+        &[id.into()],
+        show,
+    )
+}
+
 /// How many events the alerts of an incident have had.
 ///
 /// # Errors

@@ -4,12 +4,14 @@
 //! - `prometheus`: Prometheus and Alertmanager as the sender, promtool as the judge of metrics and rules;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
+//! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
 //! - `deploy`: the files of deploy/, each judged by the program it is for; `cnpg` judges what no program here can;
 //! - `balancer`: HAProxy as deploy/compose has it, before three nodes of which some die;
 //! - `transport`: a Unix socket, TLS with HTTP/2, and the end of the process.
 
 mod balancer;
 mod browser;
+mod clients;
 mod cnpg;
 mod deploy;
 mod mail;
