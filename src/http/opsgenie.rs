@@ -246,7 +246,7 @@ fn time(at: Timestamp) -> String {
 fn told(found: Result<(Value, Option<String>), Problem>, took: f32) -> Response {
     match found {
         Ok((data, request)) => {
-            let request = request.map_or_else(|| crypto::random_uuid().unwrap_or_default(), |id| id);
+            let request = request.unwrap_or_else(|| crypto::random_uuid().unwrap_or_default());
             Json(json!({"data": data, "took": took, "requestId": request})).into_response()
         }
         Err(problem) => {

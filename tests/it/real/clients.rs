@@ -87,6 +87,7 @@ fn pagerdutys_own_client_library_works_unchanged() {
 }
 
 const OF_OPSGENIE: &str = r#"
+import os
 import sys
 import opsgenie_sdk as sdk
 from opsgenie_sdk.exceptions import OpenApiException
@@ -94,6 +95,7 @@ from opsgenie_sdk.exceptions import OpenApiException
 def api(key):
     configuration = sdk.Configuration()
     configuration.host = sys.argv[1]
+    configuration.ssl_ca_cert = os.environ["SSL_CERT_FILE"]
     configuration.api_key["Authorization"] = key
     return sdk.AlertApi(api_client=sdk.ApiClient(configuration=configuration))
 
