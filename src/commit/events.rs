@@ -285,15 +285,21 @@ impl Work<'_, '_> {
     }
 
     fn times_out(&mut self, due: &alerts::Firing, known: &Known) -> Result<(), StoreError> {
+        let over_at = due.event.expires_at;
+        // Nobody said that it is over. So it is no change that would make the next push, with the start it always
+        // had, an old one.
         let mut event =
-            Event { status: Status::Resolved, occurred_at: due.event.expires_at, ..due.event.clone() };
+            Event { status: Status::Resolved, occurred_at: Some(known.changed_at), ..due.event.clone() };
         event.expires_at = None;
         self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
         alerts::expects_no_more(self.tx, due.id)?;
         if let Some(saved) = self.load(known.incident)? {
             let act = Act::Recover { source: due.source.clone(), key: event.key, timed_out: true };
-            let by = By { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: event.occurred_at };
-            self.must(&saved, act, &by)?;
+            self.must(
+                &saved,
+                act,
+                &By { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: over_at },
+            )?;
         }
         Ok(())
     }

@@ -95,6 +95,23 @@ fn an_alert_that_is_not_said_again_in_time_counts_as_recovered() {
 }
 
 #[test]
+fn what_timed_out_fires_again_with_the_start_it_always_had() {
+    let mut story = Story::new();
+    let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
+    event.occurred_at = Some(story.clock.now());
+    event.keeps_start = true;
+    let push = |story: &mut Story| {
+        let expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
+        story.says(Event { expires_at, ..event.clone() })
+    };
+    push(&mut story);
+    story.passes(5);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1);
+    assert_eq!(push(&mut story), ("joined", Some(1)), "at once, and not a minute later");
+    story.proves_whole();
+}
+
+#[test]
 fn a_sender_that_could_not_be_heard_gets_its_own_time_once_more() {
     let mut story = Story::new();
     story.pushes("db-1", 4);

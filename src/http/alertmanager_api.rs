@@ -88,12 +88,22 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
     let query = intake::authorise(source, token, &query, &headers)?;
     match (&method, rest.split_once('/')) {
         (&Method::GET, None) => match rest {
-            "alerts" => alerts(desk, source, &Wanted::read(&query)?).await,
+            "alerts" => Ok(Json(alerts(desk, source, &Wanted::read(&query)?).await?).into_response()),
             "silences" => silences(desk, source, &Wanted::read(&query)?).await,
-            "status" => Ok(status(desk)),
+            "status" => Ok(status(desk, source)),
             "receivers" => Ok(Json(json!([{"name": source.service}])).into_response()),
             _ => Err(Problem::not_found("this part of Alertmanager's API is not here")),
         },
+        // One group, as with an Alertmanager that groups by nothing.
+        (&Method::GET, Some(("alerts", "groups"))) => {
+            let receiver = json!({"name": source.service});
+            let all = alerts(desk, source, &Wanted::read(&query)?).await?;
+            let groups = match all.is_empty() {
+                true => json!([]),
+                false => json!([{"labels": {}, "receiver": receiver, "alerts": all}]),
+            };
+            Ok(Json(groups).into_response())
+        }
         (&Method::POST, None) if rest == "silences" => silence(desk, source, body).await,
         (&Method::GET, Some(("silence", id))) => one_silence(desk, source, id.to_owned()).await,
         (&Method::DELETE, Some(("silence", id))) => {
@@ -145,7 +155,7 @@ impl Wanted {
     }
 }
 
-async fn alerts(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Response, Problem> {
+async fn alerts(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Vec<Value>, Problem> {
     let name = source.name.clone();
     let read = desk.sight.or_last(move |tx| {
         Ok((alerts::firing_of(tx, &name, LISTED_MAX)?, silences::of_source(tx, &name, LISTED_MAX)?))
@@ -164,12 +174,17 @@ async fn alerts(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Respons
             told.push(shown(alert, &holding, &source.service));
         }
     }
-    Ok(Json(told).into_response())
+    Ok(told)
 }
 
 /// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.
 fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
     let Event { labels, title, body, links, occurred_at, expires_at, .. } = &alert.event;
+    let mut labels = labels.clone();
+    if labels.is_empty() {
+        // Our own alert about a body that cannot be read has none, and no alert there is without.
+        labels.insert("alertname".to_owned(), title.clone());
+    }
     let mut annotations = json!({"summary": title});
     if !body.is_empty() {
         annotations["description"] = json!(body);
@@ -177,7 +192,7 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
     let mut told = json!({
         "labels": labels,
         "annotations": annotations,
-        "fingerprint": prometheus::fingerprint(labels),
+        "fingerprint": prometheus::fingerprint(&labels),
         "startsAt": time(occurred_at.unwrap_or(alert.last_seen)),
         "endsAt": expires_at.map_or_else(|| "0001-01-01T00:00:00.000Z".to_owned(), time),
         "updatedAt": time(alert.last_seen),
@@ -268,10 +283,11 @@ async fn silence(desk: &Desk, source: &Source, body: Body) -> Result<Response, P
     }
 }
 
-fn status(desk: &Desk) -> Response {
+fn status(desk: &Desk, source: &Source) -> Response {
+    let service = &source.service;
     let told = json!({
         "cluster": {"status": "disabled", "peers": []},
-        "config": {"original": ""},
+        "config": {"original": format!("route:\n  receiver: {service}\nreceivers:\n- name: {service}\n")},
         "uptime": time(desk.metrics.started_at()),
         "versionInfo": {
             "version": env!("CARGO_PKG_VERSION"), "branch": "", "revision": "", "buildDate": "", "buildUser": "",

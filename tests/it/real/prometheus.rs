@@ -274,6 +274,8 @@ fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
     assert!(ask(&["alert", "query", "instance=~db-.*"]).contains("disk full on db-1"));
     assert!(!ask(&["alert", "query", "instance=db-2"]).contains("DiskFull"));
 
+    assert!(ask(&["config", "show"]).contains("receiver: shop"));
+    assert!(ask(&["cluster", "show"]).contains("disabled"));
     let id = ask(&[
         "silence",
         "add",
@@ -347,6 +349,8 @@ fn what_amtool_may_not_and_what_makes_no_sense_is_told_in_its_words() {
     let (status, told) =
         ask("POST", "/in/rules/test-token-of-the-rules/api/v2/alerts", &[], r#"[{"labels": {}}]"#);
     assert!(status == 400 && told.contains("kept as number 1"), "{told}");
+    let (status, told) = ask("GET", &format!("{api}/alerts/groups"), &bearer, "");
+    assert!(status == 200 && told.contains("\"alertname\":\"source rules sends what"), "{told}");
     let (status, told) = ask("POST", &format!("{api}/alerts"), &bearer, "[]");
     assert_eq!((status, told.as_str()), (200, ""));
 }
