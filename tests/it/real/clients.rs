@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use super::super::harness::{Daemon, HOUSE, eventually, program};
-use super::{Authority, of_project, run};
+use super::super::harness::{Daemon, HOUSE, eventually, free_port, program};
+use super::{Authority, of_project, run, spawn};
 
 const TOKEN: &str = "0f3b6c1e9a7d4528b1c0e5f2a9d84763";
 const KEY: &str = "a-key-of-opsgenie-senders";
@@ -133,5 +133,59 @@ fn opsgenies_own_sdk_works_unchanged() {
     assert!(with_clients(OF_OPSGENIE, &daemon, KEY).contains("done"));
     daemon.mail_to("maya@example.net", "[INC-1] shop: lb-1 lost quorum");
     assert_eq!(outcomes(&daemon, "opsgenie", ["opened", "acknowledged", "resolved"]), [1, 1, 1]);
+    assert!(daemon.verify().contains("whole"));
+}
+
+/// Alertmanager, which tells PagerDuty and Opsgenie.
+const ROUTE: &str = r#"
+route: {receiver: both, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}
+receivers:
+  - name: both
+    pagerduty_configs:
+      - {url: "ONSCENE/v2/enqueue", routing_key: PAGERDUTY, send_resolved: true, http_config: {tls_config: {ca_file: CA}}}
+    opsgenie_configs:
+      - {api_url: "ONSCENE/", api_key: OPSGENIE, send_resolved: true, priority: P1, http_config: {tls_config: {ca_file: CA}}}
+"#;
+
+#[test]
+fn alertmanagers_own_receivers_of_both_fire_and_resolve() {
+    let daemon = daemon();
+    let port = free_port();
+    let at = |name: &str| daemon.directory.join(name).to_str().unwrap().to_owned();
+    let onscene = format!("https://localhost:{}", daemon.address.port());
+    let route = ROUTE.replace("ONSCENE", &onscene).replace("PAGERDUTY", TOKEN).replace("OPSGENIE", KEY);
+    std::fs::write(at("alertmanager.yml"), route.replace("CA}", &format!("{}}}", at("ca.pem")))).unwrap();
+    let _alertmanager = spawn(
+        "prometheus-alertmanager",
+        &[
+            &format!("--config.file={}", at("alertmanager.yml")),
+            &format!("--storage.path={}", at("alertmanager")),
+            &format!("--web.listen-address=127.0.0.1:{port}"),
+            "--cluster.listen-address=",
+        ],
+        &daemon.directory.join("log"),
+    );
+    let alert = |more: &[&str]| {
+        let mut amtool = Command::new(program(&["amtool"]));
+        amtool.arg(format!("--alertmanager.url=http://127.0.0.1:{port}")).args([
+            "alert",
+            "add",
+            "DiskFull",
+            "host=db-1",
+        ]);
+        amtool.args(more).output().is_ok_and(|output| output.status.success())
+    };
+    eventually("Alertmanager takes an alert", || alert(&[]).then_some(()));
+    let both = ["pagerduty-events", "opsgenie"];
+    // Both name the alert alike, so that one opens an incident and the other joins it.
+    eventually("both have said so", || {
+        let said = both.map(|source| outcomes(&daemon, source, ["opened", "joined"]));
+        (said == [[1, 0], [0, 1]] || said == [[0, 1], [1, 0]]).then_some(())
+    });
+    let now = run(Command::new(program(&["date"])).args(["-u", "+%Y-%m-%dT%H:%M:%SZ"]));
+    assert!(alert(&[&format!("--end={}", now.trim())]));
+    eventually("both have recovered", || {
+        both.iter().all(|source| outcomes(&daemon, source, ["resolved"]) == [1]).then_some(())
+    });
     assert!(daemon.verify().contains("whole"));
 }
