@@ -14,6 +14,7 @@ pub mod azure;
 pub mod better_stack;
 pub mod bosun;
 pub mod checkly;
+pub mod cloudevents;
 pub mod cloudflare;
 pub mod cronitor;
 pub mod datadog;
@@ -53,6 +54,7 @@ pub const KINDS: &[Kind] = &[
     better_stack::KIND,
     bosun::KIND,
     checkly::KIND,
+    cloudevents::KIND,
     cloudflare::KIND,
     cronitor::KIND,
     datadog::KIND,
@@ -98,6 +100,9 @@ pub struct Kind {
     pub headers: &'static [&'static str],
     /// How its senders sign, when they can.
     pub signs: Option<Scheme>,
+    /// Whether its senders ask by OPTIONS whether they may send, and put the token into `access_token`: the webhook
+    /// profile of CloudEvents.
+    pub webhook_profile: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
 }
@@ -110,7 +115,7 @@ impl Kind {
         setup: &'static str,
         read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
     ) -> Self {
-        Self { name, title, setup, get: |_| false, headers: &[], signs: None, read }
+        Self { name, title, setup, get: |_| false, headers: &[], signs: None, webhook_profile: false, read }
     }
 
     /// Whether its adapter reads a header, by its name in lower case.
@@ -260,8 +265,8 @@ mod tests {
         told
     }
 
-    /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form,
-    /// everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
+    /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form, `.http` after its
+    /// headers and a blank line, everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
     fn read_file(kind: &Kind, path: &Path) -> Result<Vec<Event>, Unreadable> {
         let bytes = fs::read(path).unwrap();
         match path.extension().and_then(|ending| ending.to_str()) {
@@ -270,6 +275,19 @@ mod tests {
                 content_type: Some("application/x-www-form-urlencoded"),
                 ..delivery("POST", "", &bytes)
             }),
+            Some("http") => {
+                let text = std::str::from_utf8(&bytes).unwrap();
+                let (head, body) = text.split_once("\n\n").unwrap();
+                let said = head.lines().map(|line| line.split_once(':').unwrap());
+                let said = said.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+                let (headers, others): (Vec<_>, Vec<_>) = said.partition(|(name, _)| kind.reads(name));
+                let content_type = header(&others, "content-type");
+                (kind.read)(&Delivery {
+                    content_type,
+                    headers: &headers,
+                    ..delivery("POST", "", body.as_bytes())
+                })
+            }
             _ => post(kind, &bytes),
         }
     }

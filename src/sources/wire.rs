@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Delivery, Unreadable};
-use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX};
+use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX, Status};
 
 /// Most parameters read from a query or a form. Far more than any sender has.
 const PARAMETERS_MAX: usize = 1_000;
@@ -141,6 +141,21 @@ fn unix(text: &str, number: f64) -> Option<Timestamp> {
         },
         _ => None,
     }
+}
+
+/// What a word says about an alert, in the vocabularies of the tools people copy from.
+pub(super) fn status(word: &str) -> Option<Status> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "firing" | "fire" | "fired" | "trigger" | "triggered" | "open" | "opened" | "create" | "created"
+        | "alert" | "alerting" | "alarm" | "problem" | "down" | "failing" | "failed" | "failure"
+        | "active" | "new" => Status::Firing,
+        "resolved" | "resolve" | "close" | "closed" | "ok" | "up" | "success" | "recovered" | "recovery"
+        | "recover" | "normal" | "clear" | "cleared" | "inactive" => Status::Resolved,
+        "acknowledged" | "acknowledge" | "acked" | "ack" => Status::Acknowledged,
+        "info" | "update" | "note" => Status::Info,
+        "test" | "testing" => Status::Test,
+        _ => return None,
+    })
 }
 
 /// The entries of an object as names and values, sorted. Lists of scalars are joined by commas and anything
