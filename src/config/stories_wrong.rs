@@ -208,3 +208,17 @@ fn a_preview_ends_at_the_minute_of_the_hand_over() {
     let shown = preview::render(&config.rules, at("2026-03-22T10:03:27Z"), at("2026-04-01T00:00:00Z"));
     insta::assert_snapshot!("preview_minutes", shown);
 }
+
+#[test]
+fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
+    let with = |kind: &str, topics: &str| {
+        let from = "kind = \"pingdom\"\ntoken = \"quickstart-pingdom-token\"";
+        said(from, &format!("kind = \"{kind}\"\ntopics = {topics}"))
+    };
+    let topic = "[\"arn:aws:sns:eu-north-1:111122223333:pager\"]";
+    assert_eq!(with("cloudwatch", topic), "nothing");
+    only(&with("pingdom", topic), "do not come by way of Amazon SNS");
+    only(&with("cloudwatch", "[]"), "no topic may send");
+    only(&with("cloudwatch", "[\"pager\"]"), "this is no topic of SNS");
+    only(&with("cloudwatch", "[\"arn:aws:sns:evil.example:111122223333:pager\"]"), "this is no topic of SNS");
+}

@@ -16,6 +16,7 @@ pub mod bosun;
 pub mod checkly;
 pub mod cloudevents;
 pub mod cloudflare;
+pub mod cloudwatch;
 pub mod cronitor;
 pub mod datadog;
 pub mod dynatrace;
@@ -56,6 +57,7 @@ pub const KINDS: &[Kind] = &[
     checkly::KIND,
     cloudevents::KIND,
     cloudflare::KIND,
+    cloudwatch::KIND,
     cronitor::KIND,
     datadog::KIND,
     dynatrace::KIND,
@@ -103,6 +105,8 @@ pub struct Kind {
     /// Whether its senders ask by OPTIONS whether they may send, and put the token into `access_token`: the webhook
     /// profile of CloudEvents.
     pub webhook_profile: bool,
+    /// Whether it comes by way of Amazon SNS, which signs what it sends: `topics` may be set.
+    pub topics: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
 }
@@ -115,7 +119,17 @@ impl Kind {
         setup: &'static str,
         read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
     ) -> Self {
-        Self { name, title, setup, get: |_| false, headers: &[], signs: None, webhook_profile: false, read }
+        Self {
+            name,
+            title,
+            setup,
+            get: |_| false,
+            headers: &[],
+            signs: None,
+            webhook_profile: false,
+            topics: false,
+            read,
+        }
     }
 
     /// Whether its adapter reads a header, by its name in lower case.
@@ -139,11 +153,13 @@ pub struct Options {
     pub allow_get: bool,
     /// The label that carries the severity in Prometheus-like sources (`severity_label`).
     pub severity_label: String,
+    /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
+    pub topics: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into() }
+        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new() }
     }
 }
 
