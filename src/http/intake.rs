@@ -128,6 +128,9 @@ async fn accept(
             ));
         }
     }
+    if !source.options.topics.is_empty() {
+        desk.sns.prove(source, &bytes, received_at).await?;
+    }
     if unproven {
         _room = room(&desk.bodies, wanted)?;
     }
@@ -137,8 +140,8 @@ async fn accept(
     let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
-        // A signature is over the body, and says nothing of the address.
-        query: if signed_by.is_some() { "" } else { &query },
+        // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
+        query: if signed_by.is_some() || unproven { "" } else { &query },
         content_type,
         headers: &read,
         body: &bytes,
@@ -157,7 +160,7 @@ fn knock(
 ) -> Result<String, Problem> {
     let names: &[&str] = if source.kind.webhook_profile { &["token=", "access_token="] } else { &["token="] };
     let (in_query, query) = split_token(query, names);
-    if source.tokens.is_empty() && source.signing_secrets.is_empty() {
+    if source.tokens.is_empty() && source.signing_secrets.is_empty() && source.options.topics.is_empty() {
         return Err(challenge("this source has no secret, so that nobody can send to it"));
     }
     let given = [token, in_query, bearer(headers).map(str::to_owned), basic_password(headers)];
@@ -306,7 +309,7 @@ fn signature(source: &Source, headers: &HeaderMap) -> Result<Option<&'static Sch
 }
 
 /// 401, in the words of both: some senders give their password only when they are asked for it.
-fn challenge(what: &str) -> Problem {
+pub(super) fn challenge(what: &str) -> Problem {
     Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The addresses and who answers at them:
 //! - [`router`]: every address of the private listener;
-//! - `intake`: alerts in; `profile`: senders that ask first; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
+//! - `intake`: alerts in; `profile`: senders that ask first; [`sns`]: what Amazon has signed; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
 //!   logged in; `health`: alive, ready, figures;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
@@ -36,6 +36,7 @@ mod pages;
 pub mod problem;
 mod profile;
 pub mod router;
+pub mod sns;
 pub mod stale;
 mod stream;
 pub mod tls;
