@@ -13,6 +13,7 @@
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
+//! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
 
@@ -33,5 +34,6 @@ mod real;
 mod remote;
 mod replication;
 mod signed;
+mod sns;
 mod tidy;
 mod way;
