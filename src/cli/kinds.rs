@@ -45,7 +45,7 @@ pub(super) fn kinds_as_json() -> Value {
     let allowed = Options { allow_get: true, ..Options::default() };
     let shown = KINDS.iter().map(|kind| {
         json!({"kind": kind.name, "title": kind.title, "setup": kind.setup, "get": (kind.get)(&allowed),
-            "signed_in": kind.signs.map(|scheme| scheme.headers)})
+            "signed_in": kind.signs.map(|scheme| scheme.headers), "topics": kind.topics})
     });
     json!({"kinds": shown.collect::<Vec<_>>()})
 }

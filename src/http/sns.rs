@@ -149,40 +149,36 @@ impl Sns {
         address: &Uri,
         now: Timestamp,
     ) -> Result<Arc<Certificate>, Problem> {
-        if let Some(certificate) = self.known(address, Some(now)) {
+        let names = names(topic);
+        let is_good = |one: &Arc<Certificate>| one.check(&names, &self.0.roots, now).is_ok();
+        if let Some(certificate) = self.known(address, Some(now)).filter(is_good) {
             return Ok(certificate);
         }
-        let fetched = match self.turn(address, now).await {
-            Err(why) => Err(why),
+        if let Ok(mut turns) = self.turn(address, now).await {
             // Whoever had the turn before may have fetched it.
-            Ok(mut turns) => match self.known(address, Some(now)) {
-                Some(certificate) => return Ok(certificate),
-                None => self.fetch(&mut turns, address, now).await,
-            },
-        };
-        let names = names(topic);
-        let checked = fetched.and_then(|pem| {
-            let certificate = Certificate::read(&pem)?;
-            certificate.check(&names, &self.0.roots, now)?;
-            Ok(Arc::new(certificate))
-        });
-        match checked {
-            Ok(certificate) => {
-                self.remember(address, &certificate, now);
-                Ok(certificate)
+            if let Some(certificate) = self.known(address, Some(now)).filter(is_good) {
+                return Ok(certificate);
             }
-            Err(why) => {
-                tracing::warn!(source.name = source, topic, why, "no certificate of SNS was had");
-                let old = self.known(address, None);
-                let old = old.filter(|old| old.check(&names, &self.0.roots, now).is_ok());
-                old.ok_or_else(|| {
-                    Problem::unavailable(
-                        "the certificate that this is signed with cannot be had now; send it again",
-                        20,
-                    )
-                })
+            let checked = self.fetch(&mut turns, address, now).await.and_then(|pem| {
+                let certificate = Certificate::read(&pem)?;
+                certificate.check(&names, &self.0.roots, now)?;
+                Ok(Arc::new(certificate))
+            });
+            match checked {
+                Ok(certificate) => {
+                    self.remember(address, &certificate, now);
+                    return Ok(certificate);
+                }
+                // Said only where something was fetched, so that strangers cannot fill the log.
+                Err(why) => tracing::warn!(source.name = source, topic, why, "no certificate of SNS was had"),
             }
         }
+        self.known(address, None).filter(is_good).ok_or_else(|| {
+            Problem::unavailable(
+                "the certificate that this is signed with cannot be had now; send it again",
+                20,
+            )
+        })
     }
 
     /// Confirms a subscription: Amazon has signed that this is the address for it.

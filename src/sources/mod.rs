@@ -379,6 +379,12 @@ mod tests {
             "severity",
             "title",
             "body",
+            "AlarmName",
+            "NewStateValue",
+            "Trigger",
+            "Dimensions",
+            "detail",
+            "data",
             "x",
         ]);
         let leaf = prop_oneof![
@@ -387,8 +393,10 @@ mod tests {
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             "\\PC{0,12}".prop_map(Value::from),
-            prop::sample::select(vec!["DOWN", "UP", "firing", "resolved", "7", "(u'x',)", "http://a", "a=b"])
-                .prop_map(Value::from),
+            prop::sample::select(vec![
+                "DOWN", "UP", "firing", "resolved", "ALARM", "7", "(u'x',)", "http://a", "a=b"
+            ])
+            .prop_map(Value::from),
         ];
         leaf.prop_recursive(5, 64, 6, move |inner| {
             prop_oneof![
@@ -421,6 +429,15 @@ mod tests {
             for kind in KINDS {
                 all_bounded(post(kind, text.as_bytes()))?;
                 all_bounded(get(kind, &format!("message={text}"), true))?;
+            }
+            // These are read inside something else.
+            let topic = "arn:aws:sns:eu-north-1:111122223333:pager";
+            let inside = [
+                (&cloudwatch::KIND, json!({"Type": "Notification", "TopicArn": topic, "Message": text})),
+                (&cloudevents::KIND, json!({"specversion": "1.0", "id": "1", "source": "s", "type": "x.firing", "data": body})),
+            ];
+            for (kind, outside) in inside {
+                all_bounded(post(kind, outside.to_string().as_bytes()))?;
             }
         }
 
