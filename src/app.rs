@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::channels::client::Client;
 use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
@@ -32,6 +33,7 @@ use crate::http::html::Pages;
 use crate::http::limits::Limits;
 use crate::http::listen::{Address, HandedOver, Listener};
 use crate::http::router::router;
+use crate::http::sns::Sns;
 use crate::http::tls::Tls;
 use crate::metrics::Metrics;
 use crate::mirror::Copier;
@@ -221,6 +223,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
         meters: meters.clone(),
+        sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
         unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
     };

@@ -12,6 +12,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use subtle::ConstantTimeEq as _;
 
+pub mod certificate;
+
 /// Random bytes in a token: 128 bits.
 const TOKEN_BYTES: usize = 16;
 
@@ -105,17 +107,23 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
-/// What a client of ours trusts: the system's certificates (a common set where there are none, as in bare
-/// containers), and those in `ca_file` beside them.
-///
-/// # Errors
-/// A sentence for the operator.
-pub fn tls_client(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
+/// The authorities that this system trusts: its own certificates, or a common set where there are none, as in bare
+/// containers.
+pub fn roots() -> rustls::RootCertStore {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
+    roots
+}
+
+/// What a client of ours trusts: the system's [`roots`], and the certificates in `ca_file` beside them.
+///
+/// # Errors
+/// A sentence for the operator.
+pub fn tls_client(ca_file: Option<&Path>) -> Result<rustls::ClientConfig, String> {
+    let mut roots = roots();
     if let Some(file) = ca_file {
         let wrong = |error: &dyn std::fmt::Display| {
             format!("the certificates in {} cannot be used: {error}", file.display())

@@ -99,8 +99,11 @@ impl House {
         for source in config.sources.values() {
             let kind = sources::kind(&source.kind)
                 .ok_or_else(|| format!("{file}: source {}: its kind is unknown", source.name))?;
-            let options =
-                Options { allow_get: source.allow_get, severity_label: source.severity_label.clone() };
+            let options = Options {
+                allow_get: source.allow_get,
+                severity_label: source.severity_label.clone(),
+                topics: source.topics.clone(),
+            };
             let built = Source {
                 name: source.name.clone(),
                 kind,

@@ -1,4 +1,4 @@
-//! The one HTTP client of the channels: every address is looked at before it is connected to, no
+//! The one HTTP client, of the channels and of whatever else is fetched: every address is looked at before it is connected to, no
 //! redirect is followed, answers are bounded, and everything has a deadline.
 //!
 //! An address is looked at in the connector and not in the resolver, because a host written as an
@@ -104,8 +104,27 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
+        self.ask(Method::POST, reach, uri, headers, body).await
+    }
+
+    /// Fetches an address.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn get(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
+        self.ask(Method::GET, reach, uri, headers, Bytes::new()).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        reach: Reach,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
         let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
+        *request.method_mut() = method;
         *request.uri_mut() = uri.clone();
         *request.headers_mut() = headers;
         let agent = http::HeaderValue::from_static(concat!("onscene/", env!("CARGO_PKG_VERSION")));

@@ -27,7 +27,8 @@ pub(super) fn kinds() -> String {
     );
     let allowed = Options { allow_get: true, ..Options::default() };
     for kind in KINDS {
-        let signs = kind.signs.map_or(String::new(), |scheme| {
+        let by_amazon = if kind.topics { "the body, by Amazon, with `topics`" } else { "" };
+        let signs = kind.signs.map_or(by_amazon.to_owned(), |scheme| {
             scheme.headers.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
         });
         let get = if (kind.get)(&allowed) { "with `allow_get`" } else { "" };
@@ -44,7 +45,7 @@ pub(super) fn kinds_as_json() -> Value {
     let allowed = Options { allow_get: true, ..Options::default() };
     let shown = KINDS.iter().map(|kind| {
         json!({"kind": kind.name, "title": kind.title, "setup": kind.setup, "get": (kind.get)(&allowed),
-            "signed_in": kind.signs.map(|scheme| scheme.headers)})
+            "signed_in": kind.signs.map(|scheme| scheme.headers), "topics": kind.topics})
     });
     json!({"kinds": shown.collect::<Vec<_>>()})
 }

@@ -139,10 +139,11 @@ pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, Stri
 /// What the configuration may name.
 pub(super) fn kinds() -> config::Kinds {
     config::Kinds {
+        topic: sources::cloudwatch::envelope::check_topic,
         server: |url| store::postgres::Server::read(url, None, None).map(|_| ()),
         sources: sources::KINDS
             .iter()
-            .map(|kind| SourceKind { name: kind.name, signs: kind.signs.is_some() })
+            .map(|kind| SourceKind { name: kind.name, signs: kind.signs.is_some(), topics: kind.topics })
             .collect(),
         channels: channels::KINDS
             .iter()

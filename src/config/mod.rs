@@ -228,7 +228,7 @@ pub struct Source {
     pub name: String,
     /// What it speaks.
     pub kind: String,
-    /// Its secrets; none when its senders sign, and when secrets were not read.
+    /// Its secrets; none when its senders sign, or Amazon does, and when secrets were not read.
     pub tokens: Vec<SecretString>,
     /// What its senders sign with.
     pub signing_secrets: Vec<SecretString>,
@@ -238,6 +238,8 @@ pub struct Source {
     pub allow_get: bool,
     /// The label that carries the severity.
     pub severity_label: String,
+    /// The topics of Amazon SNS that may send, each signed by Amazon.
+    pub topics: Vec<String>,
 }
 
 /// One `[[channel]]`.
@@ -284,6 +286,8 @@ pub struct Kinds {
     pub relay: fn(&str) -> Result<(), String>,
     /// Whether a PostgreSQL server can be used; else a sentence that says why not.
     pub server: fn(&str) -> Result<(), String>,
+    /// Whether this names a topic of Amazon SNS; else a sentence that says why not.
+    pub topic: fn(&str) -> Result<(), String>,
 }
 
 /// A kind of source, as far as the configuration needs to know it.
@@ -292,6 +296,8 @@ pub struct SourceKind {
     pub name: &'static str,
     /// Whether its senders can sign.
     pub signs: bool,
+    /// Whether it comes by way of Amazon SNS, so that `topics` may be set.
+    pub topics: bool,
 }
 
 /// A kind of channel, as far as the configuration needs to know it.

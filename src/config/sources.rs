@@ -25,7 +25,8 @@ pub(super) fn sources(
         let kind = table.needed(reading, "kind");
         let service = table.needed(reading, "service");
         let signing = signing_secrets(&mut table, reading, kinds, kind.as_ref());
-        let tokens = tokens(&mut table, reading, &found, signing.is_some());
+        let topics = topics(&mut table, reading, kinds, kind.as_ref());
+        let tokens = tokens(&mut table, reading, &found, signing.is_some() || topics.is_some());
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
         if let Some(kind) = &kind {
@@ -54,6 +55,7 @@ pub(super) fn sources(
             service: service.value,
             allow_get,
             severity_label: severity_label.unwrap_or_else(|| "severity".into()),
+            topics: topics.unwrap_or_default(),
         };
         found.insert(name.value, source);
     }
@@ -87,6 +89,36 @@ fn signing_secrets(
         }
     }
     Some(secrets)
+}
+
+/// The topics of Amazon SNS that may send. `None` when Amazon's signature is not asked for.
+fn topics(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    kind: Option<&At<String>>,
+) -> Option<Vec<String>> {
+    let span = table.place("topics");
+    let topics = table.texts(reading, "topics")?;
+    let has = |name: &str| kinds.sources.iter().any(|kind| kind.name == name && kind.topics);
+    if let Some(kind) = kind.filter(|kind| !has(&kind.value)) {
+        let what = format!(
+            "sources of the kind {} do not come by way of Amazon SNS; leave `topics` out",
+            kind.value
+        );
+        reading.errors.add(span, what);
+        return Some(Vec::new());
+    }
+    if topics.is_empty() {
+        let what = "no topic may send; write arn:aws:sns:REGION:ACCOUNT:NAME, or leave `topics` out and set `token_file`";
+        reading.errors.add(span, what);
+    }
+    for topic in &topics {
+        if let Err(why) = (kinds.topic)(&topic.value) {
+            reading.errors.add(topic.span.clone(), why);
+        }
+    }
+    Some(topics.into_iter().map(|topic| topic.value).collect())
 }
 
 /// The secrets of a source: any of them will do, so that senders move from an old one to a new one without a gap.

@@ -6,8 +6,9 @@ pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
     Kinds {
         server: |url| crate::store::postgres::Server::read(url, None, None).map(|_| ()),
-        sources: [("alertmanager", false), ("generic", true), ("pingdom", false)]
-            .map(|(name, signs)| SourceKind { name, signs })
+        topic: crate::sources::cloudwatch::envelope::check_topic,
+        sources: [("alertmanager", false), ("cloudwatch", false), ("generic", true), ("pingdom", false)]
+            .map(|(name, signs)| SourceKind { name, signs, topics: name == "cloudwatch" })
             .into(),
         channels: vec![
             ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },

@@ -232,3 +232,17 @@ fn a_heartbeat_is_read_and_what_is_wrong_with_one_is_told() {
     only(&read(&format!("{GOOD}\n{open}")).unwrap_err(), "[[heartbeat]] needs `token_file`");
     only(&said("name = \"pingdom\"", "name = \"heartbeat\""), "choose another name");
 }
+
+#[test]
+fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
+    let with = |kind: &str, topics: &str| {
+        let from = "kind = \"pingdom\"\ntoken = \"quickstart-pingdom-token\"";
+        said(from, &format!("kind = \"{kind}\"\ntopics = {topics}"))
+    };
+    let topic = "[\"arn:aws:sns:eu-north-1:111122223333:pager\"]";
+    assert_eq!(with("cloudwatch", topic), "nothing");
+    only(&with("pingdom", topic), "do not come by way of Amazon SNS");
+    only(&with("cloudwatch", "[]"), "no topic may send");
+    only(&with("cloudwatch", "[\"pager\"]"), "this is no topic of SNS");
+    only(&with("cloudwatch", "[\"arn:aws:sns:evil.example:111122223333:pager\"]"), "this is no topic of SNS");
+}

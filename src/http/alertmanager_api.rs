@@ -83,7 +83,7 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
     let Asked { method, rest, token, query, headers } = asked;
     let rest = rest.trim_end_matches('/');
     if method == Method::POST && rest == "alerts" {
-        return push(desk, source, token, query, &headers, body).await;
+        return push(desk, source, token, &query, &headers, body).await;
     }
     let query = intake::authorise(source, token, &query, &headers)?;
     match (&method, rest.split_once('/')) {
@@ -119,7 +119,7 @@ async fn push(
     desk: &Desk,
     source: &Source,
     token: Option<String>,
-    query: String,
+    query: &str,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {

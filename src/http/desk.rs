@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::accept::Meters;
 use super::limits::Limits;
 use super::problem::Problem;
+use super::sns::Sns;
 use super::stale::Stale;
 use tokio::sync::Semaphore;
 
@@ -42,6 +43,8 @@ pub struct Desk {
     pub bodies: Arc<Semaphore>,
     /// The same, for bodies of which nobody knows yet whether they are signed by who may send them.
     pub unproven: Arc<Semaphore>,
+    /// Proves what Amazon SNS sends.
+    pub sns: Sns,
     /// What the transport counts.
     pub meters: Meters,
 }

@@ -18,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
+use super::profile;
 use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
@@ -70,7 +71,12 @@ async fn take(
     let Some(source) = house.sources.get(source) else {
         return Problem::not_found("no source of this name is configured").into_response();
     };
-    let answer = accept(desk, method, source, token, query.unwrap_or_default(), headers, body).await;
+    let query = query.unwrap_or_default();
+    if source.kind.webhook_profile && *method == Method::OPTIONS {
+        let asked = authorise(source, token, &query, headers).and_then(|_| profile::allow(headers));
+        return asked.unwrap_or_else(IntoResponse::into_response);
+    }
+    let answer = accept(desk, method, source, token, &query, headers, body).await;
     desk.metrics.ingest.observe(began.elapsed().as_secs_f64());
     match answer {
         Ok(taken) => (StatusCode::ACCEPTED, Json(accepted(&taken))).into_response(),
@@ -83,7 +89,7 @@ pub(super) async fn accept(
     method: &Method,
     source: &Source,
     token: Option<String>,
-    query: String,
+    query: &str,
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Taken, Problem> {
@@ -91,7 +97,7 @@ pub(super) async fn accept(
     if !(*method == Method::POST || *method == Method::PUT || (get && *method == Method::GET)) {
         return Err(Problem::method_not_allowed(if get { "GET, POST, PUT" } else { "POST, PUT" }));
     }
-    let query = authorise(source, token, &query, headers)?;
+    let query = authorise(source, token, query, headers)?;
     let signed_by = signature(source, headers)?;
     if signed_by.is_some() && *method == Method::GET {
         return Err(Problem::method_not_allowed("POST, PUT"));
@@ -122,6 +128,9 @@ pub(super) async fn accept(
             ));
         }
     }
+    if !source.options.topics.is_empty() {
+        desk.sns.prove(source, &bytes, received_at).await?;
+    }
     if unproven {
         _room = room(&desk.bodies, wanted)?;
     }
@@ -131,8 +140,8 @@ pub(super) async fn accept(
     let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
-        // A signature is over the body, and says nothing of the address.
-        query: if signed_by.is_some() { "" } else { &query },
+        // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
+        query: if signed_by.is_some() || unproven { "" } else { &query },
         content_type,
         headers: &read,
         body: &bytes,
@@ -149,11 +158,12 @@ pub(super) fn authorise(
     query: &str,
     headers: &HeaderMap,
 ) -> Result<String, Problem> {
-    let (given, query) = split_token(query);
-    if source.tokens.is_empty() && source.signing_secrets.is_empty() {
+    let names: &[&str] = if source.kind.webhook_profile { &["token=", "access_token="] } else { &["token="] };
+    let (in_query, query) = split_token(query, names);
+    if source.tokens.is_empty() && source.signing_secrets.is_empty() && source.options.topics.is_empty() {
         return Err(challenge("this source has no secret, so that nobody can send to it"));
     }
-    let given = [token, given, bearer(headers).map(str::to_owned), basic_password(headers)];
+    let given = [token, in_query, bearer(headers).map(str::to_owned), basic_password(headers)];
     if !source.tokens.is_empty() && !allowed(source, given) {
         return Err(challenge(
             "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
@@ -167,7 +177,10 @@ pub(super) fn authorise(
 pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
     let events = match understand(source, delivery) {
         Ok(events) => events,
-        Err(Unreadable(error)) => return Err(keep(desk, source, delivery, error).await),
+        Err(Unreadable(error)) => {
+            let problem = keep(desk, source, delivery, error).await;
+            return Err(profile::told(source, delivery.content_type, problem));
+        }
     };
     let count = events.len();
     let delivered = Delivered {
@@ -296,7 +309,7 @@ fn signature(source: &Source, headers: &HeaderMap) -> Result<Option<&'static Sch
 }
 
 /// 401, in the words of both: some senders give their password only when they are asked for it.
-fn challenge(what: &str) -> Problem {
+pub(super) fn challenge(what: &str) -> Problem {
     Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
 }
 
@@ -321,12 +334,12 @@ fn allowed(source: &Source, given: [Option<String>; 4]) -> bool {
     given.iter().flatten().fold(false, |found, given| known(given) | found)
 }
 
-/// Takes `token=` out of a query string: it must not be kept or handed on.
-fn split_token(query: &str) -> (Option<String>, String) {
+/// Takes `token=`, and whatever else it may be called, out of a query string: it must not be kept or handed on.
+fn split_token(query: &str, names: &[&str]) -> (Option<String>, String) {
     let mut token = None;
     let mut rest = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        match pair.strip_prefix("token=") {
+        match names.iter().find_map(|name| pair.strip_prefix(name)) {
             Some(value) => {
                 let value = value.replace('+', " ");
                 token = Some(percent_encoding::percent_decode_str(&value).decode_utf8_lossy().into_owned());
@@ -380,8 +393,10 @@ mod tests {
 
     #[test]
     fn the_token_is_taken_out_of_the_query() {
-        let (token, rest) = split_token("a=1&token=se%20cret&b=2");
+        let (token, rest) = split_token("a=1&token=se%20cret&b=2", &["token="]);
         assert_eq!((token.as_deref(), rest.as_str()), (Some("se cret"), "a=1&b=2"));
-        assert_eq!(split_token(""), (None, String::new()));
+        assert_eq!(split_token("", &["token="]), (None, String::new()));
+        let (token, rest) = split_token("access_token=a&b=2", &["token=", "access_token="]);
+        assert_eq!((token.as_deref(), rest.as_str()), (Some("a"), "b=2"));
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! The addresses and who answers at them:
 //! - [`router`]: every address of the private listener;
-//! - `intake`: alerts in; `compat`, `opsgenie`, `alertmanager_api`: the same at the addresses of others; `heartbeat`: pings; `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are
-//!   logged in; `health`: alive, ready, figures;
+//! - `intake`: alerts in; `profile`: senders that ask first; [`sns`]: what Amazon has signed; `heartbeat`: pings;
+//! - `compat`, `opsgenie`, `alertmanager_api`: alerts in, at the addresses of others;
+//! - `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are logged in; `health`: alive,
+//!   ready, figures;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
 //! The transport, which knows nothing of incidents: sockets, deadlines and limits.
@@ -37,7 +39,9 @@ pub mod listen;
 mod opsgenie;
 mod pages;
 pub mod problem;
+mod profile;
 pub mod router;
+pub mod sns;
 pub mod stale;
 mod stream;
 pub mod tls;

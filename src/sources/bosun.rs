@@ -63,7 +63,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         if !delivery.options.allow_get {
             return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
         }
-        let fields = form(delivery.query)?;
+        let fields = wire::first_of_each(delivery.query)?;
         return Ok(vec![wire::bounded(preset(&fields)?)?]);
     }
     let body = wire::utf8(delivery.body)?;
@@ -75,7 +75,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         };
     }
     if body.contains('=')
-        && let Ok(fields) = form(body)
+        && let Ok(fields) = wire::first_of_each(body)
         && FORM.iter().any(|name| fields.contains_key(*name))
     {
         return Ok(vec![wire::bounded(preset(&fields)?)?]);
@@ -98,14 +98,6 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 fn is_json(body: &str) -> bool {
     let inner = body.strip_prefix('[').map(str::trim_start);
     body.starts_with('{') || inner.is_some_and(|rest| rest.starts_with(['{', '[', ']', '"']))
-}
-
-fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
 }
 
 /// What the operator's template makes.

@@ -23,6 +23,7 @@
 
 use serde_json::{Map, Value};
 
+use super::wire::Said;
 use super::{Delivery, Kind, Options, Unreadable, sign, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
@@ -76,38 +77,10 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 }
 
 fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
-    if delivery.method == "GET" {
-        if !delivery.options.allow_get {
-            return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
-        }
-        return form(delivery.query);
+    match wire::said(delivery)? {
+        Said::Json(body) => wire::json_object(body.trim_end_matches(',')),
+        Said::Form(encoded) => wire::first_of_each(encoded),
     }
-    let body = wire::utf8(delivery.body)?;
-    if body.starts_with(['{', '[']) {
-        return match wire::json(body.trim_end_matches(','), "the body")? {
-            Value::Object(fields) => Ok(fields),
-            other => Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other)))),
-        };
-    }
-    if body.is_empty() && !delivery.query.is_empty() {
-        return form(delivery.query);
-    }
-    if body.contains('=') {
-        return form(body);
-    }
-    Err(wire::unreadable(if body.is_empty() {
-        "there is neither a body nor a query"
-    } else {
-        "the body is neither a JSON object nor a form"
-    }))
-}
-
-fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
 }
 
 /// The fields by names in which case and underscores make no difference, with texts that are no longer HTML.

@@ -31,11 +31,7 @@ const TEST_KEY: &str = "test";
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let body = wire::utf8(delivery.body)?;
     let value = if !body.starts_with(['{', '[']) && body.contains('=') {
-        let mut fields = Map::new();
-        for (name, value) in wire::parameters(body)? {
-            fields.entry(name).or_insert(Value::String(value));
-        }
-        Value::Object(fields)
+        Value::Object(wire::first_of_each(body)?)
     } else {
         wire::json(body, "the body")?
     };

@@ -70,11 +70,7 @@ enum Transition {
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let body = wire::utf8(delivery.body)?;
     let fields: Map<String, Value> = if body.contains('=') && !body.starts_with(['{', '[']) {
-        let mut fields = Map::new();
-        for (name, value) in wire::parameters(body)? {
-            fields.entry(name).or_insert(Value::String(value));
-        }
-        fields
+        wire::first_of_each(body)?
     } else {
         wire::object(&wire::json(body, "the body")?, "the body")?.clone()
     };

@@ -28,6 +28,7 @@
 
 use serde_json::{Map, Value};
 
+use super::wire::Said;
 use super::{Delivery, Kind, Options, Unreadable, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
@@ -73,31 +74,16 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 }
 
 fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
-    if delivery.method == "GET" {
-        if !delivery.options.allow_get {
-            return Err(wire::unreadable(
-                "alerts by GET are not allowed for this source (`allow_get`); set `method: POST` in Gatus",
-            ));
+    let hint = |Unreadable(why): Unreadable| match delivery.method {
+        "GET" if !delivery.options.allow_get => {
+            wire::unreadable(format!("{why}; set `method: POST` in Gatus"))
         }
-        if !delivery.query.is_empty() {
-            return form(delivery.query);
-        }
+        _ => Unreadable(why),
+    };
+    match wire::said(delivery).map_err(hint)? {
+        Said::Json(body) => object(body),
+        Said::Form(encoded) => form(encoded),
     }
-    let body = wire::utf8(delivery.body)?;
-    if body.starts_with(['{', '[']) {
-        return object(body);
-    }
-    if body.is_empty() && !delivery.query.is_empty() {
-        return form(delivery.query);
-    }
-    if body.contains('=') {
-        return form(body);
-    }
-    Err(wire::unreadable(if body.is_empty() {
-        "there is neither a body nor a query"
-    } else {
-        "the body is neither a JSON object nor a form"
-    }))
 }
 
 /// Reads a query or a form.

@@ -123,12 +123,13 @@ fn form(encoded: &str) -> Result<Vec<Event>, Unreadable> {
     Ok(vec![wire::bounded(event(fields)?)?])
 }
 
-fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
+/// What the fields of one alert say.
+pub(super) fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     let labelled = LABELS.iter().filter_map(|name| fields.remove(*name).map(|value| (*name, value)));
     let labelled: Vec<(&str, Value)> = labelled.collect();
     let fields = &fields;
     let status = match wire::text(fields, STATUS) {
-        Some(word) => status(&word).ok_or_else(|| {
+        Some(word) => wire::status(&word).ok_or_else(|| {
             wire::unreadable(
                 "`status` is none of firing, resolved, acknowledged, info and test, nor a word for one",
             )
@@ -172,21 +173,6 @@ fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     event.delivery_id = wire::text(fields, DELIVERY_ID);
     event.group = wire::text(fields, GROUP);
     Ok(event)
-}
-
-/// What a word says about an alert, in the vocabularies of the tools people copy from.
-fn status(word: &str) -> Option<Status> {
-    Some(match word.to_ascii_lowercase().as_str() {
-        "firing" | "fire" | "fired" | "trigger" | "triggered" | "open" | "opened" | "create" | "created"
-        | "alert" | "alerting" | "alarm" | "problem" | "down" | "failing" | "failed" | "failure"
-        | "active" | "new" => Status::Firing,
-        "resolved" | "resolve" | "close" | "closed" | "ok" | "up" | "success" | "recovered" | "recovery"
-        | "recover" | "normal" | "clear" | "cleared" | "inactive" => Status::Resolved,
-        "acknowledged" | "acknowledge" | "acked" | "ack" => Status::Acknowledged,
-        "info" | "update" | "note" => Status::Info,
-        "test" | "testing" => Status::Test,
-        _ => return None,
-    })
 }
 
 /// The first text that is not already the title.

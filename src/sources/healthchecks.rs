@@ -95,11 +95,7 @@ fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
             "there is neither a body nor a query; write the body that this source's setup shows",
         ));
     }
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
+    wire::first_of_each(encoded)
 }
 
 fn event(fields: &Map<String, Value>, severity_label: &str) -> Result<Event, Unreadable> {

@@ -67,7 +67,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         if !delivery.options.allow_get {
             return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
         }
-        form(delivery.query)?
+        wire::first_of_each(delivery.query)?
     } else if let Some(fields) = optioned(delivery.query, body)? {
         fields
     } else if body.starts_with(['{', '[']) {
@@ -78,9 +78,9 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             }
         }
     } else if !delivery.query.is_empty() {
-        form(delivery.query)?
+        wire::first_of_each(delivery.query)?
     } else if body.contains('=') {
-        form(body)?
+        wire::first_of_each(body)?
     } else if body.is_empty() {
         return Err(wire::unreadable("there are neither options nor a body"));
     } else {
@@ -94,7 +94,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 /// The options of a query that hold the state, with the body as their message. A body that is an object
 /// of JSON adds what they do not say.
 fn optioned(query: &str, body: &str) -> Result<Option<Map<String, Value>>, Unreadable> {
-    let mut fields = form(query)?;
+    let mut fields = wire::first_of_each(query)?;
     if wire::word(&fields, &["state"]).is_none() {
         return Ok(None);
     }
@@ -111,14 +111,6 @@ fn optioned(query: &str, body: &str) -> Result<Option<Map<String, Value>>, Unrea
         _ => {}
     }
     Ok(Some(fields))
-}
-
-fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
-    let mut fields = Map::new();
-    for (name, value) in wire::parameters(encoded)? {
-        fields.entry(name).or_insert(Value::String(value));
-    }
-    Ok(fields)
 }
 
 fn event(fields: &Map<String, Value>) -> Result<Event, Unreadable> {

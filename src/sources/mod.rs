@@ -14,7 +14,9 @@ pub mod azure;
 pub mod better_stack;
 pub mod bosun;
 pub mod checkly;
+pub mod cloudevents;
 pub mod cloudflare;
+pub mod cloudwatch;
 pub mod cronitor;
 pub mod datadog;
 pub mod dynatrace;
@@ -54,7 +56,9 @@ pub const KINDS: &[Kind] = &[
     better_stack::KIND,
     bosun::KIND,
     checkly::KIND,
+    cloudevents::KIND,
     cloudflare::KIND,
+    cloudwatch::KIND,
     cronitor::KIND,
     datadog::KIND,
     dynatrace::KIND,
@@ -100,6 +104,11 @@ pub struct Kind {
     pub headers: &'static [&'static str],
     /// How its senders sign, when they can.
     pub signs: Option<Scheme>,
+    /// Whether its senders ask by OPTIONS whether they may send, and put the token into `access_token`: the webhook
+    /// profile of CloudEvents.
+    pub webhook_profile: bool,
+    /// Whether it comes by way of Amazon SNS, which signs what it sends: `topics` may be set.
+    pub topics: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
 }
@@ -112,7 +121,17 @@ impl Kind {
         setup: &'static str,
         read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
     ) -> Self {
-        Self { name, title, setup, get: |_| false, headers: &[], signs: None, read }
+        Self {
+            name,
+            title,
+            setup,
+            get: |_| false,
+            headers: &[],
+            signs: None,
+            webhook_profile: false,
+            topics: false,
+            read,
+        }
     }
 
     /// Whether its adapter reads a header, by its name in lower case.
@@ -136,11 +155,13 @@ pub struct Options {
     pub allow_get: bool,
     /// The label that carries the severity in Prometheus-like sources (`severity_label`).
     pub severity_label: String,
+    /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
+    pub topics: Vec<String>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into() }
+        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new() }
     }
 }
 
@@ -265,8 +286,8 @@ mod tests {
         told
     }
 
-    /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form,
-    /// everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
+    /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form, `.http` after its
+    /// headers and a blank line, everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
     fn read_file(kind: &Kind, path: &Path) -> Result<Vec<Event>, Unreadable> {
         let bytes = fs::read(path).unwrap();
         match path.extension().and_then(|ending| ending.to_str()) {
@@ -275,6 +296,19 @@ mod tests {
                 content_type: Some("application/x-www-form-urlencoded"),
                 ..delivery("POST", "", &bytes)
             }),
+            Some("http") => {
+                let text = std::str::from_utf8(&bytes).unwrap();
+                let (head, body) = text.split_once("\n\n").unwrap();
+                let said = head.lines().map(|line| line.split_once(':').unwrap());
+                let said = said.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
+                let (headers, others): (Vec<_>, Vec<_>) = said.partition(|(name, _)| kind.reads(name));
+                let content_type = header(&others, "content-type");
+                (kind.read)(&Delivery {
+                    content_type,
+                    headers: &headers,
+                    ..delivery("POST", "", body.as_bytes())
+                })
+            }
             _ => post(kind, &bytes),
         }
     }
@@ -350,6 +384,12 @@ mod tests {
             "severity",
             "title",
             "body",
+            "AlarmName",
+            "NewStateValue",
+            "Trigger",
+            "Dimensions",
+            "detail",
+            "data",
             "x",
         ]);
         let leaf = prop_oneof![
@@ -358,8 +398,10 @@ mod tests {
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             "\\PC{0,12}".prop_map(Value::from),
-            prop::sample::select(vec!["DOWN", "UP", "firing", "resolved", "7", "(u'x',)", "http://a", "a=b"])
-                .prop_map(Value::from),
+            prop::sample::select(vec![
+                "DOWN", "UP", "firing", "resolved", "ALARM", "7", "(u'x',)", "http://a", "a=b"
+            ])
+            .prop_map(Value::from),
         ];
         leaf.prop_recursive(5, 64, 6, move |inner| {
             prop_oneof![
@@ -392,6 +434,15 @@ mod tests {
             for kind in KINDS {
                 all_bounded(post(kind, text.as_bytes()))?;
                 all_bounded(get(kind, &format!("message={text}"), true))?;
+            }
+            // These are read inside something else.
+            let topic = "arn:aws:sns:eu-north-1:111122223333:pager";
+            let inside = [
+                (&cloudwatch::KIND, json!({"Type": "Notification", "TopicArn": topic, "Message": text})),
+                (&cloudevents::KIND, json!({"specversion": "1.0", "id": "1", "source": "s", "type": "x.firing", "data": body})),
+            ];
+            for (kind, outside) in inside {
+                all_bounded(post(kind, outside.to_string().as_bytes()))?;
             }
         }
 

@@ -55,11 +55,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
             }
         }
     } else {
-        let mut fields = Map::new();
-        for (name, value) in wire::parameters(body)? {
-            fields.entry(name).or_insert(Value::String(value));
-        }
-        fields
+        wire::first_of_each(body)?
     };
     let has = |name: &str| fields.contains_key(name);
     let event = if has("current_state") || (has("incident_id") && !has("state")) {

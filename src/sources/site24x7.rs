@@ -22,6 +22,7 @@
 
 use serde_json::{Map, Value};
 
+use super::wire::Said;
 use super::{Delivery, Kind, Options, Unreadable, wire};
 use crate::core::alert::{AlertSeverity, Event, Status};
 
@@ -75,30 +76,10 @@ fn capitals(fields: Map<String, Value>) -> Map<String, Value> {
 }
 
 fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
-    if delivery.method == "GET" {
-        if !delivery.options.allow_get {
-            return Err(wire::unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
-        }
-        return form(delivery.query);
+    match wire::said(delivery)? {
+        Said::Json(body) => wire::json_object(body),
+        Said::Form(encoded) => form(encoded),
     }
-    let body = wire::utf8(delivery.body)?;
-    if body.starts_with(['{', '[']) {
-        return match wire::json(body, "the body")? {
-            Value::Object(fields) => Ok(fields),
-            other => Err(wire::unreadable(format!("the body is {}, not an object", wire::shape(&other)))),
-        };
-    }
-    if body.is_empty() && !delivery.query.is_empty() {
-        return form(delivery.query);
-    }
-    if body.contains('=') {
-        return form(body);
-    }
-    Err(wire::unreadable(if body.is_empty() {
-        "there is neither a body nor a query"
-    } else {
-        "the body is neither a JSON object nor a form"
-    }))
 }
 
 /// Reads a query or a form. A name said several times, as `TAGS` may be, becomes a list.

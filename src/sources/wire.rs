@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::{Delivery, Unreadable};
-use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX};
+use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX, Status};
 
 /// Most parameters read from a query or a form. Far more than any sender has.
 const PARAMETERS_MAX: usize = 1_000;
@@ -143,6 +143,21 @@ fn unix(text: &str, number: f64) -> Option<Timestamp> {
     }
 }
 
+/// What a word says about an alert, in the vocabularies of the tools people copy from.
+pub(super) fn status(word: &str) -> Option<Status> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "firing" | "fire" | "fired" | "trigger" | "triggered" | "open" | "opened" | "create" | "created"
+        | "alert" | "alerting" | "alarm" | "problem" | "down" | "failing" | "failed" | "failure"
+        | "active" | "new" => Status::Firing,
+        "resolved" | "resolve" | "close" | "closed" | "ok" | "up" | "success" | "recovered" | "recovery"
+        | "recover" | "normal" | "clear" | "cleared" | "inactive" => Status::Resolved,
+        "acknowledged" | "acknowledge" | "acked" | "ack" => Status::Acknowledged,
+        "info" | "update" | "note" => Status::Info,
+        "test" | "testing" => Status::Test,
+        _ => return None,
+    })
+}
+
 /// The entries of an object as names and values, sorted. Lists of scalars are joined by commas and anything
 /// deeper stays JSON, so that nothing a sender says is lost. Blank names and values say nothing.
 pub(super) fn pairs(fields: &Map<String, Value>) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
@@ -193,22 +208,64 @@ pub(super) fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unre
     if !body.starts_with(['{', '[']) {
         return form(if body.is_empty() { delivery.query } else { body });
     }
-    match json(body, "the body")? {
-        Value::Object(fields) => Ok(fields),
-        other => Err(unreadable(format!("the body is {}, not an object", shape(&other)))),
+    json_object(body)
+}
+
+/// Where the fields of a delivery stand, as text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Said<'a> {
+    /// In JSON, as far as its first letter says.
+    Json(&'a str),
+    /// In a form or a query.
+    Form(&'a str),
+}
+
+/// Finds the fields of a delivery: by GET, where that is allowed, in its query; else in its body, or for want of one in
+/// the query. A body that is plain text is refused: no field could be found in it.
+pub(super) fn said<'a>(delivery: &Delivery<'a>) -> Result<Said<'a>, Unreadable> {
+    if delivery.method == "GET" {
+        if !delivery.options.allow_get {
+            return Err(unreadable("alerts by GET are not allowed for this source (`allow_get`)"));
+        }
+        if !delivery.query.is_empty() {
+            return Ok(Said::Form(delivery.query));
+        }
+    }
+    let body = utf8(delivery.body)?;
+    if body.starts_with(['{', '[']) {
+        return Ok(Said::Json(body));
+    }
+    match (body, delivery.query) {
+        ("", "") => Err(unreadable("there is neither a body nor a query")),
+        ("", query) => Ok(Said::Form(query)),
+        (body, _) if body.contains('=') => Ok(Said::Form(body)),
+        _ => Err(unreadable("the body is neither a JSON object nor a form")),
     }
 }
 
-/// The fields of a query or a form. Of a repeated name the first one counts.
+/// The fields of a query or a form that is not empty. Of a repeated name the first one counts.
 pub(super) fn form(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
     if encoded.is_empty() {
         return Err(unreadable("there is neither a body nor a query"));
     }
+    first_of_each(encoded)
+}
+
+/// The parameters of a query or a form as fields. Of a repeated name the first one counts.
+pub(super) fn first_of_each(encoded: &str) -> Result<Map<String, Value>, Unreadable> {
     let mut fields = Map::new();
     for (name, value) in parameters(encoded)? {
         fields.entry(name).or_insert(Value::String(value));
     }
     Ok(fields)
+}
+
+/// The fields of a JSON text that has to be an object.
+pub(super) fn json_object(text: &str) -> Result<Map<String, Value>, Unreadable> {
+    match json(text, "the body")? {
+        Value::Object(fields) => Ok(fields),
+        other => Err(unreadable(format!("the body is {}, not an object", shape(&other)))),
+    }
 }
 
 /// The parameters of a query or a form, decoded, in their order. Names may repeat.
@@ -399,6 +456,23 @@ mod tests {
         let read: Vec<_> = read.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert_eq!(read, [("a", "1 2"), ("b", "é"), ("a", "+"), ("flag", "")]);
         assert!(parameters(&"a&".repeat(PARAMETERS_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn fields_stand_in_the_body_or_for_want_of_one_in_the_query() {
+        let options = crate::sources::Options { allow_get: true, ..Default::default() };
+        let found = |method: &'static str, query: &'static str, body: &'static str| {
+            let delivery = crate::sources::tests::delivery(method, query, body.as_bytes());
+            said(&Delivery { options: &options, ..delivery })
+        };
+        assert_eq!(found("POST", "a=1", " {}"), Ok(Said::Json("{}")));
+        assert_eq!(found("POST", "a=1", "b=2"), Ok(Said::Form("b=2")));
+        assert_eq!(found("POST", "a=1", ""), Ok(Said::Form("a=1")));
+        assert_eq!(found("GET", "a=1", "b=2"), Ok(Said::Form("a=1")));
+        assert!(found("POST", "a=1", "plain").unwrap_err().0.contains("neither a JSON object nor a form"));
+        assert!(found("GET", "", "").unwrap_err().0.contains("neither a body nor a query"));
+        let forbidden = said(&crate::sources::tests::delivery("GET", "a=1", b""));
+        assert!(forbidden.unwrap_err().0.contains("`allow_get`"));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! Tools that speak to PagerDuty and to Opsgenie speak to onscene at the same addresses.
+//! Tools that speak to PagerDuty and to Opsgenie speak to onscene at the same addresses; senders of CloudEvents ask first.
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, request};
+use super::harness::{Answer, Daemon, HOUSE, on_a_file, request};
 
 const TOKEN: &str = "0f3b6c1e9a7d4528b1c0e5f2a9d84763";
 const KEY: &str = "a-key-of-opsgenie-senders";
@@ -115,4 +115,64 @@ fn the_alert_api_answers_in_its_own_words() {
     assert_eq!(daemon.post("/v2/alerts", b"{}").status, 401);
     assert!(!daemon.log().contains(KEY));
     assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn cloudevents_ask_first_and_come_by_headers_with_an_access_token() {
+    let token = "a-token-of-cloudevents";
+    let house = on_a_file(HOUSE);
+    let daemon = Daemon::start(&format!(
+        "{house}[[source]]\nname = \"events\"\nkind = \"cloudevents\"\ntoken = \"{token}\"\nservice = \"shop\"\n"
+    ));
+    let ask = |path: &str, headers: &[(&str, &str)]| {
+        request(daemon.address, "OPTIONS", path, headers, b"").unwrap()
+    };
+    let origin = ("WebHook-Request-Origin", "events.example.net");
+    let in_path = format!("/in/events/{token}");
+    let in_query = format!("/in/events?access_token={token}");
+    for path in [&in_path, &in_query] {
+        let told = ask(path, &[origin, ("WebHook-Request-Rate", "120")]);
+        let head = told.head.to_ascii_lowercase();
+        assert_eq!(told.status, 200, "{told:?}");
+        assert!(head.contains("webhook-allowed-origin: events.example.net"), "{head}");
+        assert!(head.contains("webhook-allowed-rate: 120") && head.contains("allow: post"), "{head}");
+    }
+    let bearer = format!("Bearer {token}");
+    assert_eq!(ask("/in/events", &[origin, ("Authorization", &bearer)]).status, 200);
+    for (path, headers, status) in [
+        ("/in/events/a-token-of-somebody", &[origin][..], 401),
+        ("/in/events", &[origin], 401),
+        (&in_path, &[], 400),
+        ("/in/scripts/test-token-of-scripts", &[origin], 405),
+    ] {
+        let told = ask(path, headers);
+        assert_eq!(told.status, status, "{path}: {told:?}");
+        assert!(!told.head.to_ascii_lowercase().contains("webhook-allowed"), "{}", told.head);
+    }
+
+    let headers = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/mon"),
+        ("ce-type", "net.example.disk.firing"),
+        ("Content-Type", "application/json"),
+    ];
+    let told = request(daemon.address, "POST", &in_query, &headers, br#"{"title": "disk full"}"#).unwrap();
+    assert_eq!(told.json()["results"][0]["outcome"], "opened", "{told:?}");
+    daemon.mail_to("maya@example.net", "disk full");
+    let again = request(daemon.address, "POST", &in_query, &headers, br#"{"title": "disk full"}"#).unwrap();
+    assert_eq!(again.json()["results"][0]["outcome"], "repeated", "{again:?}");
+    let over = br#"{"specversion": "1.0", "id": "2", "source": "/mon", "type": "net.example.disk.resolved"}"#;
+    assert_eq!(daemon.post(&in_path, over).json()["results"][0]["outcome"], "resolved");
+
+    // A format that is not spoken is said in the words of the specification, and kept all the same.
+    let xml = [("Content-Type", "application/cloudevents+xml")];
+    let told = request(daemon.address, "POST", &in_query, &xml, b"<event/>").unwrap();
+    assert_eq!((told.status, told.json()["kept"].as_i64()), (415, Some(1)), "{told:?}");
+    assert_eq!(daemon.post(&in_path, b"{}").status, 400);
+    assert!(!daemon.log().contains(token), "{}", daemon.log());
+    for file in ["onscene.db", "onscene.db-wal"] {
+        let bytes = std::fs::read(daemon.directory.join(file)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains(token), "{file} holds the token");
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `away`: a node cut off from its shared store hears all the same;
-//! - `compat`: the APIs of PagerDuty and Opsgenie;
+//! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `faults`: bad input and hostile clients;
@@ -14,6 +14,7 @@
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
+//! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
 
@@ -35,5 +36,6 @@ mod real;
 mod remote;
 mod replication;
 mod signed;
+mod sns;
 mod tidy;
 mod way;
