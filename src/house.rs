@@ -134,7 +134,8 @@ impl House {
 /// What two nodes must agree on, in 16 hexadecimal digits. Rules and names are kept in order, so the same
 /// configuration has the same words.
 fn hash(config: &Config) -> String {
-    let sources = config.sources.values().map(|source| (&source.name, &source.kind, &source.service));
+    let sources =
+        config.sources.values().map(|source| (&source.name, &source.kind, &source.service, &source.topics));
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
     let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
     let words = format!(
