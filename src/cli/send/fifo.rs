@@ -1,0 +1,174 @@
+//! keepalived's fifo: one line an event, in order, until keepalived ends.
+//!
+//! keepalived writes without waiting for anybody, and what does not fit into the pipe is lost. So nothing here may
+//! take long: while the daemon is away, lines are kept without asking it each time. What was kept is sent from here
+//! too, because no other call may come for days. At its end keepalived first sends SIGTERM, and then the last lines.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, json};
+use tokio::io::AsyncReadExt as _;
+use tokio::net::unix::pipe::Receiver;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::post::{Fate, Post, Said};
+use crate::cli::client::runtime;
+use crate::cli::{Exit, fail, say};
+
+/// Longest line that is taken, in bytes; a longer one is passed over.
+const LINE_BYTES_MAX: usize = 4 * 1024;
+/// Read at once, in bytes.
+const CHUNK_BYTES: usize = 4 * 1024;
+/// While the daemon is away it is asked again after this long.
+const AWAY_PAUSE: Duration = Duration::from_secs(10);
+/// After SIGTERM the last lines are waited for this long.
+const LAST_LINES_WAIT: Duration = Duration::from_secs(1);
+
+/// Cuts what comes into lines.
+#[derive(Default)]
+struct Lines {
+    rest: Vec<u8>,
+    /// The line that comes is longer than any may be.
+    too_long: bool,
+}
+
+impl Lines {
+    /// Takes what was read; answers the lines that are whole.
+    fn push(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut whole = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => whole.extend(self.end()),
+                _ if self.rest.len() >= LINE_BYTES_MAX => self.too_long = true,
+                byte => self.rest.push(*byte),
+            }
+        }
+        whole
+    }
+
+    /// What stands before a line's end, or before the end of all.
+    fn end(&mut self) -> Option<String> {
+        let line = std::mem::take(&mut self.rest);
+        if std::mem::take(&mut self.too_long) {
+            say(&format!("onscene: a line of more than {LINE_BYTES_MAX} bytes is passed over"));
+            return None;
+        }
+        let line = String::from_utf8_lossy(&line).trim().to_owned();
+        (!line.is_empty()).then_some(line)
+    }
+}
+
+/// What happened to the fifo.
+enum Heard {
+    Bytes(usize),
+    /// Nobody writes any more, or it cannot be read.
+    End,
+    /// Nothing came for a while.
+    Quiet,
+    /// keepalived is about to end.
+    Ending,
+}
+
+/// Sends a fifo's lines until nobody writes any more.
+pub(super) fn run(post: &mut Post, host: &str, path: &Path) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    let _inside = runtime.enter();
+    let opened = File::open(path).and_then(Receiver::from_file);
+    let opened = opened.and_then(|fifo| Ok((fifo, signal(SignalKind::terminate())?)));
+    let (mut fifo, mut term) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return fail(&format!("the fifo {} cannot be read: {error}", path.display())),
+    };
+    let mut lines = Lines::default();
+    let mut chunk = vec![0; CHUNK_BYTES];
+    let mut sender = Sender { post, host, away_since: None };
+    let mut wait = AWAY_PAUSE;
+    loop {
+        let heard = runtime.block_on(async {
+            tokio::select! {
+                biased;
+                read = fifo.read(&mut chunk) => match read {
+                    Ok(count @ 1..) => Heard::Bytes(count),
+                    Ok(_) => Heard::End,
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => Heard::Quiet,
+                    Err(_) => Heard::End,
+                },
+                _ = term.recv() => Heard::Ending,
+                () = tokio::time::sleep(wait) => Heard::Quiet,
+            }
+        });
+        match heard {
+            Heard::Bytes(count) => {
+                for line in lines.push(chunk.get(..count).unwrap_or_default()) {
+                    sender.line(&line);
+                }
+            }
+            Heard::Quiet if wait == AWAY_PAUSE => sender.quiet(),
+            Heard::Ending => wait = LAST_LINES_WAIT,
+            Heard::Quiet | Heard::End => break,
+        }
+    }
+    if let Some(line) = lines.end() {
+        sender.line(&line);
+    }
+    Exit::Done
+}
+
+struct Sender<'a> {
+    post: &'a mut Post,
+    host: &'a str,
+    /// The daemon was away when it was asked last.
+    away_since: Option<Instant>,
+}
+
+impl Sender<'_> {
+    fn line(&mut self, line: &str) {
+        let mut fields = Map::new();
+        fields.insert("host".into(), json!(self.host));
+        fields.insert("line".into(), json!(line));
+        let Ok(said) = Said::new(fields, self.post.clock()) else { return };
+        if self.is_away() {
+            self.post.keep(&said, "the daemon was away a moment ago");
+            return;
+        }
+        let spooled = matches!(self.post.deliver(&said), Fate::Spooled);
+        self.away_since = spooled.then(|| self.post.clock().mark());
+    }
+
+    fn is_away(&self) -> bool {
+        let now = self.post.clock().mark();
+        self.away_since.is_some_and(|since| now.duration_since(since) < AWAY_PAUSE)
+    }
+
+    /// Sends what was kept, as soon as the daemon is back.
+    fn quiet(&mut self) {
+        if self.away_since.is_some() && !self.is_away() {
+            let stopped = self.post.some().is_none_or(|backlog| backlog.stopped.is_some());
+            self.away_since = stopped.then(|| self.post.clock().mark());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_cut_wherever_reads_end_and_a_long_one_is_passed_over() {
+        let mut lines = Lines::default();
+        assert_eq!(lines.push(b"INSTANCE \"VI_1\" MAS"), Vec::<String>::new());
+        assert_eq!(lines.push(b"TER 100\n\nRS a b UP\nVS"), ["INSTANCE \"VI_1\" MASTER 100", "RS a b UP"]);
+        assert_eq!(lines.end().as_deref(), Some("VS"));
+        let long = [vec![b'x'; LINE_BYTES_MAX + 1], b"\nnext\n".to_vec()].concat();
+        assert_eq!(lines.push(&long), ["next"]);
+        assert_eq!(lines.end(), None);
+        let fits = [vec![b'x'; LINE_BYTES_MAX], b"\n".to_vec()].concat();
+        assert_eq!(lines.push(&fits)[0].len(), LINE_BYTES_MAX);
+    }
+}
