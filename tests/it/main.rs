@@ -12,6 +12,7 @@
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
@@ -32,6 +33,7 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod send;
 mod signed;
 mod tidy;
 mod way;
