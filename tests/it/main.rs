@@ -13,6 +13,7 @@
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
 //! - `send`: events from scripts while the daemon is there, away, and back;
+//! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
@@ -34,6 +35,7 @@ mod real;
 mod remote;
 mod replication;
 mod send;
+mod senders;
 mod signed;
 mod tidy;
 mod way;
