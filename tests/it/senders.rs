@@ -219,7 +219,7 @@ fn icinga_tells_of_a_service_that_fails_and_recovers_and_of_a_host() {
     let config = write(
         home.join("icinga2.conf"),
         &format!(
-            "include <itl>\ninclude \"{}\"\nobject CheckerComponent \"checker\" {{ }}\n\
+            "const NodeName = \"icinga\"\nconst ZoneName = NodeName\ninclude <itl>\ninclude \"{}\"\nobject CheckerComponent \"checker\" {{ }}\n\
              object NotificationComponent \"notification\" {{ }}\n\
              object CheckCommand \"disk-check\" {{ command = [ \"{}\" ] }}\n\
              object CheckCommand \"host-check\" {{ command = [ \"{}\" ] }}\n\
@@ -250,14 +250,8 @@ fn icinga_tells_of_a_service_that_fails_and_recovers_and_of_a_host() {
         ("SpoolDir", home.to_str().unwrap()),
         ("InitRunDir", home.to_str().unwrap()),
         ("PidPath", home.join("pid").to_str().unwrap()),
-        ("NodeName", "icinga"),
-        ("ZoneName", "icinga"),
     ] {
-        icinga
-            .arg("-D")
-            .arg(format!("Configuration.{name}={value}"))
-            .arg("-D")
-            .arg(format!("{name}={value}"));
+        icinga.arg("-D").arg(format!("Configuration.{name}={value}"));
     }
     let mut icinga = start(&mut icinga, &watch.log);
     assert_eq!(watch.is("db-2!disk /srv", "firing"), "disk /srv on db-2 is CRITICAL");
