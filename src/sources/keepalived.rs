@@ -10,7 +10,7 @@
 //! - MASTER and BACKUP are both well, and change places in every election. FAULT is not: this machine cannot take over.
 //!   STOP and DELETED are what people do.
 //! - MASTER_RX_LOWER_PRI comes only by a fifo (there is a script of its own for it, without words), at each advert that a
-//!   master hears from another master of a lower priority.
+//!   master hears from another master of a lower priority. `onscene send --fifo` sends it on twice a minute at most.
 //!
 //! **Two masters** are an alert of their own, `two-masters/NAME`, of all machines together: the one that complains is not
 //! the one that ought to give way. It fires when a master hears a lesser one, and is over when any machine of that
@@ -19,7 +19,7 @@
 //! It cannot be seen when neither hears the other: then each says MASTER and no more, which is also what an election
 //! looks like. A check from outside that asks both machines sees that, nothing here does. Of two masters with one
 //! priority keepalived itself makes the one with the lower address give way, without a word. With three machines it is
-//! over too early when the third, which was no master, goes to BACKUP or stops; the next advert fires it again. The
+//! over too early when the third, which was no master, goes to BACKUP or stops; it fires again within half a minute. The
 //! names of instances have to be the same on all machines of a pair and different from those of other pairs of the same
 //! source.
 

@@ -342,3 +342,177 @@ fn cron_runs_the_job_and_tells_how_it_ended() {
     );
     Watch::new(&daemon).is(&key, "resolved");
 }
+
+/// One of two machines: a network and a host name of its own, and a cable between them.
+struct Machine {
+    holder: Program,
+    keepalived: Option<Program>,
+    home: PathBuf,
+    /// What is run at each change, beside the fifo.
+    notify: String,
+}
+
+impl Machine {
+    fn new(home: &Path, name: &'static str) -> Self {
+        let home = home.join(name);
+        fs::create_dir_all(&home).unwrap();
+        fs::write(home.join("flag"), "0").unwrap();
+        let mut hold = Command::new(program(&["unshare"]));
+        hold.args(["--net", "--uts", "sh", "-c"])
+            .arg(format!("hostname {name} && echo ready && exec sleep 600"));
+        let mut holder = Program(hold.stdout(Stdio::piped()).spawn().unwrap());
+        let mut line = String::new();
+        let read = std::io::BufReader::new(holder.0.stdout.take().unwrap());
+        std::io::BufRead::read_line(&mut { read }, &mut line).unwrap();
+        assert_eq!(line, "ready\n", "this test makes networks of its own, which only root may");
+        Self { holder, keepalived: None, home, notify: String::new() }
+    }
+
+    fn pid(&self) -> String {
+        self.holder.0.id().to_string()
+    }
+
+    /// A command inside of it.
+    fn inside(&self, command: &[&str]) -> Command {
+        let mut inside = Command::new(program(&["nsenter"]));
+        inside
+            .args(["--net", "--uts", "--target", &self.pid()])
+            .arg(program(&[command[0]]))
+            .args(&command[1..]);
+        inside
+    }
+
+    fn ip(&self, arguments: &str) {
+        let words: Vec<&str> = std::iter::once("ip").chain(arguments.split(' ')).collect();
+        let done = self.inside(&words).output().unwrap();
+        assert!(done.status.success(), "{arguments}: {done:?}");
+    }
+
+    /// Writes its configuration, which takes the snippet in.
+    fn configure(&self, device: &str, priority: u32, own: &str, peer: &str) {
+        let text = format!(
+            "include {0}/onscene.conf\n\
+             vrrp_track_file flag {{\n file {0}/flag\n weight 0\n}}\n\
+             vrrp_instance VI_web {{\n state BACKUP\n interface {device}\n virtual_router_id 51\n priority {priority}\n \
+             advert_int 1\n unicast_src_ip {own}\n unicast_peer {{\n {peer}\n }}\n \
+             virtual_ipaddress {{\n 198.51.100.9/24\n }}\n track_file {{\n flag weight 0\n }}\n \
+             notify \"{1}\" root\n}}\n",
+            self.home.display(),
+            self.notify
+        );
+        fs::write(self.home.join("keepalived.conf"), text).unwrap();
+    }
+
+    fn go(&mut self, log: &Path) {
+        let of_home = |name: &str| self.home.join(name).to_str().unwrap().to_owned();
+        let (config, pids) = (of_home("keepalived.conf"), ["p", "vrrp", "checkers"].map(of_home));
+        let mut keepalived = self.inside(&[
+            "keepalived",
+            "-n",
+            "-l",
+            "-P",
+            "-f",
+            &config,
+            "-p",
+            &pids[0],
+            "-r",
+            &pids[1],
+            "-c",
+            &pids[2],
+        ]);
+        self.keepalived = Some(start(&mut keepalived, log));
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut keepalived) = self.keepalived.take() {
+            keepalived.signal("TERM");
+            let _ended = keepalived.0.wait();
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        // It has children, which it ends itself.
+        self.stop();
+    }
+}
+
+#[test]
+fn keepalived_tells_of_faults_of_two_masters_and_of_which_gave_way() {
+    let mut daemon =
+        Daemon::prepare(&house().replace("listen = \"127.0.0.1:PORT\"", "listen = \"unix:DIR/s.sock\""));
+    daemon.launch(&[]);
+    // A socket is reached from every network.
+    let socket = daemon.directory.join("s.sock");
+    eventually("the socket is there", || socket.exists().then_some(()));
+    let server = format!("unix:{}", socket.display());
+    let watch = Watch::new(&daemon);
+    let mut machines = ["lb-a", "lb-b"].map(|name| Machine::new(&daemon.directory, name));
+    for machine in &mut machines {
+        let text = snippet(&daemon, "keepalived/onscene.conf", &server, "/etc/keepalived/onscene-token")
+            .replace("/run/onscene-keepalived.fifo", machine.home.join("fifo").to_str().unwrap());
+        // The fifo's command without the fifo, as a script that calls itself another machine.
+        let command = text.split('"').find(|part| part.contains(" send ")).unwrap();
+        machine.notify = command.replace("--fifo", "--host by-script --keepalived");
+        fs::write(machine.home.join("onscene.conf"), text).unwrap();
+    }
+    let [a, b] = &mut machines;
+    a.ip("link add cable-a type veth peer name cable-b");
+    a.ip(&format!("link set cable-b netns {}", b.pid()));
+    for (machine, device, own) in [(&*a, "cable-a", "198.51.100.1"), (&*b, "cable-b", "198.51.100.2")] {
+        machine.ip(&format!("addr add {own}/24 dev {device}"));
+        machine.ip(&format!("link set {device} up"));
+    }
+    // What lb-a says goes to nobody: lb-b believes itself alone, and lb-a hears it.
+    a.configure("cable-a", 150, "198.51.100.1", "198.51.100.77");
+    b.configure("cable-b", 100, "198.51.100.2", "198.51.100.1");
+    a.go(&watch.log);
+    b.go(&watch.log);
+    assert_eq!(watch.is("two-masters/VI_web", "firing"), "VI_web has two masters");
+
+    // The way is mended: the lesser one hears the other and gives way.
+    a.configure("cable-a", 150, "198.51.100.1", "198.51.100.2");
+    a.keepalived.as_ref().unwrap().signal("HUP");
+    watch.is("two-masters/VI_web", "resolved");
+
+    fs::write(b.home.join("flag"), "1").unwrap();
+    watch.is("lb-b/INSTANCE/VI_web", "firing");
+    watch.is("by-script/INSTANCE/VI_web", "firing");
+
+    // What happens while the daemon is away is told when it is back, by the reader of the fifo itself.
+    daemon.kill();
+    fs::write(b.home.join("flag"), "0").unwrap();
+    let spool = super::send::spool(&daemon);
+    eventually("the event is kept", || (!super::send::kept(&spool).is_empty()).then_some(()));
+    daemon.launch(&[]);
+    Watch::new(&daemon).is("lb-b/INSTANCE/VI_web", "resolved");
+    assert!(super::send::kept(&spool).is_empty());
+    a.stop();
+    b.stop();
+}
+
+#[test]
+fn the_last_lines_of_a_fifo_are_sent_before_its_reader_ends() {
+    let daemon = Daemon::start(&house());
+    let fifo = daemon.directory.join("fifo");
+    let made = Command::new(program(&["mkfifo"])).arg(&fifo).status();
+    assert!(made.is_ok_and(|made| made.success()));
+    let mut reader = super::send::send(&daemon, &["keepalived", "--host", "lb-a", "--fifo"]);
+    let mut reader = Program(reader.arg(&fifo).spawn().unwrap());
+    let mut end = fs::OpenOptions::new().write(true).open(&fifo).unwrap();
+    std::io::Write::write_all(&mut end, b"VS [192.0.2.1]:tcp:80 DOWN\n").unwrap();
+    let watch = Watch::new(&daemon);
+    watch.is("lb-a/VS/[192.0.2.1]:tcp:80", "firing");
+    reader.signal("TERM");
+    std::io::Write::write_all(
+        &mut end,
+        b"VS [192.0.2.1]:tcp:80 UP\nnonsense\nRS [10.0.0.7]:tcp:80 [192.0.2.1]:tcp:80 DO",
+    )
+    .unwrap();
+    std::io::Write::write_all(&mut end, b"WN").unwrap();
+    drop(end);
+    assert_eq!(reader.0.wait().unwrap().code(), Some(0));
+    watch.is("lb-a/VS/[192.0.2.1]:tcp:80", "resolved");
+    watch.is("lb-a/RS/[10.0.0.7]:tcp:80/[192.0.2.1]:tcp:80", "firing");
+}

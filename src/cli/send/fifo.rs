@@ -2,8 +2,11 @@
 //!
 //! keepalived writes without waiting for anybody, and what does not fit into the pipe is lost. So nothing here may
 //! take long: while the daemon is away, lines are kept without asking it each time. What was kept is sent from here
-//! too, because no other call may come for days. At its end keepalived first sends SIGTERM, and then the last lines.
+//! too, because no other call may come for days. At its end, and when it reads its configuration again, keepalived first
+//! sends SIGTERM, and then the last lines. A master says at each advert that it hears another one: what was said of the
+//! same thing a moment ago is not sent again.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -24,6 +27,10 @@ const LINE_BYTES_MAX: usize = 4 * 1024;
 const CHUNK_BYTES: usize = 4 * 1024;
 /// While the daemon is away it is asked again after this long.
 const AWAY_PAUSE: Duration = Duration::from_secs(10);
+/// The same line about the same thing is passed over for this long.
+const REPEAT_PAUSE: Duration = Duration::from_secs(30);
+/// So many things are remembered; when there are more, all are forgotten, which costs a repeat of each.
+const SUBJECTS_MAX: usize = 1024;
 /// After SIGTERM the last lines are waited for this long.
 const LAST_LINES_WAIT: Duration = Duration::from_secs(1);
 
@@ -87,7 +94,7 @@ pub(super) fn run(post: &mut Post, host: &str, path: &Path) -> Exit {
     };
     let mut lines = Lines::default();
     let mut chunk = vec![0; CHUNK_BYTES];
-    let mut sender = Sender { post, host, away_since: None };
+    let mut sender = Sender { post, host, away_since: None, said: Repeats::default() };
     let mut wait = AWAY_PAUSE;
     loop {
         let heard = runtime.block_on(async {
@@ -120,15 +127,43 @@ pub(super) fn run(post: &mut Post, host: &str, path: &Path) -> Exit {
     Exit::Done
 }
 
+/// What was said last of each thing.
+#[derive(Default)]
+struct Repeats(BTreeMap<String, (String, Instant)>);
+
+impl Repeats {
+    /// Whether the same was said a moment ago, and nothing else about it since.
+    fn is_one(&mut self, line: &str, now: Instant) -> bool {
+        // Behind the name stand the state and the priority; a name may have spaces, and is in quotes then.
+        let end = line.rfind('"').or_else(|| line.rfind(' ')).unwrap_or(line.len());
+        let subject = line.get(..end).unwrap_or(line);
+        if let Some((said, at)) = self.0.get(subject)
+            && said == line
+            && now.duration_since(*at) < REPEAT_PAUSE
+        {
+            return true;
+        }
+        if self.0.len() >= SUBJECTS_MAX {
+            self.0.clear();
+        }
+        self.0.insert(subject.to_owned(), (line.to_owned(), now));
+        false
+    }
+}
+
 struct Sender<'a> {
     post: &'a mut Post,
     host: &'a str,
+    said: Repeats,
     /// The daemon was away when it was asked last.
     away_since: Option<Instant>,
 }
 
 impl Sender<'_> {
     fn line(&mut self, line: &str) {
+        if self.said.is_one(line, self.post.clock().mark()) {
+            return;
+        }
         let mut fields = Map::new();
         fields.insert("host".into(), json!(self.host));
         fields.insert("line".into(), json!(line));
@@ -170,5 +205,19 @@ mod tests {
         assert_eq!(lines.end(), None);
         let fits = [vec![b'x'; LINE_BYTES_MAX], b"\n".to_vec()].concat();
         assert_eq!(lines.push(&fits)[0].len(), LINE_BYTES_MAX);
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "hours are made of some beginning")]
+    fn what_was_said_a_moment_ago_is_passed_over_until_something_else_was_said() {
+        let began = Instant::now();
+        let after = |seconds| began + Duration::from_secs(seconds);
+        let mut said = Repeats::default();
+        let (two, over, other) =
+            ("INSTANCE \"a b\" MASTER_RX_LOWER_PRI 150", "INSTANCE \"a b\" BACKUP 150", "RS x y UP");
+        let heard =
+            [(two, 0), (two, 1), (other, 2), (two, 3), (over, 4), (two, 5), (two, 6), (two, 40), (other, 41)];
+        let passed: Vec<bool> = heard.iter().map(|(line, at)| said.is_one(line, after(*at))).collect();
+        assert_eq!(passed, [false, true, false, true, false, false, true, false, false]);
     }
 }
