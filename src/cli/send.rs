@@ -122,7 +122,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl Send {
     pub(super) fn run(self) -> Exit {
         let patience = Duration::from_secs(self.wait);
-        let mut post = match Post::new(&self.server, self.source.as_deref(), &self.spool, patience) {
+        // A backup is made whether or not somebody can be told, and keepalived starts its reader once.
+        let unattended = self.wrap || self.fifo.is_some();
+        let source = self.source.as_deref();
+        let mut post = match Post::new(&self.server, source, &self.spool, patience, unattended) {
             Ok(post) => post,
             Err(exit) => return exit,
         };
@@ -138,7 +141,7 @@ impl Send {
         let fate = Said::new(self.fields(), post.clock()).map(|said| post.deliver(&said));
         match fate {
             Ok(Fate::Taken(answer)) => self.show(&answer),
-            Ok(Fate::Spooled) => {
+            Ok(Fate::Spooled { .. }) => {
                 out(if self.json { "{\"spooled\": true}\n" } else { "spooled\n" });
                 Exit::Done
             }

@@ -304,7 +304,18 @@ fn a_wrapped_command_runs_as_it_would_and_its_end_is_told() {
         assert_eq!(ended.status.code(), Some(status), "{ended:?}");
         assert!(err(&ended).contains("cannot be started"), "{ended:?}");
     }
-    // With the daemon away the command matters no less.
+    // Without a token, or with a wrong one, the command matters no less, and what it said is not lost.
+    for (token, aside) in [(None, 0), (Some("wrong"), 1)] {
+        let server = format!("http://{}", daemon.address);
+        let mut call = send(&daemon, &["scripts", "--wrap", "--server", &server, "--", "sh", "-c", "exit 5"]);
+        let nowhere = daemon.directory.join("no-configuration");
+        call.env("ONSCENE_CONFIG", nowhere).envs(token.map(|token| ("ONSCENE_TOKEN", token)));
+        let ended = call.output().unwrap();
+        assert_eq!(ended.status.code(), Some(5), "{ended:?}");
+        assert_eq!(kept(&spool(&daemon)).len(), 1 - aside, "{ended:?}");
+        assert_eq!(kept(&spool(&daemon).join("refused")).len(), aside * 2, "{ended:?}");
+    }
+    // With the daemon away neither.
     daemon.kill();
     let ended = run(&daemon, &["scripts", "--wrap", "--", "sh", "-c", "echo said; exit 7"]);
     assert_eq!((ended.status.code(), out(&ended).as_str()), (Some(7), "said\n"), "{ended:?}");

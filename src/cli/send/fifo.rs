@@ -169,11 +169,11 @@ impl Sender<'_> {
         fields.insert("line".into(), json!(line));
         let Ok(said) = Said::new(fields, self.post.clock()) else { return };
         if self.is_away() {
-            self.post.keep(&said, "the daemon was away a moment ago");
+            self.post.keep(&said, "the daemon was away a moment ago", true);
             return;
         }
-        let spooled = matches!(self.post.deliver(&said), Fate::Spooled);
-        self.away_since = spooled.then(|| self.post.clock().mark());
+        let away = matches!(self.post.deliver(&said), Fate::Spooled { away: true });
+        self.away_since = away.then(|| self.post.clock().mark());
     }
 
     fn is_away(&self) -> bool {
@@ -183,7 +183,7 @@ impl Sender<'_> {
 
     /// Sends what was kept, as soon as the daemon is back.
     fn quiet(&mut self) {
-        if self.away_since.is_some() && !self.is_away() {
+        if !self.is_away() && self.post.waits() {
             let stopped = self.post.some().is_none_or(|backlog| backlog.stopped.is_some());
             self.away_since = stopped.then(|| self.post.clock().mark());
         }

@@ -2,6 +2,7 @@
 //! What waits of other sources of the same daemon goes afterwards: their order has nothing to do with this one's, and
 //! whatever is wrong with them must not hold it up.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -103,7 +104,10 @@ pub(super) enum Fate {
     /// The daemon has it, and answered this.
     Taken(Value),
     /// It is on this machine's disk.
-    Spooled,
+    Spooled {
+        /// The daemon was asked, and is away.
+        away: bool,
+    },
     /// Neither; it was said why.
     Failed(Exit),
 }
@@ -141,7 +145,7 @@ struct Clients {
     /// Whose events this call sends; none for `--flush`.
     source: Option<String>,
     own: Via,
-    known: BTreeMap<(String, Via), Option<Client>>,
+    known: BTreeMap<(String, Via), Client>,
 }
 
 impl Clients {
@@ -152,21 +156,16 @@ impl Clients {
         if ours { self.own.clone() } else { record.via.clone() }
     }
 
-    /// A client for a source; why there is none is said once.
+    /// A client for a source; why there is none is said.
     fn client(&mut self, source: &str, via: Via) -> Result<&Client, Exit> {
-        let key = (source.to_owned(), via);
-        if !self.known.contains_key(&key) {
-            let Via { server, token_file, config } = key.1.clone();
-            let flags = ServerFlags { server, token_file, config: ConfigFlag { config } };
-            match flags.client_for_source(source) {
-                Ok(client) => self.known.insert(key.clone(), Some(client.within(SEND_DEADLINE))),
-                Err(exit) => {
-                    self.known.insert(key, None);
-                    return Err(exit);
-                }
-            };
+        match self.known.entry((source.to_owned(), via)) {
+            Entry::Occupied(known) => Ok(known.into_mut()),
+            Entry::Vacant(unknown) => {
+                let Via { server, token_file, config } = unknown.key().1.clone();
+                let flags = ServerFlags { server, token_file, config: ConfigFlag { config } };
+                Ok(unknown.insert(flags.client_for_source(source)?.within(SEND_DEADLINE)))
+            }
         }
-        self.known.get(&key).and_then(Option::as_ref).ok_or(Exit::Failed)
     }
 
     fn is_ours(&self, record: &Record) -> bool {
@@ -179,7 +178,19 @@ impl Clients {
         self.client(&source, own).ok().map(|client| client.server().to_owned())
     }
 
+    /// Sends an event. Who runs for long may know a token that was exchanged meanwhile, and looks again.
     fn send(&mut self, record: &Record) -> Sent {
+        let known = self.known.contains_key(&(record.source.clone(), self.via(record)));
+        match self.send_once(record) {
+            Sent::Refused(Failure::Refused { status, .. }) if known && status.as_u16() == 401 => {
+                self.known.clear();
+                self.send_once(record)
+            }
+            sent => sent,
+        }
+    }
+
+    fn send_once(&mut self, record: &Record) -> Sent {
         let (ours, own, via) = (self.is_ours(record), self.server(), self.via(record));
         let Ok(client) = self.client(&record.source, via) else { return Sent::NotOurs };
         if !ours && own.as_deref() != Some(client.server()) {
@@ -206,10 +217,13 @@ pub(super) struct Post {
     clock: Clock,
     /// How long a call keeps trying while the daemon is away.
     patience: Duration,
+    /// Nobody looks at how this call ends.
+    unattended: bool,
 }
 
 impl Post {
-    /// Whatever is wrong with the address and the token is said here, before anything is done.
+    /// Whatever is wrong with the address and the token is said here, before anything is done. Where nobody looks at how
+    /// the call ends that is no reason to give up: events are kept until it is mended, and what is refused is put aside.
     ///
     /// # Errors
     /// How the command ends then.
@@ -218,6 +232,7 @@ impl Post {
         source: Option<&str>,
         spool: &SpoolFlags,
         patience: Duration,
+        unattended: bool,
     ) -> Result<Self, Exit> {
         // What is kept is sent from another directory.
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
@@ -229,7 +244,8 @@ impl Post {
         let mut clients =
             Clients { source: source.map(str::to_owned), own: own.clone(), known: BTreeMap::new() };
         if let Some(source) = source {
-            clients.client(source, own)?;
+            let found = clients.client(source, own).map(|_| ());
+            found.or_else(|exit| if unattended { Ok(()) } else { Err(exit) })?;
         }
         let opened = (!spool.no_spool).then(|| Spool::open(&spool.directory()));
         let (spool, without) = match opened {
@@ -237,7 +253,7 @@ impl Post {
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
         };
-        Ok(Self { clients, spool, without, clock: Clock::system(), patience })
+        Ok(Self { clients, spool, without, clock: Clock::system(), patience, unattended })
     }
 
     /// The hour.
@@ -248,20 +264,16 @@ impl Post {
     /// Sends an event, behind what waits; keeps it when the daemon is away.
     pub(super) fn deliver(&mut self, said: &Said) -> Fate {
         let turn = match self.turn(TURN_WAIT) {
+            Ok(None) if self.spool.is_some() => {
+                let fate = self.keep(said, "another call is still sending", false);
+                self.look_again();
+                return fate;
+            }
             Ok(turn) => turn,
             // A spool that is broken is no reason to be silent.
-            Err(error) => {
-                self.spool = None;
-                self.without = Some(error.to_string());
-                None
-            }
+            Err(_) => None,
         };
-        if self.spool.is_some() && turn.is_none() {
-            let fate = self.keep(said, "another call is still sending");
-            self.look_again();
-            return fate;
-        }
-        let fate = self.patiently(said);
+        let fate = self.patiently(said, turn.is_some());
         drop(turn);
         if matches!(fate, Fate::Taken(_)) {
             self.look_again();
@@ -269,12 +281,15 @@ impl Post {
         fate
     }
 
+    /// Whether something waits.
+    pub(super) fn waits(&self) -> bool {
+        self.spool.as_ref().is_some_and(|spool| spool.waiting().is_ok_and(|all| !all.is_empty()))
+    }
+
     /// Who could not wait for this call has left an event behind.
     fn look_again(&mut self) {
         for _ in 0..LOOKS_AGAIN_MAX {
-            let waits =
-                self.spool.as_ref().is_some_and(|spool| spool.waiting().is_ok_and(|all| !all.is_empty()));
-            if !waits || self.some().is_none_or(|backlog| backlog.is_idle()) {
+            if !self.waits() || self.some().is_none_or(|backlog| backlog.is_idle()) {
                 return;
             }
         }
@@ -286,17 +301,17 @@ impl Post {
         Some(self.backlog(Which::All, Some(BACKLOG_DEADLINE), None))
     }
 
-    fn patiently(&mut self, said: &Said) -> Fate {
+    fn patiently(&mut self, said: &Said, has_turn: bool) -> Fate {
         let mut waited = Duration::ZERO;
         let mut tries = 0;
         loop {
-            let why = match self.attempt(said) {
+            let why = match self.attempt(said, has_turn) {
                 Ok(answer) => return Fate::Taken(answer),
-                Err(Stop::Refused(failure)) => return Fate::Failed(failure.say()),
+                Err(Stop::Refused(failure)) => return self.refused(said, &failure),
                 Err(Stop::Away(why)) => why,
             };
             if waited >= self.patience {
-                return self.keep(said, &why);
+                return self.keep(said, &why, true);
             }
             if tries == 0 {
                 say(&format!("onscene: {why}; trying again for {} s", self.patience.as_secs()));
@@ -308,8 +323,9 @@ impl Post {
         }
     }
 
-    fn attempt(&mut self, said: &Said) -> Result<Value, Stop> {
-        if let Some(why) = self.backlog(Which::Ours, Some(BACKLOG_DEADLINE), None).stopped {
+    fn attempt(&mut self, said: &Said, has_turn: bool) -> Result<Value, Stop> {
+        let first = has_turn.then(|| self.backlog(Which::Ours, Some(BACKLOG_DEADLINE), None));
+        if let Some(why) = first.and_then(|backlog| backlog.stopped) {
             return Err(Stop::Away(why));
         }
         let record = self.record(said, said.text());
@@ -317,8 +333,19 @@ impl Post {
             Sent::Taken(answer) => Ok(answer),
             Sent::Away(failure) => Err(Stop::Away(failure.to_string())),
             Sent::Refused(failure) => Err(Stop::Refused(failure)),
-            Sent::NotOurs => Err(Stop::Away("the token of this source cannot be read any more".into())),
+            Sent::NotOurs => Err(Stop::Away("it is not known where and how to send".into())),
         }
+    }
+
+    fn refused(&self, said: &Said, failure: &Failure) -> Fate {
+        let exit = failure.say();
+        if let (true, Some(spool)) = (self.unattended, &self.spool) {
+            match spool.put_aside(&self.record(said, said.kept())) {
+                Ok(aside) => say(&format!("onscene: the event is put aside as {}", aside.display())),
+                Err(error) => say(&format!("onscene: the event is lost, because {error}")),
+            }
+        }
+        Fate::Failed(exit)
     }
 
     fn record(&self, said: &Said, body: String) -> Record {
@@ -327,8 +354,8 @@ impl Post {
         Record { source, path, body, said_at: said.at, via: self.clients.own.clone() }
     }
 
-    /// Keeps an event behind all that waits, and says why.
-    pub(super) fn keep(&self, said: &Said, why: &str) -> Fate {
+    /// Keeps an event behind all that waits, and says why; `away`: because the daemon is.
+    pub(super) fn keep(&self, said: &Said, why: &str, away: bool) -> Fate {
         let Some(spool) = &self.spool else {
             let without = self.without.as_ref().map(|error| format!("; the event is lost, because {error}"));
             say(&format!("onscene: {why}{}", without.unwrap_or_default()));
@@ -340,11 +367,12 @@ impl Post {
                     "onscene: {why}; the event is kept in {} and sent by the next call, or by `onscene send --flush`",
                     spool.shown()
                 ));
-                Fate::Spooled
+                Fate::Spooled { away }
             }
             Err(error) => {
                 say(&format!("onscene: {why}; the event is lost, because {error}"));
-                Fate::Failed(Exit::Failed)
+                let refused = matches!(error, SpoolError::Full(_) | SpoolError::Long(_));
+                Fate::Failed(if refused { Exit::Failed } else { Exit::Unreachable })
             }
         }
     }

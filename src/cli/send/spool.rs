@@ -151,6 +151,14 @@ impl Spool {
     /// # Errors
     /// What the disk says, or that there is no room.
     pub(super) fn put(&self, record: &Record) -> Result<(), SpoolError> {
+        let (unnamed, id, bytes) = self.unnamed(record)?;
+        self.name(&unnamed, &id, bytes).inspect_err(|_| {
+            let _gone = fs::remove_file(&unnamed);
+        })
+    }
+
+    /// Writes an event beside its name: the file, what its name will hold, its bytes.
+    fn unnamed(&self, record: &Record) -> Result<(PathBuf, String, u64), SpoolError> {
         let text = serde_json::to_vec(record).map_err(|error| self.wrong(error.into()))?;
         let bytes = text.len() as u64;
         if bytes > RECORD_BYTES_MAX {
@@ -158,9 +166,10 @@ impl Spool {
         }
         let id = crypto::random_id().map_err(|error| self.wrong(io::Error::other(error.to_string())))?;
         let unnamed = self.directory.join(format!("{id}{UNNAMED_ENDS}"));
-        self.write(&unnamed, &text).and_then(|()| self.name(&unnamed, &id, bytes)).inspect_err(|_| {
+        self.write(&unnamed, &text).inspect_err(|_| {
             let _gone = fs::remove_file(&unnamed);
-        })
+        })?;
+        Ok((unnamed, id, bytes))
     }
 
     fn write(&self, path: &Path, text: &[u8]) -> Result<(), SpoolError> {
@@ -235,13 +244,26 @@ impl Spool {
     /// # Errors
     /// What the disk says.
     pub(super) fn refuse(&self, waiting: &Waiting) -> Result<PathBuf, SpoolError> {
+        self.aside(&waiting.path, &waiting.name, waiting.bytes)
+    }
+
+    /// Puts an event aside that never waited.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn put_aside(&self, record: &Record) -> Result<PathBuf, SpoolError> {
+        let (unnamed, id, bytes) = self.unnamed(record)?;
+        self.aside(&unnamed, &format!("{:0width$}-{id}{ENDS}", 0, width = NUMBER_DIGITS), bytes)
+    }
+
+    fn aside(&self, from: &Path, name: &str, bytes: u64) -> Result<PathBuf, SpoolError> {
         let aside = self.directory.join(REFUSED);
         if !aside.exists() {
             DirBuilder::new().mode(0o700).create(&aside).map_err(|error| self.wrong(error))?;
         }
-        self.make_room(&aside, waiting.bytes)?;
-        let path = aside.join(&waiting.name);
-        let moved = fs::rename(&waiting.path, &path).and_then(|()| sync(&aside));
+        self.make_room(&aside, bytes)?;
+        let path = aside.join(name);
+        let moved = fs::rename(from, &path).and_then(|()| sync(&aside));
         moved.and_then(|()| sync(&self.directory)).map_err(|error| self.wrong(error))?;
         Ok(path)
     }
