@@ -17,11 +17,10 @@
 //! instance becomes BACKUP or FAULT, or stops.
 //!
 //! It cannot be seen when neither hears the other: then each says MASTER and no more, which is also what an election
-//! looks like. A check from outside that asks both machines sees that, nothing here does. Of two masters with one
-//! priority keepalived itself makes the one with the lower address give way, without a word. With three machines it is
-//! over too early when the third, which was no master, goes to BACKUP or stops; it fires again within half a minute. The
-//! names of instances have to be the same on all machines of a pair and different from those of other pairs of the same
-//! source.
+//! looks like. A check from outside that asks both machines sees that, nothing here does. What keepalived says of two
+//! masters with one priority has not been tried. With three machines it is over too early when the third, which was no
+//! master, goes to BACKUP or stops; it fires again within half a minute. The names of instances have to be the same on
+//! all machines of a pair and different from those of other pairs of the same source.
 
 use serde_json::{Map, Value};
 

@@ -329,6 +329,19 @@ fn a_wrapped_command_runs_as_it_would_and_its_end_is_told() {
 }
 
 #[test]
+fn what_a_wrapped_command_leaves_running_keeps_its_streams_and_holds_up_nothing() {
+    let daemon = Daemon::start(HOUSE);
+    let script = "(sleep 3; echo late) & echo early; exit 9";
+    let mut call = send(&daemon, &["scripts", "--wrap", "--key", "fork", "--", "sh", "-c", script]);
+    let began = std::time::Instant::now();
+    let call = call.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    daemon.mail_to("maya@example.net", "ended with status 9");
+    assert!(began.elapsed().as_secs_f64() < 3.0, "the event does not wait for what was left running");
+    let ended = call.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), out(&ended).as_str()), (Some(9), "early\nlate\n"), "{ended:?}");
+}
+
+#[test]
 fn a_wrapped_command_whose_reader_is_gone_ends_as_it_would() {
     let daemon = Daemon::start(HOUSE);
     let line = format!("{} send scripts --wrap --key yes -- yes | head -n 1", binary().display());
