@@ -184,9 +184,20 @@ pub(super) struct Client {
     way: Way,
     base: String,
     token: SecretString,
-    runtime: Runtime,
+    /// There is one until it is dropped.
+    runtime: Option<Runtime>,
+    deadline: Duration,
     /// It was said that answers are not of the present.
     noted: Cell<bool>,
+}
+
+impl Drop for Client {
+    /// A question for a name that nobody answers must not hold up the end of the command.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Why a request did not end well.
@@ -211,11 +222,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether another try makes sense.
+    /// Whether another try makes sense: the daemon is away, or a proxy says that it is.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused { status, .. } => matches!(status.as_u16(), 408 | 429 | 502..=504),
         }
     }
 
@@ -236,36 +247,42 @@ impl Client {
             Exit::Usage
         })?;
         let base = server.trim_end_matches('/').to_owned();
-        match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => Ok(Self { way, base, token, runtime, noted: Cell::new(false) }),
-            Err(error) => Err(super::fail(&format!("cannot start: {error}"))),
-        }
+        let runtime = Some(runtime()?);
+        Ok(Self { way, base, token, runtime, deadline: REQUEST_DEADLINE, noted: Cell::new(false) })
+    }
+
+    /// Where the daemon is.
+    pub(super) fn server(&self) -> &str {
+        &self.base
+    }
+
+    /// The same, with another deadline for one request, from the connection to the last byte.
+    pub(super) fn within(self, deadline: Duration) -> Self {
+        let mut client = self;
+        client.deadline = deadline;
+        client
     }
 
     /// Asks; what goes wrong is told.
     pub(super) fn get(&self, path: &str) -> Result<Value, Exit> {
-        self.request(Method::GET, path, None).map_err(|failure| failure.say())
+        self.request(Method::GET, path, String::new()).map_err(|failure| failure.say())
     }
 
     /// Sends; what goes wrong is told.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Exit> {
-        self.try_post(path, body).map_err(|failure| failure.say())
+        self.try_post(path, &body.to_string()).map_err(|failure| failure.say())
     }
 
-    /// Sends.
-    pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.request(Method::POST, path, Some(body))
+    /// Sends a text that is JSON.
+    pub(super) fn try_post(&self, path: &str, text: &str) -> Result<Value, Failure> {
+        self.request(Method::POST, path, text.to_owned())
     }
 
-    /// Waits between two tries.
-    pub(super) fn pause(&self, wait: Duration) {
-        self.runtime.block_on(tokio::time::sleep(wait));
-    }
-
-    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    fn request(&self, method: Method, path: &str, text: String) -> Result<Value, Failure> {
         let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
-        let (head, bytes) = self.runtime.block_on(async {
-            let asked = tokio::time::timeout(REQUEST_DEADLINE, self.exchange(method, path, body)).await;
+        let runtime = self.runtime.as_ref().ok_or_else(|| unreachable("the client has ended".into()))?;
+        let (head, bytes) = runtime.block_on(async {
+            let asked = tokio::time::timeout(self.deadline, self.exchange(method, path, text)).await;
             asked.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)
         })?;
         let status = head.status;
@@ -283,28 +300,23 @@ impl Client {
         Err(Failure::Refused { status, detail })
     }
 
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        body: Option<&Value>,
-    ) -> Result<(Parts, Bytes), String> {
+    async fn exchange(&self, method: Method, path: &str, text: String) -> Result<(Parts, Bytes), String> {
         let words = |error: std::io::Error| error.to_string();
         match &self.way {
             Way::Unix(socket) => {
                 let stream = tokio::net::UnixStream::connect(socket).await.map_err(words)?;
-                self.speak(stream, "localhost", method, path, body).await
+                self.speak(stream, "localhost", method, path, text).await
             }
             Way::Tcp { host, port, tls } => {
                 let bare = host.trim_start_matches('[').trim_end_matches(']');
                 let stream = tokio::net::TcpStream::connect((bare, *port)).await.map_err(words)?;
                 let authority = format!("{host}:{port}");
                 if !tls {
-                    return self.speak(stream, &authority, method, path, body).await;
+                    return self.speak(stream, &authority, method, path, text).await;
                 }
                 let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
                 let stream = tls_connector()?.connect(name, stream).await.map_err(words)?;
-                self.speak(stream, &authority, method, path, body).await
+                self.speak(stream, &authority, method, path, text).await
             }
         }
     }
@@ -315,10 +327,9 @@ impl Client {
         authority: &str,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        text: String,
     ) -> Result<(Parts, Bytes), String> {
         let words = |error: hyper::Error| error.to_string();
-        let text = body.map(Value::to_string).unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
@@ -347,6 +358,20 @@ impl Client {
                 Err(error) => Err(error.to_string()),
             },
         }
+    }
+}
+
+/// What a command waits with: for answers, or only for time to pass.
+pub(super) fn runtime() -> Result<Runtime, Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| super::fail(&format!("cannot start: {error}")))
+}
+
+/// Waits between two tries.
+pub(super) fn pause(wait: Duration) {
+    if let Ok(runtime) = runtime() {
+        // A timer is made inside of what drives it.
+        runtime.block_on(async { tokio::time::sleep(wait).await });
     }
 }
 

@@ -40,7 +40,7 @@ enum Command {
     /// Validate the configuration; print who is woken when, for the next four weeks
     Check(check::Check),
     /// Raise, resolve or acknowledge an alert from a script (keepalived, Nagios, cron)
-    Send(send::Send),
+    Send(Box<send::Send>),
     /// List, show and work on incidents
     Incident(incident::Incident),
     /// Prove timelines whole and command without a gap
@@ -99,6 +99,8 @@ pub(crate) enum Exit {
     Config,
     /// 69: the server cannot be reached.
     Unreachable,
+    /// The status of a command that was run.
+    Child(u8),
 }
 
 impl From<Exit> for ExitCode {
@@ -109,6 +111,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::Config => 64,
             Exit::Unreachable => 69,
+            Exit::Child(status) => status,
         })
     }
 }

@@ -158,18 +158,16 @@ impl Reader {
     fn again(&mut self, id: i64) -> Result<Result<String, String>, Exit> {
         match self {
             Self::Here(here) => here.again(id),
-            Self::Daemon(client) => {
-                match client.try_post(&format!("/api/v1/unreadable/{id}/replay"), &json!({})) {
-                    Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
-                    Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
-                        Ok(Err(detail))
-                    }
-                    Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
-                        Ok(Ok("it was read meanwhile".into()))
-                    }
-                    Err(failure) => Err(failure.say()),
+            Self::Daemon(client) => match client.try_post(&format!("/api/v1/unreadable/{id}/replay"), "{}") {
+                Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
+                Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
+                    Ok(Err(detail))
                 }
-            }
+                Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
+                    Ok(Ok("it was read meanwhile".into()))
+                }
+                Err(failure) => Err(failure.say()),
+            },
         }
     }
 }

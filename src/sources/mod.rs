@@ -27,9 +27,12 @@ pub mod google_cloud;
 pub mod grafana;
 pub mod graylog;
 pub mod healthchecks;
+pub mod icinga;
 pub mod kapacitor;
+pub mod keepalived;
 pub mod kibana;
 pub mod librenms;
+pub mod nagios;
 pub mod netdata;
 pub mod new_relic;
 pub mod opsgenie;
@@ -69,9 +72,12 @@ pub const KINDS: &[Kind] = &[
     grafana::KIND,
     graylog::KIND,
     healthchecks::KIND,
+    icinga::KIND,
     kapacitor::KIND,
+    keepalived::KIND,
     kibana::KIND,
     librenms::KIND,
+    nagios::KIND,
     netdata::KIND,
     new_relic::KIND,
     opsgenie::KIND,

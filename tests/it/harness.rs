@@ -366,6 +366,7 @@ impl Daemon {
     pub fn command(&self, arguments: &[&str], token: Option<&str>) -> Output {
         let mut command = Command::new(binary());
         command.args(arguments).arg("--config").arg(&self.config).env_remove("ONSCENE_TOKEN");
+        command.env("ONSCENE_SPOOL", self.directory.join("unsent"));
         if let Some(token) = token {
             command.env("ONSCENE_TOKEN", token);
         }

@@ -13,6 +13,8 @@
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `send`: events from scripts while the daemon is there, away, and back;
+//! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
@@ -35,6 +37,8 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod send;
+mod senders;
 mod signed;
 mod sns;
 mod tidy;

@@ -28,7 +28,7 @@ fn run(daemon: &Daemon, arguments: &[&str], token: Option<&str>) -> Output {
     };
     fs::write(home.join("onscene/client.toml"), file).unwrap();
     let mut command = Command::new(binary());
-    command.args(arguments).env("XDG_CONFIG_HOME", &home);
+    command.args(arguments).env("XDG_CONFIG_HOME", &home).env("ONSCENE_SPOOL", home.join("unsent"));
     command.env_remove("ONSCENE_TOKEN").env_remove("ONSCENE_CONFIG").output().unwrap()
 }
 
