@@ -98,6 +98,11 @@ impl Mailer {
         Ok(Self { from, ways })
     }
 
+    /// The domain in the `Message-ID` of every letter, in lower case.
+    pub fn domain(&self) -> String {
+        self.from.email.domain().to_lowercase()
+    }
+
     /// Sends one letter to `parcel.to`.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
         let refused = |why: &str| Outcome::Refused { why: why.into(), whole_channel: false };

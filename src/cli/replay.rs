@@ -208,6 +208,7 @@ impl Here {
             Ok(Reply::Events(command, done)) => Ok(Ok(results(
                 command.events().iter().zip(done).map(|(event, one)| view::result(event, one)),
             ))),
+            Ok(Reply::Mail(result)) => Ok(Ok(results(std::iter::once(view::mail_result(&result))))),
             Ok(_) => Ok(Ok("done".into())),
             Err(error) => Err(fail(&error.to_string())),
         }

@@ -21,6 +21,7 @@ use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
 use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
+use crate::core::mail::Mail;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
@@ -33,6 +34,7 @@ mod drain;
 mod effects;
 mod events;
 mod hold;
+mod mail;
 mod memory;
 mod outbox;
 #[cfg(test)]
@@ -40,6 +42,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_mail;
 #[cfg(test)]
 mod stories_mirror;
 
@@ -86,6 +90,8 @@ pub enum Command {
         /// The service of its source.
         service: String,
     },
+    /// A message that may be about a letter.
+    Mail(Box<Posted>),
     /// Something is done to an incident.
     Act {
         /// Which.
@@ -140,6 +146,7 @@ impl Command {
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Events(delivered) => &delivered.events,
+            Self::Mail(posted) => &posted.delivered.events,
             _ => &[],
         }
     }
@@ -164,6 +171,28 @@ pub struct Delivered {
     pub held: bool,
 }
 
+/// A message that may be about a letter.
+#[derive(Debug)]
+pub struct Posted {
+    /// What it says.
+    pub mail: Mail,
+    /// The same as an alert, for when it is about none.
+    pub delivered: Delivered,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailResult {
+    /// The message's own id.
+    pub key: String,
+    /// `acknowledged`: something was written on a timeline; `repeated` or `ignored`: nothing was.
+    pub outcome: &'static str,
+    /// The incident it is about.
+    pub incident: Option<i64>,
+    /// Why it came out so: the word for a decision, or a sentence.
+    pub reason: String,
+}
+
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventResult {
@@ -179,6 +208,8 @@ pub enum Reply {
     /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
     Events(Arc<Command>, Vec<EventResult>),
+    /// To [`Command::Mail`], when it is about a letter; else it is heard as events are.
+    Mail(MailResult),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
@@ -577,6 +608,7 @@ fn run(
             }
             Ok(Reply::Kept(work.keep(kept, service)?))
         }
+        Command::Mail(posted) => return work.post(posted).map(Ok),
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
         // Nobody would send what is handed to one who has gone.

@@ -10,6 +10,7 @@
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
+//! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
@@ -17,6 +18,7 @@ pub mod decide;
 pub mod escalation;
 pub mod incident;
 pub mod letter;
+pub mod mail;
 pub mod oncall;
 pub mod rules;
 #[cfg(test)]

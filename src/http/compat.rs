@@ -220,7 +220,7 @@ async fn request(desk: &Desk, query: &str, headers: &HeaderMap, body: Body) -> R
         options: &source.options,
     };
     match intake::deliver(desk, source, &delivery).await? {
-        Taken::Decided(..) | Taken::Held(_) => Ok(()),
+        Taken::Decided(..) | Taken::Mail(_) | Taken::Held(_) => Ok(()),
     }
 }
 

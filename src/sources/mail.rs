@@ -23,6 +23,7 @@ use std::fmt::Write as _;
 use super::wire::{self, unreadable};
 use super::{Delivery, Kind, Unreadable};
 use crate::core::alert::{Event, KEY_BYTES_MAX};
+use crate::core::mail::{Mail, Named, Said, TEXT_BYTES_MAX, What};
 use crate::crypto;
 
 mod alert;
@@ -34,7 +35,6 @@ mod stories;
 mod words;
 
 use parts::Head;
-pub use words::{Answer, Said};
 
 /// Mail.
 pub const KIND: Kind = Kind::new(
@@ -68,67 +68,6 @@ const AUTOMATIC: &[&str] = &[
 const ID_CHARS: usize = 32;
 /// Most letters of ours that one message is taken to name.
 const NAMES_MAX: usize = 16;
-/// Longest text kept of an answer, in bytes: a note of a timeline has at most twice that.
-pub const TEXT_BYTES_MAX: usize = 2048;
-
-/// One message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mail {
-    /// Its own id, which every copy of it has.
-    pub id: String,
-    /// Who says to have written it, in lower case; nobody when that is not one address.
-    pub from: Option<String>,
-    /// Letters that may be ours and that it is about, the nearest first.
-    pub names: Vec<Named>,
-    /// It stands in a thread of an incident of ours.
-    pub in_thread: bool,
-    /// What it is.
-    pub what: What,
-    /// What its writer says.
-    pub said: Said,
-    /// What it is as an alert. Of reports, and of our own letters, there is none.
-    pub alert: Option<Event>,
-}
-
-/// A `Message-ID` of the form of ours.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// The letter's id.
-    pub letter: String,
-    /// The domain that it was sent from, in lower case.
-    pub domain: String,
-}
-
-/// What a message is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
-    /// A letter of ours, come back as it was.
-    Own,
-    /// A letter was not delivered.
-    Bounce {
-        /// It never will be; else it waits.
-        failed: bool,
-        /// What was said, without addresses.
-        why: String,
-    },
-    /// A letter was shown to its reader, or handed on.
-    Receipt {
-        /// `displayed`, `deleted`, `relayed`, ...
-        how: String,
-    },
-    /// A program wrote it.
-    Automatic,
-    /// Somebody wrote it.
-    Written,
-}
-
-impl Mail {
-    /// Whether it may be about a letter of ours, so that only the store can tell what it is.
-    pub fn may_answer(&self) -> bool {
-        !self.names.is_empty() || self.in_thread || self.alert.is_none()
-    }
-}
-
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let mail = open(delivery)?;
     Ok(if mail.may_answer() { Vec::new() } else { mail.alert.into_iter().collect() })

@@ -1,9 +1,9 @@
 //! What mail servers and mail programs report of a letter: that it came back (RFC 3464, and the bounces of Exim and
 //! qmail that are older than that), that it waits, that it was shown (RFC 8098).
 
-use super::What;
 use super::parts::{Head, Part};
 use crate::core::alert::one_line;
+use crate::core::mail::What;
 
 /// Longest reason kept, in characters.
 const WHY_CHARS_MAX: usize = 200;

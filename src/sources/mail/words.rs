@@ -5,6 +5,8 @@
 //! first line that is left, and only when that is one of a few clear words and nothing else. "ok" and "got it" are none:
 //! watches and phones offer them as an answer to everything.
 
+use crate::core::mail::{Answer, Said};
+
 /// Words that take command.
 const TAKE: &[&str] = &[
     "ack",
@@ -35,26 +37,6 @@ const ANSWER_BYTES_MAX: usize = 64;
 const NAME_WORDS_MAX: usize = 3;
 /// Most lines the words above a quotation are wrapped into.
 const ATTRIBUTION_LINES_MAX: usize = 3;
-
-/// What a reply asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// Command.
-    Take,
-    /// Command, and more people.
-    Help,
-    /// That somebody else is called.
-    Decline,
-}
-
-/// What somebody wrote.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Said {
-    /// What is asked for, when the first line is clear.
-    pub answer: Option<Answer>,
-    /// What else was written, but for a name below an answer; all of it when nothing clear is asked for. May be empty.
-    pub text: String,
-}
 
 /// Reads a reply.
 pub(super) fn said(text: &str) -> Said {
