@@ -189,6 +189,24 @@ pub(super) struct Client {
     noted: Cell<bool>,
 }
 
+/// What a request carries.
+struct Body {
+    content_type: &'static str,
+    bytes: Bytes,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { content_type: "application/json", bytes: Bytes::new() }
+    }
+}
+
+impl Body {
+    fn json(body: &Value) -> Self {
+        Self { bytes: Bytes::from(body.to_string()), ..Self::default() }
+    }
+}
+
 /// Why a request did not end well.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -205,6 +223,8 @@ pub(super) enum Failure {
     Refused {
         /// With which status.
         status: StatusCode,
+        /// The type of problem, as RFC 9457 has it; empty when whoever answered does not say.
+        problem: String,
         /// In these words.
         detail: String,
     },
@@ -254,7 +274,17 @@ impl Client {
 
     /// Sends.
     pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        self.request(Method::POST, path, Some(body))
+        self.request(Method::POST, path, Some(Body::json(body)))
+    }
+
+    /// Sends something that is no JSON.
+    pub(super) fn try_post_as(
+        &self,
+        content_type: &'static str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        self.request(Method::POST, path, Some(Body { content_type, bytes: body.into() }))
     }
 
     /// Waits between two tries.
@@ -262,7 +292,7 @@ impl Client {
         self.runtime.block_on(tokio::time::sleep(wait));
     }
 
-    fn request(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, Failure> {
+    fn request(&self, method: Method, path: &str, body: Option<Body>) -> Result<Value, Failure> {
         let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
         let (head, bytes) = self.runtime.block_on(async {
             let asked = tokio::time::timeout(REQUEST_DEADLINE, self.exchange(method, path, body)).await;
@@ -280,14 +310,15 @@ impl Client {
         }
         let detail =
             answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-        Err(Failure::Refused { status, detail })
+        let problem = answer["type"].as_str().unwrap_or_default().to_owned();
+        Err(Failure::Refused { status, problem, detail })
     }
 
     async fn exchange(
         &self,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<Body>,
     ) -> Result<(Parts, Bytes), String> {
         let words = |error: std::io::Error| error.to_string();
         match &self.way {
@@ -315,19 +346,19 @@ impl Client {
         authority: &str,
         method: Method,
         path: &str,
-        body: Option<&Value>,
+        body: Option<Body>,
     ) -> Result<(Parts, Bytes), String> {
         let words = |error: hyper::Error| error.to_string();
-        let text = body.map(Value::to_string).unwrap_or_default();
+        let Body { content_type, bytes } = body.unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, authority)
             .header(header::USER_AGENT, concat!("onscene/", env!("CARGO_PKG_VERSION")))
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, content_type)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose_secret()))
-            .body(Full::new(Bytes::from(text)))
+            .body(Full::new(bytes))
             .map_err(|error| error.to_string())?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(words)?;

@@ -161,9 +161,9 @@ impl Reader {
             Self::Daemon(client) => {
                 match client.try_post(&format!("/api/v1/unreadable/{id}/replay"), &json!({})) {
                     Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
-                    Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
-                        Ok(Err(detail))
-                    }
+                    Err(Failure::Refused {
+                        status: http::StatusCode::UNPROCESSABLE_ENTITY, detail, ..
+                    }) => Ok(Err(detail)),
                     Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
                         Ok(Ok("it was read meanwhile".into()))
                     }

@@ -1,7 +1,7 @@
 //! Mail about letters: which letter a message answers, what that means, and what is written of it, in one transaction.
 
 use super::acts::Work;
-use super::{DoorError, Done, MailResult, Posted, Reply};
+use super::{Done, DoorError, MailResult, Posted, Reply};
 use crate::core::decide::{Act, Reason, Refusal};
 use crate::core::mail::{self, Ignored, Letter, Mail, Meaning, What};
 use crate::store::{StoreError, letters, unreadable};
@@ -52,7 +52,12 @@ impl Work<'_, '_> {
         mail.in_thread || mail.names.iter().any(|name| Some(name.domain.as_str()) == own.as_deref())
     }
 
-    fn answer(&mut self, mail: &Mail, letter: Option<&Letter>, source: &str) -> Result<MailResult, StoreError> {
+    fn answer(
+        &mut self,
+        mail: &Mail,
+        letter: Option<&Letter>,
+        source: &str,
+    ) -> Result<MailResult, StoreError> {
         let ignored = |why: Ignored| result(mail, "ignored", None, &why.to_string());
         let Some(letter) = letter else {
             return Ok(ignored(if mail.what == What::Own { Ignored::Own } else { Ignored::UnknownLetter }));

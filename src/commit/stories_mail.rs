@@ -108,7 +108,10 @@ fn the_same_mail_twice_acts_once() {
     let before = story.ends(100);
     assert_eq!(story.gets(&mail).0, "repeated");
     assert_eq!(story.ends(100), before);
-    let both = vec![story.posted(&reply(2, "maya@example.net", &letter, "ack")), story.posted(&reply(2, "maya@example.net", &letter, "ack"))];
+    let both = vec![
+        story.posted(&reply(2, "maya@example.net", &letter, "ack")),
+        story.posted(&reply(2, "maya@example.net", &letter, "ack")),
+    ];
     let outcomes: Vec<&str> = story
         .ask_all(both)
         .into_iter()
@@ -189,9 +192,12 @@ fn a_page_that_comes_back_passes_on_to_the_next_step_at_once_and_one_that_waits_
 #[test]
 fn programs_take_no_command_whatever_they_say() {
     let (mut story, letter) = paged();
-    for (number, header) in
-        [(1, "Auto-Submitted: auto-replied"), (2, "Precedence: bulk"), (3, "X-Auto-Response-Suppress: All"), (4, "Return-Path: <>")]
-    {
+    for (number, header) in [
+        (1, "Auto-Submitted: auto-replied"),
+        (2, "Precedence: bulk"),
+        (3, "X-Auto-Response-Suppress: All"),
+        (4, "Return-Path: <>"),
+    ] {
         let got = story.gets(&format!("{header}\n{}", reply(number, "maya@example.net", &letter, "ack")));
         assert_eq!((got.0.as_str(), got.2.as_str()), ("acknowledged", "recorded"), "{header}");
         assert_eq!(story.ends(1), ["dispatch mail page to maya: answered by a program"]);

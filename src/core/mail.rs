@@ -177,7 +177,8 @@ pub fn meaning(mail: &Mail, letter: &Letter, incident: &Incident, rules: &Rules)
         What::Written if letter.person.is_empty() => Err(Ignored::ForAChannel),
         What::Written if !mail.is_from_whom(letter, rules) => Err(Ignored::WrongSender),
         What::Written => {
-            let by = By { actor: Actor::Person(letter.person.clone()), route: Route::Mail, occurred_at: None };
+            let by =
+                By { actor: Actor::Person(letter.person.clone()), route: Route::Mail, occurred_at: None };
             said(&mail.said, letter, by)
         }
     }

@@ -85,7 +85,8 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     };
     let text = parts::text(&parts);
     let own_id = head.ids("Message-ID").first().map(|id| id.trim());
-    let own_id = own_id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""));
+    let own_id =
+        own_id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""));
     let (mut what, mut ids) = (What::Written, Vec::new());
     if head.has("X-Incident-Id") {
         what = What::Own;
@@ -126,7 +127,7 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
 fn made_id(head: &Head, text: &str) -> String {
     let mut whole = String::new();
     for name in ["From", "Date", "Subject", "In-Reply-To", "References"] {
-        let _ = write!(whole, "{name}: {:?}\n", head.all(name));
+        let _ = writeln!(whole, "{name}: {:?}", head.all(name));
     }
     whole.push_str(text);
     format!("sha256:{}", crypto::hex(&crypto::sha256(whole.as_bytes())))
@@ -139,7 +140,8 @@ fn is_automatic(head: &Head) -> bool {
     let precedence = word("Precedence");
     let subject = head.text("Subject").unwrap_or_default().to_lowercase();
     // Nobody is to be answered at the empty address.
-    let no_way_back = head.has("Return-Path") && head.ids("Return-Path").iter().all(|id| id.trim().is_empty());
+    let no_way_back =
+        head.has("Return-Path") && head.ids("Return-Path").iter().all(|id| id.trim().is_empty());
     !(auto.is_empty() || auto == "no" || auto.starts_with("no;") || auto.starts_with("no "))
         || matches!(precedence.as_str(), "bulk" | "junk" | "auto_reply")
         || OF_PROGRAMS.iter().any(|name| head.has(name))
@@ -150,7 +152,8 @@ fn is_automatic(head: &Head) -> bool {
 /// `0123456789abcdef0123456789abcdef@example.net`
 fn named(id: &str) -> Option<Named> {
     let (letter, domain) = id.trim().split_once('@')?;
-    let is_hex = letter.len() == ID_CHARS && letter.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hex =
+        letter.len() == ID_CHARS && letter.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     is_hex.then(|| Named { letter: letter.to_owned(), domain: domain.to_lowercase() })
 }
 

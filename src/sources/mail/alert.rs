@@ -47,15 +47,17 @@ fn word(text: &str) -> Option<Word> {
         "critical" | "crit" | "fatal" | "emergency" => Word::Fires(Some(AlertSeverity::Critical)),
         "error" => Word::Fires(Some(AlertSeverity::Error)),
         "warning" | "warn" => Word::Fires(Some(AlertSeverity::Warning)),
-        "problem" | "down" | "firing" | "alarm" | "alert" | "alerting" | "triggered" | "failed" | "failure" | "failing"
-        | "offline" | "unreachable" | "unknown" | "breached" => Word::Fires(None),
-        "recovery" | "recovered" | "resolved" | "cleared" | "restored" | "fixed" => Word::Recovers { clear: true },
+        "problem" | "down" | "firing" | "alarm" | "alert" | "alerting" | "triggered" | "failed"
+        | "failure" | "failing" | "offline" | "unreachable" | "unknown" | "breached" => Word::Fires(None),
+        "recovery" | "recovered" | "resolved" | "cleared" | "restored" | "fixed" => {
+            Word::Recovers { clear: true }
+        }
         "up" | "ok" | "online" | "normal" | "closed" | "healthy" | "success" | "succeeded" => {
             Word::Recovers { clear: false }
         }
         "acknowledgement" | "acknowledged" => Word::Acknowledges,
-        "flappingstart" | "flappingstop" | "flappingdisabled" | "downtimestart" | "downtimeend" | "downtimecancelled"
-        | "info" => Word::Informs,
+        "flappingstart" | "flappingstop" | "flappingdisabled" | "downtimestart" | "downtimeend"
+        | "downtimecancelled" | "info" => Word::Informs,
         _ => return None,
     })
 }
@@ -89,7 +91,10 @@ pub(super) fn of(head: &Head, text: &str, id: Option<&str>, received_at: Timesta
     for word in text.split_whitespace().take(WORDS_MAX) {
         let at = word.find("https://").or_else(|| word.find("http://"));
         if let Some(link) = at.and_then(|at| word.get(at..)) {
-            wire::link(&mut event.links, link.trim_end_matches(['.', ',', ';', ':', ')', '>', ']', '"', '\'']));
+            wire::link(
+                &mut event.links,
+                link.trim_end_matches(['.', ',', ';', ':', ')', '>', ']', '"', '\'']),
+            );
         }
     }
     event
@@ -131,9 +136,10 @@ fn severity(head: &Head, said: Option<AlertSeverity>) -> Option<AlertSeverity> {
 
 fn without_prefixes(subject: &str) -> String {
     let mut rest = subject.trim();
-    while let Some(prefix) = PREFIXES.iter().find(|prefix| {
-        rest.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    }) {
+    while let Some(prefix) = PREFIXES
+        .iter()
+        .find(|prefix| rest.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix)))
+    {
         rest = rest.get(prefix.len()..).unwrap_or_default().trim_start();
     }
     rest.to_owned()
@@ -195,7 +201,8 @@ fn tokens(subject: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     let mut rest = subject.trim_start();
     while !rest.is_empty() {
-        let group = rest.starts_with('[').then(|| rest.find(']')).flatten().filter(|end| *end < TAG_BYTES_MAX);
+        let group =
+            rest.starts_with('[').then(|| rest.find(']')).flatten().filter(|end| *end < TAG_BYTES_MAX);
         let end = match group {
             Some(end) => end + 1,
             None => rest.find(char::is_whitespace).unwrap_or(rest.len()),
@@ -221,7 +228,10 @@ mod tests {
     #[test]
     fn the_same_condition_has_the_same_key_when_it_begins_and_when_it_is_over() {
         for (begins, ends) in [
-            ("** PROBLEM Service Alert: web1/HTTP is CRITICAL **", "** RECOVERY Service Alert: web1/HTTP is OK **"),
+            (
+                "** PROBLEM Service Alert: web1/HTTP is CRITICAL **",
+                "** RECOVERY Service Alert: web1/HTTP is OK **",
+            ),
             ("** PROBLEM Host Alert: web1 is DOWN **", "** RECOVERY Host Alert: web1 is UP **"),
             ("[FIRING:1] HighLatency (shop)", "[RESOLVED] HighLatency (shop)"),
             ("[Alerting] disk of db1", "[OK] disk of db1"),
@@ -240,11 +250,17 @@ mod tests {
     fn words_where_programs_do_not_put_them_say_nothing() {
         assert_eq!(shown("please set up the error page"), "firing please set up the error page");
         assert_eq!(shown("LOAD UP ON DB1"), "firing load up on db1");
-        assert_eq!(shown("state of web1 changed from OK to CRITICAL"), "firing state of web1 changed from to");
+        assert_eq!(
+            shown("state of web1 changed from OK to CRITICAL"),
+            "firing state of web1 changed from to"
+        );
         assert_eq!(shown("OK -> CRITICAL: web1"), "firing web1");
         assert_eq!(shown("[staging] web1 is DOWN"), "firing [staging] web1 is");
         assert_eq!(shown("DOWN"), "firing ");
-        assert_eq!(shown("** ACKNOWLEDGEMENT Host Alert: web1 is DOWN **"), "acknowledged host alert: web1 is");
+        assert_eq!(
+            shown("** ACKNOWLEDGEMENT Host Alert: web1 is DOWN **"),
+            "acknowledged host alert: web1 is"
+        );
         assert_eq!(shown("** FLAPPINGSTART Host Alert: web1 is DOWN **"), "info host alert: web1 is");
     }
 

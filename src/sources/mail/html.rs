@@ -2,8 +2,8 @@
 
 /// Elements that begin a line of their own.
 const LINES: &[&str] = &[
-    "address", "article", "br", "div", "dd", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre",
-    "section", "table", "tr", "ul",
+    "address", "article", "br", "div", "dd", "dl", "dt", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li",
+    "ol", "p", "pre", "section", "table", "tr", "ul",
 ];
 /// Elements whose content nobody sees.
 const HIDDEN: &[&str] = &["head", "script", "style", "template", "title"];
@@ -42,7 +42,8 @@ impl Page {
             return "";
         };
         let closes = inside.starts_with('/');
-        let name = inside.trim_start_matches('/').split([' ', '\t', '\r', '\n', '/']).next().unwrap_or_default();
+        let name =
+            inside.trim_start_matches('/').split([' ', '\t', '\r', '\n', '/']).next().unwrap_or_default();
         let name = name.to_ascii_lowercase();
         match name.as_str() {
             hidden if HIDDEN.contains(&hidden) && !closes => return after(rest, &name),
@@ -159,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_page_that_breaks_off_is_read_as_far_as_it_goes() {
-        for (page, text) in [("a<b", "ab"), ("a<!-- b", "a"), ("<style>x", ""), ("&", "&"), ("<", ""), ("é&é;", "é&é;")] {
+        for (page, text) in
+            [("a<b", "ab"), ("a<!-- b", "a"), ("<style>x", ""), ("&", "&"), ("<", ""), ("é&é;", "é&é;")]
+        {
             assert_eq!(to_text(page), text, "{page}");
         }
     }

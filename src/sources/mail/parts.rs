@@ -182,7 +182,8 @@ fn without_end(part: &[u8]) -> &[u8] {
 impl Part<'_> {
     /// Its text, decoded; what is too long is cut.
     pub(super) fn text(&self) -> String {
-        let plain = |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+        let plain =
+            |text: &&str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
         let charset = self.head.charset().filter(plain).unwrap_or("utf-8");
         let encoding = self.head.text("Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase();
         let encoding = match encoding.as_str() {
@@ -195,7 +196,8 @@ impl Part<'_> {
             "Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
         );
         let whole = [head.as_bytes(), body].concat();
-        let read = MessageParser::default().parse(&whole).and_then(|message| message.parts.into_iter().next());
+        let read =
+            MessageParser::default().parse(&whole).and_then(|message| message.parts.into_iter().next());
         match read.map(|part| part.body) {
             Some(PartType::Text(text)) => text.into_owned(),
             _ => String::from_utf8_lossy(body).into_owned(),
@@ -248,7 +250,8 @@ mod tests {
     #[test]
     fn texts_are_decoded_by_their_encoding_and_charset() {
         let text = |head: &str, body: &str| read(&format!("From: a@b\n{head}\n\n{body}"));
-        let latin = "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable";
+        let latin =
+            "Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable";
         assert_eq!(text(latin, "l=E5st =\nher"), "låst her");
         let wide = "Content-Type: text/plain; charset=\"utf-16\"\nContent-Transfer-Encoding: base64";
         assert_eq!(text(wide, "/v8AYQBjAGs="), "ack");
@@ -263,7 +266,8 @@ mod tests {
             deep += &format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n");
         }
         assert!(of(deep.as_bytes()).err().unwrap().0.contains("16 levels"));
-        let many = "From: a@b\nContent-Type: multipart/mixed; boundary=b\n\n".to_owned() + &"--b\n\nx\n".repeat(300);
+        let many =
+            "From: a@b\nContent-Type: multipart/mixed; boundary=b\n\n".to_owned() + &"--b\n\nx\n".repeat(300);
         assert!(of(many.as_bytes()).err().unwrap().0.contains("256 parts"));
         let long = "X-A: b\n".repeat(HEAD_BYTES_MAX / 7 + 1);
         assert!(of(long.as_bytes()).err().unwrap().0.contains("128 KiB"));

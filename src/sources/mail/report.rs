@@ -38,11 +38,13 @@ fn delivery(text: &str) -> What {
     let mut other = String::new();
     for (name, value) in fields(text) {
         match name.as_str() {
-            "action" => match value.split_whitespace().next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "failed" => failed = true,
-                "delayed" => delayed = true,
-                action => other = one_line(action).chars().take(WHY_CHARS_MAX).collect(),
-            },
+            "action" => {
+                match value.split_whitespace().next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                    "failed" => failed = true,
+                    "delayed" => delayed = true,
+                    action => other = one_line(action).chars().take(WHY_CHARS_MAX).collect(),
+                }
+            }
             "status" => why = format!("{} {why}", value.trim()),
             "diagnostic-code" => {
                 let said = value.split_once(';').map_or(value.as_str(), |(_, said)| said);
@@ -86,7 +88,8 @@ fn old(root: &Head, text: &str) -> Option<What> {
         return Some(What::Bounce { failed: false, why: clean(subject) });
     }
     let qmail = text.trim_start().starts_with(QMAIL);
-    if !qmail && !(root.has("X-Failed-Recipients") && text.contains(EXIM_COPY)) {
+    let exim = root.has("X-Failed-Recipients") && text.contains(EXIM_COPY);
+    if !(qmail || exim) {
         return None;
     }
     // The last words before the copy are what the other server said.
@@ -98,8 +101,13 @@ fn old(root: &Head, text: &str) -> Option<What> {
 
 /// The id of the letter of which a copy, or its header alone, is sent back.
 fn returned(parts: &[Part<'_>]) -> Vec<String> {
-    let kinds =
-        ["message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global", "message/global-headers"];
+    let kinds = [
+        "message/rfc822",
+        "text/rfc822-headers",
+        "message/rfc822-headers",
+        "message/global",
+        "message/global-headers",
+    ];
     let copies = parts.iter().filter(|part| kinds.contains(&part.kind.as_str()));
     let heads = copies.filter_map(|part| Head::read(part.body).ok());
     heads.filter_map(|(head, _)| head.ids("Message-ID").first().map(|id| bare(id))).collect()
@@ -110,7 +118,10 @@ fn of_copy(text: &str) -> Vec<String> {
     let at = text.find(QMAIL_COPY).or_else(|| text.find(EXIM_COPY)).unwrap_or(0);
     let copy = text.get(at..).unwrap_or_default().lines().take(COPY_LINES_MAX);
     let fields = copy.filter_map(|line| line.split_once(':'));
-    fields.filter(|(name, _)| name.trim().eq_ignore_ascii_case("message-id")).map(|(_, id)| bare(id)).collect()
+    fields
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("message-id"))
+        .map(|(_, id)| bare(id))
+        .collect()
 }
 
 /// An id without its brackets.

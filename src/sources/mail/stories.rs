@@ -15,7 +15,8 @@ fn folder() -> PathBuf {
 
 fn messages() -> Vec<(String, Vec<u8>)> {
     let files = fs::read_dir(folder()).unwrap().map(|file| file.unwrap().path());
-    let mut files: Vec<PathBuf> = files.filter(|file| file.extension().is_some_and(|end| end == "eml")).collect();
+    let mut files: Vec<PathBuf> =
+        files.filter(|file| file.extension().is_some_and(|end| end == "eml")).collect();
     files.sort();
     let name = |file: &Path| file.file_name().unwrap().to_str().unwrap().to_owned();
     files.into_iter().map(|file| (name(&file), fs::read(&file).unwrap())).collect()

@@ -24,7 +24,8 @@ const TAKE: &[&str] = &[
 /// Words that take command and call for more people.
 const HELP: &[&str] = &["help", "ack help", "take help", "ack and help", "take and help"];
 /// Words of somebody who cannot.
-const DECLINE: &[&str] = &["can't", "cant", "can not", "cannot", "i can't", "i cant", "i cannot", "no", "decline"];
+const DECLINE: &[&str] =
+    &["can't", "cant", "can not", "cannot", "i can't", "i cant", "i cannot", "no", "decline"];
 /// Lines that mail programs of phones add.
 const ADDED: &[&str] = &["sent from my ", "get outlook for ", "von meinem ", "envoyé de mon "];
 /// `From:` above a quoted mail, in the languages of the mail programs met most.
@@ -146,7 +147,8 @@ fn is_quoted_head(lines: &[&str]) -> bool {
     };
     let mut lines = lines.iter().filter(|line| !line.trim().is_empty());
     let first = lines.next().and_then(|line| name(line));
-    first.is_some_and(|first| FROM.contains(&first.as_str())) && lines.next().is_some_and(|line| name(line).is_some())
+    first.is_some_and(|first| FROM.contains(&first.as_str()))
+        && lines.next().is_some_and(|line| name(line).is_some())
 }
 
 #[cfg(test)]
@@ -159,7 +161,16 @@ mod tests {
 
     #[test]
     fn clear_words_are_answers_however_they_are_written() {
-        for take in ["ack", " ACK.", "Take it!", "*taking*", "I have it", "Acknowledged…", "i’ll take it", "\u{200e}ack"] {
+        for take in [
+            "ack",
+            " ACK.",
+            "Take it!",
+            "*taking*",
+            "I have it",
+            "Acknowledged…",
+            "i’ll take it",
+            "\u{200e}ack",
+        ] {
             assert_eq!(meant(take), Some(Answer::Take), "{take}");
         }
         for help in ["help", "HELP!!", "ack, help", "take + help", "Take  help"] {
@@ -172,7 +183,18 @@ mod tests {
 
     #[test]
     fn nothing_else_is_an_answer() {
-        for other in ["ok", "got it", "who acks?", "ack?", "no idea", "not ack", "I cannot take it", "", "helpful", "👍"] {
+        for other in [
+            "ok",
+            "got it",
+            "who acks?",
+            "ack?",
+            "no idea",
+            "not ack",
+            "I cannot take it",
+            "",
+            "helpful",
+            "👍",
+        ] {
             assert_eq!(said(other).answer, None, "{other}");
             assert_eq!(said(other).text, other);
         }
@@ -198,7 +220,14 @@ mod tests {
 
     #[test]
     fn a_reply_with_nothing_but_a_quotation_says_nothing() {
-        for reply in ["> ack", "On Sat, 28 Nov 2026, onscene wrote:\n> ack", "-- \nack", "From: a\nTo: b\n\nack", "", "\n \n"] {
+        for reply in [
+            "> ack",
+            "On Sat, 28 Nov 2026, onscene wrote:\n> ack",
+            "-- \nack",
+            "From: a\nTo: b\n\nack",
+            "",
+            "\n \n",
+        ] {
             assert_eq!(said(reply), Said::default(), "{reply}");
         }
     }
