@@ -142,7 +142,7 @@ impl Mail {
 
     /// Whether the sender's address is that of the person whom a letter was for.
     pub fn is_from_whom(&self, letter: &Letter, rules: &Rules) -> bool {
-        let known = rules.people.get(&letter.person).map(|person| person.email.to_lowercase());
+        let known = rules.people.get(&letter.person).map(|person| person.email.to_ascii_lowercase());
         known.is_some_and(|known| !known.is_empty() && self.from.as_ref() == Some(&known))
     }
 }

@@ -14,7 +14,7 @@
 //!
 //! An alert's title is its subject without `Re:` and `Fwd:`; tags in brackets stay, for they tell systems apart. Its
 //! key is `X-Alert-Key` (or `X-Onscene-Key`), else the subject without words for the state, with the sender's address beside it.
-//! Its status is `X-Alert-Status`, else those words, else firing ([`alert`]); its severity `X-Alert-Severity`, else a word of
+//! Its status is `X-Alert-Status`, else those words, else firing; its severity `X-Alert-Severity`, else a word of
 //! the subject, else `X-Priority` or `Importance`; its time `Date`, when that lies within the last week. A mail that comes
 //! twice is known by its `Message-ID`.
 

@@ -74,7 +74,8 @@ impl Head {
         ids
     }
 
-    /// The one address of a field, in lower case. Of two, nobody knows which one is meant.
+    /// The one address of a field, its ASCII letters in lower case: other letters that look alike are others. Of two,
+    /// nobody knows which one is meant.
     pub(super) fn address(&self, name: &str) -> Option<String> {
         /// Longest address there can be (RFC 5321: 64 before the @, 255 after it), in bytes.
         const ADDRESS_BYTES_MAX: usize = 320;
@@ -82,7 +83,7 @@ impl Head {
         let mut addresses = all.iter().filter_map(|field| field.as_address()).flat_map(|all| all.iter());
         let one = addresses.next()?.address.as_deref()?.trim();
         let fits = addresses.next().is_none() && one.len() <= ADDRESS_BYTES_MAX && one.contains('@');
-        fits.then(|| one.to_lowercase())
+        fits.then(|| one.to_ascii_lowercase())
     }
 
     /// The type of what stands below, and the word that separates its parts.

@@ -104,11 +104,6 @@ impl Postfix {
         format!("smtp://{USER}%40{REALM}@localhost:{}?starttls", self.doors[door])
     }
 
-    /// Where a door listens.
-    pub fn port(&self, door: usize) -> u16 {
-        self.doors[door]
-    }
-
     /// Whom to trust.
     pub fn ca(&self) -> PathBuf {
         self.directory.join("ca.pem")
