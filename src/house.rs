@@ -68,7 +68,8 @@ impl House {
         let ca_file = config.mail.as_ref().and_then(|mail| mail.ca_file.as_deref());
         let mailer = match &config.mail {
             Some(mail) => {
-                let mailer = Mailer::new(&mail.from, &mail.relays, mail.password.clone(), ca_file);
+                let mailer = Mailer::new(&mail.from, &mail.relays, mail.password.clone(), ca_file)
+                    .and_then(|mailer| mailer.answered_at(mail.reply_to.as_deref()));
                 Some(Arc::new(mailer.map_err(|error| format!("{}: mail: {error}", mail.place))?))
             }
             None => None,
@@ -175,10 +176,13 @@ fn renderer(config: &Config) -> Result<Renderer, String> {
         })?;
     }
     let directory = templates.map(|own| own.directory.as_path());
-    Renderer::new(directory, &config.server.external_url).map_err(|error| match templates {
-        Some(own) => format!("{}: {error}", own.place),
-        None => format!("{}: {error}", config.path.display()),
-    })
+    let renderer =
+        Renderer::new(directory, &config.server.external_url).map_err(|error| match templates {
+            Some(own) => format!("{}: {error}", own.place),
+            None => format!("{}: {error}", config.path.display()),
+        })?;
+    let is_answered = config.mail.as_ref().is_some_and(|mail| mail.reply_to.is_some());
+    Ok(renderer.answered_by_mail(is_answered))
 }
 
 /// One place alerts come from.

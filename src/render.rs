@@ -83,6 +83,8 @@ pub struct Renderer {
     own: Environment<'static>,
     operators: Option<Environment<'static>>,
     external_url: String,
+    /// Pages say that they can be answered by mail.
+    by_mail: bool,
 }
 
 impl Renderer {
@@ -94,11 +96,16 @@ impl Renderer {
         let own = environment(TEMPLATES.iter().map(|(name, text)| (*name, (*text).to_owned())))?;
         let operators = directory.map(Self::operators).transpose()?;
         let external_url = external_url.trim_end_matches('/').to_owned();
-        let renderer = Self { own, operators, external_url };
+        let renderer = Self { own, operators, external_url, by_mail: false };
         if let Some(operators) = &renderer.operators {
             samples::try_all(&renderer, operators)?;
         }
         Ok(renderer)
+    }
+
+    /// The same, whose pages say that they can be answered by mail, or not.
+    pub fn answered_by_mail(self, by_mail: bool) -> Self {
+        Self { by_mail, ..self }
     }
 
     fn operators(directory: &Path) -> Result<Environment<'static>, BadTemplate> {
@@ -224,7 +231,7 @@ impl Renderer {
                 person => command.person.as_str(), name => full_name(rules, &command.person),
                 since => hour(command.since), term => command.term, reason => command.reason.as_str() }),
             to => context! { person => to.as_str(), name => full_name(rules, to) },
-            page => context! { why, attempt, woken,
+            page => context! { why, attempt, woken, by_mail => self.by_mail,
                 answer_url => token.map(|token| format!("{}/r/{token}", self.external_url)) },
             news,
             note,
@@ -461,6 +468,17 @@ mod tests {
         );
         assert!(words.html.contains("alertname=HostDown, instance=web1: 9100"), "{}", words.html);
         assert_eq!(words.subject, "[INC-42] shop: checkout <down>");
+    }
+
+    #[test]
+    fn a_page_that_can_be_answered_by_mail_says_by_which_words() {
+        let renderer = Renderer::new(None, "https://onscene.example.net").unwrap().answered_by_mail(true);
+        let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
+        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN") };
+        let words = renderer.words(&letters[0], &about, None);
+        for text in [words.text, words.html] {
+            assert!(text.contains("reply to this mail") && text.contains("ack"), "{text}");
+        }
     }
 
     #[test]

@@ -53,6 +53,8 @@ enum Way {
 /// Sends mail.
 pub struct Mailer {
     from: Mailbox,
+    /// Where answers to letters to persons go, if not to `from`.
+    reply_to: Option<Mailbox>,
     ways: Vec<Way>,
 }
 
@@ -95,14 +97,30 @@ impl Mailer {
         if ways.is_empty() {
             return Err("there is no relay".into());
         }
-        Ok(Self { from, ways })
+        Ok(Self { from, reply_to: None, ways })
+    }
+
+    /// The same, with an address of its own for answers to letters to persons.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn answered_at(self, reply_to: Option<&str>) -> Result<Self, String> {
+        let read = |address: &str| {
+            address.parse().map_err(|error| format!("`reply_to` is no mail address: {error}"))
+        };
+        Ok(Self { reply_to: reply_to.map(read).transpose()?, ..self })
+    }
+
+    /// The domain in the `Message-ID` of every letter, in lower case.
+    pub fn domain(&self) -> String {
+        self.from.email.domain().to_lowercase()
     }
 
     /// Sends one letter to `parcel.to`.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
         let refused = |why: &str| Outcome::Refused { why: why.into(), whole_channel: false };
         let Ok(to) = parcel.to.parse::<Address>() else { return refused("this is no mail address") };
-        let bytes = match bytes::of(parcel, &self.from, &to) {
+        let bytes = match bytes::of(parcel, &self.from, self.reply_to.as_ref(), &to) {
             Ok(bytes) => bytes,
             Err(why) => return refused(&why),
         };

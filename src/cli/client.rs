@@ -200,6 +200,24 @@ impl Drop for Client {
     }
 }
 
+/// What a request carries.
+struct Body {
+    content_type: &'static str,
+    bytes: Bytes,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { content_type: "application/json", bytes: Bytes::new() }
+    }
+}
+
+impl Body {
+    fn json(text: String) -> Self {
+        Self { bytes: Bytes::from(text), ..Self::default() }
+    }
+}
+
 /// Why a request did not end well.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -216,6 +234,8 @@ pub(super) enum Failure {
     Refused {
         /// With which status.
         status: StatusCode,
+        /// The type of problem, as RFC 9457 has it; empty when whoever answered does not say.
+        problem: String,
         /// In these words.
         detail: String,
     },
@@ -265,7 +285,7 @@ impl Client {
 
     /// Asks; what goes wrong is told.
     pub(super) fn get(&self, path: &str) -> Result<Value, Exit> {
-        self.request(Method::GET, path, String::new()).map_err(|failure| failure.say())
+        self.request(Method::GET, path, Body::default()).map_err(|failure| failure.say())
     }
 
     /// Sends; what goes wrong is told.
@@ -275,14 +295,24 @@ impl Client {
 
     /// Sends a text that is JSON.
     pub(super) fn try_post(&self, path: &str, text: &str) -> Result<Value, Failure> {
-        self.request(Method::POST, path, text.to_owned())
+        self.request(Method::POST, path, Body::json(text.to_owned()))
     }
 
-    fn request(&self, method: Method, path: &str, text: String) -> Result<Value, Failure> {
+    /// Sends something that is no JSON.
+    pub(super) fn try_post_as(
+        &self,
+        content_type: &'static str,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Value, Failure> {
+        self.request(Method::POST, path, Body { content_type, bytes: body.into() })
+    }
+
+    fn request(&self, method: Method, path: &str, body: Body) -> Result<Value, Failure> {
         let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
         let runtime = self.runtime.as_ref().ok_or_else(|| unreachable("the client has ended".into()))?;
         let (head, bytes) = runtime.block_on(async {
-            let asked = tokio::time::timeout(self.deadline, self.exchange(method, path, text)).await;
+            let asked = tokio::time::timeout(self.deadline, self.exchange(method, path, body)).await;
             asked.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)
         })?;
         let status = head.status;
@@ -297,26 +327,27 @@ impl Client {
         }
         let detail =
             answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-        Err(Failure::Refused { status, detail })
+        let problem = answer["type"].as_str().unwrap_or_default().to_owned();
+        Err(Failure::Refused { status, problem, detail })
     }
 
-    async fn exchange(&self, method: Method, path: &str, text: String) -> Result<(Parts, Bytes), String> {
+    async fn exchange(&self, method: Method, path: &str, body: Body) -> Result<(Parts, Bytes), String> {
         let words = |error: std::io::Error| error.to_string();
         match &self.way {
             Way::Unix(socket) => {
                 let stream = tokio::net::UnixStream::connect(socket).await.map_err(words)?;
-                self.speak(stream, "localhost", method, path, text).await
+                self.speak(stream, "localhost", method, path, body).await
             }
             Way::Tcp { host, port, tls } => {
                 let bare = host.trim_start_matches('[').trim_end_matches(']');
                 let stream = tokio::net::TcpStream::connect((bare, *port)).await.map_err(words)?;
                 let authority = format!("{host}:{port}");
                 if !tls {
-                    return self.speak(stream, &authority, method, path, text).await;
+                    return self.speak(stream, &authority, method, path, body).await;
                 }
                 let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
                 let stream = tls_connector()?.connect(name, stream).await.map_err(words)?;
-                self.speak(stream, &authority, method, path, text).await
+                self.speak(stream, &authority, method, path, body).await
             }
         }
     }
@@ -327,18 +358,19 @@ impl Client {
         authority: &str,
         method: Method,
         path: &str,
-        text: String,
+        body: Body,
     ) -> Result<(Parts, Bytes), String> {
         let words = |error: hyper::Error| error.to_string();
+        let Body { content_type, bytes } = body;
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, authority)
             .header(header::USER_AGENT, concat!("onscene/", env!("CARGO_PKG_VERSION")))
             .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, "application/json")
+            .header(header::CONTENT_TYPE, content_type)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose_secret()))
-            .body(Full::new(Bytes::from(text)))
+            .body(Full::new(bytes))
             .map_err(|error| error.to_string())?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(words)?;

@@ -16,6 +16,7 @@ mod client;
 mod incident;
 mod kinds;
 mod logfmt;
+mod mail_in;
 mod migrate;
 mod place;
 mod progress;
@@ -41,6 +42,8 @@ enum Command {
     Check(check::Check),
     /// Raise, resolve or acknowledge an alert from a script (keepalived, Nagios, cron)
     Send(Box<send::Send>),
+    /// Take one message on standard input from a mail server: an answer to a page, or an alert by mail
+    MailIn(mail_in::MailIn),
     /// List, show and work on incidents
     Incident(incident::Incident),
     /// Prove timelines whole and command without a gap
@@ -101,6 +104,16 @@ pub(crate) enum Exit {
     Unreachable,
     /// The status of a command that was run.
     Child(u8),
+    /// 64, to a mail server: not used as it is meant to be.
+    MailUsage,
+    /// 65: what was handed over cannot be taken.
+    BadData,
+    /// 75: another try may help.
+    Again,
+    /// 77: not allowed.
+    NoPermission,
+    /// 78, to a mail server: bad configuration.
+    MailConfig,
 }
 
 impl From<Exit> for ExitCode {
@@ -110,8 +123,13 @@ impl From<Exit> for ExitCode {
             Exit::Failed => 1,
             Exit::Usage => 2,
             Exit::Config => 64,
+            Exit::MailUsage => 64,
+            Exit::BadData => 65,
             Exit::Unreachable => 69,
             Exit::Child(status) => status,
+            Exit::Again => 75,
+            Exit::NoPermission => 77,
+            Exit::MailConfig => 78,
         })
     }
 }
@@ -123,13 +141,17 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // clap knows which stream it belongs to, and that --help is not a mistake.
             let _gone = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+            // Mail servers know no 2.
+            let of_mail = std::env::args_os().nth(1).is_some_and(|command| command == "mail-in");
+            let usage = if of_mail { Exit::MailUsage } else { Exit::Usage };
+            return if error.use_stderr() { usage } else { Exit::Done }.into();
         }
     };
     match cli.command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Send(send) => send.run(),
+        Command::MailIn(mail) => mail.run(),
         Command::Incident(incident) => incident.run(),
         Command::Verify(verify) => verify.run(),
         Command::Replay(replay) => replay.run(),
@@ -196,7 +218,8 @@ mod tests {
     fn the_manual_names_every_command() {
         let mut text = Vec::new();
         manual(&mut text).unwrap();
-        let text = String::from_utf8(text).unwrap();
+        // A hyphen is written so that nobody takes it for a minus.
+        let text = String::from_utf8(text).unwrap().replace("\\-", "-");
         for sub in Cli::command().get_subcommands() {
             assert!(text.contains(sub.get_name()), "{}", sub.get_name());
         }

@@ -160,7 +160,7 @@ impl Reader {
             Self::Here(here) => here.again(id),
             Self::Daemon(client) => match client.try_post(&format!("/api/v1/unreadable/{id}/replay"), "{}") {
                 Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
-                Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail }) => {
+                Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail, .. }) => {
                     Ok(Err(detail))
                 }
                 Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
@@ -206,6 +206,7 @@ impl Here {
             Ok(Reply::Events(command, done)) => Ok(Ok(results(
                 command.events().iter().zip(done).map(|(event, one)| view::result(event, one)),
             ))),
+            Ok(Reply::Mail(result)) => Ok(Ok(results(std::iter::once(view::mail_result(&result))))),
             Ok(_) => Ok(Ok("done".into())),
             Err(error) => Err(fail(&error.to_string())),
         }

@@ -20,9 +20,7 @@ impl Work<'_, '_> {
         self.received_at = Some(*received_at);
         // The clock of the node that held it may have been ahead.
         self.heard_at = held.then_some((*received_at).min(self.tx.now));
-        if let Some(id) = replays
-            && !unreadable::replayed(self.tx, *id)?
-        {
+        if self.was_replayed(*replays)? {
             return Ok(Vec::new());
         }
         self.effects.received(source, kind, events.len());
@@ -43,11 +41,26 @@ impl Work<'_, '_> {
             self.effects.outcome(source, result.outcome);
             results.push(result);
         }
+        self.tell_all_read(delivered)?;
+        Ok(results)
+    }
+
+    /// Whether a kept body was read by another meanwhile; if not, it is from now on.
+    pub(super) fn was_replayed(&self, replays: Option<i64>) -> Result<bool, StoreError> {
+        Ok(match replays {
+            Some(id) => !unreadable::replayed(self.tx, id)?,
+            None => false,
+        })
+    }
+
+    /// Ends the alert about bodies that cannot be read, when the last of them was.
+    pub(super) fn tell_all_read(&mut self, delivered: &Delivered) -> Result<(), StoreError> {
+        let Delivered { source, service, replays, .. } = delivered;
         if replays.is_some() && unreadable::waiting_of(self.tx, source)?.0 == 0 {
             let all_read = Event::new(unreadable::KEY, Status::Resolved, "everything kept was read");
             self.event(source, service, &all_read)?;
         }
-        Ok(results)
+        Ok(())
     }
 
     /// Keeps a body that could not be understood, and raises an alert about that on its source.

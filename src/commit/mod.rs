@@ -21,6 +21,7 @@ use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
 use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
+use crate::core::mail::Mail;
 use crate::core::silence::Silence;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
@@ -35,6 +36,7 @@ mod effects;
 mod events;
 mod heartbeat;
 mod hold;
+mod mail;
 mod memory;
 mod outbox;
 mod silence;
@@ -45,6 +47,8 @@ pub mod spool;
 mod stories;
 #[cfg(test)]
 mod stories_hours;
+#[cfg(test)]
+mod stories_mail;
 #[cfg(test)]
 mod stories_mirror;
 
@@ -93,6 +97,8 @@ pub enum Command {
         /// The service of its source.
         service: String,
     },
+    /// A message that may be about a letter.
+    Mail(Box<Posted>),
     /// Something is done to an incident.
     Act {
         /// Which.
@@ -176,6 +182,7 @@ impl Command {
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Events(delivered) => &delivered.events,
+            Self::Mail(posted) => &posted.delivered.events,
             _ => &[],
         }
     }
@@ -200,6 +207,28 @@ pub struct Delivered {
     pub held: bool,
 }
 
+/// A message that may be about a letter.
+#[derive(Debug)]
+pub struct Posted {
+    /// What it says.
+    pub mail: Mail,
+    /// The same as an alert, for when it is about none.
+    pub delivered: Delivered,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailResult {
+    /// The message's own id.
+    pub key: String,
+    /// `acknowledged`: something was written on a timeline; `repeated` or `ignored`: nothing was.
+    pub outcome: &'static str,
+    /// The incident it is about.
+    pub incident: Option<i64>,
+    /// Why it came out so: the word for a decision, or a sentence.
+    pub reason: String,
+}
+
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventResult {
@@ -215,6 +244,8 @@ pub enum Reply {
     /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
     Events(Arc<Command>, Vec<EventResult>),
+    /// To [`Command::Mail`], when it is about a letter; else it is heard as events are.
+    Mail(MailResult),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
@@ -620,6 +651,7 @@ fn run(
             }
             Ok(Reply::Kept(work.keep(kept, service)?))
         }
+        Command::Mail(posted) => return work.post(posted).map(Ok),
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
         Command::Ping { name } => Ok(Reply::Pinged(work.ping(name)?)),

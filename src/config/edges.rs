@@ -233,6 +233,13 @@ pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -
         let what = "`from` is a mail address, such as onscene <pager@example.net>";
         reading.errors.add(from.span.clone(), what);
     }
+    let reply_to = table.text(reading, "reply_to");
+    if let Some(reply_to) = &reply_to
+        && !names::mailbox(&reply_to.value)
+    {
+        let what = "`reply_to` is a mail address, such as onscene <answers@example.net>";
+        reading.errors.add(reply_to.span.clone(), what);
+    }
     let relays = relays(&mut table, reading, kinds);
     let faults = reading.errors.count();
     let password = table.secret(reading, "password");
@@ -247,6 +254,7 @@ pub(super) fn mail(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -
     table.end(reading);
     Some(Mail {
         from: from?.value,
+        reply_to: reply_to.map(|reply_to| reply_to.value),
         relays: relays.into_iter().map(|relay| relay.value).collect(),
         password: password.and_then(|password| password.value),
         ca_file,

@@ -211,6 +211,8 @@ impl Database {
 pub struct Mail {
     /// Who pages come from.
     pub from: String,
+    /// Where answers to them go, if not there.
+    pub reply_to: Option<String>,
     /// Relays in order.
     pub relays: Vec<String>,
     /// Password for the relays that name a user.

@@ -92,6 +92,11 @@ fn mail_addresses_are_addresses() {
     for wrong in ["onscene", "onscene <>", "a@example.net, b@example.net", "on\\nscene <a@example.net>"] {
         let said = said("from = \"onscene <pager@example.net>\"", &format!("from = \"{wrong}\""));
         only(&said, "`from` is a mail address");
+        let reply_to = format!("from = \"a@example.net\"\nreply_to = \"{wrong}\"");
+        only(
+            &self::said("from = \"onscene <pager@example.net>\"", &reply_to),
+            "`reply_to` is a mail address",
+        );
     }
     only(&said("[\"staff@example.net\"]", "[\"staff\"]"), "this is no mail address");
     assert_eq!(said("\"onscene <pager@example.net>\"", "\"pager@example.net\""), "nothing");

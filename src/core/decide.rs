@@ -595,6 +595,10 @@ impl Work<'_> {
         if help && reason != Reason::CommandIsTaken {
             self.call_for_help(before.as_ref())?;
         }
+        if self.by.route == Route::Mail {
+            // No page shows who has command now, so a letter says it.
+            self.letters.push(Letter::Notice { person, news: News::Acknowledged });
+        }
         Ok(reason)
     }
 

@@ -10,6 +10,7 @@
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
+//! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`silence`]: alerts that wake nobody for a while;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`rules`]: the part of the configuration that decisions depend on.
@@ -20,6 +21,7 @@ pub mod escalation;
 pub mod heartbeat;
 pub mod incident;
 pub mod letter;
+pub mod mail;
 pub mod matcher;
 pub mod oncall;
 pub mod rules;

@@ -61,6 +61,8 @@ pub enum Route {
     Webhook,
     /// The answer link of a page.
     AnswerLink,
+    /// A mail that answers a letter, or tells what became of it.
+    Mail,
     /// The API, and so the commands.
     Api,
     /// The daemon's own clock or delivery.
@@ -73,6 +75,7 @@ impl Route {
         match self {
             Self::Webhook => "webhook",
             Self::AnswerLink => "answer_link",
+            Self::Mail => "mail",
             Self::Api => "api",
             Self::Daemon => "daemon",
         }
@@ -80,7 +83,7 @@ impl Route {
 
     /// Reads what [`Route::as_str`] wrote.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Webhook, Self::AnswerLink, Self::Api, Self::Daemon]
+        [Self::Webhook, Self::AnswerLink, Self::Mail, Self::Api, Self::Daemon]
             .into_iter()
             .find(|route| route.as_str() == word)
     }

@@ -19,12 +19,12 @@ use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use super::profile;
-use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
+use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::{House, Source};
 use crate::sources::sign::{Scheme, Signed};
-use crate::sources::{Delivery, Unreadable};
+use crate::sources::{Delivery, Unreadable, mail};
 use crate::store::unreadable;
 
 /// Longest query string that is read or kept, in bytes.
@@ -175,28 +175,42 @@ pub(super) fn authorise(
 
 /// Gives a delivery, whose secret is good, to its adapter, and what it says to the door.
 pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
-    let events = match understand(source, delivery) {
-        Ok(events) => events,
+    let command = match asked(source, delivery, None) {
+        Ok(command) => command,
         Err(Unreadable(error)) => {
             let problem = keep(desk, source, delivery, error).await;
             return Err(profile::told(source, delivery.content_type, problem));
         }
     };
-    let count = events.len();
-    let delivered = Delivered {
+    let count = command.events().len();
+    match desk.door.ask(command).await.map_err(send_again)? {
+        Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
+        Reply::Mail(result) => Ok(Taken::Mail(result)),
+        Reply::Spooled => Ok(Taken::Held(count)),
+        _ => Err(Problem::internal()),
+    }
+}
+
+/// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
+fn asked(source: &Source, delivery: &Delivery<'_>, replays: Option<i64>) -> Result<Command, Unreadable> {
+    let delivered = |events| Delivered {
         source: source.name.clone(),
         kind: source.kind.name.into(),
         service: source.service.clone(),
         events,
         received_at: delivery.received_at,
-        replays: None,
+        replays,
         held: false,
     };
-    match desk.door.ask(Command::Events(delivered)).await.map_err(send_again)? {
-        Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
-        Reply::Spooled => Ok(Taken::Held(count)),
-        _ => Err(Problem::internal()),
+    if source.kind.name != mail::KIND.name {
+        return Ok(Command::Events(delivered(understand(source, delivery)?)));
     }
+    let mail = guarded(source, || mail::open(delivery))?;
+    let delivered = delivered(mail.alert.iter().cloned().collect());
+    Ok(match mail.may_answer() {
+        true => Command::Mail(Box::new(Posted { mail, delivered })),
+        false => Command::Events(delivered),
+    })
 }
 
 /// A delivery that may have been taken is sent again: a second one is a repeat.
@@ -225,8 +239,11 @@ pub(super) fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePer
 
 /// Reads a delivery. An adapter that panics has not understood it either.
 pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
-    std::panic::catch_unwind(read).unwrap_or_else(|_| {
+    guarded(source, || (source.kind.read)(delivery))
+}
+
+fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
+    std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
         Err(Unreadable("the adapter failed on this body: a fault of onscene".into()))
     })
@@ -248,15 +265,7 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
         received_at: kept.received_at,
         options: &source.options,
     };
-    Ok(Command::Events(Delivered {
-        source: source.name.clone(),
-        kind: source.kind.name.into(),
-        service: source.service.clone(),
-        events: understand(source, &delivery)?,
-        received_at: kept.received_at,
-        replays: Some(kept.id),
-        held: false,
-    }))
+    asked(source, &delivery, Some(kept.id))
 }
 
 async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: String) -> Problem {
@@ -354,6 +363,8 @@ fn split_token(query: &str, names: &[&str]) -> (Option<String>, String) {
 pub(super) enum Taken {
     /// It is in the store, and each event has its outcome.
     Decided(Arc<Command>, Vec<EventResult>),
+    /// It was mail about a letter.
+    Mail(MailResult),
     /// So many events are on this machine's disk until a shared store is back.
     Held(usize),
 }
@@ -372,17 +383,29 @@ struct AcceptedOne<'a> {
     key: &'a str,
     outcome: &'static str,
     incident: Option<i64>,
+    /// Why, of mail about a letter.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
 }
 
 fn accepted(taken: &Taken) -> Accepted<'_> {
     let (events, results) = match taken {
         Taken::Decided(command, results) => (command.events(), results),
+        Taken::Mail(MailResult { key, outcome, incident, reason }) => {
+            let one = AcceptedOne { key, outcome, incident: *incident, reason: Some(reason) };
+            return Accepted { accepted: 1, held: false, results: vec![one] };
+        }
         Taken::Held(accepted) => return Accepted { accepted: *accepted, held: true, results: Vec::new() },
     };
     let results: Vec<_> = events
         .iter()
         .zip(results)
-        .map(|(event, one)| AcceptedOne { key: &event.key, outcome: one.outcome, incident: one.incident })
+        .map(|(event, one)| AcceptedOne {
+            key: &event.key,
+            outcome: one.outcome,
+            incident: one.incident,
+            reason: None,
+        })
         .collect();
     Accepted { accepted: results.len(), held: false, results }
 }

@@ -152,7 +152,7 @@ async fn request(
     let alias = match (&taken, identifier) {
         (_, Some(identifier)) => Some(identifier),
         (Taken::Decided(command, _), None) => command.events().first().map(|event| event.key.as_str()),
-        (Taken::Held(_), None) => None,
+        (Taken::Held(_) | Taken::Mail(_), None) => None,
     };
     request_id(alias.unwrap_or_default()).map_err(|_| Problem::internal())
 }

@@ -8,6 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bind, Row, StoreError, Tx};
+use crate::core::mail;
 
 /// What kind of letter: decides how long it is tried and when it has become pointless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -308,6 +309,24 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
         )?;
     }
     Ok(true)
+}
+
+/// The letter with this id, as far as it says what an answer to it is about.
+///
+/// # Errors
+/// What the engine says.
+pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> {
+    tx.query_one("select kind, incident, person, channel from letter where id = ?1", &[id.into()], |row| {
+        let kind = Kind::from_word(&row.text(0)?)?;
+        Ok(mail::Letter {
+            what: kind.as_str(),
+            wakes: kind.wakes(),
+            commands: matches!(kind, Kind::Page | Kind::Help | Kind::Notice),
+            incident: row.int(1)?,
+            person: row.text(2)?,
+            channel: row.text(3)?,
+        })
+    })
 }
 
 /// Channels (empty: persons) that have letters due now.

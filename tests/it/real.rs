@@ -1,6 +1,7 @@
 //! The binary beside the programs it meets in the field, on loopback and free ports, in directories of their own.
 //!
 //! - `mail`: Postfix with STARTTLS and a login, and relays that misbehave;
+//! - `mail_in`: answers, bounces and alerts by mail, through the pipes of Postfix and Exim;
 //! - `prometheus`: Prometheus and Alertmanager as the sender, promtool as the judge of metrics and rules;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
@@ -14,7 +15,9 @@ mod browser;
 mod clients;
 mod cnpg;
 mod deploy;
+mod exim;
 mod mail;
+mod mail_in;
 mod postfix;
 mod prometheus;
 mod relay;

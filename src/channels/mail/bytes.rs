@@ -9,7 +9,12 @@ use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 use crate::channels::{Parcel, Thread};
 
 /// Writes a letter down.
-pub(super) fn of(parcel: &Parcel, from: &Mailbox, to: &Address) -> Result<Vec<u8>, String> {
+pub(super) fn of(
+    parcel: &Parcel,
+    from: &Mailbox,
+    reply_to: Option<&Mailbox>,
+    to: &Address,
+) -> Result<Vec<u8>, String> {
     let domain = from.email.domain();
     let thread = match parcel.thread {
         Thread::Pages => "pages",
@@ -26,6 +31,10 @@ pub(super) fn of(parcel: &Parcel, from: &Mailbox, to: &Address) -> Result<Vec<u8
         .message_id(Some(format!("<{}@{domain}>", parcel.delivery)))
         .in_reply_to(root.clone())
         .references(root);
+    // Nobody answers a status update.
+    if let Some(reply_to) = reply_to.filter(|_| parcel.thread == Thread::Pages) {
+        builder = builder.reply_to(reply_to.clone());
+    }
     let mut own = vec![
         ("Auto-Submitted", "auto-generated".to_owned()),
         // Not `All`: that would swallow the bounces a pager needs (MS-OXCMAIL 2.1.3.2.20).

@@ -7,6 +7,7 @@ use tokio::net::TcpListener;
 
 use super::super::stories::parcel;
 use super::*;
+use crate::channels::Thread;
 
 /// What a relay does with a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,8 +115,9 @@ async fn a_letter_is_taken_and_the_next_one_uses_the_same_connection() {
 #[test]
 fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
     let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();
-    let bytes = bytes::of(&parcel(1), &from, &"maya@example.net".parse().unwrap()).unwrap();
-    let again = bytes::of(&parcel(7), &from, &"maya@example.net".parse().unwrap()).unwrap();
+    let reply_to: Mailbox = "onscene <answers@example.net>".parse().unwrap();
+    let bytes = bytes::of(&parcel(1), &from, Some(&reply_to), &"maya@example.net".parse().unwrap()).unwrap();
+    let again = bytes::of(&parcel(7), &from, Some(&reply_to), &"maya@example.net".parse().unwrap()).unwrap();
     assert_eq!(bytes, again);
     let text = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
     insta::with_settings!({snapshot_path => "../../../tests/fixtures/channels/mail", prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -124,10 +126,18 @@ fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
 }
 
 #[test]
+fn a_status_update_asks_for_no_answer() {
+    let from: Mailbox = "pager@example.net".parse().unwrap();
+    let status = Parcel { thread: Thread::Status, ..parcel(1) };
+    let bytes = bytes::of(&status, &from, Some(&from), &"staff@example.net".parse().unwrap()).unwrap();
+    assert!(!String::from_utf8(bytes).unwrap().contains("\nReply-To"));
+}
+
+#[test]
 fn a_subject_cannot_smuggle_a_header_in() {
     let from: Mailbox = "pager@example.net".parse().unwrap();
     let evil = Parcel { subject: "a\r\nBcc: all@example.net".into(), ..parcel(1) };
-    let bytes = bytes::of(&evil, &from, &"maya@example.net".parse().unwrap()).unwrap();
+    let bytes = bytes::of(&evil, &from, None, &"maya@example.net".parse().unwrap()).unwrap();
     assert!(!String::from_utf8(bytes).unwrap().contains("\nBcc:"));
 }
 

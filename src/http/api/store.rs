@@ -119,11 +119,13 @@ pub(in super::super) async fn replay(
         let title = "The body cannot be understood";
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", title, why).with("kept", id)
     })?;
-    let Reply::Events(command, results) = desk.door.ask(command).await? else {
-        return Err(Problem::internal());
+    let results: Vec<Value> = match desk.door.ask(command).await? {
+        Reply::Events(command, results) => {
+            command.events().iter().zip(results).map(|(event, one)| view::result(event, one)).collect()
+        }
+        Reply::Mail(result) => vec![view::mail_result(&result)],
+        _ => return Err(Problem::internal()),
     };
     tracing::info!(kept = id, by = actor.label(), "a body that was kept is read at last");
-    let results: Vec<Value> =
-        command.events().iter().zip(results).map(|(event, one)| view::result(event, one)).collect();
     Ok(Json(json!({"id": id, "source": kept.source, "results": results})).into_response())
 }

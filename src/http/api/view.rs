@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::commit::EventResult;
+use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
@@ -88,6 +88,11 @@ pub fn kept(kept: &Waiting) -> Value {
 /// What became of an event.
 pub fn result(event: &Event, result: EventResult) -> Value {
     json!({"key": event.key, "outcome": result.outcome, "incident": result.incident})
+}
+
+/// What became of mail about a letter.
+pub fn mail_result(result: &MailResult) -> Value {
+    json!({"key": result.key, "outcome": result.outcome, "incident": result.incident, "reason": result.reason})
 }
 
 /// One line about one incident, for people and for `text/plain`.

@@ -12,6 +12,17 @@ use super::{Authority, run};
 pub const USER: &str = "pager";
 const REALM: &str = "example.net";
 
+/// What a test adds to the configuration.
+#[derive(Default)]
+pub struct More {
+    /// Lines of main.cf.
+    pub main: String,
+    /// Services of master.cf.
+    pub services: String,
+    /// Lines of the file `config/transport`.
+    pub transport: String,
+}
+
 /// One Postfix with two doors: each has a name of its own, which stands in `Received:`, and a password of its own.
 pub struct Postfix {
     master: Program,
@@ -23,6 +34,11 @@ pub struct Postfix {
 impl Postfix {
     /// Starts it and waits until both doors greet. `Authority` is written beside it, in [`Self::ca`].
     pub fn start(passwords: [&str; 2]) -> Self {
+        Self::with(passwords, |_| More::default())
+    }
+
+    /// The same with more configuration, which may know the directory that everything is in.
+    pub fn with(passwords: [&str; 2], more: impl FnOnce(&Path) -> More) -> Self {
         let owned = tempfile::tempdir().unwrap();
         let directory = owned.path().to_path_buf();
         // Its processes run as somebody else and have to come through.
@@ -50,8 +66,10 @@ impl Postfix {
         }
         let text =
             MAIN.replace("DIR", directory.to_str().unwrap()).replace("POSTFIX", &postfix_ids().0.to_string());
-        fs::write(at("config/main.cf"), text).unwrap();
-        let mut services = MASTER.to_owned();
+        let more = more(&directory);
+        fs::write(at("config/main.cf"), text + &more.main).unwrap();
+        fs::write(at("config/transport"), more.transport).unwrap();
+        let mut services = MASTER.to_owned() + &more.services;
         for (place, door) in doors.iter().enumerate() {
             services += &format!(
                 "127.0.0.1:{door} inet n - n - - smtpd\n  -o smtpd_sasl_path=door{place}\n  -o myhostname=door{place}.example.net\n"

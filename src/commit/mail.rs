@@ -1,0 +1,118 @@
+//! Mail about letters: which letter a message answers, what that means, and what is written of it, in one transaction.
+
+use super::acts::Work;
+use super::{Done, DoorError, MailResult, Posted, Reply};
+use crate::core::decide::{Act, Reason, Refusal};
+use crate::core::mail::{self, Ignored, Letter, Mail, Meaning, What};
+use crate::store::{StoreError, letters, unreadable};
+
+impl Work<'_, '_> {
+    /// Takes a message: an answer, a report, or, when no letter of ours is meant, an alert.
+    pub(super) fn post(&mut self, posted: &Posted) -> Result<Done, StoreError> {
+        let Posted { mail, delivered } = posted;
+        let letter = self.letter_of(mail)?;
+        if letter.is_none() && mail.alert.is_some() && !self.is_surely_ours(mail) {
+            return Ok(Done::Heard(self.take(delivered)?));
+        }
+        if self.was_replayed(delivered.replays)? {
+            return Ok(done(mail, "ignored", None, "it was read meanwhile"));
+        }
+        self.received_at = Some(delivered.received_at);
+        self.effects.received(&delivered.source, &delivered.kind, 1);
+        let result = self.answer(mail, letter.as_ref(), &delivered.source)?;
+        self.effects.outcome(&delivered.source, result.outcome);
+        self.tell_all_read(delivered)?;
+        tracing::info!(
+            source.name = delivered.source,
+            incident.id = result.incident,
+            outcome = result.outcome,
+            reason = result.reason,
+            "a mail was read"
+        );
+        Ok(Done::Reply(Reply::Mail(result)))
+    }
+
+    /// The nearest letter that a message names. Of several, one that was for its sender.
+    fn letter_of(&self, mail: &Mail) -> Result<Option<Letter>, StoreError> {
+        let mut nearest = None;
+        for name in &mail.names {
+            let Some(letter) = letters::by_id(self.tx, &name.letter)? else { continue };
+            if mail.what != What::Written || mail.is_from_whom(&letter, &self.house.rules) {
+                return Ok(Some(letter));
+            }
+            nearest = nearest.or(Some(letter));
+        }
+        Ok(nearest)
+    }
+
+    /// An id of the same form may be anybody's. One of our own domain, or a thread of an incident, is not: it answers
+    /// a letter that was forgotten, or was never written.
+    fn is_surely_ours(&self, mail: &Mail) -> bool {
+        let own = self.house.mailer.as_ref().map(|mailer| mailer.domain());
+        mail.in_thread || mail.names.iter().any(|name| Some(name.domain.as_str()) == own.as_deref())
+    }
+
+    fn answer(
+        &mut self,
+        mail: &Mail,
+        letter: Option<&Letter>,
+        source: &str,
+    ) -> Result<MailResult, StoreError> {
+        let ignored = |why: Ignored| result(mail, "ignored", None, &why.to_string());
+        let Some(letter) = letter else {
+            return Ok(ignored(if mail.what == What::Own { Ignored::Own } else { Ignored::UnknownLetter }));
+        };
+        let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
+            return Ok(ignored(Ignored::UnknownLetter));
+        };
+        let meant = match mail::meaning(mail, letter, &saved.incident, &self.house.rules) {
+            Ok(meant) => meant,
+            Err(why) => return Ok(ignored(why)),
+        };
+        // Only what does something is remembered: a stranger must not use up the id of an answer that is still to come.
+        if !unreadable::first_time(self.tx, source, &mail.id)? {
+            return Ok(result(mail, "repeated", Some(letter.incident), "this message was taken before"));
+        }
+        self.carry_out(mail, letter.incident, meant)
+    }
+
+    fn carry_out(&mut self, mail: &Mail, incident: i64, meant: Meaning) -> Result<MailResult, StoreError> {
+        let Meaning { by, acts, instead } = meant;
+        let mut acts = acts.into_iter();
+        let Some(first) = acts.next() else { return Ok(result(mail, "ignored", Some(incident), "")) };
+        let refused = match self.act(incident, first, &by)? {
+            Ok(reply) => {
+                let reason = reason_of(&reply);
+                for act in acts {
+                    let _refused = self.act(incident, act, &by)?;
+                }
+                return Ok(result(mail, "acknowledged", Some(incident), reason));
+            }
+            // The command ends, and the message comes again.
+            Err(DoorError::Refused(Refusal::Fault(_))) => {
+                return Err(StoreError::Decode("a decision about a mail did not follow from the state"));
+            }
+            Err(refused) => refused,
+        };
+        // What somebody said is not lost because it comes too late.
+        if let Some(instead @ Act::Note { .. }) = instead {
+            let _refused = self.act(incident, instead, &by)?;
+        }
+        Ok(result(mail, "ignored", Some(incident), &refused.to_string()))
+    }
+}
+
+fn reason_of(reply: &Reply) -> &'static str {
+    match reply {
+        Reply::Decided(_, reason) => reason.as_str(),
+        _ => Reason::Recorded.as_str(),
+    }
+}
+
+fn result(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> MailResult {
+    MailResult { key: mail.id.clone(), outcome, incident, reason: reason.to_owned() }
+}
+
+fn done(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> Done {
+    Done::Reply(Reply::Mail(result(mail, outcome, incident, reason)))
+}

@@ -1,0 +1,355 @@
+//! Mail about letters of ours: what a message means for the incident of the letter it names.
+//!
+//! The letter's id is the key: it is random, and stands in the letter's own `Message-ID` alone. A human's answer counts only
+//! when the sender's address is the one that the configuration has, now, for the person whom the letter was for. What a
+//! program or a mail server says of a letter changes nothing but whom else to wake. Of everything else nothing comes.
+
+use super::alert::{Event, cut};
+use super::decide::{Act, By};
+use super::incident::{Incident, ResponderStatus};
+use super::rules::Rules;
+use super::timeline::{Actor, Route};
+
+/// Longest text kept of a message, in bytes: a note has room for more.
+pub const TEXT_BYTES_MAX: usize = 2048;
+
+const _: () = assert!(TEXT_BYTES_MAX * 3 / 2 < super::decide::WORDS_BYTES_MAX);
+
+/// One message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// Its own id, which every copy of it has.
+    pub id: String,
+    /// Who says to have written it, in lower case; nobody when that is not one address.
+    pub from: Option<String>,
+    /// Letters that may be ours and that it is about, the nearest first.
+    pub names: Vec<Named>,
+    /// It stands in a thread of an incident of ours.
+    pub in_thread: bool,
+    /// What it is.
+    pub what: What,
+    /// What its writer says.
+    pub said: Said,
+    /// What it is as an alert. Of reports, and of our own letters, there is none.
+    pub alert: Option<Event>,
+}
+
+/// A `Message-ID` of the form of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The letter's id.
+    pub letter: String,
+    /// The domain that it was sent from, in lower case.
+    pub domain: String,
+}
+
+/// What a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A letter of ours, come back as it was.
+    Own,
+    /// A letter was not delivered.
+    Bounce {
+        /// It never will be; else it waits.
+        failed: bool,
+        /// What was said, without addresses.
+        why: String,
+    },
+    /// A letter was shown to its reader, or handed on.
+    Receipt {
+        /// `displayed`, `deleted`, `relayed`, ...
+        how: String,
+    },
+    /// A program wrote it.
+    Automatic,
+    /// Somebody wrote it.
+    Written,
+}
+
+/// What a reply asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Command.
+    Take,
+    /// Command, and more people.
+    Help,
+    /// That somebody else is called.
+    Decline,
+}
+
+/// What somebody wrote.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
+    /// What is asked for, when the first line is clear.
+    pub answer: Option<Answer>,
+    /// What else was written, but for a name below an answer; all of it when nothing clear is asked for. May be empty.
+    pub text: String,
+}
+
+/// A letter, as the outbox knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// `page`, `help`, `pio_page`, `notice` or `status`.
+    pub what: &'static str,
+    /// It woke somebody.
+    pub wakes: bool,
+    /// Who answers it may take command. The PIO is asked for something else.
+    pub commands: bool,
+    /// Its incident.
+    pub incident: i64,
+    /// Whom it was for; nobody when it was for a channel.
+    pub person: String,
+    /// The channel that carried it; empty for a person's own ways.
+    pub channel: String,
+}
+
+/// Why a message means nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Ignored {
+    /// It would page about pages.
+    #[error("this is one of onscene's own letters")]
+    Own,
+    /// Nothing of ours has the id that it names.
+    #[error("it names no letter that is known here")]
+    UnknownLetter,
+    /// Status updates are answered by nobody.
+    #[error("the letter was for a channel; nobody answers it")]
+    ForAChannel,
+    /// The sender is not whom the letter was for.
+    #[error("the sender is not the person whom the letter was for")]
+    WrongSender,
+    /// There is nothing in it.
+    #[error("there is no word in it that is the sender's own")]
+    Empty,
+}
+
+/// What a message means: acts in their order, and by whom. All but the first are of use only when the first is done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    /// By whom.
+    pub by: By,
+    /// What is done.
+    pub acts: Vec<Act>,
+    /// What is written down instead when the rules refuse the first.
+    pub instead: Option<Act>,
+}
+
+impl Mail {
+    /// Whether it may be about a letter of ours, so that only the store can tell what it is.
+    pub fn may_answer(&self) -> bool {
+        !self.names.is_empty() || self.in_thread || self.alert.is_none()
+    }
+
+    /// Whether the sender's address is that of the person whom a letter was for.
+    pub fn is_from_whom(&self, letter: &Letter, rules: &Rules) -> bool {
+        let known = rules.people.get(&letter.person).map(|person| person.email.to_ascii_lowercase());
+        known.is_some_and(|known| !known.is_empty() && self.from.as_ref() == Some(&known))
+    }
+}
+
+/// What a message means for the incident of the letter it names.
+///
+/// # Errors
+/// Why it means nothing.
+pub fn meaning(mail: &Mail, letter: &Letter, incident: &Incident, rules: &Rules) -> Result<Meaning, Ignored> {
+    let to = if letter.person.is_empty() { &letter.channel } else { &letter.person };
+    let told = |outcome: &str, why: &str| Act::Deliver {
+        what: letter.what.to_owned(),
+        to: to.clone(),
+        outcome: outcome.to_owned(),
+        why: why.to_owned(),
+    };
+    let reported = |act| {
+        let by = By { actor: Actor::Dispatch, route: Route::Mail, occurred_at: None };
+        Ok(Meaning { by, acts: vec![act], instead: None })
+    };
+    match &mail.what {
+        What::Own => Err(Ignored::Own),
+        // Somebody who answered was reached, whatever became of one of the letters.
+        What::Bounce { failed: true, why } if letter.wakes && !has_answered(incident, &letter.person) => {
+            let person = letter.person.clone();
+            reported(Act::Unreachable { person, why: format!("it came back: {why}") })
+        }
+        What::Bounce { failed: true, why } => reported(told("came back", why)),
+        What::Bounce { failed: false, why } => reported(told("delayed", why)),
+        What::Receipt { how } => reported(told("receipt", how)),
+        What::Automatic => reported(told("answered by a program", "")),
+        What::Written if letter.person.is_empty() => Err(Ignored::ForAChannel),
+        What::Written if !mail.is_from_whom(letter, rules) => Err(Ignored::WrongSender),
+        What::Written => {
+            let by =
+                By { actor: Actor::Person(letter.person.clone()), route: Route::Mail, occurred_at: None };
+            said(&mail.said, letter, by)
+        }
+    }
+}
+
+fn has_answered(incident: &Incident, person: &str) -> bool {
+    let status = incident.responder(person).map(|known| known.status);
+    matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
+}
+
+fn said(said: &Said, letter: &Letter, by: By) -> Result<Meaning, Ignored> {
+    let note = |text: &str| {
+        let mut text = text.trim().to_owned();
+        cut(&mut text, TEXT_BYTES_MAX);
+        Act::Note { text: format!("by mail: {text}") }
+    };
+    let asked = said.answer.map(|answer| match answer {
+        Answer::Take => ("ack", Act::Answer { help: false }),
+        Answer::Help => ("help", Act::Answer { help: true }),
+        Answer::Decline => ("can't", Act::Decline),
+    });
+    let more = (!said.text.trim().is_empty()).then(|| note(&said.text));
+    match asked {
+        Some((word, act)) if letter.commands || act == Act::Decline => {
+            let instead = Some(note(&format!("{word}\n{}", said.text)));
+            Ok(Meaning { by, acts: [act].into_iter().chain(more).collect(), instead })
+        }
+        Some((word, _)) => {
+            Ok(Meaning { by, acts: vec![note(&format!("{word}\n{}", said.text))], instead: None })
+        }
+        None => {
+            let more = more.ok_or(Ignored::Empty)?;
+            Ok(Meaning { by, acts: vec![more], instead: None })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use jiff::tz::TimeZone;
+    use proptest::prelude::*;
+
+    use super::super::decide::{self, Opening};
+    use super::super::incident::Severity;
+    use super::super::rules::Person;
+    use super::*;
+
+    fn rules() -> Rules {
+        let person = |email: &str| Person {
+            full_name: String::new(),
+            email: email.into(),
+            time_zone: TimeZone::UTC,
+            administrator: false,
+        };
+        let people = BTreeMap::from([
+            ("maya".to_owned(), person("Maya@example.net")),
+            ("tom".to_owned(), person("tom@example.net")),
+            ("kim".to_owned(), person("")),
+        ]);
+        Rules { people, ..Rules::default() }
+    }
+
+    fn incident(rules: &Rules) -> Incident {
+        let opening =
+            Opening { title: "x".into(), service: "shop".into(), severity: Severity::Sev1, alert: None };
+        decide::open(1, opening, &By::dispatch(), rules, Timestamp::UNIX_EPOCH).unwrap().incident
+    }
+
+    fn letter(what: &'static str, person: &str) -> Letter {
+        let commands = matches!(what, "page" | "help" | "notice");
+        let wakes = what.ends_with("page") || what == "help";
+        let channel = if person.is_empty() { "staff".to_owned() } else { String::new() };
+        Letter { what, wakes, commands, incident: 1, person: person.into(), channel }
+    }
+
+    fn mail(from: &str, what: What, answer: Option<Answer>, text: &str) -> Mail {
+        let from = Some(from.to_owned()).filter(|from| !from.is_empty());
+        let said = Said { answer, text: text.into() };
+        Mail { id: "m".into(), from, names: Vec::new(), in_thread: false, what, said, alert: None }
+    }
+
+    fn shown(mail: &Mail, letter: &Letter) -> String {
+        let rules = rules();
+        match meaning(mail, letter, &incident(&rules), &rules) {
+            Err(why) => format!("ignored: {why}"),
+            Ok(Meaning { by, acts, instead }) => {
+                let instead = instead.map_or(String::new(), |act| format!(" or {act:?}"));
+                format!("{} {acts:?}{instead}", by.actor.label())
+            }
+        }
+    }
+
+    #[test]
+    fn each_message_means_one_thing() {
+        let written = |from, answer, text| mail(from, What::Written, answer, text);
+        let page = letter("page", "maya");
+        let bounce = |failed| mail("", What::Bounce { failed, why: "5.1.1 unknown".into() }, None, "");
+        let lines = [
+            shown(&written("maya@example.net", Some(Answer::Take), ""), &page),
+            shown(&written("maya@example.net", Some(Answer::Help), "db1 first"), &page),
+            shown(&written("maya@example.net", Some(Answer::Decline), ""), &page),
+            shown(&written("maya@example.net", None, "see you"), &page),
+            shown(&written("maya@example.net", None, ""), &page),
+            shown(&written("tom@example.net", Some(Answer::Take), ""), &page),
+            shown(&written("", Some(Answer::Take), ""), &page),
+            shown(&written("", Some(Answer::Take), ""), &letter("page", "kim")),
+            shown(&written("staff@example.net", Some(Answer::Take), ""), &letter("status", "")),
+            shown(&written("maya@example.net", Some(Answer::Take), ""), &letter("pio_page", "maya")),
+            shown(&mail("maya@example.net", What::Automatic, None, ""), &page),
+            shown(&mail("maya@example.net", What::Own, None, ""), &page),
+            shown(&mail("", What::Receipt { how: "displayed".into() }, None, ""), &page),
+            shown(&bounce(true), &page),
+            shown(&bounce(false), &page),
+            shown(&bounce(true), &letter("status", "")),
+        ];
+        insta::assert_snapshot!("mail", lines.join("\n"));
+    }
+
+    #[test]
+    fn a_letter_that_comes_back_does_not_undo_an_answer() {
+        let rules = rules();
+        let mut answered = incident(&rules);
+        let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+        answered = decide::decide(&answered, Act::Answer { help: false }, &by, &rules, Timestamp::UNIX_EPOCH)
+            .unwrap()
+            .incident;
+        let bounce = mail("", What::Bounce { failed: true, why: "full".into() }, None, "");
+        let meant = meaning(&bounce, &letter("page", "maya"), &answered, &rules).unwrap();
+        assert!(matches!(meant.acts[..], [Act::Deliver { .. }]), "{meant:?}");
+    }
+
+    fn some_what() -> impl Strategy<Value = What> {
+        prop_oneof![
+            Just(What::Own),
+            (any::<bool>(), "[a-z]{0,9}").prop_map(|(failed, why)| What::Bounce { failed, why }),
+            "[a-z]{0,9}".prop_map(|how| What::Receipt { how }),
+            Just(What::Automatic),
+            Just(What::Written),
+        ]
+    }
+
+    proptest! {
+        /// Whoever has not the letter, or is not whom it was for, commands nothing by mail.
+        #[test]
+        fn nobody_but_the_person_of_the_letter_ever_commands(
+            what in some_what(),
+            from in prop::sample::select(vec!["", "maya@example.net", "tom@example.net", "kim", "x@y"]),
+            person in prop::sample::select(vec!["", "maya", "tom", "kim", "gone"]),
+            kind in prop::sample::select(vec!["page", "help", "pio_page", "notice", "status"]),
+            answer in prop::sample::select(vec![None, Some(Answer::Take), Some(Answer::Help), Some(Answer::Decline)]),
+            text in "\\PC{0,20}",
+        ) {
+            let rules = rules();
+            let (mail, letter) = (mail(from, what, answer, &text), letter(kind, person));
+            let before = incident(&rules);
+            let Ok(meant) = meaning(&mail, &letter, &before, &rules) else { return Ok(()) };
+            let mut after = before;
+            for act in meant.acts {
+                if let Ok(decision) = decide::decide(&after, act, &meant.by, &rules, Timestamp::UNIX_EPOCH) {
+                    after = decision.incident;
+                }
+            }
+            if let Some(command) = after.commander() {
+                prop_assert_eq!(&mail.what, &What::Written);
+                prop_assert_eq!(&command.person, person);
+                prop_assert_eq!(from, rules.people[person].email.to_lowercase());
+                prop_assert!(matches!(answer, Some(Answer::Take | Answer::Help)) && letter.commands);
+            }
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Mail: answers to pages, what became of pages, and alerts of whatever can send mail.
+//!
+//! A body is one message as it arrived (RFC 5322), which `onscene mail-in` takes from a mail server. It is one of:
+//!
+//! - **a letter of our own** that came back, by its `X-Incident-Id`. It is never an alert: pages would page.
+//! - **a report** (RFC 3464, RFC 8098, the older bounces of Exim and qmail): came back, waits, was shown. Never an alert.
+//! - **an answer**, when `In-Reply-To` or `References` name an id of the form of ours. A letter's `Message-ID` is 128 random
+//!   bits, so whoever names it has had the letter or an answer to it. Whether it is known, and whether the sender is the
+//!   person it was for, is decided by the store's side; here nobody becomes anything.
+//! - **an automatic answer**: the same, by its headers (RFC 3834, and those that were there before it) or its subject. Its
+//!   words are not read: "ack" in a note about holidays takes no command.
+//! - **an alert**: everything else. Programs that send alerts say `Auto-Submitted: auto-generated` and
+//!   `Precedence: bulk`; so by these headers alone nothing is left out.
+//!
+//! An alert's title is its subject without `Re:` and `Fwd:`; tags in brackets stay, for they tell systems apart. Its
+//! key is `X-Alert-Key` (or `X-Onscene-Key`), else the subject without words for the state, with the sender's address beside it.
+//! Its status is `X-Alert-Status`, else those words, else firing; its severity `X-Alert-Severity`, else a word of
+//! the subject, else `X-Priority` or `Importance`; its time `Date`, when that lies within the last week. A mail that comes
+//! twice is known by its `Message-ID`.
+
+use std::fmt::Write as _;
+
+use super::wire::{self, unreadable};
+use super::{Delivery, Kind, Unreadable};
+use crate::core::alert::{Event, KEY_BYTES_MAX};
+use crate::core::mail::{Mail, Named, Said, TEXT_BYTES_MAX, What};
+use crate::crypto;
+
+mod alert;
+mod html;
+mod parts;
+mod report;
+#[cfg(test)]
+mod stories;
+mod words;
+
+use parts::Head;
+
+/// Mail.
+pub const KIND: Kind = Kind::new(
+    "mail",
+    "Mail: alerts, and answers to pages",
+    "Let the mail server give each message for one address to `onscene mail-in NAME` (Postfix, Exim: see \
+     `deploy/mail-in/README.md`). An alert may carry `X-Alert-Key`, `X-Alert-Status` (`firing`, `resolved`, `test`) and \
+     `X-Alert-Severity`; without them they are read from the subject: `PROBLEM ...` and `RECOVERY ...`, `[FIRING:1] ...` and \
+     `[RESOLVED] ...`. To answer a page, reply with `ack`, `help` or `can't` in the first line; name the address in \
+     `[mail] reply_to`. By HTTP: POST the message as it came to ADDRESS.",
+    read,
+);
+
+/// Fields of which a message has one at least.
+const USUAL: &[&str] =
+    &["From", "Sender", "To", "Subject", "Date", "Message-ID", "Received", "Return-Path", "Delivered-To"];
+/// Fields that only programs write.
+const OF_PROGRAMS: &[&str] =
+    &["X-Auto-Response-Suppress", "X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply"];
+/// How subjects of automatic answers begin, where their headers do not say what they are.
+const AUTOMATIC: &[&str] = &[
+    "automatic reply:",
+    "auto reply:",
+    "autoreply:",
+    "out of office",
+    "automatische antwort:",
+    "abwesenheit",
+    "réponse automatique",
+];
+/// Hexadecimal digits of a letter's id.
+const ID_CHARS: usize = 32;
+/// Most letters of ours that one message is taken to name.
+const NAMES_MAX: usize = 16;
+fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
+    let mail = open(delivery)?;
+    Ok(if mail.may_answer() { Vec::new() } else { mail.alert.into_iter().collect() })
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// When it is none, or larger in some way than what is taken.
+pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
+    let parts = parts::of(delivery.body)?;
+    let head = match parts.first() {
+        Some(root) if USUAL.iter().any(|name| root.head.has(name)) => &root.head,
+        _ => return Err(unreadable("this is no mail: it has no header such as From, Subject or Date")),
+    };
+    let text = parts::text(&parts);
+    let own_id = head.ids("Message-ID").first().map(|id| id.trim());
+    let own_id =
+        own_id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""));
+    let (mut what, mut ids) = (What::Written, Vec::new());
+    if head.has("X-Incident-Id") {
+        what = What::Own;
+    } else if let Some((report, of)) = report::of(head, &parts, &text) {
+        (what, ids) = (report, of);
+    } else if is_automatic(head) {
+        what = What::Automatic;
+    }
+    ids.extend(head.ids("In-Reply-To").into_iter().map(str::to_owned));
+    ids.extend(head.ids("References").into_iter().rev().map(str::to_owned));
+    let is_alert = matches!(what, What::Automatic | What::Written);
+    let alert = is_alert.then(|| alert::of(head, &text, own_id.as_deref(), delivery.received_at));
+    let mut said = if what == What::Written { words::said(&text) } else { Said::default() };
+    crate::core::alert::cut(&mut said.text, TEXT_BYTES_MAX);
+    let mut names: Vec<Named> = Vec::new();
+    for name in ids.iter().filter_map(|id| named(id)) {
+        if names.len() < NAMES_MAX && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    let is_answer = !names.is_empty();
+    Ok(Mail {
+        id: own_id.unwrap_or_else(|| made_id(head, &text)),
+        from: head.address("From"),
+        names,
+        in_thread: ids.iter().any(|id| is_root(id)),
+        what,
+        said,
+        alert: match alert.map(wire::bounded) {
+            // A subject that is too long for an alert is none of an answer's business.
+            Some(Err(_)) if is_answer => None,
+            other => other.transpose()?,
+        },
+    })
+}
+
+/// An id for a message that has none: of what does not change on its way.
+fn made_id(head: &Head, text: &str) -> String {
+    let mut whole = String::new();
+    for name in ["From", "Date", "Subject", "In-Reply-To", "References"] {
+        let _ = writeln!(whole, "{name}: {:?}", head.all(name));
+    }
+    whole.push_str(text);
+    format!("sha256:{}", crypto::hex(&crypto::sha256(whole.as_bytes())))
+}
+
+/// A program wrote it, and not a human.
+fn is_automatic(head: &Head) -> bool {
+    let word = |name: &str| head.text(name).map(str::to_ascii_lowercase).unwrap_or_default();
+    let auto = word("Auto-Submitted");
+    let precedence = word("Precedence");
+    let subject = head.text("Subject").unwrap_or_default().to_lowercase();
+    // Nobody is to be answered at the empty address.
+    let no_way_back =
+        head.has("Return-Path") && head.ids("Return-Path").iter().all(|id| id.trim().is_empty());
+    !(auto.is_empty() || auto == "no" || auto.starts_with("no;") || auto.starts_with("no "))
+        || matches!(precedence.as_str(), "bulk" | "junk" | "auto_reply")
+        || OF_PROGRAMS.iter().any(|name| head.has(name))
+        || no_way_back
+        || AUTOMATIC.iter().any(|start| subject.starts_with(start))
+}
+
+/// `0123456789abcdef0123456789abcdef@example.net`
+fn named(id: &str) -> Option<Named> {
+    let (letter, domain) = id.trim().split_once('@')?;
+    let is_hex =
+        letter.len() == ID_CHARS && letter.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    is_hex.then(|| Named { letter: letter.to_owned(), domain: domain.to_lowercase() })
+}
+
+/// `incident-42-pages@example.net`, which every letter of an incident refers to.
+fn is_root(id: &str) -> bool {
+    let middle = id.trim().strip_prefix("incident-").and_then(|rest| rest.split_once('@'));
+    let number = middle.and_then(|(id, _)| id.strip_suffix("-pages").or_else(|| id.strip_suffix("-status")));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
