@@ -9,10 +9,11 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{Config, Database, Emergency};
+use crate::config::{self, Config, Database, Emergency, SourceKind};
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::Renderer;
+use crate::sources::mapping::{Fault, Mapping};
 use crate::sources::{self, Kind, Options};
 use crate::store::Place;
 use crate::store::postgres::Server;
@@ -96,8 +97,7 @@ impl House {
         for source in config.sources.values() {
             let kind = sources::kind(&source.kind)
                 .ok_or_else(|| format!("{file}: source {}: its kind is unknown", source.name))?;
-            let options =
-                Options { allow_get: source.allow_get, severity_label: source.severity_label.clone() };
+            let options = options(source).map_err(|why| format!("{file}: source {}: {why}", source.name))?;
             let built = Source {
                 name: source.name.clone(),
                 kind,
@@ -124,10 +124,22 @@ impl House {
     }
 }
 
+/// What else the operator set for a source.
+fn options(source: &config::Source) -> Result<Options, String> {
+    let mapping = source.map.as_ref().map(|map| Mapping::new(&map.expressions, &map.headers));
+    let words = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.why).collect::<Vec<_>>().join("; ");
+    Ok(Options {
+        allow_get: source.allow_get,
+        severity_label: source.severity_label.clone(),
+        mapping: mapping.transpose().map_err(words)?.map(Arc::new),
+    })
+}
+
 /// What two nodes must agree on, in 16 hexadecimal digits. Rules and names are kept in order, so the same
 /// configuration has the same words.
-fn hash(config: &Config) -> String {
-    let sources = config.sources.values().map(|source| (&source.name, &source.kind, &source.service));
+fn hash<'a>(config: &'a Config) -> String {
+    let said = |source: &'a config::Source| (&source.name, &source.kind, &source.service, &source.map);
+    let sources = config.sources.values().map(said);
     let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
     let words = format!(
         "{:?} {:?} {:?} {:?} {:?}",
@@ -171,6 +183,47 @@ fn renderer(config: &Config) -> Result<Renderer, String> {
     })
 }
 
+/// What the configuration may name.
+pub fn kinds() -> config::Kinds {
+    config::Kinds {
+        server: |url| Server::read(url, None, None).map(|_| ()),
+        sources: sources::KINDS
+            .iter()
+            .map(|kind| SourceKind { name: kind.name, signs: kind.signs.is_some(), maps: kind.maps })
+            .collect(),
+        channels: channels::KINDS
+            .iter()
+            .map(|kind| config::ChannelKind {
+                name: kind.name,
+                keys: kind
+                    .keys
+                    .iter()
+                    .map(|key| config::ChannelKey {
+                        name: key.name,
+                        secret: key.secret,
+                        required: key.required,
+                    })
+                    .collect(),
+            })
+            .collect(),
+        relay: channels::mail::check_relay,
+        mapping: mapping(),
+    }
+}
+
+/// What the configuration needs to know of expressions.
+fn mapping() -> config::Mapping {
+    config::Mapping {
+        fields: sources::mapping::FIELDS,
+        headers_max: sources::mapping::HEADERS_MAX,
+        header: sources::mapping::header,
+        faults: |expressions| {
+            let faults = Mapping::new(expressions, &[]).err().unwrap_or_default();
+            faults.into_iter().map(|fault| (fault.field, fault.piece, fault.why)).collect()
+        },
+    }
+}
+
 /// One place alerts come from.
 pub struct Source {
     /// Its name.
@@ -185,6 +238,13 @@ pub struct Source {
     pub service: String,
     /// What else the operator set.
     pub options: Options,
+}
+
+impl Source {
+    /// Whether a header is read, by its name in lower case: by the adapter, or by expressions of the operator.
+    pub fn reads(&self, name: &str) -> bool {
+        self.kind.reads(name) || self.options.reads(name)
+    }
 }
 
 /// The house as it is now.

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,6 +235,17 @@ pub struct Source {
     pub allow_get: bool,
     /// The label that carries the severity.
     pub severity_label: String,
+    /// Expressions that read what its senders send.
+    pub map: Option<Map>,
+}
+
+/// `[source.map]`
+#[derive(Debug)]
+pub struct Map {
+    /// By what each gives.
+    pub expressions: BTreeMap<String, String>,
+    /// Headers that they may see, in lower case.
+    pub headers: Vec<String>,
 }
 
 /// One `[[channel]]`.
@@ -280,7 +292,24 @@ pub struct Kinds {
     pub relay: fn(&str) -> Result<(), String>,
     /// Whether a PostgreSQL server can be used; else a sentence that says why not.
     pub server: fn(&str) -> Result<(), String>,
+    /// How sources are mapped.
+    pub mapping: Mapping,
 }
+
+/// What `[source.map]` may hold.
+pub struct Mapping {
+    /// What an expression may give.
+    pub fields: &'static [&'static str],
+    /// Most headers that expressions may see.
+    pub headers_max: usize,
+    /// The name of a header that expressions may see, as it is kept; else a sentence that says why not.
+    pub header: fn(&str) -> Result<String, String>,
+    /// What is wrong with expressions.
+    pub faults: fn(&BTreeMap<String, String>) -> Vec<MapFault>,
+}
+
+/// What is wrong with one expression: which, where in its text (in bytes), and a sentence.
+pub type MapFault = (String, Range<usize>, String);
 
 /// A kind of source, as far as the configuration needs to know it.
 pub struct SourceKind {
@@ -288,6 +317,8 @@ pub struct SourceKind {
     pub name: &'static str,
     /// Whether its senders can sign.
     pub signs: bool,
+    /// Whether it takes `[source.map]`.
+    pub maps: bool,
 }
 
 /// A kind of channel, as far as the configuration needs to know it.

@@ -138,7 +138,7 @@ async fn accept(
     let vouched = |name: &str| {
         source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
     };
-    let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
+    let read = lower(headers, |name| source.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
         // A signature is over the body, and says nothing of the address.

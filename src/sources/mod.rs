@@ -5,6 +5,8 @@
 //! leniently (unknown fields ignored, numbers as strings accepted) and refuse clearly: whatever they
 //! cannot understand is kept by the caller, answered with 400 and raised as an alert on the source.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::core::alert::Event;
@@ -18,6 +20,7 @@ pub mod cloudflare;
 pub mod cronitor;
 pub mod datadog;
 pub mod dynatrace;
+mod expression;
 pub mod gatus;
 pub mod generic;
 pub mod github;
@@ -28,6 +31,7 @@ pub mod healthchecks;
 pub mod kapacitor;
 pub mod kibana;
 pub mod librenms;
+pub mod mapping;
 pub mod netdata;
 pub mod new_relic;
 pub mod opsgenie;
@@ -98,6 +102,8 @@ pub struct Kind {
     pub headers: &'static [&'static str],
     /// How its senders sign, when they can.
     pub signs: Option<Scheme>,
+    /// Whether the operator may give it expressions ([`mapping`]).
+    pub maps: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
 }
@@ -110,7 +116,7 @@ impl Kind {
         setup: &'static str,
         read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
     ) -> Self {
-        Self { name, title, setup, get: |_| false, headers: &[], signs: None, read }
+        Self { name, title, setup, get: |_| false, headers: &[], signs: None, maps: false, read }
     }
 
     /// Whether its adapter reads a header, by its name in lower case.
@@ -134,11 +140,20 @@ pub struct Options {
     pub allow_get: bool,
     /// The label that carries the severity in Prometheus-like sources (`severity_label`).
     pub severity_label: String,
+    /// Expressions that read bodies of the sender's own (`[source.map]`).
+    pub mapping: Option<Arc<mapping::Mapping>>,
+}
+
+impl Options {
+    /// Whether the expressions of the operator see a header, by its name in lower case.
+    pub fn reads(&self, name: &str) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.reads(name))
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into() }
+        Self { allow_get: false, severity_label: "severity".into(), mapping: None }
     }
 }
 
@@ -151,7 +166,7 @@ pub struct Delivery<'a> {
     pub query: &'a str,
     /// `Content-Type`, as a hint: several senders lie.
     pub content_type: Option<&'a str>,
-    /// The headers that the kind reads, by their names in lower case.
+    /// The headers that the kind or the operator's expressions read, by their names in lower case.
     pub headers: &'a [(String, String)],
     /// The raw body.
     pub body: &'a [u8],
@@ -322,7 +337,7 @@ mod tests {
     }
 
     /// JSON with the names the adapters look for, so that more than the first line of each is reached.
-    fn some_json() -> impl Strategy<Value = Value> {
+    pub(super) fn some_json() -> impl Strategy<Value = Value> {
         let name = prop::sample::select(vec![
             "check_id",
             "check_params",

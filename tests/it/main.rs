@@ -8,6 +8,7 @@
 //! - `faults`: bad input and hostile clients;
 //! - `kill9`: `kill -9` under load, in a loop;
 //! - `last`: what people see meanwhile: the last known state, with its age;
+//! - `mapped`: senders whose body is their own;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
@@ -28,6 +29,7 @@ mod faults;
 mod harness;
 mod kill9;
 mod last;
+mod mapped;
 mod nodes;
 mod real;
 mod remote;
