@@ -42,6 +42,8 @@ pub mod spool;
 mod stories;
 #[cfg(test)]
 mod stories_mirror;
+#[cfg(test)]
+mod stories_orders;
 
 use away::Away;
 pub use door::{Door, DoorError};

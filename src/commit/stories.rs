@@ -141,14 +141,14 @@ impl Story {
         }
     }
 
-    fn tick(&mut self, incident: i64) -> Reason {
+    pub(super) fn tick(&mut self, incident: i64) -> Reason {
         match self.ask(Command::Act { incident, act: Act::Tick, by: By::dispatch() }).unwrap() {
             Reply::Decided(_, reason) => reason,
             _ => panic!("another answer"),
         }
     }
 
-    fn claim(&mut self, channel: &str) -> Vec<Claim> {
+    pub(super) fn claim(&mut self, channel: &str) -> Vec<Claim> {
         let lease = SignedDuration::from_secs(60);
         let wanted = letters::Wanted { channel: channel.into(), lease, limit: 100, held: Vec::new() };
         match self.ask(Command::Claim(wanted)).unwrap() {

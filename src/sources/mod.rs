@@ -194,7 +194,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub struct Unreadable(pub String);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
     use std::fs;
@@ -289,12 +289,24 @@ mod tests {
         }
     }
 
+    /// Every payload of a kind, by the name of its file.
+    fn payloads(kind: &Kind) -> Vec<(String, PathBuf)> {
+        let folder = fixtures().join(kind.name);
+        let names = names(&folder).into_iter().filter(|name| !name.ends_with(".snap"));
+        names.map(|name| (name.clone(), folder.join(name))).collect()
+    }
+
+    /// What the payloads of a kind say, without those that cannot be read.
+    pub(crate) fn readable(kind: &Kind) -> Vec<(String, Vec<Event>)> {
+        let read = |(name, path): (String, PathBuf)| Some((name, read_file(kind, &path).ok()?));
+        payloads(kind).into_iter().filter_map(read).collect()
+    }
+
     #[test]
     fn every_payload_is_read_as_its_snapshot_says() {
         for kind in KINDS {
-            let folder = fixtures().join(kind.name);
-            for name in names(&folder).iter().filter(|name| !name.ends_with(".snap")) {
-                let told = told(read_file(kind, &folder.join(name)));
+            for (name, path) in payloads(kind) {
+                let told = told(read_file(kind, &path));
                 insta::with_settings!({
                     snapshot_path => format!("../../tests/fixtures/sources/{}", kind.name),
                     prepend_module_to_snapshot => false,

@@ -74,7 +74,7 @@ fn what_an_expression_cannot_read_is_kept_with_its_headers_and_read_after_a_relo
     let refused = send(&daemon, "alarm", &other);
     assert_eq!(refused.status, 400, "{refused:?}");
     let said = refused.json()["detail"].as_str().unwrap().to_owned();
-    assert!(said.starts_with("item[0]: `key`: the expression, at character 22 (`item.sensor`)"), "{said}");
+    assert!(said.starts_with("item[0]: `key`: the expression, at character 21 (`item.sensor`)"), "{said}");
     assert!(!said.contains("battery"), "{said}");
 
     let config = std::fs::read_to_string(&daemon.config).unwrap();
