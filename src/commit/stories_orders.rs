@@ -24,7 +24,7 @@ use super::stories::Story;
 use super::*;
 use crate::core::alert::{CLOCK_AHEAD_MAX, Status};
 use crate::sources::{KINDS, Kind, tests::readable};
-use crate::store::{incidents, letters};
+use crate::store::{self, letters};
 
 /// Orders tried of each kind.
 const ORDERS: u64 = 12;
@@ -74,22 +74,23 @@ fn is_last_of_three(all: &[Said], middle: &Said, last: &Said, now: Timestamp) ->
     })
 }
 
-/// Everything a kind's payloads say. Ids of deliveries are made different: each payload is a delivery of its own.
+/// Everything a kind's payloads say, in the order of hours.
 fn said(kind: &Kind) -> Vec<Said> {
-    let own = |name: &str, mut event: Event| {
-        event.delivery_id = event.delivery_id.map(|id| format!("{id} {name}"));
-        event
-    };
-    let payloads = readable(kind).into_iter();
-    let mut all: Vec<Said> = payloads
-        .map(|(name, events)| Said {
-            events: events.into_iter().map(|event| own(&name, event)).collect(),
-            name,
-        })
-        .filter(|said| !said.events.is_empty())
-        .collect();
+    let payloads = readable(kind).into_iter().map(|(name, events)| Said { name, events });
+    let mut all: Vec<Said> = payloads.filter(|said| !said.events.is_empty()).collect();
     all.sort_by_key(|said| said.events.iter().filter_map(|event| event.occurred_at).min());
     all
+}
+
+/// The events of a payload as those of one order, which meet no others. An id of a delivery is made its own: each payload is
+/// a delivery, though several were written with one id.
+fn of_order(said: &Said, number: u64) -> Vec<Event> {
+    let own = |event: &Event| Event {
+        key: format!("{number} {}", event.key),
+        delivery_id: event.delivery_id.as_ref().map(|id| format!("{number} {} {id}", said.name)),
+        ..event.clone()
+    };
+    said.events.iter().map(own).collect()
 }
 
 /// An order of payloads, by their numbers, in which some come more than once.
@@ -134,46 +135,58 @@ struct End {
 }
 
 /// Delivers payloads in an order, and says how everything stands in the end.
-fn end(kind: &Kind, all: &[Said], order: &[usize], dice: &mut Dice) -> End {
-    let mut story = Story::new();
+fn end(story: &mut Story, kind: &Kind, all: &[Said], number: u64, order: &[usize], dice: &mut Dice) -> End {
     let (mut opened, mut paged) = (BTreeMap::<i64, u32>::new(), BTreeMap::<i64, u32>::new());
     let mut rest = order;
     while !rest.is_empty() {
         let (now, later) = rest.split_at(rest.len().min(1 + dice.index(TOGETHER_MAX)));
         rest = later;
-        let commands = now.iter().map(|one| story.delivery(kind.name, all[*one].events.clone())).collect();
+        let command = |one: &usize| story.delivery(kind.name, of_order(&all[*one], number));
+        let commands = now.iter().map(command).collect();
         for reply in story.ask_all(commands) {
             let Reply::Events(_, results) = reply.unwrap() else { panic!("another answer") };
             for result in results.iter().filter(|result| result.outcome == "opened") {
                 *opened.entry(result.incident.unwrap()).or_default() += 1;
             }
         }
-        for claim in story.claim("").iter().filter(|claim| claim.kind == letters::Kind::Page) {
-            *paged.entry(claim.incident).or_default() += 1;
+        for claim in story.claim("") {
+            if claim.kind == letters::Kind::Page {
+                *paged.entry(claim.incident).or_default() += 1;
+            }
+            story.settle(claim, Settlement::Accepted { remote_id: None });
         }
     }
     assert_eq!(opened, paged, "{}: who is paged is paged once for each opening", kind.name);
     story.passes(4);
-    let filter =
-        || incidents::Filter { state: Some("open".into()), limit: 1000, ..incidents::Filter::default() };
-    for incident in story.look(|tx| incidents::list(tx, &filter())) {
-        story.tick(incident.id);
+    for incident in opened.keys() {
+        story.tick(*incident);
     }
-    let keys: BTreeSet<&str> =
-        all.iter().flat_map(|said| &said.events).map(|event| event.key.as_str()).collect();
+    stands(story, kind, all, number, opened.keys())
+}
+
+/// How the alerts of one order stand, and which of its incidents are open.
+fn stands<'a>(
+    story: &mut Story,
+    kind: &Kind,
+    all: &[Said],
+    number: u64,
+    incidents: impl Iterator<Item = &'a i64>,
+) -> End {
     let mut alerts = BTreeMap::new();
-    for key in keys {
-        let known = story.look(|tx| crate::store::alerts::known(tx, kind.name, key));
-        alerts.extend(known.map(|known| (key.to_owned(), known.status)));
+    for event in all.iter().flat_map(|said| &said.events) {
+        let known = story.look(|tx| store::alerts::known(tx, kind.name, &format!("{number} {}", event.key)));
+        alerts.extend(known.map(|known| (event.key.clone(), known.status)));
     }
-    let open = story.look(|tx| {
-        let firing = |incident: &Incident| {
-            let of_it = crate::store::alerts::of_incident(tx, incident.id, 1000)?;
-            Ok(of_it.into_iter().filter(|alert| alert.status == "firing").map(|alert| alert.key).collect())
-        };
-        incidents::list(tx, &filter())?.iter().map(firing).collect()
-    });
-    story.proves_whole();
+    let mut open = BTreeSet::new();
+    for id in incidents {
+        let saved = story.look(|tx| store::incidents::load(tx, *id)).unwrap();
+        let own = story.look(|tx| store::alerts::of_incident(tx, *id, 1000));
+        let firing = own.iter().filter(|alert| alert.status == "firing");
+        let keys = firing.map(|alert| alert.key.split_once(' ').unwrap().1.to_owned()).collect();
+        if saved.incident.is_open() {
+            open.insert(keys);
+        }
+    }
     End { alerts, open }
 }
 
@@ -181,17 +194,19 @@ fn end(kind: &Kind, all: &[Said], order: &[usize], dice: &mut Dice) -> End {
 fn any_order_of_the_payloads_of_every_kind_ends_in_the_same_incidents() {
     for kind in KINDS {
         let all = said(kind);
-        let now = Clock::system().now();
+        let mut story = Story::new();
+        let now = story.clock.now();
         let plain: Vec<usize> = (0..all.len()).collect();
-        let expected = end(kind, &all, &plain, &mut Dice(0));
+        let expected = end(&mut story, kind, &all, 0, &plain, &mut Dice(0));
         assert!(!expected.alerts.is_empty(), "{}: nothing is said of any alert", kind.name);
-        for seed in 1..=ORDERS {
-            let dice = &mut Dice(seed);
+        for number in 1..=ORDERS {
+            let dice = &mut Dice(number);
             let order = order(&all, dice, now);
             let names = || order.iter().map(|one| all[*one].name.as_str()).collect::<Vec<_>>();
-            let found = end(kind, &all, &order, dice);
-            assert_eq!(found, expected, "{}, order {seed}: {:#?}", kind.name, names());
+            let found = end(&mut story, kind, &all, number, &order, dice);
+            assert_eq!(found, expected, "{}, order {number}: {:#?}", kind.name, names());
         }
+        story.proves_whole();
     }
 }
 
@@ -206,6 +221,6 @@ fn a_recovery_that_is_older_than_a_firing_already_heard_changes_nothing() {
         let command = story.delivery("uptime-kuma", vec![event]);
         story.ask(command).unwrap();
     }
-    let known = story.look(|tx| crate::store::alerts::known(tx, "uptime-kuma", "db-1"));
+    let known = story.look(|tx| store::alerts::known(tx, "uptime-kuma", "db-1"));
     assert_eq!(known.unwrap().status, Status::Firing);
 }
