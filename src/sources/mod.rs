@@ -43,6 +43,8 @@ pub mod sign;
 pub mod site24x7;
 pub mod splunk;
 pub mod statuscake;
+#[cfg(test)]
+mod stories_mutated;
 pub mod uptime_kuma;
 pub mod uptimerobot;
 mod wire;
@@ -278,19 +280,33 @@ pub(crate) mod tests {
     /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form,
     /// everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
     fn read_file(kind: &Kind, path: &Path) -> Result<Vec<Event>, Unreadable> {
-        let bytes = fs::read(path).unwrap();
+        read_as(kind, path, &fs::read(path).unwrap(), &DEFAULTS)
+    }
+
+    /// Reads bytes that travel as the payload of this name does.
+    pub(super) fn read_as(
+        kind: &Kind,
+        path: &Path,
+        bytes: &[u8],
+        options: &Options,
+    ) -> Result<Vec<Event>, Unreadable> {
         match path.extension().and_then(|ending| ending.to_str()) {
-            Some("query") => get(kind, std::str::from_utf8(&bytes).unwrap().trim(), true),
+            Some("query") => {
+                let options = Options { allow_get: true, ..options.clone() };
+                let query = String::from_utf8_lossy(bytes);
+                (kind.read)(&Delivery { options: &options, ..delivery("GET", query.trim(), b"") })
+            }
             Some("form") => (kind.read)(&Delivery {
                 content_type: Some("application/x-www-form-urlencoded"),
-                ..delivery("POST", "", &bytes)
+                options,
+                ..delivery("POST", "", bytes)
             }),
-            _ => post(kind, &bytes),
+            _ => post_with(kind, bytes, options),
         }
     }
 
     /// Every payload of a kind, by the name of its file.
-    fn payloads(kind: &Kind) -> Vec<(String, PathBuf)> {
+    pub(super) fn payloads(kind: &Kind) -> Vec<(String, PathBuf)> {
         let folder = fixtures().join(kind.name);
         let names = names(&folder).into_iter().filter(|name| !name.ends_with(".snap"));
         names.map(|name| (name.clone(), folder.join(name))).collect()
