@@ -376,8 +376,11 @@ pub fn load(path: &Path, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Err
     parse(path, &text, kinds, mode)
 }
 
-/// Reads the text of a configuration file.
-fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
+/// Reads the text of a configuration file; `path` is what it is called, and where what it names is looked for.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
