@@ -122,8 +122,9 @@ impl Engine {
         }
         let wrong = |error: Error, before: usize| {
             let piece = error.range().unwrap_or_default();
-            let begin = piece.start.saturating_sub(before).min(text.len());
-            let end = piece.end.saturating_sub(before).clamp(begin, text.len());
+            // A place may lie within a character that has several bytes.
+            let begin = text.floor_char_boundary(piece.start.saturating_sub(before));
+            let end = text.ceil_char_boundary(piece.end.saturating_sub(before)).max(begin);
             let why = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);
             (begin..end, why)
         };
@@ -242,7 +243,7 @@ impl Engine {
 
 /// A place of the line that an expression stands in, as a place of the expression.
 fn moved(at: usize, text: &str) -> usize {
-    at.saturating_sub(BEFORE.len()).min(text.len())
+    text.floor_char_boundary(at.saturating_sub(BEFORE.len()))
 }
 
 /// A place in an expression as people count it, from 1.

@@ -582,12 +582,14 @@ mod tests {
             ("body", "debug()", 0..5, "nothing is called `debug`"),
             ("body", "'é' ~ b", 7..8, "`body`, at character 7 of"),
             ("body", "1)%}{%include 'key'%}{%set x=(1", 1..2, "`body`, at character 2"),
+            ("body", "body(body\u{5c5}x)", 9..11, "`body`, at character 10"),
             ("body", "body }} {{ body", 5..7, "`body`, at character 6"),
             ("links", "", 0..0, "`links`, at character 1 of ``: "),
         ] {
             let fault = fault(field, text);
             assert!(fault.why.contains(words), "{text}: {}", fault.why);
             assert_eq!((fault.field.as_str(), fault.piece.start), (field, piece.start), "{text}: {fault:?}");
+            assert!(text.get(fault.piece.clone()).is_some(), "{text}: {fault:?}");
         }
         let long = format!("'{}'", "x".repeat(5000));
         assert!(fault("key", &long).why.contains("at most 4096"));
