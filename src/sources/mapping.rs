@@ -516,7 +516,7 @@ mod tests {
             "('x' * 10**6)|replace('x', 'y' * 10**6)",
             "body.text|replace('x', body.text)",
             "body.many|map(attribute='n')|sort|join(body.text)",
-            "body.many|sort(attribute='n')|unique|join",
+            "(body.many * 100)|sort(attribute='n')|unique|join",
             "(body.many * 1000)|list|length",
             "body.text|list|join|list|join|list|join|list|join",
             "(body.text ~ body.text ~ body.text ~ body.text) * 1000",
