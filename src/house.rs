@@ -266,3 +266,33 @@ impl Current {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::SecretsMode;
+
+    #[test]
+    fn other_expressions_are_another_configuration() {
+        let hash_with = |map: &str| {
+            let scripts = "kind = \"generic\"\n";
+            let text =
+                include_str!("../config/quickstart.toml").replacen(scripts, &format!("{scripts}{map}\n"), 1);
+            let config =
+                config::parse(Path::new("onscene.toml"), &text, &kinds(), SecretsMode::Skip).unwrap();
+            House::without_ways(&config).unwrap().config_hash
+        };
+        let hashes = [
+            "",
+            "map = { key = 'body.id' }",
+            "map = { key = 'body.number' }",
+            "map = { key = 'body.id', headers = ['x-event'] }",
+        ]
+        .map(hash_with);
+        for (number, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..number].contains(hash), "{number}");
+        }
+    }
+}
