@@ -9,11 +9,12 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{Config, Database, Emergency, HeartbeatConfig};
+use crate::config::{self, Config, Database, Emergency, HeartbeatConfig, SourceKind};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::Renderer;
+use crate::sources::mapping::{Fault, Mapping};
 use crate::sources::{self, Kind, Options};
 use crate::store::Place;
 use crate::store::postgres::Server;
@@ -100,11 +101,7 @@ impl House {
         for source in config.sources.values() {
             let kind = sources::kind(&source.kind)
                 .ok_or_else(|| format!("{file}: source {}: its kind is unknown", source.name))?;
-            let options = Options {
-                allow_get: source.allow_get,
-                severity_label: source.severity_label.clone(),
-                topics: source.topics.clone(),
-            };
+            let options = options(source).map_err(|why| format!("{file}: source {}: {why}", source.name))?;
             let built = Source {
                 name: source.name.clone(),
                 kind,
@@ -132,11 +129,25 @@ impl House {
     }
 }
 
+/// What else the operator set for a source.
+fn options(source: &config::Source) -> Result<Options, String> {
+    let mapping = source.map.as_ref().map(|map| Mapping::new(&map.expressions, &map.headers));
+    let words = |faults: Vec<Fault>| faults.into_iter().map(|fault| fault.why).collect::<Vec<_>>().join("; ");
+    Ok(Options {
+        allow_get: source.allow_get,
+        severity_label: source.severity_label.clone(),
+        topics: source.topics.clone(),
+        mapping: mapping.transpose().map_err(words)?.map(Arc::new),
+    })
+}
+
 /// What two nodes must agree on, in 16 hexadecimal digits. Rules and names are kept in order, so the same
 /// configuration has the same words.
-fn hash(config: &Config) -> String {
-    let sources =
-        config.sources.values().map(|source| (&source.name, &source.kind, &source.service, &source.topics));
+fn hash<'a>(config: &'a Config) -> String {
+    let said = |source: &'a config::Source| {
+        (&source.name, &source.kind, &source.service, &source.topics, &source.map)
+    };
+    let sources = config.sources.values().map(said);
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
     let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
     let words = format!(
@@ -185,6 +196,53 @@ fn renderer(config: &Config) -> Result<Renderer, String> {
     Ok(renderer.answered_by_mail(is_answered))
 }
 
+/// What the configuration may name.
+pub fn kinds() -> config::Kinds {
+    config::Kinds {
+        topic: sources::cloudwatch::envelope::check_topic,
+        server: |url| Server::read(url, None, None).map(|_| ()),
+        sources: sources::KINDS
+            .iter()
+            .map(|kind| SourceKind {
+                name: kind.name,
+                signs: kind.signs.is_some(),
+                topics: kind.topics,
+                maps: kind.maps,
+            })
+            .collect(),
+        channels: channels::KINDS
+            .iter()
+            .map(|kind| config::ChannelKind {
+                name: kind.name,
+                keys: kind
+                    .keys
+                    .iter()
+                    .map(|key| config::ChannelKey {
+                        name: key.name,
+                        secret: key.secret,
+                        required: key.required,
+                    })
+                    .collect(),
+            })
+            .collect(),
+        relay: channels::mail::check_relay,
+        mapping: mapping(),
+    }
+}
+
+/// What the configuration needs to know of expressions.
+fn mapping() -> config::Mapping {
+    config::Mapping {
+        fields: sources::mapping::FIELDS,
+        headers_max: sources::mapping::HEADERS_MAX,
+        header: sources::mapping::header,
+        faults: |expressions| {
+            let faults = Mapping::new(expressions, &[]).err().unwrap_or_default();
+            faults.into_iter().map(|fault| (fault.field, fault.piece, fault.why)).collect()
+        },
+    }
+}
+
 /// One place alerts come from.
 pub struct Source {
     /// Its name.
@@ -199,6 +257,13 @@ pub struct Source {
     pub service: String,
     /// What else the operator set.
     pub options: Options,
+}
+
+impl Source {
+    /// Whether a header is read, by its name in lower case: by the adapter, or by expressions of the operator.
+    pub fn reads(&self, name: &str) -> bool {
+        self.kind.reads(name) || self.options.reads(name)
+    }
 }
 
 /// One ping that has to come again and again.
@@ -231,5 +296,35 @@ impl Current {
     /// Puts another in its place.
     pub fn swap(&self, house: House) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(house);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::SecretsMode;
+
+    #[test]
+    fn other_expressions_are_another_configuration() {
+        let hash_with = |map: &str| {
+            let scripts = "kind = \"generic\"\n";
+            let text =
+                include_str!("../config/quickstart.toml").replacen(scripts, &format!("{scripts}{map}\n"), 1);
+            let config =
+                config::parse(Path::new("onscene.toml"), &text, &kinds(), SecretsMode::Skip).unwrap();
+            House::without_ways(&config).unwrap().config_hash
+        };
+        let hashes = [
+            "",
+            "map = { key = 'body.id' }",
+            "map = { key = 'body.number' }",
+            "map = { key = 'body.id', headers = ['x-event'] }",
+        ]
+        .map(hash_with);
+        for (number, hash) in hashes.iter().enumerate() {
+            assert!(!hashes[..number].contains(hash), "{number}");
+        }
     }
 }

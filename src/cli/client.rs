@@ -92,7 +92,7 @@ impl ServerFlags {
         // Who named a configuration means it. The usual one may not be there, or its secrets be the daemon's only.
         let usual = self.config.config.is_none() && secrets::variable("ONSCENE_CONFIG").is_none();
         if usual {
-            let read = config::load(&path, &super::serve::kinds(), config::SecretsMode::Read).ok();
+            let read = config::load(&path, &crate::house::kinds(), config::SecretsMode::Read).ok();
             let knows = read.is_some_and(|config| config.sources.contains_key(source));
             match &file.client.token_file {
                 Some(token) if !knows => return Client::new(&self.server(&file)?, read_token(token)?),

@@ -11,13 +11,11 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::{ConfigFlag, Exit, LogFormat, fail, say};
 use crate::app::{self, Parts};
-use crate::channels;
 use crate::clock::Clock;
-use crate::config::{self, Config, SecretsMode, SourceKind, secrets};
-use crate::house::House;
+use crate::config::{self, Config, SecretsMode, secrets};
+use crate::house::{self, House};
 use crate::http::listen::{self, Address};
 use crate::http::tls::Tls;
-use crate::{sources, store};
 
 /// Run the daemon
 #[derive(Debug, Args)]
@@ -67,8 +65,8 @@ impl Serve {
             house,
             sockets,
             reload: Box::new(move || {
-                let config =
-                    config::load(&again, &kinds(), SecretsMode::Read).map_err(|error| error.to_string())?;
+                let config = config::load(&again, &house::kinds(), SecretsMode::Read)
+                    .map_err(|error| error.to_string())?;
                 House::build(&config).map(|house| (config, house))
             }),
         };
@@ -119,7 +117,7 @@ fn log_filter(text: &str) -> Result<String, String> {
 
 /// Reads the configuration; what is wrong with it is told.
 pub(super) fn load(path: &Path, secrets: SecretsMode) -> Result<Config, Exit> {
-    config::load(path, &kinds(), secrets).map_err(|errors| {
+    config::load(path, &house::kinds(), secrets).map_err(|errors| {
         say(&errors.to_string());
         Exit::Config
     })
@@ -134,34 +132,6 @@ pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, Stri
         Tls::load(&tls.certificate, &tls.key, now).map_err(|error| format!("{}: {error}", tls.place))?;
     }
     House::build(config)
-}
-
-/// What the configuration may name.
-pub(super) fn kinds() -> config::Kinds {
-    config::Kinds {
-        topic: sources::cloudwatch::envelope::check_topic,
-        server: |url| store::postgres::Server::read(url, None, None).map(|_| ()),
-        sources: sources::KINDS
-            .iter()
-            .map(|kind| SourceKind { name: kind.name, signs: kind.signs.is_some(), topics: kind.topics })
-            .collect(),
-        channels: channels::KINDS
-            .iter()
-            .map(|kind| config::ChannelKind {
-                name: kind.name,
-                keys: kind
-                    .keys
-                    .iter()
-                    .map(|key| config::ChannelKey {
-                        name: key.name,
-                        secret: key.secret,
-                        required: key.required,
-                    })
-                    .collect(),
-            })
-            .collect(),
-        relay: channels::mail::check_relay,
-    }
 }
 
 /// The first lines on the terminal: how to raise an alert and where to look, for who tries it out. Only

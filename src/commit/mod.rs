@@ -51,6 +51,8 @@ mod stories_hours;
 mod stories_mail;
 #[cfg(test)]
 mod stories_mirror;
+#[cfg(test)]
+mod stories_orders;
 
 use away::Away;
 pub use door::{Door, DoorError};

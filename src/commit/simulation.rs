@@ -45,7 +45,7 @@ const SKEW_S: i64 = 60;
 const TOO_CLOSE: SignedDuration = SignedDuration::from_secs(2 * SKEW_S + 5);
 
 /// SplitMix64.
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
     fn below(&mut self, sides: i64) -> i64 {
@@ -56,11 +56,11 @@ impl Dice {
         i64::try_from((z ^ (z >> 31)) % sides.unsigned_abs()).unwrap()
     }
 
-    fn index(&mut self, of: usize) -> usize {
+    pub(super) fn index(&mut self, of: usize) -> usize {
         usize::try_from(self.below(i64::try_from(of).unwrap())).unwrap()
     }
 
-    fn one_in(&mut self, sides: i64) -> bool {
+    pub(super) fn one_in(&mut self, sides: i64) -> bool {
         self.below(sides) == 0
     }
 

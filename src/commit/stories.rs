@@ -171,7 +171,7 @@ impl Story {
         }
     }
 
-    fn settle(&mut self, claim: Claim, settlement: Settlement) {
+    pub(super) fn settle(&mut self, claim: Claim, settlement: Settlement) {
         self.ask(Command::Settle { claim: Arc::new(claim), settlement, alone: false }).unwrap();
     }
 

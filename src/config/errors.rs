@@ -54,6 +54,15 @@ impl Errors {
         Place { file: self.file.clone(), line: self.line(at) }
     }
 
+    /// Where a piece of a text stands; the place of the whole text where it is written with escapes.
+    pub(super) fn within(&self, text: &str, span: Range<usize>, piece: Range<usize>) -> Range<usize> {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        match written.find(text).filter(|_| !text.is_empty() && piece.start < text.len()) {
+            Some(begin) => span.start + begin + piece.start..span.start + begin + piece.end,
+            None => span,
+        }
+    }
+
     /// Something is wrong with the file as a whole.
     pub(super) fn add_whole(&mut self, what: impl Into<String>) {
         self.faults.push(Fault { at: None, length: 0, what: what.into() });

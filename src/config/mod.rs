@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -242,6 +243,17 @@ pub struct Source {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon.
     pub topics: Vec<String>,
+    /// Expressions that read what its senders send.
+    pub map: Option<Map>,
+}
+
+/// `[source.map]`
+#[derive(Debug)]
+pub struct Map {
+    /// By what each gives.
+    pub expressions: BTreeMap<String, String>,
+    /// Headers that they may see, in lower case.
+    pub headers: Vec<String>,
 }
 
 /// One `[[channel]]`.
@@ -290,7 +302,24 @@ pub struct Kinds {
     pub server: fn(&str) -> Result<(), String>,
     /// Whether this names a topic of Amazon SNS; else a sentence that says why not.
     pub topic: fn(&str) -> Result<(), String>,
+    /// How sources are mapped.
+    pub mapping: Mapping,
 }
+
+/// What `[source.map]` may hold.
+pub struct Mapping {
+    /// What an expression may give.
+    pub fields: &'static [&'static str],
+    /// Most headers that expressions may see.
+    pub headers_max: usize,
+    /// The name of a header that expressions may see, as it is kept; else a sentence that says why not.
+    pub header: fn(&str) -> Result<String, String>,
+    /// What is wrong with expressions.
+    pub faults: fn(&BTreeMap<String, String>) -> Vec<MapFault>,
+}
+
+/// What is wrong with one expression: which, where in its text (in bytes), and a sentence.
+pub type MapFault = (String, Range<usize>, String);
 
 /// A kind of source, as far as the configuration needs to know it.
 pub struct SourceKind {
@@ -300,6 +329,8 @@ pub struct SourceKind {
     pub signs: bool,
     /// Whether it comes by way of Amazon SNS, so that `topics` may be set.
     pub topics: bool,
+    /// Whether it takes `[source.map]`.
+    pub maps: bool,
 }
 
 /// A kind of channel, as far as the configuration needs to know it.
@@ -357,8 +388,11 @@ pub fn load(path: &Path, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Err
     parse(path, &text, kinds, mode)
 }
 
-/// Reads the text of a configuration file.
-fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
+/// Reads the text of a configuration file; `path` is what it is called, and where what it names is looked for.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Result<Config, Errors> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{Kinds, Source};
+use super::{Kinds, Map, Source};
 use crate::core::heartbeat::SOURCE;
 use crate::core::rules::Rules;
 
@@ -29,6 +29,7 @@ pub(super) fn sources(
         let tokens = tokens(&mut table, reading, &found, signing.is_some() || topics.is_some());
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
+        let map = mapping(&mut table, reading, kinds, kind.as_ref());
         if let Some(kind) = &kind {
             known(reading, kind, "kind of source", kinds.sources.iter().map(|kind| kind.name));
         }
@@ -56,6 +57,7 @@ pub(super) fn sources(
             allow_get,
             severity_label: severity_label.unwrap_or_else(|| "severity".into()),
             topics: topics.unwrap_or_default(),
+            map,
         };
         found.insert(name.value, source);
     }
@@ -119,6 +121,48 @@ fn topics(
         }
     }
     Some(topics.into_iter().map(|topic| topic.value).collect())
+}
+
+/// The expressions that read what the senders of a source send. Each is tried, so that a typing error is found now and not at night.
+fn mapping(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    kind: Option<&At<String>>,
+) -> Option<Map> {
+    let mut map = table.table(reading, "map")?;
+    let maps = |name: &str| kinds.sources.iter().find(|kind| kind.name == name).map(|kind| kind.maps);
+    if let Some(kind) = kind.filter(|kind| maps(&kind.value) == Some(false)) {
+        let what = format!(
+            "what a source of the kind {} is sent is known; `map` is for the kind generic",
+            kind.value
+        );
+        reading.errors.add(map.span.clone(), what);
+    }
+    let mut written: BTreeMap<String, At<String>> = BTreeMap::new();
+    for field in kinds.mapping.fields {
+        let text = if *field == "key" { map.needed(reading, field) } else { map.text(reading, field) };
+        written.extend(text.map(|text| ((*field).to_owned(), text)));
+    }
+    let headers = map.texts(reading, "headers").unwrap_or_default();
+    if headers.len() > kinds.mapping.headers_max {
+        let what = format!("expressions see at most {} headers", kinds.mapping.headers_max);
+        reading.errors.add(map.place("headers"), what);
+    }
+    map.end(reading);
+    let read = |At { value, span }: At<String>| {
+        let name = (kinds.mapping.header)(&value);
+        name.map_err(|why| reading.errors.add(span, why)).ok()
+    };
+    let headers = headers.into_iter().filter_map(read).collect();
+    let expressions = written.iter().map(|(field, text)| (field.clone(), text.value.clone())).collect();
+    for (field, piece, why) in (kinds.mapping.faults)(&expressions) {
+        if let Some(text) = written.get(&field) {
+            let place = reading.errors.within(&text.value, text.span.clone(), piece);
+            reading.errors.add(place, why);
+        }
+    }
+    Some(Map { expressions, headers })
 }
 
 /// The secrets of a source: any of them will do, so that senders move from an old one to a new one without a gap.

@@ -7,8 +7,14 @@ pub(super) fn kinds() -> Kinds {
     Kinds {
         server: |url| crate::store::postgres::Server::read(url, None, None).map(|_| ()),
         topic: crate::sources::cloudwatch::envelope::check_topic,
+        mapping: crate::house::kinds().mapping,
         sources: [("alertmanager", false), ("cloudwatch", false), ("generic", true), ("pingdom", false)]
-            .map(|(name, signs)| SourceKind { name, signs, topics: name == "cloudwatch" })
+            .map(|(name, signs)| SourceKind {
+                name,
+                signs,
+                topics: name == "cloudwatch",
+                maps: name == "generic",
+            })
             .into(),
         channels: vec![
             ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
@@ -53,6 +59,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
     assert_eq!(config.rules.fallbacks["ops-room"], "staff-mail");
     assert_eq!(config.server.body_max, 1024 * 1024);
     assert_eq!(config.rules.rotations["sre"].shift_days, 7);
+    assert_eq!(config.sources["ups"].map.as_ref().unwrap().headers, ["x-event-type"]);
 }
 
 #[test]
@@ -79,6 +86,7 @@ fn every_key_that_is_read_stands_in_the_example() {
             assert!(
                 text.contains(&format!("{key} ="))
                     || text.contains(&format!("[{key}]"))
+                    || text.contains(&format!("[source.{key}]"))
                     || text.contains(&format!("{key}_file =")),
                 "{key}"
             );
@@ -86,6 +94,9 @@ fn every_key_that_is_read_stands_in_the_example() {
         }
     }
     assert!(checked > 30, "{checked}");
+    for key in kinds().mapping.fields {
+        assert!(text.contains(&format!("\n{key} = ")), "{key}");
+    }
 }
 
 #[test]
@@ -126,6 +137,28 @@ fn each_fault_says_what_to_do() {
         said("wait = \"5m\"", "wait = \"1s\""),
     ];
     insta::assert_snapshot!("each_fault", cases.join("\n\n"));
+}
+
+#[test]
+fn a_fault_in_an_expression_is_marked_in_its_line() {
+    let map = |lines: &str| {
+        let scripts = "kind = \"generic\"\n";
+        let text = GOOD.replacen(scripts, &format!("{scripts}map = {{ {lines} }}\n"), 1);
+        read(&text).err().unwrap_or_else(|| "nothing".into())
+    };
+    assert_eq!(map("key = \"body.id\", headers = [\"X-Event\"]"), "nothing");
+    let cases = [
+        map("key = \"body.device ~ \""),
+        map("key = 'body.id', title = 'boddy.text'"),
+        map("key = \"body.id|defualt(\\\"\\\")\""),
+        map("title = 'body.text'"),
+        map("key = 'body.id', titel = 'body.text'"),
+        map("key = 7"),
+        map("key = 'body.id', headers = ['x-event', 'Authorization', 'x event']"),
+        map(&format!("key = 'body.id', headers = [{}]", "'a', ".repeat(17))),
+        said("kind = \"pingdom\"\n", "kind = \"pingdom\"\nmap = { key = 'body.id' }\n"),
+    ];
+    insta::assert_snapshot!("fault_in_an_expression", cases.join("\n\n"));
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub(super) async fn accept(
     let vouched = |name: &str| {
         source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
     };
-    let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
+    let read = lower(headers, |name| source.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
         // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.

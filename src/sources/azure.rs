@@ -449,8 +449,8 @@ mod tests {
         ));
         assert_eq!((fired.status, resolved.status), (Status::Firing, Status::Resolved));
         assert_eq!(fired.key, resolved.key);
-        assert_eq!(fired.occurred_at.unwrap().to_string(), "2026-01-02T03:04:05.1234567Z");
-        assert_eq!(resolved.occurred_at.unwrap().to_string(), "2026-01-02T03:09:05.7654321Z");
+        assert_eq!(fired.occurred_at.unwrap().to_string(), "2026-01-02T03:04:05.123456Z");
+        assert_eq!(resolved.occurred_at.unwrap().to_string(), "2026-01-02T03:09:05.765432Z");
         assert_eq!(fired.severity, Some(AlertSeverity::Error));
     }
 

@@ -27,10 +27,12 @@
 //!
 //! The type of the body is sniffed, not believed. A JSON list carries one event in each item. A POST without
 //! a body, and a GET where the operator allows it, is read from its query.
+//!
+//! Bodies in none of these vocabularies are read with expressions of the operator: see [`mapping`].
 
 use serde_json::{Map, Value};
 
-use super::{Delivery, Kind, Options, Unreadable, sign, wire};
+use super::{Delivery, Kind, Options, Unreadable, mapping, sign, wire};
 use crate::core::alert::{AlertSeverity, Event, KEY_BYTES_MAX, Status};
 
 /// Generic JSON, form and query.
@@ -38,11 +40,18 @@ pub const KIND: Kind = Kind {
     get: |options: &Options| options.allow_get,
     headers: &["webhook-id"],
     signs: Some(sign::STANDARD),
+    maps: true,
     ..Kind::new(
         "generic",
         "Scripts, and anything that can send JSON or a form",
         "POST {\"key\": \"what it is about\", \"status\": \"firing\" or \"resolved\", \"title\": \"one line\"} to ADDRESS, or run \
-         `onscene send SOURCE --key KEY --status firing`.",
+         `onscene send SOURCE --key KEY --status firing`.\n\n\
+         A sender whose body is its own gets a `[source.map]`: an expression for each of `key`, `status`, `severity`, `title`, \
+         `body`, `labels`, `links`, `occurred_at`, `delivery_id` and `group`, over `body`, `headers` and `query`. Only `key` is \
+         needed; what is not mapped is read from the body as without a map, and a status that is not there fires. A `status` that \
+         is none or empty says nothing: the alert is left out. `each` gives a list of which every item is an event, and is `item` in \
+         the other expressions; what is not mapped is then read from the item. What is undefined is refused, unless \
+         `default` says what stands for it. `config/onscene.toml` shows every key.",
         read,
     )
 };
@@ -59,11 +68,28 @@ const OCCURRED_AT: &[&str] = &["occurred_at", "timestamp", "time"];
 const DELIVERY_ID: &[&str] = &["delivery_id", "event_id", "idempotency_key"];
 const GROUP: &[&str] = &["group", "group_key"];
 
+/// Every field of an event, and the names it is read under, the first of which is its own.
+pub(super) const FIELDS: &[(&str, &[&str])] = &[
+    ("key", KEY),
+    ("status", STATUS),
+    ("severity", SEVERITY),
+    ("title", TITLE),
+    ("body", BODY),
+    ("labels", LABELS),
+    ("links", LINKS),
+    ("occurred_at", OCCURRED_AT),
+    ("delivery_id", DELIVERY_ID),
+    ("group", GROUP),
+];
+
 /// The key of a test that names none.
 const TEST_KEY: &str = "test";
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let mut events = of_body(delivery)?;
+    let mut events = match &delivery.options.mapping {
+        Some(mapping) => mapping::read(mapping, delivery)?,
+        None => of_body(delivery)?,
+    };
     // The id of a delivery is signed with it: a second one with the same is a retry, or somebody who has overheard it.
     if let Some(id) = delivery.header("webhook-id").filter(|id| (1..=KEY_BYTES_MAX).contains(&id.len())) {
         for event in &mut events {
@@ -91,14 +117,7 @@ fn of_body(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     if body.is_empty() && !delivery.query.is_empty() {
         return form(delivery.query);
     }
-    let said = delivery.content_type.unwrap_or_default().to_ascii_lowercase();
-    if said.starts_with("multipart/") {
-        return Err(wire::unreadable(
-            "the body is multipart; send JSON or application/x-www-form-urlencoded",
-        ));
-    }
-    let form_like = body.contains('=') && !body.contains(char::is_whitespace);
-    if form_like || (said.starts_with("application/x-www-form-urlencoded") && body.contains('=')) {
+    if is_form(delivery, body)? {
         return form(body);
     }
     Err(wire::unreadable(if body.is_empty() {
@@ -106,6 +125,18 @@ fn of_body(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     } else {
         "the body is neither a JSON object, nor a JSON list, nor a form"
     }))
+}
+
+/// Whether a body that is no JSON is a form.
+pub(super) fn is_form(delivery: &Delivery<'_>, body: &str) -> Result<bool, Unreadable> {
+    let said = delivery.content_type.unwrap_or_default().to_ascii_lowercase();
+    if said.starts_with("multipart/") {
+        return Err(wire::unreadable(
+            "the body is multipart; send JSON or application/x-www-form-urlencoded",
+        ));
+    }
+    let declared = said.starts_with("application/x-www-form-urlencoded");
+    Ok(body.contains('=') && (declared || !body.contains(char::is_whitespace)))
 }
 
 /// Reads a query or a form: one event. Of a repeated name the first value counts; `meta` and its like gather.
@@ -123,7 +154,7 @@ fn form(encoded: &str) -> Result<Vec<Event>, Unreadable> {
     Ok(vec![wire::bounded(event(fields)?)?])
 }
 
-/// What the fields of one alert say.
+/// Reads the fields of one event.
 pub(super) fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     let labelled = LABELS.iter().filter_map(|name| fields.remove(*name).map(|value| (*name, value)));
     let labelled: Vec<(&str, Value)> = labelled.collect();

@@ -5,6 +5,8 @@
 //! leniently (unknown fields ignored, numbers as strings accepted) and refuse clearly: whatever they
 //! cannot understand is kept by the caller, answered with 400 and raised as an alert on the source.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 
 use crate::core::alert::Event;
@@ -20,6 +22,7 @@ pub mod cloudwatch;
 pub mod cronitor;
 pub mod datadog;
 pub mod dynatrace;
+mod expression;
 pub mod gatus;
 pub mod generic;
 pub mod github;
@@ -33,6 +36,7 @@ pub mod keepalived;
 pub mod kibana;
 pub mod librenms;
 pub mod mail;
+pub mod mapping;
 pub mod nagios;
 pub mod netdata;
 pub mod new_relic;
@@ -46,6 +50,8 @@ pub mod sign;
 pub mod site24x7;
 pub mod splunk;
 pub mod statuscake;
+#[cfg(test)]
+mod stories_mutated;
 pub mod uptime_kuma;
 pub mod uptimerobot;
 mod wire;
@@ -117,6 +123,8 @@ pub struct Kind {
     pub webhook_profile: bool,
     /// Whether it comes by way of Amazon SNS, which signs what it sends: `topics` may be set.
     pub topics: bool,
+    /// Whether the operator may give it expressions ([`mapping`]).
+    pub maps: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
     pub read: fn(&Delivery<'_>) -> Result<Vec<Event>, Unreadable>,
 }
@@ -138,6 +146,7 @@ impl Kind {
             signs: None,
             webhook_profile: false,
             topics: false,
+            maps: false,
             read,
         }
     }
@@ -165,11 +174,20 @@ pub struct Options {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
     pub topics: Vec<String>,
+    /// Expressions that read bodies of the sender's own (`[source.map]`).
+    pub mapping: Option<Arc<mapping::Mapping>>,
+}
+
+impl Options {
+    /// Whether the expressions of the operator see a header, by its name in lower case.
+    pub fn reads(&self, name: &str) -> bool {
+        self.mapping.as_ref().is_some_and(|mapping| mapping.reads(name))
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new() }
+        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new(), mapping: None }
     }
 }
 
@@ -182,7 +200,7 @@ pub struct Delivery<'a> {
     pub query: &'a str,
     /// `Content-Type`, as a hint: several senders lie.
     pub content_type: Option<&'a str>,
-    /// The headers that the kind reads, by their names in lower case.
+    /// The headers that the kind or the operator's expressions read, by their names in lower case.
     pub headers: &'a [(String, String)],
     /// The raw body.
     pub body: &'a [u8],
@@ -210,7 +228,7 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
 pub struct Unreadable(pub String);
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeSet;
     use std::fmt::Write as _;
     use std::fs;
@@ -297,36 +315,63 @@ mod tests {
     /// The ending says how a payload travels: `.query` by GET where that is allowed, `.form` as a form, `.http` after its
     /// headers and a blank line, everything else (`.json`, `.txt`, `.bin`) as the body of a POST.
     fn read_file(kind: &Kind, path: &Path) -> Result<Vec<Event>, Unreadable> {
-        let bytes = fs::read(path).unwrap();
+        read_as(kind, path, &fs::read(path).unwrap(), &DEFAULTS)
+    }
+
+    /// Reads bytes that travel as the payload of this name does.
+    pub(super) fn read_as(
+        kind: &Kind,
+        path: &Path,
+        bytes: &[u8],
+        options: &Options,
+    ) -> Result<Vec<Event>, Unreadable> {
         match path.extension().and_then(|ending| ending.to_str()) {
-            Some("query") => get(kind, std::str::from_utf8(&bytes).unwrap().trim(), true),
+            Some("query") => {
+                let options = Options { allow_get: true, ..options.clone() };
+                let query = String::from_utf8_lossy(bytes);
+                (kind.read)(&Delivery { options: &options, ..delivery("GET", query.trim(), b"") })
+            }
             Some("form") => (kind.read)(&Delivery {
                 content_type: Some("application/x-www-form-urlencoded"),
-                ..delivery("POST", "", &bytes)
+                options,
+                ..delivery("POST", "", bytes)
             }),
             Some("http") => {
-                let text = std::str::from_utf8(&bytes).unwrap();
-                let (head, body) = text.split_once("\n\n").unwrap();
-                let said = head.lines().map(|line| line.split_once(':').unwrap());
+                let text = String::from_utf8_lossy(bytes);
+                let (head, body) = text.split_once("\n\n").unwrap_or(("", &text));
+                let said = head.lines().filter_map(|line| line.split_once(':'));
                 let said = said.map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()));
                 let (headers, others): (Vec<_>, Vec<_>) = said.partition(|(name, _)| kind.reads(name));
                 let content_type = header(&others, "content-type");
                 (kind.read)(&Delivery {
                     content_type,
                     headers: &headers,
+                    options,
                     ..delivery("POST", "", body.as_bytes())
                 })
             }
-            _ => post(kind, &bytes),
+            _ => post_with(kind, bytes, options),
         }
+    }
+
+    /// Every payload of a kind, by the name of its file.
+    pub(super) fn payloads(kind: &Kind) -> Vec<(String, PathBuf)> {
+        let folder = fixtures().join(kind.name);
+        let names = names(&folder).into_iter().filter(|name| !name.ends_with(".snap"));
+        names.map(|name| (name.clone(), folder.join(name))).collect()
+    }
+
+    /// What the payloads of a kind say, without those that cannot be read.
+    pub(crate) fn readable(kind: &Kind) -> Vec<(String, Vec<Event>)> {
+        let read = |(name, path): (String, PathBuf)| Some((name, read_file(kind, &path).ok()?));
+        payloads(kind).into_iter().filter_map(read).collect()
     }
 
     #[test]
     fn every_payload_is_read_as_its_snapshot_says() {
         for kind in KINDS {
-            let folder = fixtures().join(kind.name);
-            for name in names(&folder).iter().filter(|name| !name.ends_with(".snap")) {
-                let told = told(read_file(kind, &folder.join(name)));
+            for (name, path) in payloads(kind) {
+                let told = told(read_file(kind, &path));
                 insta::with_settings!({
                     snapshot_path => format!("../../tests/fixtures/sources/{}", kind.name),
                     prepend_module_to_snapshot => false,
@@ -371,7 +416,7 @@ mod tests {
     }
 
     /// JSON with the names the adapters look for, so that more than the first line of each is reached.
-    fn some_json() -> impl Strategy<Value = Value> {
+    pub(super) fn some_json() -> impl Strategy<Value = Value> {
         let name = prop::sample::select(vec![
             "check_id",
             "check_params",

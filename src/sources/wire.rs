@@ -341,6 +341,9 @@ pub(super) fn bounded(mut event: Event) -> Result<Event, Unreadable> {
             .collect();
     }
     event.links.iter_mut().for_each(without_nul);
+    // PostgreSQL keeps microseconds: what is weighed now must be what is weighed after a restart.
+    event.occurred_at =
+        event.occurred_at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok());
     event.bounded().map_err(Unreadable)
 }
 
@@ -498,6 +501,13 @@ mod tests {
         event.labels.insert("l".into(), "\0".into());
         let event = bounded(event).unwrap();
         assert_eq!((event.key.as_str(), event.labels["l"].as_str()), ("a\u{fffd}b", "\u{fffd}"));
+    }
+
+    #[test]
+    fn an_hour_has_the_microseconds_that_every_store_keeps() {
+        let mut event = Event::new("k", crate::core::alert::Status::Firing, "t");
+        event.occurred_at = moment("2026-01-02T03:04:05.1234567Z");
+        assert_eq!(bounded(event).unwrap().occurred_at, moment("2026-01-02T03:04:05.123456Z"));
     }
 
     #[test]

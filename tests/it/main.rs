@@ -9,6 +9,7 @@
 //! - `heartbeat`: pings that have to come again and again;
 //! - `kill9`: `kill -9` under load, in a loop;
 //! - `last`: what people see meanwhile: the last known state, with its age;
+//! - `mapped`: senders whose body is their own;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
@@ -33,6 +34,7 @@ mod harness;
 mod heartbeat;
 mod kill9;
 mod last;
+mod mapped;
 mod nodes;
 mod real;
 mod remote;
