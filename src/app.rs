@@ -47,6 +47,8 @@ use crate::store::{Connection, Place};
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
 /// Nodes that share a store say this often that they are there.
 const PRESENCE_EVERY: Duration = Duration::from_secs(10);
+/// For telling the other nodes that this one stops.
+const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies whose signature is not known to be good yet, in KiB: strangers get no more than this.
@@ -195,19 +197,21 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
             tokio::select! { _ = ended => {} () = stop.cancelled() => {} }
         });
     }
+    // Who looks at much must not keep those waiting who wake people.
+    let workers_readers = Readers::new(place.clone(), clock.clone());
     let deadlines = Deadlines {
         door: door.clone(),
-        readers: readers.clone(),
+        readers: workers_readers.clone(),
         house: house.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
         wake: wakes.deadlines.clone(),
         beat: beats[1].clone(),
-        heard_since: HeardSince::now(&clock),
+        heard_since: HeardSince::now(&clock, &house.get()),
     };
     let delivery = Delivery {
         door: door.clone(),
-        readers: readers.clone(),
+        readers: workers_readers,
         house: house.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -443,8 +447,15 @@ impl Presence {
                 }
             }
             tokio::select! {
-                () = stop.cancelled() => return,
+                () = stop.cancelled() => break,
                 () = tokio::time::sleep(PRESENCE_EVERY) => {}
+            }
+        }
+        // Others need not wait for what it might hear.
+        if self.shared && self.door.is_up() {
+            let left = self.door.ask(Command::Leave { node: self.name });
+            if !matches!(tokio::time::timeout(LEAVE_WAIT, left).await, Ok(Ok(_))) {
+                tracing::debug!("the other nodes could not be told that this one stops");
             }
         }
     }

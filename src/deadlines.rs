@@ -4,8 +4,8 @@
 //! at each of them, and the rules decide. Woken by commits that set an hour, and by the next hour.
 //! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,10 +17,11 @@ use crate::clock::{Beat, Clock};
 use crate::commit::{Command, Door, Reply};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
+use crate::core::heartbeat::Heartbeat;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, silences};
+use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, nodes, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -28,6 +29,8 @@ const STEP_MAX: u32 = 128;
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+/// A look that comes later than this after the one before: the machine slept, or its clock was set.
+const GAP_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(20);
 
 /// Meets deadlines.
 pub struct Deadlines {
@@ -49,23 +52,48 @@ pub struct Deadlines {
     pub heard_since: HeardSince,
 }
 
-/// Since when this node takes what senders say. Until a sender has had its own time once more, its silence says nothing.
+/// Since when what senders say is taken without a gap. Until a sender has had its own time once more, its silence says
+/// nothing.
 #[derive(Debug)]
-pub struct HeardSince(AtomicI64);
+pub struct HeardSince(Mutex<Heard>);
+
+#[derive(Debug)]
+struct Heard {
+    since: Timestamp,
+    /// When this was looked at last.
+    looked_at: Timestamp,
+    /// What is expected, as it was then.
+    expected: BTreeMap<String, Heartbeat>,
+}
 
 impl HeardSince {
     /// From now on.
-    pub fn now(clock: &Clock) -> Self {
-        Self(AtomicI64::new(clock.now().as_microsecond()))
+    pub fn now(clock: &Clock, house: &House) -> Self {
+        let now = clock.now();
+        Self(Mutex::new(Heard { since: now, looked_at: now, expected: expected(house) }))
     }
 
-    fn begins_anew(&self, clock: &Clock) {
-        self.0.store(clock.now().as_microsecond(), Ordering::Relaxed);
+    /// The hour. It begins anew when something was not taken, when the machine slept or its clock was set, and when other
+    /// pings are expected than before.
+    fn hour(&self, now: Timestamp, house: &House, was_deaf: bool) -> Timestamp {
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let gap = now.duration_since(heard.looked_at);
+        let expected = expected(house);
+        if was_deaf || gap > GAP_MAX || gap < jiff::SignedDuration::ZERO || heard.expected != expected {
+            heard.since = now;
+        }
+        heard.looked_at = now;
+        heard.expected = expected;
+        heard.since
     }
 
-    fn hour(&self) -> Timestamp {
-        Timestamp::from_microsecond(self.0.load(Ordering::Relaxed)).unwrap_or_default()
+    fn begins_anew(&self, now: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).since = now;
     }
+}
+
+fn expected(house: &House) -> BTreeMap<String, Heartbeat> {
+    house.heartbeats.iter().map(|(name, own)| (name.clone(), own.beat.clone())).collect()
 }
 
 /// What was found when the store was looked at.
@@ -75,14 +103,17 @@ struct Found {
     due: Vec<(Command, Timestamp)>,
     /// The next hour after these.
     next: Option<Timestamp>,
+    /// A node may hear what nobody else does, so that nobody's silence says anything.
+    cut_off: bool,
 }
 
 impl Found {
     /// Everything whose hour has come, at most [`STEP_MAX`] of each sort.
     fn look(tx: &Tx<'_>, house: &House, heard_since: Timestamp) -> Result<Self, StoreError> {
         let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
-        let look = |(alert, at)| (Command::AlertDue { alert }, at);
-        let mut found = Self::default();
+        let look = |(alert, at)| (Command::AlertDue { alert, heard_since }, at);
+        let mut found = Self { cut_off: nodes::one_is_cut_off(tx)?, ..Self::default() };
+        let heard_since = if found.cut_off { tx.now } else { heard_since };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         found.due.extend(alerts::expired(tx, heard_since, STEP_MAX)?.into_iter().map(look));
@@ -101,13 +132,15 @@ impl Found {
         for (name, own) in &house.heartbeats {
             let known = heard.iter().find(|heard| heard.name == *name);
             let at = match known {
-                Some(known) if known.missing => continue,
-                Some(known) if known.last_at <= now => own.beat.missing_at(known.last_at.max(heard_since)),
-                // Never looked at, or heard under a clock that has been put right since.
-                Some(_) | None => now,
+                // Never looked at.
+                None => now,
+                Some(known) => match (known.missing_at, known.told_at) {
+                    (Some(_), Some(told_at)) => own.beat.told_again_at(told_at.min(now)),
+                    _ => own.beat.missing_at(known.excused_at.unwrap_or(known.last_at).min(now)),
+                },
             };
             if at <= now {
-                self.due.push((Command::HeartbeatDue { name: name.clone() }, at));
+                self.due.push((Command::HeartbeatDue { name: name.clone(), heard_since }, at));
             } else {
                 self.waits_for(Some(at));
             }
@@ -149,19 +182,20 @@ impl Deadlines {
     pub async fn step(&self) -> Next {
         self.beat.strike();
         let house = self.house.get();
-        if !self.door.is_up() {
-            self.heard_since.begins_anew(&self.clock);
-        }
-        let heard_since = self.heard_since.hour();
-        let Found { due, next } =
+        let was_deaf = self.door.away().take_deaf() || !self.door.is_up();
+        let heard_since = self.heard_since.hour(self.clock.now(), &house, was_deaf);
+        let Found { due, next, cut_off } =
             match self.readers.read(move |tx| Found::look(tx, &house, heard_since)).await {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "deadlines cannot be read");
-                    self.heard_since.begins_anew(&self.clock);
+                    self.heard_since.begins_anew(self.clock.now());
                     return Next::Wait(TROUBLE_WAIT);
                 }
             };
+        if cut_off {
+            self.heard_since.begins_anew(self.clock.now());
+        }
         if due.is_empty() {
             let until = next.map(|next| next.duration_since(self.clock.now()));
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);

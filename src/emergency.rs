@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn it_says_what_is_wrong_what_is_held_and_what_to_do() {
         let held = Held { deliveries: 3, bytes: 2000, firing: vec!["db-1 is down".into()] };
-        let state = State { since: Some(Timestamp::UNIX_EPOCH), held: Some(held.clone()), takes: false };
+        let state =
+            State { since: Some(Timestamp::UNIX_EPOCH), held: Some(held.clone()), ..State::default() };
         let text = words("node-a", &state, &held);
         for part in ["node-a", "1970-01-01 00:00:00 UTC", "3 deliveries", "2 KiB", "- db-1 is down", "503"] {
             assert!(text.contains(part), "{part}: {text}");

@@ -24,6 +24,8 @@ pub(super) struct Work<'a, 'c> {
     pub(super) heard_at: Option<Timestamp>,
     /// Nothing was heard: an alert is looked at because its hour has come.
     pub(super) unheard: bool,
+    /// The body was kept, and is read now.
+    pub(super) replayed: bool,
 }
 
 impl Work<'_, '_> {

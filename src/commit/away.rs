@@ -20,6 +20,8 @@ pub struct State {
     pub held: Option<Held>,
     /// The spool took what came last.
     pub takes: bool,
+    /// Something was not taken since that was asked last.
+    pub deaf: bool,
 }
 
 impl Away {
@@ -32,6 +34,16 @@ impl Away {
     pub fn is_held(&self) -> bool {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.held.is_some() && state.takes
+    }
+
+    /// Something that was sent was not taken.
+    pub(super) fn was_deaf_now(&self) {
+        self.set(|state| state.deaf = true);
+    }
+
+    /// Whether something that was sent was not taken since this was asked last.
+    pub fn take_deaf(&self) -> bool {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).deaf)
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut State)) {

@@ -143,7 +143,8 @@ impl Door {
 
     fn put(&self, job: Job) -> Result<(), DoorError> {
         if matches!(*job.command, Command::Events(_) | Command::Unreadable { .. }) {
-            return self.deliveries.try_send(Some(job)).map_err(|error| why(&error));
+            let put = self.deliveries.try_send(Some(job));
+            return put.inspect_err(|_| self.away.was_deaf_now()).map_err(|error| why(&error));
         }
         self.urgent.try_send(job).map_err(|error| why(&error))?;
         // One bell is enough for all that have come, and would take the place of deliveries otherwise. A full

@@ -16,7 +16,7 @@ const DRAIN_MAX: usize = 256;
 /// said may have been of the moment.
 pub(super) const DRAIN_TRIES: u32 = 3;
 /// The key of the alert that a source raises when something of it was put aside.
-const KEY: &str = "onscene:put-aside";
+pub(super) const KEY: &str = "onscene:put-aside";
 
 impl Committer {
     /// Whether something waits in the spool for a store that is back.

@@ -6,12 +6,19 @@ use jiff::Timestamp;
 
 use super::acts::Work;
 use super::{Delivered, EventResult};
-use crate::core::alert::{AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, weigh};
+use crate::core::alert::{
+    AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
+};
 use crate::core::decide::{self, Act, By, Opening, Reason};
+use crate::core::heartbeat;
+use crate::core::incident::{Incident, Phase};
 use crate::core::timeline::{Actor, Route};
 use crate::store::alerts::{self, Hours, Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::{StoreError, unreadable};
+
+/// Keys of what onscene itself says about a source.
+const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
@@ -20,6 +27,10 @@ impl Work<'_, '_> {
         self.received_at = Some(*received_at);
         // The clock of the node that held it may have been ahead.
         self.heard_at = held.then_some((*received_at).min(self.tx.now));
+        self.replayed = replays.is_some();
+        if source == heartbeat::SOURCE {
+            return self.pings(delivered);
+        }
         if self.was_replayed(*replays)? {
             return Ok(Vec::new());
         }
@@ -100,6 +111,11 @@ impl Work<'_, '_> {
             self.touch(Some(known), None);
             return Ok(result("stale", incident));
         }
+        // What held for a while at an hour long gone says nothing about now.
+        if self.replayed && event.expires_at.is_some_and(|at| at <= self.tx.now) {
+            self.touch(known.as_ref(), None);
+            return Ok(result("stale", incident));
+        }
         // What was held is weighed as of the hour when it was heard: how long the store was away says nothing about it.
         let heard = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
         let outcome = match weigh(event, known.as_ref(), heard) {
@@ -113,6 +129,12 @@ impl Work<'_, '_> {
                     }
                     _ => {}
                 }
+                if let Some(known) = &known
+                    && let Some(hour) = later_hour(event, known, self.tx.now)
+                {
+                    alerts::said_later(self.tx, known.id, hour)?;
+                    self.memory.said_later(source, &event.key, hour);
+                }
                 self.touch(known.as_ref(), Some(event));
                 "repeated"
             }
@@ -120,7 +142,7 @@ impl Work<'_, '_> {
                 self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
                     let act =
-                        Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: false };
+                        Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: None };
                     self.must(&saved, act, &by())?;
                 }
                 "resolved"
@@ -182,7 +204,8 @@ impl Work<'_, '_> {
             },
         };
         // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
-        let wakes = joins.as_ref().is_none_or(|(saved, _)| !saved.incident.is_open());
+        let wakes =
+            joins.as_ref().is_none_or(|(saved, _)| !saved.incident.is_open() || is_calm(&saved.incident));
         if wakes && let Some(silence) = self.silence_of(source, event)? {
             return self.suppress(source, service, event, known, &silence);
         }
@@ -248,6 +271,10 @@ impl Work<'_, '_> {
     /// The silence in force that an event fits, the one that ends last.
     fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
         let now = self.tx.now;
+        // What onscene itself says about a source is for its operator, whatever that source's silences say.
+        if OWN_KEYS.contains(&event.key.as_str()) {
+            return Ok(None);
+        }
         let all = self.memory.silences(self.tx)?;
         Ok(all.iter().find(|silence| silence.holds(source, event, now)).map(|silence| silence.id.clone()))
     }
@@ -268,7 +295,7 @@ impl Work<'_, '_> {
     }
 
     /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
-    pub(super) fn alert_is_due(&mut self, id: i64) -> Result<bool, StoreError> {
+    pub(super) fn alert_is_due(&mut self, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
         // What was heard a moment ago, in this transaction, counts.
         self.memory.write(self.tx)?;
         let Some(due) = alerts::firing(self.tx, id)? else {
@@ -277,7 +304,7 @@ impl Work<'_, '_> {
         };
         let Some(known) = self.memory.known(self.tx, &due.source, &due.event.key)? else { return Ok(false) };
         self.unheard = true;
-        if due.event.expires_at.is_some_and(|at| at <= self.tx.now) {
+        if alerts::is_expired(self.tx, id, heard_since)? {
             self.times_out(&due, &known)?;
             return Ok(true);
         }
@@ -307,7 +334,11 @@ impl Work<'_, '_> {
         self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
         alerts::expects_no_more(self.tx, due.id)?;
         if let Some(saved) = self.load(known.incident)? {
-            let act = Act::Recover { source: due.source.clone(), key: event.key, timed_out: true };
+            let act = Act::Recover {
+                source: due.source.clone(),
+                key: event.key,
+                timed_out: Some(due.event.title.clone()),
+            };
             self.must(
                 &saved,
                 act,
@@ -360,6 +391,7 @@ impl Work<'_, '_> {
         let said = (!self.unheard).then_some(said_at);
         let hours = Hours { since, taken: taken_at, said };
         let id = alerts::put(self.tx, known.map(|known| known.id), place, event, hours)?;
+        self.memory.wrote(id);
         if let Some(at) = said {
             self.memory.said(id, at);
         }
@@ -368,6 +400,7 @@ impl Work<'_, '_> {
             id,
             status,
             changed_at: since,
+            said_hour: since,
             taken_at,
             incident,
             closed_at: None,
@@ -375,6 +408,11 @@ impl Work<'_, '_> {
         });
         Ok(id)
     }
+}
+
+/// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.
+fn is_calm(incident: &Incident) -> bool {
+    matches!(incident.phase, Phase::Triggered { .. }) && incident.firing == 0
 }
 
 /// An incident that is open again wakes people, and so is as good as a new one to the sender.

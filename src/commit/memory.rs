@@ -2,6 +2,7 @@
 //! batch and not once for each event. For a store of this machine it remembers no rows: asking is cheaper there.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
@@ -12,7 +13,8 @@ use crate::core::incident::Incident;
 use crate::core::silence::Silence;
 use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
-use crate::store::{StoreError, Tx, alerts, silences};
+use crate::store::silences::Built;
+use crate::store::{StoreError, Tx, alerts};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -27,13 +29,16 @@ pub(super) struct Memory {
     /// When alerts of which something was held were last heard of, by their numbers.
     last_heard: HashMap<i64, Option<Timestamp>>,
     /// Silences in force, once they were asked for.
-    silences: Option<Vec<Silence>>,
+    silences: Option<Vec<Arc<Silence>>>,
+    built: Built,
+    /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
+    written: HashMap<i64, usize>,
 }
 
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
-    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job]) -> Result<Self, StoreError> {
-        let mut memory = Self { on: tx.is_far(), ..Self::default() };
+    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built) -> Result<Self, StoreError> {
+        let mut memory = Self { on: tx.is_far(), built, ..Self::default() };
         if !memory.on {
             return Ok(memory);
         }
@@ -136,6 +141,14 @@ impl Memory {
         self.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), Some(known));
     }
 
+    /// An alert was said to be as it is of a later hour.
+    pub(super) fn said_later(&mut self, source: &str, key: &str, hour: Timestamp) {
+        let known = self.alerts.get_mut(source).and_then(|keys| keys.get_mut(key)?.as_mut());
+        if let Some(known) = known {
+            known.said_hour = hour;
+        }
+    }
+
     /// An alert says something else.
     pub(super) fn reword(&mut self, source: &str, event: &Event) {
         let known = self.alerts.get_mut(source).and_then(|keys| keys.get_mut(&event.key)?.as_mut());
@@ -153,10 +166,10 @@ impl Memory {
     }
 
     /// Silences in force.
-    pub(super) fn silences(&mut self, tx: &Tx<'_>) -> Result<&[Silence], StoreError> {
+    pub(super) fn silences(&mut self, tx: &Tx<'_>) -> Result<&[Arc<Silence>], StoreError> {
         let known = match self.silences.take() {
             Some(known) => known,
-            None => silences::active(tx)?,
+            None => self.built.active(tx)?,
         };
         Ok(self.silences.insert(known))
     }
@@ -164,6 +177,11 @@ impl Memory {
     /// Silences have changed.
     pub(super) fn forget_silences(&mut self) {
         self.silences = None;
+    }
+
+    /// An alert was written whole.
+    pub(super) fn wrote(&mut self, alert: i64) {
+        self.written.insert(alert, self.heard.len());
     }
 
     /// How an alert stands was said of this hour.
@@ -188,6 +206,14 @@ impl Memory {
     /// the same ones come over and over, and in the order in which the rows lie.
     pub(super) fn write(&mut self, tx: &Tx<'_>) -> Result<(), StoreError> {
         let mut heard = std::mem::take(&mut self.heard);
+        let written = std::mem::take(&mut self.written);
+        if !written.is_empty() {
+            for (index, (alert, said)) in heard.iter_mut().enumerate() {
+                if written.get(alert).is_some_and(|before| index < *before) {
+                    *said = None;
+                }
+            }
+        }
         heard.sort_unstable();
         let times = |same: &[_]| i64::try_from(same.len()).unwrap_or(i64::MAX);
         let once: Vec<(i64, i64, Option<Said>)> = heard
@@ -220,7 +246,13 @@ impl Memory {
 
     /// Rows have gone that may be remembered here.
     pub(super) fn forget(&mut self) {
-        *self = Self { on: self.on, heard: std::mem::take(&mut self.heard), ..Self::default() };
+        *self = Self {
+            on: self.on,
+            heard: std::mem::take(&mut self.heard),
+            written: std::mem::take(&mut self.written),
+            built: self.built.clone(),
+            ..Self::default()
+        };
     }
 }
 

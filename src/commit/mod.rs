@@ -26,6 +26,7 @@ use crate::core::silence::Silence;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
+use crate::store::silences::Built;
 use crate::store::{Connection, Place, StoreError, Tx, nodes, silences, tokens, unreadable};
 
 mod acts;
@@ -121,20 +122,19 @@ pub enum Command {
         /// By whom.
         by: By,
     },
-    /// A ping has come.
-    Ping {
-        /// Of which heartbeat.
-        name: String,
-    },
     /// The hour of a heartbeat may have come.
     HeartbeatDue {
         /// Which.
         name: String,
+        /// Since when pings could be heard.
+        heard_since: Timestamp,
     },
     /// The hour of an alert may have come.
     AlertDue {
         /// Its number.
         alert: i64,
+        /// Since when its sender could be heard.
+        heard_since: Timestamp,
     },
     /// A silence is made or changed.
     PutSilence {
@@ -175,6 +175,11 @@ pub enum Command {
     },
     /// A node is there.
     Beat(nodes::Node),
+    /// A node stops.
+    Leave {
+        /// Its name.
+        node: String,
+    },
     /// Old things are forgotten.
     Forget,
 }
@@ -234,7 +239,7 @@ pub struct MailResult {
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventResult {
-    /// `opened`, `joined`, `repeated`, `resolved`, `acknowledged`, `stale`, `ignored` or `test`.
+    /// `opened`, `joined`, `repeated`, `resolved`, `acknowledged`, `suppressed`, `stale`, `ignored` or `test`.
     pub outcome: &'static str,
     /// The incident it belongs to.
     pub incident: Option<i64>,
@@ -252,8 +257,6 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Act`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
-    /// To [`Command::Ping`].
-    Pinged(EventResult),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
@@ -287,6 +290,8 @@ pub struct Committer {
     queues: Queues,
     connection: Connection,
     place: Place,
+    /// Silences that were in force last, with their matchers built.
+    silences: Built,
     clock: Clock,
     house: Arc<Current>,
     metrics: Arc<Metrics>,
@@ -341,6 +346,7 @@ pub fn door(
         queues,
         connection,
         place,
+        silences: Built::default(),
         clock,
         house,
         metrics,
@@ -547,10 +553,11 @@ impl Committer {
         let now = self.hour();
         let house = self.house.get();
         let connection = &mut self.connection;
+        let silences = self.silences.clone();
         let work = std::panic::AssertUnwindSafe(|| {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
-                let mut memory = Memory::of(tx, jobs)?;
+                let mut memory = Memory::of(tx, jobs, silences)?;
                 let done: Result<Vec<_>, StoreError> =
                     jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
@@ -625,6 +632,9 @@ impl Committer {
     }
 
     fn set_up(&self, up: bool) {
+        if !up {
+            self.away.was_deaf_now();
+        }
         let now = self.clock.now();
         // A store that is back and does not take what was held for it is as good as away.
         let back = up && self.keeper.as_ref().is_none_or(|keeper| keeper.spool().is_empty());
@@ -642,8 +652,16 @@ fn run(
     memory: &mut Memory,
     job: &Job,
 ) -> Result<Result<Done, DoorError>, StoreError> {
-    let mut work =
-        acts::Work { tx, house, effects, memory, received_at: None, heard_at: None, unheard: false };
+    let mut work = acts::Work {
+        tx,
+        house,
+        effects,
+        memory,
+        received_at: None,
+        heard_at: None,
+        unheard: false,
+        replayed: false,
+    };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
         Command::Unreadable { kept, service } => {
@@ -656,9 +674,12 @@ fn run(
         Command::Mail(posted) => return work.post(posted).map(Ok),
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
-        Command::Ping { name } => Ok(Reply::Pinged(work.ping(name)?)),
-        Command::HeartbeatDue { name } => Ok(Reply::Looked(work.heartbeat_is_due(name)?)),
-        Command::AlertDue { alert } => Ok(Reply::Looked(work.alert_is_due(*alert)?)),
+        Command::HeartbeatDue { name, heard_since } => {
+            Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))
+        }
+        Command::AlertDue { alert, heard_since } => {
+            Ok(Reply::Looked(work.alert_is_due(*alert, *heard_since)?))
+        }
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         // Nobody would send what is handed to one who has gone.
@@ -678,6 +699,10 @@ fn run(
             true => Ok(Reply::Done),
             false => Err(DoorError::NoToken(id.clone())),
         },
+        Command::Leave { node } => {
+            nodes::leave(tx, node)?;
+            Ok(Reply::Done)
+        }
         Command::Beat(node) => {
             nodes::beat(tx, node)?;
             Ok(Reply::Done)

@@ -7,6 +7,10 @@ use crate::store::{StoreError, silences};
 
 /// Most silences of one source that have not ended.
 const SILENCES_MAX: i64 = 500;
+/// Most bytes of their matchers together: each expression is built, and tried on what fires.
+const MATCHER_BYTES_MAX: i64 = 256 * 1024;
+/// Silences of one source that have ended and are listed for a while.
+const ENDED_KEPT: i64 = 1000;
 
 impl Work<'_, '_> {
     /// Keeps a silence. One that names an id changes that one; where it would turn into another silence, the old one
@@ -27,17 +31,22 @@ impl Work<'_, '_> {
         };
         let changes = old.as_ref().is_some_and(|old| match old.state(now) {
             State::Expired => false,
-            State::Active => old.matchers == silence.matchers && old.starts_at == silence.starts_at,
+            // Clients give back the hour that they were shown, which has no more than milliseconds.
+            State::Active => {
+                old.matchers == silence.matchers && old.starts_at.as_second() == silence.starts_at.as_second()
+            }
             State::Pending => old.matchers == silence.matchers && silence.starts_at >= now,
         });
-        if !changes {
-            silence.starts_at = silence.starts_at.max(now);
-        }
+        silence.starts_at = match old.as_ref().filter(|old| changes && old.state(now) == State::Active) {
+            Some(old) => old.starts_at,
+            None => silence.starts_at.max(now),
+        };
         if let Err(why) = silence.check(now) {
             return Ok(Err(DoorError::BadSilence(why)));
         }
         let waiting = silences::waiting_of(self.tx, silence.source.as_deref())?;
-        if !changes && waiting >= SILENCES_MAX {
+        let bytes = silences::matcher_bytes_of(self.tx, silence.source.as_deref())?;
+        if !changes && (waiting >= SILENCES_MAX || bytes >= MATCHER_BYTES_MAX) {
             return Ok(Err(DoorError::TooManySilences(waiting)));
         }
         if !changes {
@@ -47,6 +56,7 @@ impl Work<'_, '_> {
             silence.id = fresh.to_owned();
         }
         silences::put(self.tx, &silence)?;
+        silences::forget_ended(self.tx, silence.source.as_deref(), ENDED_KEPT)?;
         self.changed();
         Ok(Ok(Reply::Silenced(silence.id)))
     }

@@ -13,6 +13,7 @@ impl Story {
     fn pushes(&mut self, key: &str, minutes: i64) -> (&'static str, Option<i64>) {
         let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
         event.expires_at = Some(self.clock.now() + SignedDuration::from_mins(minutes));
+        event.labels.insert("name".into(), key.into());
         self.says(event)
     }
 
@@ -27,7 +28,7 @@ impl Story {
     fn alerts_are_looked_at(&mut self, heard_since: Timestamp) -> usize {
         let mut due = self.look(move |tx| alerts::expired(tx, heard_since, 100));
         due.extend(self.look(|tx| alerts::outlived(tx, 100)));
-        let asked = due.iter().map(|(alert, _)| Command::AlertDue { alert: *alert }).collect();
+        let asked = due.iter().map(|(alert, _)| Command::AlertDue { alert: *alert, heard_since }).collect();
         let answers = self.ask_all(asked);
         answers.iter().filter(|answer| matches!(answer, Ok(Reply::Looked(true)))).count()
     }
@@ -56,14 +57,29 @@ impl Story {
     }
 
     fn pings(&mut self) -> (&'static str, Option<i64>) {
-        match self.ask(Command::Ping { name: "backup".into() }).unwrap() {
-            Reply::Pinged(one) => (one.outcome, one.incident),
-            _ => panic!("another answer"),
-        }
+        self.pings_at("backup", None)
+    }
+
+    /// A ping; one of another hour was held until now.
+    fn pings_at(&mut self, name: &str, held: Option<Timestamp>) -> (&'static str, Option<i64>) {
+        let events = vec![Event::new(name, Status::Info, "")];
+        let Command::Events(delivered) = self.delivery(crate::core::heartbeat::SOURCE, events) else {
+            panic!("another command");
+        };
+        let received_at = held.unwrap_or(delivered.received_at);
+        let ping = Delivered { received_at, held: held.is_some(), ..delivered };
+        let Reply::Events(_, results) = self.ask(Command::Events(ping)).unwrap() else {
+            panic!("another answer")
+        };
+        (results[0].outcome, results[0].incident)
     }
 
     fn heartbeat_is_looked_at(&mut self) -> bool {
-        let answer = self.ask(Command::HeartbeatDue { name: "backup".into() });
+        self.heartbeat_is_looked_at_by_one_who_hears_since(AGES_AGO)
+    }
+
+    fn heartbeat_is_looked_at_by_one_who_hears_since(&mut self, heard_since: Timestamp) -> bool {
+        let answer = self.ask(Command::HeartbeatDue { name: "backup".into(), heard_since });
         matches!(answer, Ok(Reply::Looked(true)))
     }
 
@@ -87,7 +103,9 @@ fn an_alert_that_is_not_said_again_in_time_counts_as_recovered() {
     story.passes(2);
     assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1);
     assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
-    assert!(story.texts(1).iter().any(|text| text.contains("has not said again that db-1 fires")));
+    assert!(
+        story.texts(1).iter().any(|text| text.contains("has not said again that db-1 is down (db-1) fires"))
+    );
     story.passes(4);
     assert_eq!(story.tick(1), Reason::SelfCleared);
     assert_eq!(story.pushes("db-1", 4), ("opened", Some(1)), "said again after all");
@@ -134,7 +152,7 @@ fn a_repeat_in_the_same_transaction_keeps_an_alert_alive() {
     let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
     event.expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
     let delivery = story.delivery("prom", vec![event]);
-    let answers = story.ask_all(vec![delivery, Command::AlertDue { alert: 1 }]);
+    let answers = story.ask_all(vec![delivery, Command::AlertDue { alert: 1, heard_since: AGES_AGO }]);
     assert!(matches!(answers[1], Ok(Reply::Looked(false))), "{answers:?}");
     story.proves_whole();
 }
@@ -147,14 +165,16 @@ fn a_recovery_or_a_firing_without_an_end_takes_the_hour_away() {
     story.pushes("db-2", 4);
     story.says(Event::new("db-2", Status::Firing, "db-2 is down"));
     story.passes(10);
-    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 0);
+    assert_eq!(story.look(|tx| alerts::expired(tx, AGES_AGO, 100)), []);
+    let sql = "select count(*) from alert_heard where expires_at is not null";
+    assert_eq!(story.look(|tx| tx.query(sql, &[], |row| row.int(0))), [0]);
     story.proves_whole();
 }
 
 #[test]
 fn what_fires_under_a_silence_wakes_nobody_and_does_when_it_ends() {
     let mut story = Story::new();
-    story.silences("title=~\"db-.*\"", 60);
+    story.silences("name=~\"db-.*\"", 60);
     assert_eq!(story.pushes("db-1", 120), ("suppressed", None));
     assert_eq!(story.pushes("web-1", 120), ("opened", Some(1)));
     story.claim("");
@@ -174,7 +194,7 @@ fn what_fires_under_a_silence_wakes_nobody_and_does_when_it_ends() {
 #[test]
 fn what_recovers_under_a_silence_is_heard_of_by_nobody() {
     let mut story = Story::new();
-    let id = story.silences("title=~\"db-.*\"", 60);
+    let id = story.silences("name=~\"db-.*\"", 60);
     story.pushes("db-1", 120);
     assert_eq!(story.says(Event::new("db-1", Status::Resolved, "over")), ("resolved", None));
     story.ask(Command::EndSilence { id, source: Some("prom".into()) }).unwrap();
@@ -186,10 +206,10 @@ fn what_recovers_under_a_silence_is_heard_of_by_nobody() {
 #[test]
 fn another_silence_that_lasts_longer_goes_on_holding() {
     let mut story = Story::new();
-    story.silences("title=~\"db-.*\"", 10);
+    story.silences("name=~\"db-.*\"", 10);
     story.pushes("db-1", 600);
     story.passes(5);
-    story.silences("title=\"db-1 is down\"", 60);
+    story.silences("name=\"db-1\"", 60);
     story.passes(10);
     assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1, "it changes hands");
     assert!(story.claim("").is_empty());
@@ -202,7 +222,7 @@ fn another_silence_that_lasts_longer_goes_on_holding() {
 #[test]
 fn a_silence_of_one_source_holds_nothing_of_another_and_its_end_is_its_owners() {
     let mut story = Story::new();
-    let id = story.silences("title=~\".+\"", 10);
+    let id = story.silences("name=~\".+\"", 10);
     assert_eq!(story.hears("pingdom", "db-1", Status::Firing), ("opened".into(), Some(1)));
     let end =
         |source: Option<&str>| Command::EndSilence { id: id.clone(), source: source.map(str::to_owned) };
@@ -219,7 +239,7 @@ fn an_incident_that_is_open_hears_of_its_alert_under_a_silence_too() {
     story.pushes("db-1", 600);
     story.act(1, "maya", Act::Answer { help: false }).unwrap();
     story.says(Event::new("db-1", Status::Resolved, "over"));
-    story.silences("title=~\"db-.*\"", 60);
+    story.silences("name=~\"db-.*\"", 60);
     assert_eq!(story.pushes("db-1", 600), ("joined", Some(1)));
     story.proves_whole();
 }
@@ -297,10 +317,156 @@ fn a_ping_under_a_clock_that_was_far_ahead_does_not_keep_a_heartbeat_alive() {
 #[test]
 fn a_ping_of_a_heartbeat_that_is_not_configured_any_more_changes_nothing() {
     let mut story = Story::new();
-    let Reply::Pinged(one) = story.ask(Command::Ping { name: "gone".into() }).unwrap() else {
-        panic!("another")
+    assert_eq!(story.pings_at("gone", None), ("ignored", None));
+    let due = Command::HeartbeatDue { name: "gone".into(), heard_since: AGES_AGO };
+    assert!(!matches!(story.ask(due), Ok(Reply::Looked(true))));
+    story.proves_whole();
+}
+
+#[test]
+fn who_restarts_every_day_misses_a_daily_ping_all_the_same() {
+    let mut story = Story::new();
+    story.pings();
+    // It began to hear again ten minutes after the ping was due: that may have come meanwhile.
+    story.passes(70);
+    let heard_since = story.clock.now();
+    assert!(!story.heartbeat_is_looked_at_by_one_who_hears_since(heard_since));
+    story.passes(69);
+    let again = story.clock.now();
+    assert!(!story.heartbeat_is_looked_at_by_one_who_hears_since(again));
+    story.passes(1);
+    let again = story.clock.now();
+    assert!(story.heartbeat_is_looked_at_by_one_who_hears_since(again), "once is enough");
+    story.proves_whole();
+}
+
+#[test]
+fn a_gap_in_which_no_ping_was_due_excuses_nothing() {
+    let mut story = Story::new();
+    story.pings();
+    story.passes(30);
+    let heard_since = story.clock.now();
+    story.passes(40);
+    assert!(story.heartbeat_is_looked_at_by_one_who_hears_since(heard_since));
+    story.proves_whole();
+}
+
+#[test]
+fn people_who_end_the_incident_of_a_heartbeat_that_stays_away_are_woken_again() {
+    let mut story = Story::new();
+    story.pings();
+    story.passes(70);
+    assert!(story.heartbeat_is_looked_at());
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.claim("");
+    story.passes(59);
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(1);
+    assert!(story.heartbeat_is_looked_at(), "it is said again");
+    assert!(Story::told(&story.claim("")).contains(&"page maya".to_owned()));
+    story.proves_whole();
+}
+
+#[test]
+fn a_ping_that_a_node_held_ends_the_alert_that_another_raised_meanwhile() {
+    let mut story = Story::new();
+    story.pings();
+    story.passes(60);
+    let came = story.clock.now();
+    story.passes(10);
+    assert!(story.heartbeat_is_looked_at());
+    assert_eq!(story.pings_at("backup", Some(came)), ("resolved", Some(1)));
+    assert_eq!(story.pings_at("backup", Some(came - SignedDuration::from_mins(30))), ("stale", None));
+    story.passes(59);
+    assert!(!story.heartbeat_is_looked_at());
+    story.passes(1);
+    assert!(story.heartbeat_is_looked_at(), "the next one after it did not come");
+    story.proves_whole();
+}
+
+#[test]
+fn a_silence_holds_what_would_set_the_escalation_of_a_calm_incident_going_again() {
+    let mut story = Story::new();
+    story.pushes("db-1", 600);
+    story.says(Event::new("db-1", Status::Resolved, "over"));
+    story.silences("name=~\"db-.*\"", 60);
+    assert_eq!(story.pushes("db-1", 600), ("suppressed", None));
+    story.passes(4);
+    assert_eq!(story.tick(1), Reason::SelfCleared);
+    story.proves_whole();
+}
+
+#[test]
+fn a_silence_given_back_as_it_was_shown_is_the_same_silence() {
+    let mut story = Story::new();
+    let id = story.silences("a=\"b\"", 60);
+    story.passes(1);
+    let kept = story.look(|tx| silences::get(tx, &id)).unwrap();
+    let shown: Timestamp = format!("{:.3}", kept.starts_at).parse().unwrap();
+    let longer =
+        Silence { starts_at: shown, ends_at: kept.ends_at + SignedDuration::from_mins(60), ..kept.clone() };
+    assert_eq!(story.puts_silence(longer).unwrap(), id);
+    assert_eq!(story.look(|tx| silences::get(tx, &id)).unwrap().starts_at, kept.starts_at);
+    story.proves_whole();
+}
+
+#[test]
+fn what_onscene_says_of_a_source_is_not_silenced() {
+    let mut story = Story::new();
+    story
+        .puts_silence(Silence {
+            id: String::new(),
+            source: None,
+            matchers: read_all("title=~\".+\"").unwrap(),
+            starts_at: story.clock.now(),
+            ends_at: story.clock.now() + SignedDuration::from_mins(60),
+            created_by: "maya".into(),
+            comment: "everything".into(),
+            updated_at: story.clock.now(),
+        })
+        .unwrap();
+    assert_eq!(story.hears("pingdom", "db-1", Status::Firing).0, "suppressed");
+    assert_eq!(story.hears("pingdom", crate::store::unreadable::KEY, Status::Firing).0, "opened");
+    story.proves_whole();
+}
+
+#[test]
+fn a_body_read_again_after_its_alerts_had_their_time_wakes_nobody() {
+    let mut story = Story::new();
+    let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
+    event.expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
+    story.passes(480);
+    let kept = crate::store::unreadable::Kept {
+        id: 0,
+        source: "prom".into(),
+        kind: "prometheus".into(),
+        method: "POST".into(),
+        query: String::new(),
+        content_type: None,
+        headers: Vec::new(),
+        body: b"x".to_vec(),
+        error: "once".into(),
+        received_at: story.clock.now(),
     };
-    assert_eq!(one.outcome, "ignored");
-    assert!(!matches!(story.ask(Command::HeartbeatDue { name: "gone".into() }), Ok(Reply::Looked(true))));
+    story.ask(Command::Unreadable { kept, service: "shop".into() }).unwrap();
+    let Command::Events(delivered) = story.delivery("prom", vec![event]) else { panic!("another command") };
+    let again = Command::Events(Delivered { replays: Some(1), ..delivered });
+    let Reply::Events(_, results) = story.ask(again).unwrap() else { panic!("another answer") };
+    assert_eq!(results[0].outcome, "stale");
+    story.proves_whole();
+}
+
+#[test]
+fn what_was_heard_before_an_alert_was_written_whole_takes_nothing_from_it() {
+    let mut story = Story::new();
+    story.says(Event::new("db-1", Status::Resolved, "over"));
+    let over = story.delivery("prom", vec![Event::new("db-1", Status::Resolved, "over")]);
+    let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
+    event.expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
+    let fires = story.delivery("prom", vec![event]);
+    story.ask_all(vec![over, fires]);
+    story.passes(5);
+    assert_eq!(story.alerts_are_looked_at(AGES_AGO), 1, "its end is remembered");
     story.proves_whole();
 }

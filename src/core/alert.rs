@@ -220,6 +220,8 @@ pub struct Known {
     pub status: Status,
     /// The sender's time of the newest change taken, or our receive time of it.
     pub changed_at: Timestamp,
+    /// The newest hour of which the sender said that it is so: that of the change, or of a repeat with an hour of its own.
+    pub said_hour: Timestamp,
     /// When we took that change.
     pub taken_at: Timestamp,
     /// The incident it belongs to, or belonged to last.
@@ -270,7 +272,7 @@ fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
 /// order of arrival, and so does one whose alert was changed ahead of the hour: an alert once taken under
 /// a wrong clock would otherwise hear of no recovery, and of no new firing, until that hour has come.
 fn is_older(event: &Event, known: &Known, now: Timestamp) -> bool {
-    event.occurred_at.is_some_and(|at| at < known.changed_at) && !is_ahead(known.changed_at, now)
+    event.occurred_at.is_some_and(|at| at < known.said_hour) && !is_ahead(known.said_hour, now)
 }
 
 /// Since when an alert is what an event makes of it: a change that is older than the last one known does
@@ -278,9 +280,25 @@ fn is_older(event: &Event, known: &Known, now: Timestamp) -> bool {
 pub fn changed_at(event: &Event, known: Option<&Known>, now: Timestamp) -> Timestamp {
     let at = change_time(event, now);
     match known {
+        // Of two senders that do not agree about a condition, one says again that it is over. That is older than what the
+        // other says now. Where nothing would tell of a recovery that was missed, its own clock is gone by.
+        Some(known) if event.expires_at.is_some() && fires_anew(event, known, now) => now,
         Some(known) if !is_ahead(known.changed_at, now) => at.max(known.changed_at),
         Some(_) | None => at,
     }
+}
+
+/// Whether a statement that is older than a recovery means now all the same: its sender keeps the first start.
+fn fires_anew(event: &Event, known: &Known, now: Timestamp) -> bool {
+    event.keeps_start
+        && (event.status, known.status) == (Status::Firing, Status::Resolved)
+        && is_older(event, known, now)
+        && ago(known.taken_at, now) > REORDER_MAX
+}
+
+/// The hour of its own that a repeat gives, when that is later than any given before.
+pub fn later_hour(event: &Event, known: &Known, now: Timestamp) -> Option<Timestamp> {
+    event.occurred_at.filter(|at| *at > known.said_hour && !is_ahead(*at, now))
 }
 
 /// How long ago something was. A time that lies ahead was given by a clock that has been put right since,
@@ -300,8 +318,7 @@ pub fn weigh(event: &Event, known: Option<&Known>, now: Timestamp) -> Weight {
         (Status::Firing | Status::Resolved, Some(known))
             if event.status != known.status && is_older(event, known, now) =>
         {
-            let fires_anew = event.keeps_start && event.status == Status::Firing;
-            if fires_anew && ago(known.taken_at, now) > REORDER_MAX { Weight::Fires } else { Weight::Stale }
+            if fires_anew(event, known, now) { Weight::Fires } else { Weight::Stale }
         }
         (Status::Firing, Some(Known { status: Status::Firing, closed_at: Some(closed), .. }))
             if ago(*closed, now) > CLOSED_GRACE =>
@@ -365,6 +382,7 @@ mod tests {
             id: 1,
             status,
             changed_at: at(second),
+            said_hour: at(second),
             taken_at: at(second),
             incident: Some(1),
             closed_at: None,

@@ -59,8 +59,8 @@ pub enum Act {
         source: String,
         /// Its key there.
         key: String,
-        /// Its source only stopped saying that it fires.
-        timed_out: bool,
+        /// Its source only stopped saying that it fires: its title.
+        timed_out: Option<String>,
     },
     /// An alert was acknowledged at its source.
     SourceAcknowledge {
@@ -524,7 +524,7 @@ impl Work<'_> {
         Ok(Reason::ReopenedByAlert)
     }
 
-    fn recover(&mut self, source: String, key: String, timed_out: bool) -> Result<Reason, Refusal> {
+    fn recover(&mut self, source: String, key: String, timed_out: Option<String>) -> Result<Reason, Refusal> {
         let last_one = self.incident.firing == 1;
         let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
         let quiet_until = (last_one && untaken)

@@ -20,11 +20,28 @@ pub struct Heartbeat {
     pub severity: AlertSeverity,
 }
 
+/// While it is missing, that is said again this far apart at least: people who ended its incident may have thought that it
+/// was mended.
+const TOLD_EVERY_MIN: SignedDuration = SignedDuration::from_mins(6);
+
 impl Heartbeat {
     /// When the next ping is missing, after one at this hour.
     pub fn missing_at(&self, last: Timestamp) -> Timestamp {
         let patience = self.period.saturating_add(self.grace);
         last.saturating_add(patience).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Whether a ping that was due after one at `last` may have come when nobody could be heard, which was so until
+    /// `heard_since`.
+    pub fn may_have_come(&self, last: Timestamp, heard_since: Timestamp) -> bool {
+        // One may be early by as much as it may be late.
+        let earliest = self.period.saturating_sub(self.grace).max(SignedDuration::ZERO);
+        last.saturating_add(earliest).is_ok_and(|due| heard_since > due)
+    }
+
+    /// When it is said again that it is missing, after that was said at this hour.
+    pub fn told_again_at(&self, told: Timestamp) -> Timestamp {
+        told.saturating_add(self.period.max(TOLD_EVERY_MIN)).unwrap_or(Timestamp::MAX)
     }
 
     /// What is said when nothing has come since `last`; `never` when nothing has come at all since then.

@@ -71,7 +71,7 @@ impl Silence {
     pub fn holds(&self, source: &str, event: &Event, now: Timestamp) -> bool {
         self.state(now) == State::Active
             && self.source.as_ref().is_none_or(|own| own == source)
-            && self.matchers.iter().all(|matcher| matcher.fits(value(source, event, &matcher.name)))
+            && self.matchers.iter().all(|matcher| matcher.fits(self.value(source, event, &matcher.name)))
     }
 
     /// Whether it can be kept.
@@ -94,6 +94,10 @@ impl Silence {
         if self.ends_at <= now {
             return Err("the silence lies in the past".into());
         }
+        let texts = self.matchers.iter().flat_map(|matcher| [&matcher.name, &matcher.value]);
+        if texts.chain([&self.created_by, &self.comment]).any(|text| text.contains('\0')) {
+            return Err("a silence holds no NUL".into());
+        }
         if self.created_by.len() > AUTHOR_BYTES_MAX || self.comment.len() > COMMENT_BYTES_MAX {
             return Err(format!(
                 "the author has at most {AUTHOR_BYTES_MAX} bytes, the comment {COMMENT_BYTES_MAX}"
@@ -101,16 +105,17 @@ impl Silence {
         }
         Ok(())
     }
-}
 
-/// What a matcher sees of an event: its labels, and by these names what onscene knows besides.
-fn value<'a>(source: &'a str, event: &'a Event, name: &str) -> &'a str {
-    match (event.labels.get(name), name) {
-        (Some(value), _) => value,
-        (None, "source") => source,
-        (None, "title") => &event.title,
-        (None, "severity") => event.severity.map_or("", AlertSeverity::as_str),
-        (None, _) => "",
+    /// What a matcher sees of an event: its labels. One that holds for every source sees besides, by these names, what
+    /// onscene knows; one of a single source sees what Alertmanager's would.
+    fn value<'a>(&self, source: &'a str, event: &'a Event, name: &str) -> &'a str {
+        match (event.labels.get(name), name) {
+            (Some(value), _) => value,
+            (None, "source") if self.source.is_none() => source,
+            (None, "title") if self.source.is_none() => &event.title,
+            (None, "severity") if self.source.is_none() => event.severity.map_or("", AlertSeverity::as_str),
+            (None, _) => "",
+        }
     }
 }
 
@@ -153,6 +158,8 @@ mod tests {
         assert!(one.holds("prom", &event(), at(59)) && !one.holds("prom", &event(), at(60)));
         assert!(!one.holds("other", &event(), at(1)));
         let of_another = Silence { source: Some("other".into()), ..silence("instance=\"db-1\"") };
+        let sees_labels_only = Silence { source: Some("prom".into()), ..silence("title=~\".+\"") };
+        assert!(!sees_labels_only.holds("prom", &event(), at(1)));
         assert!(!of_another.holds("prom", &event(), at(1)) && of_another.holds("other", &event(), at(1)));
     }
 

@@ -78,7 +78,7 @@ fn act(line: &str) -> (Act, By) {
         }
         ["recover", key] => {
             let (source_name, key) = alert(key);
-            (Act::Recover { source: source_name, key, timed_out: false }, source())
+            (Act::Recover { source: source_name, key, timed_out: None }, source())
         }
         ["unreachable", person] => {
             (Act::Unreachable { person: person.into(), why: "550".into() }, By::dispatch())

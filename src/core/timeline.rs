@@ -141,8 +141,8 @@ pub enum Fact {
         key: String,
         /// Set when it was the last one and nobody has the incident: it clears itself then.
         quiet_until: Option<Timestamp>,
-        /// Its source did not say so: it only stopped saying that the alert fires.
-        timed_out: bool,
+        /// Its source did not say so: it only stopped saying that the alert of this title fires.
+        timed_out: Option<String>,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -310,10 +310,10 @@ impl Fact {
             }
             Self::AlertRecovered { source, key, quiet_until, timed_out } => {
                 let said = match timed_out {
-                    false => format!("{source} says {key} recovered"),
-                    true => {
-                        format!("{source} has not said again that {key} fires, so it counts as recovered")
-                    }
+                    None => format!("{source} says {key} recovered"),
+                    Some(title) => format!(
+                        "{source} has not said again that {title} ({key}) fires, so it counts as recovered"
+                    ),
                 };
                 match quiet_until {
                     None => said,

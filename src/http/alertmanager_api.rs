@@ -1,7 +1,8 @@
 //! Alertmanager's API v2 under a source of the kind `prometheus`: what Prometheus pushes to, and what `amtool` asks.
 //!
 //! `/in/{source}/api/v2/...`, with the token as everywhere under `/in`. Statuses and bodies are Alertmanager's
-//! (prometheus/alertmanager `api/v2/openapi.yaml`, `api/v2/api.go`). Silences made here hold for alerts of this source only,
+//! (prometheus/alertmanager `api/v2/openapi.yaml`, `api/v2/api.go`), but for 409 where there are too many silences; lists are
+//! narrowed by `filter`, `active` and `silenced`, for there is no inhibition here and one receiver. Silences made here hold for alerts of this source only,
 //! as they would in an Alertmanager that hears nothing else.
 
 use axum::Json;
@@ -20,15 +21,20 @@ use super::{body, intake};
 use crate::commit::{Command, Reply};
 use crate::core::alert::Event;
 use crate::core::matcher::{Matcher, read_all};
-use crate::core::silence::Silence;
+use crate::core::silence::{MATCHERS_MAX, Silence};
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::prometheus;
 use crate::store::silences::Written;
 use crate::store::{alerts, silences};
 
-/// Most alerts, and most silences, in one answer.
-const LISTED_MAX: u32 = 10_000;
+/// Most alerts in one answer, and about how many bytes of them.
+const LISTED_MAX: usize = 10_000;
+const LISTED_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Alerts read at a time.
+const PAGE: u32 = 200;
+/// Most silences in one answer.
+const SILENCES_LISTED_MAX: u32 = 2_000;
 /// Largest silence, in bytes.
 const SILENCE_BYTES_MAX: usize = 64 * 1024;
 
@@ -88,7 +94,7 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
     let query = intake::authorise(source, token, &query, &headers)?;
     match (&method, rest.split_once('/')) {
         (&Method::GET, None) => match rest {
-            "alerts" => Ok(Json(alerts(desk, source, &Wanted::read(&query)?).await?).into_response()),
+            "alerts" => Ok(Json(alerts(desk, source, Wanted::read(&query)?).await?).into_response()),
             "silences" => silences(desk, source, &Wanted::read(&query)?).await,
             "status" => Ok(status(desk, source)),
             "receivers" => Ok(Json(json!([{"name": source.service}])).into_response()),
@@ -97,7 +103,7 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
         // One group, as with an Alertmanager that groups by nothing.
         (&Method::GET, Some(("alerts", "groups"))) => {
             let receiver = json!({"name": source.service});
-            let all = alerts(desk, source, &Wanted::read(&query)?).await?;
+            let all = alerts(desk, source, Wanted::read(&query)?).await?;
             let groups = match all.is_empty() {
                 true => json!([]),
                 false => json!([{"labels": {}, "receiver": receiver, "alerts": all}]),
@@ -106,7 +112,7 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
         }
         (&Method::POST, None) if rest == "silences" => silence(desk, source, body).await,
         (&Method::GET, Some(("silence", id))) => one_silence(desk, source, id.to_owned()).await,
-        (&Method::DELETE, Some(("silence", id))) => {
+        (&Method::DELETE, Some(("silence", id))) if !id.contains('\0') => {
             let end = Command::EndSilence { id: id.to_owned(), source: Some(source.name.clone()) };
             desk.door.ask(end).await?;
             Ok(StatusCode::OK.into_response())
@@ -145,7 +151,16 @@ impl Wanted {
         let mut wanted = Self { matchers: Vec::new(), active: true, silenced: true };
         for (name, value) in pairs {
             match name.as_str() {
-                "filter" => wanted.matchers.extend(read_all(&value).map_err(Problem::bad_request)?),
+                "filter" => {
+                    wanted.matchers.extend(read_all(&value).map_err(Problem::bad_request)?);
+                    if wanted.matchers.len() > MATCHERS_MAX {
+                        return Err(Problem::bad_request(format!(
+                            "at most {MATCHERS_MAX} matchers are taken"
+                        )));
+                    }
+                }
+                // What is never so here narrows a list to nothing.
+                "receiver" | "inhibited" | "unprocessed" | "muted" => {}
                 "active" => wanted.active = value != "false",
                 "silenced" => wanted.silenced = value != "false",
                 _ => {}
@@ -155,26 +170,36 @@ impl Wanted {
     }
 }
 
-async fn alerts(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Vec<Value>, Problem> {
-    let name = source.name.clone();
-    let read = desk.sight.or_last(move |tx| {
-        Ok((alerts::firing_of(tx, &name, LISTED_MAX)?, silences::of_source(tx, &name, LISTED_MAX)?))
-    });
-    let (firing, all) = read.await.map_err(|error| cannot_read(&error))?.value;
-    let now = desk.clock.now();
-    let mut told = Vec::new();
-    for alert in &firing {
-        let holding: Vec<&Silence> =
-            all.iter().filter(|silence| silence.holds(&source.name, &alert.event, now)).collect();
-        let fits = |matcher: &Matcher| {
-            matcher.fits(alert.event.labels.get(&matcher.name).map(String::as_str).unwrap_or_default())
-        };
-        let is_wanted = if holding.is_empty() { wanted.active } else { wanted.silenced };
-        if is_wanted && wanted.matchers.iter().all(fits) {
-            told.push(shown(alert, &holding, &source.service));
+/// The alerts of a source that fire. Everything is done where the store is read, off the threads that answer others.
+async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Value>, Problem> {
+    let (name, service) = (source.name.clone(), source.service.clone());
+    let read = desk.sight.now(move |tx| {
+        let all = silences::open_of_source(tx, &name)?;
+        let (mut told, mut bytes, mut after) = (Vec::new(), 0, String::new());
+        loop {
+            let page = alerts::firing_of(tx, &name, &after, PAGE)?;
+            for alert in &page {
+                let holding: Vec<&Silence> =
+                    all.iter().filter(|silence| silence.holds(&name, &alert.event, tx.now)).collect();
+                let is_held = alert.suppressed_by.is_some();
+                let label = |name: &str| alert.event.labels.get(name).map(String::as_str).unwrap_or_default();
+                if (if is_held { wanted.silenced } else { wanted.active })
+                    && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name)))
+                {
+                    let one = shown(alert, &holding, &service);
+                    bytes += one.to_string().len();
+                    told.push(one);
+                }
+            }
+            match page.last() {
+                Some(last) if told.len() < LISTED_MAX && bytes < LISTED_BYTES_MAX => {
+                    after.clone_from(&last.event.key)
+                }
+                _ => return Ok(told),
+            }
         }
-    }
-    Ok(told)
+    });
+    read.await.map_err(|error| cannot_read(&error))
 }
 
 /// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.
@@ -189,6 +214,9 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
     if !body.is_empty() {
         annotations["description"] = json!(body);
     }
+    if let Some(incident) = alert.incident {
+        annotations["incident"] = json!(format!("INC-{incident}"));
+    }
     let mut told = json!({
         "labels": labels,
         "annotations": annotations,
@@ -198,7 +226,8 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
         "updatedAt": time(alert.last_seen),
         "receivers": [{"name": service}],
         "status": {
-            "state": if holding.is_empty() { "active" } else { "suppressed" },
+            // A silence that came after an incident was opened does not answer it: people are woken for it on.
+            "state": if alert.suppressed_by.is_some() { "suppressed" } else { "active" },
             "silencedBy": holding.iter().map(|silence| &silence.id).collect::<Vec<_>>(),
             "inhibitedBy": [], "mutedBy": [],
         },
@@ -211,7 +240,7 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
 
 async fn silences(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Response, Problem> {
     let name = source.name.clone();
-    let read = desk.sight.now(move |tx| silences::of_source(tx, &name, LISTED_MAX)).await;
+    let read = desk.sight.now(move |tx| silences::of_source(tx, &name, SILENCES_LISTED_MAX)).await;
     let all = read.map_err(|error| cannot_read(&error))?;
     let now = desk.clock.now();
     // A filter is about what the silence's own matchers say: `alertname="a"` finds those that name it.
@@ -226,6 +255,9 @@ async fn silences(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Respo
 }
 
 async fn one_silence(desk: &Desk, source: &Source, id: String) -> Result<Response, Problem> {
+    if id.contains('\0') {
+        return Err(Problem::not_found("there is no such silence"));
+    }
     let read = desk.sight.now(move |tx| silences::get(tx, &id)).await;
     let found = read.map_err(|error| cannot_read(&error))?;
     let found = found.filter(|silence| silence.source.as_ref() == Some(&source.name));

@@ -37,7 +37,7 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             let metrics = &desk.metrics;
             metrics.heartbeat_missing.reset();
             for name in desk.house.get().heartbeats.keys() {
-                let missing = heard.iter().any(|heard| heard.name == *name && heard.missing);
+                let missing = heard.iter().any(|heard| heard.name == *name && heard.missing_at.is_some());
                 metrics.heartbeat_missing.with_label_values(&[name]).set(i64::from(missing));
             }
             metrics.incidents.reset();

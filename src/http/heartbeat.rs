@@ -8,11 +8,13 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use secrecy::ExposeSecret as _;
-use serde_json::json;
 
 use super::desk::Desk;
+use super::intake::{self, Taken};
 use super::problem::Problem;
-use crate::commit::{Command, Reply};
+use crate::commit::{Command, Delivered, Reply};
+use crate::core::alert::{Event, Status};
+use crate::core::heartbeat::SOURCE;
 use crate::crypto;
 
 /// `GET`, `HEAD` and `POST /heartbeat/{name}/{token}`
@@ -35,11 +37,20 @@ async fn heard(desk: &Desk, name: String, token: &str) -> Result<Response, Probl
     if !is_known {
         return Err(Problem::unauthorized("this is not the token of this heartbeat"));
     }
-    match desk.door.ask(Command::Ping { name: name.clone() }).await? {
-        Reply::Pinged(one) => {
-            let result = json!({"key": name, "outcome": one.outcome, "incident": one.incident});
-            Ok((StatusCode::ACCEPTED, Json(json!({"accepted": 1, "results": [result]}))).into_response())
-        }
-        _ => Err(Problem::internal()),
-    }
+    // A delivery like any other: it waits in their queue, and is held while a shared store is away.
+    let ping = Delivered {
+        source: SOURCE.to_owned(),
+        kind: SOURCE.to_owned(),
+        service: own.beat.service.clone(),
+        events: vec![Event::new(name, Status::Info, "")],
+        received_at: desk.clock.now(),
+        replays: None,
+        held: false,
+    };
+    let taken = match desk.door.ask(Command::Events(ping)).await? {
+        Reply::Events(command, results) => Taken::Decided(command, results),
+        Reply::Spooled => Taken::Held(1),
+        _ => return Err(Problem::internal()),
+    };
+    Ok((StatusCode::ACCEPTED, Json(intake::accepted(&taken))).into_response())
 }

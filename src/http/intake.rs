@@ -371,7 +371,7 @@ pub(super) enum Taken {
 
 /// The answer to an accepted delivery.
 #[derive(Serialize)]
-struct Accepted<'a> {
+pub(super) struct Accepted<'a> {
     accepted: usize,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     held: bool,
@@ -388,7 +388,7 @@ struct AcceptedOne<'a> {
     reason: Option<&'a str>,
 }
 
-fn accepted(taken: &Taken) -> Accepted<'_> {
+pub(super) fn accepted(taken: &Taken) -> Accepted<'_> {
     let (events, results) = match taken {
         Taken::Decided(command, results) => (command.events(), results),
         Taken::Mail(MailResult { key, outcome, incident, reason }) => {

@@ -19,11 +19,10 @@ use super::compat::{in_their_words, of_token};
 use super::desk::{Desk, basic_user, cannot_read};
 use super::intake::{self, Taken};
 use super::problem::Problem;
-use crate::core::incident::Phase;
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::{Delivery, opsgenie};
-use crate::store::{alerts, incidents};
+use crate::store::{StoreError, Tx, alerts, incidents};
 
 /// Most alerts in a list, as there; and how many when nobody says.
 const LISTED_MAX: u32 = 100;
@@ -186,12 +185,13 @@ async fn one(desk: &Desk, alias: String, headers: &HeaderMap) -> Result<(Value, 
     let token = key_of(desk, headers)?;
     let house = desk.house.get();
     let source = of_token(&house, opsgenie::KIND.name, &token).ok_or_else(unknown_key)?;
+    if alias.contains('\0') {
+        return Err(Problem::not_found("there is no alert of this alias"));
+    }
     let name = source.name.clone();
     let read = desk.sight.now(move |tx| {
-        let Some(known) = alerts::known(tx, &name, &alias)? else { return Ok(None) };
-        let incident = known.incident.map_or(Ok(None), |id| incidents::load(tx, id))?;
-        let taken = incident.is_some_and(|saved| !matches!(saved.incident.phase, Phase::Triggered { .. }));
-        Ok(alerts::one(tx, known.id)?.map(|alert| (alert, taken)))
+        let known = alerts::known(tx, &name, &alias)?;
+        known.map_or(Ok(None), |known| with_incident(tx, known.id, known.incident))
     });
     match read.await.map_err(|error| cannot_read(&error))? {
         Some((alert, taken)) => Ok((shown(&alert, source, taken), None)),
@@ -211,12 +211,24 @@ async fn list(desk: &Desk, named: &Named, headers: &HeaderMap) -> Result<(Value,
     }
     let (name, limit) = (source.name.clone(), named.limit.unwrap_or(LISTED_USUAL).clamp(1, LISTED_MAX));
     let read = desk.sight.now(move |tx| {
-        let firing = alerts::firing_of(tx, &name, limit)?;
-        firing.iter().map(|alert| alerts::one(tx, alert.id)).collect::<Result<Vec<_>, _>>()
+        let firing = alerts::firing_of(tx, &name, "", limit)?;
+        firing.iter().map(|alert| with_incident(tx, alert.id, alert.incident)).collect::<Result<Vec<_>, _>>()
     });
     let all = read.await.map_err(|error| cannot_read(&error))?;
-    let all: Vec<Value> = all.into_iter().flatten().map(|alert| shown(&alert, source, false)).collect();
+    let all: Vec<Value> =
+        all.into_iter().flatten().map(|(alert, taken)| shown(&alert, source, taken)).collect();
     Ok((json!(all), None))
+}
+
+/// An alert, and whether somebody has answered its incident.
+fn with_incident(
+    tx: &Tx<'_>,
+    alert: i64,
+    incident: Option<i64>,
+) -> Result<Option<(alerts::Shown, bool)>, StoreError> {
+    let saved = incident.map_or(Ok(None), |id| incidents::load(tx, id))?;
+    let taken = saved.is_some_and(|saved| saved.incident.term > 0);
+    Ok(alerts::one(tx, alert)?.map(|alert| (alert, taken)))
 }
 
 /// An alert in Opsgenie's shape.

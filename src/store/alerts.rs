@@ -47,7 +47,7 @@ pub struct Place<'a> {
     pub incident: Option<i64>,
 }
 
-const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording from alert
+const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at) from alert
      where source = ?1 and key = ?2";
 
 /// What is known of an alert.
@@ -82,6 +82,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
         closed_at: row.time_or_null(4)?,
         taken_at: row.time(5)?,
         wording: row.int(6)?,
+        said_hour: row.time(7)?,
     })
 }
 
@@ -119,7 +120,7 @@ pub fn put(
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           closed_at = null, suppressed_by = null where id = ?1",
+           said_hour = null, closed_at = null, suppressed_by = null where id = ?1",
         &[
             id.into(),
             place.service.into(),
@@ -146,6 +147,14 @@ fn add(tx: &Tx<'_>, source: &str, event: &Event, heard_at: Timestamp) -> Result<
         &[id.into(), heard_at.into(), event.expires_at.into()],
     )?;
     Ok(id)
+}
+
+/// An alert was said to be as it is, of a later hour than before.
+///
+/// # Errors
+/// What the engine says.
+pub fn said_later(tx: &Tx<'_>, id: i64, hour: Timestamp) -> Result<(), StoreError> {
+    tx.write("update alert set said_hour = ?2 where id = ?1", &[id.into(), hour.into()])
 }
 
 /// Writes what an event says to people. One that says no severity leaves the last one.
@@ -370,11 +379,13 @@ pub struct Firing {
     pub last_seen: Timestamp,
     /// The silence it fired under.
     pub suppressed_by: Option<String>,
+    /// The incident it belongs to.
+    pub incident: Option<i64>,
 }
 
 const FIRING: &str =
     "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
-     suppressed_by, last_seen from alert join alert_heard on alert = id where status = 'firing' and";
+     suppressed_by, last_seen, incident from alert join alert_heard on alert = id where status = 'firing' and";
 
 /// An alert, if it fires.
 ///
@@ -384,13 +395,23 @@ pub fn firing(tx: &Tx<'_>, id: i64) -> Result<Option<Firing>, StoreError> {
     tx.query_one(&format!("{FIRING} id = ?1"), &[id.into()], read_firing)
 }
 
-/// The alerts of a source that fire, by their keys, at most `limit`.
+/// The alerts of a source that fire, by their keys, at most `limit`, and those whose keys come after one.
 ///
 /// # Errors
 /// What the engine says, or when a row cannot be read.
-pub fn firing_of(tx: &Tx<'_>, source: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
-    let sql = format!("{FIRING} source = ?1 order by key limit ?2");
-    tx.query(&sql, &[source.into(), i64::from(limit).into()], read_firing)
+pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = format!("{FIRING} source = ?1 and key > ?2 order by key limit ?3");
+    tx.query(&sql, &[source.into(), after.into(), i64::from(limit).into()], read_firing)
+}
+
+/// Whether a sender has had its own time to say an alert again: what could not be heard before `heard_since` says nothing.
+///
+/// # Errors
+/// What the engine says.
+pub fn is_expired(tx: &Tx<'_>, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
+    let sql = "select 1 from alert_heard where alert = ?3 and expires_at <= ?1
+               and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)";
+    Ok(tx.query_one(sql, &[tx.now.into(), heard_since.into(), id.into()], |row| row.int(0))?.is_some())
 }
 
 fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
@@ -408,6 +429,7 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
         event,
         suppressed_by: row.text_or_null(11)?,
         last_seen: row.time(12)?,
+        incident: row.int_or_null(13)?,
     })
 }
 

@@ -51,7 +51,7 @@ pub(super) const ENTRY: Table = table(
 pub(super) const ALERT: Table = table(
     "alert",
     "id",
-    &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording"],
+    &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording", "said_hour"],
     &["source", "key", "service", "status", "severity", "title", "body", "labels", "links", "suppressed_by"],
     &[],
 );
@@ -97,7 +97,7 @@ const TABLES: &[Table] = &[
         &["id", "source", "matchers", "created_by", "comment"],
         &[],
     ),
-    table("heartbeat", "name", &["last_at", "count", "missing"], &["name"], &[]),
+    table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
 
 /// One value of a row.

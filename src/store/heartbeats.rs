@@ -13,11 +13,22 @@ pub struct Heard {
     pub last_at: Timestamp,
     /// How many pings there were.
     pub count: i64,
-    /// It is missing, and people were told.
-    pub missing: bool,
+    /// From when it is waited for anew, because nobody could be heard when it was due.
+    pub excused_at: Option<Timestamp>,
+    /// Since when it is missing, and people were told.
+    pub missing_at: Option<Timestamp>,
+    /// When it was last said that it is missing.
+    pub told_at: Option<Timestamp>,
 }
 
-const COLUMNS: &str = "name, last_at, count, missing from heartbeat";
+impl Heard {
+    /// One that came at an hour.
+    pub fn at(name: &str, last_at: Timestamp, count: i64) -> Self {
+        Self { name: name.to_owned(), last_at, count, excused_at: None, missing_at: None, told_at: None }
+    }
+}
+
+const COLUMNS: &str = "name, last_at, count, excused_at, missing_at, told_at from heartbeat";
 
 /// Every heartbeat there ever was.
 ///
@@ -41,17 +52,27 @@ pub fn get(tx: &Tx<'_>, name: &str) -> Result<Option<Heard>, StoreError> {
 /// What the engine says.
 pub fn put(tx: &Tx<'_>, heard: &Heard) -> Result<(), StoreError> {
     tx.write(
-        "insert into heartbeat (name, last_at, count, missing) values (?1, ?2, ?3, ?4)
-         on conflict (name) do update set last_at = excluded.last_at, count = excluded.count, missing = excluded.missing",
+        "insert into heartbeat (name, last_at, count, excused_at, missing_at, told_at) values (?1, ?2, ?3, ?4, ?5, ?6)
+         on conflict (name) do update set last_at = excluded.last_at, count = excluded.count,
+           excused_at = excluded.excused_at, missing_at = excluded.missing_at, told_at = excluded.told_at",
         &[
             (&heard.name).into(),
             heard.last_at.into(),
             heard.count.into(),
-            i64::from(heard.missing).into(),
+            heard.excused_at.into(),
+            heard.missing_at.into(),
+            heard.told_at.into(),
         ],
     )
 }
 
 fn read(row: &Row<'_>) -> Result<Heard, StoreError> {
-    Ok(Heard { name: row.text(0)?, last_at: row.time(1)?, count: row.int(2)?, missing: row.int(3)? != 0 })
+    Ok(Heard {
+        name: row.text(0)?,
+        last_at: row.time(1)?,
+        count: row.int(2)?,
+        excused_at: row.time_or_null(3)?,
+        missing_at: row.time_or_null(4)?,
+        told_at: row.time_or_null(5)?,
+    })
 }

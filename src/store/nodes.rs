@@ -31,6 +31,29 @@ pub fn beat(tx: &Tx<'_>, node: &Node) -> Result<(), StoreError> {
     )
 }
 
+/// A node that was not heard of for longer than this is not waited for.
+const WAITED_FOR: SignedDuration = SignedDuration::from_mins(15);
+
+/// This node stops: what it would hear goes to others.
+///
+/// # Errors
+/// What the engine says.
+pub fn leave(tx: &Tx<'_>, name: &str) -> Result<(), StoreError> {
+    tx.write("delete from node where name = ?1", &[name.into()])
+}
+
+/// Whether a node may be cut off from the store at this moment, and hear what nobody else does.
+///
+/// # Errors
+/// What the engine says.
+pub fn one_is_cut_off(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+    let sql = "select 1 from node where seen_at <= ?1 and seen_at > ?2 limit 1";
+    let found =
+        tx.query_one(sql, &[before(GONE_AFTER).into(), before(WAITED_FOR).into()], |row| row.int(0))?;
+    Ok(found.is_some())
+}
+
 /// The nodes that were heard of lately.
 ///
 /// # Errors

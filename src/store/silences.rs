@@ -1,5 +1,8 @@
 //! Silences, and when the alerts they hold are to be looked at again.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -108,20 +111,70 @@ pub fn waiting_of(tx: &Tx<'_>, source: Option<&str>) -> Result<i64, StoreError> 
     Ok(count.unwrap_or(0))
 }
 
-/// Silences in force, the last to end first. One that cannot be read holds nothing: better one page too many.
-///
-/// # Errors
-/// What the engine says.
-pub fn active(tx: &Tx<'_>) -> Result<Vec<Silence>, StoreError> {
-    let sql = format!(
-        "select {COLUMNS} from silence where ends_at > ?1 and starts_at <= ?1 order by ends_at desc, id"
-    );
-    let all = tx.query(&sql, &[tx.now.into()], |row| Ok(read(row)))?;
-    Ok(all.into_iter().filter_map(|silence| silence.inspect_err(warn).ok()).collect())
+/// Silences in force, with their matchers built once and not for every transaction. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Built(Arc<Mutex<HashMap<String, Arc<Silence>>>>);
+
+impl Built {
+    /// Silences in force, the last to end first. One that cannot be read holds nothing: better one page too many.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn active(&self, tx: &Tx<'_>) -> Result<Vec<Arc<Silence>>, StoreError> {
+        let sql = format!(
+            "select {COLUMNS} from silence where ends_at > ?1 and starts_at <= ?1 order by ends_at desc, id"
+        );
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = tx.query(&sql, &[tx.now.into()], |row| {
+            let updated_at = row.time(7)?;
+            match known.get(&row.text(0)?).filter(|silence| silence.updated_at == updated_at) {
+                Some(silence) => Ok(Ok(silence.clone())),
+                None => Ok(read(row).map(Arc::new)),
+            }
+        })?;
+        let all: Vec<_> = all.into_iter().filter_map(|silence| silence.inspect_err(warn).ok()).collect();
+        *known = all.iter().map(|silence| (silence.id.clone(), silence.clone())).collect();
+        Ok(all)
+    }
 }
 
 fn warn(error: &StoreError) {
     tracing::warn!(%error, "a silence cannot be read, and holds nothing");
+}
+
+/// How many bytes the matchers of a source's silences have that have not ended.
+///
+/// # Errors
+/// What the engine says.
+pub fn matcher_bytes_of(tx: &Tx<'_>, source: Option<&str>) -> Result<i64, StoreError> {
+    let sql = "select cast(coalesce(sum(length(matchers)), 0) as bigint) from silence
+               where ends_at > ?1 and coalesce(source, '') = ?2";
+    let bytes = tx.query_one(sql, &[tx.now.into(), source.unwrap_or_default().into()], |row| row.int(0))?;
+    Ok(bytes.unwrap_or(0))
+}
+
+/// Forgets silences of a source that have ended and hold no alert, but for the newest `kept`.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_ended(tx: &Tx<'_>, source: Option<&str>, kept: i64) -> Result<(), StoreError> {
+    tx.write(
+        "delete from silence where coalesce(source, '') = ?2 and ends_at <= ?1
+           and not exists (select 1 from alert where suppressed_by = silence.id)
+           and id not in (select id from silence where coalesce(source, '') = ?2 and ends_at <= ?1
+                          order by ends_at desc limit ?3)",
+        &[tx.now.into(), source.unwrap_or_default().into(), kept.into()],
+    )
+}
+
+/// Silences that only hold for one source, and have not ended.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn open_of_source(tx: &Tx<'_>, source: &str) -> Result<Vec<Silence>, StoreError> {
+    let sql =
+        format!("select {COLUMNS} from silence where source = ?1 and ends_at > ?2 order by ends_at desc, id");
+    tx.query(&sql, &[source.into(), tx.now.into()], read)
 }
 
 /// When the next silence ends under which an alert fires.

@@ -222,8 +222,8 @@ enum FactRow {
         source: String,
         key: String,
         quiet_until: Option<Timestamp>,
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        timed_out: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timed_out: Option<String>,
     },
     SourceAcknowledged {
         source: String,
@@ -311,9 +311,14 @@ mod tests {
                 source: "s".into(),
                 key: "k".into(),
                 quiet_until: Some(at),
-                timed_out: false,
+                timed_out: None,
             },
-            Fact::AlertRecovered { source: "s".into(), key: "k".into(), quiet_until: None, timed_out: true },
+            Fact::AlertRecovered {
+                source: "s".into(),
+                key: "k".into(),
+                quiet_until: None,
+                timed_out: Some("t".into()),
+            },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },
             Fact::Relapsed,
