@@ -287,15 +287,21 @@ fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
     let id = id.trim();
     assert!(ask(&["silence", "query"]).contains(id));
     assert!(ask(&["silence", "query", "--created-by=maya", "-q"]).contains(id));
-    assert!(
-        ask(&["alert", "query"]).lines().count() == 1,
-        "what is silenced is not shown unless it is asked for"
-    );
-    assert!(ask(&["alert", "query", "--silenced"]).contains("suppressed"));
+    let shown = ask(&["alert", "query"]);
+    assert!(shown.contains("active"), "a silence does not answer an incident that is open: {shown}");
     ask(&["alert", "add", "DiskFull", "instance=db-2", "severity=critical"]);
     assert_eq!(daemon.metric("onscene_events_total{outcome=\"suppressed\",source=\"rules\"}"), 1.0);
+    assert!(
+        !ask(&["alert", "query"]).contains("db-2"),
+        "what is silenced is not shown unless it is asked for"
+    );
+    let silenced = ask(&["alert", "query", "--silenced", "-o", "extended"]);
+    assert!(silenced.contains("db-2") && silenced.contains("suppressed"), "{silenced}");
     assert_eq!(daemon.mails().len(), 1, "nobody is woken: {:?}", daemon.mails().keys());
 
+    // The same silence, longer: who ends it by its id ends it.
+    let updated = ask(&["silence", "update", "--duration=2h", "--comment=more disks", id]);
+    assert!(updated.contains(id), "{updated}");
     ask(&["silence", "expire", id]);
     assert!(!ask(&["silence", "query"]).contains(id));
     assert!(ask(&["silence", "query", "--expired"]).contains(id));
