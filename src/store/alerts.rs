@@ -409,7 +409,7 @@ pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<V
 /// # Errors
 /// What the engine says.
 pub fn is_expired(tx: &Tx<'_>, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
-    let sql = "select 1 from alert_heard where alert = ?3 and expires_at <= ?1
+    let sql = "select alert from alert_heard where alert = ?3 and expires_at <= ?1
                and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)";
     Ok(tx.query_one(sql, &[tx.now.into(), heard_since.into(), id.into()], |row| row.int(0))?.is_some())
 }

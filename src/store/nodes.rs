@@ -48,7 +48,7 @@ pub fn leave(tx: &Tx<'_>, name: &str) -> Result<(), StoreError> {
 /// What the engine says.
 pub fn one_is_cut_off(tx: &Tx<'_>) -> Result<bool, StoreError> {
     let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
-    let sql = "select 1 from node where seen_at <= ?1 and seen_at > ?2 limit 1";
+    let sql = "select seen_at from node where seen_at <= ?1 and seen_at > ?2 limit 1";
     let found =
         tx.query_one(sql, &[before(GONE_AFTER).into(), before(WAITED_FOR).into()], |row| row.int(0))?;
     Ok(found.is_some())
