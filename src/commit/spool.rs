@@ -389,7 +389,7 @@ impl Spool {
 
 /// Whose a record of another version is: there is one name of a variant, and its fields.
 fn whose(text: &[u8]) -> Aside {
-    let record: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let record = crate::json::read(text).unwrap_or_default();
     let fields = record.as_object().and_then(|variant| variant.values().next());
     let word = |name: &str| fields?.get(name)?.as_str().map(str::to_owned);
     Aside { source: word("source"), service: word("service") }

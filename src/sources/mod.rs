@@ -219,6 +219,7 @@ mod tests {
 
     use super::*;
     use crate::core::alert::Status;
+    use crate::json::tests::{DOORS, behind};
 
     /// How many payloads a kind's folder holds at least.
     const PAYLOADS_MIN: usize = 10;
@@ -362,6 +363,26 @@ mod tests {
             assert!(post(kind, deep.as_bytes()).unwrap_err().0.contains("128 levels"), "{}", kind.name);
             for empty in [&b""[..], b" \n", b"{}", b"null", b"\xef\xbb\xbf"] {
                 assert!(post(kind, empty).is_err(), "{}", kind.name);
+            }
+        }
+    }
+
+    /// `serde_json` would read the text in such an object anew, with a new count of levels.
+    #[test]
+    fn an_object_whose_first_name_is_a_word_of_a_library_is_like_any_other_for_every_kind() {
+        for kind in KINDS {
+            for door in DOORS {
+                let (body, other) = (behind(door, 3), behind(&"x".repeat(door.len()), 3));
+                for (body, other) in [
+                    (body.clone(), other.clone()),
+                    (format!("[{body}]"), format!("[{other}]")),
+                    (format!("{{\"alerts\": [{body}]}}"), format!("{{\"alerts\": [{other}]}}")),
+                    (format!("{{\"data\": {body}}}"), format!("{{\"data\": {other}}}")),
+                ] {
+                    let outcome = post(kind, body.as_bytes());
+                    assert!(outcome.is_err(), "{}: {outcome:?}", kind.name);
+                    assert_eq!(outcome, post(kind, other.as_bytes()), "{}", kind.name);
+                }
             }
         }
     }

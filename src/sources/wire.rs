@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{Delivery, Unreadable};
 use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX, Status};
+use crate::json;
 
 /// Most parameters read from a query or a form. Far more than any sender has.
 const PARAMETERS_MAX: usize = 1_000;
@@ -44,20 +45,13 @@ pub(super) fn utf8(body: &[u8]) -> Result<&str, Unreadable> {
     }
 }
 
-/// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow: `serde_json` counts.
-/// `what` names the text in sentences.
+/// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow, and so are more values than there is room
+/// for. `what` names the text in sentences.
 pub(super) fn json(text: &str, what: &str) -> Result<Value, Unreadable> {
     if text.is_empty() {
         return Err(unreadable(format!("{what} is empty")));
     }
-    serde_json::from_str(text).map_err(|error| {
-        unreadable(if error.to_string().starts_with("recursion limit") {
-            format!("{what} is nested more than 128 levels deep")
-        } else {
-            let how = if error.is_eof() { "ends too early" } else { "is not well-formed JSON" };
-            format!("{what} {how} at line {}, column {}", error.line(), error.column())
-        })
-    })
+    json::read(text.as_bytes()).map_err(|fault| unreadable(format!("{what} {fault}")))
 }
 
 /// The fields of an object, or a sentence about `what` is something else.
