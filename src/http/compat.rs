@@ -17,7 +17,12 @@ use super::intake;
 use super::problem::Problem;
 use crate::crypto;
 use crate::house::{House, Source};
+use crate::json;
 use crate::sources::{Delivery, pagerduty_events};
+
+/// All that is read of a body before anybody has proven that he may send it.
+const READ: &[&str] =
+    &["routing_key", "service_key", "dedup_key", "incident_key", "event_action", "event_type"];
 
 /// Which of PagerDuty's addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -73,23 +78,24 @@ async fn event(desk: &Desk, version: Version, headers: &HeaderMap, body: Body) -
     let wanted = intake::room_for(desk, &body);
     let unproven = intake::room(&desk.unproven, wanted)?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
-    let said: Value = serde_json::from_slice(&bytes).map_err(|_| {
-        Problem::bad_request("the body is not well-formed JSON, so that nobody knows whose it is")
+    let said = json::named(&bytes, READ).map_err(|fault| {
+        Problem::bad_request(format!("the body {fault}, so that nobody knows whose it is"))
     })?;
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
     let (credential, key) = match version {
         Version::First => ("service_key", "incident_key"),
         _ => ("routing_key", "dedup_key"),
     };
-    let given = said[credential].as_str().unwrap_or_default().trim();
+    let given = text(credential).unwrap_or_default().trim();
     let house = desk.house.get();
     let source = of_token(&house, pagerduty_events::KIND.name, given).ok_or_else(|| {
         Problem::bad_request(format!("'{credential}' is the token of no source of the kind pagerduty-events"))
     })?;
     let _room = intake::room(&desk.bodies, wanted)?;
     drop(unproven);
-    let own = said[key].as_str().map(str::trim).filter(|key| !key.is_empty());
-    let own = own.map(str::to_owned).or_else(|| said[key].as_i64().map(|number| number.to_string()));
-    let triggers = |name: &str| said[name].as_str().is_some_and(|word| word.eq_ignore_ascii_case("trigger"));
+    let number = || said.get(key).and_then(Value::as_i64).map(|number| number.to_string());
+    let own = text(key).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).or_else(number);
+    let triggers = |name: &str| text(name).is_some_and(|word| word.eq_ignore_ascii_case("trigger"));
     let made = match (&own, triggers("event_action") || triggers("event_type")) {
         (None, true) => Some(crypto::random_id().map_err(|_| Problem::internal())?),
         _ => None,
