@@ -11,10 +11,10 @@ use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::body;
 use super::desk::Desk;
 use super::intake;
 use super::problem::Problem;
+use super::room;
 use crate::crypto;
 use crate::house::{House, Source};
 use crate::json;
@@ -75,9 +75,7 @@ async fn pagerduty(desk: &Desk, version: Version, headers: &HeaderMap, body: Bod
 /// Takes an event; answers its key.
 async fn event(desk: &Desk, version: Version, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
     let received_at = desk.clock.now();
-    let wanted = intake::room_for(desk, &body);
-    let unproven = intake::room(&desk.unproven, wanted)?;
-    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
+    let (bytes, unproven) = room::read_unproven(desk, body).await?;
     let said = json::named(&bytes, READ).map_err(|fault| {
         Problem::bad_request(format!("the body {fault}, so that nobody knows whose it is"))
     })?;
@@ -91,8 +89,7 @@ async fn event(desk: &Desk, version: Version, headers: &HeaderMap, body: Body) -
     let source = of_token(&house, pagerduty_events::KIND.name, given).ok_or_else(|| {
         Problem::bad_request(format!("'{credential}' is the token of no source of the kind pagerduty-events"))
     })?;
-    let _room = intake::room(&desk.bodies, wanted)?;
-    drop(unproven);
+    let _room = room::proven(desk, &bytes, unproven)?;
     let number = || said.get(key).and_then(Value::as_i64).map(|number| number.to_string());
     let own = text(key).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).or_else(number);
     let triggers = |name: &str| text(name).is_some_and(|word| word.eq_ignore_ascii_case("trigger"));

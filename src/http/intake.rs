@@ -13,12 +13,11 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use super::profile;
+use super::{room, sns};
 use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
 use crate::core::alert::Event;
 use crate::crypto;
@@ -99,6 +98,7 @@ pub(super) async fn accept(
     }
     let query = authorise(source, token, query, headers)?;
     let signed_by = signature(source, headers)?;
+    sns::may_send(source, headers)?;
     if signed_by.is_some() && *method == Method::GET {
         return Err(Problem::method_not_allowed("POST, PUT"));
     }
@@ -112,10 +112,9 @@ pub(super) async fn accept(
     }
     let received_at = desk.clock.now();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let wanted = room_for(desk, &body);
     let unproven = source.tokens.is_empty();
-    let mut _room = room(if unproven { &desk.unproven } else { &desk.bodies }, wanted)?;
-    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
+    let (bytes, mut _room) =
+        if unproven { room::read_unproven(desk, body).await? } else { room::read(desk, body).await? };
     if let Some(scheme) = signed_by {
         let given = lower(headers, |name| scheme.reads.contains(&name));
         let signed = Signed { headers: &given, body: &bytes, received_at };
@@ -132,7 +131,7 @@ pub(super) async fn accept(
         desk.sns.prove(source, &bytes, received_at).await?;
     }
     if unproven {
-        _room = room(&desk.bodies, wanted)?;
+        _room = room::proven(desk, &bytes, _room)?;
     }
     let vouched = |name: &str| {
         source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
@@ -205,22 +204,6 @@ fn send_again(error: DoorError) -> Problem {
         DoorError::Late => Problem::unavailable("the store did not answer in time; send it again", 5),
         other => other.into(),
     }
-}
-
-/// How much a body may need, in KiB.
-pub(super) fn room_for(desk: &Desk, body: &Body) -> u32 {
-    use axum::body::HttpBody as _;
-    let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
-    let kib = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max) / 1024 + 1;
-    u32::try_from(kib).unwrap_or(u32::MAX)
-}
-
-/// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
-/// not take all of the memory.
-pub(super) fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePermit, Problem> {
-    purse.clone().try_acquire_many_owned(kib).map_err(|_| {
-        Problem::unavailable("too many large requests at the same time; try again in a moment", 1)
-    })
 }
 
 /// Reads a delivery. An adapter that panics has not understood it either.
