@@ -11,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
@@ -31,6 +32,8 @@ const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Longest header that an adapter reads, in bytes, and most of them.
 const HEADER_BYTES_MAX: usize = 4 * 1024;
 const HEADERS_MAX: usize = 32;
+/// A longer name of a header is cut where it is told, in characters.
+const HEADER_NAME_CHARS_MAX: usize = 64;
 
 /// `/in/{source}`
 pub(super) async fn without_token(
@@ -115,39 +118,32 @@ pub(super) async fn accept(
     let unproven = source.tokens.is_empty();
     let (bytes, mut _room) =
         if unproven { room::read_unproven(desk, body).await? } else { room::read(desk, body).await? };
-    if let Some(scheme) = signed_by {
-        let given = lower(headers, |name| scheme.reads.contains(&name));
-        let signed = Signed { headers: &given, body: &bytes, received_at };
-        let is_signed = source.signing_secrets.iter().fold(false, |found, secret| {
-            (scheme.is_signed)(&signed, secret.expose_secret().as_bytes()) | found
-        });
-        if !is_signed {
-            return Err(challenge(
-                "the signature does not fit the body and the secret of this source, or is too old",
-            ));
-        }
-    }
+    let proof = match signed_by {
+        Some(scheme) => Some(proof(source, scheme, headers, &bytes, received_at)?),
+        None => None,
+    };
     if !source.options.topics.is_empty() {
         desk.sns.prove(source, &bytes, received_at).await?;
     }
     if unproven {
         _room = room::proven(desk, &bytes, _room)?;
     }
-    let vouched = |name: &str| {
-        source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
-    };
-    let read = lower(headers, |name| source.kind.reads(name) && vouched(name));
+    let vouched = |name: &str| source.kind.signs.is_none_or(|scheme| scheme.vouches(name, proof));
+    let (read, fault) = lower(headers, |name| source.kind.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
         // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
-        query: if signed_by.is_some() || unproven { "" } else { &query },
+        query: if proof.is_some() || unproven { "" } else { &query },
         content_type,
         headers: &read,
         body: &bytes,
         received_at,
         options: &source.options,
     };
-    deliver(desk, source, &delivery).await
+    match fault {
+        Some(fault) => Err(keep(desk, source, &delivery, fault).await),
+        None => deliver(desk, source, &delivery).await,
+    }
 }
 
 /// Looks for the token of a source, where it has one, and answers the query without it.
@@ -296,15 +292,45 @@ pub(super) fn challenge(what: &str) -> Problem {
     Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
 }
 
-/// Headers by their names in lower case, as far as they are text and within bounds.
-fn lower(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .filter(|(name, _)| is_wanted(name.as_str()))
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .filter(|(_, value)| value.len() <= HEADER_BYTES_MAX)
-        .take(HEADERS_MAX)
-        .collect()
+/// Which header proves that the sender of a body knows a secret of its source.
+fn proof(
+    source: &Source,
+    scheme: &Scheme,
+    headers: &HeaderMap,
+    body: &[u8],
+    received_at: Timestamp,
+) -> Result<&'static str, Problem> {
+    let (given, fault) = lower(headers, |name| scheme.reads.contains(&name));
+    if let Some(fault) = fault {
+        return Err(challenge(&format!("what is needed of a signature cannot be read: {fault}")));
+    }
+    let signed = Signed { headers: &given, body, received_at };
+    let secrets = source.signing_secrets.iter().map(|secret| secret.expose_secret().as_bytes());
+    scheme.proof(&signed, secrets).ok_or_else(|| {
+        challenge("the signature does not fit the body and the secret of this source, or is too old")
+    })
+}
+
+/// Headers by their names in lower case, and what is wrong with the first that cannot be read. Such a one is not left out:
+/// it would be missed, or another be taken for it.
+fn lower(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<String>) {
+    let (mut found, mut fault) = (Vec::new(), None);
+    for (name, value) in headers.iter().filter(|(name, _)| is_wanted(name.as_str())) {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let called: String = name.as_str().chars().take(HEADER_NAME_CHARS_MAX).collect();
+        let wrong = if found.len() == HEADERS_MAX {
+            Some(format!("there are more than {HEADERS_MAX} headers that are read here"))
+        } else if value.len() > HEADER_BYTES_MAX {
+            Some(format!("the header `{called}` is longer than {HEADER_BYTES_MAX} bytes"))
+        } else if std::str::from_utf8(value.as_bytes()).is_err() {
+            Some(format!("the header `{called}` is not UTF-8"))
+        } else {
+            None
+        };
+        fault = fault.or(wrong);
+        found.push((name.as_str().to_owned(), text));
+    }
+    (found, fault)
 }
 
 fn allowed(source: &Source, given: [Option<String>; 4]) -> bool {
@@ -373,6 +399,31 @@ fn accepted(taken: &Taken) -> Accepted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_told_and_kept() {
+        let read = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("ce-id", http::HeaderValue::from_bytes(value).unwrap());
+            }
+            headers.append("cookie", http::HeaderValue::from_static("hunter2"));
+            lower(&headers, |name| name.starts_with("ce-"))
+        };
+        let (found, fault) = read(&["é €".as_bytes()]);
+        assert_eq!((found.as_slice(), fault), (&[("ce-id".to_owned(), "é €".to_owned())][..], None));
+        let long = vec![b'x'; HEADER_BYTES_MAX + 1];
+        for (values, why) in [
+            (vec![&b"1"[..], &b"\xff"[..]], "the header `ce-id` is not UTF-8"),
+            (vec![&long[..]], "the header `ce-id` is longer than 4096 bytes"),
+            (vec![&b"1"[..]; HEADERS_MAX + 1], "there are more than 32 headers that are read here"),
+        ] {
+            let (found, fault) = read(&values);
+            assert_eq!((found.len(), fault.as_deref()), (values.len(), Some(why)));
+        }
+        assert_eq!(read(&[&long[..HEADER_BYTES_MAX]]).1, None);
+        assert_eq!(read(&[&b"1"[..]; HEADERS_MAX]).1, None);
+    }
 
     #[test]
     fn the_token_is_taken_out_of_the_query() {

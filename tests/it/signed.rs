@@ -91,6 +91,12 @@ fn a_delivery_by_the_standard_is_taken_once_and_an_old_one_never() {
     let headers = [("X-Hub-Signature-256", &*signature), ("webhook-id", "msg_1")];
     let told = send(&daemon, "/in/signed", &headers, over);
     assert_eq!(told.json()["results"][0]["outcome"], "resolved", "{told:?}");
+    // A signature that cannot be read is none, and nothing else stands for it.
+    let long = format!("v1,{}", "A".repeat(5000));
+    let headers =
+        [("X-Hub-Signature-256", &*signature), ("webhook-id", "msg_5"), ("webhook-signature", &*long)];
+    let told = send(&daemon, "/in/signed", &headers, over);
+    assert!(told.status == 401 && told.body.contains("longer than 4096"), "{told:?}");
     let empty = githubs(NEW, b"");
     let told = send(&daemon, "/in/signed?key=disk&status=resolved", &[("X-Hub-Signature-256", &empty)], b"");
     assert_eq!(told.status, 400, "{told:?}");
