@@ -19,7 +19,7 @@ use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use super::profile;
 use super::{room, sns};
-use crate::commit::{Command, Delivered, DoorError, EventResult, Reply};
+use crate::commit::{Command, Delivered, DoorError, EventResult, Reply, Unread};
 use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::{House, Source};
@@ -141,7 +141,7 @@ pub(super) async fn accept(
         options: &source.options,
     };
     match fault {
-        Some(fault) => Err(keep(desk, source, &delivery, fault).await),
+        Some(fault) => Err(keep(desk, source, &delivery, Unreadable(fault, Vec::new())).await),
         None => deliver(desk, source, &delivery).await,
     }
 }
@@ -172,21 +172,13 @@ pub(super) fn authorise(
 pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
     let events = match understand(source, delivery) {
         Ok(events) => events,
-        Err(Unreadable(error)) => {
-            let problem = keep(desk, source, delivery, error).await;
+        Err(unreadable) => {
+            let problem = keep(desk, source, delivery, unreadable).await;
             return Err(profile::told(source, delivery.content_type, problem));
         }
     };
     let count = events.len();
-    let delivered = Delivered {
-        source: source.name.clone(),
-        kind: source.kind.name.into(),
-        service: source.service.clone(),
-        events,
-        received_at: delivery.received_at,
-        replays: None,
-        held: false,
-    };
+    let delivered = delivered(source, events, delivery.received_at);
     match desk.door.ask(Command::Events(delivered)).await.map_err(send_again)? {
         Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
         Reply::Spooled => Ok(Taken::Held(count)),
@@ -207,7 +199,7 @@ pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>
     let read = AssertUnwindSafe(|| (source.kind.read)(delivery));
     std::panic::catch_unwind(read).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
-        Err(Unreadable("the adapter failed on this body: a fault of onscene".into()))
+        Err(Unreadable("the adapter failed on this body: a fault of onscene".into(), Vec::new()))
     })
 }
 
@@ -216,7 +208,7 @@ pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>
 /// # Errors
 /// Why it cannot be understood this time either.
 pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadable> {
-    let gone = || Unreadable("its source is not configured any more".into());
+    let gone = || Unreadable("its source is not configured any more".into(), Vec::new());
     let source = house.sources.get(&kept.source).ok_or_else(gone)?;
     let delivery = Delivery {
         method: &kept.method,
@@ -227,18 +219,29 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
         received_at: kept.received_at,
         options: &source.options,
     };
-    Ok(Command::Events(Delivered {
+    let events = understand(source, &delivery)?;
+    Ok(Command::Events(Delivered { replays: Some(kept.id), ..delivered(source, events, kept.received_at) }))
+}
+
+fn delivered(source: &Source, events: Vec<Event>, received_at: Timestamp) -> Delivered {
+    Delivered {
         source: source.name.clone(),
         kind: source.kind.name.into(),
         service: source.service.clone(),
-        events: understand(source, &delivery)?,
-        received_at: kept.received_at,
-        replays: Some(kept.id),
+        events,
+        received_at,
+        replays: None,
         held: false,
-    }))
+    }
 }
 
-async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: String) -> Problem {
+/// Keeps a body, and what of it could be read is taken.
+async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, unreadable: Unreadable) -> Problem {
+    let Unreadable(why, rest) = unreadable;
+    let error = match rest.len() {
+        0 => why,
+        taken => format!("{why} (of the same body, {taken} that can be read were taken)"),
+    };
     tracing::warn!(source.name = source.name, error, "a body could not be understood; it is kept");
     let kept = unreadable::Kept {
         id: 0,
@@ -252,7 +255,9 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
         error: error.clone(),
         received_at: delivery.received_at,
     };
-    match desk.door.ask(Command::Unreadable { kept, service: source.service.clone() }).await {
+    let rest = delivered(source, rest, delivery.received_at);
+    let unread = Unread { kept, rest, once: None };
+    match desk.door.ask(Command::Unreadable(Box::new(unread))).await {
         Ok(Reply::Kept(id)) => Problem::new(
             StatusCode::BAD_REQUEST,
             "unreadable",

@@ -201,11 +201,16 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Why a body could not be understood, in a sentence for the operator of the sender.
-/// Never quotes the body: it may hold secrets.
+/// Why a body, or a part of it, could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub String);
+pub struct Unreadable(
+    /// A sentence for the operator of the sender. Never quotes the body: it may hold secrets.
+    pub String,
+    /// What the rest of the body says, where its items are alerts that have nothing to do with each other: one that is odd
+    /// must not hold back the others.
+    pub Vec<Event>,
+);
 
 #[cfg(test)]
 mod tests {
@@ -261,12 +266,12 @@ mod tests {
 
     /// What a payload was read as, for people to check.
     fn told(outcome: Result<Vec<Event>, Unreadable>) -> String {
-        let events = match outcome {
-            Err(why) => return format!("unreadable: {why}"),
+        let (events, mut told) = match outcome {
+            Err(Unreadable(why, rest)) if rest.is_empty() => return format!("unreadable: {why}"),
+            Err(Unreadable(why, rest)) => (rest, format!("unreadable in part: {why}\n")),
             Ok(events) if events.is_empty() => return "understood, with nothing to say".into(),
-            Ok(events) => events,
+            Ok(events) => (events, String::new()),
         };
-        let mut told = String::new();
         for event in events {
             let severity = event.severity.map_or("-", |severity| severity.as_str());
             let at = event.occurred_at.map_or("-".into(), |at| at.to_string());
@@ -440,7 +445,7 @@ mod tests {
     }
 
     fn all_bounded(outcome: Result<Vec<Event>, Unreadable>) -> Result<(), TestCaseError> {
-        for event in outcome.into_iter().flatten() {
+        for event in outcome.unwrap_or_else(|Unreadable(_, rest)| rest) {
             prop_assert_eq!(event.clone().bounded(), Ok(event));
         }
         Ok(())

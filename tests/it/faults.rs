@@ -243,6 +243,50 @@ fn a_body_that_nests_by_texts_of_json_ends_nobody_proven_or_not() {
 }
 
 #[test]
+fn one_alert_that_cannot_be_read_does_not_hold_back_the_others_of_its_body() {
+    let source = |kind: &str| {
+        format!(
+            "[[source]]\nname = \"{kind}-2\"\nkind = \"{kind}\"\nservice = \"shop\"\ntoken = \"a-token-of-{kind}\"\n"
+        )
+    };
+    let daemon = Daemon::start(&format!("{HOUSE}{}{}", source("alertmanager"), source("prometheus")));
+    let alert = |n: i32| {
+        format!("{{\"status\": \"firing\", \"labels\": {{\"alertname\": \"Lag\", \"n\": \"{n}\"}}}}")
+    };
+    let nineteen: Vec<String> = (0..19).map(alert).collect();
+    let nineteen = nineteen.join(",");
+    // The second ones have the keys of the first.
+    for (kind, taken, path, body) in [
+        (
+            "alertmanager",
+            "opened",
+            "/in/alertmanager-2/a-token-of-alertmanager",
+            format!("{{\"alerts\": [{nineteen}, {{}}]}}"),
+        ),
+        (
+            "prometheus",
+            "joined",
+            "/in/prometheus-2/a-token-of-prometheus/api/v2/alerts",
+            format!("[{nineteen}, {{}}]"),
+        ),
+    ] {
+        let told = daemon.post(path, body.as_bytes());
+        assert_eq!(told.status, 400, "{told:?}");
+        assert!(
+            told.body.contains("19 that can be read were taken") && told.body.contains("kept as number"),
+            "{told:?}"
+        );
+        let outcomes = |outcome: &str| {
+            daemon.metric(&format!("onscene_events_total{{outcome=\"{outcome}\",source=\"{kind}-2\"}}"))
+        };
+        assert_eq!((outcomes(taken), outcomes("unreadable")), (19.0, 1.0), "{kind}");
+    }
+    let list = daemon.command(&["replay", "--list"], Some(&daemon.token("maya")));
+    assert_eq!(String::from_utf8_lossy(&list.stdout).lines().count(), 2, "{list:?}");
+    unharmed(&daemon);
+}
+
+#[test]
 fn numbers_as_strings_and_strings_as_numbers_are_understood() {
     let daemon = Daemon::start(HOUSE);
     beside(&daemon, || {
