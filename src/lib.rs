@@ -16,6 +16,7 @@
 //! - [`sources`] turn bytes into events, [`channels`] turn letters into outcomes. Neither meets the store.
 //! - [`http`] is what is seen from outside, [`cli`] the commands, [`config`] what the operator wrote.
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
+//! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
 pub mod app;
@@ -31,6 +32,7 @@ pub mod deliver;
 pub mod emergency;
 pub mod house;
 pub mod http;
+pub mod json;
 pub mod metrics;
 pub mod mirror;
 pub mod render;

@@ -321,7 +321,8 @@ impl Client {
         {
             say(&format!("onscene: {note}"));
         }
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+        // Names of labels are the senders'.
+        let answer = crate::json::read(&bytes).unwrap_or(Value::Null);
         if status.is_success() {
             return Ok(answer);
         }

@@ -91,7 +91,14 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             }
             Exit::Done
         }
-        Err(Unreadable(why)) => fail(&format!("source {name} cannot read this body: {why}")),
+        Err(Unreadable(why, rest)) => {
+            if as_json && !rest.is_empty() {
+                out(&format!("{}\n", json!({"events": rest.iter().map(as_value).collect::<Vec<_>>()})));
+            } else {
+                out(&rest.iter().map(shown).collect::<Vec<_>>().join("\n"));
+            }
+            fail(&format!("source {name} cannot read this body: {why}"))
+        }
     }
 }
 

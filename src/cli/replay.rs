@@ -200,7 +200,7 @@ impl Here {
         };
         let command: Command = match again(&self.house, &kept) {
             Ok(command) => command,
-            Err(Unreadable(why)) => return Ok(Err(why)),
+            Err(Unreadable(why, _)) => return Ok(Err(why)),
         };
         match self.committer.at_once(command) {
             Ok(Reply::Events(command, done)) => Ok(Ok(results(

@@ -142,7 +142,7 @@ impl Door {
     }
 
     fn put(&self, job: Job) -> Result<(), DoorError> {
-        if matches!(*job.command, Command::Events(_) | Command::Unreadable { .. }) {
+        if matches!(*job.command, Command::Events(_) | Command::Unreadable(_)) {
             let put = self.deliveries.try_send(Some(job));
             return put.inspect_err(|_| self.away.was_deaf_now()).map_err(|error| why(&error));
         }
@@ -254,6 +254,7 @@ impl Batch {
         let Some(job) = call else { return };
         self.events += match &*job.command {
             Command::Events(delivered) => delivered.events.len(),
+            Command::Unreadable(unread) => unread.rest.events.len() + 1,
             _ => 1,
         };
         self.jobs.push(job);

@@ -147,7 +147,7 @@ impl Committer {
 fn whose(command: &Command) -> Option<Aside> {
     let (source, service) = match command {
         Command::Events(of) => (&of.source, &of.service),
-        Command::Unreadable { kept, service } => (&kept.source, service),
+        Command::Unreadable(unread) => (&unread.rest.source, &unread.rest.service),
         _ => return None,
     };
     Some(Aside { source: Some(source.clone()), service: Some(service.clone()) })

@@ -25,8 +25,9 @@ impl Work<'_, '_> {
     pub(super) fn take(&mut self, delivered: &Delivered) -> Result<Vec<EventResult>, StoreError> {
         let Delivered { source, kind, service, events, received_at, replays, held } = delivered;
         self.received_at = Some(*received_at);
-        // The clock of the node that held it may have been ahead.
-        self.heard_at = held.then_some((*received_at).min(self.tx.now));
+        // The clock of the node that held it may have been ahead. What is read at last was heard when it came, too: what was
+        // heard of its alerts since then, and be it of the same body, is newer.
+        self.heard_at = (*held || replays.is_some()).then_some((*received_at).min(self.tx.now));
         self.replayed = replays.is_some();
         if source == heartbeat::SOURCE {
             return self.pings(delivered);
@@ -68,6 +69,7 @@ impl Work<'_, '_> {
     pub(super) fn tell_all_read(&mut self, delivered: &Delivered) -> Result<(), StoreError> {
         let Delivered { source, service, replays, .. } = delivered;
         if replays.is_some() && unreadable::waiting_of(self.tx, source)?.0 == 0 {
+            self.heard_at = None;
             let all_read = Event::new(unreadable::KEY, Status::Resolved, "everything kept was read");
             self.event(source, service, &all_read)?;
         }

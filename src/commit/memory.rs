@@ -45,6 +45,7 @@ impl Memory {
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {
                 Command::Events(delivered) => Some(delivered),
+                Command::Unreadable(unread) => Some(&unread.rest),
                 _ => None,
             })
         };
@@ -59,7 +60,7 @@ impl Memory {
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,
         }));
-        if delivered().any(|one| one.held) {
+        if delivered().any(|one| one.held || one.replays.is_some()) {
             let ids: Vec<i64> = known.iter().flatten().map(|known| known.id).collect();
             memory.last_heard = ids.iter().copied().zip(alerts::last_heard_each(tx, &ids)?).collect();
         }

@@ -54,6 +54,8 @@ mod stories_mail;
 mod stories_mirror;
 #[cfg(test)]
 mod stories_orders;
+#[cfg(test)]
+mod stories_unread;
 
 use away::Away;
 pub use door::{Door, DoorError};
@@ -93,13 +95,8 @@ const FORGET_MAX: u32 = 100;
 pub enum Command {
     /// A delivery that was understood.
     Events(Delivered),
-    /// A delivery that was not.
-    Unreadable {
-        /// The body as it came.
-        kept: unreadable::Kept,
-        /// The service of its source.
-        service: String,
-    },
+    /// A delivery that was not, or not all of it.
+    Unreadable(Box<Unread>),
     /// A message that may be about a letter.
     Mail(Box<Posted>),
     /// Something is done to an incident.
@@ -236,6 +233,17 @@ pub struct MailResult {
     pub reason: String,
 }
 
+/// A delivery that could not be understood, or not all of it.
+#[derive(Debug)]
+pub struct Unread {
+    /// The body as it came.
+    pub kept: unreadable::Kept,
+    /// What of it could be understood. It is taken in the same transaction.
+    pub rest: Delivered,
+    /// By this word such a body is kept once, however often it comes.
+    pub once: Option<String>,
+}
+
 /// What became of one event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventResult {
@@ -255,6 +263,8 @@ pub enum Reply {
     Mail(MailResult),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
+    /// To [`Command::Unreadable`]: it came before, and was kept then.
+    KeptBefore,
     /// To [`Command::Act`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
@@ -664,12 +674,21 @@ fn run(
     };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
-        Command::Unreadable { kept, service } => {
+        Command::Unreadable(unread) => {
+            let Unread { kept, rest, once } = &**unread;
+            // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
+            if !rest.events.is_empty() {
+                work.take(rest)?;
+                work.heard_at = None;
+            }
             let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;
             if waiting >= UNREADABLE_MAX || bytes >= UNREADABLE_BYTES_MAX {
                 return Ok(Err(DoorError::TooManyKept(waiting)));
             }
-            Ok(Reply::Kept(work.keep(kept, service)?))
+            match once {
+                Some(id) if !unreadable::first_time(tx, &kept.source, id)? => Ok(Reply::KeptBefore),
+                _ => Ok(Reply::Kept(work.keep(kept, &rest.service)?)),
+            }
         }
         Command::Mail(posted) => return work.post(posted).map(Ok),
         Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,

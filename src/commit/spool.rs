@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Delivered};
+use super::{Command, Delivered, Unread};
 use crate::core::alert::{AlertSeverity, Event, Status};
 use crate::crypto;
 use crate::store::unreadable;
@@ -113,6 +113,10 @@ enum Record {
         body: String,
         error: String,
         received_at: i64,
+        #[serde(default)]
+        events: Vec<KeptEvent>,
+        #[serde(default)]
+        once: Option<String>,
     },
 }
 
@@ -301,7 +305,7 @@ impl Spool {
             };
             events += match &record {
                 Record::Events { events, .. } => events.len(),
-                Record::Unreadable { .. } => 1,
+                Record::Unreadable { events, .. } => events.len() + 1,
             };
             commands.push(command_of(record));
             at = end;
@@ -374,12 +378,11 @@ impl Spool {
 
     fn note(&mut self, record: &Record) {
         self.held.deliveries += 1;
-        if let Record::Events { events, .. } = record {
-            let firing = events.iter().filter(|event| event.status == Status::Firing.as_str());
-            self.held.firing.extend(firing.map(|event| event.title.clone()));
-            let over = self.held.firing.len().saturating_sub(TITLES_MAX);
-            self.held.firing.drain(..over);
-        }
+        let (Record::Events { events, .. } | Record::Unreadable { events, .. }) = record;
+        let firing = events.iter().filter(|event| event.status == Status::Firing.as_str());
+        self.held.firing.extend(firing.map(|event| event.title.clone()));
+        let over = self.held.firing.len().saturating_sub(TITLES_MAX);
+        self.held.firing.drain(..over);
     }
 
     fn wrong(&self, error: std::io::Error) -> SpoolError {
@@ -389,7 +392,7 @@ impl Spool {
 
 /// Whose a record of another version is: there is one name of a variant, and its fields.
 fn whose(text: &[u8]) -> Aside {
-    let record: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    let record = crate::json::read(text).unwrap_or_default();
     let fields = record.as_object().and_then(|variant| variant.values().next());
     let word = |name: &str| fields?.get(name)?.as_str().map(str::to_owned);
     Aside { source: word("source"), service: word("service") }
@@ -413,18 +416,23 @@ fn record_of(command: &Command) -> Option<Record> {
                 events: events.iter().map(kept).collect(),
             })
         }
-        Command::Unreadable { kept, service } => Some(Record::Unreadable {
-            service: service.clone(),
-            source: kept.source.clone(),
-            kind: kept.kind.clone(),
-            method: kept.method.clone(),
-            query: kept.query.clone(),
-            content_type: kept.content_type.clone(),
-            headers: kept.headers.clone(),
-            body: crypto::base64(&kept.body),
-            error: kept.error.clone(),
-            received_at: kept.received_at.as_microsecond(),
-        }),
+        Command::Unreadable(unread) => {
+            let Unread { kept: body, rest, once } = &**unread;
+            Some(Record::Unreadable {
+                service: rest.service.clone(),
+                source: body.source.clone(),
+                kind: body.kind.clone(),
+                method: body.method.clone(),
+                query: body.query.clone(),
+                content_type: body.content_type.clone(),
+                headers: body.headers.clone(),
+                body: crypto::base64(&body.body),
+                error: body.error.clone(),
+                received_at: body.received_at.as_microsecond(),
+                events: rest.events.iter().map(kept).collect(),
+                once: once.clone(),
+            })
+        }
         _ => None,
     }
 }
@@ -452,17 +460,7 @@ fn command_of(record: Record) -> Command {
     let hour = |micros| Timestamp::from_microsecond(micros).unwrap_or_default();
     match record {
         Record::Events { source, kind, service, received_at, events } => {
-            let received_at = hour(received_at);
-            let events = events.into_iter().map(|event| given_back(event, received_at)).collect();
-            Command::Events(Delivered {
-                source,
-                kind,
-                service,
-                events,
-                received_at,
-                replays: None,
-                held: true,
-            })
+            Command::Events(delivered(source, kind, service, hour(received_at), events))
         }
         Record::Unreadable {
             service,
@@ -475,7 +473,10 @@ fn command_of(record: Record) -> Command {
             body,
             error,
             received_at,
-        } => Command::Unreadable {
+            events,
+            once,
+        } => Command::Unreadable(Box::new(Unread {
+            rest: delivered(source.clone(), kind.clone(), service, hour(received_at), events),
             kept: unreadable::Kept {
                 id: 0,
                 source,
@@ -488,9 +489,20 @@ fn command_of(record: Record) -> Command {
                 error,
                 received_at: hour(received_at),
             },
-            service,
-        },
+            once,
+        })),
     }
+}
+
+fn delivered(
+    source: String,
+    kind: String,
+    service: String,
+    received_at: Timestamp,
+    events: Vec<KeptEvent>,
+) -> Delivered {
+    let events = events.into_iter().map(|event| given_back(event, received_at)).collect();
+    Delivered { source, kind, service, events, received_at, replays: None, held: true }
 }
 
 fn given_back(event: KeptEvent, received_at: Timestamp) -> Event {
@@ -571,18 +583,30 @@ pub(super) mod tests {
             error: "not UTF-8".into(),
             received_at: Timestamp::UNIX_EPOCH,
         };
-        let broken = Command::Unreadable { kept, service: "shop".into() };
+        let Command::Events(rest) = delivery("three", Status::Firing) else { panic!("another command") };
+        let broken = Command::Unreadable(Box::new(Unread { kept, rest, once: Some("kept:1".into()) }));
         spool.keep(&[&delivery("one", Status::Firing), &broken]).unwrap();
         spool.keep(&[&delivery("two", Status::Resolved)]).unwrap();
-        assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
+        assert_eq!(
+            (spool.held().deliveries, spool.held().firing),
+            (3, vec!["one".to_owned(), "three".into()])
+        );
         drop(spool);
         let mut spool = open(directory.path(), 1 << 20);
-        assert_eq!((spool.held().deliveries, spool.held().firing), (3, vec!["one".to_owned()]));
+        assert_eq!(
+            (spool.held().deliveries, spool.held().firing),
+            (3, vec!["one".to_owned(), "three".into()])
+        );
         let (first, at) = spool.next(2).unwrap();
         assert_eq!(keys(&first), ["one", "unreadable"]);
         let Command::Events(delivered) = &first[0] else { panic!("another command") };
         assert_eq!(delivered.events[0].occurred_at, Some(delivered.received_at), "heard then, not now");
-        let Command::Unreadable { kept, .. } = &first[1] else { panic!("another command") };
+        let Command::Unreadable(unread) = &first[1] else { panic!("another command") };
+        let Unread { kept, rest, once } = &**unread;
+        assert_eq!(
+            (rest.events[0].key.as_str(), rest.held, once.as_deref()),
+            ("three", true, Some("kept:1"))
+        );
         assert_eq!(kept.body, b"\xff\x00");
         assert_eq!(kept.headers, [("x-event".to_owned(), "ping".to_owned())]);
         spool.taken(at).unwrap();

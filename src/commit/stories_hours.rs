@@ -449,7 +449,8 @@ fn a_body_read_again_after_its_alerts_had_their_time_wakes_nobody() {
         error: "once".into(),
         received_at: story.clock.now(),
     };
-    story.ask(Command::Unreadable { kept, service: "shop".into() }).unwrap();
+    let Command::Events(rest) = story.delivery("prom", Vec::new()) else { panic!("another command") };
+    story.ask(Command::Unreadable(Box::new(Unread { kept, rest, once: None }))).unwrap();
     let Command::Events(delivered) = story.delivery("prom", vec![event]) else { panic!("another command") };
     let again = Command::Events(Delivered { replays: Some(1), ..delivered });
     let Reply::Events(_, results) = story.ask(again).unwrap() else { panic!("another answer") };

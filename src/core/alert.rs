@@ -180,6 +180,8 @@ impl Event {
             self.title = one_line(&self.key);
         }
         cut(&mut self.title, TITLE_BYTES_MAX);
+        // It may be cut behind a word.
+        self.title.truncate(self.title.trim_end().len());
         cut(&mut self.body, BODY_BYTES_MAX);
         if self.labels.len() > LABELS_MAX
             || self.labels.iter().any(|(k, v)| k.len().max(v.len()) > LABEL_BYTES_MAX)

@@ -33,6 +33,9 @@ pub enum BodyProblem {
     /// The client went away, or sent something that is no body.
     #[error("the body ended before its end")]
     Broken,
+    /// Others have taken the room there is for bodies.
+    #[error("too many large requests at the same time; try again in a moment")]
+    NoRoom,
 }
 
 impl From<BodyProblem> for Problem {
@@ -41,6 +44,7 @@ impl From<BodyProblem> for Problem {
             BodyProblem::TooLarge { body_max } => Self::too_large(body_max),
             BodyProblem::TooSlow { .. } => Self::timeout(problem.to_string()),
             BodyProblem::Broken => Self::bad_request(problem.to_string()),
+            BodyProblem::NoRoom => Self::unavailable(problem.to_string(), 1),
         }
     }
 }
@@ -56,18 +60,36 @@ impl IntoResponse for BodyProblem {
 /// # Errors
 /// When it is too large, too slow or broken off. The answer is then 413, 408 or 400.
 pub async fn read(body: Body, body_max: usize, deadline: Duration) -> Result<Bytes, BodyProblem> {
+    read_with(body, body_max, deadline, |_| Ok(())).await
+}
+
+/// [`read`], where room has to be had: `room` is asked before so many bytes of it are kept.
+///
+/// # Errors
+/// As [`read`], and what `room` says.
+pub async fn read_with(
+    body: Body,
+    body_max: usize,
+    deadline: Duration,
+    room: impl FnMut(usize) -> Result<(), BodyProblem>,
+) -> Result<Bytes, BodyProblem> {
     // The lower bound is the Content-Length where there is one.
     let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if declared > body_max {
         return Err(BodyProblem::TooLarge { body_max });
     }
-    match tokio::time::timeout(deadline, collect(body, body_max, declared)).await {
+    match tokio::time::timeout(deadline, collect(body, body_max, declared, room)).await {
         Ok(read) => read,
         Err(_) => Err(BodyProblem::TooSlow { after: deadline }),
     }
 }
 
-async fn collect(mut body: Body, body_max: usize, declared: usize) -> Result<Bytes, BodyProblem> {
+async fn collect(
+    mut body: Body,
+    body_max: usize,
+    declared: usize,
+    mut room: impl FnMut(usize) -> Result<(), BodyProblem>,
+) -> Result<Bytes, BodyProblem> {
     let mut whole = BytesMut::with_capacity(declared.min(RESERVED_BYTES));
     while let Some(frame) = body.frame().await {
         // Trailers say nothing that anybody here listens to.
@@ -75,6 +97,7 @@ async fn collect(mut body: Body, body_max: usize, declared: usize) -> Result<Byt
         if data.len() > body_max - whole.len() {
             return Err(BodyProblem::TooLarge { body_max });
         }
+        room(whole.len() + data.len())?;
         // Most alerts come in one piece, which is then handed on without a copy.
         if whole.is_empty() && body.is_end_stream() {
             return Ok(data);
@@ -133,6 +156,17 @@ mod tests {
         assert_eq!(read(Body::from("abcde"), 4, SOON).await, too_large);
         // It never ends, so it was refused while it was still coming.
         assert_eq!(read(pieces(&[b"ab", b"cde"], true), 4, SOON).await, too_large);
+    }
+
+    #[tokio::test]
+    async fn room_is_asked_for_as_the_bytes_come() {
+        let mut asked = Vec::new();
+        let room = |bytes| {
+            asked.push(bytes);
+            if bytes > 4 { Err(BodyProblem::NoRoom) } else { Ok(()) }
+        };
+        let read = read_with(pieces(&[b"ab", b"cd", b"ef"], true), 100, SOON, room).await;
+        assert_eq!((read, asked), (Err(BodyProblem::NoRoom), vec![2, 4, 6]));
     }
 
     #[tokio::test(start_paused = true)]

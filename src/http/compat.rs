@@ -11,13 +11,18 @@ use http::{HeaderMap, StatusCode, header};
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use super::body;
 use super::desk::Desk;
 use super::intake;
 use super::problem::Problem;
+use super::room;
 use crate::crypto;
 use crate::house::{House, Source};
+use crate::json;
 use crate::sources::{Delivery, pagerduty_events};
+
+/// All that is read of a body before anybody has proven that he may send it.
+const READ: &[&str] =
+    &["routing_key", "service_key", "dedup_key", "incident_key", "event_action", "event_type"];
 
 /// Which of PagerDuty's addresses.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -70,26 +75,24 @@ async fn pagerduty(desk: &Desk, version: Version, headers: &HeaderMap, body: Bod
 /// Takes an event; answers its key.
 async fn event(desk: &Desk, version: Version, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
     let received_at = desk.clock.now();
-    let wanted = intake::room_for(desk, &body);
-    let unproven = intake::room(&desk.unproven, wanted)?;
-    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
-    let said: Value = serde_json::from_slice(&bytes).map_err(|_| {
-        Problem::bad_request("the body is not well-formed JSON, so that nobody knows whose it is")
+    let (bytes, unproven) = room::read_unproven(desk, body).await?;
+    let said = json::named(&bytes, READ).map_err(|fault| {
+        Problem::bad_request(format!("the body {fault}, so that nobody knows whose it is"))
     })?;
+    let text = |name: &str| said.get(name).and_then(Value::as_str);
     let (credential, key) = match version {
         Version::First => ("service_key", "incident_key"),
         _ => ("routing_key", "dedup_key"),
     };
-    let given = said[credential].as_str().unwrap_or_default().trim();
+    let given = text(credential).unwrap_or_default().trim();
     let house = desk.house.get();
     let source = of_token(&house, pagerduty_events::KIND.name, given).ok_or_else(|| {
         Problem::bad_request(format!("'{credential}' is the token of no source of the kind pagerduty-events"))
     })?;
-    let _room = intake::room(&desk.bodies, wanted)?;
-    drop(unproven);
-    let own = said[key].as_str().map(str::trim).filter(|key| !key.is_empty());
-    let own = own.map(str::to_owned).or_else(|| said[key].as_i64().map(|number| number.to_string()));
-    let triggers = |name: &str| said[name].as_str().is_some_and(|word| word.eq_ignore_ascii_case("trigger"));
+    let _room = room::proven(desk, &bytes, unproven)?;
+    let number = || said.get(key).and_then(Value::as_i64).map(|number| number.to_string());
+    let own = text(key).map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).or_else(number);
+    let triggers = |name: &str| text(name).is_some_and(|word| word.eq_ignore_ascii_case("trigger"));
     let made = match (&own, triggers("event_action") || triggers("event_type")) {
         (None, true) => Some(crypto::random_id().map_err(|_| Problem::internal())?),
         _ => None,

@@ -11,15 +11,15 @@ use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::body;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use super::profile;
-use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply};
+use super::{room, sns};
+use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply, Unread};
 use crate::core::alert::Event;
 use crate::crypto;
 use crate::house::{House, Source};
@@ -32,6 +32,8 @@ const QUERY_BYTES_MAX: usize = 16 * 1024;
 /// Longest header that an adapter reads, in bytes, and most of them.
 const HEADER_BYTES_MAX: usize = 4 * 1024;
 const HEADERS_MAX: usize = 32;
+/// A longer name of a header is cut where it is told, in characters.
+const HEADER_NAME_CHARS_MAX: usize = 64;
 
 /// `/in/{source}`
 pub(super) async fn without_token(
@@ -99,6 +101,7 @@ pub(super) async fn accept(
     }
     let query = authorise(source, token, query, headers)?;
     let signed_by = signature(source, headers)?;
+    sns::may_send(source, headers)?;
     if signed_by.is_some() && *method == Method::GET {
         return Err(Problem::method_not_allowed("POST, PUT"));
     }
@@ -112,43 +115,35 @@ pub(super) async fn accept(
     }
     let received_at = desk.clock.now();
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let wanted = room_for(desk, &body);
     let unproven = source.tokens.is_empty();
-    let mut _room = room(if unproven { &desk.unproven } else { &desk.bodies }, wanted)?;
-    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
-    if let Some(scheme) = signed_by {
-        let given = lower(headers, |name| scheme.reads.contains(&name));
-        let signed = Signed { headers: &given, body: &bytes, received_at };
-        let is_signed = source.signing_secrets.iter().fold(false, |found, secret| {
-            (scheme.is_signed)(&signed, secret.expose_secret().as_bytes()) | found
-        });
-        if !is_signed {
-            return Err(challenge(
-                "the signature does not fit the body and the secret of this source, or is too old",
-            ));
-        }
-    }
+    let (bytes, mut _room) =
+        if unproven { room::read_unproven(desk, body).await? } else { room::read(desk, body).await? };
+    let proof = match signed_by {
+        Some(scheme) => Some(proof(source, scheme, headers, &bytes, received_at)?),
+        None => None,
+    };
     if !source.options.topics.is_empty() {
         desk.sns.prove(source, &bytes, received_at).await?;
     }
     if unproven {
-        _room = room(&desk.bodies, wanted)?;
+        _room = room::proven(desk, &bytes, _room)?;
     }
-    let vouched = |name: &str| {
-        source.kind.signs.is_none_or(|scheme| scheme.vouches(name, signed_by.is_some(), headers))
-    };
-    let read = lower(headers, |name| source.reads(name) && vouched(name));
+    let vouched = |name: &str| source.kind.signs.is_none_or(|scheme| scheme.vouches(name, proof));
+    let (read, fault) = lower(headers, |name| source.reads(name) && vouched(name));
     let delivery = Delivery {
         method: method.as_str(),
         // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
-        query: if signed_by.is_some() || unproven { "" } else { &query },
+        query: if proof.is_some() || unproven { "" } else { &query },
         content_type,
         headers: &read,
         body: &bytes,
         received_at,
         options: &source.options,
     };
-    deliver(desk, source, &delivery).await
+    match fault {
+        Some(fault) => Err(keep(desk, source, &delivery, Unreadable(fault, Vec::new())).await),
+        None => deliver(desk, source, &delivery).await,
+    }
 }
 
 /// Looks for the token of a source, where it has one, and answers the query without it.
@@ -177,8 +172,8 @@ pub(super) fn authorise(
 pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
     let command = match asked(source, delivery, None) {
         Ok(command) => command,
-        Err(Unreadable(error)) => {
-            let problem = keep(desk, source, delivery, error).await;
+        Err(unreadable) => {
+            let problem = keep(desk, source, delivery, unreadable).await;
             return Err(profile::told(source, delivery.content_type, problem));
         }
     };
@@ -193,15 +188,7 @@ pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_
 
 /// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
 fn asked(source: &Source, delivery: &Delivery<'_>, replays: Option<i64>) -> Result<Command, Unreadable> {
-    let delivered = |events| Delivered {
-        source: source.name.clone(),
-        kind: source.kind.name.into(),
-        service: source.service.clone(),
-        events,
-        received_at: delivery.received_at,
-        replays,
-        held: false,
-    };
+    let delivered = |events| Delivered { replays, ..delivered(source, events, delivery.received_at) };
     if source.kind.name != mail::KIND.name {
         return Ok(Command::Events(delivered(understand(source, delivery)?)));
     }
@@ -221,22 +208,6 @@ fn send_again(error: DoorError) -> Problem {
     }
 }
 
-/// How much a body may need, in KiB.
-pub(super) fn room_for(desk: &Desk, body: &Body) -> u32 {
-    use axum::body::HttpBody as _;
-    let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
-    let kib = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max) / 1024 + 1;
-    u32::try_from(kib).unwrap_or(u32::MAX)
-}
-
-/// Takes room for a body until its delivery is answered: a thousand clients with the largest bodies must
-/// not take all of the memory.
-pub(super) fn room(purse: &Arc<Semaphore>, kib: u32) -> Result<OwnedSemaphorePermit, Problem> {
-    purse.clone().try_acquire_many_owned(kib).map_err(|_| {
-        Problem::unavailable("too many large requests at the same time; try again in a moment", 1)
-    })
-}
-
 /// Reads a delivery. An adapter that panics has not understood it either.
 pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     guarded(source, || (source.kind.read)(delivery))
@@ -245,7 +216,7 @@ pub fn understand(source: &Source, delivery: &Delivery<'_>) -> Result<Vec<Event>
 fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, Unreadable> {
     std::panic::catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
         tracing::error!(source.name = source.name, source.kind = source.kind.name, "an adapter panicked");
-        Err(Unreadable("the adapter failed on this body: a fault of onscene".into()))
+        Err(Unreadable("the adapter failed on this body: a fault of onscene".into(), Vec::new()))
     })
 }
 
@@ -254,7 +225,7 @@ fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T, Unreadable>) -> 
 /// # Errors
 /// Why it cannot be understood this time either.
 pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadable> {
-    let gone = || Unreadable("its source is not configured any more".into());
+    let gone = || Unreadable("its source is not configured any more".into(), Vec::new());
     let source = house.sources.get(&kept.source).ok_or_else(gone)?;
     let delivery = Delivery {
         method: &kept.method,
@@ -268,7 +239,25 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
     asked(source, &delivery, Some(kept.id))
 }
 
-async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: String) -> Problem {
+fn delivered(source: &Source, events: Vec<Event>, received_at: Timestamp) -> Delivered {
+    Delivered {
+        source: source.name.clone(),
+        kind: source.kind.name.into(),
+        service: source.service.clone(),
+        events,
+        received_at,
+        replays: None,
+        held: false,
+    }
+}
+
+/// Keeps a body, and what of it could be read is taken.
+async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, unreadable: Unreadable) -> Problem {
+    let Unreadable(why, rest) = unreadable;
+    let error = match rest.len() {
+        0 => why,
+        taken => format!("{why} (of the same body, {taken} that can be read were taken)"),
+    };
     tracing::warn!(source.name = source.name, error, "a body could not be understood; it is kept");
     let kept = unreadable::Kept {
         id: 0,
@@ -282,7 +271,9 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, error: Stri
         error: error.clone(),
         received_at: delivery.received_at,
     };
-    match desk.door.ask(Command::Unreadable { kept, service: source.service.clone() }).await {
+    let rest = delivered(source, rest, delivery.received_at);
+    let unread = Unread { kept, rest, once: None };
+    match desk.door.ask(Command::Unreadable(Box::new(unread))).await {
         Ok(Reply::Kept(id)) => Problem::new(
             StatusCode::BAD_REQUEST,
             "unreadable",
@@ -322,15 +313,45 @@ pub(super) fn challenge(what: &str) -> Problem {
     Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
 }
 
-/// Headers by their names in lower case, as far as they are text and within bounds.
-fn lower(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    headers
-        .iter()
-        .filter(|(name, _)| is_wanted(name.as_str()))
-        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
-        .filter(|(_, value)| value.len() <= HEADER_BYTES_MAX)
-        .take(HEADERS_MAX)
-        .collect()
+/// Which header proves that the sender of a body knows a secret of its source.
+fn proof(
+    source: &Source,
+    scheme: &Scheme,
+    headers: &HeaderMap,
+    body: &[u8],
+    received_at: Timestamp,
+) -> Result<&'static str, Problem> {
+    let (given, fault) = lower(headers, |name| scheme.reads.contains(&name));
+    if let Some(fault) = fault {
+        return Err(challenge(&format!("what is needed of a signature cannot be read: {fault}")));
+    }
+    let signed = Signed { headers: &given, body, received_at };
+    let secrets = source.signing_secrets.iter().map(|secret| secret.expose_secret().as_bytes());
+    scheme.proof(&signed, secrets).ok_or_else(|| {
+        challenge("the signature does not fit the body and the secret of this source, or is too old")
+    })
+}
+
+/// Headers by their names in lower case, and what is wrong with the first that cannot be read. Such a one is not left out:
+/// it would be missed, or another be taken for it.
+fn lower(headers: &HeaderMap, is_wanted: impl Fn(&str) -> bool) -> (Vec<(String, String)>, Option<String>) {
+    let (mut found, mut fault) = (Vec::new(), None);
+    for (name, value) in headers.iter().filter(|(name, _)| is_wanted(name.as_str())) {
+        let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let called: String = name.as_str().chars().take(HEADER_NAME_CHARS_MAX).collect();
+        let wrong = if found.len() == HEADERS_MAX {
+            Some(format!("there are more than {HEADERS_MAX} headers that are read here"))
+        } else if value.len() > HEADER_BYTES_MAX {
+            Some(format!("the header `{called}` is longer than {HEADER_BYTES_MAX} bytes"))
+        } else if std::str::from_utf8(value.as_bytes()).is_err() {
+            Some(format!("the header `{called}` is not UTF-8"))
+        } else {
+            None
+        };
+        fault = fault.or(wrong);
+        found.push((name.as_str().to_owned(), text));
+    }
+    (found, fault)
 }
 
 fn allowed(source: &Source, given: [Option<String>; 4]) -> bool {
@@ -413,6 +434,31 @@ pub(super) fn accepted(taken: &Taken) -> Accepted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_header_that_cannot_be_read_is_told_and_kept() {
+        let read = |values: &[&[u8]]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("ce-id", http::HeaderValue::from_bytes(value).unwrap());
+            }
+            headers.append("cookie", http::HeaderValue::from_static("hunter2"));
+            lower(&headers, |name| name.starts_with("ce-"))
+        };
+        let (found, fault) = read(&["é €".as_bytes()]);
+        assert_eq!((found.as_slice(), fault), (&[("ce-id".to_owned(), "é €".to_owned())][..], None));
+        let long = vec![b'x'; HEADER_BYTES_MAX + 1];
+        for (values, why) in [
+            (vec![&b"1"[..], &b"\xff"[..]], "the header `ce-id` is not UTF-8"),
+            (vec![&long[..]], "the header `ce-id` is longer than 4096 bytes"),
+            (vec![&b"1"[..]; HEADERS_MAX + 1], "there are more than 32 headers that are read here"),
+        ] {
+            let (found, fault) = read(&values);
+            assert_eq!((found.len(), fault.as_deref()), (values.len(), Some(why)));
+        }
+        assert_eq!(read(&[&long[..HEADER_BYTES_MAX]]).1, None);
+        assert_eq!(read(&[&b"1"[..]; HEADERS_MAX]).1, None);
+    }
 
     #[test]
     fn the_token_is_taken_out_of_the_query() {

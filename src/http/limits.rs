@@ -16,6 +16,9 @@ const STREAMS_MAX: u32 = 128;
 const HEADER_TIMEOUT_S: u64 = 10;
 /// Seconds for a whole body.
 const BODY_TIMEOUT_S: u64 = 20;
+/// Seconds for a whole body of which nobody knows yet whether he may send it who sends it. Services that sign send from fast
+/// networks, and what is late they send again.
+const UNPROVEN_TIMEOUT_S: u64 = 5;
 /// Seconds a connection may stand between requests. Longer than the 60 s of common load balancers and proxies:
 /// whoever opens the connection should be the one to close it, or a request meets a closed door.
 const IDLE_TIMEOUT_S: u64 = 75;
@@ -33,6 +36,7 @@ pub(super) const BUFFER_BYTES_MIN: usize = 8 * 1024;
 
 const _: () = assert!(HEADER_BYTES_MAX >= BUFFER_BYTES_MIN);
 const _: () = assert!(HEADER_BYTES_MAX < BODY_MAX);
+const _: () = assert!(UNPROVEN_TIMEOUT_S < BODY_TIMEOUT_S);
 const _: () = assert!(HEADER_TIMEOUT_S < IDLE_TIMEOUT_S);
 const _: () = assert!(IDLE_TIMEOUT_S > 60, "proxies keep connections for 60 s");
 const _: () = assert!(LINGER_S < DRAIN_S, "a lingering close must not outlast the drain");
@@ -55,6 +59,8 @@ pub struct Limits {
     pub header_timeout: Duration,
     /// For a whole body.
     pub body_timeout: Duration,
+    /// For a whole body that is not proven yet; never longer than for any other.
+    pub unproven_timeout: Duration,
     /// Between requests.
     pub idle_timeout: Duration,
     /// How long a peer may leave an answer unread.
@@ -77,6 +83,7 @@ impl Default for Limits {
             streams_max: STREAMS_MAX,
             header_timeout: Duration::from_secs(HEADER_TIMEOUT_S),
             body_timeout: Duration::from_secs(BODY_TIMEOUT_S),
+            unproven_timeout: Duration::from_secs(UNPROVEN_TIMEOUT_S),
             idle_timeout: Duration::from_secs(IDLE_TIMEOUT_S),
             write_timeout: Duration::from_secs(WRITE_TIMEOUT_S),
             tls_timeout: Duration::from_secs(TLS_TIMEOUT_S),

@@ -16,7 +16,7 @@
 //! - `connection`: one connection from handshake to close: its service, its deadlines.
 //! - `stream`: the socket under it: notices bytes, a peer that no longer reads, and closes without a reset.
 //! - [`tls`]: certificate and key, exchanged on reload without losing a connection.
-//! - [`body`]: reads a request's body within a size and a deadline.
+//! - [`body`]: reads a request's body within a size and a deadline; `room`: out of a purse.
 //! - [`problem`]: every error answer (RFC 9457).
 //!
 //! What a client can hold is bounded: a slot by deadlines, a header by size, a body by size and time. Nothing
@@ -40,6 +40,7 @@ mod opsgenie;
 mod pages;
 pub mod problem;
 mod profile;
+mod room;
 pub mod router;
 pub mod sns;
 pub mod stale;

@@ -14,11 +14,11 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body;
 use super::compat::{in_their_words, of_token};
 use super::desk::{Desk, basic_user, cannot_read};
 use super::intake::{self, Taken};
 use super::problem::Problem;
+use super::room;
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::{Delivery, opsgenie};
@@ -135,8 +135,7 @@ async fn request(
     let token = key_of(desk, headers)?;
     let house = desk.house.get();
     let source = of_token(&house, opsgenie::KIND.name, &token).ok_or_else(unknown_key)?;
-    let _room = intake::room(&desk.bodies, intake::room_for(desk, &body))?;
-    let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
+    let (bytes, _room) = room::read(desk, body).await?;
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let delivery = Delivery {
         method: "POST",

@@ -41,6 +41,21 @@ const CERTIFICATE_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// An address that has failed is not asked again before this.
 const FAILED_PAUSE: SignedDuration = SignedDuration::from_secs(10);
 
+/// Refuses what says itself that it is of another topic, before its body is read. What it says is not proven by that.
+pub(super) fn may_send(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
+    let topics = &source.options.topics;
+    match headers.get("x-amz-sns-topic-arn") {
+        Some(topic) if !topics.is_empty() && !topics.iter().any(|known| topic == known.as_str()) => {
+            Err(other_topic())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn other_topic() -> Problem {
+    challenge("this topic is none of the `topics` of this source")
+}
+
 /// Fetches an address; answers the body of a success, or a sentence without the address.
 type Fetch = Box<dyn Fn(Uri) -> Pin<Box<dyn Future<Output = Result<Bytes, String>> + Send>> + Send + Sync>;
 
@@ -114,7 +129,7 @@ impl Sns {
             }
         };
         if !source.options.topics.contains(&envelope.topic) {
-            return Err(challenge("this topic is none of the `topics` of this source"));
+            return Err(other_topic());
         }
         let is_recent = |at: Timestamp| now.duration_since(at).abs() <= AGE_MAX;
         if !envelope.published_at().is_some_and(is_recent) {

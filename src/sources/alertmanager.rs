@@ -295,6 +295,21 @@ mod tests {
     }
 
     #[test]
+    fn one_broken_alert_does_not_hold_back_the_others_of_its_group() {
+        let mut alerts: Vec<Value> = (0..20)
+            .map(|n| {
+                let mut alert = alert("firing");
+                alert["labels"]["instance"] = json!(format!("db-{n}"));
+                alert
+            })
+            .collect();
+        alerts[7]["status"] = json!("hunter2");
+        let Unreadable(why, rest) = read(json!({"alerts": alerts})).unwrap_err();
+        assert_eq!((why.as_str(), rest.len()), ("alerts[7]: `status` is neither firing nor resolved", 19));
+        assert!(rest.iter().all(|event| event.labels["instance"] != "db-7"));
+    }
+
+    #[test]
     fn more_alerts_than_one_body_may_carry_are_refused() {
         let body = json!({"alerts": vec![alert("firing"); EVENTS_MAX + 1]});
         assert!(read(body).unwrap_err().0.contains("at most 10000"));

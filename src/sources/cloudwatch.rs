@@ -94,6 +94,9 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 /// A message without an envelope: an alarm, or, where SNS says that this is raw delivery, anything.
 fn raw(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let text = wire::utf8(delivery.body)?;
+    if text.starts_with('{') {
+        wire::json(text, "the body")?;
+    }
     let way = Way {
         topic: delivery.header("x-amz-sns-topic-arn").map(str::to_owned),
         id: delivery.header("x-amz-sns-message-id").map(str::to_owned),

@@ -74,11 +74,11 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 }
 
 fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
-    let hint = |Unreadable(why): Unreadable| match delivery.method {
+    let hint = |Unreadable(why, rest): Unreadable| match delivery.method {
         "GET" if !delivery.options.allow_get => {
             wire::unreadable(format!("{why}; set `method: POST` in Gatus"))
         }
-        _ => Unreadable(why),
+        _ => Unreadable(why, rest),
     };
     match wire::said(delivery).map_err(hint)? {
         Said::Json(body) => object(body),

@@ -86,17 +86,18 @@ pub(super) const FIELDS: &[(&str, &[&str])] = &[
 const TEST_KEY: &str = "test";
 
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
-    let mut events = match &delivery.options.mapping {
-        Some(mapping) => mapping::read(mapping, delivery)?,
-        None => of_body(delivery)?,
+    let mut read = match &delivery.options.mapping {
+        Some(mapping) => mapping::read(mapping, delivery),
+        None => of_body(delivery),
     };
     // The id of a delivery is signed with it: a second one with the same is a retry, or somebody who has overheard it.
     if let Some(id) = delivery.header("webhook-id").filter(|id| (1..=KEY_BYTES_MAX).contains(&id.len())) {
-        for event in &mut events {
+        let (Ok(events) | Err(Unreadable(_, events))) = &mut read;
+        for event in events {
             event.delivery_id = Some(id.to_owned());
         }
     }
-    Ok(events)
+    read
 }
 
 fn of_body(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {

@@ -81,7 +81,7 @@ fn fields(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
 }
 
 /// The names of checks spoil more bodies than anything else.
-fn hint(Unreadable(why): Unreadable) -> Unreadable {
+fn hint(Unreadable(why, _): Unreadable) -> Unreadable {
     wire::unreadable(if why.contains("not well-formed") {
         format!("{why}; if a name with a quote in it did that, write `$NAME_JSON` without quotes around it")
     } else {

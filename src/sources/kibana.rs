@@ -247,13 +247,15 @@ fn summary(mut lists: Map<String, Value>, fields: &Map<String, Value>) -> Result
         let Some(all) = counted(lists.remove("all"), "all")? else {
             return Err(wire::unreadable("`alerts` holds none of new, ongoing and recovered"));
         };
-        let mut events = read(all.items.unwrap_or_default(), "all", None)?;
+        let mut read = read(all.items.unwrap_or_default(), "all", None);
+        let (Ok(events) | Err(Unreadable(_, events))) = &mut read;
         events.sort_by_key(|event| event.status != Status::Resolved);
-        return Ok(events);
+        return read;
     }
     // Whether those that are firing are listed, or would be; else the rule itself stands for them.
     let lists_firing = [&new, &ongoing].into_iter().flatten().any(|list| list.items.is_some());
     let is_said_to_be_over = ongoing.as_ref().is_some_and(|list| list.count == 0);
+    let mut fault = None;
     let (mut events, mut firing, mut over, mut left_out, mut listed) = (Vec::new(), 0_u64, 0_u64, 0_u64, 0);
     for (name, status, list) in [
         ("recovered", Status::Resolved, recovered),
@@ -270,7 +272,10 @@ fn summary(mut lists: Map<String, Value>, fields: &Map<String, Value>) -> Result
             firing = firing.saturating_add(count);
             listed += items.len();
         }
-        events.extend(read(items, name, Some(status))?);
+        events.extend(read(items, name, Some(status)).unwrap_or_else(|Unreadable(why, rest)| {
+            fault.get_or_insert(why);
+            rest
+        }));
     }
     if events.len() > EVENTS_MAX {
         return Err(wire::unreadable(format!(
@@ -303,7 +308,11 @@ fn summary(mut lists: Map<String, Value>, fields: &Map<String, Value>) -> Result
         wire::line(&mut event.body, &format!("recovered: {over}"));
         events.push(event);
     }
-    events.into_iter().map(wire::bounded).collect()
+    let events = events.into_iter().map(wire::bounded).collect::<Result<Vec<_>, _>>()?;
+    match fault {
+        Some(why) => Err(Unreadable(why, events)),
+        None => Ok(events),
+    }
 }
 
 /// A list of a summary.

@@ -223,12 +223,20 @@ pub(super) fn read(mapping: &Mapping, delivery: &Delivery<'_>) -> Result<Vec<Eve
         return Ok(mapping.event(&variables, &body, &mut purse)?.into_iter().collect());
     }
     let items = mapping.items(&variables, &mut purse)?;
-    let mut events = Vec::new();
+    // An item that cannot be read does not hold back the others.
+    let (mut events, mut first) = (Vec::new(), None);
     for (index, item) in items.into_iter().enumerate() {
-        let event = mapping.event(&shared(&item), &item, &mut purse);
-        events.extend(event.map_err(|Unreadable(why)| wire::unreadable(format!("item[{index}]: {why}")))?);
+        match mapping.event(&shared(&item), &item, &mut purse) {
+            Ok(event) => events.extend(event),
+            Err(Unreadable(why, _)) => {
+                first.get_or_insert_with(|| format!("item[{index}]: {why}"));
+            }
+        }
     }
-    Ok(events)
+    match first {
+        None => Ok(events),
+        Some(why) => Err(Unreadable(why, events)),
+    }
 }
 
 /// The body as expressions see it.
@@ -244,7 +252,7 @@ fn body(delivery: &Delivery<'_>) -> Result<Value, Unreadable> {
         return match wire::json(body, "the body") {
             Ok(body) => Ok(variable(body)),
             // `[warning] the disk is full` is a text. What is too deep for us is not.
-            Err(Unreadable(why)) if body.starts_with('[') && !why.ends_with("levels deep") => {
+            Err(Unreadable(why, _)) if body.starts_with('[') && !why.ends_with("levels deep") => {
                 Ok(Value::from(body))
             }
             Err(why) => Err(why),

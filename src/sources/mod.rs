@@ -221,11 +221,16 @@ fn header<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
-/// Why a body could not be understood, in a sentence for the operator of the sender.
-/// Never quotes the body: it may hold secrets.
+/// Why a body, or a part of it, could not be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Unreadable(pub String);
+pub struct Unreadable(
+    /// A sentence for the operator of the sender. Never quotes the body: it may hold secrets.
+    pub String,
+    /// What the rest of the body says, where its items are alerts that have nothing to do with each other: one that is odd
+    /// must not hold back the others.
+    pub Vec<Event>,
+);
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -239,6 +244,7 @@ pub(crate) mod tests {
 
     use super::*;
     use crate::core::alert::Status;
+    use crate::json::tests::{DOORS, behind};
 
     /// How many payloads a kind's folder holds at least.
     const PAYLOADS_MIN: usize = 10;
@@ -280,12 +286,12 @@ pub(crate) mod tests {
 
     /// What a payload was read as, for people to check.
     fn told(outcome: Result<Vec<Event>, Unreadable>) -> String {
-        let events = match outcome {
-            Err(why) => return format!("unreadable: {why}"),
+        let (events, mut told) = match outcome {
+            Err(Unreadable(why, rest)) if rest.is_empty() => return format!("unreadable: {why}"),
+            Err(Unreadable(why, rest)) => (rest, format!("unreadable in part: {why}\n")),
             Ok(events) if events.is_empty() => return "understood, with nothing to say".into(),
-            Ok(events) => events,
+            Ok(events) => (events, String::new()),
         };
-        let mut told = String::new();
         for event in events {
             let severity = event.severity.map_or("-", |severity| severity.as_str());
             let at = event.occurred_at.map_or("-".into(), |at| at.to_string());
@@ -415,6 +421,26 @@ pub(crate) mod tests {
         }
     }
 
+    /// `serde_json` would read the text in such an object anew, with a new count of levels.
+    #[test]
+    fn an_object_whose_first_name_is_a_word_of_a_library_is_like_any_other_for_every_kind() {
+        for kind in KINDS {
+            for door in DOORS {
+                let (body, other) = (behind(door, 3), behind(&"x".repeat(door.len()), 3));
+                for (body, other) in [
+                    (body.clone(), other.clone()),
+                    (format!("[{body}]"), format!("[{other}]")),
+                    (format!("{{\"alerts\": [{body}]}}"), format!("{{\"alerts\": [{other}]}}")),
+                    (format!("{{\"data\": {body}}}"), format!("{{\"data\": {other}}}")),
+                ] {
+                    let outcome = post(kind, body.as_bytes());
+                    assert!(outcome.is_err(), "{}: {outcome:?}", kind.name);
+                    assert_eq!(outcome, post(kind, other.as_bytes()), "{}", kind.name);
+                }
+            }
+        }
+    }
+
     /// JSON with the names the adapters look for, so that more than the first line of each is reached.
     pub(super) fn some_json() -> impl Strategy<Value = Value> {
         let name = prop::sample::select(vec![
@@ -468,7 +494,7 @@ pub(crate) mod tests {
     }
 
     fn all_bounded(outcome: Result<Vec<Event>, Unreadable>) -> Result<(), TestCaseError> {
-        for event in outcome.into_iter().flatten() {
+        for event in outcome.unwrap_or_else(|Unreadable(_, rest)| rest) {
             prop_assert_eq!(event.clone().bounded(), Ok(event));
         }
         Ok(())

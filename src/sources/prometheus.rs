@@ -111,6 +111,18 @@ mod tests {
     }
 
     #[test]
+    fn one_broken_alert_does_not_hold_back_the_others_of_its_push() {
+        let mut alerts: Vec<Value> = (0..20).map(|n| json!({"labels": {"n": n.to_string()}})).collect();
+        alerts[3] = json!({"labels": {}});
+        let Unreadable(why, rest) = post(&KIND, json!(alerts).to_string().as_bytes()).unwrap_err();
+        assert_eq!(
+            (why.as_str(), rest.len()),
+            ("alert[3]: it has no `labels`, and is told by nothing else", 19)
+        );
+        assert!(rest.iter().all(|event| event.labels["n"] != "3"));
+    }
+
+    #[test]
     fn the_end_says_whether_it_fires_and_until_when() {
         let now = delivery("POST", "", b"").received_at;
         let starts = (now - 10.minutes()).to_string();

@@ -19,14 +19,31 @@ pub struct Scheme {
     pub reads: &'static [&'static str],
     /// Headers that are signed with the body, each with the signature that covers it.
     pub covers: &'static [(&'static str, &'static str)],
-    /// Whether a request is signed with this secret.
+    /// Whether a request is signed with this secret. Ask [`Scheme::proof`], which says by which header.
     pub is_signed: fn(&Signed<'_>, secret: &[u8]) -> bool,
 }
 
 impl Scheme {
-    /// Whether a header may be believed: one that this scheme signs has to be signed.
-    pub fn vouches(&self, name: &str, is_signed: bool, headers: &http::HeaderMap) -> bool {
-        self.covers.iter().all(|(covered, by)| *covered != name || (is_signed && headers.contains_key(*by)))
+    /// Which header proves that a request is signed with one of these secrets. Each is looked at without the others, so that
+    /// what one of them says is not taken for what another has proven; every secret is tried, so that the time tells nothing.
+    pub fn proof<'a>(
+        &self,
+        signed: &Signed<'_>,
+        secrets: impl Iterator<Item = &'a [u8]> + Clone,
+    ) -> Option<&'static str> {
+        let proves = |by: &str| {
+            let is_other = |name: &str| name != by && self.headers.contains(&name);
+            let headers: Vec<(String, String)> =
+                signed.headers.iter().filter(|(name, _)| !is_other(name)).cloned().collect();
+            let alone = Signed { headers: &headers, ..*signed };
+            secrets.clone().fold(false, |found, secret| (self.is_signed)(&alone, secret) | found)
+        };
+        self.headers.iter().copied().find(|by| header(signed.headers, by).is_some() && proves(by))
+    }
+
+    /// Whether a header may be believed: one that this scheme signs has to be covered by the signature that was the proof.
+    pub fn vouches(&self, name: &str, proof: Option<&str>) -> bool {
+        self.covers.iter().all(|(covered, by)| *covered != name || proof == Some(*by))
     }
 }
 
@@ -216,5 +233,24 @@ mod tests {
         assert!(is_signed(&STANDARD, &headers("msg_1"), body, secret.as_bytes()));
         assert!(!is_signed(&STANDARD, &headers("msg_2"), body, secret.as_bytes()));
         assert!(!is_signed(&STANDARD, &headers("msg_1")[1..], body, secret.as_bytes()));
+
+        // Another signature proves the body, and says nothing of the id.
+        let bare = crypto::hex(&crypto::hmac_sha256(secret.as_bytes(), &[body]));
+        let proof = |headers: &[(&str, &str)]| {
+            let headers: Vec<(String, String)> =
+                headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            let received_at = Timestamp::from_second(NOW).unwrap();
+            let signed = Signed { headers: &headers, body, received_at };
+            STANDARD.proof(&signed, [&b"another"[..], secret.as_bytes()].into_iter())
+        };
+        let [id, at, signature] = headers("msg_1");
+        let other = ("x-hub-signature-256", &*bare);
+        assert_eq!(proof(&[id, at, signature, other]), Some("webhook-signature"));
+        let unsigned = ("webhook-id", "msg_2");
+        assert_eq!(proof(&[unsigned, at, signature, other]), Some("x-hub-signature-256"));
+        assert_eq!(proof(&[unsigned, at, signature]), None);
+        assert!(STANDARD.vouches("webhook-id", Some("webhook-signature")));
+        assert!(!STANDARD.vouches("webhook-id", Some("x-hub-signature-256")));
+        assert!(!STANDARD.vouches("webhook-id", None) && STANDARD.vouches("ce-id", None));
     }
 }

@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 
 use super::{Delivery, Unreadable};
 use crate::core::alert::{EVENTS_MAX, Event, LINKS_MAX, Status};
+use crate::json;
 
 /// Most parameters read from a query or a form. Far more than any sender has.
 const PARAMETERS_MAX: usize = 1_000;
@@ -30,7 +31,7 @@ const WHOLE_MAX: f64 = 9_007_199_254_740_992.0;
 
 /// An [`Unreadable`] from a sentence.
 pub(super) fn unreadable(why: impl Into<String>) -> Unreadable {
-    Unreadable(why.into())
+    Unreadable(why.into(), Vec::new())
 }
 
 /// The body as text, without byte order mark and without surrounding white space.
@@ -44,20 +45,13 @@ pub(super) fn utf8(body: &[u8]) -> Result<&str, Unreadable> {
     }
 }
 
-/// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow: `serde_json` counts.
-/// `what` names the text in sentences.
+/// Parses a JSON text. Nesting deeper than 128 is an error, not a stack overflow, and so are more values than there is room
+/// for. `what` names the text in sentences.
 pub(super) fn json(text: &str, what: &str) -> Result<Value, Unreadable> {
     if text.is_empty() {
         return Err(unreadable(format!("{what} is empty")));
     }
-    serde_json::from_str(text).map_err(|error| {
-        unreadable(if error.to_string().starts_with("recursion limit") {
-            format!("{what} is nested more than 128 levels deep")
-        } else {
-            let how = if error.is_eof() { "ends too early" } else { "is not well-formed JSON" };
-            format!("{what} {how} at line {}, column {}", error.line(), error.column())
-        })
-    })
+    json::read(text.as_bytes()).map_err(|fault| unreadable(format!("{what} {fault}")))
 }
 
 /// The fields of an object, or a sentence about `what` is something else.
@@ -344,7 +338,7 @@ pub(super) fn bounded(mut event: Event) -> Result<Event, Unreadable> {
     // PostgreSQL keeps microseconds: what is weighed now must be what is weighed after a restart.
     event.occurred_at =
         event.occurred_at.and_then(|at| Timestamp::from_microsecond(at.as_microsecond()).ok());
-    event.bounded().map_err(Unreadable)
+    event.bounded().map_err(unreadable)
 }
 
 fn without_nul(text: &mut String) {
@@ -353,7 +347,8 @@ fn without_nul(text: &mut String) {
     }
 }
 
-/// Reads a list of items that say one event each. `what` names the list in sentences: `alerts[3]: ...`.
+/// Reads a list of items that say one event each, and have nothing to do with each other: those that can be read are read,
+/// whatever the others are. `what` names the list in sentences: `alerts[3]: ...`.
 pub(super) fn each(
     items: Vec<Value>,
     what: &str,
@@ -363,12 +358,26 @@ pub(super) fn each(
         return Err(unreadable(format!("{what} has {} items; at most {EVENTS_MAX} are taken", items.len())));
     }
     let one = |(index, item)| match item {
-        Value::Object(fields) => read(fields)
-            .and_then(bounded)
-            .map_err(|Unreadable(why)| unreadable(format!("{what}[{index}]: {why}"))),
-        other => Err(unreadable(format!("{what}[{index}] is {}, not an object", shape(&other)))),
+        Value::Object(fields) => {
+            read(fields).and_then(bounded).map_err(|Unreadable(why, _)| format!("{what}[{index}]: {why}"))
+        }
+        other => Err(format!("{what}[{index}] is {}, not an object", shape(&other))),
     };
-    items.into_iter().enumerate().map(one).collect()
+    let (mut events, mut first, mut faults) = (Vec::with_capacity(items.len()), None, 0);
+    for read in items.into_iter().enumerate().map(one) {
+        match read {
+            Ok(event) => events.push(event),
+            Err(why) => {
+                first.get_or_insert(why);
+                faults += 1;
+            }
+        }
+    }
+    match first {
+        None => Ok(events),
+        Some(why) if faults == 1 => Err(Unreadable(why, events)),
+        Some(why) => Err(Unreadable(format!("{why}; {} more cannot be read either", faults - 1), events)),
+    }
 }
 
 #[cfg(test)]
@@ -508,6 +517,26 @@ mod tests {
         let mut event = Event::new("k", crate::core::alert::Status::Firing, "t");
         event.occurred_at = moment("2026-01-02T03:04:05.1234567Z");
         assert_eq!(bounded(event).unwrap().occurred_at, moment("2026-01-02T03:04:05.123456Z"));
+    }
+
+    #[test]
+    fn an_odd_item_is_told_and_the_others_are_read() {
+        let read = |fields: Map<String, Value>| match text(&fields, &["key"]) {
+            Some(key) => Ok(Event::new(key, crate::core::alert::Status::Firing, "t")),
+            None => Err(unreadable("there is no `key`")),
+        };
+        let of = |items: Value| {
+            let Unreadable(why, rest) = each(items.as_array().unwrap().clone(), "item", read).unwrap_err();
+            (why, rest.into_iter().map(|event| event.key).collect::<Vec<_>>())
+        };
+        let (why, rest) = of(json!([{"key": "a"}, {}, {"key": "b"}]));
+        assert_eq!(
+            (why.as_str(), rest.as_slice()),
+            ("item[1]: there is no `key`", &["a".into(), "b".into()][..])
+        );
+        let (why, rest) = of(json!([7, {"key": "a"}, {}, {"key": "k".repeat(2000)}]));
+        assert_eq!(why, "item[0] is a number, not an object; 2 more cannot be read either");
+        assert_eq!(rest, ["a"]);
     }
 
     #[test]

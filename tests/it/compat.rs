@@ -165,10 +165,26 @@ fn cloudevents_ask_first_and_come_by_headers_with_an_access_token() {
     let over = br#"{"specversion": "1.0", "id": "2", "source": "/mon", "type": "net.example.disk.resolved"}"#;
     assert_eq!(daemon.post(&in_path, over).json()["results"][0]["outcome"], "resolved");
 
+    // Headers are texts as they come; one that cannot be read is not left out.
+    let mut about = [
+        ("ce-specversion", "1.0"),
+        ("ce-id", "3"),
+        ("ce-source", "/mon"),
+        ("ce-type", "é.firing"),
+        ("ce-subject", "é"),
+    ];
+    let told = request(daemon.address, "POST", &in_query, &about, b"").unwrap();
+    assert_eq!(told.json()["results"][0]["key"], "/mon é é", "{told:?}");
+    let long = "x".repeat(5000);
+    about[4].1 = &long;
+    let told = request(daemon.address, "POST", &in_query, &about, b"").unwrap();
+    assert_eq!((told.status, told.json()["kept"].as_i64()), (400, Some(1)), "{told:?}");
+    assert!(told.body.contains("`ce-subject` is longer than 4096 bytes"), "{told:?}");
+
     // A format that is not spoken is said in the words of the specification, and kept all the same.
     let xml = [("Content-Type", "application/cloudevents+xml")];
     let told = request(daemon.address, "POST", &in_query, &xml, b"<event/>").unwrap();
-    assert_eq!((told.status, told.json()["kept"].as_i64()), (415, Some(1)), "{told:?}");
+    assert_eq!((told.status, told.json()["kept"].as_i64()), (415, Some(2)), "{told:?}");
     assert_eq!(daemon.post(&in_path, b"{}").status, 400);
     assert!(!daemon.log().contains(token), "{}", daemon.log());
     for file in ["onscene.db", "onscene.db-wal"] {

@@ -189,6 +189,103 @@ fn what_cannot_be_understood_is_kept_and_answered_with_400() {
     assert_eq!(daemon.metric("onscene_events_total{outcome=\"unreadable\",source=\"scripts\"}"), 8.0);
 }
 
+/// Lists in a text in an object, again and again: for a reader that takes such an object for a text of JSON, twenty thousand
+/// levels and no limit.
+fn nested_by_texts(name: &str, texts: usize) -> String {
+    let escaped = |text: &str| text.replace('\\', "\\u005c").replace('"', "\\u0022");
+    (0..texts).fold("0".to_owned(), |inner, _| {
+        let lists = "[".repeat(120) + &inner + &"]".repeat(120);
+        format!("{{\"{name}\":\"{}\"}}", escaped(&lists))
+    })
+}
+
+#[test]
+fn a_body_that_nests_by_texts_of_json_ends_nobody_proven_or_not() {
+    let kinds = ["cloudevents", "pagerduty-events", "opsgenie", "cloudwatch"];
+    let source = |kind: &&str| {
+        let secret = match *kind {
+            "cloudwatch" => "topics = [\"arn:aws:sns:eu-north-1:111122223333:pager\"]".to_owned(),
+            kind => format!("token = \"a-token-of-{kind}\""),
+        };
+        format!("[[source]]\nname = \"{kind}\"\nkind = \"{kind}\"\nservice = \"shop\"\n{secret}\n")
+    };
+    let daemon = Daemon::start(&format!("{HOUSE}{}", kinds.iter().map(source).collect::<String>()));
+    let token = daemon.token("maya");
+    beside(&daemon, || {
+        for name in ["$serde_json::private::RawValue", "\\u0024serde_json::private::RawValue"] {
+            let body = nested_by_texts(name, 180);
+            let inside = format!("{{\"routing_key\": {body}, \"payload\": {body}}}");
+            for (path, status) in [
+                (PLACE, 400),
+                ("/in/cloudevents/a-token-of-cloudevents", 400),
+                ("/in/pagerduty-events/a-token-of-pagerduty-events", 400),
+                ("/in/cloudwatch", 401),
+                ("/v2/enqueue", 400),
+                ("/generic/2010-04-15/create_event.json", 400),
+            ] {
+                for body in [&body, &inside].into_iter().filter(|body| body.len() < 1024 * 1024) {
+                    assert_eq!(daemon.post(path, body.as_bytes()).status, status, "{path}");
+                }
+            }
+            let key = [("Authorization", "GenieKey a-token-of-opsgenie")];
+            let told = request(daemon.address, "POST", "/v2/alerts", &key, body.as_bytes()).unwrap();
+            assert_eq!(told.status, 400, "{told:?}");
+            let small = nested_by_texts(name, 50);
+            let value = format!("{{\"title\": {small}}}");
+            for body in [&small, &value] {
+                let bearer = format!("Bearer {token}");
+                let headers = [("Authorization", &*bearer)];
+                let told = request(daemon.address, "POST", "/api/v1/incidents", &headers, body.as_bytes());
+                problem(&told.unwrap(), 400);
+            }
+        }
+    });
+}
+
+#[test]
+fn one_alert_that_cannot_be_read_does_not_hold_back_the_others_of_its_body() {
+    let source = |kind: &str| {
+        format!(
+            "[[source]]\nname = \"{kind}-2\"\nkind = \"{kind}\"\nservice = \"shop\"\ntoken = \"a-token-of-{kind}\"\n"
+        )
+    };
+    let daemon = Daemon::start(&format!("{HOUSE}{}{}", source("alertmanager"), source("prometheus")));
+    let alert = |n: i32| {
+        format!("{{\"status\": \"firing\", \"labels\": {{\"alertname\": \"Lag\", \"n\": \"{n}\"}}}}")
+    };
+    let nineteen: Vec<String> = (0..19).map(alert).collect();
+    let nineteen = nineteen.join(",");
+    // The second ones have the keys of the first.
+    for (kind, taken, path, body) in [
+        (
+            "alertmanager",
+            "opened",
+            "/in/alertmanager-2/a-token-of-alertmanager",
+            format!("{{\"alerts\": [{nineteen}, {{}}]}}"),
+        ),
+        (
+            "prometheus",
+            "joined",
+            "/in/prometheus-2/a-token-of-prometheus/api/v2/alerts",
+            format!("[{nineteen}, {{}}]"),
+        ),
+    ] {
+        let told = daemon.post(path, body.as_bytes());
+        assert_eq!(told.status, 400, "{told:?}");
+        assert!(
+            told.body.contains("19 that can be read were taken") && told.body.contains("kept as number"),
+            "{told:?}"
+        );
+        let outcomes = |outcome: &str| {
+            daemon.metric(&format!("onscene_events_total{{outcome=\"{outcome}\",source=\"{kind}-2\"}}"))
+        };
+        assert_eq!((outcomes(taken), outcomes("unreadable")), (19.0, 1.0), "{kind}");
+    }
+    let list = daemon.command(&["replay", "--list"], Some(&daemon.token("maya")));
+    assert_eq!(String::from_utf8_lossy(&list.stdout).lines().count(), 2, "{list:?}");
+    unharmed(&daemon);
+}
+
 #[test]
 fn numbers_as_strings_and_strings_as_numbers_are_understood() {
     let daemon = Daemon::start(HOUSE);

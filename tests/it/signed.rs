@@ -1,12 +1,14 @@
 //! Deliveries that are signed, and what is shown of a body before it is sent.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use onscene::crypto;
 use serde_json::Value;
 
-use super::harness::{Answer, Daemon, HOUSE, binary, eventually, request};
+use super::harness::{Answer, Daemon, HOUSE, PATIENCE, binary, eventually, request};
 
 const OLD: &str = "an old secret of the sender";
 const NEW: &str = "a new secret of the sender";
@@ -89,9 +91,39 @@ fn a_delivery_by_the_standard_is_taken_once_and_an_old_one_never() {
     let headers = [("X-Hub-Signature-256", &*signature), ("webhook-id", "msg_1")];
     let told = send(&daemon, "/in/signed", &headers, over);
     assert_eq!(told.json()["results"][0]["outcome"], "resolved", "{told:?}");
+    // A signature that cannot be read is none, and nothing else stands for it.
+    let long = format!("v1,{}", "A".repeat(5000));
+    let headers =
+        [("X-Hub-Signature-256", &*signature), ("webhook-id", "msg_5"), ("webhook-signature", &*long)];
+    let told = send(&daemon, "/in/signed", &headers, over);
+    assert!(told.status == 401 && told.body.contains("longer than 4096"), "{told:?}");
     let empty = githubs(NEW, b"");
     let told = send(&daemon, "/in/signed?key=disk&status=resolved", &[("X-Hub-Signature-256", &empty)], b"");
     assert_eq!(told.status, 400, "{told:?}");
+}
+
+#[test]
+fn strangers_who_say_that_they_will_send_much_keep_nobody_out_and_are_given_up_soon() {
+    let daemon = daemon();
+    let head = "POST /in/signed HTTP/1.1\r\nHost: a\r\nX-Hub-Signature-256: sha256=00\r\nContent-Length: 1000000\r\n\r\n{";
+    let mut strangers: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stranger = TcpStream::connect(daemon.address).unwrap();
+            stranger.set_read_timeout(Some(PATIENCE)).unwrap();
+            stranger.write_all(head.as_bytes()).unwrap();
+            stranger
+        })
+        .collect();
+    let signature = githubs(NEW, BODY);
+    let told = send(&daemon, "/in/signed", &[("X-Hub-Signature-256", &signature)], BODY);
+    assert_eq!(told.status, 202, "{told:?}");
+    let began = Instant::now();
+    for stranger in &mut strangers {
+        let mut told = [0; 12];
+        stranger.read_exact(&mut told).unwrap();
+        assert_eq!(&told, b"HTTP/1.1 408");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(in super::super) async fn replay(
     let kept = read
         .map_err(|error| cannot_read(&error))?
         .ok_or_else(|| Problem::not_found(format!("no body that waits to be read has the number {id}")))?;
-    let command = intake::again(&desk.house.get(), &kept).map_err(|Unreadable(why)| {
+    let command = intake::again(&desk.house.get(), &kept).map_err(|Unreadable(why, _)| {
         let title = "The body cannot be understood";
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", title, why).with("kept", id)
     })?;

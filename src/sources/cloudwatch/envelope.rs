@@ -3,12 +3,15 @@
 //! Origin: awsdocs/amazon-sns-developer-guide `sns-verify-signature-of-message`, `sns-message-and-json-formats`. The lines
 //! that are signed are made of the texts as they are after JSON is decoded.
 
+use std::collections::BTreeMap;
+
 use http::Uri;
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::crypto::certificate::Hash;
 use crate::crypto::from_base64;
+use crate::json;
 use crate::sources::{Unreadable, wire};
 
 /// What an envelope is for.
@@ -50,8 +53,23 @@ pub struct Envelope {
     pub of: Type,
     /// The topic it says that it is of.
     pub topic: String,
-    fields: Map<String, Value>,
+    fields: BTreeMap<&'static str, Value>,
 }
+
+/// All that is read of a message: it comes from anybody, and what else is in it is passed over.
+const READ: &[&str] = &[
+    "Type",
+    "MessageId",
+    "TopicArn",
+    "Subject",
+    "Message",
+    "Timestamp",
+    "Token",
+    "SubscribeURL",
+    "SignatureVersion",
+    "Signature",
+    "SigningCertURL",
+];
 
 impl Envelope {
     /// Reads a body; `None` when it is JSON, or a text, without the envelope of SNS around it.
@@ -63,13 +81,8 @@ impl Envelope {
         if !text.starts_with('{') {
             return Ok(None);
         }
-        match wire::json(text, "the body")? {
-            Value::Object(fields) => Self::of(fields),
-            _ => Ok(None),
-        }
-    }
-
-    fn of(fields: Map<String, Value>) -> Result<Option<Self>, Unreadable> {
+        let fields = json::named(text.as_bytes(), READ);
+        let fields = fields.map_err(|fault| wire::unreadable(format!("the body {fault}")))?;
         let Some(of) = fields.get("Type").and_then(Value::as_str).and_then(Type::of) else {
             return Ok(None);
         };
