@@ -103,6 +103,7 @@ impl House {
                 allow_get: source.allow_get,
                 severity_label: source.severity_label.clone(),
                 topics: source.topics.clone(),
+                raw: source.raw,
             };
             let built = Source {
                 name: source.name.clone(),
@@ -134,8 +135,10 @@ impl House {
 /// What two nodes must agree on, in 16 hexadecimal digits. Rules and names are kept in order, so the same
 /// configuration has the same words.
 fn hash(config: &Config) -> String {
-    let sources =
-        config.sources.values().map(|source| (&source.name, &source.kind, &source.service, &source.topics));
+    let sources = config
+        .sources
+        .values()
+        .map(|source| (&source.name, &source.kind, &source.service, &source.topics, source.raw));
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
     let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
     let words = format!(

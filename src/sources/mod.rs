@@ -163,11 +163,13 @@ pub struct Options {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
     pub topics: Vec<String>,
+    /// Take what has no envelope of SNS, and so no signature, with the token alone (`raw`).
+    pub raw: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new() }
+        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new(), raw: false }
     }
 }
 
