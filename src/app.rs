@@ -32,6 +32,7 @@ use crate::http::desk::Desk;
 use crate::http::html::Pages;
 use crate::http::limits::Limits;
 use crate::http::listen::{Address, HandedOver, Listener};
+use crate::http::refused::Refusals;
 use crate::http::router::router;
 use crate::http::sns::Sns;
 use crate::http::tls::Tls;
@@ -226,6 +227,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
+        refusals: Refusals::default(),
         meters: meters.clone(),
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),

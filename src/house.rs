@@ -137,6 +137,7 @@ fn options(source: &config::Source) -> Result<Options, String> {
         allow_get: source.allow_get,
         severity_label: source.severity_label.clone(),
         topics: source.topics.clone(),
+        raw: source.raw,
         mapping: mapping.transpose().map_err(words)?.map(Arc::new),
     })
 }
@@ -145,7 +146,7 @@ fn options(source: &config::Source) -> Result<Options, String> {
 /// configuration has the same words.
 fn hash<'a>(config: &'a Config) -> String {
     let said = |source: &'a config::Source| {
-        (&source.name, &source.kind, &source.service, &source.topics, &source.map)
+        (&source.name, &source.kind, &source.service, (&source.topics, source.raw), &source.map)
     };
     let sources = config.sources.values().map(said);
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));

@@ -19,6 +19,8 @@ pub struct Metrics {
     /// `onscene_events_total{source,outcome}`
     pub events: IntCounterVec,
     unaccounted: IntGauge,
+    /// `onscene_refused_total{source,reason}`
+    pub refused: IntCounterVec,
     /// `onscene_ingest_seconds`
     pub ingest: Histogram,
     /// `onscene_commit_batch_size`
@@ -128,6 +130,12 @@ impl Metrics {
                 &r,
                 "onscene_events_unaccounted",
                 "Events received that have no outcome. Anything but 0 is a fault of onscene.",
+            )?,
+            refused: counters(
+                &r,
+                "onscene_refused_total",
+                "Deliveries that were not believed, by source and reason.",
+                &["source", "reason"],
             )?,
             ingest: histogram(
                 &r,

@@ -243,6 +243,8 @@ pub struct Source {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon.
     pub topics: Vec<String>,
+    /// Whether what has no envelope of SNS is taken with the token.
+    pub raw: bool,
     /// Expressions that read what its senders send.
     pub map: Option<Map>,
 }

@@ -27,6 +27,7 @@ pub(super) fn sources(
         let signing = signing_secrets(&mut table, reading, kinds, kind.as_ref());
         let topics = topics(&mut table, reading, kinds, kind.as_ref());
         let tokens = tokens(&mut table, reading, &found, signing.is_some() || topics.is_some());
+        let raw = raw(&mut table, reading, topics.as_ref(), &tokens);
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
         let map = mapping(&mut table, reading, kinds, kind.as_ref());
@@ -58,6 +59,7 @@ pub(super) fn sources(
             severity_label: severity_label.unwrap_or_else(|| "severity".into()),
             topics: topics.unwrap_or_default(),
             map,
+            raw,
         };
         found.insert(name.value, source);
     }
@@ -163,6 +165,23 @@ fn mapping(
         }
     }
     Some(Map { expressions, headers })
+}
+
+/// Whether what SNS sends without its envelope is taken beside what it signs: with a token, which proves it.
+fn raw(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    topics: Option<&Vec<String>>,
+    tokens: &[SecretString],
+) -> bool {
+    let span = table.place("raw");
+    let raw = table.boolean(reading, "raw").unwrap_or(false);
+    if raw && (topics.is_none() || tokens.is_empty()) {
+        let what = "`raw` takes messages of SNS that nobody has signed beside those that Amazon has: it needs `topics`, and \
+                    `token_file`, which proves them. Without `topics` the token decides, and `raw` says nothing";
+        reading.errors.add(span, what);
+    }
+    raw
 }
 
 /// The secrets of a source: any of them will do, so that senders move from an old one to a new one without a gap.

@@ -250,4 +250,14 @@ fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
     only(&with("cloudwatch", "[]"), "no topic may send");
     only(&with("cloudwatch", "[\"pager\"]"), "this is no topic of SNS");
     only(&with("cloudwatch", "[\"arn:aws:sns:evil.example:111122223333:pager\"]"), "this is no topic of SNS");
+    only(
+        &with("cloudwatch", "[\"arn:aws-iso:sns:us-iso-east-1:111122223333:pager\"]"),
+        "another partition of AWS than aws, aws-cn, aws-us-gov",
+    );
+    only(
+        &with("cloudwatch", &format!("{topic}\nraw = true")),
+        "`raw` takes messages of SNS that nobody has signed",
+    );
+    let both = format!("{topic}\nraw = true\ntoken = \"a-token-of-aws-senders\"");
+    assert_eq!(with("cloudwatch", &both), "nothing");
 }

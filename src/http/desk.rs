@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::accept::Meters;
 use super::limits::Limits;
 use super::problem::Problem;
+use super::refused::Refusals;
 use super::sns::Sns;
 use super::stale::Stale;
 use tokio::sync::Semaphore;
@@ -45,6 +46,8 @@ pub struct Desk {
     pub unproven: Arc<Semaphore>,
     /// Proves what Amazon SNS sends.
     pub sns: Sns,
+    /// What was said of deliveries that are not believed.
+    pub refusals: Refusals,
     /// What the transport counts.
     pub meters: Meters,
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::desk::{Desk, basic_password, bearer};
 use super::problem::Problem;
 use super::profile;
+use super::refused::{self, Reason};
 use super::{room, sns};
 use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply, Unread};
 use crate::core::alert::Event;
@@ -76,6 +77,7 @@ async fn take(
     let query = query.unwrap_or_default();
     if source.kind.webhook_profile && *method == Method::OPTIONS {
         let asked = authorise(source, token, &query, headers).and_then(|_| profile::allow(headers));
+        let asked = asked.inspect_err(|problem| refused::note(desk, &source.name, problem));
         return asked.unwrap_or_else(IntoResponse::into_response);
     }
     let answer = accept(desk, method, source, token, &query, headers, body).await;
@@ -86,7 +88,21 @@ async fn take(
     }
 }
 
+/// Takes a delivery to a source, if it may be believed.
 pub(super) async fn accept(
+    desk: &Desk,
+    method: &Method,
+    source: &Source,
+    token: Option<String>,
+    query: &str,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Taken, Problem> {
+    let taken = believe(desk, method, source, token, query, headers, body).await;
+    taken.inspect_err(|problem| refused::note(desk, &source.name, problem))
+}
+
+async fn believe(
     desk: &Desk,
     method: &Method,
     source: &Source,
@@ -122,9 +138,10 @@ pub(super) async fn accept(
         Some(scheme) => Some(proof(source, scheme, headers, &bytes, received_at)?),
         None => None,
     };
-    if !source.options.topics.is_empty() {
-        desk.sns.prove(source, &bytes, received_at).await?;
-    }
+    let proven = match source.options.topics.is_empty() {
+        true => None,
+        false => desk.sns.prove(source, &bytes, received_at).await?,
+    };
     if unproven {
         _room = room::proven(desk, &bytes, _room)?;
     }
@@ -136,13 +153,14 @@ pub(super) async fn accept(
         query: if proof.is_some() || unproven { "" } else { &query },
         content_type,
         headers: &read,
-        body: &bytes,
+        body: proven.as_ref().map_or(&bytes, |proven| &proven.body),
         received_at,
         options: &source.options,
     };
+    let once = proven.as_ref().map(|proven| proven.once.clone());
     match fault {
-        Some(fault) => Err(keep(desk, source, &delivery, Unreadable(fault, Vec::new())).await),
-        None => deliver(desk, source, &delivery).await,
+        Some(fault) => Err(keep(desk, source, &delivery, Unreadable(fault, Vec::new()), once).await),
+        None => deliver_once(desk, source, &delivery, once).await,
     }
 }
 
@@ -156,11 +174,12 @@ pub(super) fn authorise(
     let names: &[&str] = if source.kind.webhook_profile { &["token=", "access_token="] } else { &["token="] };
     let (in_query, query) = split_token(query, names);
     if source.tokens.is_empty() && source.signing_secrets.is_empty() && source.options.topics.is_empty() {
-        return Err(challenge("this source has no secret, so that nobody can send to it"));
+        return Err(challenge(Reason::Token, "this source has no secret, so that nobody can send to it"));
     }
     let given = [token, in_query, bearer(headers).map(str::to_owned), basic_password(headers)];
     if !source.tokens.is_empty() && !allowed(source, given) {
         return Err(challenge(
+            Reason::Token,
             "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
              as the password of basic authentication",
         ));
@@ -170,10 +189,20 @@ pub(super) fn authorise(
 
 /// Gives a delivery, whose secret is good, to its adapter, and what it says to the door.
 pub(super) async fn deliver(desk: &Desk, source: &Source, delivery: &Delivery<'_>) -> Result<Taken, Problem> {
+    deliver_once(desk, source, delivery, None).await
+}
+
+/// [`deliver`], for what may come again without its sender's doing: what cannot be understood of it is kept once by this word.
+async fn deliver_once(
+    desk: &Desk,
+    source: &Source,
+    delivery: &Delivery<'_>,
+    once: Option<String>,
+) -> Result<Taken, Problem> {
     let command = match asked(source, delivery, None) {
         Ok(command) => command,
         Err(unreadable) => {
-            let problem = keep(desk, source, delivery, unreadable).await;
+            let problem = keep(desk, source, delivery, unreadable, once).await;
             return Err(profile::told(source, delivery.content_type, problem));
         }
     };
@@ -252,7 +281,13 @@ fn delivered(source: &Source, events: Vec<Event>, received_at: Timestamp) -> Del
 }
 
 /// Keeps a body, and what of it could be read is taken.
-async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, unreadable: Unreadable) -> Problem {
+async fn keep(
+    desk: &Desk,
+    source: &Source,
+    delivery: &Delivery<'_>,
+    unreadable: Unreadable,
+    once: Option<String>,
+) -> Problem {
     let Unreadable(why, rest) = unreadable;
     let error = match rest.len() {
         0 => why,
@@ -271,22 +306,19 @@ async fn keep(desk: &Desk, source: &Source, delivery: &Delivery<'_>, unreadable:
         error: error.clone(),
         received_at: delivery.received_at,
     };
+    let title = "The body cannot be understood";
+    let problem = |detail| Problem::new(StatusCode::BAD_REQUEST, "unreadable", title, detail);
     let rest = delivered(source, rest, delivery.received_at);
-    let unread = Unread { kept, rest, once: None };
+    let unread = Unread { kept, rest, once };
     match desk.door.ask(Command::Unreadable(Box::new(unread))).await {
-        Ok(Reply::Kept(id)) => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable",
-            "The body cannot be understood",
-            format!("{error}. It is kept as number {id}, and the owner of this source is told"),
-        )
-        .with("kept", id),
-        Ok(Reply::Spooled) => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "unreadable",
-            "The body cannot be understood",
-            format!("{error}. It is held on this machine, and its owner is told when the store is back"),
-        ),
+        Ok(Reply::Kept(id)) => {
+            problem(format!("{error}. It is kept as number {id}, and the owner of this source is told"))
+                .with("kept", id)
+        }
+        Ok(Reply::KeptBefore) => problem(format!("{error}. It came before, and was kept then")),
+        Ok(Reply::Spooled) => problem(format!(
+            "{error}. It is held on this machine, and its owner is told when the store is back"
+        )),
         Ok(_) => Problem::internal(),
         Err(error) => send_again(error),
     }
@@ -302,15 +334,18 @@ fn signature(source: &Source, headers: &HeaderMap) -> Result<Option<&'static Sch
     if scheme.headers.iter().any(|name| headers.contains_key(*name)) {
         return Ok(Some(scheme));
     }
-    Err(challenge(&format!(
-        "the deliveries of this source are signed, in the header {}",
-        scheme.headers.join(" or ")
-    )))
+    let what =
+        format!("the deliveries of this source are signed, in the header {}", scheme.headers.join(" or "));
+    Err(challenge(Reason::Signature, &what))
 }
 
 /// 401, in the words of both: some senders give their password only when they are asked for it.
-pub(super) fn challenge(what: &str) -> Problem {
-    Problem { wants: Some("Bearer, Basic realm=\"onscene\""), ..Problem::unauthorized(what) }
+pub(super) fn challenge(reason: Reason, what: &str) -> Problem {
+    Problem {
+        wants: Some("Bearer, Basic realm=\"onscene\""),
+        refused: Some(reason),
+        ..Problem::unauthorized(what)
+    }
 }
 
 /// Which header proves that the sender of a body knows a secret of its source.
@@ -323,12 +358,14 @@ fn proof(
 ) -> Result<&'static str, Problem> {
     let (given, fault) = lower(headers, |name| scheme.reads.contains(&name));
     if let Some(fault) = fault {
-        return Err(challenge(&format!("what is needed of a signature cannot be read: {fault}")));
+        let what = format!("what is needed of a signature cannot be read: {fault}");
+        return Err(challenge(Reason::Signature, &what));
     }
     let signed = Signed { headers: &given, body, received_at };
     let secrets = source.signing_secrets.iter().map(|secret| secret.expose_secret().as_bytes());
     scheme.proof(&signed, secrets).ok_or_else(|| {
-        challenge("the signature does not fit the body and the secret of this source, or is too old")
+        let what = "the signature does not fit the body and the secret of this source, or is too old";
+        challenge(Reason::Signature, what)
     })
 }
 

@@ -2,7 +2,8 @@
 //!
 //! The addresses and who answers at them:
 //! - [`router`]: every address of the private listener;
-//! - `intake`: alerts in; `profile`: senders that ask first; [`sns`]: what Amazon has signed; `heartbeat`: pings;
+//! - `intake`: alerts in; `profile`: senders that ask first; [`sns`]: what Amazon has signed; [`refused`]: what is not
+//!   believed; `heartbeat`: pings;
 //! - `compat`, `opsgenie`, `alertmanager_api`: alerts in, at the addresses of others;
 //! - `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are logged in; `health`: alive,
 //!   ready, figures;
@@ -40,6 +41,7 @@ mod opsgenie;
 mod pages;
 pub mod problem;
 mod profile;
+pub mod refused;
 mod room;
 pub mod router;
 pub mod sns;

@@ -9,6 +9,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
+use super::refused::Reason;
+
 /// What went wrong, as the client is told.
 #[derive(Clone, Debug)]
 pub struct Problem {
@@ -24,6 +26,8 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// What would have been taken: of a 405 the methods, of a 401 the ways to log in when they are not the usual one.
     pub wants: Option<&'static str>,
+    /// Of a delivery: why it is not believed. It is not told, but counted.
+    pub refused: Option<Reason>,
     /// Further members, such as the commander who holds the term.
     pub extra: Map<String, Value>,
 }
@@ -36,7 +40,16 @@ impl Problem {
         title: &'static str,
         detail: impl Into<String>,
     ) -> Self {
-        Self { status, kind, title, detail: detail.into(), retry_after: None, wants: None, extra: Map::new() }
+        Self {
+            status,
+            kind,
+            title,
+            detail: detail.into(),
+            retry_after: None,
+            wants: None,
+            refused: None,
+            extra: Map::new(),
+        }
     }
 
     /// 400: it cannot be read.

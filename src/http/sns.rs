@@ -3,9 +3,14 @@
 //! Read: the body of a delivery, and the certificate it names, which is fetched from the one host of Amazon's that its topic
 //! may have (`sources/cloudwatch/envelope.rs`), by TLS and without following a redirect. What a stranger can make us do is
 //! bounded: he has to name a topic of ours, an hour near our own and a signature before anything is fetched; then fetches
-//! are one at a time, few a minute, short and small.
+//! are one at a time for each host, few a minute, short and small. He can spend those of a host whose certificate is not known
+//! yet, after a start or a change of it; Amazon sends again for an hour. A token beside `topics` keeps strangers from it
+//! altogether: without it nothing of theirs is looked at.
+//!
+//! SNS never sends again what was answered with 401. So that is said only to what Amazon cannot have signed for this source;
+//! where it may be our clock, or a form that is newer than this version, the answer is 503.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,11 +24,12 @@ use tokio::sync::MutexGuard;
 
 use super::intake::challenge;
 use super::problem::Problem;
+use super::refused::Reason;
 use crate::channels::client::{Client, Failure, Reach};
 use crate::crypto;
 use crate::crypto::certificate::Certificate;
 use crate::house::Source;
-use crate::sources::cloudwatch::envelope::{Envelope, Type, names};
+use crate::sources::cloudwatch::envelope::{Envelope, Type, Unsigned, host, names};
 
 /// A message may have been published so long before it comes, or so far ahead of our hour. SNS tries for an hour at most, and
 /// clocks differ by a few minutes.
@@ -32,14 +38,20 @@ const AGE_MAX: SignedDuration = SignedDuration::from_mins(65);
 const FETCH_DEADLINE: Duration = Duration::from_secs(6);
 /// For the turn to fetch.
 const TURN_DEADLINE: Duration = Duration::from_secs(6);
-/// Fetches in one minute.
-const FETCHES_PER_MINUTE_MAX: usize = 12;
-/// Certificates that are remembered; Amazon has one a region at a time, and exchanges it about once a year.
-const CERTIFICATES_MAX: usize = 16;
+/// Certificates fetched from one host in one minute.
+const CERTIFICATES_PER_MINUTE_MAX: usize = 12;
+/// Subscriptions confirmed at one host in one minute. Each was signed by Amazon, so strangers spend none of these.
+const CONFIRMATIONS_PER_MINUTE_MAX: usize = 12;
+/// Certificates that are remembered of one host: Amazon has one at a time, and exchanges it about once a year.
+const CERTIFICATES_MAX: usize = 2;
 /// A certificate is fetched again after this. When it cannot be, the one that is known goes on, within its own dates.
 const CERTIFICATE_AGE_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// An address that has failed is not asked again before this.
+/// An address that has failed, or gave a certificate that cannot be believed, is not asked again before this.
 const FAILED_PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// Addresses of one host that are remembered because they have failed: all that can be asked within the pause, and more.
+const FAILED_MAX: usize = 64;
+/// Hosts that are remembered. There is one a region, and only those of topics that are configured.
+const HOSTS_MAX: usize = 64;
 
 /// Refuses what says itself that it is of another topic, before its body is read. What it says is not proven by that.
 pub(super) fn may_send(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
@@ -53,7 +65,21 @@ pub(super) fn may_send(source: &Source, headers: &HeaderMap) -> Result<(), Probl
 }
 
 fn other_topic() -> Problem {
-    challenge("this topic is none of the `topics` of this source")
+    challenge(Reason::Topic, "this topic is none of the `topics` of this source")
+}
+
+/// 503, where Amazon may have signed it all the same.
+fn unsure(reason: Reason, what: &str) -> Problem {
+    Problem { refused: Some(reason), ..Problem::unavailable(what, 20) }
+}
+
+/// A message that Amazon has signed.
+#[derive(Debug)]
+pub(super) struct Proven {
+    /// Its body, without anything that is not signed.
+    pub(super) body: Bytes,
+    /// What tells it from every other message.
+    pub(super) once: String,
 }
 
 /// Fetches an address; answers the body of a success, or a sentence without the address.
@@ -66,6 +92,12 @@ pub struct Sns(Arc<Inner>);
 struct Inner {
     fetch: Fetch,
     roots: RootCertStore,
+    hosts: Mutex<BTreeMap<String, Arc<Host>>>,
+}
+
+/// What is known of one host of Amazon's: what goes on at another has nothing to do with it.
+#[derive(Default)]
+struct Host {
     known: Mutex<VecDeque<Known>>,
     turns: tokio::sync::Mutex<Turns>,
 }
@@ -77,13 +109,84 @@ struct Known {
     certificate: Arc<Certificate>,
 }
 
+/// What is fetched.
+#[derive(Clone, Copy)]
+enum What {
+    Certificate,
+    Confirmation,
+}
+
 /// Who fetches has the turn, so that many deliveries with one certificate fetch it once.
 #[derive(Default)]
 struct Turns {
-    /// When something was fetched within the last minute.
-    fetched: VecDeque<Timestamp>,
-    /// What has failed last, and when.
-    failed: Option<(Uri, Timestamp)>,
+    /// When certificates were fetched within the last minute.
+    certificates: VecDeque<Timestamp>,
+    /// When subscriptions were confirmed within the last minute.
+    confirmations: VecDeque<Timestamp>,
+    /// What has failed, and when; the newest last.
+    failed: VecDeque<(Uri, Timestamp)>,
+}
+
+impl Turns {
+    /// Whether an address may be fetched now.
+    fn allow(&mut self, what: What, address: &Uri, now: Timestamp) -> Result<(), String> {
+        let ago = |at: &Timestamp| now.duration_since(*at).abs();
+        self.failed.retain(|(_, at)| ago(at) < FAILED_PAUSE);
+        if self.failed.iter().any(|(failed, _)| failed == address) {
+            return Err("it has just failed, and is not asked again yet".into());
+        }
+        let (spent, most) = self.spent(what);
+        spent.retain(|at| ago(at) < SignedDuration::from_mins(1));
+        if spent.len() >= most {
+            return Err(format!("{most} fetches a minute from this host are spent"));
+        }
+        Ok(())
+    }
+
+    fn spent(&mut self, what: What) -> (&mut VecDeque<Timestamp>, usize) {
+        match what {
+            What::Certificate => (&mut self.certificates, CERTIFICATES_PER_MINUTE_MAX),
+            What::Confirmation => (&mut self.confirmations, CONFIRMATIONS_PER_MINUTE_MAX),
+        }
+    }
+
+    fn has_failed(&mut self, address: &Uri, now: Timestamp) {
+        if self.failed.len() >= FAILED_MAX {
+            self.failed.pop_front();
+        }
+        self.failed.push_back((address.clone(), now));
+    }
+}
+
+impl Host {
+    /// Waits for the turn to fetch an address, as far as it may be fetched now.
+    async fn turn(&self, what: What, address: &Uri, now: Timestamp) -> Result<MutexGuard<'_, Turns>, String> {
+        let turn = tokio::time::timeout(TURN_DEADLINE, self.turns.lock()).await;
+        let mut turns = turn.map_err(|_| "too many wait to fetch something of SNS".to_owned())?;
+        turns.allow(what, address, now)?;
+        Ok(turns)
+    }
+
+    /// A certificate that is known, and, where an hour is given, fresh at that hour.
+    fn known(&self, address: &Uri, fresh: Option<Timestamp>) -> Option<Arc<Certificate>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = known.iter().find(|known| known.address == *address)?;
+        let is_fresh = |now: Timestamp| now.duration_since(found.fetched_at).abs() < CERTIFICATE_AGE_MAX;
+        fresh.is_none_or(is_fresh).then(|| found.certificate.clone())
+    }
+
+    fn remember(&self, address: &Uri, certificate: &Arc<Certificate>, now: Timestamp) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| known.address != *address);
+        if known.len() >= CERTIFICATES_MAX {
+            known.pop_front();
+        }
+        known.push_back(Known {
+            address: address.clone(),
+            fetched_at: now,
+            certificate: certificate.clone(),
+        });
+    }
 }
 
 impl Sns {
@@ -109,22 +212,28 @@ impl Sns {
     }
 
     fn by(fetch: Fetch, roots: RootCertStore) -> Self {
-        Self(Arc::new(Inner { fetch, roots, known: Mutex::default(), turns: tokio::sync::Mutex::default() }))
+        Self(Arc::new(Inner { fetch, roots, hosts: Mutex::default() }))
     }
 
     /// Lets a delivery pass that Amazon has signed for a topic of this source, and confirms a subscription. A body without
-    /// an envelope is signed by nobody: it passes where a token has proven it.
+    /// an envelope is signed by nobody: it passes where the operator wants that (`raw`) and a token has proven it.
     ///
     /// # Errors
     /// 401 when it is not proven, 503 when that cannot be found out now, or a subscription not be confirmed.
-    pub(super) async fn prove(&self, source: &Source, body: &[u8], now: Timestamp) -> Result<(), Problem> {
+    pub(super) async fn prove(
+        &self,
+        source: &Source,
+        body: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Proven>, Problem> {
         let envelope = match Envelope::read(body) {
             Ok(Some(envelope)) => envelope,
-            _ if !source.tokens.is_empty() => return Ok(()),
+            _ if source.options.raw && !source.tokens.is_empty() => return Ok(None),
             _ => {
                 return Err(challenge(
-                    "this is no message of SNS with its envelope, and a source without a token believes nothing else; \
-                     turn raw message delivery off, or set a token",
+                    Reason::Signature,
+                    "this is no message of SNS with its envelope, and a source with `topics` believes nothing else; turn \
+                     raw message delivery off, or set `raw` beside a token",
                 ));
             }
         };
@@ -133,32 +242,51 @@ impl Sns {
         }
         let is_recent = |at: Timestamp| now.duration_since(at).abs() <= AGE_MAX;
         if !envelope.published_at().is_some_and(is_recent) {
-            return Err(challenge("the message is too old, or the clock of this machine is wrong"));
+            return Err(unsure(
+                Reason::Hour,
+                "the message is too old, or the clock of this machine is wrong",
+            ));
         }
-        let unsigned = || {
-            challenge(
-                "the signature, its version or the address of its certificate is none that SNS gives to this topic",
+        let unknown = || {
+            unsure(
+                Reason::Form,
+                "it is signed in a way, or by a certificate at an address, that this version of onscene does not know of SNS",
             )
         };
-        let (lines, hash, signature) = envelope.signed().ok_or_else(unsigned)?;
-        let address = envelope.certificate().ok_or_else(unsigned)?;
-        let confirmation = match envelope.of {
-            Type::Subscription => Some(envelope.confirmation().ok_or_else(unsigned)?),
-            Type::Notification | Type::Unsubscription => None,
-        };
-        let certificate = self.certificate(&source.name, &envelope.topic, &address, now).await?;
+        let (lines, hash, signature) = envelope.signed().map_err(|why| match why {
+            Unsigned::Unknown => unknown(),
+            Unsigned::Never => challenge(
+                Reason::Signature,
+                "a part that SNS signs is missing, or holds what SNS never writes",
+            ),
+        })?;
+        let address = envelope.certificate().ok_or_else(unknown)?;
+        let here = self.host(&envelope.topic);
+        let certificate = self.certificate(&here, &source.name, &envelope.topic, &address, now).await?;
         if !certificate.has_signed(hash, &lines, &signature) {
-            return Err(challenge("the signature does not fit the message"));
+            return Err(challenge(Reason::Signature, "the signature does not fit the message"));
         }
-        match confirmation {
-            Some(address) => self.confirm(&source.name, &envelope.topic, address, now).await,
-            None => Ok(()),
+        if envelope.of == Type::Subscription {
+            let address = envelope.confirmation().ok_or_else(unknown)?;
+            self.confirm(&here, &source.name, &envelope.topic, address, now).await?;
         }
+        let once = format!("kept:{}", envelope.text("MessageId").unwrap_or_default());
+        Ok(Some(Proven { body: envelope.without_the_rest().into(), once }))
+    }
+
+    fn host(&self, topic: &str) -> Arc<Host> {
+        let name = host(topic).unwrap_or_default();
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if hosts.len() >= HOSTS_MAX && !hosts.contains_key(&name) {
+            hosts.clear();
+        }
+        hosts.entry(name).or_default().clone()
     }
 
     /// The certificate at an address, fetched when it is not known.
     async fn certificate(
         &self,
+        here: &Host,
         source: &str,
         topic: &str,
         address: &Uri,
@@ -166,40 +294,53 @@ impl Sns {
     ) -> Result<Arc<Certificate>, Problem> {
         let names = names(topic);
         let is_good = |one: &Arc<Certificate>| one.check(&names, &self.0.roots, now).is_ok();
-        if let Some(certificate) = self.known(address, Some(now)).filter(is_good) {
+        if let Some(certificate) = here.known(address, Some(now)).filter(is_good) {
             return Ok(certificate);
         }
-        if let Ok(mut turns) = self.turn(address, now).await {
+        if let Ok(mut turns) = here.turn(What::Certificate, address, now).await {
             // Whoever had the turn before may have fetched it.
-            if let Some(certificate) = self.known(address, Some(now)).filter(is_good) {
+            if let Some(certificate) = here.known(address, Some(now)).filter(is_good) {
                 return Ok(certificate);
             }
-            let checked = self.fetch(&mut turns, address, now).await.and_then(|pem| {
+            let checked = self.fetch(&mut turns, What::Certificate, address, now).await.and_then(|pem| {
                 let certificate = Certificate::read(&pem)?;
                 certificate.check(&names, &self.0.roots, now)?;
                 Ok(Arc::new(certificate))
             });
             match checked {
                 Ok(certificate) => {
-                    self.remember(address, &certificate, now);
+                    here.remember(address, &certificate, now);
                     return Ok(certificate);
                 }
-                // Said only where something was fetched, so that strangers cannot fill the log.
-                Err(why) => tracing::warn!(source.name = source, topic, why, "no certificate of SNS was had"),
+                Err(why) => {
+                    turns.has_failed(address, now);
+                    // Said only where something was fetched, so that strangers cannot fill the log.
+                    tracing::warn!(source.name = source, topic, why, "no certificate of SNS was had");
+                }
             }
         }
-        self.known(address, None).filter(is_good).ok_or_else(|| {
-            Problem::unavailable(
+        here.known(address, None).filter(is_good).ok_or_else(|| {
+            unsure(
+                Reason::Certificate,
                 "the certificate that this is signed with cannot be had now; send it again",
-                20,
             )
         })
     }
 
     /// Confirms a subscription: Amazon has signed that this is the address for it.
-    async fn confirm(&self, source: &str, topic: &str, address: Uri, now: Timestamp) -> Result<(), Problem> {
-        let confirmed = match self.turn(&address, now).await {
-            Ok(mut turns) => self.fetch(&mut turns, &address, now).await,
+    async fn confirm(
+        &self,
+        here: &Host,
+        source: &str,
+        topic: &str,
+        address: Uri,
+        now: Timestamp,
+    ) -> Result<(), Problem> {
+        let confirmed = match here.turn(What::Confirmation, &address, now).await {
+            Ok(mut turns) => {
+                let fetched = self.fetch(&mut turns, What::Confirmation, &address, now).await;
+                fetched.inspect_err(|_| turns.has_failed(&address, now))
+            }
             Err(why) => Err(why),
         };
         match confirmed {
@@ -219,50 +360,16 @@ impl Sns {
         }
     }
 
-    /// Waits for the turn to fetch an address, as far as one may be fetched now.
-    async fn turn(&self, address: &Uri, now: Timestamp) -> Result<MutexGuard<'_, Turns>, String> {
-        let turn = tokio::time::timeout(TURN_DEADLINE, self.0.turns.lock()).await;
-        let mut turns = turn.map_err(|_| "too many wait to fetch something of SNS".to_owned())?;
-        let ago = |at: &Timestamp| now.duration_since(*at).abs();
-        if turns.failed.as_ref().is_some_and(|(failed, at)| failed == address && ago(at) < FAILED_PAUSE) {
-            return Err("it has just failed, and is not asked again yet".into());
-        }
-        turns.fetched.retain(|at| ago(at) < SignedDuration::from_mins(1));
-        if turns.fetched.len() >= FETCHES_PER_MINUTE_MAX {
-            return Err(format!("{FETCHES_PER_MINUTE_MAX} fetches a minute are spent"));
-        }
-        Ok(turns)
-    }
-
-    async fn fetch(&self, turns: &mut Turns, address: &Uri, now: Timestamp) -> Result<Bytes, String> {
-        turns.fetched.push_back(now);
+    async fn fetch(
+        &self,
+        turns: &mut Turns,
+        what: What,
+        address: &Uri,
+        now: Timestamp,
+    ) -> Result<Bytes, String> {
+        turns.spent(what).0.push_back(now);
         let fetched = tokio::time::timeout(FETCH_DEADLINE, (self.0.fetch)(address.clone())).await;
-        let fetched = fetched.unwrap_or_else(|_| Err("no answer in time".into()));
-        if fetched.is_err() {
-            turns.failed = Some((address.clone(), now));
-        }
-        fetched
-    }
-
-    /// A certificate that is known, and, where an hour is given, fresh at that hour.
-    fn known(&self, address: &Uri, fresh: Option<Timestamp>) -> Option<Arc<Certificate>> {
-        let known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = known.iter().find(|known| known.address == *address)?;
-        let is_fresh = |now: Timestamp| now.duration_since(found.fetched_at).abs() < CERTIFICATE_AGE_MAX;
-        fresh.is_none_or(is_fresh).then(|| found.certificate.clone())
-    }
-
-    fn remember(&self, address: &Uri, certificate: &Arc<Certificate>, now: Timestamp) {
-        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.retain(|known| known.address != *address);
-        if known.len() >= CERTIFICATES_MAX {
-            known.pop_front();
-        }
-        known.push_back(Known {
-            address: address.clone(),
-            fetched_at: now,
-            certificate: certificate.clone(),
-        });
+        fetched.unwrap_or_else(|_| Err("no answer in time".into()))
     }
 }
 
@@ -301,7 +408,7 @@ mod tests {
             tokens: if token { vec!["a token of sixteen bytes".into()] } else { Vec::new() },
             signing_secrets: Vec::new(),
             service: "shop".into(),
-            options: Options { topics: vec![TOPIC.into()], ..Options::default() },
+            options: Options { topics: vec![TOPIC.into()], raw: token, ..Options::default() },
         }
     }
 
@@ -404,13 +511,16 @@ mod tests {
             ("Subject", Value::Null),
             ("Timestamp", json!("2026-01-02T03:05:05.731Z")),
             ("Type", json!("UnsubscribeConfirmation")),
+            ("MessageId", json!("m\nSubject\ns")),
             ("SignatureVersion", json!("1")),
-            ("SignatureVersion", json!("3")),
+            ("SignatureVersion", Value::Null),
             ("Signature", json!("AAAA")),
         ] {
             assert_eq!(status(&sns, &changed(VERSION_2, name, &value)).await, 401, "{name}");
         }
         assert_eq!(status(&sns, &changed(VERSION_1, "SignatureVersion", &json!("2"))).await, 401);
+        let unknown = changed(VERSION_1, "SignatureVersion", &json!("3"));
+        assert_eq!(status(&sns, &unknown).await, 503, "Amazon may have signed what we do not know yet");
         assert_eq!(status(&sns, VERSION_2).await, 200);
     }
 
@@ -418,8 +528,8 @@ mod tests {
     async fn nothing_is_fetched_for_another_topic_an_old_message_or_another_host() {
         let (sns, asked) = usual();
         let other = "arn:aws:sns:eu-north-1:111122223333:another";
+        assert_eq!(status(&sns, &changed(VERSION_2, "TopicArn", &json!(other))).await, 401);
         for (name, value) in [
-            ("TopicArn", other),
             ("Timestamp", "2026-01-02T01:00:00Z"),
             ("Timestamp", "2026-01-02T05:00:00Z"),
             ("Timestamp", "soon"),
@@ -428,12 +538,17 @@ mod tests {
             ("SigningCertURL", "https://sns.us-east-1.amazonaws.com/a.pem"),
             ("SigningCertURL", "http://sns.eu-north-1.amazonaws.com/a.pem"),
         ] {
-            assert_eq!(status(&sns, &changed(VERSION_2, name, &json!(value))).await, 401, "{value}");
+            assert_eq!(status(&sns, &changed(VERSION_2, name, &json!(value))).await, 503, "{value}");
         }
+        assert!(asked.lock().unwrap().is_empty());
         for raw in ["{\"AlarmName\": \"a\", \"NewStateValue\": \"OK\"}", "hello", "", "{"] {
             assert_eq!(status(&sns, raw).await, 401, "{raw}");
             let by_token = sns.prove(&source(true), raw.as_bytes(), now()).await;
-            assert!(by_token.is_ok(), "a token proves what has no envelope");
+            assert!(by_token.unwrap().is_none(), "a token proves what has no envelope");
+            let mut unwanted = source(true);
+            unwanted.options.raw = false;
+            let refused = sns.prove(&unwanted, raw.as_bytes(), now()).await.unwrap_err();
+            assert_eq!((refused.status.as_u16(), refused.refused), (401, Some(Reason::Signature)), "{raw}");
         }
         // What has an envelope has to be signed, with a token, too.
         let forged = changed(VERSION_2, "Signature", &json!("AAAA"));
@@ -473,8 +588,10 @@ mod tests {
             let address = format!("https://sns.eu-north-1.amazonaws.com/{n}.pem");
             assert_eq!(status(&sns, &changed(VERSION_2, "SigningCertURL", &json!(address))).await, 503);
         }
-        assert_eq!(asked.lock().unwrap().len(), FETCHES_PER_MINUTE_MAX);
+        assert_eq!(asked.lock().unwrap().len(), CERTIFICATES_PER_MINUTE_MAX);
         assert_eq!(status(&sns, VERSION_2).await, 200, "what is known goes on");
+        let subscription = signed(confirmation("SubscriptionConfirmation"));
+        assert_eq!(status(&sns, &subscription).await, 200, "what is confirmed is counted by itself");
 
         let fetches = Arc::new(AtomicUsize::new(0));
         let (seen, papers) = (fetches.clone(), Papers::new());
@@ -529,11 +646,55 @@ mod tests {
         let elsewhere = json!("https://evil.net/?Action=ConfirmSubscription&Token=hunter2");
         let mut other = confirmation("SubscriptionConfirmation");
         other["SubscribeURL"] = elsewhere;
-        assert_eq!(status(&sns, &signed(other)).await, 401);
+        assert_eq!(status(&sns, &signed(other)).await, 503);
         assert_eq!(status(&sns, &signed(confirmation("UnsubscribeConfirmation"))).await, 200);
         assert!(!asked.lock().unwrap().iter().any(|address| address.contains("Action")));
         assert_eq!(status(&sns, &good).await, 200);
         assert_eq!(asked.lock().unwrap().last().unwrap(), CONFIRM);
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_away_or_spent_does_not_hold_up_another() {
+        let papers = Papers::new();
+        let pem = papers.leaf("sns.amazonaws.com", 2027);
+        let south = "arn:aws:sns:eu-south-1:111122223333:pager";
+        let address = "https://sns.eu-south-1.amazonaws.com/a.pem";
+        let (sns, asked) = amazon(papers.root.clone(), &[(address, Ok(pem))]);
+        for n in 0..20 {
+            let address = format!("https://sns.eu-north-1.amazonaws.com/{n}.pem");
+            assert_eq!(status(&sns, &changed(VERSION_2, "SigningCertURL", &json!(address))).await, 503);
+        }
+        assert_eq!(asked.lock().unwrap().len(), CERTIFICATES_PER_MINUTE_MAX);
+        let mut body: Value = serde_json::from_str(VERSION_2).unwrap();
+        (body["TopicArn"], body["SigningCertURL"]) = (json!(south), json!(address));
+        let mut both = source(false);
+        both.options.topics.push(south.into());
+        let proven = sns.prove(&both, signed(body).as_bytes(), now()).await.unwrap().unwrap();
+        assert!(proven.once.starts_with("kept:") && !proven.body.windows(9).any(|part| part == b"Signature"));
+    }
+
+    #[tokio::test]
+    async fn an_address_whose_certificate_cannot_be_believed_is_not_asked_again_at_once() {
+        let papers = Papers::new();
+        let (other, bad) = ("https://sns.eu-north-1.amazonaws.com/other.pem", papers.leaf("evil.net", 2027));
+        let answers = [(CERTIFICATE, Ok(bad.clone())), (other, Ok(bad))];
+        let (sns, asked) = amazon(papers.root.clone(), &answers);
+        for _ in 0..5 {
+            assert_eq!(status(&sns, VERSION_2).await, 503);
+            assert_eq!(status(&sns, &changed(VERSION_2, "SigningCertURL", &json!(other))).await, 503);
+        }
+        assert_eq!(*asked.lock().unwrap(), [CERTIFICATE, other]);
+    }
+
+    #[tokio::test]
+    async fn a_message_of_another_topic_is_refused_before_its_body_is_read() {
+        let said = |topic: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-amz-sns-topic-arn", http::HeaderValue::from_static(topic));
+            may_send(&source(false), &headers).map_err(|problem| problem.status.as_u16())
+        };
+        assert_eq!((said(TOPIC), said("arn:aws:sns:eu-north-1:111122223333:another")), (Ok(()), Err(401)));
+        assert!(may_send(&source(false), &HeaderMap::new()).is_ok());
     }
 
     #[tokio::test]

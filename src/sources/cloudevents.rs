@@ -14,12 +14,15 @@
 //!
 //! What is said stands in `data.status`, or else in the last word of `type`: `net.example.disk.resolved` and
 //! `net.example.DiskResolved.v1` are over. A noun such as `alert` there says no more than the data does. Where both
-//! are missing, or contradict each other, the body is refused: a recovery that is taken for a new alert, or the other
-//! way round, would be worse.
+//! are missing, or contradict each other, or the data says what is not understood and the type nothing clear, the body is
+//! refused: a recovery that is taken for a new alert, or the other way round, would be worse.
 //!
-//! The key is the source, the type without that word, and the subject. All three, because a subject means something only
-//! within its source, and one machine may have two kinds of trouble. Data that is an object is read like a body of the
-//! generic kind: title, body, severity, labels and links have the same names.
+//! The key is the source with what the data calls its key (`key`, `fingerprint` and the other names of the generic kind), or
+//! else the source, the type without that word, and the subject. All three, because a subject means something only
+//! within its source, and one machine may have two kinds of trouble. **A sender whose `data.status` decides should give a key
+//! or keep its type**: of `disk.degraded` and `disk.healthy` the last words are known for conditions and left out, but of
+//! `disk.cold` and `disk.warm` nobody knows here that they are about the same thing, and they are two alerts.
+//! Data that is an object is read like a body of the generic kind: title, body, severity, labels and links have the same names.
 
 use serde_json::{Map, Value};
 
@@ -63,6 +66,21 @@ const STATUS: &[&str] = &["status", "state"];
 /// Last words of a type that name a thing, and say only for want of anything better that it has happened.
 const NOUNS: &[&str] = &["alert", "alarm", "problem", "failure", "new", "create", "created"];
 
+/// Last words of a type that name the condition of a thing, and not the thing: whether it fires is for the data to say.
+const CONDITIONS: &[&str] = &[
+    "degraded",
+    "impaired",
+    "unhealthy",
+    "healthy",
+    "unavailable",
+    "available",
+    "passing",
+    "critical",
+    "warning",
+    "changed",
+    "updated",
+];
+
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let said = delivery.content_type.unwrap_or_default().trim().to_ascii_lowercase();
     if is_foreign(&said) {
@@ -92,8 +110,9 @@ pub fn is_foreign(media_type: &str) -> bool {
 fn of_headers(delivery: &Delivery<'_>) -> Result<Map<String, Value>, Unreadable> {
     let mut fields = Map::new();
     for (name, value) in delivery.headers {
-        // `ce-data` would be no attribute: the body is the data.
-        let name = name.strip_prefix("ce-").filter(|name| !name.starts_with("data"));
+        // These would be no attributes: the body is the data, and has a header of its own for its type.
+        let name = name.strip_prefix("ce-");
+        let name = name.filter(|name| !["data", "data_base64", "datacontenttype"].contains(name));
         if let Some(name) = name {
             fields.insert(name.to_owned(), Value::String(header(name, value)?));
         }
@@ -169,7 +188,11 @@ fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     let (stem, word) = split(&kind);
     let (status, is_in_type) = status(word, &data)?;
     let stem = if is_in_type { stem } else { kind.as_str() };
-    let parts = [Some(source.as_str()), Some(stem), subject.as_deref()];
+    let own = data.as_object().and_then(|data| wire::text(data, generic::KEY));
+    let parts = match &own {
+        Some(own) => [Some(source.as_str()), Some(own.as_str()), None],
+        None => [Some(source.as_str()), Some(stem), subject.as_deref()],
+    };
     let key: Vec<&str> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
 
     let mut said = match data {
@@ -231,10 +254,13 @@ fn split(kind: &str) -> (&str, &str) {
     let start =
         bare.rfind(is_separator).map_or(0, |at| at + bare[at..].chars().next().map_or(1, char::len_utf8));
     let last = &bare[start..];
-    // `DiskResolved` is two words; `RESOLVED` is one.
-    let hump =
-        last.char_indices().skip(1).filter(|(_, letter)| letter.is_uppercase()).last().map(|(at, _)| at);
-    let hump = hump.filter(|_| last.contains(char::is_lowercase)).unwrap_or(0);
+    // `DiskResolved` and `DiskOK` are two words; `RESOLVED` is one.
+    let end = last.trim_end_matches(char::is_uppercase);
+    let hump = match last.rfind(char::is_uppercase) {
+        _ if !last.contains(char::is_lowercase) => 0,
+        Some(_) if end.len() < last.len() => end.len(),
+        hump => hump.unwrap_or(0),
+    };
     let (stem, word) = bare.split_at(start + hump);
     (stem.trim_end_matches(is_separator), word)
 }
@@ -247,15 +273,23 @@ fn is_version(word: &str) -> bool {
 /// What is said, and whether the word of the type says it.
 fn status(word: &str, data: &Value) -> Result<(Status, bool), Unreadable> {
     let by_type = wire::status(word);
-    let by_data = data.as_object().and_then(|data| wire::word(data, STATUS));
-    let by_data = by_data.and_then(|word| wire::status(&word));
-    let is_noun = NOUNS.contains(&word.to_ascii_lowercase().as_str());
+    let said = data.as_object().and_then(|data| {
+        let is_said = |name: &&&str| data.get(**name).is_some_and(|value| wire::flat(value).is_some());
+        STATUS.iter().find(is_said).and_then(|name| data.get(*name))
+    });
+    let by_data = said.and_then(wire::scalar).and_then(|word| wire::status(&word));
+    let lower = word.to_ascii_lowercase();
+    let is_vague = NOUNS.contains(&lower.as_str()) || by_type == Some(Status::Info);
     match (by_type, by_data) {
         (Some(one), Some(other)) if one == other => Ok((one, true)),
-        (Some(one), Some(other)) if is_noun || one == Status::Info => Ok((other, true)),
+        (Some(_), Some(other)) if is_vague => Ok((other, true)),
         (Some(_), Some(_)) => Err(wire::unreadable("`type` and `data.status` contradict each other")),
+        (Some(_), None) if is_vague && said.is_some() => Err(wire::unreadable(
+            "`data.status` is none of firing, resolved, acknowledged, info and test, nor a word for one, and the last word of \
+             `type` does not decide",
+        )),
         (Some(one), None) => Ok((one, true)),
-        (None, Some(other)) => Ok((other, false)),
+        (None, Some(other)) => Ok((other, CONDITIONS.contains(&lower.as_str()))),
         (None, None) => Err(wire::unreadable(
             "neither the last word of `type` nor `data.status` is firing, resolved, acknowledged, info or test, or a \
              word for one",
@@ -297,6 +331,9 @@ mod tests {
             ("net.example.disk_firing.v1", "net.example.disk_RESOLVED.v2"),
             ("DiskTriggered", "DiskCleared"),
             ("firing", "resolved"),
+            ("net.example.DiskDOWN", "net.example.DiskOK"),
+            ("net.example.diskDown", "net.example.diskUP.v2"),
+            ("HTTPDown", "HTTPUp"),
         ] {
             let (fires, over) = (one(&structured(fires, json!({}))), one(&structured(over, json!({}))));
             let (fires, over) = (fires.unwrap(), over.unwrap());
@@ -314,6 +351,59 @@ mod tests {
         assert_eq!(told("net.example.disk.resolved", "200").unwrap().status, Status::Resolved);
         let why = told("net.example.disk.resolved", "firing").unwrap_err().0;
         assert!(why.contains("contradict"), "{why}");
+    }
+
+    #[test]
+    fn a_status_that_is_not_understood_is_refused_where_the_type_does_not_decide() {
+        for status in [json!("hunter2"), json!(200), json!(["ok"]), json!({"word": "ok"}), json!(false)] {
+            for (kind, name) in
+                [("net.example.alert", "status"), ("x.incident.update", "state"), ("x.note", "status")]
+            {
+                let why = one(&structured(kind, json!({name: status}))).unwrap_err().0;
+                assert!(why.contains("none of firing") && !why.contains("hunter2"), "{kind} {status}: {why}");
+            }
+            let over = one(&structured("net.example.disk.resolved", json!({"status": status}))).unwrap();
+            assert_eq!(over.status, Status::Resolved, "{status}");
+        }
+        for nothing in [json!({}), json!({"status": null}), json!({"status": " "})] {
+            assert_eq!(one(&structured("net.example.alert", nothing)).unwrap().status, Status::Firing);
+        }
+        assert_eq!(
+            one(&structured("x.alert", json!({"status": "", "state": "ok"}))).unwrap().status,
+            Status::Resolved
+        );
+    }
+
+    #[test]
+    fn the_data_may_give_the_key_and_a_condition_is_no_part_of_it() {
+        let told = |kind: &str, data: Value| one(&structured(kind, data)).unwrap();
+        let fires = told("net.example.disk.hot", json!({"status": "firing", "fingerprint": 7}));
+        let over = told("net.example.disk.cold", json!({"status": "ok", "fingerprint": "7"}));
+        assert_eq!((fires.key.as_str(), over.key.as_str()), ("/mon 7", "/mon 7"));
+        let fires = told("net.example.disk.degraded", json!({"status": "firing"}));
+        let over = told("net.example.DiskHealthy", json!({"status": "ok"}));
+        assert_eq!(
+            (fires.key.as_str(), over.key.as_str()),
+            ("/mon net.example.disk db-1", "/mon net.example.Disk db-1")
+        );
+        let over = told("net.example.disk.healthy.v2", json!({"status": "ok"}));
+        assert_eq!(over.key, fires.key);
+    }
+
+    #[test]
+    fn an_extension_may_begin_like_the_data() {
+        let headers = [
+            ("ce-specversion", "1.0"),
+            ("ce-id", "1"),
+            ("ce-source", "/m"),
+            ("ce-type", "disk.firing"),
+            ("ce-datacentre", "osl"),
+            ("ce-dataschema", "https://schemas.example.net/a"),
+            ("ce-data", "hunter2"),
+            ("ce-data_base64", "hunter2"),
+        ];
+        let event = binary(&headers, Some("text/plain"), b"full").unwrap();
+        assert_eq!((event.labels["datacentre"].as_str(), event.body.as_str()), ("osl", "full"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub const KIND: Kind = Kind {
         "Amazon CloudWatch (by SNS)",
         "Amazon SNS → Topics → Create subscription, protocol HTTPS, endpoint: ADDRESS, or `https://HOST/in/NAME` without a token when \
          `topics` is set. Write the ARN of the topic into `topics` first: then the subscription is confirmed by itself, and every \
-         message has to be signed by Amazon. Raw message delivery has no signature and needs a token. In each alarm choose \
+         message has to be signed by Amazon. Leave raw message delivery off: it has no signature, and with `topics` it is taken only with a token and `raw = true`. In each alarm choose \
          the topic for \"In alarm\" and for \"OK\".",
         read,
     )

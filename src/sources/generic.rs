@@ -56,7 +56,8 @@ pub const KIND: Kind = Kind {
     )
 };
 
-const KEY: &[&str] =
+/// Where the key stands.
+pub(super) const KEY: &[&str] =
     &["key", "dedup", "dedup_key", "alert_uid", "alert_key", "incident_key", "alias", "fingerprint"];
 const STATUS: &[&str] = &["status", "state", "action", "event_action"];
 const SEVERITY: &[&str] = &["severity", "priority", "level", "urgency", "importance"];

@@ -174,6 +174,8 @@ pub struct Options {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
     pub topics: Vec<String>,
+    /// Take what has no envelope of SNS, and so no signature, with the token alone (`raw`).
+    pub raw: bool,
     /// Expressions that read bodies of the sender's own (`[source.map]`).
     pub mapping: Option<Arc<mapping::Mapping>>,
 }
@@ -187,7 +189,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { allow_get: false, severity_label: "severity".into(), topics: Vec::new(), mapping: None }
+        Self {
+            allow_get: false,
+            severity_label: "severity".into(),
+            topics: Vec::new(),
+            raw: false,
+            mapping: None,
+        }
     }
 }
 

@@ -99,7 +99,8 @@ impl World {
         let sources = [
             source("signed", &topics),
             source("by-token", &format!("token = \"{TOKEN}-1\"")),
-            source("both", &format!("{topics}\ntoken = \"{TOKEN}-2\"")),
+            source("both", &format!("{topics}\ntoken = \"{TOKEN}-2\"\nraw = true")),
+            source("enveloped", &format!("{topics}\ntoken = \"{TOKEN}-3\"")),
         ];
         let mut daemon = Daemon::prepare(&format!("{HOUSE}{}", sources.concat()));
         let manner = Arc::new(Mutex::new(Manner::default()));
@@ -253,6 +254,12 @@ fn signed(mut message: Value, version: &str) -> Value {
     message
 }
 
+fn but_version(message: &Value, version: &str) -> Value {
+    let mut message = message.clone();
+    message["SignatureVersion"] = json!(version);
+    message
+}
+
 fn certificate() -> String {
     format!("https://{HOST}/SimpleNotificationService-0a1b2c.pem")
 }
@@ -317,11 +324,11 @@ fn who_is_not_amazon_is_refused_and_leads_us_nowhere() {
     let mut refused = vec![
         with("TopicArn", "arn:aws:sns:eu-north-1:111122223333:another"),
         with("TopicArn", "arn:aws:sns:eu-north-1:444455556666:pager"),
-        with("Timestamp", &ago(70)),
-        with("Timestamp", &ago(-70)),
         json!({"AlarmName": "orders-queue-age", "NewStateValue": "OK"}),
         json!({}),
     ];
+    // What may be a fault of ours, such as the clock, is said so that Amazon sends it again.
+    let mut unsure = vec![with("Timestamp", &ago(70)), with("Timestamp", &ago(-70)), but_version(&good, "3")];
     for url in [
         "https://sns.eu-north-1.amazonaws.com.evil.net/a.pem",
         "https://sns.eu.amazonaws.com.evil.net/a.pem",
@@ -338,15 +345,19 @@ fn who_is_not_amazon_is_refused_and_leads_us_nowhere() {
         "https://127.0.0.1/a.pem",
         "file:///etc/hosts.pem",
     ] {
-        refused.push(with("SigningCertURL", url));
+        unsure.push(with("SigningCertURL", url));
     }
-    let mut elsewhere = confirmation("SubscriptionConfirmation");
-    elsewhere["SubscribeURL"] = json!(format!("https://evil.net/?Action=ConfirmSubscription&Token={SECRET}"));
-    refused.push(signed(elsewhere, "2"));
-    for message in &refused {
-        let told = world.send("/in/signed", message);
-        assert_eq!(told.status, 401, "{message}: {told:?}");
+    refused.push(with("MessageId", "m-1\nSubject\nanother"));
+    for (messages, status) in [(&refused, 401), (&unsure, 503)] {
+        for message in messages {
+            let told = world.send("/in/signed", message);
+            assert_eq!(told.status, status, "{message}: {told:?}");
+        }
     }
+    let topic = [("x-amz-sns-topic-arn", "arn:aws:sns:eu-north-1:111122223333:another")];
+    let told =
+        request(world.daemon.address, "POST", "/in/signed", &topic, good.to_string().as_bytes()).unwrap();
+    assert_eq!(told.status, 401, "{told:?}");
     assert_eq!(world.asked(), [""; 0], "nobody was asked for anything");
 
     // These need the certificate before they are known to be false.
@@ -361,7 +372,6 @@ fn who_is_not_amazon_is_refused_and_leads_us_nowhere() {
         but("MessageId", json!("m-2")),
         but("Subject", Value::Null),
         but("SignatureVersion", json!("1")),
-        but("SignatureVersion", json!("3")),
         but("Signature", json!("AAAA")),
     ] {
         let told = world.send("/in/signed", &message);
@@ -370,13 +380,42 @@ fn who_is_not_amazon_is_refused_and_leads_us_nowhere() {
     let mut first = signed(alarm("m-1", "ALARM"), "1");
     first["SignatureVersion"] = json!("2");
     assert_eq!(world.send("/in/signed", &first).status, 401);
+    let mut elsewhere = confirmation("SubscriptionConfirmation");
+    elsewhere["SubscribeURL"] = json!(format!("https://evil.net/?Action=ConfirmSubscription&Token={SECRET}"));
+    assert_eq!(world.send("/in/signed", &signed(elsewhere, "2")).status, 503);
     assert_eq!(world.asked().len(), 1);
+    let refusals = |reason: &str| {
+        world.daemon.metric(&format!("onscene_refused_total{{reason=\"{reason}\",source=\"signed\"}}"))
+    };
+    assert_eq!((refusals("topic"), refusals("hour"), refusals("form")), (3.0, 2.0, 16.0));
+    let log = world.daemon.log();
+    let said = |reason: &str| log.matches(&format!("reason={reason} ")).count();
+    assert_eq!((said("topic"), said("hour"), said("form"), said("signature")), (1, 1, 1, 1), "{log}");
     assert!(world.daemon.mails().is_empty());
     assert_eq!(outcome(&world.send("/in/signed", &good)), "opened");
     // What is refused is nobody's, and is not kept.
     assert_eq!(world.daemon.metric("onscene_events_unaccounted"), 0.0);
     let told = world.daemon.command(&["replay", "--list"], None);
     assert!(told.status.success() && !String::from_utf8_lossy(&told.stdout).contains("signed"), "{told:?}");
+}
+
+#[test]
+fn a_signed_message_that_cannot_be_read_is_kept_once_and_without_what_is_not_signed() {
+    let world = World::new();
+    let mut message = alarm("m-1", "ALARM");
+    message["Message"] = json!("{\"AlarmName\": \"orders-queue-age\", \"NewStateValue\": \"PERHAPS\"}");
+    let mut message = signed(message, "2");
+    message["AddedBySomebody"] = json!("x".repeat(500_000));
+    for (n, kept) in [(1, Some(1)), (2, None), (3, None)] {
+        let told = world.send("/in/signed", &message);
+        assert_eq!((told.status, told.json()["kept"].as_i64()), (400, kept), "{n}: {told:?}");
+    }
+    let token = world.daemon.token("maya");
+    let list = world.daemon.command(&["replay", "--list"], Some(&token));
+    assert_eq!(String::from_utf8_lossy(&list.stdout).lines().count(), 1, "{list:?}");
+    assert!(
+        fs::metadata(world.daemon.directory.join("onscene.db-wal")).map_or(0, |facts| facts.len()) < 500_000
+    );
 }
 
 #[test]
@@ -436,6 +475,8 @@ fn with_a_token_alone_nothing_is_fetched_and_a_subscription_that_waits_is_told()
     let both = format!("/in/both/{TOKEN}-2");
     let raw = json!({"AlarmName": "age", "NewStateValue": "ALARM"});
     assert_eq!(outcome(&world.send(&both, &raw)), "opened", "raw delivery is proven by the token");
+    let enveloped = format!("/in/enveloped/{TOKEN}-3");
+    assert_eq!(world.send(&enveloped, &raw).status, 401, "nobody has asked for raw delivery");
     assert_eq!(world.send("/in/both", &signed(alarm("m-1", "ALARM"), "2")).status, 401, "both are needed");
     let mut forged = alarm("m-2", "ALARM");
     assert_eq!(world.send(&both, &forged).status, 401);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use http::Uri;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::crypto::certificate::Hash;
 use crate::crypto::from_base64;
@@ -56,6 +56,20 @@ pub struct Envelope {
     fields: BTreeMap<&'static str, Value>,
 }
 
+/// Why a message has no signature that could be checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsigned {
+    /// Amazon signs nothing like it.
+    Never,
+    /// It is signed in a way that this version does not know.
+    Unknown,
+}
+
+/// Longest id of a message, in bytes. It is a UUID.
+const ID_BYTES_MAX: usize = 100;
+/// Longest name of a certificate, in bytes.
+const CERTIFICATE_BYTES_MAX: usize = 200;
+
 /// All that is read of a message: it comes from anybody, and what else is in it is passed over.
 const READ: &[&str] = &[
     "Type",
@@ -101,30 +115,57 @@ impl Envelope {
         self.text("Timestamp").and_then(wire::moment)
     }
 
-    /// What is signed, by which hash, and the signature; `None` when a part is missing or of an unknown version.
-    pub fn signed(&self) -> Option<(Vec<u8>, Hash, Vec<u8>)> {
-        let hash = match self.text("SignatureVersion")? {
+    /// What is signed, by which hash, and the signature.
+    ///
+    /// # Errors
+    /// Why nobody can have signed this, or why this version cannot say.
+    pub fn signed(&self) -> Result<(Vec<u8>, Hash, Vec<u8>), Unsigned> {
+        let hash = match self.text("SignatureVersion").ok_or(Unsigned::Never)? {
             "1" => Hash::Sha1,
             "2" => Hash::Sha256,
-            _ => return None,
+            _ => return Err(Unsigned::Unknown),
         };
         let mut lines = String::new();
         for name in self.of.signed() {
             match self.text(name) {
-                Some(value) => lines.extend([name, "\n", value, "\n"]),
+                Some(value) if self.may_hold(name, value) => lines.extend([name, "\n", value, "\n"]),
                 // Only a subject may be missing, and then its line is, too.
                 None if *name == "Subject" && self.fields.get(*name).is_none_or(Value::is_null) => {}
-                None => return None,
+                _ => return Err(Unsigned::Never),
             }
         }
-        Some((lines.into_bytes(), hash, from_base64(self.text("Signature")?)?))
+        let signature = self.text("Signature").and_then(from_base64).ok_or(Unsigned::Never)?;
+        Ok((lines.into_bytes(), hash, signature))
+    }
+
+    /// Whether a field may hold this. What is signed are names and values on lines, so that the same lines could be cut into
+    /// other fields, if any but the message itself could hold a new line.
+    fn may_hold(&self, name: &str, value: &str) -> bool {
+        match name {
+            "Message" => true,
+            "MessageId" => {
+                let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+                (1..=ID_BYTES_MAX).contains(&value.len()) && value.bytes().all(is_plain)
+            }
+            _ => !value.contains(char::is_control),
+        }
+    }
+
+    /// The message with nothing in it that is not signed: anybody may add to one that he has overheard.
+    pub fn without_the_rest(&self) -> Vec<u8> {
+        let signed = self.of.signed().iter().filter_map(|name| Some((*name, self.text(name)?)));
+        let fields: Map<String, Value> =
+            signed.map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        Value::Object(fields).to_string().into_bytes()
     }
 
     /// Where the certificate is that signed it, if that is a place of Amazon's for this topic.
     pub fn certificate(&self) -> Option<Uri> {
         let path = self.path_of("SigningCertURL")?;
-        let is_plain = path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./".contains(&byte));
-        (is_plain && path.ends_with(".pem")).then(|| self.text("SigningCertURL")?.parse().ok())?
+        let name = path.strip_suffix(".pem").filter(|name| !name.is_empty())?;
+        let is_plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        (is_plain && path.len() <= CERTIFICATE_BYTES_MAX)
+            .then(|| self.text("SigningCertURL")?.parse().ok())?
     }
 
     /// What to fetch to confirm a subscription, if that is a place of Amazon's for this topic.
@@ -168,6 +209,9 @@ pub fn names(topic: &str) -> Vec<String> {
     names
 }
 
+/// Parts of AWS that have nothing to do with each other, of which it is known how their hosts are called.
+const PARTITIONS: &[&str] = &["aws", "aws-cn", "aws-us-gov"];
+
 /// What an ARN of a topic says.
 pub(super) struct Parts<'a> {
     partition: &'a str,
@@ -184,7 +228,8 @@ pub(super) fn parts(topic: &str) -> Option<Parts<'_>> {
         && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     let is_name =
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    let is_topic = arn == "arn" && partition.starts_with("aws") && service == "sns" && parts.next().is_none();
+    let is_topic =
+        arn == "arn" && PARTITIONS.contains(&partition) && service == "sns" && parts.next().is_none();
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     (is_topic && is_region && is_account && is_name).then_some(Parts { partition, region, account })
 }
@@ -194,10 +239,18 @@ pub(super) fn parts(topic: &str) -> Option<Parts<'_>> {
 /// # Errors
 /// A sentence for the operator.
 pub fn check_topic(topic: &str) -> Result<(), String> {
-    match parts(topic) {
-        Some(_) => Ok(()),
-        None => Err("this is no topic of SNS; write arn:aws:sns:REGION:ACCOUNT:NAME".into()),
+    if parts(topic).is_some() {
+        return Ok(());
     }
+    let partition = topic.strip_prefix("arn:").and_then(|rest| rest.split(':').next());
+    Err(match partition {
+        Some(other) if other.starts_with("aws") && !PARTITIONS.contains(&other) => format!(
+            "topics of another partition of AWS than {} cannot be proven: nobody knows here which host has their \
+             certificates. Leave `topics` out and set `token_file`",
+            PARTITIONS.join(", ")
+        ),
+        _ => "this is no topic of SNS; write arn:aws:sns:REGION:ACCOUNT:NAME".into(),
+    })
 }
 
 #[cfg(test)]
@@ -240,6 +293,11 @@ mod tests {
             "https://sns.eu-north-1.amazonaws.com/a%2epem",
             "https://sns.eu-north-1.amazonaws.com/a.pem#.pem",
             "https://sns.eu-north-1.amazonaws.com/a.crt",
+            "https://sns.eu-north-1.amazonaws.com/a/b.pem",
+            "https://sns.eu-north-1.amazonaws.com/../a.pem",
+            "https://sns.eu-north-1.amazonaws.com/a.b.pem",
+            "https://sns.eu-north-1.amazonaws.com/.pem",
+            "https://sns.eu-north-1.amazonaws.com//a.pem",
             "https://sns.eu-north-1.amazonaws.com",
             "//sns.eu-north-1.amazonaws.com/a.pem",
             " https://sns.eu-north-1.amazonaws.com/a.pem",
@@ -249,6 +307,9 @@ mod tests {
         ] {
             assert_eq!(of(bad), None, "{bad}");
         }
+        let named =
+            |bytes: usize| of(&format!("https://sns.eu-north-1.amazonaws.com/{}.pem", "a".repeat(bytes - 4)));
+        assert!(named(CERTIFICATE_BYTES_MAX).is_some() && named(CERTIFICATE_BYTES_MAX + 1).is_none());
     }
 
     #[test]
@@ -283,9 +344,14 @@ mod tests {
             "arn:aws:sns:eu-north-1:1:a",
             "arn:aws:sns:eu-north-1:111122223333:",
             "arn:aws:sns:eu-north-1:111122223333:a:b",
+            "arn:awsome:sns:eu-north-1:111122223333:a",
+            "arn:aws-iso:sns:us-iso-east-1:111122223333:a",
         ] {
-            assert!(check_topic(bad).is_err(), "{bad}");
+            let why = check_topic(bad).unwrap_err();
+            let is_another = bad.starts_with("arn:aws-iso") || bad.starts_with("arn:awsome");
+            assert_eq!(why.contains("another partition"), is_another, "{bad}: {why}");
         }
+        assert!(check_topic("arn:aws-us-gov:sns:us-gov-west-1:111122223333:a").is_ok());
     }
 
     /// The order of the lines is that of the developer guide; a subject that is missing has no line.
@@ -299,13 +365,22 @@ mod tests {
             "Timestamp": "t", "SignatureVersion": "1", "Signature": "AAAA"});
         let expected =
             format!("Message\na\nb\nMessageId\nm\nTimestamp\nt\nTopicArn\n{TOPIC}\nType\nNotification\n");
-        assert_eq!(lines(body.clone()), Some((expected, Hash::Sha1)));
+        assert_eq!(lines(body.clone()), Ok((expected, Hash::Sha1)));
         (body["Subject"], body["SignatureVersion"]) = (json!("s"), json!("2"));
         let (with_subject, hash) = lines(body.clone()).unwrap();
         assert!(with_subject.contains("\nSubject\ns\nTimestamp\n") && hash == Hash::Sha256, "{with_subject}");
+        body["SignatureVersion"] = json!("3");
+        assert_eq!(lines(body.clone()), Err(Unsigned::Unknown));
+        body["SignatureVersion"] = json!("2");
         for (name, value) in [
-            ("SignatureVersion", json!("3")),
             ("SignatureVersion", json!(1)),
+            ("MessageId", json!("")),
+            ("MessageId", json!("m\nSubject\ns")),
+            ("MessageId", json!("m m")),
+            ("MessageId", json!("m".repeat(ID_BYTES_MAX + 1))),
+            ("Subject", json!("s\nTimestamp\nt")),
+            ("Subject", json!("s\u{85}")),
+            ("Timestamp", json!("t\r")),
             ("Signature", json!("!")),
             ("Message", json!({"AlarmName": "a"})),
             ("MessageId", Value::Null),
@@ -313,7 +388,33 @@ mod tests {
         ] {
             let mut broken = body.clone();
             broken[name] = value;
-            assert_eq!(lines(broken), None, "{name}");
+            assert_eq!(lines(broken), Err(Unsigned::Never), "{name}");
         }
+    }
+
+    /// Amazon has signed the lines of the first; the second has the same ones, with a subject of somebody's own.
+    #[test]
+    fn lines_that_are_signed_are_not_cut_into_other_fields() {
+        let mut body = json!({"Type": "Notification", "MessageId": "m", "TopicArn": TOPIC, "Timestamp": "t", "Subject": "s",
+            "Message": "a\nMessageId\nx\nSubject\nb", "SignatureVersion": "2", "Signature": "AAAA"});
+        let signed = |body: &Value| Envelope::read(body.to_string().as_bytes()).unwrap().unwrap().signed();
+        let lines = signed(&body).unwrap().0;
+        assert!(
+            lines.starts_with(b"Message\na\nMessageId\nx\nSubject\nb\nMessageId\nm\nSubject\ns\nTimestamp\n")
+        );
+        (body["Message"], body["MessageId"]) = (json!("a"), json!("x\nSubject\nb\nMessageId\nm"));
+        assert_eq!(signed(&body), Err(Unsigned::Never));
+        (body["MessageId"], body["Subject"]) = (json!("x"), json!("b\nMessageId\nm\nSubject\ns"));
+        assert_eq!(signed(&body), Err(Unsigned::Never));
+    }
+
+    #[test]
+    fn what_is_not_signed_is_not_kept() {
+        let body = json!({"Type": "Notification", "MessageId": "m", "TopicArn": TOPIC, "Message": "a", "Timestamp": "t",
+            "Token": "hunter2", "x": ["hunter2"], "SignatureVersion": "2", "Signature": "AAAA"});
+        let envelope = Envelope::read(body.to_string().as_bytes()).unwrap().unwrap();
+        let kept: Value = serde_json::from_slice(&envelope.without_the_rest()).unwrap();
+        let expected = json!({"Type": "Notification", "MessageId": "m", "TopicArn": TOPIC, "Message": "a", "Timestamp": "t"});
+        assert_eq!(kept, expected);
     }
 }

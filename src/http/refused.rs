@@ -1,0 +1,101 @@
+//! Deliveries that are refused before they are believed: counted, and told now and then.
+//!
+//! A sender whose secret is wrong is otherwise silent: he is answered 401, many try no second time, and nobody is woken. Strangers
+//! can make as many as they like, so that one line a minute is written for a source and a reason.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::desk::Desk;
+use super::problem::Problem;
+
+/// Between two lines about the same source and reason.
+const SAID_EVERY: Duration = Duration::from_secs(60);
+
+/// Why a delivery is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Its token is missing or wrong.
+    Token,
+    /// Its signature is missing or wrong.
+    Signature,
+    /// It is of a topic that is none of the source's.
+    Topic,
+    /// Its hour is too far from our own.
+    Hour,
+    /// It is signed in a way that this version does not know.
+    Form,
+    /// The certificate it is signed with cannot be had, or may not be asked for any more now.
+    Certificate,
+}
+
+impl Reason {
+    /// The word in figures and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Signature => "signature",
+            Self::Topic => "topic",
+            Self::Hour => "hour",
+            Self::Form => "form",
+            Self::Certificate => "certificate",
+        }
+    }
+}
+
+/// When something was said last, and how often it happened since. There is one for each source and reason.
+#[derive(Clone, Default)]
+pub struct Refusals(Arc<Mutex<BTreeMap<(String, Reason), (Instant, u64)>>>);
+
+impl Refusals {
+    /// How many deliveries a line is about, when it is time for one.
+    fn to_say(&self, source: &str, reason: Reason, now: Instant) -> Option<u64> {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.get_mut(&(source.to_owned(), reason)) {
+            Some((at, since)) if now.saturating_duration_since(*at) < SAID_EVERY => {
+                *since = since.saturating_add(1);
+                None
+            }
+            Some((at, since)) => {
+                *at = now;
+                Some(std::mem::take(since).saturating_add(1))
+            }
+            None => {
+                said.insert((source.to_owned(), reason), (now, 0));
+                Some(1)
+            }
+        }
+    }
+}
+
+/// Counts a delivery that was refused for a reason of these, and says so when it is time.
+pub(super) fn note(desk: &Desk, source: &str, problem: &Problem) {
+    let Some(reason) = problem.refused else { return };
+    desk.metrics.refused.with_label_values(&[source, reason.as_str()]).inc();
+    if let Some(count) = desk.refusals.to_say(source, reason, desk.clock.mark()) {
+        let (reason, why) = (reason.as_str(), &problem.detail);
+        tracing::warn!(source.name = source, reason, count, why, "deliveries are refused");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_a_minute_is_written_for_a_source_and_a_reason_and_says_how_many_there_were() {
+        let refusals = Refusals::default();
+        let began = crate::clock::Clock::system().mark();
+        let at = |seconds: u64, source: &str, reason| {
+            refusals.to_say(source, reason, began + Duration::from_secs(seconds))
+        };
+        assert_eq!(at(0, "aws", Reason::Token), Some(1));
+        for second in 1..60 {
+            assert_eq!(at(second, "aws", Reason::Token), None);
+        }
+        assert_eq!((at(1, "aws", Reason::Hour), at(1, "other", Reason::Token)), (Some(1), Some(1)));
+        assert_eq!(at(60, "aws", Reason::Token), Some(60));
+        assert_eq!((at(119, "aws", Reason::Token), at(120, "aws", Reason::Token)), (None, Some(2)));
+    }
+}
