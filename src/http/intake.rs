@@ -248,7 +248,11 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
         received_at: kept.received_at,
         options: &source.options,
     };
-    let events = understand(source, &delivery)?;
+    let mut events = understand(source, &delivery)?;
+    // What has no time of its own was said when it came, and not now.
+    for event in &mut events {
+        event.occurred_at.get_or_insert(kept.received_at);
+    }
     Ok(Command::Events(Delivered { replays: Some(kept.id), ..delivered(source, events, kept.received_at) }))
 }
 
