@@ -146,12 +146,14 @@ async fn believe(
         _room = room::proven(desk, &bytes, _room)?;
     }
     let vouched = |name: &str| source.kind.signs.is_none_or(|scheme| scheme.vouches(name, proof));
-    let (read, fault) = lower(headers, |name| source.kind.reads(name) && vouched(name));
+    // Amazon's signature says nothing of headers either, and what it signs has all that is needed.
+    let is_read = |name: &str| proven.is_none() && source.kind.reads(name) && vouched(name);
+    let (read, fault) = lower(headers, is_read);
     let delivery = Delivery {
         method: method.as_str(),
         // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
         query: if proof.is_some() || unproven { "" } else { &query },
-        content_type,
+        content_type: content_type.filter(|_| proven.is_none()),
         headers: &read,
         body: proven.as_ref().map_or(&bytes, |proven| &proven.body),
         received_at,
