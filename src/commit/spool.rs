@@ -82,7 +82,7 @@ pub const TITLES_MAX: usize = 20;
 /// What stands at a place of the file.
 enum Found {
     /// A record, and where it ends.
-    Record(Record, u64),
+    Record(Box<Record>, u64),
     /// A whole record of another version of onscene, and where it ends.
     Foreign(Vec<u8>, u64),
     /// No whole record. What a crash leaves half written is too short, or ends the file; anything else was spoilt.
@@ -303,11 +303,11 @@ impl Spool {
                     return Ok((Vec::new(), self.next));
                 }
             };
-            events += match &record {
+            events += match &*record {
                 Record::Events { events, .. } => events.len(),
                 Record::Unreadable { events, .. } => events.len() + 1,
             };
-            commands.push(command_of(record));
+            commands.push(command_of(*record));
             at = end;
         }
         Ok((commands, at))
@@ -367,7 +367,7 @@ impl Spool {
             return Ok(Found::Nothing { spoilt: self.file_ends_after(end)? });
         }
         Ok(match serde_json::from_slice(&text) {
-            Ok(record) => Found::Record(record, end),
+            Ok(record) => Found::Record(Box::new(record), end),
             Err(_) => Found::Foreign(text, end),
         })
     }

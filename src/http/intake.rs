@@ -146,12 +146,14 @@ async fn believe(
         _room = room::proven(desk, &bytes, _room)?;
     }
     let vouched = |name: &str| source.kind.signs.is_none_or(|scheme| scheme.vouches(name, proof));
-    let (read, fault) = lower(headers, |name| source.reads(name) && vouched(name));
+    // Amazon's signature says nothing of headers either, and what it signs has all that is needed.
+    let is_read = |name: &str| proven.is_none() && source.reads(name) && vouched(name);
+    let (read, fault) = lower(headers, is_read);
     let delivery = Delivery {
         method: method.as_str(),
         // A signature, be it a sender's or Amazon's, is over the body, and says nothing of the address.
         query: if proof.is_some() || unproven { "" } else { &query },
-        content_type,
+        content_type: content_type.filter(|_| proven.is_none()),
         headers: &read,
         body: proven.as_ref().map_or(&bytes, |proven| &proven.body),
         received_at,
@@ -217,7 +219,15 @@ async fn deliver_once(
 
 /// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
 fn asked(source: &Source, delivery: &Delivery<'_>, replays: Option<i64>) -> Result<Command, Unreadable> {
-    let delivered = |events| Delivered { replays, ..delivered(source, events, delivery.received_at) };
+    let delivered = |mut events: Vec<Event>| {
+        if replays.is_some() {
+            // What has no time of its own was said when it came, and not now.
+            for event in &mut events {
+                event.occurred_at.get_or_insert(delivery.received_at);
+            }
+        }
+        Delivered { replays, ..delivered(source, events, delivery.received_at) }
+    };
     if source.kind.name != mail::KIND.name {
         return Ok(Command::Events(delivered(understand(source, delivery)?)));
     }

@@ -44,25 +44,33 @@ impl Reason {
     }
 }
 
-/// When something was said last, and how often it happened since. There is one for each source and reason.
+/// What was said of deliveries that are not believed. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Refusals(Arc<Mutex<BTreeMap<(String, Reason), (Instant, u64)>>>);
+pub struct Refusals(Arc<Mutex<BTreeMap<(String, Reason), Said>>>);
+
+/// Of one source and reason.
+struct Said {
+    /// When a line was written last.
+    at: Instant,
+    /// How often it happened since.
+    since: u64,
+}
 
 impl Refusals {
     /// How many deliveries a line is about, when it is time for one.
     fn to_say(&self, source: &str, reason: Reason, now: Instant) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match said.get_mut(&(source.to_owned(), reason)) {
-            Some((at, since)) if now.saturating_duration_since(*at) < SAID_EVERY => {
-                *since = since.saturating_add(1);
+            Some(last) if now.saturating_duration_since(last.at) < SAID_EVERY => {
+                last.since = last.since.saturating_add(1);
                 None
             }
-            Some((at, since)) => {
-                *at = now;
-                Some(std::mem::take(since).saturating_add(1))
+            Some(last) => {
+                let last = std::mem::replace(last, Said { at: now, since: 0 });
+                Some(last.since.saturating_add(1))
             }
             None => {
-                said.insert((source.to_owned(), reason), (now, 0));
+                said.insert((source.to_owned(), reason), Said { at: now, since: 0 });
                 Some(1)
             }
         }
