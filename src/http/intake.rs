@@ -16,9 +16,8 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::desk::{Desk, basic_password, bearer};
-use super::problem::Problem;
+use super::problem::{Problem, Reason};
 use super::profile;
-use super::refused::{self, Reason};
 use super::{room, sns};
 use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply, Unread};
 use crate::core::alert::Event;
@@ -77,7 +76,7 @@ async fn take(
     let query = query.unwrap_or_default();
     if source.kind.webhook_profile && *method == Method::OPTIONS {
         let asked = authorise(source, token, &query, headers).and_then(|_| profile::allow(headers));
-        let asked = asked.inspect_err(|problem| refused::note(desk, &source.name, problem));
+        let asked = asked.inspect_err(|problem| note(desk, source, problem));
         return asked.unwrap_or_else(IntoResponse::into_response);
     }
     let answer = accept(desk, method, source, token, &query, headers, body).await;
@@ -99,7 +98,7 @@ pub(super) async fn accept(
     body: Body,
 ) -> Result<Taken, Problem> {
     let taken = believe(desk, method, source, token, query, headers, body).await;
-    taken.inspect_err(|problem| refused::note(desk, &source.name, problem))
+    taken.inspect_err(|problem| note(desk, source, problem))
 }
 
 async fn believe(
@@ -166,6 +165,10 @@ async fn believe(
     }
 }
 
+fn note(desk: &Desk, source: &Source, problem: &Problem) {
+    desk.refusals.note(&desk.metrics, desk.clock.mark(), &source.name, problem);
+}
+
 /// Looks for the token of a source, where it has one, and answers the query without it.
 pub(super) fn authorise(
     source: &Source,
@@ -176,11 +179,14 @@ pub(super) fn authorise(
     let names: &[&str] = if source.kind.webhook_profile { &["token=", "access_token="] } else { &["token="] };
     let (in_query, query) = split_token(query, names);
     if source.tokens.is_empty() && source.signing_secrets.is_empty() && source.options.topics.is_empty() {
-        return Err(challenge(Reason::Token, "this source has no secret, so that nobody can send to it"));
+        return Err(Problem::challenge(
+            Reason::Token,
+            "this source has no secret, so that nobody can send to it",
+        ));
     }
     let given = [token, in_query, bearer(headers).map(str::to_owned), basic_password(headers)];
     if !source.tokens.is_empty() && !allowed(source, given) {
-        return Err(challenge(
+        return Err(Problem::challenge(
             Reason::Token,
             "the token of this source is missing or wrong; send it in the path, as ?token=, as a bearer token or \
              as the password of basic authentication",
@@ -346,16 +352,7 @@ fn signature(source: &Source, headers: &HeaderMap) -> Result<Option<&'static Sch
     }
     let what =
         format!("the deliveries of this source are signed, in the header {}", scheme.headers.join(" or "));
-    Err(challenge(Reason::Signature, &what))
-}
-
-/// 401, in the words of both: some senders give their password only when they are asked for it.
-pub(super) fn challenge(reason: Reason, what: &str) -> Problem {
-    Problem {
-        wants: Some("Bearer, Basic realm=\"onscene\""),
-        refused: Some(reason),
-        ..Problem::unauthorized(what)
-    }
+    Err(Problem::challenge(Reason::Signature, &what))
 }
 
 /// Which header proves that the sender of a body knows a secret of its source.
@@ -369,13 +366,13 @@ fn proof(
     let (given, fault) = lower(headers, |name| scheme.reads.contains(&name));
     if let Some(fault) = fault {
         let what = format!("what is needed of a signature cannot be read: {fault}");
-        return Err(challenge(Reason::Signature, &what));
+        return Err(Problem::challenge(Reason::Signature, &what));
     }
     let signed = Signed { headers: &given, body, received_at };
     let secrets = source.signing_secrets.iter().map(|secret| secret.expose_secret().as_bytes());
     scheme.proof(&signed, secrets).ok_or_else(|| {
         let what = "the signature does not fit the body and the secret of this source, or is too old";
-        challenge(Reason::Signature, what)
+        Problem::challenge(Reason::Signature, what)
     })
 }
 

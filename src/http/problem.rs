@@ -9,7 +9,36 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTI
 use http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
-use super::refused::Reason;
+/// Why a delivery is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// Its token is missing or wrong.
+    Token,
+    /// Its signature is missing or wrong.
+    Signature,
+    /// It is of a topic that is none of the source's.
+    Topic,
+    /// Its hour is too far from our own.
+    Hour,
+    /// It is signed in a way that this version does not know.
+    Form,
+    /// The certificate it is signed with cannot be had, or may not be asked for any more now.
+    Certificate,
+}
+
+impl Reason {
+    /// The word in figures and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Signature => "signature",
+            Self::Topic => "topic",
+            Self::Hour => "hour",
+            Self::Form => "form",
+            Self::Certificate => "certificate",
+        }
+    }
+}
 
 /// What went wrong, as the client is told.
 #[derive(Clone, Debug)]
@@ -113,6 +142,15 @@ impl Problem {
             "The format is not understood",
             detail,
         )
+    }
+
+    /// 401 for a delivery, in the words of both: some senders give their password only when they are asked for it.
+    pub fn challenge(reason: Reason, what: &str) -> Self {
+        Self {
+            wants: Some("Bearer, Basic realm=\"onscene\""),
+            refused: Some(reason),
+            ..Self::unauthorized(what)
+        }
     }
 
     /// 422: read, and it makes no sense.

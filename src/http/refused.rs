@@ -7,42 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::desk::Desk;
-use super::problem::Problem;
+use super::problem::{Problem, Reason};
+use crate::metrics::Metrics;
 
 /// Between two lines about the same source and reason.
 const SAID_EVERY: Duration = Duration::from_secs(60);
-
-/// Why a delivery is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
-    /// Its token is missing or wrong.
-    Token,
-    /// Its signature is missing or wrong.
-    Signature,
-    /// It is of a topic that is none of the source's.
-    Topic,
-    /// Its hour is too far from our own.
-    Hour,
-    /// It is signed in a way that this version does not know.
-    Form,
-    /// The certificate it is signed with cannot be had, or may not be asked for any more now.
-    Certificate,
-}
-
-impl Reason {
-    /// The word in figures and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Token => "token",
-            Self::Signature => "signature",
-            Self::Topic => "topic",
-            Self::Hour => "hour",
-            Self::Form => "form",
-            Self::Certificate => "certificate",
-        }
-    }
-}
 
 /// What was said of deliveries that are not believed. Cheap to clone.
 #[derive(Clone, Default)]
@@ -57,6 +26,16 @@ struct Said {
 }
 
 impl Refusals {
+    /// Counts a delivery that was refused for a reason of these, and says so when it is time.
+    pub(super) fn note(&self, metrics: &Metrics, now: Instant, source: &str, problem: &Problem) {
+        let Some(reason) = problem.refused else { return };
+        metrics.refused.with_label_values(&[source, reason.as_str()]).inc();
+        if let Some(count) = self.to_say(source, reason, now) {
+            let (reason, why) = (reason.as_str(), &problem.detail);
+            tracing::warn!(source.name = source, reason, count, why, "deliveries are refused");
+        }
+    }
+
     /// How many deliveries a line is about, when it is time for one.
     fn to_say(&self, source: &str, reason: Reason, now: Instant) -> Option<u64> {
         let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,16 +53,6 @@ impl Refusals {
                 Some(1)
             }
         }
-    }
-}
-
-/// Counts a delivery that was refused for a reason of these, and says so when it is time.
-pub(super) fn note(desk: &Desk, source: &str, problem: &Problem) {
-    let Some(reason) = problem.refused else { return };
-    desk.metrics.refused.with_label_values(&[source, reason.as_str()]).inc();
-    if let Some(count) = desk.refusals.to_say(source, reason, desk.clock.mark()) {
-        let (reason, why) = (reason.as_str(), &problem.detail);
-        tracing::warn!(source.name = source, reason, count, why, "deliveries are refused");
     }
 }
 

@@ -22,9 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use rustls::RootCertStore;
 use tokio::sync::MutexGuard;
 
-use super::intake::challenge;
-use super::problem::Problem;
-use super::refused::Reason;
+use super::problem::{Problem, Reason};
 use crate::channels::client::{Client, Failure, Reach};
 use crate::crypto;
 use crate::crypto::certificate::Certificate;
@@ -65,7 +63,7 @@ pub(super) fn may_send(source: &Source, headers: &HeaderMap) -> Result<(), Probl
 }
 
 fn other_topic() -> Problem {
-    challenge(Reason::Topic, "this topic is none of the `topics` of this source")
+    Problem::challenge(Reason::Topic, "this topic is none of the `topics` of this source")
 }
 
 /// 503, where Amazon may have signed it all the same.
@@ -230,7 +228,7 @@ impl Sns {
             Ok(Some(envelope)) => envelope,
             _ if source.options.raw && !source.tokens.is_empty() => return Ok(None),
             _ => {
-                return Err(challenge(
+                return Err(Problem::challenge(
                     Reason::Signature,
                     "this is no message of SNS with its envelope, and a source with `topics` believes nothing else; turn \
                      raw message delivery off, or set `raw` beside a token",
@@ -255,7 +253,7 @@ impl Sns {
         };
         let (lines, hash, signature) = envelope.signed().map_err(|why| match why {
             Unsigned::Unknown => unknown(),
-            Unsigned::Never => challenge(
+            Unsigned::Never => Problem::challenge(
                 Reason::Signature,
                 "a part that SNS signs is missing, or holds what SNS never writes",
             ),
@@ -264,7 +262,7 @@ impl Sns {
         let here = self.host(&envelope.topic);
         let certificate = self.certificate(&here, &source.name, &envelope.topic, &address, now).await?;
         if !certificate.has_signed(hash, &lines, &signature) {
-            return Err(challenge(Reason::Signature, "the signature does not fit the message"));
+            return Err(Problem::challenge(Reason::Signature, "the signature does not fit the message"));
         }
         if envelope.of == Type::Subscription {
             let address = envelope.confirmation().ok_or_else(unknown)?;

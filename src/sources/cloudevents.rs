@@ -26,7 +26,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Delivery, Kind, Unreadable, generic, wire};
+use super::{Delivery, Kind, Unreadable, fields, wire};
 use crate::core::alert::{Event, Status};
 use crate::crypto;
 
@@ -188,7 +188,7 @@ fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     let (stem, word) = split(&kind);
     let (status, is_in_type) = status(word, &data)?;
     let stem = if is_in_type { stem } else { kind.as_str() };
-    let own = data.as_object().and_then(|data| wire::text(data, generic::KEY));
+    let own = data.as_object().and_then(|data| wire::text(data, fields::KEY));
     let parts = match &own {
         Some(own) => [Some(source.as_str()), Some(own.as_str()), None],
         None => [Some(source.as_str()), Some(stem), subject.as_deref()],
@@ -201,7 +201,7 @@ fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable> {
     };
     said.insert("key".into(), key.join(" ").into());
     said.insert("status".into(), status.as_str().into());
-    let mut event = generic::event(said)?;
+    let mut event = fields::event(said)?;
     if event.title.trim().is_empty() {
         event.title =
             [Some(kind.as_str()), subject.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");

@@ -17,7 +17,7 @@ use minijinja::{Value, context};
 use serde_json::{Map, Value as Json};
 
 use super::expression::{Engine, Purse, place, plain, variable};
-use super::{Delivery, Unreadable, generic, wire};
+use super::{Delivery, Unreadable, fields, wire};
 use crate::core::alert::{EVENTS_MAX, Event};
 
 /// What may be mapped: a list of which every item is an event, and the fields of an event.
@@ -143,7 +143,7 @@ impl Mapping {
             }
             fields.insert("status".into(), said);
         }
-        for (field, names) in generic::FIELDS {
+        for (field, names) in fields::FIELDS {
             if *field == "status" && self.has(field) {
                 continue;
             }
@@ -159,7 +159,7 @@ impl Mapping {
             ));
         }
         let no_body = self.has("body") && fields.get("body").and_then(wire::flat).is_none();
-        let mut event = generic::event(fields)?;
+        let mut event = fields::event(fields)?;
         if no_body {
             event.body.clear();
         }
@@ -258,7 +258,7 @@ fn body(delivery: &Delivery<'_>) -> Result<Value, Unreadable> {
             Err(why) => Err(why),
         };
     }
-    if generic::is_form(delivery, body)? {
+    if fields::is_form(delivery, body)? {
         return wire::form(body).map(Json::Object).map(variable);
     }
     Ok(Value::from(body))
@@ -306,7 +306,7 @@ mod tests {
     use crate::sources::tests::{delivery, some_json};
     use crate::sources::{Kind, Options};
 
-    const KIND: Kind = generic::KIND;
+    const KIND: Kind = crate::sources::generic::KIND;
 
     const UPS: &[(&str, &str)] = &[
         ("each", "body.alarms"),

@@ -23,6 +23,7 @@ pub mod cronitor;
 pub mod datadog;
 pub mod dynatrace;
 mod expression;
+mod fields;
 pub mod gatus;
 pub mod generic;
 pub mod github;
