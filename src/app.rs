@@ -453,8 +453,9 @@ impl Presence {
                 () = tokio::time::sleep(PRESENCE_EVERY) => {}
             }
         }
-        // Others need not wait for what it might hear.
-        if self.shared && self.door.is_up() {
+        // Others need not wait for what it might hear, unless it still holds something.
+        let holds = self.door.away().look().held.is_some_and(|held| held.deliveries > 0);
+        if self.shared && self.door.is_up() && !holds {
             let left = self.door.ask(Command::Leave { node: self.name });
             if !matches!(tokio::time::timeout(LEAVE_WAIT, left).await, Ok(Ok(_))) {
                 tracing::debug!("the other nodes could not be told that this one stops");

@@ -134,9 +134,11 @@ impl Found {
             let at = match known {
                 // Never looked at.
                 None => now,
+                // Heard under a clock that has been put right since.
+                Some(known) if known.is_ahead_of(now) => now,
                 Some(known) => match (known.missing_at, known.told_at) {
-                    (Some(_), Some(told_at)) => own.beat.told_again_at(told_at.min(now)),
-                    _ => own.beat.missing_at(known.excused_at.unwrap_or(known.last_at).min(now)),
+                    (Some(_), Some(told_at)) => own.beat.told_again_at(told_at),
+                    _ => own.beat.missing_at(known.excused_at.unwrap_or(known.last_at)),
                 },
             };
             if at <= now {

@@ -323,6 +323,10 @@ impl Client {
         }
         // Names of labels are the senders'.
         let answer = crate::json::read(&bytes).unwrap_or(Value::Null);
+        if status.is_success() && answer.is_null() && !bytes.is_empty() {
+            // Somebody else answers at this address: a proxy, or a page that says "back soon".
+            return Err(unreachable("what answers there is no onscene".into()));
+        }
         if status.is_success() {
             return Ok(answer);
         }

@@ -99,9 +99,8 @@ fn refused(status: StatusCode, problem: &str) -> Exit {
     match status {
         // The daemon keeps what it cannot understand, and tells the owner of the source. A proxy does not.
         StatusCode::BAD_REQUEST if problem == UNREADABLE => Exit::Done,
-        StatusCode::UNAUTHORIZED => Exit::NoPermission,
         StatusCode::PAYLOAD_TOO_LARGE => Exit::BadData,
-        // Also a source that is not configured: it may be in a moment, and a mail that came back is lost.
+        // Also a wrong token, or a source that is not configured: an operator mends that, and a mail that came back is lost.
         _ => Exit::Again,
     }
 }
@@ -109,10 +108,8 @@ fn refused(status: StatusCode, problem: &str) -> Exit {
 /// The way a command of ours ends, in the words of mail servers.
 fn for_mail(exit: Exit) -> Exit {
     match exit {
-        Exit::Usage => Exit::MailUsage,
-        Exit::Config => Exit::MailConfig,
-        // A token that cannot be read: an operator mends that, and the mail waits.
-        Exit::Failed | Exit::Unreachable => Exit::Again,
+        // A wrong configuration, a token that cannot be read: an operator mends that, and the mail waits.
+        Exit::Usage | Exit::Config | Exit::Failed | Exit::Unreachable => Exit::Again,
         other => other,
     }
 }
@@ -134,7 +131,7 @@ mod tests {
     fn what_another_try_may_mend_is_tried_again_and_what_is_kept_does_not_bounce() {
         for (status, exit) in [
             (StatusCode::BAD_REQUEST, Exit::Again),
-            (StatusCode::UNAUTHORIZED, Exit::NoPermission),
+            (StatusCode::UNAUTHORIZED, Exit::Again),
             (StatusCode::PAYLOAD_TOO_LARGE, Exit::BadData),
             (StatusCode::NOT_FOUND, Exit::Again),
             (StatusCode::SERVICE_UNAVAILABLE, Exit::Again),

@@ -110,10 +110,6 @@ pub(crate) enum Exit {
     BadData,
     /// 75: another try may help.
     Again,
-    /// 77: not allowed.
-    NoPermission,
-    /// 78, to a mail server: bad configuration.
-    MailConfig,
 }
 
 impl From<Exit> for ExitCode {
@@ -128,8 +124,6 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => 69,
             Exit::Child(status) => status,
             Exit::Again => 75,
-            Exit::NoPermission => 77,
-            Exit::MailConfig => 78,
         })
     }
 }

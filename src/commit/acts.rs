@@ -26,6 +26,8 @@ pub(super) struct Work<'a, 'c> {
     pub(super) unheard: bool,
     /// The body was kept, and is read now.
     pub(super) replayed: bool,
+    /// Ids of deliveries say nothing, and are not remembered: some of this body could not be read, and comes again.
+    pub(super) in_part: bool,
 }
 
 impl Work<'_, '_> {

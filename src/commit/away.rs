@@ -37,7 +37,7 @@ impl Away {
     }
 
     /// Something that was sent was not taken.
-    pub(super) fn was_deaf_now(&self) {
+    pub fn was_deaf_now(&self) {
         self.set(|state| state.deaf = true);
     }
 

@@ -41,7 +41,12 @@ impl Work<'_, '_> {
         for event in events {
             let result = match &event.delivery_id {
                 // Events of one body share its id; only an id of an earlier body makes them repeats.
-                Some(id) if !seen.contains(id) && !unreadable::first_time(self.tx, source, id)? => {
+                Some(id)
+                    if !self.replayed
+                        && !self.in_part
+                        && !seen.contains(id)
+                        && !unreadable::first_time(self.tx, source, id)? =>
+                {
                     let known = self.memory.known(self.tx, source, &event.key)?;
                     result("repeated", known.and_then(|known| known.incident))
                 }
@@ -234,10 +239,12 @@ impl Work<'_, '_> {
         if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
             return self.fires(source, service, event, known, by);
         }
-        if let Some(silence) = self.silence_of(source, event)? {
-            return self.suppress(source, service, event, known, &silence);
-        }
         let incident = known.and_then(|known| known.incident);
+        if self.silence_of(source, event)?.is_some() {
+            // It stays with the incident that was ended, and is heard of when it is said again after the silence.
+            self.touch(known, Some(event));
+            return Ok(result("suppressed", incident));
+        }
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
             return self.opens(source, service, event, known, by);
         };

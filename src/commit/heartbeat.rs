@@ -63,7 +63,7 @@ impl Work<'_, '_> {
             return Ok(false);
         };
         // Hours that have not come yet were given by a clock that has been put right since.
-        if [Some(known.last_at), known.excused_at, known.told_at].into_iter().flatten().any(|at| at > now) {
+        if known.is_ahead_of(now) {
             let last_at = known.last_at.min(now);
             heartbeats::put(
                 self.tx,

@@ -10,7 +10,8 @@ impl Work<'_, '_> {
     /// Takes a message: an answer, a report, or, when no letter of ours is meant, an alert.
     pub(super) fn post(&mut self, posted: &Posted) -> Result<Done, StoreError> {
         let Posted { mail, delivered } = posted;
-        let letter = self.letter_of(mail)?;
+        let found = self.letter_of(mail)?;
+        let letter = found.as_ref().map(|(letter, _)| letter);
         if letter.is_none() && mail.alert.is_some() && !self.is_surely_ours(mail) {
             return Ok(Done::Heard(self.take(delivered)?));
         }
@@ -19,7 +20,7 @@ impl Work<'_, '_> {
         }
         self.received_at = Some(delivered.received_at);
         self.effects.received(&delivered.source, &delivered.kind, 1);
-        let result = self.answer(mail, letter.as_ref(), &delivered.source)?;
+        let result = self.answer(mail, found.as_ref(), &delivered.source)?;
         self.effects.outcome(&delivered.source, result.outcome);
         self.tell_all_read(delivered)?;
         tracing::info!(
@@ -32,15 +33,15 @@ impl Work<'_, '_> {
         Ok(Done::Reply(Reply::Mail(result)))
     }
 
-    /// The nearest letter that a message names. Of several, one that was for its sender.
-    fn letter_of(&self, mail: &Mail) -> Result<Option<Letter>, StoreError> {
+    /// The nearest letter that a message names, and whether that is what it answers. Of several, one that was for its sender.
+    fn letter_of(&self, mail: &Mail) -> Result<Option<(Letter, bool)>, StoreError> {
         let mut nearest = None;
-        for name in &mail.names {
+        for (place, name) in mail.names.iter().enumerate() {
             let Some(letter) = letters::by_id(self.tx, &name.letter)? else { continue };
             if mail.what != What::Written || mail.is_from_whom(&letter, &self.house.rules) {
-                return Ok(Some(letter));
+                return Ok(Some((letter, mail.direct && place == 0)));
             }
-            nearest = nearest.or(Some(letter));
+            nearest = nearest.or(Some((letter, mail.direct && place == 0)));
         }
         Ok(nearest)
     }
@@ -55,17 +56,17 @@ impl Work<'_, '_> {
     fn answer(
         &mut self,
         mail: &Mail,
-        letter: Option<&Letter>,
+        letter: Option<&(Letter, bool)>,
         source: &str,
     ) -> Result<MailResult, StoreError> {
         let ignored = |why: Ignored| result(mail, "ignored", None, &why.to_string());
-        let Some(letter) = letter else {
+        let Some((letter, direct)) = letter else {
             return Ok(ignored(if mail.what == What::Own { Ignored::Own } else { Ignored::UnknownLetter }));
         };
         let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
         };
-        let meant = match mail::meaning(mail, letter, &saved.incident, &self.house.rules) {
+        let meant = match mail::meaning(mail, letter, *direct, &saved.incident, &self.house.rules) {
             Ok(meant) => meant,
             Err(why) => return Ok(ignored(why)),
         };

@@ -671,6 +671,7 @@ fn run(
         heard_at: None,
         unheard: false,
         replayed: false,
+        in_part: false,
     };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
@@ -678,6 +679,7 @@ fn run(
             let Unread { kept, rest, once } = &**unread;
             // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
             if !rest.events.is_empty() {
+                work.in_part = true;
                 work.take(rest)?;
                 work.heard_at = None;
             }

@@ -430,11 +430,19 @@ fn record_of(command: &Command) -> Option<Record> {
                 error: body.error.clone(),
                 received_at: body.received_at.as_microsecond(),
                 events: rest.events.iter().map(kept).collect(),
-                once: once.clone(),
+                // It may be given to the store more than once.
+                once: once.clone().or_else(|| Some(held_once(body))),
             })
         }
         _ => None,
     }
+}
+
+/// By this word a body that was held is kept once.
+fn held_once(body: &unreadable::Kept) -> String {
+    let mut whole = format!("{}\0{}\0", body.source, body.received_at.as_microsecond()).into_bytes();
+    whole.extend_from_slice(&body.body);
+    format!("held:{}", crypto::hex(&crypto::sha256(&whole)))
 }
 
 fn kept(event: &Event) -> KeptEvent {

@@ -203,7 +203,7 @@ fn programs_take_no_command_whatever_they_say() {
         assert_eq!(story.ends(1), ["dispatch mail page to maya: answered by a program"]);
     }
     let own = format!("X-Incident-Id: 1\n{}", reply(5, "maya@example.net", &letter, "ack"));
-    assert_eq!(story.gets(&own).0, "ignored");
+    assert_eq!(story.gets(&own).2, "recorded");
     assert_eq!(story.commander(), None);
     story.proves_whole();
 }

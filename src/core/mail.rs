@@ -24,6 +24,8 @@ pub struct Mail {
     pub from: Option<String>,
     /// Letters that may be ours and that it is about, the nearest first.
     pub names: Vec<Named>,
+    /// The first of these is what it answers, and not only stands above it in its thread.
+    pub direct: bool,
     /// It stands in a thread of an incident of ours.
     pub in_thread: bool,
     /// What it is.
@@ -147,11 +149,17 @@ impl Mail {
     }
 }
 
-/// What a message means for the incident of the letter it names.
+/// What a message means for the incident of the letter it names; `direct`: which is what it answers.
 ///
 /// # Errors
 /// Why it means nothing.
-pub fn meaning(mail: &Mail, letter: &Letter, incident: &Incident, rules: &Rules) -> Result<Meaning, Ignored> {
+pub fn meaning(
+    mail: &Mail,
+    letter: &Letter,
+    direct: bool,
+    incident: &Incident,
+    rules: &Rules,
+) -> Result<Meaning, Ignored> {
     let to = if letter.person.is_empty() { &letter.channel } else { &letter.person };
     let told = |outcome: &str, why: &str| Act::Deliver {
         what: letter.what.to_owned(),
@@ -179,7 +187,7 @@ pub fn meaning(mail: &Mail, letter: &Letter, incident: &Incident, rules: &Rules)
         What::Written => {
             let by =
                 By { actor: Actor::Person(letter.person.clone()), route: Route::Mail, occurred_at: None };
-            said(&mail.said, letter, by)
+            said(&mail.said, letter, direct, by)
         }
     }
 }
@@ -189,7 +197,8 @@ fn has_answered(incident: &Incident, person: &str) -> bool {
     matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
 }
 
-fn said(said: &Said, letter: &Letter, by: By) -> Result<Meaning, Ignored> {
+/// `direct`: it answers the letter, and not somebody who answered it.
+fn said(said: &Said, letter: &Letter, direct: bool, by: By) -> Result<Meaning, Ignored> {
     let note = |text: &str| {
         let mut text = text.trim().to_owned();
         cut(&mut text, TEXT_BYTES_MAX);
@@ -202,7 +211,7 @@ fn said(said: &Said, letter: &Letter, by: By) -> Result<Meaning, Ignored> {
     });
     let more = (!said.text.trim().is_empty()).then(|| note(&said.text));
     match asked {
-        Some((word, act)) if letter.commands || act == Act::Decline => {
+        Some((word, act)) if direct && (letter.commands || act == Act::Decline) => {
             let instead = Some(note(&format!("{word}\n{}", said.text)));
             Ok(Meaning { by, acts: [act].into_iter().chain(more).collect(), instead })
         }
@@ -260,12 +269,21 @@ mod tests {
     fn mail(from: &str, what: What, answer: Option<Answer>, text: &str) -> Mail {
         let from = Some(from.to_owned()).filter(|from| !from.is_empty());
         let said = Said { answer, text: text.into() };
-        Mail { id: "m".into(), from, names: Vec::new(), in_thread: false, what, said, alert: None }
+        Mail {
+            id: "m".into(),
+            from,
+            names: Vec::new(),
+            direct: true,
+            in_thread: false,
+            what,
+            said,
+            alert: None,
+        }
     }
 
     fn shown(mail: &Mail, letter: &Letter) -> String {
         let rules = rules();
-        match meaning(mail, letter, &incident(&rules), &rules) {
+        match meaning(mail, letter, true, &incident(&rules), &rules) {
             Err(why) => format!("ignored: {why}"),
             Ok(Meaning { by, acts, instead }) => {
                 let instead = instead.map_or(String::new(), |act| format!(" or {act:?}"));
@@ -309,7 +327,7 @@ mod tests {
             .unwrap()
             .incident;
         let bounce = mail("", What::Bounce { failed: true, why: "full".into() }, None, "");
-        let meant = meaning(&bounce, &letter("page", "maya"), &answered, &rules).unwrap();
+        let meant = meaning(&bounce, &letter("page", "maya"), true, &answered, &rules).unwrap();
         assert!(matches!(meant.acts[..], [Act::Deliver { .. }]), "{meant:?}");
     }
 
@@ -337,7 +355,7 @@ mod tests {
             let rules = rules();
             let (mail, letter) = (mail(from, what, answer, &text), letter(kind, person));
             let before = incident(&rules);
-            let Ok(meant) = meaning(&mail, &letter, &before, &rules) else { return Ok(()) };
+            let Ok(meant) = meaning(&mail, &letter, true, &before, &rules) else { return Ok(()) };
             let mut after = before;
             for act in meant.acts {
                 if let Ok(decision) = decide::decide(&after, act, &meant.by, &rules, Timestamp::UNIX_EPOCH) {

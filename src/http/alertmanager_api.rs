@@ -179,13 +179,13 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
         loop {
             let page = alerts::firing_of(tx, &name, &after, PAGE)?;
             for alert in &page {
-                let holding: Vec<&Silence> =
-                    all.iter().filter(|silence| silence.holds(&name, &alert.event, tx.now)).collect();
                 let is_held = alert.suppressed_by.is_some();
                 let label = |name: &str| alert.event.labels.get(name).map(String::as_str).unwrap_or_default();
                 if (if is_held { wanted.silenced } else { wanted.active })
                     && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name)))
                 {
+                    let holds = |silence: &&Silence| silence.holds(&name, &alert.event, tx.now);
+                    let holding: Vec<&Silence> = all.iter().filter(holds).collect();
                     let one = shown(alert, &holding, &service);
                     bytes += one.to_string().len();
                     told.push(one);

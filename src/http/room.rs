@@ -24,7 +24,7 @@ pub(super) type Room = OwnedSemaphorePermit;
 pub(super) async fn read(desk: &Desk, body: Body) -> Result<(Bytes, Room), Problem> {
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
     let most = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max);
-    let room = take(&desk.bodies, kib(most))?;
+    let room = take(desk, &desk.bodies, kib(most))?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
     Ok((bytes, room))
 }
@@ -32,14 +32,14 @@ pub(super) async fn read(desk: &Desk, body: Body) -> Result<(Bytes, Room), Probl
 /// Reads a body of which nobody knows yet whether he may send it who sends it.
 pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Room), Problem> {
     let limits = &desk.limits;
-    let mut room = take(&desk.unproven, FIRST_KIB)?;
+    let mut room = take(desk, &desk.unproven, FIRST_KIB)?;
     let grow = |bytes: usize| {
         let (has, needs) = (room.num_permits(), kib(bytes));
         if needs <= has {
             return Ok(());
         }
         let more = needs.max(has.saturating_mul(2).min(kib(limits.body_max))).saturating_sub(has);
-        room.merge(take(&desk.unproven, more).map_err(|_| BodyProblem::NoRoom)?);
+        room.merge(take(desk, &desk.unproven, more).map_err(|_| BodyProblem::NoRoom)?);
         Ok(())
     };
     let deadline = limits.unproven_timeout.min(limits.body_timeout);
@@ -49,7 +49,7 @@ pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Roo
 
 /// Moves a body that was proven out of the small purse, which is for others then.
 pub(super) fn proven(desk: &Desk, bytes: &Bytes, unproven: Room) -> Result<Room, Problem> {
-    let room = take(&desk.bodies, kib(bytes.len()))?;
+    let room = take(desk, &desk.bodies, kib(bytes.len()))?;
     drop(unproven);
     Ok(room)
 }
@@ -58,7 +58,11 @@ fn kib(bytes: usize) -> usize {
     bytes / 1024 + 1
 }
 
-fn take(purse: &Arc<Semaphore>, kib: usize) -> Result<Room, Problem> {
+fn take(desk: &Desk, purse: &Arc<Semaphore>, kib: usize) -> Result<Room, Problem> {
     let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-    purse.clone().try_acquire_many_owned(kib).map_err(|_| BodyProblem::NoRoom.into())
+    purse.clone().try_acquire_many_owned(kib).map_err(|_| {
+        // Whoever falls silent now may have been refused.
+        desk.door.away().was_deaf_now();
+        BodyProblem::NoRoom.into()
+    })
 }

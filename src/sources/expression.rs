@@ -49,6 +49,11 @@ impl Default for Purse {
 }
 
 impl Purse {
+    /// Nothing more is evaluated.
+    pub(super) fn is_empty(&self) -> bool {
+        self.fuel == 0
+    }
+
     fn take(&mut self, bytes: usize) -> Result<(), Failure> {
         self.bytes = self.bytes.checked_sub(bytes).ok_or(Failure::TooLarge)?;
         Ok(())
@@ -181,11 +186,19 @@ impl Engine {
             failure => self.sentence(name, error.range(), failure),
         };
         let template = self.environment.get_template(name).map_err(|error| failed(&error))?;
-        let done = template.render_captured(variables.clone()).map_err(|error| failed(&error))?;
+        if purse.fuel == 0 {
+            return Err(self.sentence(name, None, Failure::OutOfFuel));
+        }
+        let done = template.render_captured(variables.clone()).map_err(|error| {
+            // Nobody knows how far it came.
+            purse.fuel = purse.fuel.saturating_sub(FUEL);
+            failed(&error)
+        })?;
         let state = done.state();
         let taken = state.fuel_levels().map_or(FUEL, |(taken, _)| taken).saturating_add(BEGIN_FUEL);
-        purse.fuel =
-            purse.fuel.checked_sub(taken).ok_or_else(|| self.sentence(name, None, Failure::OutOfFuel))?;
+        let left = purse.fuel.checked_sub(taken);
+        purse.fuel = left.unwrap_or(0);
+        left.ok_or_else(|| self.sentence(name, None, Failure::OutOfFuel))?;
         let value = state.lookup(VALUE).unwrap_or_default();
         if value.is_undefined() {
             return Err(self.missing(name, None, variables));

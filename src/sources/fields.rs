@@ -96,7 +96,10 @@ pub(super) fn event(mut fields: Map<String, Value>) -> Result<Event, Unreadable>
         links(value, &mut event);
     }
     event.occurred_at = wire::time(fields, OCCURRED_AT);
-    event.delivery_id = wire::text(fields, DELIVERY_ID);
+    event.delivery_id = wire::text(fields, &["delivery_id", "idempotency_key"]).or_else(|| {
+        // In more than one tool that is the id of the problem, and its recovery has the same.
+        wire::text(fields, &["event_id"]).map(|id| format!("{id} {}", status.as_str()))
+    });
     event.group = wire::text(fields, GROUP);
     Ok(event)
 }

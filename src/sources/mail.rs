@@ -64,6 +64,8 @@ const AUTOMATIC: &[&str] = &[
     "abwesenheit",
     "réponse automatique",
 ];
+/// Characters of an answer link's token.
+const TOKEN_CHARS: usize = 22;
 /// Hexadecimal digits of a letter's id.
 const ID_CHARS: usize = 32;
 /// Most letters of ours that one message is taken to name.
@@ -83,21 +85,26 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
         Some(root) if USUAL.iter().any(|name| root.head.has(name)) => &root.head,
         _ => return Err(unreadable("this is no mail: it has no header such as From, Subject or Date")),
     };
-    let text = parts::text(&parts);
+    let text = without_links(&parts::text(&parts));
     let own_id = head.ids("Message-ID").first().map(|id| id.trim());
     let own_id =
         own_id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""));
     let (mut what, mut ids) = (What::Written, Vec::new());
-    if head.has("X-Incident-Id") {
+    let has_incident = head.has("X-Incident-Id");
+    if has_incident && own_id.as_deref().is_some_and(|id| named(id).is_some()) {
         what = What::Own;
     } else if let Some((report, of)) = report::of(head, &parts, &text) {
         (what, ids) = (report, of);
-    } else if is_automatic(head) {
+    } else if has_incident || is_automatic(head) {
         what = What::Automatic;
     }
+    // What it answers stands there, or, where a program leaves that out, last in its thread.
+    let answered =
+        head.ids("In-Reply-To").first().copied().or_else(|| head.ids("References").last().copied());
+    let direct = answered.is_some_and(|id| named(id).is_some());
     ids.extend(head.ids("In-Reply-To").into_iter().map(str::to_owned));
     ids.extend(head.ids("References").into_iter().rev().map(str::to_owned));
-    let is_alert = matches!(what, What::Automatic | What::Written);
+    let is_alert = matches!(what, What::Automatic | What::Written) && !answers_by_itself(head);
     let alert = is_alert.then(|| alert::of(head, &text, own_id.as_deref(), delivery.received_at));
     let mut said = if what == What::Written { words::said(&text) } else { Said::default() };
     crate::core::alert::cut(&mut said.text, TEXT_BYTES_MAX);
@@ -112,6 +119,7 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
         id: own_id.unwrap_or_else(|| made_id(head, &text)),
         from: head.address("From"),
         names,
+        direct,
         in_thread: ids.iter().any(|id| is_root(id)),
         what,
         said,
@@ -123,6 +131,27 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     })
 }
 
+/// A text without answer links: whoever could read one on a timeline would answer as the person it was for. Below a link that
+/// is not marked as quoted stands the rest of a quoted page.
+fn without_links(text: &str) -> String {
+    let is_token = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let has_link = |line: &str| {
+        line.match_indices("/r/").any(|(at, _)| {
+            let token = line.get(at + 3..).unwrap_or_default();
+            token.chars().take_while(|c| is_token(*c)).count() >= TOKEN_CHARS
+        })
+    };
+    let mut kept = String::with_capacity(text.len());
+    for line in text.split_inclusive('\n') {
+        match (has_link(line), line.trim_start().starts_with('>')) {
+            (false, _) => kept.push_str(line),
+            (true, true) => {}
+            (true, false) => break,
+        }
+    }
+    kept
+}
+
 /// An id for a message that has none: of what does not change on its way.
 fn made_id(head: &Head, text: &str) -> String {
     let mut whole = String::new();
@@ -131,6 +160,19 @@ fn made_id(head: &Head, text: &str) -> String {
     }
     whole.push_str(text);
     format!("sha256:{}", crypto::hex(&crypto::sha256(whole.as_bytes())))
+}
+
+/// A program answers whatever it is sent, and names no letter: taken for an alert it would be told of that, and answer again.
+fn answers_by_itself(head: &Head) -> bool {
+    let word = |name: &str| head.text(name).map(str::to_ascii_lowercase).unwrap_or_default();
+    let subject = head.text("Subject").unwrap_or_default().to_lowercase();
+    word("Auto-Submitted").starts_with("auto-replied")
+        || word("Precedence") == "auto_reply"
+        || ["X-Autoreply", "X-Autorespond", "X-Autoresponder", "X-Auto-Reply"]
+            .iter()
+            .any(|name| head.has(name))
+        || AUTOMATIC.iter().any(|start| subject.starts_with(start))
+        || (is_automatic(head) && subject.contains("[inc-"))
 }
 
 /// A program wrote it, and not a human.

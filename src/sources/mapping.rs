@@ -40,8 +40,13 @@ pub const HEADERS_MAX: usize = 16;
 const EACH: &str = "each";
 /// Headers with one of these in their name carry a secret, or prove who somebody is.
 const SECRET_WORDS: &[&str] = &[
+    "assertion",
     "auth",
+    "client-cert",
     "cookie",
+    "jwt",
+    "oidc",
+    "principal",
     "token",
     "secret",
     "passw",
@@ -230,6 +235,9 @@ pub(super) fn read(mapping: &Mapping, delivery: &Delivery<'_>) -> Result<Vec<Eve
             Ok(event) => events.extend(event),
             Err(Unreadable(why, _)) => {
                 first.get_or_insert_with(|| format!("item[{index}]: {why}"));
+                if purse.is_empty() {
+                    break;
+                }
             }
         }
     }
@@ -251,10 +259,8 @@ fn body(delivery: &Delivery<'_>) -> Result<Value, Unreadable> {
     if body.starts_with(['{', '[']) {
         return match wire::json(body, "the body") {
             Ok(body) => Ok(variable(body)),
-            // `[warning] the disk is full` is a text. What is too deep for us is not.
-            Err(Unreadable(why, _)) if body.starts_with('[') && !why.ends_with("levels deep") => {
-                Ok(Value::from(body))
-            }
+            // `[warning] the disk is full` is a text. A list that was cut off is not.
+            Err(_) if !begins_json(body) => Ok(Value::from(body)),
             Err(why) => Err(why),
         };
     }
@@ -262,6 +268,14 @@ fn body(delivery: &Delivery<'_>) -> Result<Value, Unreadable> {
         return wire::form(body).map(Json::Object).map(variable);
     }
     Ok(Value::from(body))
+}
+
+/// Whether what follows a bracket can begin a value of JSON.
+fn begins_json(body: &str) -> bool {
+    let Some(inner) = body.strip_prefix('[').map(str::trim_start) else { return true };
+    inner.is_empty()
+        || inner.starts_with(|c: char| matches!(c, '{' | '[' | ']' | '"' | '-') || c.is_ascii_digit())
+        || ["true", "false", "null"].iter().any(|word| inner.starts_with(word))
 }
 
 /// The name of a header that expressions may see, in lower case.

@@ -321,6 +321,9 @@ pub(super) fn link(links: &mut Vec<String>, more: &str) {
 
 /// Brings one event within the limits of the core.
 pub(super) fn bounded(mut event: Event) -> Result<Event, Unreadable> {
+    if event.key.starts_with("onscene:") {
+        return Err(unreadable("keys that begin with `onscene:` are onscene's own"));
+    }
     // PostgreSQL keeps no NUL in a text. In the key it is exchanged, not dropped, so that no two meet.
     for text in [&mut event.key, &mut event.title, &mut event.body] {
         without_nul(text);

@@ -26,6 +26,11 @@ impl Heard {
     pub fn at(name: &str, last_at: Timestamp, count: i64) -> Self {
         Self { name: name.to_owned(), last_at, count, excused_at: None, missing_at: None, told_at: None }
     }
+
+    /// Whether one of its hours lies ahead: it was given by a clock that has been put right since.
+    pub fn is_ahead_of(&self, now: Timestamp) -> bool {
+        [Some(self.last_at), self.excused_at, self.told_at].into_iter().flatten().any(|at| at > now)
+    }
 }
 
 const COLUMNS: &str = "name, last_at, count, excused_at, missing_at, told_at from heartbeat";

@@ -79,12 +79,7 @@ impl Said {
         Ok(Self { fields, at: clock.now() })
     }
 
-    /// As it is sent at once: it is of now.
-    fn text(&self) -> String {
-        Value::Object(self.fields.clone()).to_string()
-    }
-
-    /// As it is kept: with its hour, so that it changes nothing that was said later.
+    /// As it is sent, at once or later: with its hour, so that it changes nothing that was said later.
     fn kept(&self) -> String {
         let mut fields = self.fields.clone();
         if !has(&fields, &["occurred_at", "timestamp", "time"]) {
@@ -217,8 +212,6 @@ pub(super) struct Post {
     clock: Clock,
     /// How long a call keeps trying while the daemon is away.
     patience: Duration,
-    /// Nobody looks at how this call ends.
-    unattended: bool,
 }
 
 impl Post {
@@ -253,7 +246,7 @@ impl Post {
             Some(Err(error)) => (None, Some(error.to_string())),
             None => (None, None),
         };
-        Ok(Self { clients, spool, without, clock: Clock::system(), patience, unattended })
+        Ok(Self { clients, spool, without, clock: Clock::system(), patience })
     }
 
     /// The hour.
@@ -328,7 +321,8 @@ impl Post {
         if let Some(why) = first.and_then(|backlog| backlog.stopped) {
             return Err(Stop::Away(why));
         }
-        let record = self.record(said, said.text());
+        // With its hour, as all that is kept: one clock orders what this machine says.
+        let record = self.record(said, said.kept());
         match self.clients.send(&record) {
             Sent::Taken(answer) => Ok(answer),
             Sent::Away(failure) => Err(Stop::Away(failure.to_string())),
@@ -339,7 +333,7 @@ impl Post {
 
     fn refused(&self, said: &Said, failure: &Failure) -> Fate {
         let exit = failure.say();
-        if let (true, Some(spool)) = (self.unattended, &self.spool) {
+        if let Some(spool) = &self.spool {
             match spool.put_aside(&self.record(said, said.kept())) {
                 Ok(aside) => say(&format!("onscene: the event is put aside as {}", aside.display())),
                 Err(error) => say(&format!("onscene: the event is lost, because {error}")),

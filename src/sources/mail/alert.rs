@@ -70,7 +70,8 @@ pub(super) fn of(head: &Head, text: &str, id: Option<&str>, received_at: Timesta
     let said = read(&subject);
     let named = head.text("X-Alert-Key").or_else(|| head.text("X-Onscene-Key"));
     let key = match named {
-        Some(key) => one_line(key),
+        // Only of its own sender: anybody may write such a field.
+        Some(key) => format!("{} <{sender}>", one_line(key)),
         None if said.core.is_empty() => format!("mail from {sender}"),
         // Two machines may well send the same words: taken for one alert, the second would wake nobody.
         None => format!("{} ({sender})", said.core),

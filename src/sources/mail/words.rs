@@ -29,7 +29,25 @@ const DECLINE: &[&str] =
 /// Lines that mail programs of phones add.
 const ADDED: &[&str] = &["sent from my ", "get outlook for ", "von meinem ", "envoyé de mon "];
 /// `From:` above a quoted mail, in the languages of the mail programs met most.
-const FROM: &[&str] = &["from", "von", "de", "fra", "från", "da", "van", "od"];
+const FROM: &[&str] = &[
+    "from",
+    "von",
+    "de",
+    "fra",
+    "från",
+    "da",
+    "van",
+    "od",
+    "от",
+    "lähettäjä",
+    "feladó",
+    "kimden",
+    "από",
+    "发件人",
+    "寄件者",
+    "差出人",
+    "보낸 사람",
+];
 /// Most lines looked at. An answer stands at the top, or below one page.
 const LINES_MAX: usize = 2_000;
 /// Longest line that can be an answer, in bytes.
@@ -41,7 +59,7 @@ const ATTRIBUTION_LINES_MAX: usize = 3;
 
 /// Reads a reply.
 pub(super) fn said(text: &str) -> Said {
-    let own = own(text);
+    let own = own(unsigned(text));
     let first = own.iter().position(|line| !line.is_empty());
     let answer = first.and_then(|first| answer(own.get(first)?));
     let from = match (answer, first) {
@@ -53,6 +71,17 @@ pub(super) fn said(text: &str) -> Said {
     // Below an answer stands a name, as often as not.
     let is_name = answer.is_some() && !text.contains('\n') && text.split(' ').count() <= NAME_WORDS_MAX;
     Said { answer, text: if is_name { String::new() } else { text.to_owned() } }
+}
+
+/// A text without what a signature by PGP puts around it (RFC 9580, 7).
+fn unsigned(text: &str) -> &str {
+    let Some(signed) = text.trim_start().strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----") else {
+        return text;
+    };
+    // Below are fields such as `Hash: SHA512`, and an empty line.
+    let below = signed.find("\n\n").or_else(|| signed.find("\r\n\r\n"));
+    let body = below.and_then(|at| signed.get(at..)).unwrap_or_default();
+    body.split("-----BEGIN PGP SIGNATURE-----").next().unwrap_or_default()
 }
 
 /// What a line asks for, when it is clear and says nothing else.

@@ -36,3 +36,6 @@ create table heartbeat (
   missing_at bigint,
   told_at bigint
 );
+
+-- How many bodies of a source wait to be read is asked for each that cannot be read.
+create index unreadable_source on unreadable (source) where replayed_at is null;

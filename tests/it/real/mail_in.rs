@@ -322,11 +322,11 @@ fn it_ends_as_mail_servers_expect() {
     let large = [&mail[..], &vec![b'x'; 1 << 20]].concat();
     assert_eq!(ends(&good, &large).0, 65);
     let server = format!("http://{}", daemon.address);
-    assert_eq!(ends(&["mail", "--server", &server, "--token-file", &wrong], mail).0, 77);
+    assert_eq!(ends(&["mail", "--server", &server, "--token-file", &wrong], mail).0, 75);
     assert_eq!(ends(&["nothing", "--server", &server, "--token-file", &wrong], mail).0, 75);
     assert_eq!(ends(&["mail", "--server", &server, "--token-file", "not-there"], mail).0, 75);
     assert_eq!(ends(&["mail", "--no-such-flag"], mail).0, 64);
-    assert_eq!(ends(&["mail", "--config", "not-there.toml"], mail).0, 78);
+    assert_eq!(ends(&["mail", "--config", "not-there.toml"], mail).0, 75);
     daemon.stop();
     assert_eq!(ends(&good, mail).0, 75);
 }
