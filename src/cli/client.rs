@@ -84,6 +84,13 @@ impl ServerFlags {
     /// A client with the token of a source: from --token-file, $ONSCENE_TOKEN, the configuration where there is one,
     /// or the client's own file.
     pub(super) fn client_for_source(&self, source: &str) -> Result<Client, Exit> {
+        let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+        if source.is_empty() || !source.chars().all(is_plain) {
+            say(&format!(
+                "onscene: {source:?} is no name of a source: those have small letters, digits, . _ and -"
+            ));
+            return Err(Exit::Usage);
+        }
         let file = client_file()?;
         if let Some(token) = self.given_token()? {
             return Client::new(&self.server(&file)?, token);
@@ -165,7 +172,11 @@ fn client_file() -> Result<File, Exit> {
 
 fn read_token(path: &std::path::Path) -> Result<SecretString, Exit> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Ok(SecretString::from(text.trim().to_owned())),
+        // The daemon's own file may hold several, one a line, while one is exchanged.
+        Ok(text) => {
+            let token = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'));
+            Ok(SecretString::from(token.unwrap_or_default().to_owned()))
+        }
         Err(error) => {
             say(&format!("onscene: the token cannot be read from {}: {error}", path.display()));
             Err(Exit::Failed)
@@ -266,6 +277,15 @@ impl Client {
             say(&format!("onscene: {server} is no address of a daemon: {why}"));
             Exit::Usage
         })?;
+        // Sent, it would fail each time, and look as if nobody was there.
+        if token.expose_secret().is_empty()
+            || !token.expose_secret().bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            say(
+                "onscene: the token holds blanks, line breaks or other signs that no token has; is it the right file?",
+            );
+            return Err(Exit::Usage);
+        }
         let base = server.trim_end_matches('/').to_owned();
         let runtime = Some(runtime()?);
         Ok(Self { way, base, token, runtime, deadline: REQUEST_DEADLINE, noted: Cell::new(false) })
