@@ -318,6 +318,17 @@ impl Client {
         self.request(Method::POST, path, Body::json(text.to_owned()))
     }
 
+    /// Whether an answer says that deliveries were taken. Whatever else answers at this address (a proxy, a page that says
+    /// "back soon") does not, and what was sent is not there.
+    pub(super) fn is_taken(answer: &Value) -> bool {
+        answer["accepted"].is_u64()
+    }
+
+    /// Why an answer does not count.
+    pub(super) fn no_onscene(&self) -> Failure {
+        Failure::Unreachable { server: self.base.clone(), why: "what answers there is no onscene".into() }
+    }
+
     /// Sends something that is no JSON.
     pub(super) fn try_post_as(
         &self,

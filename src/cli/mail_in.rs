@@ -61,7 +61,10 @@ impl MailIn {
     }
 
     fn post(&self, client: &Client, source: &str, message: Vec<u8>) -> Exit {
-        match client.try_post_as("message/rfc822", &format!("/in/{source}"), message) {
+        let answer = client.try_post_as("message/rfc822", &format!("/in/{source}"), message);
+        match answer
+            .and_then(|answer| if Client::is_taken(&answer) { Ok(answer) } else { Err(client.no_onscene()) })
+        {
             Ok(answer) => {
                 out(&if self.json { format!("{answer}\n") } else { shown(&answer) });
                 Exit::Done

@@ -391,3 +391,24 @@ fn a_call_is_short() {
     assert_eq!(out(&sent), "spooled\n", "{sent:?}");
     eventually("the record is there", || (kept(&spool(&daemon)).len() == 1).then_some(()));
 }
+
+#[test]
+fn what_answers_in_the_place_of_the_daemon_has_taken_nothing() {
+    let daemon = Daemon::prepare(HOUSE);
+    for (number, body) in ["", "<h1>back soon</h1>", "{}"].into_iter().enumerate() {
+        let page = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = format!("http://{}", page.local_addr().unwrap());
+        let serves = std::thread::spawn(move || {
+            let (mut stream, _) = page.accept().unwrap();
+            let _request = std::io::Read::read(&mut stream, &mut [0; 4096]);
+            let head =
+                format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+            stream.write_all((head + body).as_bytes()).unwrap();
+        });
+        let sent = run(&daemon, &["scripts", "--key", "k", "--server", &server]);
+        serves.join().unwrap();
+        assert_eq!((sent.status.code(), out(&sent).as_str()), (Some(0), "spooled\n"), "{body:?}: {sent:?}");
+        assert!(err(&sent).contains("no onscene"), "{sent:?}");
+        assert_eq!(kept(&spool(&daemon)).len(), number + 1, "{body:?}");
+    }
+}

@@ -208,9 +208,8 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::disallowed_methods, reason = "hours are made of some beginning")]
     fn what_was_said_a_moment_ago_is_passed_over_until_something_else_was_said() {
-        let began = Instant::now();
+        let began = crate::clock::Clock::system().mark();
         let after = |seconds| began + Duration::from_secs(seconds);
         let mut said = Repeats::default();
         let (two, over, other) =

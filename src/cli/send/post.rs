@@ -192,7 +192,8 @@ impl Clients {
             return Sent::NotOurs;
         }
         match client.try_post(&record.path, &record.body) {
-            Ok(answer) => Sent::Taken(answer),
+            Ok(answer) if Client::is_taken(&answer) => Sent::Taken(answer),
+            Ok(_) => Sent::Away(client.no_onscene()),
             Err(failure) if failure.passes() => Sent::Away(failure),
             // Perhaps the token in the environment of this call is that of its own source.
             Err(Failure::Refused { status, .. }) if !ours && matches!(status.as_u16(), 401 | 404) => {
