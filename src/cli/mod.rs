@@ -13,6 +13,7 @@ use crate::config::secrets;
 
 mod check;
 mod client;
+mod explain;
 mod incident;
 mod kinds;
 mod logfmt;

@@ -1,5 +1,6 @@
 //! Events to incidents: what is known of the alert, what the event means for it, and whose incident it is.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -12,7 +13,8 @@ use crate::core::alert::{
 use crate::core::decide::{self, Act, By, Opening, Reason};
 use crate::core::heartbeat;
 use crate::core::incident::{Incident, Phase};
-use crate::core::timeline::{Actor, Route};
+use crate::core::route::{self, Route, To};
+use crate::core::timeline::{self, Actor};
 use crate::store::alerts::{self, Hours, Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::{StoreError, unreadable};
@@ -99,17 +101,69 @@ impl Work<'_, '_> {
         Ok(id)
     }
 
+    /// Takes one event, as the first route that fits it says.
     pub(super) fn event(
         &mut self,
         source: &str,
         service: &str,
         event: &Event,
     ) -> Result<EventResult, StoreError> {
+        // What onscene itself says about a source is for its operator, whatever routes and silences say.
+        if OWN_KEYS.contains(&event.key.as_str()) {
+            return self.hear(source, service, event);
+        }
+        let house = self.house;
+        let rules = &house.rules;
+        let mut age_out = rules.age_out.get(source).copied();
+        let mut service = service;
+        let mut event = Cow::Borrowed(event);
+        match route::first(&rules.routes, source, &event) {
+            Some((place, Route { to: To::Ignore, .. })) => {
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                if event.status == Status::Firing || known.is_none() {
+                    self.touch(known.as_ref(), None);
+                    let reason = format!("route {} ignores it", place + 1);
+                    let incident = known.and_then(|known| known.incident);
+                    return Ok(EventResult { reason: Some(reason.into()), ..result("ignored", incident) });
+                }
+            }
+            Some((_, Route { to: To::Heartbeat(name), .. })) => return self.beats(name, &event),
+            Some((_, Route { to: To::Set(set), .. })) => {
+                service = set.service.as_deref().unwrap_or(service);
+                age_out = set.age_out.or(age_out);
+                if !set.leaves_it() {
+                    event = Cow::Owned(set.apply(&event));
+                }
+            }
+            None => {}
+        }
+        let heard = self.heard_at.unwrap_or(self.tx.now);
+        let until = route::expires_at(&event, age_out, heard);
+        if until != event.expires_at {
+            event.to_mut().expires_at = until;
+        }
+        self.hear(source, service, &event)
+    }
+
+    /// An alert that fires for as long as all is well is a ping; that it does not fire says nothing.
+    fn beats(&mut self, name: &str, event: &Event) -> Result<EventResult, StoreError> {
+        if event.status != Status::Firing {
+            return Ok(result("ignored", None));
+        }
+        let at = self.heard_at.unwrap_or(self.tx.now);
+        // What follows from it is said now.
+        let held = self.heard_at.take();
+        let beat = self.ping(name, at);
+        self.heard_at = held;
+        Ok(EventResult { reason: Some(format!("heartbeat {name}").into()), ..beat? })
+    }
+
+    fn hear(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
         let by = || By {
             actor: Actor::Source(source.to_owned()),
-            route: Route::Webhook,
+            route: timeline::Route::Webhook,
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
@@ -324,7 +378,7 @@ impl Work<'_, '_> {
             None => {
                 let by = By {
                     actor: Actor::Source(due.source.clone()),
-                    route: Route::Daemon,
+                    route: timeline::Route::Daemon,
                     occurred_at: due.event.occurred_at,
                 };
                 self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
@@ -351,7 +405,7 @@ impl Work<'_, '_> {
             self.must(
                 &saved,
                 act,
-                &By { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: over_at },
+                &By { actor: Actor::Dispatch, route: timeline::Route::Daemon, occurred_at: over_at },
             )?;
         }
         Ok(())
@@ -430,5 +484,5 @@ fn outcome_of(reason: Reason) -> &'static str {
 }
 
 fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
-    EventResult { outcome, incident }
+    EventResult { outcome, incident, reason: None }
 }

@@ -10,6 +10,8 @@ use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
 use crate::core::incident::Incident;
+use crate::core::route;
+use crate::core::rules::Rules;
 use crate::core::silence::Silence;
 use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
@@ -37,7 +39,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
-    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built) -> Result<Self, StoreError> {
+    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built, rules: &Rules) -> Result<Self, StoreError> {
         let mut memory = Self { on: tx.is_far(), built, ..Self::default() };
         if !memory.on {
             return Ok(memory);
@@ -78,7 +80,9 @@ impl Memory {
                 let own =
                     known.and_then(|known| known.incident).and_then(|id| memory.incidents.get(&id)?.as_ref());
                 if own.is_none_or(|saved| !saved.incident.is_open()) {
-                    homeless.insert((one.service.as_str(), event.key.as_str()));
+                    let routed = route::first(&rules.routes, &one.source, event)
+                        .and_then(|(_, route)| route.service());
+                    homeless.insert((routed.unwrap_or(&one.service), event.key.as_str()));
                 }
             }
         }

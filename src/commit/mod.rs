@@ -55,6 +55,8 @@ mod stories_mirror;
 #[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
+mod stories_routes;
+#[cfg(test)]
 mod stories_unread;
 
 use away::Away;
@@ -245,12 +247,14 @@ pub struct Unread {
 }
 
 /// What became of one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventResult {
     /// `opened`, `joined`, `repeated`, `resolved`, `acknowledged`, `suppressed`, `stale`, `ignored` or `test`.
     pub outcome: &'static str,
     /// The incident it belongs to.
     pub incident: Option<i64>,
+    /// Why it came out so, where that is not plain: a few words for people.
+    pub reason: Option<Box<str>>,
 }
 
 /// An answer of the door: what was asked for is on disk.
@@ -567,7 +571,7 @@ impl Committer {
         let work = std::panic::AssertUnwindSafe(|| {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
-                let mut memory = Memory::of(tx, jobs, silences)?;
+                let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
                     jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;

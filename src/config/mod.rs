@@ -27,6 +27,7 @@ mod names;
 mod people;
 pub mod preview;
 mod read;
+mod routes;
 pub mod secrets;
 mod services;
 mod sources;
@@ -245,6 +246,8 @@ pub struct Source {
     pub topics: Vec<String>,
     /// Whether what has no envelope of SNS is taken with the token.
     pub raw: bool,
+    /// Its alerts are over when they are not said again for this long.
+    pub age_out: Option<SignedDuration>,
     /// Expressions that read what its senders send.
     pub map: Option<Map>,
 }
@@ -415,6 +418,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
+    rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
+    rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
@@ -423,7 +428,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         let place = reading.errors.place(directory.span.start);
         Some(Templates { directory: reading.directory.join(directory.value), place })
     });
-    root.later(&mut reading, &["route", "silence", "maintenance", "drill", "statement", "lint", "override"]);
+    root.later(&mut reading, &["silence", "maintenance", "drill", "statement", "lint", "override"]);
     root.end(&mut reading);
     rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
     rules.fallbacks = channels

@@ -132,7 +132,7 @@ fn each_fault_says_what_to_do() {
         said("token = \"quickstart-pingdom-token\"", "token_file = \"nowhere\""),
         said("token = \"quickstart-pingdom-token\"", "token_env = \"ONSCENE_NOT_SET\""),
         said("name = \"pingdom\"", "name = \"Ping dom\""),
-        said("[[channel]]", "[[route]]\nmatch = 'x'\n\n[[channel]]"),
+        said("[[channel]]", "[[drill]]\nname = \"x\"\n\n[[channel]]"),
         said("[server]", "[server"),
         said("wait = \"5m\"", "wait = \"1s\""),
     ];

@@ -261,3 +261,38 @@ fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
     let both = format!("{topic}\nraw = true\ntoken = \"a-token-of-aws-senders\"");
     assert_eq!(with("cloudwatch", &both), "nothing");
 }
+
+#[test]
+fn routes_say_what_is_wrong_with_them() {
+    let with = |lines: &str| {
+        said(
+            "[[source]]\nname = \"pingdom\"",
+            &format!("[[route]]\n{lines}\n\n[[source]]\nname = \"pingdom\""),
+        )
+    };
+    for (lines, words) in [
+        ("match = 'source=\"pingdom\", tags=~\".*pay.*\"'\nservice = \"shop\"", "nothing"),
+        ("match = ''\nseverity = \"warning\"\nlabels = { team = \"a\" }\nage_out = \"6h\"", "nothing"),
+        ("match = 'a=\"b\"'\nignore = true", "nothing"),
+        ("service = \"shop\"", "[[route]] needs `match`"),
+        ("match = 'a=\"b'\nignore = true", "a quote that ends this value at character"),
+        ("match = 'a=~\"(\"'\nignore = true", "not well-formed"),
+        ("match = 'a=\"b\"'", "this route does nothing"),
+        ("match = 'a=\"b\"'\nignore = false", "this route does nothing"),
+        ("match = 'a=\"b\"'\nignore = true\nservice = \"shop\"", "leave one or the other out"),
+        ("match = 'a=\"b\"'\nservice = \"shpo\"", "no service is called `shpo`; did you mean"),
+        ("match = 'a=\"b\"'\nseverity = \"SEV1\"", "no severity of an alert is called `SEV1`"),
+        ("match = 'a=\"b\"'\nheartbeat = \"watchdog\"", "no heartbeat is called `watchdog`"),
+        ("match = 'a=\"b\"'\nage_out = \"5s\"", "`age_out` lies between"),
+        ("match = 'a=\"b\"'\nlabels = { team = 5 }", "`labels` is a table of texts"),
+        ("match = 'a=\"b\"'\nlabels = { \"\" = \"x\" }", "names and values of labels"),
+        ("match = 'a=\"b\"'\nservise = \"shop\"", "has no key `servise`"),
+    ] {
+        let said = with(lines);
+        assert!(said.contains(words), "{lines}: {said}");
+        assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+    }
+    let after = "[[route]]\nmatch = ''\nservice = \"shop\"\n\n[[route]]\nmatch = 'a=\"b\"'\nignore = true\n\n[[source]]\nname = \"pingdom\"";
+    let warned = warnings(&GOOD.replacen("[[source]]\nname = \"pingdom\"", after, 1));
+    assert!(warned.contains("no alert ever comes to this route: the one in line"), "{warned}");
+}

@@ -75,6 +75,9 @@ pub enum AlertSeverity {
 }
 
 impl AlertSeverity {
+    /// Every one, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::Error, Self::Warning, Self::Info];
+
     /// The word used in SQL, JSON and logs.
     pub fn as_str(self) -> &'static str {
         match self {

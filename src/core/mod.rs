@@ -11,7 +11,8 @@
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
-//! - [`matcher`], [`silence`]: alerts that wake nobody for a while;
+//! - [`matcher`], [`route`]: what an alert is about, by what it says;
+//! - [`silence`]: alerts that wake nobody for a while;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
@@ -24,6 +25,7 @@ pub mod letter;
 pub mod mail;
 pub mod matcher;
 pub mod oncall;
+pub mod route;
 pub mod rules;
 pub mod silence;
 #[cfg(test)]

@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::alert::AlertSeverity;
 use super::incident::Severity;
 use super::oncall::Rotation;
+use super::route::Route;
 
 /// Everything `decide` may ask about the house.
 #[derive(Clone, Debug, Default)]
@@ -29,6 +30,10 @@ pub struct Rules {
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
     pub clocks: Clocks,
+    /// What alerts are about, by what they say; the first that fits decides.
+    pub routes: Vec<Route>,
+    /// How long alerts of a source are believed to fire that nobody says again, by the source's name.
+    pub age_out: BTreeMap<String, SignedDuration>,
 }
 
 impl Rules {

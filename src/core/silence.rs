@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::alert::{AlertSeverity, Event};
+use super::alert::Event;
 use super::matcher::Matcher;
+use super::route;
 
 /// Most matchers of one silence.
 pub const MATCHERS_MAX: usize = 64;
@@ -106,15 +107,11 @@ impl Silence {
         Ok(())
     }
 
-    /// What a matcher sees of an event: its labels. One that holds for every source sees besides, by these names, what
-    /// onscene knows; one of a single source sees what Alertmanager's would.
+    /// What a matcher sees of an event. A silence of a single source sees what Alertmanager's would: its labels.
     fn value<'a>(&self, source: &'a str, event: &'a Event, name: &str) -> &'a str {
-        match (event.labels.get(name), name) {
-            (Some(value), _) => value,
-            (None, "source") if self.source.is_none() => source,
-            (None, "title") if self.source.is_none() => &event.title,
-            (None, "severity") if self.source.is_none() => event.severity.map_or("", AlertSeverity::as_str),
-            (None, _) => "",
+        match self.source {
+            Some(_) => event.labels.get(name).map_or("", String::as_str),
+            None => route::seen(source, event, name),
         }
     }
 }
@@ -124,7 +121,7 @@ mod tests {
     use jiff::ToSpan as _;
 
     use super::*;
-    use crate::core::alert::Status;
+    use crate::core::alert::{AlertSeverity, Status};
     use crate::core::matcher::read_all;
 
     fn at(minute: i64) -> Timestamp {

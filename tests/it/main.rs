@@ -39,6 +39,7 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod routed;
 mod send;
 mod senders;
 mod signed;

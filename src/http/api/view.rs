@@ -87,7 +87,11 @@ pub fn kept(kept: &Waiting) -> Value {
 
 /// What became of an event.
 pub fn result(event: &Event, result: EventResult) -> Value {
-    json!({"key": event.key, "outcome": result.outcome, "incident": result.incident})
+    let mut value = json!({"key": event.key, "outcome": result.outcome, "incident": result.incident});
+    if let Some(reason) = result.reason {
+        value["reason"] = reason.into_string().into();
+    }
+    value
 }
 
 /// What became of mail about a letter.
