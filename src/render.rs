@@ -404,7 +404,7 @@ mod samples {
             || Command { person: "maya".into(), term: 1, since: at, reason: CommandReason::FirstResponder };
         let escalation = Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at };
         [
-            Phase::Triggered { escalation: Some(escalation), quiet_until: None },
+            Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
             Phase::Acknowledged { command: command() },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
@@ -415,6 +415,11 @@ mod samples {
             id: 42,
             title: "checkout <down>".into(),
             service: "shop".into(),
+            cause: None,
+            also: vec!["blog".into()],
+            group: None,
+            storm: false,
+            merged_into: None,
             severity: Severity::Sev1,
             phase,
             opened_at: at,

@@ -299,6 +299,9 @@ steps = [{ page = ["rotation:sre"], wait = "30m" }]
 name = "shop"
 escalation = "default"
 pio = ["person:maya"]
+window = "0s"
+[storm]
+off = true
 [[source]]
 name = "prometheus"
 kind = "alertmanager"

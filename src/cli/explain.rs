@@ -195,11 +195,12 @@ fn alert(
     let severities =
         rules.services.get(service).map(|service| service.severities.clone()).unwrap_or_default();
     let now = Clock::system().now();
-    let policy = rules.policy_of(service);
+    let severity = severities.of(event.severity);
+    let policy = rules.policy_of(service, severity);
     let first = policy.and_then(|(_, policy)| escalation::next(policy, rules, None, now));
     Outcome::Alert {
         service: service.to_owned(),
-        severity: severities.of(event.severity).as_str(),
+        severity: severity.as_str(),
         policy: policy.map_or("?", |(name, _)| name).to_owned(),
         woken: first.map(|first| first.people).unwrap_or_default(),
         age_out: age_out.or_else(|| rules.age_out.get(source).copied()).map(|age| format!("{age:#}")),

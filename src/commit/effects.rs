@@ -76,7 +76,8 @@ impl Effects {
                     self.counts.push(Count::Resolved { severity: incident.severity.as_str(), seconds });
                 }
                 Fact::Escalated { step, last_resort, awaiting, .. } if !awaiting.is_empty() => {
-                    let policy = house.rules.policy_of(&incident.service).map(|(name, _)| name.to_owned());
+                    let policy = house.rules.policy_of(incident.leads(), incident.severity);
+                    let policy = policy.map(|(name, _)| name.to_owned());
                     let step = if *last_resort { "last_resort".to_owned() } else { (step + 1).to_string() };
                     self.counts.push(Count::Escalated { policy: policy.unwrap_or_default(), step });
                 }

@@ -10,13 +10,13 @@ use super::{Delivered, EventResult};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
 };
-use crate::core::decide::{self, Act, By, Opening, Reason};
+use crate::core::decide::{Act, By, Reason};
 use crate::core::heartbeat;
 use crate::core::incident::{Incident, Phase};
 use crate::core::route::{self, Route, To};
 use crate::core::timeline::{self, Actor};
 use crate::store::alerts::{self, Hours, Place, Said};
-use crate::store::incidents::{self, Saved};
+use crate::store::incidents::Saved;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
@@ -187,6 +187,7 @@ impl Work<'_, '_> {
                     Some(known) if known.wording != event.wording() => {
                         alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
+                        self.worsens(service, event, known, &by())?;
                     }
                     _ => {}
                 }
@@ -233,6 +234,19 @@ impl Work<'_, '_> {
         Ok(result(outcome, incident))
     }
 
+    /// An alert that fires may be worse than it was said to be before.
+    fn worsens(&mut self, service: &str, event: &Event, known: &Known, by: &By) -> Result<(), StoreError> {
+        if event.status != Status::Firing || event.severity.is_none() {
+            return Ok(());
+        }
+        let severity = self.severity_of(service, event);
+        let own = self.load(known.incident)?;
+        if let Some(saved) = own.filter(|own| own.incident.is_open() && severity < own.incident.severity) {
+            self.must(&saved, Act::Worsen { severity }, by)?;
+        }
+        Ok(())
+    }
+
     /// Whether something newer than what was held is known of an alert: that it was heard of, changed or only said
     /// again, or that people ended its incident. An hour that has not come yet was given by a clock that has been
     /// put right since: nothing happened then.
@@ -246,93 +260,8 @@ impl Work<'_, '_> {
         Ok(self.memory.last_heard(self.tx, known.id)?.is_some_and(newer))
     }
 
-    fn fires(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        let own = self.load(known.and_then(|known| known.incident))?;
-        // Its own incident first; else an open one of the same service and key, which another source opened or
-        // which came after its own; else its own is opened again.
-        let joins = match own {
-            Some(own) if own.incident.is_open() => Some((own, true)),
-            own => match self.load(self.memory.open_incident_with(self.tx, service, &event.key)?)? {
-                Some(other) => Some((other, false)),
-                None => own.filter(|own| self.may_reopen(own)).map(|own| (own, true)),
-            },
-        };
-        // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
-        let wakes =
-            joins.as_ref().is_none_or(|(saved, _)| !saved.incident.is_open() || is_calm(&saved.incident));
-        if wakes && let Some(silence) = self.silence_of(source, event)? {
-            return self.suppress(source, service, event, known, &silence);
-        }
-        let Some((saved, refired)) = joins else { return self.opens(source, service, event, known, by) };
-        self.put(source, service, event, known, Some(saved.incident.id))?;
-        let act = Act::Join {
-            source: source.to_owned(),
-            key: event.key.clone(),
-            title: event.title.clone(),
-            refired,
-        };
-        let decision = self.must(&saved, act, by)?;
-        Ok(result(outcome_of(decision.reason), Some(saved.incident.id)))
-    }
-
-    fn fires_on(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
-            return self.fires(source, service, event, known, by);
-        }
-        let incident = known.and_then(|known| known.incident);
-        if self.silence_of(source, event)?.is_some() {
-            // It stays with the incident that was ended, and is heard of when it is said again after the silence.
-            self.touch(known, Some(event));
-            return Ok(result("suppressed", incident));
-        }
-        let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
-            return self.opens(source, service, event, known, by);
-        };
-        self.put(source, service, event, known, incident)?;
-        let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
-        Ok(result(outcome_of(decision.reason), incident))
-    }
-
-    fn opens(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        let id = incidents::next_id(self.tx)?;
-        self.put(source, service, event, known, Some(id))?;
-        let rules = &self.house.rules;
-        let severities = rules.services.get(service).map(|service| service.severities.clone());
-        let opening = Opening {
-            title: event.title.clone(),
-            service: service.to_owned(),
-            severity: severities.unwrap_or_default().of(event.severity),
-            alert: Some((source.to_owned(), event.key.clone())),
-        };
-        let decision = decide::open(id, opening, by, rules, self.tx.now)
-            .map_err(|_| StoreError::Decode("a new incident was refused"))?;
-        self.save(&decision, None)?;
-        Ok(result("opened", Some(id)))
-    }
-
     /// The silence in force that an event fits, the one that ends last.
-    fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
+    pub(super) fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
         let now = self.tx.now;
         // What onscene itself says about a source is for its operator, whatever that source's silences say.
         if OWN_KEYS.contains(&event.key.as_str()) {
@@ -343,7 +272,7 @@ impl Work<'_, '_> {
     }
 
     /// An alert fires, and nobody is woken: it is looked at again when the silence is over.
-    fn suppress(
+    pub(super) fn suppress(
         &mut self,
         source: &str,
         service: &str,
@@ -411,18 +340,18 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    fn may_reopen(&self, saved: &Saved) -> bool {
+    pub(super) fn may_reopen(&self, saved: &Saved) -> bool {
         let within = self.house.rules.clocks.reopen_within;
         saved.incident.resolution().is_some_and(|(_, at)| self.tx.now.duration_since(at) <= within)
     }
 
-    fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
+    pub(super) fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
         incident.map_or(Ok(None), |id| self.memory.incident(self.tx, id))
     }
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace. `said`: it says how
     /// the alert stands now.
-    fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
+    pub(super) fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
         if let Some(known) = known {
             let said = said.map(|event| Said { at: self.said_at(event), until: event.expires_at });
             self.memory.hear(known.id, said);
@@ -439,7 +368,7 @@ impl Work<'_, '_> {
         }
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         source: &str,
         service: &str,
@@ -474,15 +403,15 @@ impl Work<'_, '_> {
 }
 
 /// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.
-fn is_calm(incident: &Incident) -> bool {
+pub(super) fn is_calm(incident: &Incident) -> bool {
     matches!(incident.phase, Phase::Triggered { .. }) && incident.firing == 0
 }
 
 /// An incident that is open again wakes people, and so is as good as a new one to the sender.
-fn outcome_of(reason: Reason) -> &'static str {
+pub(super) fn outcome_of(reason: Reason) -> &'static str {
     if reason == Reason::ReopenedByAlert { "opened" } else { "joined" }
 }
 
-fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
+pub(super) fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
     EventResult { outcome, incident, reason: None }
 }

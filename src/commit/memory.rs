@@ -9,14 +9,17 @@ use jiff::Timestamp;
 use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
-use crate::core::incident::Incident;
+use crate::core::correlate::{Candidate, Storm};
+use crate::core::decide::Decision;
+use crate::core::incident::{Incident, Phase};
 use crate::core::route;
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
+use crate::core::timeline::Fact;
 use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts};
+use crate::store::{StoreError, Tx, alerts, moves};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -32,6 +35,10 @@ pub(super) struct Memory {
     last_heard: HashMap<i64, Option<Timestamp>>,
     /// Silences in force, once they were asked for.
     silences: Option<Vec<Arc<Silence>>>,
+    /// Open incidents by the service that leads them, once they were asked for.
+    open_of: HashMap<String, Vec<Candidate>>,
+    /// Incidents that were opened lately, and how many were, once that was asked for.
+    recent: Option<(Vec<Candidate>, u32)>,
     built: Built,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
@@ -179,6 +186,79 @@ impl Memory {
         Ok(self.silences.insert(known))
     }
 
+    /// Open incidents that some services lead.
+    pub(super) fn open_of<'a>(
+        &mut self,
+        tx: &Tx<'_>,
+        services: impl Iterator<Item = &'a str>,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let mut all = Vec::new();
+        for service in services {
+            if !self.open_of.contains_key(service) {
+                self.open_of.insert(service.to_owned(), moves::open_of(tx, service)?);
+            }
+            all.extend(self.open_of.get(service).into_iter().flatten().cloned());
+        }
+        Ok(all)
+    }
+
+    /// Incidents that were opened lately and are open, and how many were opened.
+    pub(super) fn recent(&mut self, tx: &Tx<'_>, storm: Storm) -> Result<(Vec<Candidate>, u32), StoreError> {
+        let known = match self.recent.take() {
+            Some(known) => known,
+            None => moves::recent(tx, storm.within, storm.incidents)?,
+        };
+        Ok(self.recent.insert(known).clone())
+    }
+
+    /// An incident was written: others may join it now, or not any more.
+    pub(super) fn correlate(&mut self, decision: &Decision, is_new: bool) {
+        let incident = &decision.incident;
+        if decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Reopened { .. })) {
+            // When an alert last joined it stands in the store alone.
+            self.open_of.clear();
+            self.recent = None;
+            return;
+        }
+        let mut last = None;
+        let mut take = |open: &mut Vec<Candidate>| {
+            let place = open.iter().position(|one| one.id == incident.id);
+            last = place.map(|place| open.swap_remove(place)).or(last.take());
+            place.is_some()
+        };
+        self.open_of.values_mut().for_each(|open| {
+            take(open);
+        });
+        let was_recent = self.recent.as_mut().is_some_and(|(open, _)| take(open));
+        if let Some((_, opened)) = &mut self.recent {
+            *opened = opened.saturating_add(u32::from(is_new));
+        }
+        let joined = is_new || incidents::joins(decision);
+        let joined_at = if joined { Some(decision_hour(decision)) } else { last.map(|last| last.joined_at) };
+        let (Some(joined_at), true) = (joined_at, incident.is_open()) else { return };
+        let candidate = Candidate {
+            id: incident.id,
+            service: incident.leads().to_owned(),
+            group: incident.group.clone().unwrap_or_default(),
+            opened_at: incident.opened_at,
+            joined_at,
+            taken: !matches!(incident.phase, Phase::Triggered { .. }),
+            storm: incident.storm,
+        };
+        if let (Some((open, _)), true) = (&mut self.recent, is_new || was_recent || incident.storm) {
+            open.push(candidate.clone());
+        }
+        if let Some(open) = self.open_of.get_mut(incident.leads()) {
+            open.push(candidate);
+        }
+    }
+
+    /// Alerts went from one incident to another.
+    pub(super) fn moved(&mut self) {
+        self.alerts.clear();
+        self.open.clear();
+    }
+
     /// Silences have changed.
     pub(super) fn forget_silences(&mut self) {
         self.silences = None;
@@ -261,6 +341,11 @@ impl Memory {
     }
 }
 
+/// The hour of a decision: that of its newest entry.
+fn decision_hour(decision: &Decision) -> Timestamp {
+    decision.entries.last().map_or(Timestamp::MIN, |entry| entry.at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -280,6 +365,15 @@ mod tests {
                     kept.as_ref().map(|kept| &kept.incident)
                 );
                 assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+            }
+            for (service, known) in &self.open_of {
+                let mut kept = crate::store::moves::open_of(tx, service).unwrap();
+                let mut known = known.clone();
+                kept.sort_by_key(|one| one.id);
+                known.sort_by_key(|one| one.id);
+                if known.len() < 64 {
+                    assert_eq!(known, kept, "{service}");
+                }
             }
             for (service, keys) in &self.open {
                 for key in keys.keys() {

@@ -37,6 +37,7 @@ mod effects;
 mod events;
 mod heartbeat;
 mod hold;
+mod homes;
 mod mail;
 mod memory;
 mod outbox;
@@ -46,6 +47,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_causes;
 #[cfg(test)]
 mod stories_hours;
 #[cfg(test)]

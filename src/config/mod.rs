@@ -412,9 +412,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
-    let clocks = people::clocks(&mut root, &mut reading);
     let mut rules = people::rules(&mut root, &mut reading);
-    rules.clocks = clocks;
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);

@@ -8,6 +8,7 @@ use super::errors::nearest;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::services;
+use crate::core::correlate::Grouping;
 use crate::core::escalation::WAIT_MIN;
 use crate::core::oncall::Rotation;
 use crate::core::rules::{Clocks, Person, Policy, Rules, Step, Target};
@@ -17,8 +18,9 @@ const HANDOVER_USUAL: &str = "Mon 09:00";
 const STEP_WAIT_USUAL: SignedDuration = SignedDuration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-pub(super) fn clocks(root: &mut Table<'_>, reading: &mut Reading) -> Clocks {
-    let mut clocks = Clocks::default();
+/// `[incidents]`: how long things may take, and how alerts become incidents.
+fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping) {
+    let (mut clocks, mut grouping) = (Clocks::default(), Grouping::default());
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;
@@ -26,13 +28,16 @@ pub(super) fn clocks(root: &mut Table<'_>, reading: &mut Reading) -> Clocks {
         if let Some(within) = table.duration(reading, "reopen_within") {
             clocks.reopen_within = within.value;
         }
+        services::groups(&mut table, reading, &mut grouping);
         table.end(reading);
     }
-    clocks
+    (clocks, grouping)
 }
 
 pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
-    let mut rules = Rules::default();
+    let (clocks, grouping) = incidents(root, reading);
+    let storm = services::storm(root, reading);
+    let mut rules = Rules { clocks, grouping, storm, ..Rules::default() };
     persons(root, reading, &mut rules);
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);

@@ -47,6 +47,8 @@ pub enum Why {
     Help,
     /// They commanded this incident before it came back.
     CommandedBefore,
+    /// Their service is part of a storm.
+    Storm,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -64,6 +66,18 @@ pub enum News {
     Reopened,
     /// Every alert of a taken incident recovered: evidence for the Commander.
     Recovered,
+    /// It is worse than it was.
+    Worse,
+    /// The service at fault was found.
+    Cause,
+    /// Alerts of another service belong to it now.
+    Spread,
+    /// It became part of another.
+    Merged,
+    /// Another became part of it.
+    TookIn,
+    /// More incidents came than people can look at, and became this one.
+    Storm,
 }
 
 impl News {
@@ -76,6 +90,12 @@ impl News {
             Self::SelfCleared => "self-cleared",
             Self::Reopened => "reopened",
             Self::Recovered => "recovered",
+            Self::Worse => "worse",
+            Self::Cause => "cause",
+            Self::Spread => "spread",
+            Self::Merged => "merged",
+            Self::TookIn => "took-in",
+            Self::Storm => "storm",
         }
     }
 }
@@ -88,6 +108,7 @@ impl Why {
             Self::LastResort => "last_resort",
             Self::Help => "help",
             Self::CommandedBefore => "commanded_before",
+            Self::Storm => "storm",
         }
     }
 }

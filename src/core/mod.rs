@@ -5,6 +5,7 @@
 //! handed it as `now`. The core imports no sibling module, so it could move out whole.
 //!
 //! - [`alert`]: one delivery's statement (event) against what is known of the alert;
+//! - [`correlate`]: which incident an alert joins that would else open its own;
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
 //! - [`decide`]: the only place where an incident changes;
@@ -17,6 +18,7 @@
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod correlate;
 pub mod decide;
 pub mod escalation;
 pub mod heartbeat;

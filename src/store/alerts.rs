@@ -120,7 +120,7 @@ pub fn put(
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           said_hour = null, closed_at = null, suppressed_by = null where id = ?1",
+           said_hour = null, closed_at = null, suppressed_by = null, grp = coalesce(?7, grp) where id = ?1",
         &[
             id.into(),
             place.service.into(),
@@ -128,6 +128,7 @@ pub fn put(
             hours.since.into(),
             hours.taken.into(),
             place.incident.into(),
+            event.group.as_deref().into(),
         ],
     )?;
     words(tx, id, event)?;
@@ -301,7 +302,7 @@ pub fn open_incident_with_each(tx: &Tx<'_>, wanted: &[(&str, &str)]) -> Result<V
 }
 
 const OPEN_WITH: &str = "select alert.incident from alert join incident on incident.id = alert.incident
-     where alert.service = ?1 and alert.key = ?2 and incident.service = ?1 and incident.phase <> 'resolved'
+     where alert.service = ?1 and alert.key = ?2 and incident.phase <> 'resolved'
      order by alert.incident desc limit 1";
 
 /// The alerts of an incident, firing ones first, at most `limit`.

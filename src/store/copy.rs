@@ -37,8 +37,8 @@ const fn table(
 pub(super) const INCIDENT: Table = table(
     "incident",
     "id",
-    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq"],
-    &["title", "service", "severity", "phase", "commander", "state"],
+    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq", "joined_at", "storm"],
+    &["title", "service", "severity", "phase", "commander", "state", "leads", "grp"],
     &["head"],
 );
 pub(super) const ENTRY: Table = table(
@@ -52,7 +52,19 @@ pub(super) const ALERT: Table = table(
     "alert",
     "id",
     &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording", "said_hour"],
-    &["source", "key", "service", "status", "severity", "title", "body", "labels", "links", "suppressed_by"],
+    &[
+        "source",
+        "key",
+        "service",
+        "status",
+        "severity",
+        "title",
+        "body",
+        "labels",
+        "links",
+        "suppressed_by",
+        "grp",
+    ],
     &[],
 );
 pub(super) const ALERT_HEARD: Table =
@@ -95,6 +107,13 @@ const TABLES: &[Table] = &[
         "id",
         &["starts_at", "ends_at", "updated_at"],
         &["id", "source", "matchers", "created_by", "comment"],
+        &[],
+    ),
+    table(
+        "alert_move",
+        "from_incident, into_incident, alert",
+        &["alert", "from_incident", "into_incident", "moved_at"],
+        &[],
         &[],
     ),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),

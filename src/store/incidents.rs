@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::timeline::{self, NO_HASH};
-use super::{Bind, Row, StoreError, Tx, wire};
+use super::{Bind, Row, StoreError, Tx, moves, wire};
 use crate::core::decide::Decision;
 use crate::core::incident::{FoldError, Incident};
+use crate::core::timeline::Fact;
 
 /// An incident as it stands in the store.
 #[derive(Clone, Debug)]
@@ -71,7 +72,8 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
     let state = wire::state_to_json(incident)?;
     let resolved_at = incident.resolution().map(|(_, at)| at);
     let commander = incident.commander().map(|command| command.person.as_str());
-    let binds: [Bind<'_>; 12] = [
+    let joined_at = (head.is_none() || joins(decision)).then_some(tx.now);
+    let binds: [Bind<'_>; 16] = [
         incident.id.into(),
         (&incident.title).into(),
         (&incident.service).into(),
@@ -84,22 +86,33 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
         i64::from(incident.seq).into(),
         new_head[..].into(),
         (&state).into(),
+        incident.leads().into(),
+        incident.group.as_deref().unwrap_or_default().into(),
+        joined_at.into(),
+        i64::from(incident.storm).into(),
     ];
     if head.is_none() {
         tx.write(
             "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
-                                   commander, seq, head, state)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                   commander, seq, head, state, leads, grp, joined_at, storm)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             &binds,
         )?;
     } else {
         tx.write(
             "update incident set title = ?2, service = ?3, severity = ?4, phase = ?5, opened_at = ?6,
-               resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12 where id = ?1",
+               resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12, leads = ?13, grp = ?14,
+               joined_at = coalesce(?15, joined_at), storm = ?16 where id = ?1",
             &binds,
         )?;
     }
     Ok(new_head)
+}
+
+/// Whether an alert came to the incident, so that others may follow it.
+pub fn joins(decision: &Decision) -> bool {
+    let comes = |fact: &Fact| matches!(fact, Fact::AlertJoined { .. } | Fact::TookIn { .. });
+    decision.entries.iter().any(|entry| comes(&entry.fact))
 }
 
 /// Newest first.
@@ -188,6 +201,7 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreEr
         ] {
             tx.write(sql, &[(*id).into()])?;
         }
+        moves::forget(tx, *id)?;
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))
 }

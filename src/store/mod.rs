@@ -20,6 +20,7 @@ pub mod letters;
 mod many;
 mod migrate;
 pub mod mirror;
+pub mod moves;
 pub mod nodes;
 pub mod postgres;
 pub mod readers;

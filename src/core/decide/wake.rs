@@ -55,7 +55,7 @@ impl Work<'_> {
     }
 
     pub(super) fn policy(&self) -> Option<&Policy> {
-        self.rules.policy_of(&self.incident.service).map(|(_, policy)| policy)
+        self.rules.policy_of(self.incident.leads(), self.incident.severity).map(|(_, policy)| policy)
     }
 
     /// Whether the steps name somebody who was not found out of reach, and did not say that they cannot.
@@ -101,7 +101,9 @@ impl Work<'_> {
     }
 
     pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let Some((_, policy)) = self.rules.policy_of(&self.incident.service) else { return Ok(()) };
+        let rules = self.rules;
+        let found = rules.policy_of(self.incident.leads(), self.incident.severity);
+        let Some((_, policy)) = found else { return Ok(()) };
         let is_new = |incident: &Incident, person: &String| {
             let status = incident.responder(person).map(|known| known.status);
             !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))

@@ -1,0 +1,307 @@
+//! One cause, one incident, one page: stories of alerts that join what others opened.
+
+use jiff::SignedDuration;
+
+use super::stories::{Story, house};
+use super::*;
+use crate::core::alert::{AlertSeverity, Status};
+use crate::core::correlate::{Grouping, Needs, Storm};
+use crate::core::incident::{Phase, Severity};
+use crate::core::rules::{Policy, Rules, Service, Step, Target};
+use crate::core::timeline::{Actor, Route};
+use crate::store::incidents;
+
+/// `shop` and `blog` (maya is woken) need `lb` (tom is). Quiet incidents of `blog` wake nobody but kim. More than four in
+/// five minutes are a storm.
+fn rules() -> Rules {
+    let mut rules = (*house().rules).clone();
+    let policy = |name: &str| {
+        let step = Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
+        Policy { steps: vec![step], repeat: 0, last_resort: vec![] }
+    };
+    rules.policies = [("default", "maya"), ("network", "tom"), ("quiet", "kim")]
+        .map(|(name, person)| (name.to_owned(), policy(person)))
+        .into();
+    let service = |policy: &str, needs: &[&str]| Service {
+        policy: policy.into(),
+        grouping: Grouping {
+            depends_on: needs.iter().map(|one| (*one).to_owned()).collect(),
+            ..Grouping::default()
+        },
+        ..rules.services["shop"].clone()
+    };
+    let blog = Service {
+        policies: [(Severity::Sev3, "quiet".to_owned()), (Severity::Sev4, "quiet".to_owned())].into(),
+        ..service("default", &["lb"])
+    };
+    let services = [
+        ("shop", service("default", &["lb"])),
+        ("blog", blog),
+        ("lb", service("network", &[])),
+        ("db", service("default", &[])),
+    ];
+    rules.services = services.map(|(name, service)| (name.to_owned(), service)).into();
+    rules.needs = Needs::of(&rules.services);
+    rules.storm = Some(Storm { incidents: 4, within: SignedDuration::from_mins(5) });
+    rules
+}
+
+fn story() -> Story {
+    let story = Story::new();
+    let house = House { rules: Arc::new(rules()), ..house() };
+    story.committer.house.swap(house);
+    story
+}
+
+fn event(key: &str, severity: AlertSeverity) -> Event {
+    let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
+    event.severity = Some(severity);
+    event
+}
+
+impl Story {
+    fn states(&mut self, source: &str, service: &str, event: Event) -> (String, i64, String) {
+        let Command::Events(delivered) = self.delivery(source, vec![event]) else {
+            panic!("another command")
+        };
+        let command = Command::Events(Delivered { service: service.into(), ..delivered });
+        let Reply::Events(_, results) = self.ask(command).unwrap() else { panic!("another answer") };
+        let reason = results[0].reason.as_deref().unwrap_or_default().to_owned();
+        (results[0].outcome.to_owned(), results[0].incident.unwrap_or_default(), reason)
+    }
+
+    fn fires(&mut self, service: &str, key: &str) -> (String, i64, String) {
+        self.states("pingdom", service, event(key, AlertSeverity::Critical))
+    }
+
+    fn incident(&mut self, id: i64) -> Incident {
+        self.look(|tx| incidents::load(tx, id)).unwrap().incident
+    }
+
+    /// Who was sent a page, in the order of the outbox, and for which incident.
+    fn pages(&mut self) -> Vec<String> {
+        self.letters("page")
+    }
+
+    fn letters(&mut self, kind: &str) -> Vec<String> {
+        let sql = "select person, incident from letter where kind = ?1 order by seq";
+        self.look(|tx| {
+            tx.query(sql, &[kind.into()], |row| Ok(format!("{} of INC-{}", row.text(0)?, row.int(1)?)))
+        })
+    }
+
+    /// The words of the last letter of a kind.
+    fn last_letter(&mut self, kind: &str) -> String {
+        let sql = "select payload from letter where kind = ?1 order by seq desc limit 1";
+        self.look(|tx| tx.query_one(sql, &[kind.into()], |row| row.text(0))).unwrap()
+    }
+
+    fn takes(&mut self, incident: i64, person: &str) {
+        let by = By { actor: Actor::Person(person.into()), route: Route::Api, occurred_at: None };
+        self.ask(Command::Act { incident, act: Act::Answer { help: false }, by }).unwrap();
+    }
+
+    fn seconds(&mut self, seconds: i64) {
+        self.clock.forward(SignedDuration::from_secs(seconds));
+    }
+}
+
+fn joined(incident: i64, because: &str) -> (String, i64, String) {
+    ("joined".into(), incident, because.into())
+}
+
+fn opened(incident: i64) -> (String, i64, String) {
+    ("opened".into(), incident, String::new())
+}
+
+#[test]
+fn a_service_has_one_incident_within_its_window_and_one_page() {
+    let mut story = story();
+    assert_eq!(story.fires("db", "a"), opened(1));
+    story.seconds(250);
+    assert_eq!(story.fires("db", "b"), joined(1, "same_service"));
+    story.seconds(250);
+    // The window began anew.
+    assert_eq!(story.fires("db", "c"), joined(1, "same_service"));
+    assert_eq!(story.pages(), ["maya of INC-1"]);
+    story.seconds(301);
+    assert_eq!(story.fires("db", "d"), opened(2));
+    assert_eq!(story.incident(1).alerts, 3);
+    story.proves_whole();
+}
+
+#[test]
+fn a_symptom_joins_its_cause_and_nobody_is_woken_for_it() {
+    let mut story = story();
+    assert_eq!(story.fires("lb", "vip"), opened(1));
+    assert_eq!(story.pages(), ["tom of INC-1"]);
+    story.seconds(3000);
+    assert_eq!(story.fires("shop", "checkout"), joined(1, "depends_on"));
+    assert_eq!(story.fires("blog", "posts"), joined(1, "depends_on"));
+    assert_eq!(story.pages(), ["tom of INC-1"]);
+    assert_eq!(story.incident(1).also, ["shop", "blog"]);
+    story.proves_whole();
+}
+
+#[test]
+fn who_commands_is_told_once_that_another_service_is_struck() {
+    let mut story = story();
+    story.fires("lb", "vip");
+    story.takes(1, "tom");
+    let before = story.letters("notice").len();
+    story.fires("shop", "checkout");
+    story.fires("shop", "basket");
+    assert_eq!(story.letters("notice").len(), before + 1);
+    assert!(story.last_letter("notice").contains("shop"), "{}", story.last_letter("notice"));
+    story.proves_whole();
+}
+
+#[test]
+fn a_symptom_waits_for_its_cause_and_the_one_page_names_it() {
+    let mut story = story();
+    assert_eq!(story.fires("shop", "checkout"), opened(1));
+    assert_eq!(story.pages(), [""; 0]);
+    story.seconds(5);
+    assert_eq!(story.fires("blog", "posts"), opened(2));
+    story.seconds(5);
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    assert_eq!(story.pages(), ["tom of INC-1"]);
+    let page = story.last_letter("page");
+    assert!(page.contains("lb"), "{page}");
+    let (first, second) = (story.incident(1), story.incident(2));
+    assert_eq!((first.leads(), first.service.as_str()), ("lb", "shop"));
+    assert_eq!((first.alerts, first.firing), (3, 3));
+    assert_eq!((second.merged_into, second.alerts, second.firing), (Some(1), 0, 0));
+    // What comes later belongs there too, and so does the recovery of what came before.
+    assert_eq!(story.fires("blog", "feed"), joined(1, "depends_on"));
+    let mut over = event("posts", AlertSeverity::Critical);
+    over.status = Status::Resolved;
+    assert_eq!(story.states("pingdom", "blog", over).1, 1);
+    assert_eq!(story.incident(1).firing, 3);
+    story.proves_whole();
+}
+
+#[test]
+fn a_symptom_whose_cause_does_not_come_wakes_its_own_people_after_the_settle_time() {
+    let mut story = story();
+    story.fires("shop", "checkout");
+    assert_eq!(story.tick(1), Reason::NotDue);
+    story.seconds(30);
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    assert_eq!(story.pages(), ["maya of INC-1"]);
+    // Too late to be the cause of it.
+    story.seconds(1);
+    assert_eq!(story.fires("lb", "vip"), opened(2));
+    story.proves_whole();
+}
+
+#[test]
+fn a_human_who_answers_does_not_wait_for_the_cause() {
+    let mut story = story();
+    story.fires("shop", "checkout");
+    story.takes(1, "maya");
+    assert!(matches!(story.incident(1).phase, Phase::Acknowledged { .. }));
+    story.seconds(3);
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    assert_eq!(story.pages(), [""; 0]);
+    assert_eq!(story.incident(1).leads(), "lb");
+    assert!(story.last_letter("notice").contains("lb"));
+    story.proves_whole();
+}
+
+#[test]
+fn forty_checks_of_three_sources_behind_one_load_balancer_are_one_incident_and_one_page() {
+    for first in [0, 17, 39] {
+        let mut story = story();
+        let sources = ["pingdom", "prometheus", "zabbix"];
+        for number in 0..40 {
+            if number == first {
+                story.states("keepalived", "lb", event("vip", AlertSeverity::Critical));
+            }
+            let service = ["shop", "blog"][number % 2];
+            story.states(
+                sources[number % 3],
+                service,
+                event(&format!("check-{number}"), AlertSeverity::Error),
+            );
+        }
+        let open: Vec<i64> = story
+            .look(|tx| tx.query("select id from incident where phase <> 'resolved'", &[], |row| row.int(0)));
+        assert_eq!(open.len(), 1, "{first}");
+        assert_eq!(story.pages().len(), 1, "{first}");
+        let incident = story.incident(open[0]);
+        assert_eq!((incident.alerts, incident.firing, incident.leads()), (41, 41, "lb"), "{first}");
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn what_its_sender_groups_is_one_incident_at_any_hour() {
+    let mut story = story();
+    let grouped =
+        |key: &str| Event { group: Some("{}:{job=\"x\"}".into()), ..event(key, AlertSeverity::Error) };
+    assert_eq!(story.states("prometheus", "db", grouped("a")), opened(1));
+    story.seconds(4000);
+    assert_eq!(story.states("prometheus", "db", grouped("b")), joined(1, "same_group"));
+    // Of another source it says nothing.
+    assert_eq!(
+        story.states("other", "db", Event { group: Some("{}:{job=\"y\"}".into()), ..grouped("c") }).0,
+        "joined"
+    );
+    story.seconds(4000);
+    assert_eq!(story.states("other", "db", grouped("d")), opened(2));
+    story.proves_whole();
+}
+
+#[test]
+fn more_than_people_can_look_at_becomes_one_and_everybody_is_told() {
+    let mut story = story();
+    let mut rules = rules();
+    for number in 0..8 {
+        rules.services.insert(format!("s{number}"), rules.services["db"].clone());
+    }
+    rules.services.insert("net".into(), rules.services["lb"].clone());
+    story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
+    for number in 0..4 {
+        assert_eq!(story.fires(&format!("s{number}"), "a").0, "opened");
+    }
+    story.takes(2, "kim");
+    assert_eq!(story.fires("s4", "b"), joined(1, "storm"));
+    assert_eq!(story.fires("s5", "c"), joined(1, "storm"));
+    let pages = story.pages().len();
+    // Its people would have been woken by an incident of its own.
+    assert_eq!(story.fires("net", "d"), joined(1, "storm"));
+    assert_eq!(story.pages()[pages..], ["tom of INC-1"]);
+    let storm = story.incident(1);
+    assert!(storm.storm);
+    assert_eq!((storm.alerts, storm.firing), (6, 6));
+    assert_eq!(story.incident(3).merged_into, Some(1));
+    // What somebody has stays theirs, and gathers its own.
+    assert!(story.incident(2).is_open());
+    assert_eq!(story.fires("s1", "e"), joined(2, "same_service"));
+    story.proves_whole();
+}
+
+#[test]
+fn what_gets_worse_wakes_people_again_only_under_a_louder_policy() {
+    let mut story = story();
+    let blog = |severity| event("posts", severity);
+    story.states("pingdom", "blog", blog(AlertSeverity::Info));
+    story.seconds(30);
+    story.tick(1);
+    assert_eq!(story.pages(), ["kim of INC-1"]);
+    // Worse, and as loud.
+    story.states("pingdom", "blog", blog(AlertSeverity::Warning));
+    assert_eq!(story.pages(), ["kim of INC-1"]);
+    assert_eq!(story.incident(1).severity, Severity::Sev3);
+    // Another alert that is louder, and it said again.
+    assert_eq!(
+        story.states("pingdom", "blog", event("feed", AlertSeverity::Critical)),
+        joined(1, "same_service")
+    );
+    assert_eq!(story.pages(), ["kim of INC-1", "maya of INC-1"]);
+    story.states("pingdom", "blog", blog(AlertSeverity::Critical));
+    assert_eq!(story.pages(), ["kim of INC-1", "maya of INC-1"]);
+    assert_eq!(story.incident(1).severity, Severity::Sev1);
+    story.proves_whole();
+}
