@@ -59,9 +59,13 @@ impl Work<'_, '_> {
         letter: Option<&(Letter, bool)>,
         source: &str,
     ) -> Result<MailResult, StoreError> {
-        let ignored = |why: Ignored| result(mail, "ignored", None, &why.to_string());
+        let ignored = |why: Ignored| MailResult::ignored(mail, why);
         let Some((letter, direct)) = letter else {
-            return Ok(ignored(if mail.what == What::Own { Ignored::Own } else { Ignored::UnknownLetter }));
+            return Ok(ignored(match mail.what {
+                What::Own => Ignored::Own,
+                _ if mail.stranger && !self.is_surely_ours(mail) => Ignored::Stranger,
+                _ => Ignored::UnknownLetter,
+            }));
         };
         let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
@@ -111,7 +115,7 @@ fn reason_of(reply: &Reply) -> &'static str {
 }
 
 fn result(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> MailResult {
-    MailResult { key: mail.id.clone(), outcome, incident, reason: reason.to_owned() }
+    MailResult { key: mail.id.clone(), outcome, incident, reason: reason.to_owned(), stranger: false }
 }
 
 fn done(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> Done {

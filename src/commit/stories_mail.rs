@@ -20,6 +20,10 @@ impl Story {
     }
 
     fn posted(&self, raw: &str) -> Command {
+        self.posted_to(raw, &Options::default())
+    }
+
+    fn posted_to(&self, raw: &str, options: &Options) -> Command {
         let received_at = self.clock.now();
         let mail = mail::open(&Delivery {
             method: "POST",
@@ -28,7 +32,7 @@ impl Story {
             headers: &[],
             body: raw.as_bytes(),
             received_at,
-            options: &Options::default(),
+            options,
         });
         let mail = mail.unwrap();
         let delivered = Delivered {
@@ -217,4 +221,74 @@ fn a_pio_who_writes_ack_takes_no_command_and_can_decline() {
     assert_eq!(story.ends(1), ["person:kim mail by mail: ack"]);
     assert_eq!(story.gets(&reply(3, "kim@example.net", &kims, "no")).2, "declined");
     story.proves_whole();
+}
+
+fn alert(number: u32, from: &str, subject: &str) -> String {
+    format!("From: {from}\nSubject: {subject}\nMessage-ID: <{number}@mon>\n\nload 40 %\n")
+}
+
+#[test]
+fn only_those_who_are_named_raise_and_end_alerts_by_mail() {
+    let mut story = Story::new();
+    let senders = vec!["ups@mon.example.net".to_owned(), "@lab.example.net".to_owned()];
+    let options = Options { senders, ..Options::default() };
+    let mut gets = |raw: &str| match story.ask(story.posted_to(raw, &options)).unwrap() {
+        Reply::Mail(result) => (result.outcome, result.incident, result.stranger),
+        Reply::Events(_, results) => (results[0].outcome, results[0].incident, false),
+        _ => panic!("another answer"),
+    };
+    let nothing = ("ignored", None, true);
+    for (number, from) in [
+        (1, "eve@example.org"),
+        (2, "eve@mon.example.net"),
+        (3, "eve@deep.lab.example.net"),
+        (4, "ups@mon.example.net, eve@example.org"),
+        (5, "eve@evil-lab.example.net"),
+        (6, "\"ups@mon.example.net\" <eve@example.org>"),
+        (7, "ups@mon.example.net <eve@example.org>"),
+        (8, "\"ups@mon.example.net\"@example.org"),
+        (9, "<ups@mon.example.net> <eve@example.org>"),
+        (20, "<eve@example.org> <ups@mon.example.net>"),
+        (21, "eve@example.org (ups@mon.example.net)"),
+        (22, "(ups@mon.example.net) eve@example.org"),
+        (23, "ups@mon.example.net@example.org"),
+        (24, "eve@example.org\nFrom: ups@mon.example.net"),
+        (25, "eve: ups@mon.example.net, eve@example.org;"),
+        (26, "ups@mon.example.net\u{0}.example.org"),
+        (27, "ups@mon.example.net.example.org"),
+    ] {
+        assert_eq!(gets(&alert(number, from, "PROBLEM: db-1")), nothing, "{from}");
+    }
+    assert_eq!(gets("Subject: PROBLEM: db-1\n\nno sender at all"), nothing);
+    assert_eq!(gets(&alert(10, "UPS <UPS@Mon.Example.net>", "PROBLEM: db-1")), ("opened", Some(1), false));
+    // A stranger does not end it, nor by way of an id of the form of ours; who is named does.
+    assert_eq!(gets(&alert(11, "eve@example.org", "RECOVERY: db-1")), nothing);
+    assert_eq!(gets(&reply(12, "eve@example.org", &"f".repeat(32), "RECOVERY: db-1")), nothing);
+    assert_eq!(gets(&alert(13, "any@lab.example.net", "PROBLEM: db-2")), ("opened", Some(2), false));
+    assert_eq!(gets(&alert(14, "ups@mon.example.net", "RECOVERY: db-1")).0, "resolved");
+    story.proves_whole();
+}
+
+#[test]
+fn answers_and_bounces_are_not_asked_whether_their_senders_are_named() {
+    let (mut story, letter) = paged();
+    let options = Options { senders: vec!["@mon.example.net".into()], ..Options::default() };
+    let came_back = story.posted_to(&bounce(1, &letter, "delayed"), &options);
+    let answer = story.posted_to(&reply(2, "maya@example.net", &letter, "ack"), &options);
+    for (command, reason) in [(came_back, "recorded"), (answer, "took_command")] {
+        let Reply::Mail(result) = story.ask(command).unwrap() else { panic!("another answer") };
+        assert_eq!((result.reason.as_str(), result.stranger), (reason, false));
+    }
+    story.proves_whole();
+}
+
+#[test]
+fn what_strangers_send_is_not_held_while_the_store_is_away() {
+    let story = Story::with_spool();
+    let options = Options { senders: vec!["ups@mon.example.net".into()], ..Options::default() };
+    let stranger = Job::new(story.posted_to(&alert(1, "eve@example.org", "PROBLEM: db-1"), &options)).0;
+    assert!(stranger.command.events().is_empty());
+    let left = story.committer.hold(vec![stranger]);
+    assert_eq!(left.len(), 1, "it is no delivery");
+    assert!(story.committer.keeper.as_ref().unwrap().spool().is_empty());
 }

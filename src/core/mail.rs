@@ -34,6 +34,8 @@ pub struct Mail {
     pub said: Said,
     /// What it is as an alert. Of reports, and of our own letters, there is none.
     pub alert: Option<Event>,
+    /// It would be an alert, and its sender is none of those who may raise any.
+    pub stranger: bool,
 }
 
 /// A `Message-ID` of the form of ours.
@@ -120,6 +122,9 @@ pub enum Ignored {
     /// The sender is not whom the letter was for.
     #[error("the sender is not the person whom the letter was for")]
     WrongSender,
+    /// The sender may raise no alerts.
+    #[error("the sender is not among `senders` of this source")]
+    Stranger,
     /// There is nothing in it.
     #[error("there is no word in it that is the sender's own")]
     Empty,
@@ -137,6 +142,27 @@ pub struct Meaning {
 }
 
 impl Mail {
+    /// What is left of a message that cannot be understood, and that nobody is to be told of.
+    pub fn of_a_stranger(id: String) -> Self {
+        let (names, what, said) = (Vec::new(), What::Written, Said::default());
+        Self {
+            id,
+            from: None,
+            names,
+            direct: false,
+            in_thread: false,
+            what,
+            said,
+            alert: None,
+            stranger: true,
+        }
+    }
+
+    /// Whether nothing can come of it, whatever the store knows.
+    pub fn is_nothing(&self) -> bool {
+        self.stranger && self.names.is_empty() && !self.in_thread
+    }
+
     /// Whether it may be about a letter of ours, so that only the store can tell what it is.
     pub fn may_answer(&self) -> bool {
         !self.names.is_empty() || self.in_thread || self.alert.is_none()
@@ -278,6 +304,7 @@ mod tests {
             what,
             said,
             alert: None,
+            stranger: false,
         }
     }
 
