@@ -304,6 +304,35 @@ fn by_http_the_answer_says_what_became_of_a_message_and_why() {
 }
 
 #[test]
+fn a_reply_that_takes_no_command_is_answered_once_and_that_answer_can_be_answered() {
+    let mut daemon = house();
+    let postfix = postfix(&daemon);
+    daemon.go();
+    daemon.alert("db-1", "firing");
+    let page = letter_to(&postfix, "maya@example.net", "reply to this mail");
+    let writes = |letter: &str, from: &str, text: &str| {
+        sends(door(&daemon), from, "answers@in.example.net", &reply(letter, from, text));
+    };
+    writes(&page, "maya@example.net", "ok, I'm on it");
+    let told = letter_to(&postfix, "maya@example.net", "was kept as a note");
+    for words in ["you do not have command", "the next people are woken at", "ack     you take command"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    writes(&page, "maya@example.net", "really");
+    writes(&page, "maya@home.example", "ack");
+    let ignored = "onscene_events_total{outcome=\"ignored\",source=\"mail\"}";
+    eventually("the other address is ignored", || (daemon.metric(ignored) == 1.0).then_some(()));
+    on_timeline(&daemon, "by mail: really");
+    writes(&told, "maya@example.net", "ack");
+    letter_to(&postfix, "maya@example.net", "Maya Lind has command of INC-1");
+    let letters = postfix.letters();
+    let about = |letter: &&String| letter.contains("It did nothing");
+    assert_eq!(letters.iter().filter(about).count(), 1, "{letters:?}");
+    assert!(!daemon.log().contains("home.example"), "{}", daemon.log());
+    balances(&daemon);
+}
+
+#[test]
 fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
     let mut daemon = house_with_files();
     let text = fs::read_to_string(&daemon.config).unwrap();
