@@ -8,9 +8,10 @@ use super::{Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::Event;
+use crate::core::mail::Ignored;
 use crate::house::House;
 use crate::http::intake::understand;
-use crate::sources::{Delivery, KINDS, Options, Unreadable};
+use crate::sources::{Delivery, KINDS, Options, Unreadable, mail};
 
 /// Most bytes of a body that is tried.
 const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -84,6 +85,8 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             if as_json {
                 let shown: Vec<Value> = events.iter().map(as_value).collect();
                 out(&format!("{}\n", json!({"events": shown})));
+            } else if source.kind.senders && mail::open(&delivery).is_ok_and(|mail| mail.stranger) {
+                out(&format!("nothing is raised: {}\n", Ignored::Stranger));
             } else if events.is_empty() {
                 out("understood, with nothing to say\n");
             } else {
