@@ -137,6 +137,7 @@ fn options(source: &config::Source) -> Result<Options, String> {
         allow_get: source.allow_get,
         severity_label: source.severity_label.clone(),
         topics: source.topics.clone(),
+        senders: source.senders.clone(),
         raw: source.raw,
         mapping: mapping.transpose().map_err(words)?.map(Arc::new),
     })
@@ -146,7 +147,8 @@ fn options(source: &config::Source) -> Result<Options, String> {
 /// configuration has the same words.
 fn hash<'a>(config: &'a Config) -> String {
     let said = |source: &'a config::Source| {
-        (&source.name, &source.kind, &source.service, (&source.topics, source.raw), &source.map)
+        let may_send = (&source.topics, source.raw, &source.senders);
+        (&source.name, &source.kind, &source.service, may_send, &source.map)
     };
     let sources = config.sources.values().map(said);
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
@@ -208,6 +210,7 @@ pub fn kinds() -> config::Kinds {
                 name: kind.name,
                 signs: kind.signs.is_some(),
                 topics: kind.topics,
+                senders: kind.senders,
                 maps: kind.maps,
             })
             .collect(),

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::alert::one_line;
 use crate::core::incident::{Command, Incident, Phase};
-use crate::core::letter::{Letter, News};
+use crate::core::letter::{Letter, Misread, News};
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
@@ -24,6 +24,8 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("page.html", include_str!("../config/templates/page.html")),
     ("pio.txt", include_str!("../config/templates/pio.txt")),
     ("pio.html", include_str!("../config/templates/pio.html")),
+    ("reply.txt", include_str!("../config/templates/reply.txt")),
+    ("reply.html", include_str!("../config/templates/reply.html")),
     ("status.txt", include_str!("../config/templates/status.txt")),
     ("status.html", include_str!("../config/templates/status.html")),
 ];
@@ -31,6 +33,8 @@ const TEMPLATES: &[(&str, &str)] = &[
 const FUEL: u64 = 200_000;
 /// Most alerts named in a letter.
 pub const ALERTS_SHOWN_MAX: u32 = 10;
+/// Most services named in a letter.
+const SERVICES_SHOWN_MAX: usize = 10;
 /// Most labels of an alert in a letter, and most characters of one.
 const LABELS_SHOWN_MAX: usize = 12;
 const LABEL_CHARS_MAX: usize = 120;
@@ -145,6 +149,7 @@ impl Renderer {
             Letter::Page { attempt, .. } => ("page".to_owned(), *attempt),
             Letter::PioPage { .. } => ("pio_page".to_owned(), 0),
             Letter::Notice { news, .. } => (format!("notice.{}", news.as_str()), 0),
+            Letter::Misread { .. } => ("notice.reply".to_owned(), 0),
             Letter::Status { news, .. } => (format!("incident.{}", news.as_str().replace('-', "_")), 0),
         };
         Words {
@@ -182,13 +187,14 @@ impl Renderer {
     ) -> (&'static str, minijinja::Value) {
         let About { incident, alerts, rules, token } = *about;
         let zone = match letter {
-            Letter::Page { person, .. } | Letter::PioPage { person } | Letter::Notice { person, .. } => {
-                zone_of(rules, person)
-            }
+            Letter::Page { person, .. }
+            | Letter::PioPage { person }
+            | Letter::Notice { person, .. }
+            | Letter::Misread { person, .. } => zone_of(rules, person),
             Letter::Status { .. } => TimeZone::UTC,
         };
         let hour = |at| hour(at, &zone);
-        let service = rules.services.get(&incident.service);
+        let service = rules.services.get(incident.leads());
         let cause = match &incident.phase {
             Phase::Mitigated { cause, .. } => cause.clone().or(Some("unexplained".into())),
             _ => None,
@@ -207,6 +213,7 @@ impl Renderer {
             Letter::Page { person, attempt, why } => ("page", person, why.as_str(), *attempt, ""),
             Letter::PioPage { person } => ("pio", person, "pio", 1, ""),
             Letter::Notice { person, news } => ("status", person, "", 0, news.as_str()),
+            Letter::Misread { person, .. } => ("reply", person, "", 0, ""),
             Letter::Status { channel, news } => ("status", channel, "", 0, news.as_str()),
         };
         let woken: Vec<String> = match &incident.phase {
@@ -219,6 +226,8 @@ impl Renderer {
             incident => context! {
                 id => incident.id, title => incident.title.as_str(), service => incident.service.as_str(),
                 public_name => service.and_then(|service| service.public_name.as_deref()).unwrap_or(&incident.service),
+                leads => incident.leads(), at_fault => incident.cause.as_deref(), also => also(incident),
+                storm => incident.storm, merged_into => incident.merged_into,
                 severity => incident.severity.as_str(), state => incident.state(), cause,
                 resolution => incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 opened_at => hour(incident.opened_at), alert_count => incident.alerts, firing => incident.firing,
@@ -233,6 +242,10 @@ impl Renderer {
             to => context! { person => to.as_str(), name => full_name(rules, to) },
             page => context! { why, attempt, woken, by_mail => self.by_mail,
                 answer_url => token.map(|token| format!("{}/r/{token}", self.external_url)) },
+            reply => reply(letter).map(|(why, from, next_at)| context! {
+                why, from, next_at => next_at.map(hour), address => rules.people.get(to).map(|known| known.email.as_str()),
+                quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
+                paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
             note,
         };
@@ -244,7 +257,8 @@ impl Renderer {
         let service = about.rules.services.get(&incident.service);
         serde_json::json!({
             "incident": {
-                "id": incident.id, "title": incident.title, "service": incident.service,
+                "id": incident.id, "title": incident.title, "service": incident.service, "at_fault": incident.cause,
+                "also": incident.also, "storm": incident.storm, "merged_into": incident.merged_into,
                 "severity": incident.severity.as_str(), "state": incident.state(),
                 "resolution": incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 "opened_at": incident.opened_at, "acknowledged_at": incident.acknowledged_at,
@@ -259,6 +273,28 @@ impl Renderer {
             }
         })
     }
+}
+
+/// Of a letter about a reply: what is wrong with that, whom else it came from, and when the next people are woken.
+fn reply(letter: &Letter) -> Option<(&'static str, Option<&str>, Option<Timestamp>)> {
+    match letter {
+        Letter::Misread { why, next_at, .. } => {
+            let from = match why {
+                Misread::Elsewhere(from) => from.as_deref(),
+                _ => None,
+            };
+            Some((why.as_str(), from, *next_at))
+        }
+        _ => None,
+    }
+}
+
+/// Other services that were struck, as far as a line has room.
+fn also(incident: &Incident) -> Vec<String> {
+    let mut shown: Vec<String> = incident.also.iter().take(SERVICES_SHOWN_MAX).cloned().collect();
+    let more = incident.also.len() - shown.len();
+    shown.extend((more > 0).then(|| format!("{more} more")));
+    shown
 }
 
 /// The subject of everything about an incident: constant, because mail threads hang on it.
@@ -333,7 +369,7 @@ fn environment(
 mod samples {
     //! Letters on which every template is tried when it is loaded.
 
-    use super::{About, BadTemplate, Environment, Letter, News, Renderer, Shown};
+    use super::{About, BadTemplate, Environment, Letter, Misread, News, Renderer, Shown};
     use crate::core::incident::{Command, CommandReason, Escalation, Incident, Phase, Resolution, Severity};
     use crate::core::letter::Why;
     use crate::core::rules::Rules;
@@ -386,6 +422,7 @@ mod samples {
             .map(|why| Letter::Page { person: person(), attempt: 2, why })
             .collect();
         letters.push(Letter::PioPage { person: person() });
+        letters.extend(misread().map(|why| Letter::Misread { person: person(), why, next_at: None }));
         let news = [
             News::Acknowledged,
             News::Mitigated,
@@ -393,9 +430,21 @@ mod samples {
             News::SelfCleared,
             News::Reopened,
             News::Recovered,
+            News::Worse,
+            News::Cause,
+            News::Spread,
+            News::Merged,
+            News::TookIn,
+            News::Split,
+            News::Storm,
         ];
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
+    }
+
+    pub(super) fn misread() -> [Misread; 4] {
+        let from = Some("maya@home.example".to_owned());
+        [Misread::Unclear, Misread::Empty, Misread::Commands, Misread::Elsewhere(from)]
     }
 
     pub(super) fn incidents() -> Vec<Incident> {
@@ -415,8 +464,8 @@ mod samples {
             id: 42,
             title: "checkout <down>".into(),
             service: "shop".into(),
-            cause: None,
-            also: vec!["blog".into()],
+            cause: matches!(phase, Phase::Mitigated { .. }).then(|| "load-balancer".into()),
+            also: if matches!(phase, Phase::Mitigated { .. }) { vec!["blog".into()] } else { Vec::new() },
             group: None,
             storm: false,
             merged_into: None,
@@ -440,6 +489,7 @@ mod samples {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::rules::Person;
 
     #[test]
     fn the_programs_own_templates_suit_every_letter() {
@@ -484,6 +534,39 @@ mod tests {
         for text in [words.text, words.html] {
             assert!(text.contains("reply to this mail") && text.contains("ack"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_letter_about_a_reply_says_what_became_of_it_who_commands_and_what_to_do() {
+        let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
+        let person = Person {
+            full_name: "Maya Lind".into(),
+            email: "maya@example.net".into(),
+            time_zone: TimeZone::UTC,
+            administrator: false,
+        };
+        let rules = Rules { people: [("maya".to_owned(), person)].into(), ..Rules::default() };
+        let mut shown = String::new();
+        for (incident, to) in samples::incidents().iter().zip(["maya", "tom", "tom", "maya"]) {
+            let (is_over, is_taken) = (!incident.is_open(), incident.commander().is_some());
+            let is_told = |why: &Misread| match why {
+                Misread::Elsewhere(_) => to == "maya",
+                Misread::Commands => is_taken,
+                Misread::Unclear | Misread::Empty => !is_over,
+            };
+            for why in samples::misread().into_iter().filter(is_told) {
+                let to = if why == Misread::Commands { "maya" } else { to };
+                let next_at = (!is_over).then_some(Timestamp::UNIX_EPOCH);
+                let letter = Letter::Misread { person: to.into(), why, next_at };
+                let about = About { incident, alerts: &[], rules: &rules, token: None };
+                let words = renderer.words(&letter, &about, None);
+                assert_eq!(words.event_type, "notice.reply");
+                shown += &format!("=== {}\n{}\n", incident.state(), words.text);
+                let first = words.text.lines().next().unwrap();
+                assert!(words.html.contains(first), "{}", words.html);
+            }
+        }
+        insta::assert_snapshot!("replies", shown);
     }
 
     #[test]

@@ -63,11 +63,11 @@ pub(super) fn event(config: &Config, as_json: bool) -> Exit {
 /// Explains each event of a body that a source sends.
 pub(super) fn body(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
     match kinds::read(config, name, headers) {
-        Ok(Ok(events)) => {
+        Ok((Ok(events), _)) => {
             show(config, name, &events, as_json);
             Exit::Done
         }
-        Ok(Err(Unreadable(why, rest))) => {
+        Ok((Err(Unreadable(why, rest)), _)) => {
             show(config, name, &rest, as_json);
             fail(&format!("source {name} cannot read this body: {why}"))
         }

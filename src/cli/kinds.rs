@@ -8,9 +8,10 @@ use super::{Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::Event;
+use crate::core::mail::Ignored;
 use crate::house::House;
 use crate::http::intake::understand;
-use crate::sources::{Delivery, KINDS, Options, Unreadable};
+use crate::sources::{Delivery, KINDS, Options, Unreadable, mail};
 
 /// Most bytes of a body that is tried.
 const BODY_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -50,7 +51,7 @@ pub(super) fn kinds_as_json() -> Value {
     json!({"kinds": shown.collect::<Vec<_>>()})
 }
 
-/// What a source makes of the body on standard input.
+/// What a source makes of the body on standard input, and whether it is mail of somebody who may raise nothing.
 ///
 /// # Errors
 /// The exit code, when that cannot be found out; it is said why.
@@ -58,7 +59,7 @@ pub(super) fn read(
     config: &Config,
     name: &str,
     headers: &[(String, String)],
-) -> Result<Result<Vec<Event>, Unreadable>, Exit> {
+) -> Result<(Result<Vec<Event>, Unreadable>, bool), Exit> {
     let house = House::without_ways(config).map_err(|error| {
         say(&format!("onscene: {error}"));
         Exit::Config
@@ -80,7 +81,8 @@ pub(super) fn read(
         received_at: Clock::system().now(),
         options: &source.options,
     };
-    Ok(understand(source, &delivery))
+    let is_strangers = source.kind.senders && mail::open(&delivery).is_ok_and(|mail| mail.stranger);
+    Ok((understand(source, &delivery), is_strangers))
 }
 
 /// What stands on standard input.
@@ -96,7 +98,7 @@ pub(super) fn input() -> Result<Vec<u8>, Exit> {
 
 /// Shows what a source makes of the body on standard input. Nothing is kept or raised.
 pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
-    let read = match read(config, name, headers) {
+    let (read, is_strangers) = match read(config, name, headers) {
         Ok(read) => read,
         Err(exit) => return exit,
     };
@@ -105,6 +107,8 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             if as_json {
                 let shown: Vec<Value> = events.iter().map(as_value).collect();
                 out(&format!("{}\n", json!({"events": shown})));
+            } else if is_strangers {
+                out(&format!("nothing is raised: {}\n", Ignored::Stranger));
             } else if events.is_empty() {
                 out("understood, with nothing to say\n");
             } else {

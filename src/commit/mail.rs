@@ -1,10 +1,17 @@
 //! Mail about letters: which letter a message answers, what that means, and what is written of it, in one transaction.
 
 use super::acts::Work;
-use super::{Done, DoorError, MailResult, Posted, Reply};
-use crate::core::decide::{Act, Reason, Refusal};
+use super::{DELIVERIES_KEPT, Done, DoorError, MailResult, Posted, Reply};
+use crate::core::decide::{Act, By, Reason, Refusal};
+use crate::core::letter::Misread;
 use crate::core::mail::{self, Ignored, Letter, Mail, Meaning, What};
+use crate::core::timeline::{Actor, Route};
 use crate::store::{StoreError, letters, unreadable};
+
+/// Beside the ids of deliveries stands what was told of replies, under the name of a source that none can have.
+const TOLD: &str = "onscene:told";
+/// Most letters that tell one person of replies to one incident.
+const TOLD_MAX: u32 = 3;
 
 impl Work<'_, '_> {
     /// Takes a message: an answer, a report, or, when no letter of ours is meant, an alert.
@@ -59,22 +66,53 @@ impl Work<'_, '_> {
         letter: Option<&(Letter, bool)>,
         source: &str,
     ) -> Result<MailResult, StoreError> {
-        let ignored = |why: Ignored| result(mail, "ignored", None, &why.to_string());
+        let ignored = |why: Ignored| MailResult::ignored(mail, why);
         let Some((letter, direct)) = letter else {
-            return Ok(ignored(if mail.what == What::Own { Ignored::Own } else { Ignored::UnknownLetter }));
+            return Ok(ignored(match mail.what {
+                What::Own => Ignored::Own,
+                _ if mail.stranger && !self.is_surely_ours(mail) => Ignored::Stranger,
+                _ => Ignored::UnknownLetter,
+            }));
         };
         let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
         };
+        let misread = mail::misread(mail, letter, *direct, &saved.incident, &self.house.rules);
         let meant = match mail::meaning(mail, letter, *direct, &saved.incident, &self.house.rules) {
             Ok(meant) => meant,
-            Err(why) => return Ok(ignored(why)),
+            Err(why) => {
+                self.tell_of(letter, misread)?;
+                return Ok(ignored(why));
+            }
         };
         // Only what does something is remembered: a stranger must not use up the id of an answer that is still to come.
         if !unreadable::first_time(self.tx, source, &mail.id)? {
             return Ok(result(mail, "repeated", Some(letter.incident), "this message was taken before"));
         }
-        self.carry_out(mail, letter.incident, meant)
+        let result = self.carry_out(mail, letter.incident, meant)?;
+        self.tell_of(letter, misread)?;
+        Ok(result)
+    }
+
+    /// Tells the person of a letter that a reply to it did not do what they may believe: once for each letter, whoever hears
+    /// the reply, and a few times for each incident, so that a program that answers our answers comes to an end.
+    fn tell_of(&mut self, letter: &Letter, misread: Option<Misread>) -> Result<(), StoreError> {
+        let Some(why) = misread else { return Ok(()) };
+        // Whom it was told is remembered for as long as ids of deliveries are.
+        let age = self.tx.now.duration_since(letter.written_at);
+        if age >= DELIVERIES_KEPT || !unreadable::first_time(self.tx, TOLD, &letter.id)? {
+            return Ok(());
+        }
+        let person = &letter.person;
+        for number in 1..=TOLD_MAX {
+            let id = format!("{}/{person}/{number}", letter.incident);
+            if unreadable::first_time(self.tx, TOLD, &id)? {
+                let by = By { actor: Actor::Dispatch, route: Route::Mail, occurred_at: None };
+                let _refused = self.act(letter.incident, Act::Tell { person: person.clone(), why }, &by)?;
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, mail: &Mail, incident: i64, meant: Meaning) -> Result<MailResult, StoreError> {
@@ -111,7 +149,7 @@ fn reason_of(reply: &Reply) -> &'static str {
 }
 
 fn result(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> MailResult {
-    MailResult { key: mail.id.clone(), outcome, incident, reason: reason.to_owned() }
+    MailResult { key: mail.id.clone(), outcome, incident, reason: reason.to_owned(), stranger: false }
 }
 
 fn done(mail: &Mail, outcome: &'static str, incident: Option<i64>, reason: &str) -> Done {

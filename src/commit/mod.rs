@@ -21,7 +21,7 @@ use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
 use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
-use crate::core::mail::Mail;
+use crate::core::mail::{Ignored, Mail};
 use crate::core::silence::Silence;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
@@ -236,6 +236,16 @@ pub struct MailResult {
     pub incident: Option<i64>,
     /// Why it came out so: the word for a decision, or a sentence.
     pub reason: String,
+    /// It would have been an alert, by somebody who may raise none.
+    pub stranger: bool,
+}
+
+impl MailResult {
+    /// Of a message that does nothing.
+    pub fn ignored(mail: &Mail, why: Ignored) -> Self {
+        let (key, reason) = (mail.id.clone(), why.to_string());
+        Self { key, outcome: "ignored", incident: None, reason, stranger: why == Ignored::Stranger }
+    }
 }
 
 /// A delivery that could not be understood, or not all of it.

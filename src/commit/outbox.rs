@@ -28,7 +28,7 @@ impl Work<'_, '_> {
                     self.write_person(incident, kind, person, &words)?;
                 }
                 Letter::PioPage { person } => self.write_person(incident, Kind::Pio, person, &words)?,
-                Letter::Notice { person, .. } => {
+                Letter::Notice { person, .. } | Letter::Misread { person, .. } => {
                     self.write_person(incident, Kind::Notice, person, &words)?;
                 }
                 Letter::Status { channel, .. } => self.write_channel(incident.id, channel, &words)?,
@@ -54,7 +54,7 @@ impl Work<'_, '_> {
         let (person, purpose) = match letter {
             Letter::Page { person, .. } => (person, Purpose::Answer),
             Letter::PioPage { person } => (person, Purpose::Statement),
-            Letter::Notice { .. } | Letter::Status { .. } => return Ok(None),
+            Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => return Ok(None),
         };
         let token = crypto::random_token().map_err(no_randomness)?;
         let link = Link { incident: incident.id, person: person.clone(), purpose };

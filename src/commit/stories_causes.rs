@@ -80,10 +80,10 @@ impl Story {
 
     /// Who was sent a page, in the order of the outbox, and for which incident.
     fn pages(&mut self) -> Vec<String> {
-        self.letters("page")
+        self.sent_letters("page")
     }
 
-    fn letters(&mut self, kind: &str) -> Vec<String> {
+    fn sent_letters(&mut self, kind: &str) -> Vec<String> {
         let sql = "select person, incident from letter where kind = ?1 order by seq";
         self.look(|tx| {
             tx.query(sql, &[kind.into()], |row| Ok(format!("{} of INC-{}", row.text(0)?, row.int(1)?)))
@@ -148,10 +148,10 @@ fn who_commands_is_told_once_that_another_service_is_struck() {
     let mut story = story();
     story.fires("lb", "vip");
     story.takes(1, "tom");
-    let before = story.letters("notice").len();
+    let before = story.sent_letters("notice").len();
     story.fires("shop", "checkout");
     story.fires("shop", "basket");
-    assert_eq!(story.letters("notice").len(), before + 1);
+    assert_eq!(story.sent_letters("notice").len(), before + 1);
     assert!(story.last_letter("notice").contains("shop"), "{}", story.last_letter("notice"));
     story.proves_whole();
 }
@@ -263,7 +263,7 @@ fn more_than_people_can_look_at_becomes_one_and_everybody_is_told() {
     rules.services.insert("net".into(), rules.services["lb"].clone());
     story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
     for number in 0..4 {
-        assert_eq!(story.fires(&format!("s{number}"), "a").0, "opened");
+        assert_eq!(story.fires(&format!("s{number}"), &format!("a{number}")).0, "opened");
     }
     story.takes(2, "kim");
     assert_eq!(story.fires("s4", "b"), joined(1, "storm"));

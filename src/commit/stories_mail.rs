@@ -20,6 +20,10 @@ impl Story {
     }
 
     fn posted(&self, raw: &str) -> Command {
+        self.posted_to(raw, &Options::default())
+    }
+
+    fn posted_to(&self, raw: &str, options: &Options) -> Command {
         let received_at = self.clock.now();
         let mail = mail::open(&Delivery {
             method: "POST",
@@ -28,7 +32,7 @@ impl Story {
             headers: &[],
             body: raw.as_bytes(),
             received_at,
-            options: &Options::default(),
+            options,
         });
         let mail = mail.unwrap();
         let delivered = Delivered {
@@ -45,8 +49,25 @@ impl Story {
 
     /// The id of the newest letter to somebody.
     fn letter(&mut self, person: &str) -> String {
-        let newest = "select id from letter where person = ?1 order by seq desc limit 1";
-        self.look(|tx| tx.query_one(newest, &[person.into()], |row| row.text(0))).unwrap()
+        self.letters(person).pop().unwrap().0
+    }
+
+    /// The letters to somebody, as they were written: id, kind and text.
+    fn letters(&mut self, person: &str) -> Vec<(String, String, String)> {
+        let all = "select id, kind, payload from letter where person = ?1 order by seq";
+        let read = |row: &crate::store::Row<'_>| Ok((row.text(0)?, row.text(1)?, row.text(2)?));
+        let letters = self.look(|tx| tx.query(all, &[person.into()], read));
+        let text = |payload: String| {
+            serde_json::from_str::<crate::render::Words>(&payload).map_or(String::new(), |words| words.text)
+        };
+        letters.into_iter().map(|(id, kind, payload)| (id, kind, text(payload))).collect()
+    }
+
+    /// What somebody was told of their replies.
+    fn told_of_replies(&mut self, person: &str) -> Vec<String> {
+        let about =
+            |text: &String| text.contains("It did nothing") || text.contains("Nobody else was called");
+        self.letters(person).into_iter().map(|(.., text)| text).filter(about).collect()
     }
 
     fn commander(&mut self) -> Option<String> {
@@ -216,5 +237,288 @@ fn a_pio_who_writes_ack_takes_no_command_and_can_decline() {
     assert_eq!(story.gets(&reply(2, "kim@example.net", &kims, "ack")).2, "recorded");
     assert_eq!(story.ends(1), ["person:kim mail by mail: ack"]);
     assert_eq!(story.gets(&reply(3, "kim@example.net", &kims, "no")).2, "declined");
+    story.proves_whole();
+}
+
+#[test]
+fn a_reply_that_is_no_clear_word_is_a_note_and_its_writer_is_told_once_that_nobody_commands() {
+    let (mut story, letter) = paged();
+    let mail = reply(1, "maya@example.net", &letter, "ok, I'm on it");
+    assert_eq!(story.gets(&mail).2, "recorded");
+    assert_eq!(story.ends(1), ["person:maya mail by mail: ok, I'm on it"]);
+    let told = story.told_of_replies("maya");
+    assert_eq!(told.len(), 1, "{told:?}");
+    for words in ["kept as a note", "you do not have command", "Nobody has command. Unless somebody answers"]
+    {
+        assert!(told[0].contains(words), "{words}: {}", told[0]);
+    }
+    // The same again, by itself and beside another node's copy; and something else about the same letter.
+    assert_eq!(story.gets(&mail).0, "repeated");
+    let both =
+        [2, 3].map(|number| story.posted(&reply(number, "maya@example.net", &letter, "on it!"))).into();
+    story.ask_all(both);
+    assert_eq!(story.told_of_replies("maya").len(), 1);
+    // The next page is another letter.
+    story.passes(10);
+    story.tick(1);
+    story.passes(10);
+    story.tick(1);
+    let next = story.letter("maya");
+    assert_ne!(next, letter);
+    story.gets(&reply(4, "maya@example.net", &next, "still on it"));
+    assert_eq!(story.told_of_replies("maya").len(), 2);
+    // The letter that says so is answered like a page.
+    let notice = story.letter("maya");
+    assert_eq!(story.gets(&reply(5, "maya@example.net", &notice, "ack")).2, "took_command");
+    story.proves_whole();
+}
+
+#[test]
+fn who_answered_or_declined_or_comes_when_it_is_over_is_not_told_of_notes() {
+    let (mut story, letter) = paged();
+    story.passes(5);
+    story.tick(1);
+    let toms = story.letter("tom");
+    story.gets(&reply(1, "maya@example.net", &letter, "ack"));
+    story.gets(&reply(2, "maya@example.net", &letter, "it was the disk"));
+    assert!(story.told_of_replies("maya").is_empty(), "she commands");
+    story.gets(&reply(3, "tom@example.net", &toms, "no"));
+    story.gets(&reply(4, "tom@example.net", &toms, "ask kim"));
+    assert!(story.told_of_replies("tom").is_empty(), "he has said that he cannot");
+    let kims = story.letter("kim");
+    story.gets(&reply(5, "kim@example.net", &kims, "I write something"));
+    assert!(story.told_of_replies("kim").is_empty(), "the PIO is asked for something else");
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.gets(&reply(6, "tom@example.net", &toms, "fine again"));
+    assert!(story.told_of_replies("tom").is_empty(), "it is over");
+    story.proves_whole();
+}
+
+#[test]
+fn who_answers_while_somebody_commands_is_told_who_does() {
+    let (mut story, _) = paged();
+    story.passes(5);
+    story.tick(1);
+    let toms = story.letter("tom");
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.gets(&reply(1, "tom@example.net", &toms, "shall I look?"));
+    let told = story.told_of_replies("tom");
+    assert!(told.len() == 1 && told[0].contains("maya has command since"), "{told:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn who_commanded_before_it_came_back_has_not_answered_this_time() {
+    let (mut story, letter) = paged();
+    story.gets(&reply(1, "maya@example.net", &letter, "ack"));
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.hears("pingdom", "db-1", Status::Resolved);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let again = story.letter("maya");
+    story.gets(&reply(2, "maya@example.net", &again, "on it"));
+    assert_eq!((story.commander(), story.told_of_replies("maya").len()), (None, 1));
+    story.proves_whole();
+}
+
+#[test]
+fn a_reply_without_a_word_and_one_that_answers_somebody_else_are_told_of_too() {
+    let (mut story, letter) = paged();
+    let empty = reply(1, "maya@example.net", &letter, "> ack");
+    assert_eq!(story.gets(&empty).0, "ignored");
+    assert_eq!(story.gets(&empty).0, "ignored");
+    let told = story.told_of_replies("maya");
+    assert!(told.len() == 1 && told[0].contains("There was no word of yours"), "{told:?}");
+    story.passes(5);
+    story.tick(1);
+    let toms = story.letter("tom");
+    let in_thread = reply(2, "tom@example.net", &toms, "ack")
+        .replace("In-Reply-To:", "In-Reply-To: <1@elsewhere>\nReferences:");
+    assert_eq!(story.gets(&in_thread).2, "recorded");
+    assert_eq!((story.commander(), story.told_of_replies("tom").len()), (None, 1));
+    story.proves_whole();
+}
+
+#[test]
+fn who_commands_and_writes_that_they_cannot_is_told_that_nobody_else_was_called() {
+    let (mut story, letter) = paged();
+    story.gets(&reply(1, "maya@example.net", &letter, "ack"));
+    for number in 2..4 {
+        assert_eq!(story.gets(&reply(number, "maya@example.net", &letter, "can't")).0, "ignored");
+    }
+    let told = story.told_of_replies("maya");
+    assert!(told.len() == 1 && told[0].contains("Nobody else was called"), "{told:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn the_person_of_a_letter_is_told_once_of_a_reply_from_another_address_and_nobody_else_is() {
+    let (mut story, letter) = paged();
+    let before = story.ends(100);
+    for (number, from) in [(1, "Maya <maya@home.example>"), (1, "maya@home.example"), (2, "tom@example.net")]
+    {
+        assert_eq!(story.gets(&reply(number, from, &letter, "ack")).0, "ignored");
+    }
+    let told = story.told_of_replies("maya");
+    assert!(
+        told.len() == 1 && told[0].contains("than yours (maya@home.example). It did nothing."),
+        "{told:?}"
+    );
+    assert!(told[0].contains("write again from maya@example.net, or use the answer link"), "{told:?}");
+    assert_eq!((story.ends(100), story.commander()), (before, None));
+    let to = "select address from letter where kind = 'notice'";
+    let to: Vec<String> = story.look(|tx| tx.query(to, &[], |row| row.text(0)));
+    assert_eq!(to, ["maya@example.net"]);
+    story.proves_whole();
+}
+
+#[test]
+fn an_address_that_could_be_read_as_more_than_one_stays_out_of_the_letter() {
+    for from in
+        ["\"call http://evil.example now\"@home.example", "a@b, maya@home.example", "m\u{e4}ya@home.example"]
+    {
+        let (mut story, letter) = paged();
+        story.gets(&reply(1, from, &letter, "ack"));
+        let told = story.told_of_replies("maya");
+        assert!(told.len() == 1 && told[0].contains("than yours. It did nothing."), "{from}: {told:?}");
+    }
+}
+
+#[test]
+fn nobody_is_told_of_what_programs_send_or_of_letters_that_are_not_known() {
+    let (mut story, letter) = paged();
+    for (number, header) in
+        [(1, "Auto-Submitted: auto-replied"), (2, "Precedence: bulk"), (3, "Return-Path: <>")]
+    {
+        for from in ["maya@example.net", "robot@home.example"] {
+            story.gets(&format!("{header}\n{}", reply(number, from, &letter, "I am away")));
+        }
+    }
+    story.gets(&bounce(4, &letter, "delayed"));
+    story.gets(&reply(5, "maya@example.net", &"f".repeat(32), "ack"));
+    story.gets("References: <incident-1-pages@example.net>\nFrom: maya@example.net\n\nack");
+    let notices = "select count(*) from letter where kind = 'notice'";
+    assert_eq!(story.look(|tx| tx.query_one(notices, &[], |row| row.int(0))), Some(0));
+    story.proves_whole();
+}
+
+#[test]
+fn a_program_that_answers_every_letter_and_does_not_say_so_comes_to_an_end() {
+    let (mut story, _) = paged();
+    for number in 0..10 {
+        let newest = story.letter("maya");
+        story.gets(&reply(number, "maya@example.net", &newest, "your mail is number 7 in our queue"));
+    }
+    assert_eq!(story.told_of_replies("maya").len(), 3);
+    // For two persons, and for two incidents, it is counted apart.
+    story.passes(5);
+    story.tick(1);
+    let toms = story.letter("tom");
+    story.gets(&reply(20, "tom@example.net", &toms, "hm"));
+    assert_eq!(story.told_of_replies("tom").len(), 1);
+    story.proves_whole();
+}
+
+#[test]
+fn a_letter_is_not_told_of_again_when_what_was_told_is_forgotten() {
+    let (mut story, letter) = paged();
+    story.gets(&reply(1, "maya@home.example", &letter, "ack"));
+    story.passes(8 * 24 * 60);
+    story.ask(Command::Forget).unwrap();
+    story.gets(&reply(2, "maya@home.example", &letter, "ack"));
+    assert_eq!(story.told_of_replies("maya").len(), 1);
+    story.proves_whole();
+}
+
+fn alert(number: u32, from: &str, subject: &str) -> String {
+    format!("From: {from}\nSubject: {subject}\nMessage-ID: <{number}@mon>\n\nload 40 %\n")
+}
+
+#[test]
+fn only_those_who_are_named_raise_and_end_alerts_by_mail() {
+    let mut story = Story::new();
+    let senders = vec!["ups@mon.example.net".to_owned(), "@lab.example.net".to_owned()];
+    let options = Options { senders, ..Options::default() };
+    let mut gets = |raw: &str| match story.ask(story.posted_to(raw, &options)).unwrap() {
+        Reply::Mail(result) => (result.outcome, result.incident, result.stranger),
+        Reply::Events(_, results) => (results[0].outcome, results[0].incident, false),
+        _ => panic!("another answer"),
+    };
+    let nothing = ("ignored", None, true);
+    for (number, from) in [
+        (1, "eve@example.org"),
+        (2, "eve@mon.example.net"),
+        (3, "eve@deep.lab.example.net"),
+        (4, "ups@mon.example.net, eve@example.org"),
+        (5, "eve@evil-lab.example.net"),
+        (6, "\"ups@mon.example.net\" <eve@example.org>"),
+        (7, "ups@mon.example.net <eve@example.org>"),
+        (8, "\"ups@mon.example.net\"@example.org"),
+        (9, "<ups@mon.example.net> <eve@example.org>"),
+        (20, "<eve@example.org> <ups@mon.example.net>"),
+        (21, "eve@example.org (ups@mon.example.net)"),
+        (22, "(ups@mon.example.net) eve@example.org"),
+        (23, "ups@mon.example.net@example.org"),
+        (24, "eve@example.org\nFrom: ups@mon.example.net"),
+        (25, "eve: ups@mon.example.net, eve@example.org;"),
+        (26, "ups@mon.example.net\u{0}.example.org"),
+        (27, "ups@mon.example.net.example.org"),
+    ] {
+        assert_eq!(gets(&alert(number, from, "PROBLEM: db-1")), nothing, "{from}");
+    }
+    assert_eq!(gets("Subject: PROBLEM: db-1\n\nno sender at all"), nothing);
+    assert_eq!(gets(&alert(10, "UPS <UPS@Mon.Example.net>", "PROBLEM: db-1")), ("opened", Some(1), false));
+    // A stranger does not end it, nor by way of an id of the form of ours; who is named does.
+    assert_eq!(gets(&alert(11, "eve@example.org", "RECOVERY: db-1")), nothing);
+    assert_eq!(gets(&reply(12, "eve@example.org", &"f".repeat(32), "RECOVERY: db-1")), nothing);
+    assert_eq!(gets(&alert(13, "any@lab.example.net", "PROBLEM: db-2")), ("opened", Some(2), false));
+    assert_eq!(gets(&alert(14, "ups@mon.example.net", "RECOVERY: db-1")).0, "resolved");
+    story.proves_whole();
+}
+
+#[test]
+fn answers_and_bounces_are_not_asked_whether_their_senders_are_named() {
+    let (mut story, letter) = paged();
+    let options = Options { senders: vec!["@mon.example.net".into()], ..Options::default() };
+    let came_back = story.posted_to(&bounce(1, &letter, "delayed"), &options);
+    let answer = story.posted_to(&reply(2, "maya@example.net", &letter, "ack"), &options);
+    for (command, reason) in [(came_back, "recorded"), (answer, "took_command")] {
+        let Reply::Mail(result) = story.ask(command).unwrap() else { panic!("another answer") };
+        assert_eq!((result.reason.as_str(), result.stranger), (reason, false));
+    }
+    story.proves_whole();
+}
+
+#[test]
+fn what_strangers_send_is_not_held_while_the_store_is_away() {
+    let story = Story::with_spool();
+    let options = Options { senders: vec!["ups@mon.example.net".into()], ..Options::default() };
+    let stranger = Job::new(story.posted_to(&alert(1, "eve@example.org", "PROBLEM: db-1"), &options)).0;
+    assert!(stranger.command.events().is_empty());
+    let left = story.committer.hold(vec![stranger]);
+    assert_eq!(left.len(), 1, "it is no delivery");
+    assert!(story.committer.keeper.as_ref().unwrap().spool().is_empty());
+}
+
+#[test]
+fn two_nodes_that_hear_replies_to_one_letter_tell_of_it_once() {
+    let (mut story, letter) = paged();
+    let place = story.committer.place.clone();
+    let (_other_door, mut other) = door(
+        Room { queue_max: 16, spool: None },
+        Connection::writer(&place, &story.clock).unwrap(),
+        place,
+        story.clock.clone(),
+        Arc::new(Current::new(super::stories::house())),
+        story.metrics.clone(),
+        Wakes::default(),
+    );
+    for number in 0..3 {
+        let mail = reply(number, "maya@example.net", &letter, "on it");
+        story.gets(&mail);
+        for mail in [mail, reply(10 + number, "maya@home.example", &letter, "ack")] {
+            let Ok(Reply::Mail(_)) = other.at_once(story.posted(&mail)) else { panic!("another answer") };
+        }
+    }
+    assert_eq!(story.told_of_replies("maya").len(), 1);
     story.proves_whole();
 }

@@ -244,6 +244,8 @@ pub struct Source {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon.
     pub topics: Vec<String>,
+    /// Whose mail may be an alert: addresses, or `@` and a domain, in lower case. Anybody's, where there is none.
+    pub senders: Vec<String>,
     /// Whether what has no envelope of SNS is taken with the token.
     pub raw: bool,
     /// Its alerts are over when they are not said again for this long.
@@ -334,6 +336,8 @@ pub struct SourceKind {
     pub signs: bool,
     /// Whether it comes by way of Amazon SNS, so that `topics` may be set.
     pub topics: bool,
+    /// Whether its deliveries say who wrote them, so that `senders` may be set.
+    pub senders: bool,
     /// Whether it takes `[source.map]`.
     pub maps: bool,
 }

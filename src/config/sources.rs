@@ -28,6 +28,7 @@ pub(super) fn sources(
         let topics = topics(&mut table, reading, kinds, kind.as_ref());
         let tokens = tokens(&mut table, reading, &found, signing.is_some() || topics.is_some());
         let raw = raw(&mut table, reading, topics.as_ref(), &tokens);
+        let senders = senders(&mut table, reading, kinds, kind.as_ref());
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
         let age_out = routes::age_out(&mut table, reading);
@@ -59,6 +60,7 @@ pub(super) fn sources(
             allow_get,
             severity_label: severity_label.unwrap_or_else(|| "severity".into()),
             topics: topics.unwrap_or_default(),
+            senders,
             map,
             raw,
             age_out,
@@ -125,6 +127,47 @@ fn topics(
         }
     }
     Some(topics.into_iter().map(|topic| topic.value).collect())
+}
+
+/// Whose mail may be an alert, in lower case. Where nobody is named, everybody's is, which is warned of.
+fn senders(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    kind: Option<&At<String>>,
+) -> Vec<String> {
+    let takes = |name: &str| kinds.sources.iter().any(|kind| kind.name == name && kind.senders);
+    let (span, is_there) = (table.place("senders"), table.has("senders"));
+    let senders = table.texts(reading, "senders").unwrap_or_default();
+    let Some(kind) = kind else { return Vec::new() };
+    if !takes(&kind.value) {
+        if is_there {
+            let what = format!(
+                "what a source of the kind {} is sent does not say who wrote it; leave `senders` out: its secret tells \
+                 who may send",
+                kind.value
+            );
+            reading.errors.add(span, what);
+        }
+        return Vec::new();
+    }
+    if !is_there {
+        let what = "this source has no `senders`: anybody who can write to this address can raise and resolve alerts";
+        reading.warn(&table.span, what);
+    } else if senders.is_empty() {
+        let what = "nobody's mail would be an alert; write \"monitor@example.net\", or \"@example.net\" for everybody there";
+        reading.errors.add(span, what);
+    }
+    for sender in &senders {
+        // A domain whole is right when somebody in it has an address.
+        let one = if sender.value.starts_with('@') { &format!("a{}", sender.value) } else { &sender.value };
+        if !names::address(one) {
+            let what =
+                "this is no mail address, such as monitor@example.net, and no domain, such as @example.net";
+            reading.errors.add(sender.span.clone(), what);
+        }
+    }
+    senders.into_iter().map(|sender| sender.value.to_ascii_lowercase()).collect()
 }
 
 /// The expressions that read what the senders of a source send. Each is tried, so that a typing error is found now and not at night.

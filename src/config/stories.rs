@@ -8,14 +8,21 @@ pub(super) fn kinds() -> Kinds {
         server: |url| crate::store::postgres::Server::read(url, None, None).map(|_| ()),
         topic: crate::sources::cloudwatch::envelope::check_topic,
         mapping: crate::house::kinds().mapping,
-        sources: [("alertmanager", false), ("cloudwatch", false), ("generic", true), ("pingdom", false)]
-            .map(|(name, signs)| SourceKind {
-                name,
-                signs,
-                topics: name == "cloudwatch",
-                maps: name == "generic",
-            })
-            .into(),
+        sources: [
+            ("alertmanager", false),
+            ("cloudwatch", false),
+            ("generic", true),
+            ("mail", false),
+            ("pingdom", false),
+        ]
+        .map(|(name, signs)| SourceKind {
+            name,
+            signs,
+            topics: name == "cloudwatch",
+            senders: name == "mail",
+            maps: name == "generic",
+        })
+        .into(),
         channels: vec![
             ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
             ChannelKind { name: "slack", keys: vec![key("token", true, true), key("room", false, true)] },

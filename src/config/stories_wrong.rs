@@ -296,3 +296,29 @@ fn routes_say_what_is_wrong_with_them() {
     let warned = warnings(&GOOD.replacen("[[source]]\nname = \"pingdom\"", after, 1));
     assert!(warned.contains("no alert ever comes to this route: the one in line"), "{warned}");
 }
+
+#[test]
+fn senders_are_named_where_mail_says_who_wrote_it_and_nowhere_else() {
+    let with = |kind: &str, senders: &str| {
+        let text = GOOD.replacen("kind = \"pingdom\"", &format!("kind = \"{kind}\"\n{senders}"), 1);
+        read(&text)
+    };
+    let good = with("mail", "senders = [\"Monitor@Example.net\", \"@lab.example.net\"]").unwrap();
+    assert_eq!(good.sources["pingdom"].senders, ["monitor@example.net", "@lab.example.net"]);
+    assert!(!good.warnings.join("\n").contains("senders"), "{:?}", good.warnings);
+    for (kind, senders, why) in [
+        ("pingdom", "senders = [\"@example.net\"]", "leave `senders` out"),
+        ("mail", "senders = []", "nobody's mail would be an alert"),
+        ("mail", "senders = \"@example.net\"", "`senders` is a list of texts"),
+        ("mail", "senders = [\"example.net\"]", "no domain, such as @example.net"),
+        ("mail", "senders = [\"@\"]", "this is no mail address"),
+        ("mail", "senders = [\"Ups <ups@example.net>\"]", "this is no mail address"),
+        ("mail", "senders = [\"*@example.net\", \"a b@example.net\"]", "this is no mail address"),
+        ("mail", "sender = [\"@example.net\"]", "senders"),
+    ] {
+        let said = with(kind, senders).unwrap_err();
+        assert!(said.contains(why) && said.contains("onscene.toml:"), "{senders}: {said}");
+    }
+    let open = with("mail", "").unwrap().warnings.join("\n");
+    assert!(open.contains("has no `senders`: anybody who can write to this address can raise"), "{open}");
+}

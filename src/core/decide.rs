@@ -11,7 +11,7 @@ mod wake;
 use super::correlate::Because;
 use super::escalation;
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
-use super::letter::{Letter, News};
+use super::letter::{Letter, Misread, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
 
@@ -117,6 +117,13 @@ pub enum Act {
         outcome: String,
         /// What the other side said.
         why: String,
+    },
+    /// A reply by mail did nothing, or less than its writer may believe: they are told, and nothing else changes.
+    Tell {
+        /// Whom the answered letter was for.
+        person: String,
+        /// What is wrong with the reply.
+        why: Misread,
     },
     /// A human answers: takes command if nobody has it.
     Answer {
@@ -424,6 +431,11 @@ pub fn decide(
             work.add(Fact::Delivered { what, to, outcome, why })?;
             Reason::Recorded
         }
+        Act::Tell { person, why } => {
+            let next_at = work.incident.due_at().filter(|due| *due > now);
+            work.letters.push(Letter::Misread { person, why, next_at });
+            Reason::Recorded
+        }
         Act::Answer { help } => work.answer(help)?,
         Act::Decline => {
             let person = work.person()?;
@@ -519,7 +531,7 @@ impl Work<'_> {
         // Who is woken by a page need not be told the same by a notice.
         let woken = |letter: &Letter| match letter {
             Letter::Page { person, .. } | Letter::PioPage { person } => Some(person.clone()),
-            Letter::Notice { .. } | Letter::Status { .. } => None,
+            Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => None,
         };
         let woken: Vec<String> = self.letters.iter().filter_map(woken).collect();
         self.letters

@@ -3,6 +3,8 @@
 //! A letter says *that* something must leave and to whom; the words are put in by the templates when
 //! the letter is written to the outbox, in the same transaction as the decision.
 
+use jiff::Timestamp;
+
 /// One thing to tell one person or one channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Letter {
@@ -27,6 +29,15 @@ pub enum Letter {
         /// What.
         news: News,
     },
+    /// Tells one person that a reply of theirs did not do what they may believe.
+    Misread {
+        /// Whom the answered letter was for.
+        person: String,
+        /// What is wrong with the reply.
+        why: Misread,
+        /// When the next people are woken, if anybody waits for that hour.
+        next_at: Option<Timestamp>,
+    },
     /// An internal status update to one channel.
     Status {
         /// The channel's name.
@@ -34,6 +45,19 @@ pub enum Letter {
         /// What happened.
         news: News,
     },
+}
+
+/// Why a reply by mail did nothing, or less than its writer may believe.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misread {
+    /// It asked for nothing that is known, and was kept as a note.
+    Unclear,
+    /// There was no word in it.
+    Empty,
+    /// Who commands wrote that they cannot.
+    Commands,
+    /// It came from another address than the person's: which one, where that can be shown.
+    Elsewhere(Option<String>),
 }
 
 /// Why somebody is paged.
@@ -76,6 +100,8 @@ pub enum News {
     Merged,
     /// Another became part of it.
     TookIn,
+    /// Some of its alerts belong to another.
+    Split,
     /// More incidents came than people can look at, and became this one.
     Storm,
 }
@@ -95,7 +121,20 @@ impl News {
             Self::Spread => "spread",
             Self::Merged => "merged",
             Self::TookIn => "took-in",
+            Self::Split => "split",
             Self::Storm => "storm",
+        }
+    }
+}
+
+impl Misread {
+    /// The word used in templates and webhooks.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unclear => "unclear",
+            Self::Empty => "empty",
+            Self::Commands => "commands",
+            Self::Elsewhere(_) => "elsewhere",
         }
     }
 }

@@ -4,14 +4,20 @@
 //! when the sender's address is the one that the configuration has, now, for the person whom the letter was for. What a
 //! program or a mail server says of a letter changes nothing but whom else to wake. Of everything else nothing comes.
 
+use jiff::Timestamp;
+
 use super::alert::{Event, cut};
 use super::decide::{Act, By};
-use super::incident::{Incident, ResponderStatus};
+use super::incident::{Incident, Phase, ResponderStatus};
+use super::letter::Misread;
 use super::rules::Rules;
 use super::timeline::{Actor, Route};
 
 /// Longest text kept of a message, in bytes: a note has room for more.
 pub const TEXT_BYTES_MAX: usize = 2048;
+
+/// Longest address of somebody else that is shown, in bytes.
+const ADDRESS_SHOWN_BYTES_MAX: usize = 100;
 
 const _: () = assert!(TEXT_BYTES_MAX * 3 / 2 < super::decide::WORDS_BYTES_MAX);
 
@@ -34,6 +40,8 @@ pub struct Mail {
     pub said: Said,
     /// What it is as an alert. Of reports, and of our own letters, there is none.
     pub alert: Option<Event>,
+    /// It would be an alert, and its sender is none of those who may raise any.
+    pub stranger: bool,
 }
 
 /// A `Message-ID` of the form of ours.
@@ -91,6 +99,8 @@ pub struct Said {
 /// A letter, as the outbox knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
+    /// Its id.
+    pub id: String,
     /// `page`, `help`, `pio_page`, `notice` or `status`.
     pub what: &'static str,
     /// It woke somebody.
@@ -103,6 +113,8 @@ pub struct Letter {
     pub person: String,
     /// The channel that carried it; empty for a person's own ways.
     pub channel: String,
+    /// When it was written.
+    pub written_at: Timestamp,
 }
 
 /// Why a message means nothing.
@@ -120,6 +132,9 @@ pub enum Ignored {
     /// The sender is not whom the letter was for.
     #[error("the sender is not the person whom the letter was for")]
     WrongSender,
+    /// The sender may raise no alerts.
+    #[error("the sender is not among `senders` of this source")]
+    Stranger,
     /// There is nothing in it.
     #[error("there is no word in it that is the sender's own")]
     Empty,
@@ -137,6 +152,27 @@ pub struct Meaning {
 }
 
 impl Mail {
+    /// What is left of a message that cannot be understood, and that nobody is to be told of.
+    pub fn of_a_stranger(id: String) -> Self {
+        let (names, what, said) = (Vec::new(), What::Written, Said::default());
+        Self {
+            id,
+            from: None,
+            names,
+            direct: false,
+            in_thread: false,
+            what,
+            said,
+            alert: None,
+            stranger: true,
+        }
+    }
+
+    /// Whether nothing can come of it, whatever the store knows.
+    pub fn is_nothing(&self) -> bool {
+        self.stranger && self.names.is_empty() && !self.in_thread
+    }
+
     /// Whether it may be about a letter of ours, so that only the store can tell what it is.
     pub fn may_answer(&self) -> bool {
         !self.names.is_empty() || self.in_thread || self.alert.is_none()
@@ -192,6 +228,55 @@ pub fn meaning(
     }
 }
 
+/// What the person of a letter is to be told of a message: that it was a reply, and did nothing, or less than they may
+/// believe. `incident`: as it was before. Nobody is told of what a program wrote, and nobody but the person of the letter.
+pub fn misread(
+    mail: &Mail,
+    letter: &Letter,
+    direct: bool,
+    incident: &Incident,
+    rules: &Rules,
+) -> Option<Misread> {
+    let person = rules.people.get(&letter.person).filter(|person| !person.email.is_empty());
+    if mail.what != What::Written || person.is_none() {
+        return None;
+    }
+    if !mail.is_from_whom(letter, rules) {
+        return Some(Misread::Elsewhere(mail.from.clone().filter(|from| is_harmless(from))));
+    }
+    let is_commander = incident.commander().is_some_and(|command| command.person == letter.person);
+    match mail.said.answer {
+        Some(Answer::Decline) if direct => is_commander.then_some(Misread::Commands),
+        Some(_) if direct && letter.commands => None,
+        _ if !is_awaited(incident, &letter.person) => None,
+        None if mail.said.text.trim().is_empty() => Some(Misread::Empty),
+        _ => Some(Misread::Unclear),
+    }
+}
+
+/// Whether somebody was called and has not answered: a note of theirs may have been meant for an answer. Who answered
+/// before the incident was opened again has not.
+fn is_awaited(incident: &Incident, person: &str) -> bool {
+    let status = incident.responder(person).map(|known| known.status);
+    incident.is_open()
+        && match status {
+            Some(ResponderStatus::Paged | ResponderStatus::Unreachable) => true,
+            Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene) => {
+                matches!(incident.phase, Phase::Triggered { .. })
+            }
+            Some(ResponderStatus::Declined) | None => false,
+        }
+}
+
+/// Whether a stranger's address can stand in a letter: one that is nothing but an address to whoever reads it.
+fn is_harmless(address: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._+-".contains(c))
+    };
+    address.len() <= ADDRESS_SHOWN_BYTES_MAX
+        && address.split_once('@').is_some_and(|(name, domain)| plain(name) && plain(domain))
+}
+
 fn has_answered(incident: &Incident, person: &str) -> bool {
     let status = incident.responder(person).map(|known| known.status);
     matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
@@ -229,7 +314,6 @@ fn said(said: &Said, letter: &Letter, direct: bool, by: By) -> Result<Meaning, I
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::Timestamp;
     use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
@@ -269,7 +353,8 @@ mod tests {
         let commands = matches!(what, "page" | "help" | "notice");
         let wakes = what.ends_with("page") || what == "help";
         let channel = if person.is_empty() { "staff".to_owned() } else { String::new() };
-        Letter { what, wakes, commands, incident: 1, person: person.into(), channel }
+        let (id, written_at) = ("l".to_owned(), Timestamp::UNIX_EPOCH);
+        Letter { id, what, wakes, commands, incident: 1, person: person.into(), channel, written_at }
     }
 
     fn mail(from: &str, what: What, answer: Option<Answer>, text: &str) -> Mail {
@@ -284,6 +369,7 @@ mod tests {
             what,
             said,
             alert: None,
+            stranger: false,
         }
     }
 

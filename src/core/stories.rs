@@ -61,6 +61,7 @@ fn told(letter: &Letter) -> String {
     match letter {
         Letter::Page { person, attempt, why } => format!("page {person} ({attempt}, {})", why.as_str()),
         Letter::PioPage { person } => format!("call PIO {person}"),
+        Letter::Misread { person, why, .. } => format!("tell {person} of a reply: {}", why.as_str()),
         Letter::Notice { person, news } => format!("tell {person} {}", news.as_str()),
         Letter::Status { channel, news } => format!("{channel}: {}", news.as_str()),
     }

@@ -21,6 +21,7 @@ use super::profile;
 use super::{room, sns};
 use crate::commit::{Command, Delivered, DoorError, EventResult, MailResult, Posted, Reply, Unread};
 use crate::core::alert::Event;
+use crate::core::mail::Ignored;
 use crate::crypto;
 use crate::house::{House, Source};
 use crate::sources::sign::{Scheme, Signed};
@@ -215,12 +216,31 @@ async fn deliver_once(
         }
     };
     let count = command.events().len();
+    if let Command::Mail(posted) = &command
+        && posted.mail.is_nothing()
+    {
+        // Also while the store is away: a stranger's mail server is not to keep it, nor to tell the stranger of it.
+        desk.metrics.publish(|metrics| {
+            metrics.events_received.with_label_values(&[source.name.as_str(), source.kind.name]).inc();
+            metrics.events.with_label_values(&[source.name.as_str(), "ignored"]).inc();
+        });
+        return Ok(taken_mail(desk, source, MailResult::ignored(&posted.mail, Ignored::Stranger)));
+    }
     match desk.door.ask(command).await.map_err(send_again)? {
         Reply::Events(command, results) => Ok(Taken::Decided(command, results)),
-        Reply::Mail(result) => Ok(Taken::Mail(result)),
+        Reply::Mail(result) => Ok(taken_mail(desk, source, result)),
         Reply::Spooled => Ok(Taken::Held(count)),
         _ => Err(Problem::internal()),
     }
+}
+
+/// What became of mail; an alert of somebody who may raise none is counted as not believed.
+fn taken_mail(desk: &Desk, source: &Source, result: MailResult) -> Taken {
+    if result.stranger {
+        let now = desk.clock.mark();
+        desk.refusals.count(&desk.metrics, now, &source.name, Reason::Sender, &result.reason);
+    }
+    Taken::Mail(result)
 }
 
 /// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
@@ -456,7 +476,7 @@ struct AcceptedOne<'a> {
 pub(super) fn accepted(taken: &Taken) -> Accepted<'_> {
     let (events, results) = match taken {
         Taken::Decided(command, results) => (command.events(), results),
-        Taken::Mail(MailResult { key, outcome, incident, reason }) => {
+        Taken::Mail(MailResult { key, outcome, incident, reason, .. }) => {
             let one = AcceptedOne { key, outcome, incident: *incident, reason: Some(reason) };
             return Accepted { accepted: 1, held: false, results: vec![one] };
         }

@@ -18,6 +18,8 @@ pub enum Reason {
     Signature,
     /// It is of a topic that is none of the source's.
     Topic,
+    /// It is mail, and its sender is none of those who may raise alerts.
+    Sender,
     /// Its hour is too far from our own.
     Hour,
     /// It is signed in a way that this version does not know.
@@ -33,6 +35,7 @@ impl Reason {
             Self::Token => "token",
             Self::Signature => "signature",
             Self::Topic => "topic",
+            Self::Sender => "sender",
             Self::Hour => "hour",
             Self::Form => "form",
             Self::Certificate => "certificate",

@@ -28,10 +28,16 @@ struct Said {
 impl Refusals {
     /// Counts a delivery that was refused for a reason of these, and says so when it is time.
     pub(super) fn note(&self, metrics: &Metrics, now: Instant, source: &str, problem: &Problem) {
-        let Some(reason) = problem.refused else { return };
+        if let Some(reason) = problem.refused {
+            self.count(metrics, now, source, reason, &problem.detail);
+        }
+    }
+
+    /// Counts a delivery that is not believed, though its sender is not told so.
+    pub(super) fn count(&self, metrics: &Metrics, now: Instant, source: &str, reason: Reason, why: &str) {
         metrics.refused.with_label_values(&[source, reason.as_str()]).inc();
         if let Some(count) = self.to_say(source, reason, now) {
-            let (reason, why) = (reason.as_str(), &problem.detail);
+            let reason = reason.as_str();
             tracing::warn!(source.name = source, reason, count, why, "deliveries are refused");
         }
     }

@@ -17,6 +17,9 @@
 //! Its status is `X-Alert-Status`, else those words, else firing; its severity `X-Alert-Severity`, else a word of
 //! the subject, else `X-Priority` or `Importance`; its time `Date`, when that lies within the last week. A mail that comes
 //! twice is known by its `Message-ID`.
+//!
+//! Where `senders` are named, a mail whose `From` is none of them is never an alert: it raises nothing and ends nothing,
+//! whether it can be understood or not. What is said of letters is not asked for this; there each letter has its person.
 
 use std::fmt::Write as _;
 
@@ -37,16 +40,20 @@ mod words;
 use parts::Head;
 
 /// Mail.
-pub const KIND: Kind = Kind::new(
-    "mail",
-    "Mail: alerts, and answers to pages",
-    "Let the mail server give each message for one address to `onscene mail-in NAME` (Postfix, Exim: see \
+pub const KIND: Kind = Kind {
+    senders: true,
+    ..Kind::new(
+        "mail",
+        "Mail: alerts, and answers to pages",
+        "Let the mail server give each message for one address to `onscene mail-in NAME` (Postfix, Exim: see \
      `deploy/mail-in/README.md`). An alert may carry `X-Alert-Key`, `X-Alert-Status` (`firing`, `resolved`, `test`) and \
      `X-Alert-Severity`; without them they are read from the subject: `PROBLEM ...` and `RECOVERY ...`, `[FIRING:1] ...` and \
      `[RESOLVED] ...`. To answer a page, reply with `ack`, `help` or `can't` in the first line; name the address in \
-     `[mail] reply_to`. By HTTP: POST the message as it came to ADDRESS.",
-    read,
-);
+     `[mail] reply_to`. Anybody who can write to the address can raise alerts: name in `senders` who may, and let the mail \
+     server prove who they are. By HTTP: POST the message as it came to ADDRESS.",
+        read,
+    )
+};
 
 /// Fields of which a message has one at least.
 const USUAL: &[&str] =
@@ -70,6 +77,7 @@ const TOKEN_CHARS: usize = 22;
 const ID_CHARS: usize = 32;
 /// Most letters of ours that one message is taken to name.
 const NAMES_MAX: usize = 16;
+
 fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
     let mail = open(delivery)?;
     Ok(if mail.may_answer() { Vec::new() } else { mail.alert.into_iter().collect() })
@@ -78,8 +86,40 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 /// Reads one message.
 ///
 /// # Errors
-/// When it is none, or larger in some way than what is taken.
+/// When it is none, or larger in some way than what is taken. One by a sender whose alerts are not wanted is no reason to
+/// wake anybody either, unless it seems to be about a letter.
 pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
+    let senders = &delivery.options.senders;
+    opened(delivery).or_else(|why| match Head::read(delivery.body) {
+        _ if senders.is_empty() => Err(why),
+        Ok((head, _)) if is_heard(senders, &head) || ids_of(&head).any(is_ours) => Err(why),
+        _ => {
+            let body = crypto::hex(&crypto::sha256(delivery.body));
+            Ok(Mail::of_a_stranger(format!("sha256:{body}")))
+        }
+    })
+}
+
+/// Whether a mail with this head may be an alert.
+fn is_heard(senders: &[String], head: &Head) -> bool {
+    let is = |from: &str, known: &str| match known.strip_prefix('@') {
+        Some(domain) => from.rsplit_once('@').is_some_and(|(_, of)| of == domain),
+        None => known == from,
+    };
+    senders.is_empty()
+        || head.address("From").is_some_and(|from| senders.iter().any(|known| is(&from, known)))
+}
+
+/// What it answers, the nearest first.
+fn ids_of(head: &Head) -> impl Iterator<Item = &str> {
+    head.ids("In-Reply-To").into_iter().chain(head.ids("References").into_iter().rev())
+}
+
+fn is_ours(id: &str) -> bool {
+    named(id).is_some() || is_root(id)
+}
+
+fn opened(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     let parts = parts::of(delivery.body)?;
     let head = match parts.first() {
         Some(root) if USUAL.iter().any(|name| root.head.has(name)) => &root.head,
@@ -102,10 +142,11 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     let answered =
         head.ids("In-Reply-To").first().copied().or_else(|| head.ids("References").last().copied());
     let direct = answered.is_some_and(|id| named(id).is_some());
-    ids.extend(head.ids("In-Reply-To").into_iter().map(str::to_owned));
-    ids.extend(head.ids("References").into_iter().rev().map(str::to_owned));
+    ids.extend(ids_of(head).map(str::to_owned));
     let is_alert = matches!(what, What::Automatic | What::Written) && !answers_by_itself(head);
-    let alert = is_alert.then(|| alert::of(head, &text, own_id.as_deref(), delivery.received_at));
+    let is_heard = is_heard(&delivery.options.senders, head);
+    let alert =
+        (is_alert && is_heard).then(|| alert::of(head, &text, own_id.as_deref(), delivery.received_at));
     let mut said = if what == What::Written { words::said(&text) } else { Said::default() };
     crate::core::alert::cut(&mut said.text, TEXT_BYTES_MAX);
     let mut names: Vec<Named> = Vec::new();
@@ -123,6 +164,7 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
         in_thread: ids.iter().any(|id| is_root(id)),
         what,
         said,
+        stranger: is_alert && !is_heard,
         alert: match alert.map(wire::bounded) {
             // A subject that is too long for an alert is none of an answer's business.
             Some(Err(_)) if is_answer => None,

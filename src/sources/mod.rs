@@ -124,6 +124,8 @@ pub struct Kind {
     pub webhook_profile: bool,
     /// Whether it comes by way of Amazon SNS, which signs what it sends: `topics` may be set.
     pub topics: bool,
+    /// Whether a delivery says itself who wrote it, beside the secret that everybody shares: `senders` may be set.
+    pub senders: bool,
     /// Whether the operator may give it expressions ([`mapping`]).
     pub maps: bool,
     /// Reads one delivery. `Ok(vec![])` means understood, with nothing to say.
@@ -147,6 +149,7 @@ impl Kind {
             signs: None,
             webhook_profile: false,
             topics: false,
+            senders: false,
             maps: false,
             read,
         }
@@ -175,6 +178,8 @@ pub struct Options {
     pub severity_label: String,
     /// The topics of Amazon SNS that may send, each signed by Amazon (`topics`).
     pub topics: Vec<String>,
+    /// Whose mail may be an alert (`senders`): addresses, or `@` and a domain, in lower case. Anybody's, where there is none.
+    pub senders: Vec<String>,
     /// Take what has no envelope of SNS, and so no signature, with the token alone (`raw`).
     pub raw: bool,
     /// Expressions that read bodies of the sender's own (`[source.map]`).
@@ -194,6 +199,7 @@ impl Default for Options {
             allow_get: false,
             severity_label: "severity".into(),
             topics: Vec::new(),
+            senders: Vec::new(),
             raw: false,
             mapping: None,
         }

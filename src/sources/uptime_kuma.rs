@@ -7,6 +7,7 @@
 //!   possible.
 //! - `msg` is always there; `heartbeat` and `monitor` are objects or null. `heartbeat.status` is 0 down, 1
 //!   up, 2 pending, 3 maintenance. `heartbeat.time` is UTC without a zone.
+//! - A heartbeat that has no words of its own, like that of a port that is open again, has `N/A` for them.
 //! - A body without the name `heartbeat` is a custom one, which may say that something is down in words of
 //!   its own; it is refused. By GET a null may be left out, so there only a text that says down is refused.
 //! - **A null heartbeat is not only the test button.** Notices that a certificate or a domain is about to
@@ -52,6 +53,8 @@ pub const KIND: Kind = Kind {
 const NOTICE: &str = "notice:";
 /// How Uptime Kuma's texts say that a monitor is down.
 const DOWN: &[&str] = &["[Down]", "[🔴 Down]"];
+/// What stands for the words of a heartbeat that has none.
+const NO_WORDS: &str = "N/A";
 /// Most parts of a multipart body. The sender has one.
 const PARTS_MAX: usize = 16;
 /// Longest head of a part, in bytes.
@@ -140,7 +143,7 @@ fn event(fields: &Map<String, Value>, severity_label: &str) -> Result<Option<Eve
             wire::unreadable("there is neither an `id` in `monitor` nor a `monitorID` in `heartbeat`")
         })?;
     let name = wire::text(monitor, &["name"]).unwrap_or_else(|| format!("Uptime Kuma monitor {id}"));
-    let cause = wire::text(beat, &["msg"]);
+    let cause = wire::text(beat, &["msg"]).filter(|cause| cause != NO_WORDS);
     let title = match (status, &cause) {
         (Status::Firing, Some(cause)) => format!("{name} is down: {cause}"),
         (Status::Firing, None) => format!("{name} is down"),
@@ -348,6 +351,15 @@ mod tests {
         }
         assert!(why(&beat(4).to_string()).contains("none of 0, 1, 2 and 3"));
         assert!(why(r#"{"msg": "m", "heartbeat": "hunter2"}"#).ends_with("is a text, not an object"));
+    }
+
+    #[test]
+    fn a_heartbeat_without_words_has_no_cause() {
+        let (mut down, mut up) = (beat(0), beat(1));
+        for body in [&mut down, &mut up] {
+            body["heartbeat"]["msg"] = json!("N/A");
+        }
+        assert_eq!((one(&down).title.as_str(), one(&up).body.as_str()), ("wiki is down", "[wiki]"));
     }
 
     #[test]

@@ -316,15 +316,18 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
 /// # Errors
 /// What the engine says.
 pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> {
-    tx.query_one("select kind, incident, person, channel from letter where id = ?1", &[id.into()], |row| {
+    let sql = "select kind, incident, person, channel, created_at from letter where id = ?1";
+    tx.query_one(sql, &[id.into()], |row| {
         let kind = Kind::from_word(&row.text(0)?)?;
         Ok(mail::Letter {
+            id: id.to_owned(),
             what: kind.as_str(),
             wakes: kind.wakes(),
             commands: matches!(kind, Kind::Page | Kind::Help | Kind::Notice),
             incident: row.int(1)?,
             person: row.text(2)?,
             channel: row.text(3)?,
+            written_at: row.time(4)?,
         })
     })
 }

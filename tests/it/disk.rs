@@ -243,13 +243,13 @@ fn a_store_that_cannot_be_written_is_said_and_survived() {
 }
 
 /// Holds the store as another process does that writes and does not end.
-struct Hold {
+pub struct Hold {
     let_go: mpsc::SyncSender<()>,
     thread: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Hold {
-    fn on(store: PathBuf) -> Self {
+    pub fn on(store: PathBuf) -> Self {
         let (let_go, told) = mpsc::sync_channel(1);
         let (held, is_held) = mpsc::sync_channel(1);
         let thread = std::thread::spawn(move || {

@@ -6,6 +6,7 @@
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
+//! - `uptime_kuma`: Uptime Kuma as the sender, by its own API;
 //! - `deploy`: the files of deploy/, each judged by the program it is for; `cnpg` judges what no program here can;
 //! - `balancer`: HAProxy as deploy/compose has it, before three nodes of which some die;
 //! - `transport`: a Unix socket, TLS with HTTP/2, and the end of the process.
@@ -23,6 +24,7 @@ mod prometheus;
 mod relay;
 mod systemd;
 mod transport;
+mod uptime_kuma;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -274,7 +274,7 @@ impl Work<'_> {
         let leaves_none = was_firing && self.incident.firing == firing;
         let quiet_until = if leaves_none { self.quiet_until() } else { None };
         self.add(Fact::SplitOff { into, alerts, firing, quiet_until })?;
-        self.tell_commander(News::Recovered);
+        self.tell_commander(News::Split);
         Ok(Reason::Split)
     }
 

@@ -16,11 +16,15 @@ use crate::{crypto, render};
 /// One incident.
 pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rules) -> Value {
     let resolution = incident.resolution();
-    let service = rules.services.get(&incident.service);
+    let service = rules.services.get(incident.leads());
     json!({
         "id": incident.id,
         "title": incident.title,
         "service": incident.service,
+        "at_fault": incident.cause,
+        "also": incident.also,
+        "storm": incident.storm,
+        "merged_into": incident.merged_into,
         "severity": incident.severity.as_str(),
         "state": incident.state(),
         "resolution": resolution.map(|(resolution, _)| resolution.as_str()),

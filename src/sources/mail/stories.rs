@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+use super::super::Options;
 use super::super::tests::{delivery, post};
 use super::*;
 
@@ -160,4 +161,35 @@ proptest! {
         raw.extend(bytes);
         let _read = opened(&raw);
     }
+}
+
+#[test]
+fn mail_of_a_stranger_wakes_nobody_also_when_it_cannot_be_understood() {
+    let opened = |from: &str, rest: &str, senders: &[&str]| {
+        let options = Options {
+            senders: senders.iter().map(|known| (*known).to_owned()).collect(),
+            ..Options::default()
+        };
+        let raw = format!("{from}{rest}");
+        let mail = open(&Delivery { options: &options, ..delivery("POST", "", raw.as_bytes()) });
+        mail.map(|mail| (mail.stranger, mail.is_nothing(), mail.alert.is_some()))
+    };
+    let odd = "Content-Type: multipart/mixed; boundary=b\n\n".to_owned() + &"--b\n\nx\n".repeat(300);
+    let answer = format!("In-Reply-To: <{}@example.net>\n{odd}", "f".repeat(32));
+    let long = format!("X-Alert-Key: {}\n\nx", "k".repeat(10_000));
+    let (known, stranger) = ("From: ups@mon.example.net\n", "From: eve@example.org\n");
+    let named = &["ups@mon.example.net"][..];
+    for odd in [&odd, &long] {
+        assert!(opened(stranger, odd, &[]).is_err(), "where anybody may, it is kept and told");
+        assert!(opened(known, odd, named).is_err());
+        assert_eq!(opened(stranger, odd, named), Ok((true, true, false)));
+    }
+    assert_eq!(opened("{}", "", named), Ok((true, true, false)));
+    // It may be an answer, which is not lost without a word.
+    assert!(opened(stranger, &answer, named).is_err());
+    assert_eq!(opened(known, "\nx", named), Ok((false, false, true)));
+    assert_eq!(opened(stranger, "\nx", named), Ok((true, true, false)));
+    // What names a letter is for the store to tell.
+    let in_thread = format!("In-Reply-To: <{}@example.net>\n\nack", "f".repeat(32));
+    assert_eq!(opened(stranger, &in_thread, named), Ok((true, false, false)));
 }

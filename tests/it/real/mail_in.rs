@@ -8,7 +8,8 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use super::super::harness::{Daemon, HOUSE, PATIENCE, binary, eventually, free_port};
+use super::super::disk::Hold;
+use super::super::harness::{Daemon, HOUSE, PATIENCE, binary, eventually, free_port, on_a_file};
 use super::exim::Exim;
 use super::of_project;
 use super::postfix::{More, Postfix};
@@ -299,6 +300,84 @@ fn by_http_the_answer_says_what_became_of_a_message_and_why() {
     let own = daemon.post("/in/mail/test-token-of-mail", page.as_bytes()).json();
     assert_eq!(own["results"][0]["reason"], "this is one of onscene's own letters");
     assert_eq!(daemon.post("/in/mail/not-the-token", page.as_bytes()).status, 401);
+    balances(&daemon);
+}
+
+#[test]
+fn a_reply_that_takes_no_command_is_answered_once_and_that_answer_can_be_answered() {
+    let mut daemon = house();
+    let postfix = postfix(&daemon);
+    daemon.go();
+    daemon.alert("db-1", "firing");
+    let page = letter_to(&postfix, "maya@example.net", "reply to this mail");
+    let writes = |letter: &str, from: &str, text: &str| {
+        sends(door(&daemon), from, "answers@in.example.net", &reply(letter, from, text));
+    };
+    writes(&page, "maya@example.net", "ok, I'm on it");
+    let told = letter_to(&postfix, "maya@example.net", "was kept as a note");
+    for words in ["you do not have command", "the next people are woken at", "ack     you take command"] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    writes(&page, "maya@example.net", "really");
+    writes(&page, "maya@home.example", "ack");
+    let ignored = "onscene_events_total{outcome=\"ignored\",source=\"mail\"}";
+    eventually("the other address is ignored", || (daemon.metric(ignored) == 1.0).then_some(()));
+    on_timeline(&daemon, "by mail: really");
+    writes(&told, "maya@example.net", "ack");
+    letter_to(&postfix, "maya@example.net", "Maya Lind has command of INC-1");
+    let letters = postfix.letters();
+    let about = |letter: &&String| letter.contains("It did nothing");
+    assert_eq!(letters.iter().filter(about).count(), 1, "{letters:?}");
+    assert!(!daemon.log().contains("home.example"), "{}", daemon.log());
+    balances(&daemon);
+}
+
+#[test]
+fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
+    let mut daemon = house_with_files();
+    let text = fs::read_to_string(&daemon.config).unwrap();
+    let senders = "kind = \"mail\"\nsenders = [\"ups@mon.example.net\", \"@lab.example.net\"]\ntoken = \"test-token-of-mail\"";
+    fs::write(
+        &daemon.config,
+        on_a_file(&text.replace("kind = \"mail\"\ntoken = \"test-token-of-mail\"", senders)),
+    )
+    .unwrap();
+    daemon.go();
+    let config = daemon.config.to_str().unwrap().to_owned();
+    let alert = |from: &str| format!("From: {from}\nSubject: UPS rack2 on battery\n\nload 40 %\n");
+    let ends = |message: &str| {
+        let output = mail_in(&["mail", "--config", &config], message.as_bytes());
+        (output.status.code().unwrap(), super::said(&output))
+    };
+    let why = "ignored (the sender is not among `senders` of this source)";
+    for (message, place) in [
+        (alert("eve@example.org"), "is no sender"),
+        (alert("eve@deep.lab.example.net"), "is below a domain"),
+        ("{}".to_owned(), "cannot be understood"),
+    ] {
+        let (code, said) = ends(&message);
+        assert!(code == 0 && said.contains(why), "{place}: {code} {said}");
+    }
+    let posted = daemon.post("/in/mail/test-token-of-mail", alert("eve@example.org").as_bytes());
+    assert_eq!((posted.status, &posted.json()["results"][0]["outcome"]), (202, &"ignored".into()));
+    let refused = "onscene_refused_total{reason=\"sender\",source=\"mail\"}";
+    assert_eq!(daemon.metric(refused), 4.0);
+    assert!(daemon.log().contains("deliveries are refused"), "{}", daemon.log());
+    assert!(!daemon.log().contains("eve@"), "{}", daemon.log());
+    let token = daemon.token("maya");
+    assert!(super::incident(&daemon, &token).is_none());
+    let held = Hold::on(daemon.directory.join("onscene.db"));
+    assert_eq!(ends(&alert("ups@mon.example.net")).0, 75);
+    let (code, said) = ends(&alert("eve@example.org"));
+    assert!(code == 0 && said.contains(why), "{code} {said}");
+    drop(held);
+    eventually("who is named is heard", || (ends(&alert("UPS@mon.example.net")).0 == 0).then_some(()));
+    assert_eq!(super::incident(&daemon, &token).unwrap()["title"], "UPS rack2 on battery");
+    let checked = daemon.command(&["check", "--no-secrets"], None);
+    assert!(!super::said(&checked).contains("has no `senders`"), "{checked:?}");
+    fs::write(&daemon.config, text).unwrap();
+    let checked = daemon.command(&["check", "--no-secrets"], None);
+    assert!(super::said(&checked).contains("anybody who can write to this address"), "{checked:?}");
     balances(&daemon);
 }
 
