@@ -134,8 +134,10 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
-        let Some(saved) = self.memory.incident(self.tx, claim.incident)? else { return Ok(()) };
         let unreached = claim.kind.wakes() && outcome == "refused";
+        // Whoever waits for an answer goes on without it, also where the incident has become part of another.
+        let incident = if unreached { self.home_of(claim.incident)? } else { claim.incident };
+        let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
         let act = if unreached {
             Act::Unreachable { person: claim.person.clone(), why: why.to_owned() }
         } else {

@@ -65,7 +65,7 @@ impl Work<'_, '_> {
         match self.home(source, service, event)? {
             Home::Other { incident, because, merges } => {
                 for other in merges {
-                    self.merge(other, incident)?;
+                    self.gather(other, incident)?;
                 }
                 let Some(saved) = self.memory.incident(self.tx, incident)? else {
                     return Err(StoreError::Decode("an open incident that is not there"));
@@ -209,7 +209,7 @@ impl Work<'_, '_> {
     }
 
     /// An incident that nobody has becomes part of another.
-    fn merge(&mut self, from: i64, into: i64) -> Result<(), StoreError> {
+    fn gather(&mut self, from: i64, into: i64) -> Result<(), StoreError> {
         let (Some(other), Some(_)) = (self.load(Some(from))?, self.load(Some(into))?) else { return Ok(()) };
         let act = Act::MergeInto { into, term: None };
         self.must(&other, act, &By::dispatch())?;

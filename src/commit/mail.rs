@@ -74,7 +74,8 @@ impl Work<'_, '_> {
                 _ => Ignored::UnknownLetter,
             }));
         };
-        let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
+        let incident = self.home_of(letter.incident)?;
+        let Some(saved) = self.memory.incident(self.tx, incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
         };
         let misread = mail::misread(mail, letter, *direct, &saved.incident, &self.house.rules);
@@ -87,9 +88,9 @@ impl Work<'_, '_> {
         };
         // Only what does something is remembered: a stranger must not use up the id of an answer that is still to come.
         if !unreadable::first_time(self.tx, source, &mail.id)? {
-            return Ok(result(mail, "repeated", Some(letter.incident), "this message was taken before"));
+            return Ok(result(mail, "repeated", Some(incident), "this message was taken before"));
         }
-        let result = self.carry_out(mail, letter.incident, meant)?;
+        let result = self.carry_out(mail, incident, meant)?;
         self.tell_of(letter, misread)?;
         Ok(result)
     }

@@ -40,6 +40,7 @@ mod hold;
 mod homes;
 mod mail;
 mod memory;
+mod merges;
 mod outbox;
 mod silence;
 #[cfg(test)]
@@ -110,6 +111,28 @@ pub enum Command {
         incident: i64,
         /// What.
         act: Act,
+        /// By whom.
+        by: By,
+    },
+    /// An incident becomes part of another.
+    Merge {
+        /// Which.
+        incident: i64,
+        /// Of which.
+        into: i64,
+        /// The term its Commander believes in, when it has one.
+        term: Option<u32>,
+        /// By whom.
+        by: By,
+    },
+    /// Something is taken out of an incident.
+    Split {
+        /// Which.
+        incident: i64,
+        /// What.
+        part: Part,
+        /// The term its Commander believes in, when it has one.
+        term: Option<u32>,
         /// By whom.
         by: By,
     },
@@ -710,7 +733,13 @@ fn run(
             }
         }
         Command::Mail(posted) => return work.post(posted).map(Ok),
-        Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
+        Command::Act { incident, act, by } => {
+            // A page is answered where its incident has gone.
+            let home = if by.route == Route::AnswerLink { work.home_of(*incident)? } else { *incident };
+            work.act(home, act.clone(), by)?
+        }
+        Command::Merge { incident, into, term, by } => work.merge(*incident, *into, *term, by)?,
+        Command::Split { incident, part, term, by } => work.split(*incident, part, *term, by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
         Command::HeartbeatDue { name, heard_since } => {
             Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))

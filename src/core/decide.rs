@@ -320,6 +320,9 @@ pub enum Refusal {
     /// The state does not allow it.
     #[error("{0}")]
     WrongState(&'static str),
+    /// What is named cannot be taken so.
+    #[error("{0}")]
+    NotThere(String),
     /// The words are missing or too long.
     #[error("{0}")]
     BadWords(String),

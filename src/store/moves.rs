@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bind, Row, StoreError, Tx};
+use crate::core::alert::AlertSeverity;
 use crate::core::correlate::Candidate;
 
 /// Most open incidents of one service that are looked at, the busiest first.
@@ -82,18 +83,21 @@ pub fn all(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> 
     Ok(moved)
 }
 
-/// Gives the alerts back that came from an incident and still belong to where they went. Answers as [`all`].
+/// How many alerts came from an incident and still belong to where they went, and how many of them fire.
 ///
 /// # Errors
 /// What the engine says.
-pub fn back(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> {
-    let moved = count(
-        tx,
-        "select count(*), count(case when status = 'firing' then 1 end) from alert join alert_move on alert = id
-         where from_incident = ?1 and into_incident = ?2 and incident = ?2",
-        from,
-        Some(into),
-    )?;
+pub fn gone(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> {
+    let sql = "select count(*), count(case when status = 'firing' then 1 end) from alert join alert_move on alert = id
+         where from_incident = ?1 and into_incident = ?2 and incident = ?2";
+    count(tx, sql, from, Some(into))
+}
+
+/// Gives those alerts back.
+///
+/// # Errors
+/// What the engine says.
+pub fn back(tx: &Tx<'_>, from: i64, into: i64) -> Result<(), StoreError> {
     tx.write(
         "update alert set incident = ?1, closed_at = null where incident = ?2
          and id in (select alert from alert_move where from_incident = ?1 and into_incident = ?2)",
@@ -102,23 +106,59 @@ pub fn back(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError>
     tx.write(
         "delete from alert_move where from_incident = ?1 and into_incident = ?2",
         &[from.into(), into.into()],
-    )?;
-    Ok(moved)
+    )
 }
 
-/// Gives one alert to another incident. `None` when it is not of the first; else whether it fires.
+/// An alert that may be taken out of its incident.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its number.
+    pub alert: i64,
+    /// Whether it fires.
+    pub fires: bool,
+    /// One line.
+    pub title: String,
+    /// What it is about.
+    pub service: String,
+    /// How bad its sender says it is.
+    pub severity: Option<AlertSeverity>,
+}
+
+/// An alert, if it belongs to an incident.
 ///
 /// # Errors
 /// What the engine says.
-pub fn one(tx: &Tx<'_>, source: &str, key: &str, from: i64, into: i64) -> Result<Option<bool>, StoreError> {
-    let found = tx.query_one(
-        "select id, status from alert where source = ?1 and key = ?2 and incident = ?3",
-        &[source.into(), key.into(), from.into()],
-        |row| Ok((row.int(0)?, row.text(1)? == "firing")),
-    )?;
-    let Some((id, fires)) = found else { return Ok(None) };
-    tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[id.into(), into.into()])?;
-    Ok(Some(fires))
+pub fn of(tx: &Tx<'_>, source: &str, key: &str, incident: i64) -> Result<Option<Part>, StoreError> {
+    tx.query_one(
+        "select id, status, title, service, severity from alert where source = ?1 and key = ?2 and incident = ?3",
+        &[source.into(), key.into(), incident.into()],
+        |row| {
+            Ok(Part {
+                alert: row.int(0)?,
+                fires: row.text_ref(1)? == "firing",
+                title: row.text(2)?,
+                service: row.text(3)?,
+                severity: row.text_or_null(4)?.as_deref().and_then(AlertSeverity::from_word),
+            })
+        },
+    )
+}
+
+/// How many alerts belong to an incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn count_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
+    let counted = tx.query_one("select count(*) from alert where incident = ?1", &[incident.into()], |row| row.int(0))?;
+    Ok(counted.unwrap_or_default())
+}
+
+/// Gives one alert to another incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn one(tx: &Tx<'_>, alert: i64, into: i64) -> Result<(), StoreError> {
+    tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[alert.into(), into.into()])
 }
 
 /// Forgets which alerts came to an incident, or went from it.

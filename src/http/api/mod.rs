@@ -34,6 +34,8 @@ const INCIDENTS_MAX: u32 = 200;
 const INCIDENTS_USUAL: u32 = 50;
 /// Most entries on a page.
 const ENTRIES_MAX: u32 = 1000;
+/// Most alerts that are split off at a time.
+const SPLIT_MAX: usize = 1000;
 /// Most alerts shown of one incident.
 const ALERTS_MAX: u32 = 200;
 
@@ -173,6 +175,17 @@ struct Said {
     unexplained: Option<bool>,
     false_alarm: Option<bool>,
     reason: Option<String>,
+    into: Option<i64>,
+    incident: Option<i64>,
+    alerts: Option<Vec<AlertNamed>>,
+}
+
+/// An alert, by where it comes from and its key there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertNamed {
+    source: String,
+    key: String,
 }
 
 /// `POST /api/v1/incidents/{n}/{verb}`
@@ -186,9 +199,31 @@ pub(super) async fn act(
     let id = number(&id)?;
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
-    let act = meant(&verb, said)?;
-    desk.door.act(id, act, by).await?;
-    Ok(Json(one(&desk, id).await?).into_response())
+    let command = match verb.as_str() {
+        "merge" => {
+            let into = said.into.ok_or_else(|| Problem::bad_request("say with \"into\" of which incident it becomes part"))?;
+            Command::Merge { incident: id, into, term: said.term, by }
+        }
+        "split" => Command::Split { incident: id, term: said.term, part: part(said)?, by },
+        _ => Command::Act { incident: id, act: meant(&verb, said)?, by },
+    };
+    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    Ok(Json(one(&desk, incident.id).await?).into_response())
+}
+
+/// What is taken out of an incident.
+fn part(said: Said) -> Result<Part, Problem> {
+    match (said.incident, said.alerts) {
+        (Some(incident), None) => Ok(Part::Incident(incident)),
+        (None, Some(alerts)) if alerts.len() <= SPLIT_MAX => {
+            Ok(Part::Alerts(alerts.into_iter().map(|alert| (alert.source, alert.key)).collect()))
+        }
+        (None, Some(_)) => Err(Problem::unprocessable(format!("at most {SPLIT_MAX} alerts are split off at a time"))),
+        _ => Err(Problem::unprocessable(
+            "say what is split off: either \"incident\": the number of one that became part of this, or \"alerts\": \
+             [{\"source\": \"...\", \"key\": \"...\"}]",
+        )),
+    }
 }
 
 fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
@@ -215,7 +250,7 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
         "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
         _ => {
             return Err(Problem::not_found(
-                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve and reopen",
+                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve, reopen, merge and split",
             ));
         }
     })
