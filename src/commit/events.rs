@@ -385,6 +385,29 @@ impl Work<'_, '_> {
         }
     }
 
+    /// An alert that fires goes from its incident to another, or to none: the one it leaves must not wait for it.
+    fn leaves(
+        &mut self,
+        source: &str,
+        event: &Event,
+        known: &Known,
+        to: Option<i64>,
+    ) -> Result<(), StoreError> {
+        // Older versions left it uncounted.
+        let Some(saved) = self.load(known.incident)?.filter(|saved| saved.incident.firing > 0) else {
+            return Ok(());
+        };
+        let to = to.map_or_else(|| "is silenced".into(), |id| format!("belongs to INC-{id} from now on"));
+        let act = Act::Leave { source: source.to_owned(), key: event.key.clone(), to };
+        let by = By {
+            actor: Actor::Source(source.to_owned()),
+            route: if self.unheard { Route::Daemon } else { Route::Webhook },
+            occurred_at: None,
+        };
+        self.must(&saved, act, &by)?;
+        Ok(())
+    }
+
     fn put(
         &mut self,
         source: &str,
@@ -393,6 +416,11 @@ impl Work<'_, '_> {
         known: Option<&Known>,
         incident: Option<i64>,
     ) -> Result<i64, StoreError> {
+        if let Some(known) =
+            known.filter(|known| known.status == Status::Firing && known.incident != incident)
+        {
+            self.leaves(source, event, known, incident)?;
+        }
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);

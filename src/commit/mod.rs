@@ -53,6 +53,8 @@ mod stories_mail;
 #[cfg(test)]
 mod stories_mirror;
 #[cfg(test)]
+mod stories_moves;
+#[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
 mod stories_unread;
