@@ -62,7 +62,7 @@ mod stories_unread;
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
-use drain::DRAIN_TRIES;
+use drain::{DRAIN_TRIES, Tried};
 use effects::Effects;
 pub use hold::Holder;
 use hold::{Keeper, Step};
@@ -313,6 +313,8 @@ pub struct Committer {
     probed: Instant,
     /// How often the next of what was held was not taken, and when the last time was.
     drain_fault: Option<(u32, Instant)>,
+    /// Which of what was held it took beside that.
+    tried: Tried,
     /// Another file has come in the store's place.
     replaced: bool,
     /// Where deliveries go while a shared store is away.
@@ -367,6 +369,7 @@ pub fn door(
         last_now,
         probed,
         drain_fault: None,
+        tried: Tried::default(),
         replaced: false,
         keeper,
         doing: Step::default(),
