@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::acts::Work;
-use super::{Delivered, EventResult};
+use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
 };
@@ -32,13 +32,26 @@ impl Work<'_, '_> {
         if source == heartbeat::SOURCE {
             return self.pings(delivered);
         }
-        if self.was_replayed(*replays)? {
+        let before = match replays {
+            Some(id) => unreadable::taken(self.tx, *id)?.unwrap_or_default(),
+            None => BTreeSet::new(),
+        };
+        if !self.in_part && self.was_replayed(*replays)? {
             return Ok(Vec::new());
         }
-        self.effects.received(source, kind, events.len());
+        let was_taken =
+            |event: &Event| !before.is_empty() && before.contains(&unreadable::word(event, *received_at));
+        let count = events.iter().filter(|event| !was_taken(event)).count();
+        self.effects.received(source, kind, count);
         let mut seen = BTreeSet::new();
         let mut results = Vec::with_capacity(events.len());
         for event in events {
+            if was_taken(event) {
+                // It was taken and counted when more of its body could not be read.
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                results.push(result("stale", known.and_then(|known| known.incident)));
+                continue;
+            }
             let result = match &event.delivery_id {
                 // Events of one body share its id; only an id of an earlier body makes them repeats.
                 Some(id)
@@ -58,8 +71,24 @@ impl Work<'_, '_> {
             self.effects.outcome(source, result.outcome);
             results.push(result);
         }
-        self.tell_all_read(delivered)?;
+        if !self.in_part {
+            self.tell_all_read(delivered)?;
+        }
         Ok(results)
+    }
+
+    /// Takes what can be read by now of a kept body that goes on waiting; `None` when it does not wait any more.
+    pub(super) fn take_more(
+        &mut self,
+        id: i64,
+        unread: &Unread,
+    ) -> Result<Option<Vec<EventResult>>, StoreError> {
+        let Some(mut taken) = unreadable::taken(self.tx, id)? else { return Ok(None) };
+        self.in_part = true;
+        let results = self.take(&unread.rest)?;
+        taken.extend(words(&unread.rest));
+        unreadable::still(self.tx, id, &unread.kept.error, &taken)?;
+        Ok(Some(results))
     }
 
     /// Whether a kept body was read by another meanwhile; if not, it is from now on.
@@ -81,10 +110,10 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// Keeps a body that could not be understood, and raises an alert about that on its source.
-    pub(super) fn keep(&mut self, kept: &unreadable::Kept, service: &str) -> Result<i64, StoreError> {
+    /// Keeps a body that could not be understood, and raises an alert about that on its source. `rest` was taken of it.
+    pub(super) fn keep(&mut self, kept: &unreadable::Kept, rest: &Delivered) -> Result<i64, StoreError> {
         self.received_at = Some(kept.received_at);
-        let id = unreadable::put(self.tx, kept)?;
+        let id = unreadable::put(self.tx, kept, &words(rest).collect())?;
         self.effects.received(&kept.source, &kept.kind, 1);
         self.effects.outcome(&kept.source, "unreadable");
         let title = format!("source {} sends what onscene cannot read", kept.source);
@@ -95,7 +124,7 @@ impl Work<'_, '_> {
              onscene is mended, run `onscene replay {id}`.",
             kept.error
         );
-        self.event(&kept.source, service, &event)?;
+        self.event(&kept.source, &rest.service, &event)?;
         Ok(id)
     }
 
@@ -445,6 +474,11 @@ impl Work<'_, '_> {
         });
         Ok(id)
     }
+}
+
+/// By which words the events of a body are known when that is read again.
+fn words(of: &Delivered) -> impl Iterator<Item = String> {
+    of.events.iter().map(|event| unreadable::word(event, of.received_at))
 }
 
 /// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.

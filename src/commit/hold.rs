@@ -97,7 +97,7 @@ impl Keeper {
 fn can_be_held(job: &Job) -> bool {
     match &*job.command {
         Command::Events(delivered) => delivered.replays.is_none(),
-        Command::Unreadable(_) => true,
+        Command::Unreadable(unread) => unread.rest.replays.is_none(),
         _ => false,
     }
 }

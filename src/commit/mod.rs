@@ -184,11 +184,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// The events of a delivery; of anything else there are none.
+    /// The events of a delivery, or those of it that could be read; of anything else there are none.
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Events(delivered) => &delivered.events,
             Self::Mail(posted) => &posted.delivered.events,
+            Self::Unreadable(unread) => &unread.rest.events,
             _ => &[],
         }
     }
@@ -240,7 +241,8 @@ pub struct MailResult {
 pub struct Unread {
     /// The body as it came.
     pub kept: unreadable::Kept,
-    /// What of it could be understood. It is taken in the same transaction.
+    /// What of it could be understood. It is taken in the same transaction. When it replays a body that was kept before, only
+    /// what was not taken then is.
     pub rest: Delivered,
     /// By this word such a body is kept once, however often it comes.
     pub once: Option<String>,
@@ -258,7 +260,7 @@ pub struct EventResult {
 /// An answer of the door: what was asked for is on disk.
 #[derive(Debug)]
 pub enum Reply {
-    /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
+    /// To [`Command::Events`], and to [`Command::Unreadable`] of a body that was kept before: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
     Events(Arc<Command>, Vec<EventResult>),
     /// To [`Command::Mail`], when it is about a letter; else it is heard as events are.
@@ -284,7 +286,7 @@ pub enum Reply {
     },
     /// To [`Command::Events`] and [`Command::Unreadable`] while a shared store is away: kept on this node's own disk.
     Spooled,
-    /// To the others.
+    /// To the others; to [`Command::Unreadable`] of a body that was kept before: it was read meanwhile.
     Done,
 }
 
@@ -680,6 +682,10 @@ fn run(
     };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
+        Command::Unreadable(unread) if let Some(id) = unread.rest.replays => {
+            let taken = work.take_more(id, unread)?;
+            return Ok(Ok(taken.map_or(Done::Reply(Reply::Done), Done::Heard)));
+        }
         Command::Unreadable(unread) => {
             let Unread { kept, rest, once } = &**unread;
             // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
@@ -694,7 +700,7 @@ fn run(
             }
             match once {
                 Some(id) if !unreadable::first_time(tx, &kept.source, id)? => Ok(Reply::KeptBefore),
-                _ => Ok(Reply::Kept(work.keep(kept, &rest.service)?)),
+                _ => Ok(Reply::Kept(work.keep(kept, rest)?)),
             }
         }
         Command::Mail(posted) => return work.post(posted).map(Ok),
