@@ -15,6 +15,7 @@ use crate::core::incident::{Incident, Phase};
 use crate::core::timeline::{Actor, Route};
 use crate::store::alerts::{self, Hours, Place, Said};
 use crate::store::incidents::{self, Saved};
+use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
@@ -333,7 +334,7 @@ impl Work<'_, '_> {
     }
 
     /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
-    pub(super) fn alert_is_due(&mut self, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
+    pub(super) fn alert_is_due(&mut self, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
         // What was heard a moment ago, in this transaction, counts.
         self.memory.write(self.tx)?;
         let Some(due) = alerts::firing(self.tx, id)? else {
@@ -342,7 +343,7 @@ impl Work<'_, '_> {
         };
         let Some(known) = self.memory.known(self.tx, &due.source, &due.event.key)? else { return Ok(false) };
         self.unheard = true;
-        if alerts::is_expired(self.tx, id, heard_since)? {
+        if alerts::is_expired(self.tx, id, hearing)? {
             self.times_out(&due, &known)?;
             return Ok(true);
         }

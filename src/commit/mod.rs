@@ -55,6 +55,8 @@ mod stories_mirror;
 #[cfg(test)]
 mod stories_moves;
 #[cfg(test)]
+mod stories_nodes;
+#[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
 mod stories_unread;
@@ -89,7 +91,7 @@ const UNREADABLE_MAX: i64 = 10_000;
 const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// Most tokens of one holder that work at the same time.
 const TOKENS_MAX: i64 = 100;
-/// Most old incidents, and most alerts without one, forgotten in one transaction.
+/// Most old incidents, most alerts without one, and most nodes that have gone, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
 /// What can be asked of the door.
@@ -132,8 +134,8 @@ pub enum Command {
     AlertDue {
         /// Its number.
         alert: i64,
-        /// Since when its sender could be heard.
-        heard_since: Timestamp,
+        /// From when until when its sender could be heard.
+        hearing: nodes::Hearing,
     },
     /// A silence is made or changed.
     PutSilence {
@@ -173,11 +175,13 @@ pub enum Command {
         id: String,
     },
     /// A node is there.
-    Beat(nodes::Node),
+    Beat(Box<nodes::Present>),
     /// A node stops.
     Leave {
-        /// Its name.
+        /// The name of its process.
         node: String,
+        /// Since when it has taken what was sent to it.
+        heard_since: Timestamp,
     },
     /// Old things are forgotten.
     Forget,
@@ -709,9 +713,7 @@ fn run(
         Command::HeartbeatDue { name, heard_since } => {
             Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))
         }
-        Command::AlertDue { alert, heard_since } => {
-            Ok(Reply::Looked(work.alert_is_due(*alert, *heard_since)?))
-        }
+        Command::AlertDue { alert, hearing } => Ok(Reply::Looked(work.alert_is_due(*alert, *hearing)?)),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         // Nobody would send what is handed to one who has gone.
@@ -731,12 +733,12 @@ fn run(
             true => Ok(Reply::Done),
             false => Err(DoorError::NoToken(id.clone())),
         },
-        Command::Leave { node } => {
-            nodes::leave(tx, node)?;
+        Command::Leave { node, heard_since } => {
+            nodes::leave(tx, node, *heard_since)?;
             Ok(Reply::Done)
         }
-        Command::Beat(node) => {
-            nodes::beat(tx, node)?;
+        Command::Beat(present) => {
+            nodes::beat(tx, present)?;
             Ok(Reply::Done)
         }
         Command::Forget => {
@@ -746,13 +748,15 @@ fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
+            let nodes = nodes::forget(tx, FORGET_MAX)?;
             let Some(retention) = house.retention else {
-                return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
+                let more = nodes >= u64::from(FORGET_MAX);
+                return Ok(Ok(Done::Reply(Reply::Forgotten { more })));
             };
             let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
+            let more = incidents.max(alerts).max(nodes) >= u64::from(FORGET_MAX);
             Ok(Reply::Forgotten { more })
         }
     };
