@@ -429,8 +429,8 @@ struct Presence {
     name: String,
     /// The same with a random word, made at the start: no other process has it.
     id: Arc<str>,
-    /// The process before this one that held deliveries in the same directory.
-    follows: Option<String>,
+    /// A place that only one process can have at a time.
+    place: Option<String>,
     /// Whether others share the store.
     shared: bool,
 }
@@ -446,28 +446,46 @@ fn presence(
     let name = format!("{} {address}", host());
     let word = crate::crypto::random_id().map_err(|error| AppError::Inner(error.to_string()))?;
     let id = format!("{name} {word}");
-    let (shared, follows) = match &config.store.database {
-        config::Database::Postgres { spool, .. } => {
-            (true, spool.as_ref().and_then(|(directory, _)| comes_after(directory, &id)))
+    let (shared, place) = match &config.store.database {
+        config::Database::Postgres { spool: Some((directory, _)), .. } => {
+            (true, spool_place(directory, &word))
         }
+        config::Database::Postgres { spool: None, .. } => (true, address_place(address)),
         config::Database::Sqlite(_) => (false, None),
     };
-    Ok(Presence { door, house, clock, heard_since, name, id: id.into(), follows, shared })
+    Ok(Presence { door, house, clock, heard_since, name, id: id.into(), place, shared })
 }
 
-/// Leaves its name in the directory of the spool, which is this process's alone, and takes that of the one before.
-fn comes_after(directory: &std::path::Path, id: &str) -> Option<String> {
-    let file = directory.join("node");
-    let before = std::fs::read_to_string(&file).ok();
-    if let Err(error) = std::fs::write(&file, id) {
+/// The place of a process that holds deliveries: a word that stands in the directory of its spool, which is its alone.
+fn spool_place(directory: &std::path::Path, fresh: &str) -> Option<String> {
+    let file = directory.join("place");
+    let known = std::fs::read_to_string(&file).ok().filter(|word| !word.is_empty());
+    if known.is_none()
+        && let Err(error) = std::fs::write(&file, fresh)
+    {
         let file = file.display();
-        tracing::warn!(%error, %file, "the next process cannot be told which it comes after; others wait longer for this one");
+        tracing::warn!(%error, %file, "if this process is killed, the others wait longer for it");
+        return None;
     }
-    before
+    Some(known.unwrap_or_else(|| fresh.to_owned()))
+}
+
+/// The place of any other: nobody else can listen at its address while it does, on this machine and in what the system
+/// keeps apart there for containers.
+fn address_place(address: &Address) -> Option<String> {
+    let apart = match address {
+        Address::Tcp(_) => "/proc/self/ns/net",
+        Address::Unix(_) => "/proc/self/ns/mnt",
+    };
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let apart = std::fs::read_link(apart).ok()?;
+    let place = format!("{boot} {} {address}", apart.display());
+    Some(crate::crypto::hex(&crate::crypto::sha256(place.as_bytes())))
 }
 
 impl Presence {
-    async fn run(mut self, metrics: Arc<Metrics>, stop: CancellationToken) {
+    async fn run(self, metrics: Arc<Metrics>, stop: CancellationToken) {
+        let mut comes = true;
         loop {
             let house = self.house.get();
             let config_hash = house.config_hash.clone();
@@ -480,10 +498,10 @@ impl Presence {
                 let node =
                     Node { name: self.name.clone(), config_hash, version: env!("CARGO_PKG_VERSION").into() };
                 let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
-                let follows = self.follows.clone();
-                let present = Present { id: self.id.to_string(), node, hearing, follows };
+                let place = self.place.clone();
+                let present = Present { id: self.id.to_string(), node, hearing, place, comes };
                 match self.door.ask(Command::Beat(Box::new(present))).await {
-                    Ok(_) => self.follows = None,
+                    Ok(_) => comes = false,
                     Err(error) => {
                         tracing::debug!(%error, "the other nodes cannot be told that this one is there");
                     }

@@ -344,7 +344,7 @@ mod tests {
         fn other_hears_since(&mut self, second: i64) {
             let node = Node { name: "web-2".into(), config_hash: "f".into(), version: "1".into() };
             let hearing = Hearing { since: self.at(second), until: self.clock.now() };
-            let present = Present { id: "web-2 b".into(), node, hearing, follows: None };
+            let present = Present { id: "web-2 b".into(), node, hearing, place: None, comes: true };
             self.committer.at_once(Command::Beat(Box::new(present))).unwrap();
         }
 

@@ -330,7 +330,13 @@ mod tests {
             let at = Timestamp::UNIX_EPOCH;
             let node = nodes::Node { name: "a".into(), config_hash: "f".into(), version: "1".into() };
             let hearing = nodes::Hearing { since: at, until: at };
-            job(Command::Beat(Box::new(nodes::Present { id: "a 1".into(), node, hearing, follows: None })))
+            job(Command::Beat(Box::new(nodes::Present {
+                id: "a 1".into(),
+                node,
+                hearing,
+                place: None,
+                comes: true,
+            })))
         };
         let away = Away::default();
         let (door, queues) = queues(3, Arc::default(), away.clone());

@@ -8,17 +8,18 @@ use crate::core::alert::Status;
 use crate::store::nodes::{Hearing, Node, Others, Present};
 
 impl Story {
-    /// A process of a host says that it is there, and has heard everything for so many minutes.
+    /// A process of a host says that it is there, and has heard everything for so many minutes; for none: it comes.
     fn is_there(&mut self, host: &str, word: &str, minutes: i64) {
-        self.comes_after(None, host, word, minutes);
+        self.is_at(None, host, word, minutes);
     }
 
-    fn comes_after(&mut self, follows: Option<&str>, host: &str, word: &str, minutes: i64) {
+    fn is_at(&mut self, place: Option<&str>, host: &str, word: &str, minutes: i64) {
         let now = self.clock.now();
+        let comes = minutes == 0;
         let node = Node { name: host.into(), config_hash: word.into(), version: "1".into() };
         let hearing = Hearing { since: now - SignedDuration::from_mins(minutes), until: now };
-        let follows = follows.map(str::to_owned);
-        let present = Present { id: format!("{host} {word}"), node, hearing, follows };
+        let place = place.map(str::to_owned);
+        let present = Present { id: format!("{host} {word}"), node, hearing, place, comes };
         assert!(matches!(self.ask(Command::Beat(Box::new(present))), Ok(Reply::Done)));
     }
 
@@ -122,11 +123,23 @@ fn one_that_starts_again_is_seen_once_and_takes_over_from_the_one_before() {
     story.passes(1);
     story.is_there("web-1", "after", 1);
     assert!(story.others("web-1 after").one_is_cut_off);
-    // One with the same directory for what it holds has all that the other had.
-    story.comes_after(Some("web-1 after"), "web-1", "last", 0);
-    story.comes_after(Some("web-1 before"), "web-1", "last", 0);
-    assert_eq!(story.rows(), ["web-1 last"]);
-    assert!(!story.others("web-1 last").one_is_cut_off);
+    // One in the same place has all that the other had there.
+    story.passes(15);
+    let spool = Some("spool-1");
+    story.is_at(spool, "web-1", "first", 0);
+    story.is_at(Some("spool-2"), "web-2", "first", 0);
+    story.passes(2);
+    story.is_at(spool, "web-1", "second", 0);
+    story.is_at(Some("spool-2"), "web-2", "first", 2);
+    assert_eq!(story.rows(), ["web-1 after", "web-1 before", "web-1 second", "web-2 first"]);
+    assert!(!story.others("web-2 first").one_is_cut_off);
+    // A machine that was copied has the place of another, which is there all the same.
+    story.is_at(spool, "web-3", "copy", 0);
+    for _ in 0..2 {
+        story.is_at(spool, "web-1", "second", 1);
+        story.is_at(spool, "web-3", "copy", 1);
+    }
+    assert_eq!(story.seen(), ["web-1 second", "web-2 first", "web-3 copy"]);
     story.proves_whole();
 }
 
@@ -165,7 +178,7 @@ fn who_holds_what_was_sent_to_it_does_not_vouch_for_it() {
     let now = story.clock.now();
     let node = Node { name: "web-1".into(), config_hash: "x".into(), version: "1".into() };
     let hearing = Hearing { since: now, until: now };
-    let present = Present { id: "web-1 x".into(), node, hearing, follows: None };
+    let present = Present { id: "web-1 x".into(), node, hearing, place: None, comes: true };
     let (job, mut answer) = Job::new(Command::Beat(Box::new(present)));
     story.committer.go_on(vec![job], Duration::from_secs(5));
     assert!(matches!(answer.try_recv(), Ok(Err(DoorError::Store))));

@@ -66,7 +66,7 @@ pub(super) const NODE: Table = table(
     "node",
     "name",
     &["seen_at", "began_at", "heard_since", "heard_until"],
-    &["name", "config_hash", "version", "shown"],
+    &["name", "config_hash", "version", "shown", "place"],
     &[],
 );
 

@@ -2,7 +2,7 @@
 //! taken all that was sent to it.
 //!
 //! A row is one running process. Two may have the same host name and address (containers do), and one that starts again is
-//! another: what the former held may be lost with it.
+//! another, which takes the row of the former over only where it is known to have its place.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -44,8 +44,10 @@ pub struct Present {
     pub node: Node,
     /// Of what is sent to it.
     pub hearing: Hearing,
-    /// The process before it that held deliveries in the same place: it has ended, and what it held is this one's now.
-    pub follows: Option<String>,
+    /// A place that only one process can have at a time. Who was there before has ended, and what it held is this one's.
+    pub place: Option<String>,
+    /// It has not said that it is there before.
+    pub comes: bool,
 }
 
 /// This process is there.
@@ -53,13 +55,14 @@ pub struct Present {
 /// # Errors
 /// What the engine says.
 pub fn beat(tx: &Tx<'_>, present: &Present) -> Result<(), StoreError> {
-    let Present { id, node, hearing, follows } = present;
-    if let Some(before) = follows.as_ref().filter(|before| *before != id) {
-        tx.write("delete from node where name = ?1", &[before.into()])?;
+    let Present { id, node, hearing, place, comes } = present;
+    // Once: a place may have been copied with a machine, and then nobody shall take turns.
+    if let (Some(place), true) = (place, comes) {
+        tx.write("delete from node where place = ?1 and name <> ?2", &[place.into(), id.into()])?;
     }
     tx.write(
-        "insert into node (name, config_hash, version, seen_at, shown, began_at, heard_since, heard_until)
-         values (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7)
+        "insert into node (name, config_hash, version, seen_at, shown, began_at, heard_since, heard_until, place)
+         values (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)
          on conflict (name) do update set config_hash = excluded.config_hash, version = excluded.version,
            seen_at = excluded.seen_at, heard_since = excluded.heard_since, heard_until = excluded.heard_until",
         &[
@@ -71,6 +74,7 @@ pub fn beat(tx: &Tx<'_>, present: &Present) -> Result<(), StoreError> {
             // Its clock may be ahead of the store's by a little.
             hearing.since.min(tx.now).into(),
             hearing.until.min(tx.now).into(),
+            place.as_deref().into(),
         ],
     )
 }

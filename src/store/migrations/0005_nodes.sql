@@ -3,6 +3,10 @@
 alter table node add column shown text;
 alter table node add column began_at bigint;
 
+-- A place that only one process can have at a time: the directory of a spool, or an address of one machine. Who is found
+-- there has come after whoever was there before.
+alter table node add column place text;
+
 -- What it knows of its own ears: since when it has taken all that was sent to it, and until when it vouches for that.
 -- Null: it does not say. A node that stopped as it should has seen_at 0, and is remembered for what it said of that.
 alter table node add column heard_since bigint;
