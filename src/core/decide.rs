@@ -62,6 +62,15 @@ pub enum Act {
         /// Its source only stopped saying that it fires: its title.
         timed_out: Option<String>,
     },
+    /// An alert of this incident fires on, and is counted elsewhere from now on.
+    Leave {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// Where it is counted, in words.
+        to: String,
+    },
     /// An alert was acknowledged at its source.
     SourceAcknowledge {
         /// Where.
@@ -328,7 +337,8 @@ pub fn decide(
             Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out)?,
+        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out, None)?,
+        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to))?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged
@@ -536,12 +546,18 @@ impl Work<'_> {
         Ok(Reason::ReopenedByAlert)
     }
 
-    fn recover(&mut self, source: String, key: String, timed_out: Option<String>) -> Result<Reason, Refusal> {
+    fn recover(
+        &mut self,
+        source: String,
+        key: String,
+        timed_out: Option<String>,
+        left: Option<String>,
+    ) -> Result<Reason, Refusal> {
         let last_one = self.incident.firing == 1;
         let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
         let quiet_until = (last_one && untaken)
             .then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now));
-        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out })?;
+        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left })?;
         if quiet_until.is_some() {
             return Ok(Reason::Quiet);
         }

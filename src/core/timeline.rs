@@ -133,7 +133,7 @@ pub enum Fact {
         /// It belonged to the incident before.
         refired: bool,
     },
-    /// An alert of this incident recovered.
+    /// An alert of this incident recovered, or is none of this incident any more.
     AlertRecovered {
         /// Where it comes from.
         source: String,
@@ -143,6 +143,8 @@ pub enum Fact {
         quiet_until: Option<Timestamp>,
         /// Its source did not say so: it only stopped saying that the alert of this title fires.
         timed_out: Option<String>,
+        /// It fires on, and is counted elsewhere: where, in words.
+        left: Option<String>,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -308,10 +310,11 @@ impl Fact {
             Self::AlertJoined { source, key, title, refired: true } => {
                 format!("alert from {source} fires again: {title} ({key})")
             }
-            Self::AlertRecovered { source, key, quiet_until, timed_out } => {
-                let said = match timed_out {
-                    None => format!("{source} says {key} recovered"),
-                    Some(title) => format!(
+            Self::AlertRecovered { source, key, quiet_until, timed_out, left } => {
+                let said = match (left, timed_out) {
+                    (Some(left), _) => format!("{key} of {source} fires on and {left}"),
+                    (None, None) => format!("{source} says {key} recovered"),
+                    (None, Some(title)) => format!(
                         "{source} has not said again that {title} ({key}) fires, so it counts as recovered"
                     ),
                 };
