@@ -39,7 +39,7 @@ use crate::http::tls::Tls;
 use crate::metrics::Metrics;
 use crate::mirror::Copier;
 use crate::store::mirror::Mirror;
-use crate::store::nodes::Node;
+use crate::store::nodes::{Node, Present};
 use crate::store::readers::Readers;
 use crate::store::sight::Sight;
 use crate::store::{Connection, Place};
@@ -184,6 +184,9 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let listener = listener(&config, sockets)?;
     let address = listener.address()?;
     let readers = Readers::new(place.clone(), clock.clone());
+    let heard_since = Arc::new(HeardSince::now(&clock, &house.get()));
+    let presence =
+        presence(&config, &address, door.clone(), house.clone(), clock.clone(), heard_since.clone())?;
 
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
@@ -208,7 +211,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         wake: wakes.deadlines.clone(),
         beat: beats[1].clone(),
-        heard_since: HeardSince::now(&clock, &house.get()),
+        heard_since,
+        node: presence.id.clone(),
     };
     let delivery = Delivery {
         door: door.clone(),
@@ -240,14 +244,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         spawn(&mut workers, "the mirror", copier.run(stop_work.clone()));
     }
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
-    let presence = Presence {
-        door: door.clone(),
-        house: house.clone(),
-        metrics: metrics.clone(),
-        name: format!("{} {address}", host()),
-        shared: matches!(config.store.database, config::Database::Postgres { .. }),
-    };
-    spawn(&mut workers, "the presence", presence.run(stop_work.clone()));
+    spawn(&mut workers, "the presence", presence.run(metrics.clone(), stop_work.clone()));
     let emergency = Emergency {
         away: door.away().clone(),
         house: house.clone(),
@@ -422,30 +419,92 @@ impl Running {
     }
 }
 
-/// Says that this node is there, and with which configuration.
+/// Says that this node is there, with which configuration, and since when it has taken what was sent to it.
 struct Presence {
     door: Door,
     house: Arc<Current>,
-    metrics: Arc<Metrics>,
+    clock: Clock,
+    heard_since: Arc<HeardSince>,
+    /// Host and address, for people.
     name: String,
+    /// The same with a random word, made at the start: no other process has it.
+    id: Arc<str>,
+    /// A place that only one process can have at a time.
+    place: Option<String>,
     /// Whether others share the store.
     shared: bool,
 }
 
+fn presence(
+    config: &Config,
+    address: &Address,
+    door: Door,
+    house: Arc<Current>,
+    clock: Clock,
+    heard_since: Arc<HeardSince>,
+) -> Result<Presence, AppError> {
+    let name = format!("{} {address}", host());
+    let word = crate::crypto::random_id().map_err(|error| AppError::Inner(error.to_string()))?;
+    let id = format!("{name} {word}");
+    let (shared, place) = match &config.store.database {
+        config::Database::Postgres { spool: Some((directory, _)), .. } => {
+            (true, spool_place(directory, &word))
+        }
+        config::Database::Postgres { spool: None, .. } => (true, address_place(address)),
+        config::Database::Sqlite(_) => (false, None),
+    };
+    Ok(Presence { door, house, clock, heard_since, name, id: id.into(), place, shared })
+}
+
+/// The place of a process that holds deliveries: a word that stands in the directory of its spool, which is its alone.
+fn spool_place(directory: &std::path::Path, fresh: &str) -> Option<String> {
+    let file = directory.join("place");
+    let known = std::fs::read_to_string(&file).ok().filter(|word| !word.is_empty());
+    if known.is_none()
+        && let Err(error) = std::fs::write(&file, fresh)
+    {
+        let file = file.display();
+        tracing::warn!(%error, %file, "if this process is killed, the others wait longer for it");
+        return None;
+    }
+    Some(known.unwrap_or_else(|| fresh.to_owned()))
+}
+
+/// The place of any other: nobody else can listen at its address while it does, on this machine and in what the system
+/// keeps apart there for containers.
+fn address_place(address: &Address) -> Option<String> {
+    let apart = match address {
+        Address::Tcp(_) => "/proc/self/ns/net",
+        Address::Unix(_) => "/proc/self/ns/mnt",
+    };
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let apart = std::fs::read_link(apart).ok()?;
+    let place = format!("{boot} {} {address}", apart.display());
+    Some(crate::crypto::hex(&crate::crypto::sha256(place.as_bytes())))
+}
+
 impl Presence {
-    async fn run(self, stop: CancellationToken) {
+    async fn run(self, metrics: Arc<Metrics>, stop: CancellationToken) {
+        let mut comes = true;
         loop {
-            let config_hash = self.house.get().config_hash.clone();
+            let house = self.house.get();
+            let config_hash = house.config_hash.clone();
             // 48 bits, which a float holds exactly.
             let number =
                 u64::from_str_radix(config_hash.get(..12).unwrap_or_default(), 16).unwrap_or_default();
             #[allow(clippy::cast_precision_loss, reason = "48 bits fit")]
-            self.metrics.config_hash.set(number as f64);
+            metrics.config_hash.set(number as f64);
             if self.shared {
                 let node =
                     Node { name: self.name.clone(), config_hash, version: env!("CARGO_PKG_VERSION").into() };
-                if let Err(error) = self.door.ask(Command::Beat(node)).await {
-                    tracing::debug!(%error, "the other nodes cannot be told that this one is there");
+                let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
+                let place = self.place.clone();
+                let present = Present { id: self.id.to_string(), node, hearing, place, comes };
+                match self.door.ask(Command::Beat(Box::new(present))).await {
+                    Ok(_) => comes = false,
+                    Err(error) => {
+                        tracing::debug!(%error, "the other nodes cannot be told that this one is there");
+                    }
                 }
             }
             tokio::select! {
@@ -456,7 +515,8 @@ impl Presence {
         // Others need not wait for what it might hear, unless it still holds something.
         let holds = self.door.away().look().held.is_some_and(|held| held.deliveries > 0);
         if self.shared && self.door.is_up() && !holds {
-            let left = self.door.ask(Command::Leave { node: self.name });
+            let heard_since = self.heard_since.hearing(&self.clock, &self.house.get(), &self.door).since;
+            let left = self.door.ask(Command::Leave { node: self.id.to_string(), heard_since });
             if !matches!(tokio::time::timeout(LEAVE_WAIT, left).await, Ok(Ok(_))) {
                 tracing::debug!("the other nodes could not be told that this one stops");
             }

@@ -20,6 +20,7 @@ use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
+use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
 use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, nodes, silences};
 
@@ -49,7 +50,9 @@ pub struct Deadlines {
     /// Struck at every step: the watchdog looks at it.
     pub beat: Beat,
     /// Since when senders could be heard: the start, or the end of the last trouble with the store.
-    pub heard_since: HeardSince,
+    pub heard_since: Arc<HeardSince>,
+    /// The name of this process among those that share the store.
+    pub node: Arc<str>,
 }
 
 /// Since when what senders say is taken without a gap. Until a sender has had its own time once more, its silence says
@@ -71,6 +74,14 @@ impl HeardSince {
     pub fn now(clock: &Clock, house: &House) -> Self {
         let now = clock.now();
         Self(Mutex::new(Heard { since: now, looked_at: now, expected: expected(house) }))
+    }
+
+    /// From when until now what was sent to this node was taken, as far as it is known now.
+    pub fn hearing(&self, clock: &Clock, house: &House, door: &Door) -> Hearing {
+        // What is refused after this moment is told the next time; what was refused before it is told now.
+        let until = clock.now();
+        let was_deaf = door.away().take_deaf() || !door.is_up();
+        Hearing { since: self.hour(clock.now(), house, was_deaf), until }
     }
 
     /// The hour. It begins anew when something was not taken, when the machine slept or its clock was set, and when other
@@ -107,43 +118,55 @@ struct Found {
     cut_off: bool,
 }
 
+/// What is heard at this node and, as far as it is known, at those that share its store.
+fn of_all(tx: &Tx<'_>, own: Hearing, others: &Others) -> Hearing {
+    let since = if others.one_is_cut_off { Some(tx.now) } else { others.heard_since };
+    Hearing {
+        since: own.since.max(since.unwrap_or(own.since)),
+        until: tx.now.min(others.heard_until.unwrap_or(tx.now)),
+    }
+}
+
 impl Found {
     /// Everything whose hour has come, at most [`STEP_MAX`] of each sort.
-    fn look(tx: &Tx<'_>, house: &House, heard_since: Timestamp) -> Result<Self, StoreError> {
+    fn look(tx: &Tx<'_>, house: &House, node: &str, own: Hearing) -> Result<Self, StoreError> {
         let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
-        let look = |(alert, at)| (Command::AlertDue { alert, heard_since }, at);
-        let mut found = Self { cut_off: nodes::one_is_cut_off(tx)?, ..Self::default() };
-        let heard_since = if found.cut_off { tx.now } else { heard_since };
+        // Before the alerts: what comes in between makes none of them look older than it is.
+        let others = nodes::others(tx, node)?;
+        let hearing = of_all(tx, own, &others);
+        let look = |(alert, at)| (Command::AlertDue { alert, hearing }, at);
+        let mut found = Self { cut_off: others.one_is_cut_off, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
-        found.due.extend(alerts::expired(tx, heard_since, STEP_MAX)?.into_iter().map(look));
+        found.due.extend(alerts::expired(tx, hearing, STEP_MAX)?.into_iter().map(look));
         found.due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
         for at in [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?] {
             found.waits_for(at);
         }
         if !house.heartbeats.is_empty() {
-            found.beats(house, &heartbeats::all(tx)?, heard_since, tx.now);
+            found.beats(house, &heartbeats::all(tx)?, hearing, tx.now);
         }
         Ok(found)
     }
 
     /// Heartbeats that are missing, and those that are not waited for yet.
-    fn beats(&mut self, house: &House, heard: &[heartbeats::Heard], heard_since: Timestamp, now: Timestamp) {
+    fn beats(&mut self, house: &House, heard: &[heartbeats::Heard], hearing: Hearing, now: Timestamp) {
         for (name, own) in &house.heartbeats {
             let known = heard.iter().find(|heard| heard.name == *name);
-            let at = match known {
+            let (at, until) = match known {
                 // Never looked at.
-                None => now,
+                None => (now, now),
                 // Heard under a clock that has been put right since.
-                Some(known) if known.is_ahead_of(now) => now,
+                Some(known) if known.is_ahead_of(now) => (now, now),
                 Some(known) => match (known.missing_at, known.told_at) {
-                    (Some(_), Some(told_at)) => own.beat.told_again_at(told_at),
-                    _ => own.beat.missing_at(known.excused_at.unwrap_or(known.last_at)),
+                    (Some(_), Some(told_at)) => (own.beat.told_again_at(told_at), hearing.until),
+                    _ => (own.beat.missing_at(known.excused_at.unwrap_or(known.last_at)), hearing.until),
                 },
             };
-            if at <= now {
-                self.due.push((Command::HeartbeatDue { name: name.clone(), heard_since }, at));
-            } else {
+            if at <= until {
+                let due = Command::HeartbeatDue { name: name.clone(), heard_since: hearing.since };
+                self.due.push((due, at));
+            } else if at > now {
                 self.waits_for(Some(at));
             }
         }
@@ -184,10 +207,10 @@ impl Deadlines {
     pub async fn step(&self) -> Next {
         self.beat.strike();
         let house = self.house.get();
-        let was_deaf = self.door.away().take_deaf() || !self.door.is_up();
-        let heard_since = self.heard_since.hour(self.clock.now(), &house, was_deaf);
+        let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
+        let node = self.node.clone();
         let Found { due, next, cut_off } =
-            match self.readers.read(move |tx| Found::look(tx, &house, heard_since)).await {
+            match self.readers.read(move |tx| Found::look(tx, &house, &node, hearing)).await {
                 Ok(found) => found,
                 Err(error) => {
                     tracing::error!(%error, "deadlines cannot be read");
@@ -238,5 +261,159 @@ impl Deadlines {
             self.metrics.deadline_lateness.observe(late.max(0.0));
         }
         met
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::commit::{Committer, Delivered, Room, Wakes, door};
+    use crate::core::alert::{AlertSeverity, Event, Status};
+    use crate::core::heartbeat;
+    use crate::house::HeartbeatHere;
+    use crate::store::nodes::{Node, Present};
+    use crate::store::{Connection, Place};
+
+    /// One node whose deadlines are looked at, beside another that shares its store.
+    struct World {
+        committer: Committer,
+        door: Door,
+        connection: Connection,
+        clock: Clock,
+        began: Timestamp,
+        _directory: tempfile::TempDir,
+    }
+
+    fn house() -> House {
+        let beat = Heartbeat {
+            period: SignedDuration::from_mins(3),
+            grace: SignedDuration::from_mins(1),
+            service: "shop".into(),
+            severity: AlertSeverity::Error,
+        };
+        let beats = BTreeMap::from([("backup".to_owned(), HeartbeatHere { tokens: Vec::new(), beat })]);
+        House { heartbeats: beats, ..House::default() }
+    }
+
+    impl World {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let clock = Clock::system();
+            let file = Place::Sqlite(directory.path().join("onscene.db"));
+            let place = crate::store::postgres::tests::fresh().unwrap_or(file);
+            let open = || Connection::writer(&place, &clock).unwrap();
+            let (first, connection) = (open(), open());
+            let (door, committer) = door(
+                Room { queue_max: 16, spool: None },
+                first,
+                place.clone(),
+                clock.clone(),
+                Arc::new(Current::new(house())),
+                Arc::new(Metrics::new(0.0).unwrap()),
+                Wakes::default(),
+            );
+            let began = clock.now();
+            Self { committer, door, connection, clock, began, _directory: directory }
+        }
+
+        fn hears(&mut self, source: &str, event: Event) {
+            let delivered = Delivered {
+                source: source.into(),
+                kind: "generic".into(),
+                service: "shop".into(),
+                events: vec![event],
+                received_at: self.clock.now(),
+                replays: None,
+                held: false,
+            };
+            self.committer.at_once(Command::Events(delivered)).unwrap();
+        }
+
+        /// The hour so many seconds after all began.
+        fn at(&self, second: i64) -> Timestamp {
+            self.began + SignedDuration::from_secs(second)
+        }
+
+        fn it_is(&self, second: i64) {
+            self.clock.forward(self.at(second).duration_since(self.clock.now()));
+        }
+
+        /// The other says that it has heard everything since then.
+        fn other_hears_since(&mut self, second: i64) {
+            let node = Node { name: "web-2".into(), config_hash: "f".into(), version: "1".into() };
+            let hearing = Hearing { since: self.at(second), until: self.clock.now() };
+            let present = Present { id: "web-2 b".into(), node, hearing, place: None, comes: true };
+            self.committer.at_once(Command::Beat(Box::new(present))).unwrap();
+        }
+
+        /// What is due by what this node finds, which has heard everything itself.
+        fn found(&mut self) -> Vec<&'static str> {
+            let own = Hearing { since: self.began, until: self.clock.now() };
+            let now = self.clock.now();
+            let found = self.connection.read(now, |tx| Found::look(tx, &house(), "web-1 a", own)).unwrap();
+            let names = found.due.iter().map(|(command, _)| match command {
+                Command::AlertDue { .. } => "alert",
+                Command::HeartbeatDue { .. } => "heartbeat",
+                _ => "incident",
+            });
+            names.filter(|name| *name != "incident").collect()
+        }
+    }
+
+    /// An alert that is over after four minutes, and a ping that is missing then.
+    fn with_an_alert_and_a_ping() -> World {
+        let mut world = World::new();
+        let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
+        event.expires_at = Some(world.at(240));
+        world.hears("prom", event);
+        world.hears(heartbeat::SOURCE, Event::new("backup", Status::Info, ""));
+        world.other_hears_since(0);
+        world
+    }
+
+    #[test]
+    fn nothing_times_out_before_the_other_node_has_said_that_it_did_not_hear_it_either() {
+        let mut world = with_an_alert_and_a_ping();
+        world.it_is(236);
+        world.other_hears_since(0);
+        world.it_is(250);
+        assert!(world.found().is_empty(), "it may have heard something since");
+        world.other_hears_since(0);
+        assert_eq!(world.found(), ["alert", "heartbeat"]);
+    }
+
+    #[test]
+    fn what_the_other_node_could_not_hear_says_nothing_here() {
+        let mut world = with_an_alert_and_a_ping();
+        // It refused something a moment before.
+        for second in [250, 460] {
+            world.it_is(second);
+            world.other_hears_since(235);
+            // The door excuses a ping that may have come then.
+            assert_eq!(world.found(), ["heartbeat"], "{second}");
+        }
+        let due = Command::HeartbeatDue { name: "backup".into(), heard_since: world.at(235) };
+        assert!(matches!(world.committer.at_once(due), Ok(Reply::Looked(false))));
+        world.it_is(480);
+        world.other_hears_since(235);
+        assert_eq!(world.found(), ["alert", "heartbeat"]);
+    }
+
+    #[test]
+    fn a_node_tells_what_it_refused_with_the_hour_until_which_it_speaks() {
+        let world = World::new();
+        let heard = HeardSince::now(&world.clock, &house());
+        let tell = || heard.hearing(&world.clock, &house(), &world.door);
+        world.it_is(10);
+        let well = tell();
+        assert!(well.since < world.at(1) && well.until >= world.at(10));
+        world.door.away().was_deaf_now();
+        world.it_is(20);
+        let deaf = tell();
+        assert!(deaf.since >= world.at(20) && deaf.until >= world.at(20));
+        world.it_is(25);
+        assert_eq!(tell().since, deaf.since, "it is told until it happens again");
     }
 }

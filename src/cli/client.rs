@@ -249,6 +249,8 @@ pub(super) enum Failure {
         problem: String,
         /// In these words.
         detail: String,
+        /// All that was answered.
+        answer: Value,
     },
 }
 
@@ -364,7 +366,7 @@ impl Client {
         let detail =
             answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
         let problem = answer["type"].as_str().unwrap_or_default().to_owned();
-        Err(Failure::Refused { status, problem, detail })
+        Err(Failure::Refused { status, problem, detail, answer })
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Body) -> Result<(Parts, Bytes), String> {

@@ -14,7 +14,6 @@ use crate::house::{Current, House};
 use crate::http::api::view;
 use crate::http::intake::again;
 use crate::metrics::Metrics;
-use crate::sources::Unreadable;
 use crate::store::{Connection, StoreError, unreadable};
 
 /// Rows read at a time.
@@ -86,29 +85,30 @@ impl Reader {
     fn replay(&mut self, ids: &[i64], json: bool) -> Result<Exit, Exit> {
         let clock = Clock::system();
         let progress = Progress::new(&clock, "bodies read");
-        let (mut read, mut still) = (0_u64, 0_u64);
+        let (mut read, mut still, mut in_part) = (0_u64, 0_u64, 0_u64);
         let done = self.each(ids, |reader, one| {
             let (id, source) = (one["id"].as_i64().unwrap_or_default(), text(&one["source"]));
             let mut shown = one.clone();
-            let plain = match reader.again(id)? {
-                Ok(results) => {
-                    read += 1;
-                    shown["error"] = Value::Null;
-                    shown["result"] = json!(results);
-                    format!("{id} {source}: {results}\n")
-                }
-                Err(why) => {
-                    still += 1;
-                    shown["error"] = json!(why);
-                    format!("{id} {source}: still unreadable: {why}\n")
-                }
+            let Read { results, still: why } = reader.again(id)?;
+            let plain = match (&results, &why) {
+                (results, None) => format!("{id} {source}: {}\n", results.as_deref().unwrap_or(NOTHING)),
+                (None, Some(why)) => format!("{id} {source}: still unreadable: {why}\n"),
+                (Some(taken), Some(why)) => format!("{id} {source}: {taken}; still unreadable: {why}\n"),
             };
+            in_part += u64::from(results.is_some() && why.is_some());
+            let count = if why.is_none() { &mut read } else { &mut still };
+            *count += 1;
+            shown["error"] = json!(why);
+            if results.is_some() || why.is_none() {
+                shown["result"] = json!(results.as_deref().unwrap_or(NOTHING));
+            }
             out(&if json { format!("{shown}\n") } else { plain });
             progress.show(read + still);
             Ok(())
         });
         progress.end();
-        say(&format!("{read} read, {still} still unreadable"));
+        let of_them = if in_part > 0 { format!(", {in_part} of them in part") } else { String::new() };
+        say(&format!("{read} read, {still} still unreadable{of_them}"));
         done?;
         Ok(if still == 0 { Exit::Done } else { Exit::Failed })
     }
@@ -154,18 +154,18 @@ impl Reader {
         }
     }
 
-    /// What became of the events of a body; or why it cannot be read this time either.
-    fn again(&mut self, id: i64) -> Result<Result<String, String>, Exit> {
+    fn again(&mut self, id: i64) -> Result<Read, Exit> {
         match self {
             Self::Here(here) => here.again(id),
             Self::Daemon(client) => match client.try_post(&format!("/api/v1/unreadable/{id}/replay"), "{}") {
-                Ok(answer) => Ok(Ok(results(answer["results"].as_array().into_iter().flatten()))),
-                Err(Failure::Refused { status: http::StatusCode::UNPROCESSABLE_ENTITY, detail, .. }) => {
-                    Ok(Err(detail))
-                }
-                Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => {
-                    Ok(Ok("it was read meanwhile".into()))
-                }
+                Ok(answer) => Ok(Read { results: told(&answer), still: None }),
+                Err(Failure::Refused {
+                    status: http::StatusCode::UNPROCESSABLE_ENTITY,
+                    detail,
+                    answer,
+                    ..
+                }) => Ok(Read { results: told(&answer), still: Some(detail) }),
+                Err(Failure::Refused { status: http::StatusCode::NOT_FOUND, .. }) => Ok(Read::meanwhile()),
                 Err(failure) => Err(failure.say()),
             },
         }
@@ -193,32 +193,57 @@ impl Here {
         Ok(Self { reader, committer, house, clock })
     }
 
-    fn again(&mut self, id: i64) -> Result<Result<String, String>, Exit> {
+    fn again(&mut self, id: i64) -> Result<Read, Exit> {
         let kept = self.reader.read(self.clock.now(), |tx| unreadable::one(tx, id));
-        let Some(kept) = kept.map_err(|error| failed(&error))? else {
-            return Ok(Ok("it was read meanwhile".into()));
-        };
+        let Some(kept) = kept.map_err(|error| failed(&error))? else { return Ok(Read::meanwhile()) };
         let command: Command = match again(&self.house, &kept) {
             Ok(command) => command,
-            Err(Unreadable(why, _)) => return Ok(Err(why)),
+            Err(why) => return Ok(Read { results: None, still: Some(why) }),
         };
-        match self.committer.at_once(command) {
-            Ok(Reply::Events(command, done)) => Ok(Ok(results(
-                command.events().iter().zip(done).map(|(event, one)| view::result(event, one)),
-            ))),
-            Ok(Reply::Mail(result)) => Ok(Ok(results(std::iter::once(view::mail_result(&result))))),
-            Ok(_) => Ok(Ok("done".into())),
-            Err(error) => Err(fail(&error.to_string())),
-        }
+        let still = match &command {
+            Command::Unreadable(unread) => Some(unread.kept.error.clone()),
+            _ => None,
+        };
+        let results = match self.committer.at_once(command) {
+            Ok(Reply::Events(command, done)) => {
+                results(command.events().iter().zip(done).map(|(event, one)| view::result(event, one)))
+            }
+            Ok(Reply::Mail(result)) => results(std::iter::once(view::mail_result(&result))),
+            Ok(_) => return Ok(Read::meanwhile()),
+            Err(error) => return Err(fail(&error.to_string())),
+        };
+        Ok(Read { results, still })
     }
+}
+
+/// What became of a body.
+struct Read {
+    /// Of its events; `None` when there are none.
+    results: Option<String>,
+    /// Why not all of it could be read this time either.
+    still: Option<String>,
+}
+
+impl Read {
+    fn meanwhile() -> Self {
+        Self { results: Some("it was read meanwhile".into()), still: None }
+    }
+}
+
+/// A body that was read and says nothing.
+const NOTHING: &str = "nothing to say";
+
+/// What a daemon answers of events.
+fn told(answer: &Value) -> Option<String> {
+    results(answer["results"].as_array().into_iter().flatten())
 }
 
 fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
-/// What became of events, in one line.
-fn results(events: impl Iterator<Item = impl std::borrow::Borrow<Value>>) -> String {
+/// What became of events, in one line; `None` when there are none.
+fn results(events: impl Iterator<Item = impl std::borrow::Borrow<Value>>) -> Option<String> {
     let shown: Vec<String> = events
         .map(|one| {
             let one = one.borrow();
@@ -229,5 +254,5 @@ fn results(events: impl Iterator<Item = impl std::borrow::Borrow<Value>>) -> Str
             }
         })
         .collect();
-    if shown.is_empty() { "nothing to say".into() } else { shown.join(", ") }
+    (!shown.is_empty()).then(|| shown.join(", "))
 }

@@ -41,9 +41,11 @@ impl Away {
         self.set(|state| state.deaf = true);
     }
 
-    /// Whether something that was sent was not taken since this was asked last.
+    /// Whether something that was sent was not taken since this was asked last, or is held, and so not in the store.
     pub fn take_deaf(&self) -> bool {
-        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).deaf)
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let holds = state.held.as_ref().is_some_and(|held| held.deliveries > 0);
+        std::mem::take(&mut state.deaf) || holds
     }
 
     pub(super) fn set(&self, change: impl FnOnce(&mut State)) {

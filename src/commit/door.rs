@@ -142,9 +142,16 @@ impl Door {
     }
 
     fn put(&self, job: Job) -> Result<(), DoorError> {
-        if matches!(*job.command, Command::Events(_) | Command::Unreadable(_)) {
+        let is_delivery = matches!(*job.command, Command::Events(_) | Command::Unreadable(_));
+        // A node vouches for what was sent to it: that goes behind what has come until then.
+        if is_delivery || matches!(*job.command, Command::Beat(_)) {
             let put = self.deliveries.try_send(Some(job));
-            return put.inspect_err(|_| self.away.was_deaf_now()).map_err(|error| why(&error));
+            return put.map_err(|error| {
+                if is_delivery {
+                    self.away.was_deaf_now();
+                }
+                why(&error)
+            });
         }
         self.urgent.try_send(job).map_err(|error| why(&error))?;
         // One bell is enough for all that have come, and would take the place of deliveries otherwise. A full
@@ -276,6 +283,7 @@ mod tests {
 
     use super::super::Delivered;
     use super::*;
+    use crate::store::nodes;
 
     fn job(command: Command) -> Job {
         Job::new(command).0
@@ -314,6 +322,35 @@ mod tests {
         }
         assert_eq!(taken(&queues), "uuddd");
         assert_eq!(taken(&queues), "");
+    }
+
+    #[test]
+    fn what_a_node_says_of_its_ears_goes_behind_what_has_come() {
+        let beat = || {
+            let at = Timestamp::UNIX_EPOCH;
+            let node = nodes::Node { name: "a".into(), config_hash: "f".into(), version: "1".into() };
+            let hearing = nodes::Hearing { since: at, until: at };
+            job(Command::Beat(Box::new(nodes::Present {
+                id: "a 1".into(),
+                node,
+                hearing,
+                place: None,
+                comes: true,
+            })))
+        };
+        let away = Away::default();
+        let (door, queues) = queues(3, Arc::default(), away.clone());
+        for one in [delivery(), delivery(), beat(), urgent()] {
+            door.put(one).unwrap();
+        }
+        assert!(matches!(door.put(beat()), Err(DoorError::Full)));
+        assert!(!away.take_deaf(), "nobody who sends was refused");
+        assert!(matches!(door.put(delivery()), Err(DoorError::Full)));
+        assert!(away.take_deaf() && !away.take_deaf());
+        let jobs = queues.take(Duration::from_millis(1)).unwrap();
+        let at = |is: fn(&Command) -> bool| jobs.iter().rposition(|job| is(&job.command));
+        let behind = at(|one| matches!(one, Command::Beat(_))) > at(|one| matches!(one, Command::Events(_)));
+        assert!(jobs.len() == 4 && behind);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Giving a store that is back what was held for it.
 //!
 //! In the order in which it was heard, by the thread that commits. What the store does not take is tried again, then
-//! put aside: it is not in the way of the others, is not lost, and its source raises an alert that says so.
+//! put aside: it is not in the way of the others, is not lost, and its source raises an alert that says so. What it took
+//! beside that is not given to it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::door::Job;
 use super::spool::Aside;
@@ -17,6 +18,15 @@ const DRAIN_MAX: usize = 256;
 pub(super) const DRAIN_TRIES: u32 = 3;
 /// The key of the alert that a source raises when something of it was put aside.
 pub(super) const KEY: &str = "onscene:put-aside";
+
+/// Deliveries at the head of the spool that were given to the store, and of which some are to be tried again.
+#[derive(Debug, Default)]
+pub(super) struct Tried {
+    /// How many.
+    count: usize,
+    /// Which of them the store took. Only a crash makes them be taken twice.
+    taken: BTreeSet<usize>,
+}
 
 impl Committer {
     /// Whether something waits in the spool for a store that is back.
@@ -33,22 +43,33 @@ impl Committer {
             tracing::error!(%error, "{what}");
             false
         };
-        let next = keeper.spool().next(DRAIN_MAX);
+        // Those that are tried again are looked at alone: what came behind them has a first time of its own.
+        let most = if self.tried.count == 0 { DRAIN_MAX } else { self.tried.count };
+        let next = keeper.spool().next(most);
         let (commands, to) = match next {
             Ok(next) => next,
             Err(error) => return later("what was held cannot be read", &error),
         };
         self.tell_of_what_went_aside();
+        self.tried.count = commands.len();
+        let left = (0..).zip(commands).filter(|(index, _)| !self.tried.taken.contains(index));
+        let (left, commands): (Vec<usize>, Vec<Command>) = left.unzip();
         let (jobs, answers): (Vec<Job>, Vec<_>) = commands.into_iter().map(Job::new).unzip();
-        if let Err((_, error)) = self.commit(jobs) {
+        let committed = self.commit(jobs);
+        let mut refused = Vec::new();
+        for (index, mut answer) in left.into_iter().zip(answers) {
+            match answer.try_recv() {
+                Ok(Ok(_)) => {
+                    self.tried.taken.insert(index);
+                }
+                _ => refused.push(index),
+            }
+        }
+        if let Err((_, error)) = committed {
             // They stand in the spool still, at its head.
             self.down(Vec::new(), &error);
             return true;
         }
-        let refused: Vec<usize> = (0..)
-            .zip(answers)
-            .filter_map(|(index, mut answer)| (!matches!(answer.try_recv(), Ok(Ok(_)))).then_some(index))
-            .collect();
         if !refused.is_empty() && !is_last {
             let count = refused.len();
             tracing::warn!(count, "deliveries that were held were not taken; they are tried again");
@@ -57,7 +78,7 @@ impl Committer {
         let mut told = Vec::new();
         if !refused.is_empty() {
             // They stand where they stood: the commands themselves were used up.
-            let again = keeper.spool().next(DRAIN_MAX);
+            let again = keeper.spool().next(self.tried.count);
             let again = match again {
                 Ok((commands, _)) => commands,
                 Err(error) => return later("what was held cannot be read", &error),
@@ -77,6 +98,7 @@ impl Committer {
         }
         // Before they are gone from the spool: a crash in between says it twice.
         self.tell(told);
+        self.tried = Tried::default();
         let mut spool = keeper.spool();
         if let Err(error) = spool.taken(to) {
             return later("the spool cannot be emptied; what is in it is taken again", &error);
@@ -186,6 +208,39 @@ mod tests {
         story.committer.down(left, &StoreError::Away("cut off"));
         assert!(matches!(answer.try_recv(), Ok(Err(super::super::DoorError::Store))));
         assert_eq!(story.metrics.spooled.get(), 0);
+    }
+
+    #[test]
+    fn what_is_tried_again_is_not_given_again_with_what_was_taken_beside_it() {
+        let mut story = Story::with_spool();
+        assert_eq!(story.hears("pingdom", "one", Status::Firing).1, Some(1));
+        let now = story.clock.now();
+        let spoils = "update incident set state = '{}' where id = 1";
+        story.committer.connection.write(now, |tx| tx.write(spoils, &[])).unwrap();
+        let delivery =
+            |story: &Story, key: &str, status| story.delivery("pingdom", vec![Event::new(key, status, key)]);
+        let keys = [("two", Status::Firing), ("one", Status::Resolved), ("three", Status::Firing)];
+        let held = keys.map(|(key, status)| delivery(&story, key, status));
+        holds(&mut story, held.into());
+        assert!(!story.committer.drain(false));
+        let later = [delivery(&story, "four", Status::Firing), delivery(&story, "one", Status::Resolved)];
+        holds(&mut story, later.into());
+        assert!(!story.committer.drain(false) && !story.committer.drain(false));
+        assert!(story.committer.drain(true) && story.committer.drains());
+        assert_eq!(story.metrics.put_aside.get(), 1, "what came later has tries of its own");
+        assert!(!story.committer.drain(false) && story.committer.drain(true) && !story.committer.drains());
+        assert_eq!(story.metrics.put_aside.get(), 2);
+        let sql =
+            "select key, count from alert join alert_heard on alert = id where key not like 'onscene:%'";
+        let counts: BTreeMap<String, i64> =
+            story.look(|tx| tx.query(sql, &[], |row| Ok((row.text(0)?, row.int(1)?)))).into_iter().collect();
+        let once = ["four", "one", "three", "two"].map(|key| (key.to_owned(), 1));
+        assert_eq!(counts, BTreeMap::from(once));
+        assert_eq!(
+            story.metrics.events.with_label_values(&["pingdom", "repeated"]).get(),
+            1,
+            "its own alert"
+        );
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::acts::Work;
-use super::{Delivered, EventResult};
+use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
 };
@@ -17,6 +17,7 @@ use crate::core::route::{self, Route, To};
 use crate::core::timeline::{self, Actor};
 use crate::store::alerts::{self, Hours, Place, Said};
 use crate::store::incidents::Saved;
+use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
@@ -34,13 +35,26 @@ impl Work<'_, '_> {
         if source == heartbeat::SOURCE {
             return self.pings(delivered);
         }
-        if self.was_replayed(*replays)? {
+        let before = match replays {
+            Some(id) => unreadable::taken(self.tx, *id)?.unwrap_or_default(),
+            None => BTreeSet::new(),
+        };
+        if !self.in_part && self.was_replayed(*replays)? {
             return Ok(Vec::new());
         }
-        self.effects.received(source, kind, events.len());
+        let was_taken =
+            |event: &Event| !before.is_empty() && before.contains(&unreadable::word(event, *received_at));
+        let count = events.iter().filter(|event| !was_taken(event)).count();
+        self.effects.received(source, kind, count);
         let mut seen = BTreeSet::new();
         let mut results = Vec::with_capacity(events.len());
         for event in events {
+            if was_taken(event) {
+                // It was taken and counted when more of its body could not be read.
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                results.push(result("stale", known.and_then(|known| known.incident)));
+                continue;
+            }
             let result = match &event.delivery_id {
                 // Events of one body share its id; only an id of an earlier body makes them repeats.
                 Some(id)
@@ -60,8 +74,24 @@ impl Work<'_, '_> {
             self.effects.outcome(source, result.outcome);
             results.push(result);
         }
-        self.tell_all_read(delivered)?;
+        if !self.in_part {
+            self.tell_all_read(delivered)?;
+        }
         Ok(results)
+    }
+
+    /// Takes what can be read by now of a kept body that goes on waiting; `None` when it does not wait any more.
+    pub(super) fn take_more(
+        &mut self,
+        id: i64,
+        unread: &Unread,
+    ) -> Result<Option<Vec<EventResult>>, StoreError> {
+        let Some(mut taken) = unreadable::taken(self.tx, id)? else { return Ok(None) };
+        self.in_part = true;
+        let results = self.take(&unread.rest)?;
+        taken.extend(words(&unread.rest));
+        unreadable::still(self.tx, id, &unread.kept.error, &taken)?;
+        Ok(Some(results))
     }
 
     /// Whether a kept body was read by another meanwhile; if not, it is from now on.
@@ -83,10 +113,10 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// Keeps a body that could not be understood, and raises an alert about that on its source.
-    pub(super) fn keep(&mut self, kept: &unreadable::Kept, service: &str) -> Result<i64, StoreError> {
+    /// Keeps a body that could not be understood, and raises an alert about that on its source. `rest` was taken of it.
+    pub(super) fn keep(&mut self, kept: &unreadable::Kept, rest: &Delivered) -> Result<i64, StoreError> {
         self.received_at = Some(kept.received_at);
-        let id = unreadable::put(self.tx, kept)?;
+        let id = unreadable::put(self.tx, kept, &words(rest).collect())?;
         self.effects.received(&kept.source, &kept.kind, 1);
         self.effects.outcome(&kept.source, "unreadable");
         let title = format!("source {} sends what onscene cannot read", kept.source);
@@ -97,7 +127,7 @@ impl Work<'_, '_> {
              onscene is mended, run `onscene replay {id}`.",
             kept.error
         );
-        self.event(&kept.source, service, &event)?;
+        self.event(&kept.source, &rest.service, &event)?;
         Ok(id)
     }
 
@@ -287,7 +317,7 @@ impl Work<'_, '_> {
     }
 
     /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
-    pub(super) fn alert_is_due(&mut self, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
+    pub(super) fn alert_is_due(&mut self, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
         // What was heard a moment ago, in this transaction, counts.
         self.memory.write(self.tx)?;
         let Some(due) = alerts::firing(self.tx, id)? else {
@@ -296,7 +326,7 @@ impl Work<'_, '_> {
         };
         let Some(known) = self.memory.known(self.tx, &due.source, &due.event.key)? else { return Ok(false) };
         self.unheard = true;
-        if alerts::is_expired(self.tx, id, heard_since)? {
+        if alerts::is_expired(self.tx, id, hearing)? {
             self.times_out(&due, &known)?;
             return Ok(true);
         }
@@ -368,6 +398,29 @@ impl Work<'_, '_> {
         }
     }
 
+    /// An alert that fires goes from its incident to another, or to none: the one it leaves must not wait for it.
+    fn leaves(
+        &mut self,
+        source: &str,
+        event: &Event,
+        known: &Known,
+        to: Option<i64>,
+    ) -> Result<(), StoreError> {
+        // Older versions left it uncounted.
+        let Some(saved) = self.load(known.incident)?.filter(|saved| saved.incident.firing > 0) else {
+            return Ok(());
+        };
+        let to = to.map_or_else(|| "is silenced".into(), |id| format!("belongs to INC-{id} from now on"));
+        let act = Act::Leave { source: source.to_owned(), key: event.key.clone(), to };
+        let by = By {
+            actor: Actor::Source(source.to_owned()),
+            route: if self.unheard { timeline::Route::Daemon } else { timeline::Route::Webhook },
+            occurred_at: None,
+        };
+        self.must(&saved, act, &by)?;
+        Ok(())
+    }
+
     pub(super) fn put(
         &mut self,
         source: &str,
@@ -376,6 +429,11 @@ impl Work<'_, '_> {
         known: Option<&Known>,
         incident: Option<i64>,
     ) -> Result<i64, StoreError> {
+        if let Some(known) =
+            known.filter(|known| known.status == Status::Firing && known.incident != incident)
+        {
+            self.leaves(source, event, known, incident)?;
+        }
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);
@@ -400,6 +458,11 @@ impl Work<'_, '_> {
         });
         Ok(id)
     }
+}
+
+/// By which words the events of a body are known when that is read again.
+fn words(of: &Delivered) -> impl Iterator<Item = String> {
+    of.events.iter().map(|event| unreadable::word(event, of.received_at))
 }
 
 /// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.

@@ -42,8 +42,12 @@ impl Keeper {
 
     /// Keeps deliveries on this node's own disk and answers them; what is left is for the store alone.
     pub(super) fn hold(&self, jobs: Vec<Job>) -> Vec<Job> {
-        let (deliveries, others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(can_be_held);
+        let (deliveries, mut others): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(can_be_held);
         self.hold_in(&mut self.spool(), deliveries, true);
+        // A node vouches for what is in the store; what came before is in the spool now.
+        for beat in others.extract_if(.., |job| matches!(*job.command, Command::Beat(_))) {
+            beat.answer.give(Err(DoorError::Store));
+        }
         others
     }
 
@@ -97,7 +101,7 @@ impl Keeper {
 fn can_be_held(job: &Job) -> bool {
     match &*job.command {
         Command::Events(delivered) => delivered.replays.is_none(),
-        Command::Unreadable(_) => true,
+        Command::Unreadable(unread) => unread.rest.replays.is_none(),
         _ => false,
     }
 }

@@ -91,9 +91,10 @@ impl Work<'_, '_> {
         let id = home.incident.id;
         let Some(saved) = self.load(Some(other))? else { return Ok(Err(DoorError::NoIncident(other))) };
         let (alerts, firing) = moves::gone(self.tx, other, id)?;
-        let both = self
-            .try_act(&saved, Act::SplitFrom { incident: id, alerts, firing }, by)
-            .and_then(|back| Ok((back, self.try_act(home, Act::SplitOff { into: other, alerts, firing, term }, by)?)));
+        let both =
+            self.try_act(&saved, Act::SplitFrom { incident: id, alerts, firing }, by).and_then(|back| {
+                Ok((back, self.try_act(home, Act::SplitOff { into: other, alerts, firing, term }, by)?))
+            });
         let (back, off) = match both {
             Ok(both) => both,
             Err(refusal) => return Ok(Err(refusal)),

@@ -23,6 +23,7 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
 use crate::core::mail::{Ignored, Mail};
 use crate::core::silence::Silence;
+use crate::core::timeline::Route;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
@@ -55,7 +56,13 @@ mod stories_hours;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
+mod stories_merges;
+#[cfg(test)]
 mod stories_mirror;
+#[cfg(test)]
+mod stories_moves;
+#[cfg(test)]
+mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
@@ -66,11 +73,12 @@ mod stories_unread;
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
-use drain::DRAIN_TRIES;
+use drain::{DRAIN_TRIES, Tried};
 use effects::Effects;
 pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
+pub use merges::{Part, followed};
 use spool::Spool;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
@@ -93,7 +101,7 @@ const UNREADABLE_MAX: i64 = 10_000;
 const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 /// Most tokens of one holder that work at the same time.
 const TOKENS_MAX: i64 = 100;
-/// Most old incidents, and most alerts without one, forgotten in one transaction.
+/// Most old incidents, most alerts without one, and most nodes that have gone, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
 
 /// What can be asked of the door.
@@ -158,8 +166,8 @@ pub enum Command {
     AlertDue {
         /// Its number.
         alert: i64,
-        /// Since when its sender could be heard.
-        heard_since: Timestamp,
+        /// From when until when its sender could be heard.
+        hearing: nodes::Hearing,
     },
     /// A silence is made or changed.
     PutSilence {
@@ -199,22 +207,25 @@ pub enum Command {
         id: String,
     },
     /// A node is there.
-    Beat(nodes::Node),
+    Beat(Box<nodes::Present>),
     /// A node stops.
     Leave {
-        /// Its name.
+        /// The name of its process.
         node: String,
+        /// Since when it has taken what was sent to it.
+        heard_since: Timestamp,
     },
     /// Old things are forgotten.
     Forget,
 }
 
 impl Command {
-    /// The events of a delivery; of anything else there are none.
+    /// The events of a delivery, or those of it that could be read; of anything else there are none.
     pub fn events(&self) -> &[Event] {
         match self {
             Self::Events(delivered) => &delivered.events,
             Self::Mail(posted) => &posted.delivered.events,
+            Self::Unreadable(unread) => &unread.rest.events,
             _ => &[],
         }
     }
@@ -276,7 +287,8 @@ impl MailResult {
 pub struct Unread {
     /// The body as it came.
     pub kept: unreadable::Kept,
-    /// What of it could be understood. It is taken in the same transaction.
+    /// What of it could be understood. It is taken in the same transaction. When it replays a body that was kept before, only
+    /// what was not taken then is.
     pub rest: Delivered,
     /// By this word such a body is kept once, however often it comes.
     pub once: Option<String>,
@@ -296,7 +308,7 @@ pub struct EventResult {
 /// An answer of the door: what was asked for is on disk.
 #[derive(Debug)]
 pub enum Reply {
-    /// To [`Command::Events`]: what was delivered, and what became of each of its events, in their order. The
+    /// To [`Command::Events`], and to [`Command::Unreadable`] of a body that was kept before: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
     Events(Arc<Command>, Vec<EventResult>),
     /// To [`Command::Mail`], when it is about a letter; else it is heard as events are.
@@ -322,7 +334,7 @@ pub enum Reply {
     },
     /// To [`Command::Events`] and [`Command::Unreadable`] while a shared store is away: kept on this node's own disk.
     Spooled,
-    /// To the others.
+    /// To the others; to [`Command::Unreadable`] of a body that was kept before: it was read meanwhile.
     Done,
 }
 
@@ -351,6 +363,8 @@ pub struct Committer {
     probed: Instant,
     /// How often the next of what was held was not taken, and when the last time was.
     drain_fault: Option<(u32, Instant)>,
+    /// Which of what was held it took beside that.
+    tried: Tried,
     /// Another file has come in the store's place.
     replaced: bool,
     /// Where deliveries go while a shared store is away.
@@ -405,6 +419,7 @@ pub fn door(
         last_now,
         probed,
         drain_fault: None,
+        tried: Tried::default(),
         replaced: false,
         keeper,
         doing: Step::default(),
@@ -715,6 +730,10 @@ fn run(
     };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
+        Command::Unreadable(unread) if let Some(id) = unread.rest.replays => {
+            let taken = work.take_more(id, unread)?;
+            return Ok(Ok(taken.map_or(Done::Reply(Reply::Done), Done::Heard)));
+        }
         Command::Unreadable(unread) => {
             let Unread { kept, rest, once } = &**unread;
             // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
@@ -729,7 +748,7 @@ fn run(
             }
             match once {
                 Some(id) if !unreadable::first_time(tx, &kept.source, id)? => Ok(Reply::KeptBefore),
-                _ => Ok(Reply::Kept(work.keep(kept, &rest.service)?)),
+                _ => Ok(Reply::Kept(work.keep(kept, rest)?)),
             }
         }
         Command::Mail(posted) => return work.post(posted).map(Ok),
@@ -744,9 +763,7 @@ fn run(
         Command::HeartbeatDue { name, heard_since } => {
             Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))
         }
-        Command::AlertDue { alert, heard_since } => {
-            Ok(Reply::Looked(work.alert_is_due(*alert, *heard_since)?))
-        }
+        Command::AlertDue { alert, hearing } => Ok(Reply::Looked(work.alert_is_due(*alert, *hearing)?)),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         // Nobody would send what is handed to one who has gone.
@@ -766,12 +783,12 @@ fn run(
             true => Ok(Reply::Done),
             false => Err(DoorError::NoToken(id.clone())),
         },
-        Command::Leave { node } => {
-            nodes::leave(tx, node)?;
+        Command::Leave { node, heard_since } => {
+            nodes::leave(tx, node, *heard_since)?;
             Ok(Reply::Done)
         }
-        Command::Beat(node) => {
-            nodes::beat(tx, node)?;
+        Command::Beat(present) => {
+            nodes::beat(tx, present)?;
             Ok(Reply::Done)
         }
         Command::Forget => {
@@ -781,13 +798,15 @@ fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
+            let nodes = nodes::forget(tx, FORGET_MAX)?;
             let Some(retention) = house.retention else {
-                return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
+                let more = nodes >= u64::from(FORGET_MAX);
+                return Ok(Ok(Done::Reply(Reply::Forgotten { more })));
             };
             let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
+            let more = incidents.max(alerts).max(nodes) >= u64::from(FORGET_MAX);
             Ok(Reply::Forgotten { more })
         }
     };

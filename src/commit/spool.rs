@@ -416,7 +416,7 @@ fn record_of(command: &Command) -> Option<Record> {
                 events: events.iter().map(kept).collect(),
             })
         }
-        Command::Unreadable(unread) => {
+        Command::Unreadable(unread) if unread.rest.replays.is_none() => {
             let Unread { kept: body, rest, once } = &**unread;
             Some(Record::Unreadable {
                 service: rest.service.clone(),

@@ -196,12 +196,21 @@ impl Story {
     /// Every timeline is whole, and every event has its outcome: true at the end of every story.
     pub(super) fn proves_whole(mut self) {
         for id in self.look(|tx| incidents::numbers(tx, 0, 1000)) {
-            let proof = self.look(|tx| incidents::verify(tx, id)).unwrap();
-            proof.unwrap_or_else(|broken| panic!("INC-{id}: {broken}"));
+            self.look(|tx| is_whole(tx, id));
         }
         let text = self.metrics.text().unwrap();
         assert!(text.contains("onscene_events_unaccounted 0\n"), "{text}");
     }
+}
+
+/// An incident follows from its timeline, and counts the alerts that fire and belong to it.
+pub(super) fn is_whole(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+    incidents::verify(tx, id)?.unwrap().unwrap_or_else(|broken| panic!("INC-{id}: {broken}"));
+    let counted = incidents::load(tx, id)?.unwrap().incident.firing;
+    let sql = "select count(*) from alert where incident = ?1 and status = 'firing'";
+    let firing = tx.query_one(sql, &[id.into()], |row| row.int(0))?;
+    assert_eq!(Some(i64::from(counted)), firing, "INC-{id}: alerts that fire");
+    Ok(())
 }
 
 #[test]

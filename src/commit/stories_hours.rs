@@ -26,9 +26,14 @@ impl Story {
 
     /// What the deadlines do with alerts, from the hour since when senders are heard. How many hours had come.
     fn alerts_are_looked_at(&mut self, heard_since: Timestamp) -> usize {
-        let mut due = self.look(move |tx| alerts::expired(tx, heard_since, 100));
+        let hearing = nodes::Hearing { since: heard_since, until: self.clock.now() };
+        self.alerts_are_looked_at_by_one_who_hears(hearing)
+    }
+
+    fn alerts_are_looked_at_by_one_who_hears(&mut self, hearing: nodes::Hearing) -> usize {
+        let mut due = self.look(move |tx| alerts::expired(tx, hearing, 100));
         due.extend(self.look(|tx| alerts::outlived(tx, 100)));
-        let asked = due.iter().map(|(alert, _)| Command::AlertDue { alert: *alert, heard_since }).collect();
+        let asked = due.iter().map(|(alert, _)| Command::AlertDue { alert: *alert, hearing }).collect();
         let answers = self.ask_all(asked);
         answers.iter().filter(|answer| matches!(answer, Ok(Reply::Looked(true)))).count()
     }
@@ -152,7 +157,8 @@ fn a_repeat_in_the_same_transaction_keeps_an_alert_alive() {
     let mut event = Event::new("db-1", Status::Firing, "db-1 is down");
     event.expires_at = Some(story.clock.now() + SignedDuration::from_mins(4));
     let delivery = story.delivery("prom", vec![event]);
-    let answers = story.ask_all(vec![delivery, Command::AlertDue { alert: 1, heard_since: AGES_AGO }]);
+    let hearing = nodes::Hearing { since: AGES_AGO, until: story.clock.now() };
+    let answers = story.ask_all(vec![delivery, Command::AlertDue { alert: 1, hearing }]);
     assert!(matches!(answers[1], Ok(Reply::Looked(false))), "{answers:?}");
     story.proves_whole();
 }
@@ -165,7 +171,10 @@ fn a_recovery_or_a_firing_without_an_end_takes_the_hour_away() {
     story.pushes("db-2", 4);
     story.says(Event::new("db-2", Status::Firing, "db-2 is down"));
     story.passes(10);
-    assert_eq!(story.look(|tx| alerts::expired(tx, AGES_AGO, 100)), []);
+    assert_eq!(
+        story.look(|tx| alerts::expired(tx, nodes::Hearing { since: AGES_AGO, until: tx.now }, 100)),
+        []
+    );
     let sql = "select count(*) from alert_heard where expires_at is not null";
     assert_eq!(story.look(|tx| tx.query(sql, &[], |row| row.int(0))), [0]);
     story.proves_whole();

@@ -154,7 +154,8 @@ fn an_alert_of_a_sender_without_recoveries_grows_old() {
 impl Story {
     /// Looks at the first two alerts: whether their hour had come.
     fn ages(&mut self, heard_since: jiff::Timestamp) -> [bool; 2] {
-        [1, 2].map(|alert| match self.ask(Command::AlertDue { alert, heard_since }) {
+        let hearing = nodes::Hearing { since: heard_since, until: self.clock.now() };
+        [1, 2].map(|alert| match self.ask(Command::AlertDue { alert, hearing }) {
             Ok(Reply::Looked(looked)) => looked,
             other => panic!("{other:?}"),
         })

@@ -91,6 +91,15 @@ pub enum Act {
         /// Its source only stopped saying that it fires: its title.
         timed_out: Option<String>,
     },
+    /// An alert of this incident fires on, and is counted elsewhere from now on.
+    Leave {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// Where it is counted, in words.
+        to: String,
+    },
     /// An alert was acknowledged at its source.
     SourceAcknowledge {
         /// Where.
@@ -420,7 +429,8 @@ pub fn decide(
             Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out)?,
+        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out, None)?,
+        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to))?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged

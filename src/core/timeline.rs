@@ -214,7 +214,7 @@ pub enum Fact {
         /// How many of them fire.
         firing: u32,
     },
-    /// An alert of this incident recovered.
+    /// An alert of this incident recovered, or is none of this incident any more.
     AlertRecovered {
         /// Where it comes from.
         source: String,
@@ -224,6 +224,8 @@ pub enum Fact {
         quiet_until: Option<Timestamp>,
         /// Its source did not say so: it only stopped saying that the alert of this title fires.
         timed_out: Option<String>,
+        /// It fires on, and is counted elsewhere: where, in words.
+        left: Option<String>,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -422,10 +424,11 @@ impl Fact {
             Self::SplitFrom { incident, alerts, .. } => {
                 format!("{} came from INC-{incident}", count(*alerts))
             }
-            Self::AlertRecovered { source, key, quiet_until, timed_out } => {
-                let said = match timed_out {
-                    None => format!("{source} says {key} recovered"),
-                    Some(title) => format!(
+            Self::AlertRecovered { source, key, quiet_until, timed_out, left } => {
+                let said = match (left, timed_out) {
+                    (Some(left), _) => format!("{key} of {source} fires on and {left}"),
+                    (None, None) => format!("{source} says {key} recovered"),
+                    (None, Some(title)) => format!(
                         "{source} has not said again that {title} ({key}) fires, so it counts as recovered"
                     ),
                 };

@@ -245,13 +245,8 @@ fn taken_mail(desk: &Desk, source: &Source, result: MailResult) -> Taken {
 
 /// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
 fn asked(source: &Source, delivery: &Delivery<'_>, replays: Option<i64>) -> Result<Command, Unreadable> {
-    let delivered = |mut events: Vec<Event>| {
-        if replays.is_some() {
-            // What has no time of its own was said when it came, and not now.
-            for event in &mut events {
-                event.occurred_at.get_or_insert(delivery.received_at);
-            }
-        }
+    let delivered = |events: Vec<Event>| {
+        let events = if replays.is_some() { dated(events, delivery) } else { events };
         Delivered { replays, ..delivered(source, events, delivery.received_at) }
     };
     if source.kind.name != mail::KIND.name {
@@ -285,12 +280,13 @@ fn guarded<T>(source: &Source, read: impl FnOnce() -> Result<T, Unreadable>) -> 
     })
 }
 
-/// A kept body given to its adapter again: what to ask of the door.
+/// A kept body given to its adapter again: what to ask of the door. When not all of it can be understood this time either,
+/// that is a [`Command::Unreadable`] with the reason and with what can be.
 ///
 /// # Errors
-/// Why it cannot be understood this time either.
-pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadable> {
-    let gone = || Unreadable("its source is not configured any more".into(), Vec::new());
+/// Why nobody can try.
+pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> {
+    let gone = || "its source is not configured any more".to_owned();
     let source = house.sources.get(&kept.source).ok_or_else(gone)?;
     let delivery = Delivery {
         method: &kept.method,
@@ -301,7 +297,30 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, Unreadab
         received_at: kept.received_at,
         options: &source.options,
     };
-    asked(source, &delivery, Some(kept.id))
+    let Unreadable(why, rest) = match asked(source, &delivery, Some(kept.id)) {
+        Ok(command) => return Ok(command),
+        Err(unreadable) => unreadable,
+    };
+    let kept = unreadable::Kept { error: reason(why, rest.len()), ..kept.clone() };
+    let rest =
+        Delivered { replays: Some(kept.id), ..delivered(source, dated(rest, &delivery), kept.received_at) };
+    Ok(Command::Unreadable(Box::new(Unread { kept, rest, once: None })))
+}
+
+/// Why a body is kept although some of it was taken.
+fn reason(why: String, taken: usize) -> String {
+    match taken {
+        0 => why,
+        taken => format!("{why} (of the same body, {taken} that can be read were taken)"),
+    }
+}
+
+/// Events of a body that was kept: what has no time of its own was said when it came, and not now.
+fn dated(mut events: Vec<Event>, delivery: &Delivery<'_>) -> Vec<Event> {
+    for event in &mut events {
+        event.occurred_at.get_or_insert(delivery.received_at);
+    }
+    events
 }
 
 fn delivered(source: &Source, events: Vec<Event>, received_at: Timestamp) -> Delivered {
@@ -325,10 +344,7 @@ async fn keep(
     once: Option<String>,
 ) -> Problem {
     let Unreadable(why, rest) = unreadable;
-    let error = match rest.len() {
-        0 => why,
-        taken => format!("{why} (of the same body, {taken} that can be read were taken)"),
-    };
+    let error = reason(why, rest.len());
     tracing::warn!(source.name = source.name, error, "a body could not be understood; it is kept");
     let kept = unreadable::Kept {
         id: 0,

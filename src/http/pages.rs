@@ -80,7 +80,9 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     let house = desk.house.get();
     let rules = house.rules.clone();
     let others = nodes.iter().filter(|node| node.config_hash != house.config_hash);
-    let others: Vec<String> = others.map(|node| node.name.clone()).collect();
+    let mut others: Vec<String> = others.map(|node| node.name.clone()).collect();
+    // In order. Two may have the same host name and address.
+    others.dedup();
     let hour = |at| hour(at, &TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found

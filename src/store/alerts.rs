@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::nodes::Hearing;
 use super::{Bind, Row, StoreError, Tx};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
 
@@ -405,14 +406,15 @@ pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<V
     tx.query(&sql, &[source.into(), after.into(), i64::from(limit).into()], read_firing)
 }
 
-/// Whether a sender has had its own time to say an alert again: what could not be heard before `heard_since` says nothing.
+/// Whether a sender has had its own time to say an alert again: what could not be heard says nothing.
 ///
 /// # Errors
 /// What the engine says.
-pub fn is_expired(tx: &Tx<'_>, id: i64, heard_since: Timestamp) -> Result<bool, StoreError> {
+pub fn is_expired(tx: &Tx<'_>, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
+    let until = hearing.until.min(tx.now);
     let sql = "select alert from alert_heard where alert = ?3 and expires_at <= ?1
                and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)";
-    Ok(tx.query_one(sql, &[tx.now.into(), heard_since.into(), id.into()], |row| row.int(0))?.is_some())
+    Ok(tx.query_one(sql, &[until.into(), hearing.since.into(), id.into()], |row| row.int(0))?.is_some())
 }
 
 fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
@@ -435,16 +437,17 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
 }
 
 /// Numbers of alerts that were to be said again by now and were not, and by when; those first that wait longest. A
-/// sender that could not be heard before `heard_since` has as long again from then as it gives itself.
+/// sender that could not be heard for a while has as long again from then as it gives itself.
 ///
 /// # Errors
 /// What the engine says.
-pub fn expired(tx: &Tx<'_>, heard_since: Timestamp, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+pub fn expired(tx: &Tx<'_>, hearing: Hearing, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    let until = hearing.until.min(tx.now);
     tx.query(
         "select alert, expires_at from alert_heard
          where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)
          order by expires_at limit ?3",
-        &[tx.now.into(), heard_since.into(), i64::from(limit).into()],
+        &[until.into(), hearing.since.into(), i64::from(limit).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
     )
 }

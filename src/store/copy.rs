@@ -74,7 +74,13 @@ pub(super) const ANSWER_TOKEN: Table =
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
 /// Filled by the nodes themselves, so that it is no part of a whole copy.
-pub(super) const NODE: Table = table("node", "name", &["seen_at"], &["name", "config_hash", "version"], &[]);
+pub(super) const NODE: Table = table(
+    "node",
+    "name",
+    &["seen_at", "began_at", "heard_since", "heard_until"],
+    &["name", "config_hash", "version", "shown", "place"],
+    &[],
+);
 
 /// Every table but `migration`, which the target has already, and `node`. A test compares it with the schema.
 const TABLES: &[Table] = &[
@@ -99,7 +105,7 @@ const TABLES: &[Table] = &[
         "unreadable",
         "id",
         &["id", "received_at", "replayed_at"],
-        &["source", "kind", "method", "query", "content_type", "headers", "error"],
+        &["source", "kind", "method", "query", "content_type", "headers", "error", "taken"],
         &["body"],
     ),
     table(

@@ -149,7 +149,8 @@ pub fn of(tx: &Tx<'_>, source: &str, key: &str, incident: i64) -> Result<Option<
 /// # Errors
 /// What the engine says.
 pub fn count_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
-    let counted = tx.query_one("select count(*) from alert where incident = ?1", &[incident.into()], |row| row.int(0))?;
+    let counted =
+        tx.query_one("select count(*) from alert where incident = ?1", &[incident.into()], |row| row.int(0))?;
     Ok(counted.unwrap_or_default())
 }
 

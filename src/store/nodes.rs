@@ -1,4 +1,8 @@
-//! Nodes that share the store: each says now and then that it is there, and with which configuration.
+//! Nodes that share the store: each says now and then that it is there, with which configuration, and since when it has
+//! taken all that was sent to it.
+//!
+//! A row is one running process. Two may have the same host name and address (containers do), and one that starts again is
+//! another, which takes the row of the former over only where it is known to have its place.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,8 +10,12 @@ use super::{StoreError, Tx};
 
 /// A node that was not heard of for this long has gone, or cannot reach the store.
 pub const GONE_AFTER: SignedDuration = SignedDuration::from_secs(60);
+/// A node that was not heard of for longer than this is not waited for.
+const WAITED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// How long a process that has gone is remembered.
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
-/// A node as it says it is.
+/// A node as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
     /// Host and address.
@@ -18,51 +26,131 @@ pub struct Node {
     pub version: String,
 }
 
-/// This node is there.
+/// From when until when all that was sent was taken, so that silence says something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hearing {
+    /// From when.
+    pub since: Timestamp,
+    /// Until when that is known.
+    pub until: Timestamp,
+}
+
+/// A running process, as it says it is.
+#[derive(Clone, Debug)]
+pub struct Present {
+    /// Its own name, which no other process ever has.
+    pub id: String,
+    /// What people see of it.
+    pub node: Node,
+    /// Of what is sent to it.
+    pub hearing: Hearing,
+    /// A place that only one process can have at a time. Who was there before has ended, and what it held is this one's.
+    pub place: Option<String>,
+    /// It has not said that it is there before.
+    pub comes: bool,
+}
+
+/// This process is there.
 ///
 /// # Errors
 /// What the engine says.
-pub fn beat(tx: &Tx<'_>, node: &Node) -> Result<(), StoreError> {
+pub fn beat(tx: &Tx<'_>, present: &Present) -> Result<(), StoreError> {
+    let Present { id, node, hearing, place, comes } = present;
+    // Once: a place may have been copied with a machine, and then nobody shall take turns.
+    if let (Some(place), true) = (place, comes) {
+        tx.write("delete from node where place = ?1 and name <> ?2", &[place.into(), id.into()])?;
+    }
     tx.write(
-        "insert into node (name, config_hash, version, seen_at) values (?1, ?2, ?3, ?4)
+        "insert into node (name, config_hash, version, seen_at, shown, began_at, heard_since, heard_until, place)
+         values (?1, ?2, ?3, ?4, ?5, ?4, ?6, ?7, ?8)
          on conflict (name) do update set config_hash = excluded.config_hash, version = excluded.version,
-           seen_at = excluded.seen_at",
-        &[(&node.name).into(), (&node.config_hash).into(), (&node.version).into(), tx.now.into()],
+           seen_at = excluded.seen_at, heard_since = excluded.heard_since, heard_until = excluded.heard_until",
+        &[
+            id.into(),
+            (&node.config_hash).into(),
+            (&node.version).into(),
+            tx.now.into(),
+            (&node.name).into(),
+            // Its clock may be ahead of the store's by a little.
+            hearing.since.min(tx.now).into(),
+            hearing.until.min(tx.now).into(),
+            place.as_deref().into(),
+        ],
     )
 }
 
-/// A node that was not heard of for longer than this is not waited for.
-const WAITED_FOR: SignedDuration = SignedDuration::from_mins(15);
-
-/// This node stops: what it would hear goes to others.
+/// This process stops: what it would hear goes to others. What it could not hear stays known, and older versions, which
+/// look at `seen_at` alone, do not wait for it.
 ///
 /// # Errors
 /// What the engine says.
-pub fn leave(tx: &Tx<'_>, name: &str) -> Result<(), StoreError> {
-    tx.write("delete from node where name = ?1", &[name.into()])
+pub fn leave(tx: &Tx<'_>, id: &str, heard_since: Timestamp) -> Result<(), StoreError> {
+    tx.write(
+        "update node set seen_at = 0, heard_until = null, heard_since = ?2 where name = ?1",
+        &[id.into(), heard_since.min(tx.now).into()],
+    )
 }
 
-/// Whether a node may be cut off from the store at this moment, and hear what nobody else does.
+/// Forgets processes that have gone long ago, and those that were seen in a future that never was: one that is there says
+/// so again. Answers how many.
 ///
 /// # Errors
 /// What the engine says.
-pub fn one_is_cut_off(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+pub fn forget(tx: &Tx<'_>, limit: u32) -> Result<u64, StoreError> {
+    tx.execute(
+        "delete from node where name in (select name from node
+           where (seen_at < ?1 and coalesce(heard_since, 0) < ?1) or seen_at > ?2 order by name limit ?3)",
+        &[before(tx, KEPT).into(), tx.now.into(), i64::from(limit).into()],
+    )
+}
+
+/// What is known of the other processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Others {
+    /// One may be cut off from the store at this moment, and hear what nobody else does.
+    pub one_is_cut_off: bool,
+    /// Since when all of them have taken what was sent to them, as far as they say.
+    pub heard_since: Option<Timestamp>,
+    /// Until when all of them have said so: what one of them refused or holds since then is not known yet.
+    pub heard_until: Option<Timestamp>,
+}
+
+/// What is known of all processes but this one.
+///
+/// # Errors
+/// What the engine says.
+pub fn others(tx: &Tx<'_>, id: &str) -> Result<Others, StoreError> {
+    let waited_for = before(tx, WAITED_FOR);
+    // One's own, too: it may be the last to know that it cannot write.
     let sql = "select seen_at from node where seen_at <= ?1 and seen_at > ?2 limit 1";
-    let found =
-        tx.query_one(sql, &[before(GONE_AFTER).into(), before(WAITED_FOR).into()], |row| row.int(0))?;
-    Ok(found.is_some())
+    let cut_off = tx.query_one(sql, &[before(tx, GONE_AFTER).into(), waited_for.into()], |row| row.int(0))?;
+    let sql = "select max(heard_since) from node where name <> ?1 and heard_since <= ?2";
+    let since = tx.query_one(sql, &[id.into(), tx.now.into()], |row| row.time_or_null(0))?;
+    // Older versions only say that they are there.
+    let sql = "select min(coalesce(heard_until, seen_at)) from node where name <> ?1 and seen_at > ?2";
+    let until = tx.query_one(sql, &[id.into(), waited_for.into()], |row| row.time_or_null(0))?;
+    Ok(Others {
+        one_is_cut_off: cut_off.is_some(),
+        heard_since: since.flatten(),
+        heard_until: until.flatten(),
+    })
 }
 
-/// The nodes that were heard of lately.
+/// The nodes that were heard of lately. One that another of the same host and address has come after is not among them.
 ///
 /// # Errors
 /// What the engine says.
 pub fn list(tx: &Tx<'_>) -> Result<Vec<Node>, StoreError> {
-    let since = tx.now.saturating_sub(GONE_AFTER).unwrap_or(Timestamp::MIN);
     tx.query(
-        "select name, config_hash, version from node where seen_at > ?1 order by name",
-        &[since.into()],
+        "select coalesce(shown, name), config_hash, version from node where seen_at > ?1
+           and not exists (select 1 from node later where later.name <> node.name
+             and coalesce(later.shown, later.name) = coalesce(node.shown, node.name) and later.began_at > node.seen_at)
+         order by coalesce(shown, name), config_hash, version",
+        &[before(tx, GONE_AFTER).into()],
         |row| Ok(Node { name: row.text(0)?, config_hash: row.text(1)?, version: row.text(2)? }),
     )
+}
+
+fn before(tx: &Tx<'_>, age: SignedDuration) -> Timestamp {
+    tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN)
 }

@@ -1,11 +1,13 @@
 //! Bodies that could not be understood, kept as they came until an adapter can read them, and the
 //! senders' own ids of deliveries that were taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::{Row, StoreError, Tx};
+use crate::core::alert::Event;
+use crate::crypto;
 
 /// The key of the alert that a source raises when its bodies cannot be understood.
 pub const KEY: &str = "onscene:unreadable";
@@ -35,11 +37,27 @@ pub struct Kept {
     pub received_at: Timestamp,
 }
 
-/// Keeps a body; answers its number.
+/// By this word an event of a body is known when that is read again. An event without a time of its own was said when the
+/// body came. What is said of it to people is no part of it: another version of an adapter may word it otherwise.
+pub fn word(event: &Event, received_at: Timestamp) -> String {
+    let at = event.occurred_at.unwrap_or(received_at).as_microsecond();
+    let said = format!("{at}\0{}\0{}", event.status.as_str(), event.key);
+    let mut word = crypto::hex(&crypto::sha256(said.as_bytes()));
+    word.truncate(WORD_CHARS);
+    word
+}
+
+const WORD_CHARS: usize = 16;
+
+fn joined(words: &BTreeSet<String>) -> String {
+    words.iter().map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Keeps a body, of which the events with these words were taken; answers its number.
 ///
 /// # Errors
 /// What the engine says.
-pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
+pub fn put(tx: &Tx<'_>, kept: &Kept, taken: &BTreeSet<String>) -> Result<i64, StoreError> {
     let id = tx.next_number("unreadable")?;
     let mut headers: BTreeMap<&str, &str> = BTreeMap::new();
     for (name, value) in &kept.headers {
@@ -48,8 +66,8 @@ pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
     }
     let headers = serde_json::to_string(&headers).unwrap_or_else(|_| "{}".into());
     tx.write(
-        "insert into unreadable (id, source, kind, method, query, content_type, headers, body, error, received_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        "insert into unreadable (id, source, kind, method, query, content_type, headers, body, error, received_at, taken)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         &[
             id.into(),
             (&kept.source).into(),
@@ -61,9 +79,31 @@ pub fn put(tx: &Tx<'_>, kept: &Kept) -> Result<i64, StoreError> {
             kept.body[..].into(),
             (&kept.error).into(),
             kept.received_at.into(),
+            (&joined(taken)).into(),
         ],
     )?;
     Ok(id)
+}
+
+/// The words of the events that were taken of a body; `None` when it does not wait any more.
+///
+/// # Errors
+/// What the engine says.
+pub fn taken(tx: &Tx<'_>, id: i64) -> Result<Option<BTreeSet<String>>, StoreError> {
+    let sql = "select taken from unreadable where id = ?1 and replayed_at is null";
+    let words = tx.query_one(sql, &[id.into()], |row| row.text(0))?;
+    Ok(words.map(|words| words.split_whitespace().map(str::to_owned).collect()))
+}
+
+/// A body that waits cannot be read this time either: why, and what of it was taken by now.
+///
+/// # Errors
+/// What the engine says.
+pub fn still(tx: &Tx<'_>, id: i64, error: &str, taken: &BTreeSet<String>) -> Result<(), StoreError> {
+    tx.write(
+        "update unreadable set error = ?2, taken = ?3 where id = ?1",
+        &[id.into(), error.into(), (&joined(taken)).into()],
+    )
 }
 
 /// A kept body as it is listed: without the body.

@@ -325,6 +325,9 @@ enum FactRow {
         quiet_until: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timed_out: Option<String>,
+        // Older versions do not know it, and count an alert that left as one that recovered: their sums agree.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     SourceAcknowledged {
         source: String,
@@ -442,12 +445,21 @@ mod tests {
                 key: "k".into(),
                 quiet_until: Some(at),
                 timed_out: None,
+                left: None,
             },
             Fact::AlertRecovered {
                 source: "s".into(),
                 key: "k".into(),
                 quiet_until: None,
                 timed_out: Some("t".into()),
+                left: None,
+            },
+            Fact::AlertRecovered {
+                source: "s".into(),
+                key: "k".into(),
+                quiet_until: None,
+                timed_out: None,
+                left: Some("belongs to INC-2 from now on".into()),
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },

@@ -292,3 +292,29 @@ fn nodes_with_different_configurations_are_seen_on_the_pages_and_in_the_metrics(
     }
     assert!(hashes()[0] != hashes()[1]);
 }
+
+#[test]
+fn a_node_that_is_killed_and_starts_again_is_the_same_to_the_others_and_leaves_when_it_stops() {
+    let config = on_shared_store(HOUSE).replacen("[store]\n", "[store]\nspool = \"DIR/spool\"\n", 1);
+    let mut nodes: [Daemon; 2] = std::array::from_fn(|_| Daemon::start(&config));
+    let mut store = nodes[0].store();
+    // Which processes there are, and whether each has said until when it heard everything.
+    let mut rows = || {
+        let sql = "select name, seen_at, coalesce(heard_until, 0) from node order by began_at";
+        let read = |row: &onscene::store::Row<'_>| Ok((row.text(0)?, row.int(1)? > 0, row.int(2)? > 0));
+        store.read(jiff::Timestamp::UNIX_EPOCH, |tx| tx.query(sql, &[], read)).unwrap()
+    };
+    let two = |rows: &[(String, bool, bool)]| rows.len() == 2 && rows.iter().all(|row| row.1 && row.2);
+    let before = eventually("both are there", || Some(rows()).filter(|rows| two(rows)));
+    for round in 0..3 {
+        nodes[1].kill();
+        nodes[1].go();
+        let after = eventually("the new process is there alone", || {
+            Some(rows()).filter(|rows| two(rows) && rows[1].0 != before[1].0)
+        });
+        assert_eq!(after[0], before[0], "round {round}");
+    }
+    assert_eq!(nodes[1].stop(), Some(0));
+    let left = rows();
+    assert!(left.len() == 2 && left[0].1 && !left[1].1 && !left[1].2, "{left:?}");
+}

@@ -170,6 +170,45 @@ fn what_was_kept_is_read_again_by_a_running_daemon() {
 }
 
 #[test]
+fn of_a_body_that_stays_unreadable_what_can_be_read_is_taken_once() {
+    let daemon = Daemon::start(&house());
+    let maya = daemon.token("maya");
+    let since = jiff::Timestamp::now();
+    let alert = |name: &str| json!({"status": "firing", "labels": {"alertname": name}, "startsAt": since});
+    let odd = json!({"labels": {"alertname": "odd"}, "startsAt": since});
+    let body = json!({"version": "4", "status": "firing", "alerts": [alert("disk"), odd, alert("load")]});
+    let answer = daemon.post("/in/pingdom/test-token-of-pingdom", body.to_string().as_bytes());
+    assert_eq!(answer.status, 400, "{answer:?}");
+    let text = fs::read_to_string(&daemon.config).unwrap();
+    fs::write(&daemon.config, text.replacen("kind = \"pingdom\"", "kind = \"alertmanager\"", 1)).unwrap();
+    daemon.program.as_ref().unwrap().signal("HUP");
+    eventually("the reload", || daemon.log().contains("was read again and is in use").then_some(()));
+
+    let read = run(&daemon, &["replay"], Some(&maya));
+    assert_eq!(read.status.code(), Some(1), "{read:?}");
+    let words = said(&read);
+    assert!(words.contains("opened INC-2") && words.contains("opened INC-3"), "{words}");
+    assert!(words.contains("still unreadable: alerts[1]"), "{words}");
+    assert!(words.contains("0 read, 1 still unreadable, 1 of them in part"), "{words}");
+    let again = daemon.api(&maya, "POST", "/api/v1/unreadable/1/replay", &Value::Null);
+    let told = again.json();
+    assert_eq!((again.status, told["kept"].as_i64()), (422, Some(1)), "{again:?}");
+    assert!(told["detail"].as_str().unwrap().contains("alerts[1]"), "{told}");
+    let outcomes: Vec<&str> =
+        told["results"].as_array().unwrap().iter().map(|one| one["outcome"].as_str().unwrap()).collect();
+    assert_eq!(outcomes, ["stale", "stale"]);
+    // The same on the store itself.
+    let here = daemon.command(&["replay", "--json"], None);
+    let here: Value = serde_json::from_slice(&here.stdout).unwrap();
+    assert!(here["result"].as_str().unwrap().contains("stale INC-2"), "{here}");
+    assert!(here["error"].as_str().unwrap().contains("alerts[1]"), "{here}");
+    let alerts = daemon.api(&maya, "GET", "/api/v1/incidents/2", &Value::Null).json()["alerts"].clone();
+    assert_eq!(alerts[0]["count"], 1, "{alerts}");
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
 fn a_script_learns_from_the_clients_own_file_where_to_send() {
     let daemon = Daemon::start(HOUSE);
     let arguments = ["send", "scripts", "--key", "disk", "--title", "disk full"];

@@ -111,10 +111,11 @@ impl Work<'_> {
         source: String,
         key: String,
         timed_out: Option<String>,
+        left: Option<String>,
     ) -> Result<Reason, Refusal> {
         let last_one = self.incident.firing == 1;
         let quiet_until = if last_one { self.quiet_until() } else { None };
-        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out })?;
+        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left })?;
         if quiet_until.is_some() {
             return Ok(Reason::Quiet);
         }

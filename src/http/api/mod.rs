@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
-use crate::commit::{Command, Reply};
+use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
 use crate::core::rules::Target;
@@ -201,7 +201,9 @@ pub(super) async fn act(
     let by = by(&desk, holder, said.occurred_at)?;
     let command = match verb.as_str() {
         "merge" => {
-            let into = said.into.ok_or_else(|| Problem::bad_request("say with \"into\" of which incident it becomes part"))?;
+            let into = said
+                .into
+                .ok_or_else(|| Problem::bad_request("say with \"into\" of which incident it becomes part"))?;
             Command::Merge { incident: id, into, term: said.term, by }
         }
         "split" => Command::Split { incident: id, term: said.term, part: part(said)?, by },
@@ -218,7 +220,9 @@ fn part(said: Said) -> Result<Part, Problem> {
         (None, Some(alerts)) if alerts.len() <= SPLIT_MAX => {
             Ok(Part::Alerts(alerts.into_iter().map(|alert| (alert.source, alert.key)).collect()))
         }
-        (None, Some(_)) => Err(Problem::unprocessable(format!("at most {SPLIT_MAX} alerts are split off at a time"))),
+        (None, Some(_)) => {
+            Err(Problem::unprocessable(format!("at most {SPLIT_MAX} alerts are split off at a time")))
+        }
         _ => Err(Problem::unprocessable(
             "say what is split off: either \"incident\": the number of one that became part of this, or \"alerts\": \
              [{\"source\": \"...\", \"key\": \"...\"}]",

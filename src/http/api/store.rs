@@ -13,9 +13,8 @@ use super::super::desk::{Desk, cannot_read};
 use super::super::intake;
 use super::super::problem::Problem;
 use super::{by, number, view};
-use crate::commit::Reply;
+use crate::commit::{Command, Reply};
 use crate::core::decide::By;
-use crate::sources::Unreadable;
 use crate::store::incidents::{self, Proof};
 use crate::store::unreadable;
 
@@ -102,7 +101,8 @@ pub(in super::super) async fn kept(
     Ok(Json(json!({"unreadable": shown, "next": next})))
 }
 
-/// `POST /api/v1/unreadable/{n}/replay`: gives a kept body to its adapter again.
+/// `POST /api/v1/unreadable/{n}/replay`: gives a kept body to its adapter again. What can be read of it is taken, also when
+/// not all can be: then it goes on waiting.
 pub(in super::super) async fn replay(
     State(desk): State<Desk>,
     headers: HeaderMap,
@@ -115,17 +115,32 @@ pub(in super::super) async fn replay(
     let kept = read
         .map_err(|error| cannot_read(&error))?
         .ok_or_else(|| Problem::not_found(format!("no body that waits to be read has the number {id}")))?;
-    let command = intake::again(&desk.house.get(), &kept).map_err(|Unreadable(why, _)| {
+    let unreadable = |why: String| {
         let title = "The body cannot be understood";
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unreadable", title, why).with("kept", id)
-    })?;
+    };
+    let command = intake::again(&desk.house.get(), &kept).map_err(unreadable)?;
+    let still = match &command {
+        Command::Unreadable(unread) => Some(unread.kept.error.clone()),
+        _ => None,
+    };
     let results: Vec<Value> = match desk.door.ask(command).await? {
         Reply::Events(command, results) => {
             command.events().iter().zip(results).map(|(event, one)| view::result(event, one)).collect()
         }
         Reply::Mail(result) => vec![view::mail_result(&result)],
+        Reply::Done => return Err(Problem::not_found(format!("body {id} was read meanwhile"))),
         _ => return Err(Problem::internal()),
     };
+    if let Some(why) = still {
+        tracing::info!(
+            kept = id,
+            by = actor.label(),
+            why,
+            "a body that was kept cannot be read this time either"
+        );
+        return Err(unreadable(why).with("results", results));
+    }
     tracing::info!(kept = id, by = actor.label(), "a body that was kept is read at last");
     Ok(Json(json!({"id": id, "source": kept.source, "results": results})).into_response())
 }
