@@ -7,7 +7,7 @@ use super::*;
 use crate::core::alert::{AlertSeverity, Status};
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::{Phase, Severity};
-use crate::core::rules::{Policy, Rules, Service, Step, Target};
+use crate::core::rules::{self, Policy, Rules, Service, Target};
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 
@@ -16,7 +16,8 @@ use crate::store::incidents;
 fn rules() -> Rules {
     let mut rules = (*house().rules).clone();
     let policy = |name: &str| {
-        let step = Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
+        let step =
+            rules::Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
         Policy { steps: vec![step], repeat: 0, last_resort: vec![] }
     };
     rules.policies = [("default", "maya"), ("network", "tom"), ("quiet", "kim")]
@@ -304,4 +305,82 @@ fn what_gets_worse_wakes_people_again_only_under_a_louder_policy() {
     assert_eq!(story.pages(), ["kim of INC-1", "maya of INC-1"]);
     assert_eq!(story.incident(1).severity, Severity::Sev1);
     story.proves_whole();
+}
+
+/// One thing that is said, and how many seconds pass before.
+#[derive(Clone, Debug)]
+struct Step {
+    alert: usize,
+    over: bool,
+    seconds: i64,
+}
+
+/// What fails in this night: of which source, of which service.
+const NIGHT: [(&str, &str); 9] = [
+    ("pingdom", "shop"),
+    ("prometheus", "shop"),
+    ("zabbix", "blog"),
+    ("pingdom", "blog"),
+    ("keepalived", "lb"),
+    ("prometheus", "lb"),
+    ("prometheus", "db"),
+    ("zabbix", "db"),
+    ("pingdom", "db"),
+];
+
+fn nights() -> impl proptest::strategy::Strategy<Value = Vec<Step>> {
+    use proptest::prelude::*;
+    // Each alert is said from one to three times, in any order; the whole night fits into the settle time.
+    let order = Just((0..NIGHT.len()).flat_map(|alert| [alert; 3]).collect::<Vec<_>>()).prop_shuffle();
+    let more = prop::collection::vec((any::<bool>(), 0..2_i64, prop::bool::weighted(0.2)), NIGHT.len() * 3);
+    (order, more).prop_map(|(order, more)| {
+        let mut heard = [false; NIGHT.len()];
+        let mut steps = Vec::new();
+        for (alert, (repeats, seconds, over)) in order.into_iter().zip(more) {
+            if !heard[alert] || repeats {
+                steps.push(Step { alert, over: over && heard[alert], seconds: seconds.min(1) });
+                heard[alert] = true;
+            }
+        }
+        steps
+    })
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_order_of_one_night_ends_in_the_same_incidents_and_as_many_pages(steps in nights()) {
+        let mut story = story();
+        for Step { alert, over, seconds } in steps {
+            story.seconds(seconds);
+            let (source, service) = NIGHT[alert];
+            let mut said = event(&format!("check-{alert}"), AlertSeverity::Error);
+            said.status = if over { Status::Resolved } else { Status::Firing };
+            story.states(source, service, said);
+        }
+        let placed = story.look(|tx| {
+            let sql = "select alert.service, incident.id, incident.phase from alert join incident on incident.id = alert.incident";
+            tx.query(sql, &[], |row| Ok((row.text(0)?, row.int(1)?, row.text(2)?)))
+        });
+        proptest::prop_assert_eq!(placed.len(), NIGHT.len());
+        let of = |service: &str| {
+            let ids: std::collections::BTreeSet<i64> =
+                placed.iter().filter(|(name, ..)| name == service).map(|(_, id, _)| *id).collect();
+            ids.into_iter().collect::<Vec<_>>()
+        };
+        proptest::prop_assert!(placed.iter().all(|(.., phase)| phase == "triggered"));
+        let (network, store) = (of("lb"), of("db"));
+        proptest::prop_assert_eq!((network.len(), store.len()), (1, 1));
+        proptest::prop_assert!(network != store);
+        proptest::prop_assert_eq!((of("shop"), of("blog")), (network.clone(), network));
+        // One page for each of the two, to the people of the service at fault.
+        let mut pages = story.pages();
+        for page in &mut pages {
+            page.truncate(page.find(' ').unwrap());
+        }
+        pages.sort();
+        proptest::prop_assert_eq!(pages, ["maya", "tom"]);
+        story.proves_whole();
+    }
 }
