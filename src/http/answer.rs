@@ -249,6 +249,7 @@ fn page(
     let public = service.and_then(|service| service.public_name.clone()).unwrap_or(incident.service.clone());
     let more = context! {
         said,
+        was => (link.incident != incident.id).then_some(link.incident),
         me => context! { name => full_name(&rules, &link.person) },
         statement => link.purpose == Purpose::Statement,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),

@@ -30,6 +30,7 @@ mod compat;
 mod day;
 mod disk;
 mod faults;
+mod gathered;
 mod harness;
 mod heartbeat;
 mod kill9;
