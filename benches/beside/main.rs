@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start|postgres
+//! benches/run posts|pages|start|storm|postgres
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -10,6 +10,7 @@
 //!   on disk; Alertmanager keeps them in memory.
 //! - `pages`: 200 new conditions a second; from the first byte of the POST to the final dot of the mail at the relay.
 //! - `start`: ready with 100,000 open alerts.
+//! - `storm`: 50,000 different alerts in ten seconds; when the first page came, and how many letters there were.
 //! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
@@ -31,6 +32,7 @@ mod load;
 mod postgres;
 mod sides;
 mod sink;
+mod storm;
 
 use sides::{Kind, Side};
 
@@ -66,6 +68,9 @@ fn main() {
     }
     if wants("start") {
         start(rounds);
+    }
+    if wants("storm") {
+        storm::run(rounds);
     }
     if wants("postgres") {
         postgres::run(rounds);

@@ -51,6 +51,11 @@ pub struct Side {
 impl Side {
     /// Starts it with an empty directory and waits until it is ready. Mail goes to `relay`; what it keeps, to `store`.
     pub fn start(kind: Kind, relay: SocketAddr, store: &str) -> Self {
+        Self::start_with(kind, relay, store, false)
+    }
+
+    /// The same; `storms`: more new incidents than usual become one.
+    pub fn start_with(kind: Kind, relay: SocketAddr, store: &str, storms: bool) -> Self {
         let directory =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
         let _none = fs::remove_dir_all(&directory);
@@ -64,6 +69,7 @@ impl Side {
             Kind::Alerta => alerta::CONFIG,
         };
         let config = config
+            .replace("STORM_OFF", if storms { "false" } else { "true" })
             .replace("STORE", store)
             .replace("LISTEN", &address.to_string())
             .replace("DIR", directory.to_str().expect("a plain path"))
@@ -301,7 +307,7 @@ escalation = "default"
 pio = ["person:maya"]
 window = "0s"
 [storm]
-off = true
+off = STORM_OFF
 [[source]]
 name = "prometheus"
 kind = "alertmanager"

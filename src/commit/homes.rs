@@ -184,7 +184,7 @@ impl Work<'_, '_> {
     /// How bad an incident of this alert is.
     pub(super) fn severity_of(&self, service: &str, event: &Event) -> Severity {
         let severities = self.house.rules.services.get(service).map(|service| &service.severities);
-        severities.map_or_else(|| Default::default(), Clone::clone).of(event.severity)
+        severities.cloned().unwrap_or_default().of(event.severity)
     }
 
     /// Where an alert goes that has no open incident of its own.
