@@ -48,7 +48,7 @@ pub struct Storm {
 
 impl Default for Storm {
     fn default() -> Self {
-        Self { incidents: 20, within: SignedDuration::from_mins(5) }
+        Self { incidents: 10, within: SignedDuration::from_mins(5) }
     }
 }
 

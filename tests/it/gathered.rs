@@ -120,3 +120,35 @@ fn people_put_incidents_together_and_take_them_apart_by_command() {
     );
     assert!(daemon.verify().contains("whole"));
 }
+
+#[test]
+fn a_night_on_which_everything_fails_is_one_incident_and_a_few_letters() {
+    let stormy = HOUSE.replace("off = true", "incidents = 5\nwithin = \"1m\"");
+    assert_ne!(stormy, HOUSE);
+    let daemon = Daemon::start(&stormy);
+    for batch in 0..40 {
+        let alert = |number: usize| {
+            format!(
+                r#"{{"status":"firing","labels":{{"alertname":"Down","instance":"host-{batch}-{number}","severity":"critical"}},"annotations":{{}},"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"{batch:08x}{number:08x}"}}"#
+            )
+        };
+        let alerts = (0..50).map(alert).collect::<Vec<_>>().join(",");
+        let body = format!(
+            r#"{{"version":"4","groupKey":"{{}}:{{}}","status":"firing","receiver":"onscene","alerts":[{alerts}]}}"#
+        );
+        let told = daemon.post("/in/prometheus/test-token-of-prometheus", body.as_bytes());
+        assert_eq!((told.status, told.json()["accepted"].as_u64()), (202, Some(50)), "{told:?}");
+    }
+    let token = daemon.token("maya");
+    let open = daemon.api(&token, "GET", "/api/v1/incidents?state=open", &Value::Null).json();
+    let open = open["incidents"].as_array().unwrap().clone();
+    assert_eq!(open.len(), 1, "{open:?}");
+    assert_eq!((open[0]["alert_count"].as_u64(), open[0]["storm"].as_bool()), (Some(2000), Some(true)));
+    daemon.mail_to("maya@example.net", "stands for a storm");
+    // One page for each that was opened before it was a storm, one notice of it, and nothing after.
+    let mails = daemon.mails().into_values().collect::<Vec<_>>();
+    assert!(mails.len() <= 7, "{}", mails.len());
+    let taken = daemon.command(&["incident", "ack", &open[0]["id"].to_string()], Some(&token));
+    assert!(taken.status.success(), "{taken:?}");
+    assert!(daemon.verify().contains("whole"));
+}
