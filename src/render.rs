@@ -417,10 +417,11 @@ mod samples {
 
     pub(super) fn letters() -> Vec<Letter> {
         let person = || "maya".to_owned();
-        let mut letters: Vec<Letter> = [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore]
-            .into_iter()
-            .map(|why| Letter::Page { person: person(), attempt: 2, why })
-            .collect();
+        let mut letters: Vec<Letter> =
+            [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore, Why::Storm, Why::Worse]
+                .into_iter()
+                .map(|why| Letter::Page { person: person(), attempt: 2, why })
+                .collect();
         letters.push(Letter::PioPage { person: person() });
         letters.extend(misread().map(|why| Letter::Misread { person: person(), why, next_at: None }));
         let news = [
@@ -433,6 +434,7 @@ mod samples {
             News::Worse,
             News::Cause,
             News::Spread,
+            News::More,
             News::Merged,
             News::TookIn,
             News::Split,
@@ -468,6 +470,7 @@ mod samples {
             also: if matches!(phase, Phase::Mitigated { .. }) { vec!["blog".into()] } else { Vec::new() },
             group: None,
             storm: false,
+            declared: false,
             merged_into: None,
             severity: Severity::Sev1,
             phase,

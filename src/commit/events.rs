@@ -157,7 +157,15 @@ impl Work<'_, '_> {
                     return Ok(EventResult { reason: Some(reason.into()), ..result("ignored", incident) });
                 }
             }
-            Some((_, Route { to: To::Heartbeat(name), .. })) => return self.beats(name, &event),
+            Some((_, Route { to: To::Heartbeat(name), .. })) => {
+                // One that fired before it was a ping still recovers.
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                let over = event.status == Status::Resolved
+                    && known.is_some_and(|known| known.status == Status::Firing);
+                if !over {
+                    return self.beats(name, &event);
+                }
+            }
             Some((_, Route { to: To::Set(set), .. })) => {
                 service = set.service.as_deref().unwrap_or(service);
                 age_out = set.age_out.or(age_out);
@@ -445,6 +453,7 @@ impl Work<'_, '_> {
         if let Some(at) = said {
             self.memory.said(id, at);
         }
+        self.memory.groups(source, service, event, incident);
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,

@@ -120,6 +120,7 @@ impl Work<'_, '_> {
             service: service.to_owned(),
             severity: self.severity_of(service, event),
             because,
+            group: some(correlate::group_of(service, event, &self.house.rules)),
         };
         let decision = self.must(&saved, Act::Join(join), by)?;
         let reason = because.map(|because| because.as_str().into());
@@ -166,13 +167,12 @@ impl Work<'_, '_> {
         let id = incidents::next_id(self.tx)?;
         self.put(source, service, event, known, Some(id))?;
         let rules = &self.house.rules;
-        let group = correlate::group_of(service, event, rules);
         let opening = Opening {
             title: event.title.clone(),
             service: service.to_owned(),
             severity: self.severity_of(service, event),
             alert: Some((source.to_owned(), event.key.clone())),
-            group: (!group.is_empty()).then_some(group),
+            group: some(correlate::group_of(service, event, rules)),
             storm,
         };
         let decision = decide::open(id, opening, by, rules, self.tx.now)
@@ -192,19 +192,18 @@ impl Work<'_, '_> {
         let house = self.house;
         let rules = &house.rules;
         let grouped = match &event.group {
-            Some(group) => moves::grouped(self.tx, source, group, service)?,
+            Some(group) => self.memory.grouped(self.tx, source, group, service)?,
             None => None,
         };
-        if let Some(incident) = grouped {
-            return Ok(Home::Other { incident, because: Because::SameGroup, merges: Vec::new() });
-        }
         let related = rules.needs.of_service(service).chain(rules.needs.needing(service));
-        let open = self.memory.open_of(self.tx, std::iter::once(service).chain(related))?;
-        let (recent, opened) = match rules.storm {
+        let services: Vec<&str> = std::iter::once(service).chain(related).collect();
+        let open = self.memory.open_of(self.tx, &services)?;
+        let recent = match rules.storm {
             Some(storm) => self.memory.recent(self.tx, storm)?,
-            None => (Vec::new(), 0),
+            None => Vec::new(),
         };
-        let seen = Seen { grouped: None, open: &open, recent: &recent, opened };
+        let severity = self.severity_of(service, event);
+        let seen = Seen { severity, grouped: grouped.as_ref(), open: &open, recent: &recent };
         Ok(correlate::home(service, event, seen, rules, self.tx.now))
     }
 
@@ -229,4 +228,8 @@ impl Work<'_, '_> {
         self.must(&home, Act::TakeIn(Box::new(other)), by)?;
         Ok(())
     }
+}
+
+fn some(group: String) -> Option<String> {
+    (!group.is_empty()).then_some(group)
 }

@@ -37,8 +37,12 @@ pub(super) struct Memory {
     silences: Option<Vec<Arc<Silence>>>,
     /// Open incidents by the service that leads them, once they were asked for.
     open_of: HashMap<String, Vec<Candidate>>,
-    /// Incidents that were opened lately, and how many were, once that was asked for.
-    recent: Option<(Vec<Candidate>, u32)>,
+    /// Incidents that were opened lately and are open, once that was asked for.
+    recent: Option<Vec<Candidate>>,
+    /// By source, group and service: the open incident that holds such an alert.
+    grouped: HashMap<[String; 3], Option<i64>>,
+    /// Incidents that hold a group.
+    holders: HashMap<i64, Candidate>,
     built: Built,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
@@ -187,23 +191,21 @@ impl Memory {
     }
 
     /// Open incidents that some services lead.
-    pub(super) fn open_of<'a>(
-        &mut self,
-        tx: &Tx<'_>,
-        services: impl Iterator<Item = &'a str>,
-    ) -> Result<Vec<Candidate>, StoreError> {
-        let mut all = Vec::new();
-        for service in services {
-            if !self.open_of.contains_key(service) {
-                self.open_of.insert(service.to_owned(), moves::open_of(tx, service)?);
+    pub(super) fn open_of(&mut self, tx: &Tx<'_>, services: &[&str]) -> Result<Vec<Candidate>, StoreError> {
+        let unknown: Vec<&str> =
+            services.iter().copied().filter(|service| !self.open_of.contains_key(*service)).collect();
+        if !unknown.is_empty() {
+            let found = moves::open_of(tx, &unknown)?;
+            self.open_of.extend(unknown.into_iter().map(|service| (service.to_owned(), Vec::new())));
+            for one in found {
+                self.open_of.entry(one.service.clone()).or_default().push(one);
             }
-            all.extend(self.open_of.get(service).into_iter().flatten().cloned());
         }
-        Ok(all)
+        Ok(services.iter().filter_map(|service| self.open_of.get(*service)).flatten().cloned().collect())
     }
 
-    /// Incidents that were opened lately and are open, and how many were opened.
-    pub(super) fn recent(&mut self, tx: &Tx<'_>, storm: Storm) -> Result<(Vec<Candidate>, u32), StoreError> {
+    /// Incidents that were opened lately and are open.
+    pub(super) fn recent(&mut self, tx: &Tx<'_>, storm: Storm) -> Result<Vec<Candidate>, StoreError> {
         let known = match self.recent.take() {
             Some(known) => known,
             None => moves::recent(tx, storm.within, storm.incidents)?,
@@ -211,13 +213,54 @@ impl Memory {
         Ok(self.recent.insert(known).clone())
     }
 
+    /// The open incident that holds an alert which its sender groups so.
+    pub(super) fn grouped(
+        &mut self,
+        tx: &Tx<'_>,
+        source: &str,
+        group: &str,
+        service: &str,
+    ) -> Result<Option<Candidate>, StoreError> {
+        let key = [source, group, service].map(str::to_owned);
+        if let Some(known) = self.grouped.get(&key) {
+            match known {
+                None => return Ok(None),
+                Some(id) => {
+                    if let Some(holder) = self.holders.get(id) {
+                        return Ok(Some(holder.clone()));
+                    }
+                }
+            }
+        }
+        // One that ended in this very transaction holds nothing any more; another may.
+        let found = moves::grouped(tx, source, group, service)?;
+        let holder = found.map_or(Ok(None), |id| moves::candidate(tx, id))?;
+        self.grouped.insert(key, found);
+        if let Some(holder) = &holder {
+            self.holders.insert(holder.id, holder.clone());
+        }
+        Ok(holder)
+    }
+
+    /// An alert of a group came to an incident.
+    pub(super) fn groups(&mut self, source: &str, service: &str, event: &Event, incident: Option<i64>) {
+        if let (Some(group), Some(incident)) = (&event.group, incident) {
+            let key = [source, group, service].map(str::to_owned);
+            if let Some(known) = self.grouped.get_mut(&key) {
+                *known = (*known).max(Some(incident));
+            }
+        }
+    }
+
     /// An incident was written: others may join it now, or not any more.
     pub(super) fn correlate(&mut self, decision: &Decision, is_new: bool) {
         let incident = &decision.incident;
         if decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Reopened { .. })) {
-            // When an alert last joined it stands in the store alone.
+            // Which groups it holds stands in the store alone.
             self.open_of.clear();
             self.recent = None;
+            self.grouped.clear();
+            self.holders.clear();
             return;
         }
         let mut last = None;
@@ -229,12 +272,11 @@ impl Memory {
         self.open_of.values_mut().for_each(|open| {
             take(open);
         });
-        let was_recent = self.recent.as_mut().is_some_and(|(open, _)| take(open));
-        if let Some((_, opened)) = &mut self.recent {
-            *opened = opened.saturating_add(u32::from(is_new));
-        }
+        let was_recent = self.recent.as_mut().is_some_and(take);
+        let held = self.holders.remove(&incident.id);
         let joined = is_new || incidents::joins(decision);
-        let joined_at = if joined { Some(decision_hour(decision)) } else { last.map(|last| last.joined_at) };
+        let known = last.or_else(|| held.clone()).map(|last| last.joined_at);
+        let joined_at = if joined { Some(decision_hour(decision)) } else { known };
         let (Some(joined_at), true) = (joined_at, incident.is_open()) else { return };
         let candidate = Candidate {
             id: incident.id,
@@ -242,10 +284,15 @@ impl Memory {
             group: incident.group.clone().unwrap_or_default(),
             opened_at: incident.opened_at,
             joined_at,
+            severity: incident.severity,
+            firing: incident.firing,
             taken: !matches!(incident.phase, Phase::Triggered { .. }),
             storm: incident.storm,
         };
-        if let (Some((open, _)), true) = (&mut self.recent, is_new || was_recent || incident.storm) {
+        if held.is_some() || is_new {
+            self.holders.insert(incident.id, candidate.clone());
+        }
+        if let (Some(open), true) = (&mut self.recent, is_new || was_recent || incident.storm) {
             open.push(candidate.clone());
         }
         if let Some(open) = self.open_of.get_mut(incident.leads()) {
@@ -257,6 +304,7 @@ impl Memory {
     pub(super) fn moved(&mut self) {
         self.alerts.clear();
         self.open.clear();
+        self.grouped.clear();
     }
 
     /// Silences have changed.
@@ -367,13 +415,24 @@ mod tests {
                 assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
             }
             for (service, known) in &self.open_of {
-                let mut kept = crate::store::moves::open_of(tx, service).unwrap();
+                let mut kept = crate::store::moves::open_of(tx, &[service]).unwrap();
                 let mut known = known.clone();
                 kept.sort_by_key(|one| one.id);
                 known.sort_by_key(|one| one.id);
                 if known.len() < 64 {
                     assert_eq!(known, kept, "{service}");
                 }
+            }
+            for ([source, group, service], id) in &self.grouped {
+                let known = id.filter(|id| self.holders.contains_key(id));
+                let kept = moves::grouped(tx, source, group, service).unwrap();
+                assert!(known.is_none() || known == kept, "{source} {group} {service}");
+            }
+            for (id, holder) in &self.holders {
+                assert_eq!(moves::candidate(tx, *id).unwrap().as_ref(), Some(holder));
+            }
+            for one in self.recent.iter().flatten() {
+                assert_eq!(moves::candidate(tx, one.id).unwrap().as_ref(), Some(one));
             }
             for (service, keys) in &self.open {
                 for key in keys.keys() {

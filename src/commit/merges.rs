@@ -89,6 +89,10 @@ impl Work<'_, '_> {
         by: &By,
     ) -> Result<Result<Reply, DoorError>, StoreError> {
         let id = home.incident.id;
+        if let Some(further) = home.incident.merged_into {
+            let why = format!("INC-{id} is itself part of INC-{further}: split INC-{id} off that one first");
+            return Ok(Err(DoorError::Refused(Refusal::NotThere(why))));
+        }
         let Some(saved) = self.load(Some(other))? else { return Ok(Err(DoorError::NoIncident(other))) };
         let (alerts, firing) = moves::gone(self.tx, other, id)?;
         let both =

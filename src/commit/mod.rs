@@ -754,7 +754,9 @@ fn run(
         Command::Mail(posted) => return work.post(posted).map(Ok),
         Command::Act { incident, act, by } => {
             // A page is answered where its incident has gone.
-            let home = if by.route == Route::AnswerLink { work.home_of(*incident)? } else { *incident };
+            let answers = matches!(act, Act::Answer { .. } | Act::Decline | Act::CheckIn | Act::Note { .. });
+            let follows = by.route == Route::AnswerLink || by.actor.person().is_some() && answers;
+            let home = if follows { work.home_of(*incident)? } else { *incident };
             work.act(home, act.clone(), by)?
         }
         Command::Merge { incident, into, term, by } => work.merge(*incident, *into, *term, by)?,

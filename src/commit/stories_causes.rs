@@ -384,3 +384,176 @@ proptest::proptest! {
         story.proves_whole();
     }
 }
+
+/// Eight services like `db` and three like `shop`, each with somebody of its own on call.
+fn many() -> Rules {
+    let mut rules = rules();
+    for (number, of) in
+        ["db", "db", "db", "db", "db", "db", "db", "db", "shop", "shop", "shop"].iter().enumerate()
+    {
+        let name = format!("{of}{number}");
+        let policy = Policy {
+            steps: vec![rules::Step {
+                page: vec![Target::Person(format!("p{number}"))],
+                wait: SignedDuration::from_mins(5),
+            }],
+            repeat: 0,
+            last_resort: vec![],
+        };
+        let person =
+            rules::Person { email: format!("p{number}@example.net"), ..rules.people["maya"].clone() };
+        rules.people.insert(format!("p{number}"), person);
+        rules.policies.insert(name.clone(), policy);
+        let service = Service { policy: name.clone(), ..rules.services[*of].clone() };
+        rules.services.insert(name, service);
+    }
+    rules.needs = Needs::of(&rules.services);
+    rules
+}
+
+fn story_of(rules: Rules) -> Story {
+    let story = Story::new();
+    story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
+    story
+}
+
+#[test]
+fn in_a_storm_everybody_is_woken_once_also_who_waits_for_a_relay() {
+    let mut story = story_of(many());
+    // All of it in one transaction: no page has left the house.
+    let alerts: Vec<Command> = (0..6)
+        .map(|number| {
+            let said = event(&format!("a{number}"), AlertSeverity::Critical);
+            let Command::Events(delivered) = story.delivery("pingdom", vec![said]) else { panic!() };
+            Command::Events(Delivered { service: format!("db{number}"), ..delivered })
+        })
+        .collect();
+    story.ask_all(alerts);
+    assert!(story.incident(1).storm);
+    let told = Story::told(&story.claim(""));
+    for number in 0..6 {
+        assert_eq!(told.iter().filter(|one| **one == format!("page p{number}")).count(), 1, "{told:?}");
+    }
+    story.proves_whole();
+}
+
+#[test]
+fn a_storm_does_not_end_the_wait_for_a_cause() {
+    let mut story = story_of(many());
+    for number in 0..4 {
+        // Three that need the load balancer, and one that needs nobody.
+        let service = if number < 3 { format!("shop{}", 8 + number) } else { "db0".to_owned() };
+        story.fires(&service, &format!("a{number}"));
+    }
+    story.fires("db1", "a4");
+    assert_eq!(story.pages(), ["p0 of INC-1"], "{:?}", story.pages());
+    story.seconds(5);
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    assert_eq!(story.incident(1).leads(), "lb");
+    assert!(story.pages().contains(&"tom of INC-1".to_owned()));
+    story.proves_whole();
+}
+
+#[test]
+fn who_is_struck_by_a_storm_is_woken_when_no_cause_came() {
+    let mut story = story_of(many());
+    for number in 8..11 {
+        story.fires(&format!("shop{number}"), &format!("a{number}"));
+    }
+    story.fires("shop", "a1");
+    story.fires("db3", "a2");
+    assert!(story.incident(1).storm);
+    assert_eq!(story.pages(), [""; 0]);
+    story.seconds(30);
+    story.tick(1);
+    let mut pages = story.pages();
+    pages.sort();
+    assert_eq!(pages, ["maya of INC-1", "p10 of INC-1", "p3 of INC-1", "p8 of INC-1", "p9 of INC-1"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_storm_is_over_with_its_incident() {
+    let mut story = story_of(many());
+    for number in 0..5 {
+        story.fires(&format!("db{number}"), &format!("a{number}"));
+    }
+    assert!(story.incident(1).storm);
+    story.takes(1, "maya");
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.seconds(400);
+    story.fires("db0", "a0");
+    assert!(!story.incident(1).storm);
+    assert_eq!(story.fires("db7", "b7").0, "opened");
+    story.proves_whole();
+}
+
+#[test]
+fn what_is_worse_than_what_somebody_has_wakes_people() {
+    let mut story = story();
+    story.states("pingdom", "lb", event("certificate", AlertSeverity::Info));
+    story.takes(1, "tom");
+    story.seconds(3 * 24 * 3600);
+    assert_eq!(story.fires("shop", "checkout"), opened(2));
+    story.seconds(30);
+    story.tick(2);
+    assert!(story.pages().contains(&"maya of INC-2".to_owned()), "{:?}", story.pages());
+    story.proves_whole();
+}
+
+#[test]
+fn a_declared_incident_is_over_when_people_say_so() {
+    let mut story = story();
+    let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    let (title, service) = ("checkout fails".to_owned(), "db".to_owned());
+    story.ask(Command::Declare { title, service, severity: Severity::Sev2, by }).unwrap();
+    assert_eq!(story.fires("db", "a"), joined(1, "same_service"));
+    let mut over = event("a", AlertSeverity::Critical);
+    over.status = Status::Resolved;
+    story.states("pingdom", "db", over);
+    assert!(matches!(story.incident(1).phase, Phase::Triggered { quiet_until: None, .. }));
+    story.proves_whole();
+}
+
+#[test]
+fn a_reopening_that_is_worse_wakes_nobody_twice() {
+    let mut story = story();
+    story.states("pingdom", "blog", event("posts", AlertSeverity::Info));
+    story.takes(1, "kim");
+    story.act(1, "kim", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.seconds(600);
+    let mut over = event("posts", AlertSeverity::Info);
+    over.status = Status::Resolved;
+    story.states("pingdom", "blog", over);
+    story.fires("blog", "posts");
+    let pages = story.pages();
+    assert_eq!(pages, ["maya of INC-1", "kim of INC-1"], "{pages:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn a_cause_that_needs_another_waits_on_and_its_alerts_stay_together() {
+    let mut rules = rules();
+    let app = Service {
+        grouping: Grouping { by: vec!["vip".into()], ..rules.services["shop"].grouping.clone() },
+        ..rules.services["shop"].clone()
+    };
+    rules.services.insert("app".into(), app);
+    rules.services.get_mut("shop").unwrap().grouping.depends_on = vec!["app".into()];
+    rules.needs = Needs::of(&rules.services);
+    let mut story = story_of(rules);
+    story.fires("shop", "checkout");
+    let of = |key: &str| {
+        let mut said = event(key, AlertSeverity::Critical);
+        said.labels.insert("vip".into(), "vip1".into());
+        said
+    };
+    story.seconds(5);
+    assert_eq!(story.states("pingdom", "app", of("a")), joined(1, "cause"));
+    assert_eq!(story.pages(), [""; 0]);
+    assert_eq!(story.states("pingdom", "app", of("b")), joined(1, "same_service"));
+    story.seconds(5);
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    assert_eq!(story.pages(), ["tom of INC-1"]);
+    story.proves_whole();
+}

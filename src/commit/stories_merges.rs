@@ -133,6 +133,7 @@ fn what_was_put_together_is_taken_apart_again() {
     story.merges("tom", 1, 3, None).unwrap();
     assert!(why(story.splits("tom", 3, Part::Incident(2), None)).contains("did not become part"));
     story.hears("pingdom", "b", Status::Resolved);
+    assert!(why(story.splits("tom", 1, Part::Incident(2), None)).contains("INC-1 is itself part of INC-3"));
     let apart = story.splits("tom", 3, Part::Incident(1), None).unwrap();
     assert_eq!((apart.id, apart.alerts, apart.firing, apart.merged_into), (1, 2, 1, None));
     assert_eq!(apart.commander().unwrap().person, "tom");
@@ -184,7 +185,10 @@ fn an_incident_that_became_part_of_another_is_not_reopened_beside_it() {
     story.merges("tom", 2, 1, None).unwrap();
     let reopen =
         story.does("tom", |by| Command::Act { incident: 2, act: Act::Reopen { why: "x".into() }, by });
-    assert!(matches!(reopen, Err(DoorError::Refused(Refusal::WrongState(_)))));
+    assert!(why(reopen).contains("it is part of INC-1; split it off"));
+    let bot = || By { actor: Actor::Automation("bot".into()), route: Route::Api, occurred_at: None };
+    let merge = Command::Merge { incident: 3, into: 1, term: None, by: bot() };
+    assert!(matches!(story.ask(merge), Err(DoorError::Refused(Refusal::NotAPerson))));
     let by_machine = By { actor: Actor::Automation("bot".into()), route: Route::Api, occurred_at: None };
     let command = Command::Split { incident: 1, part: Part::Incident(2), term: None, by: by_machine };
     assert!(matches!(story.ask(command), Err(DoorError::Refused(Refusal::NotAPerson))));

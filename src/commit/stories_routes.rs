@@ -161,3 +161,31 @@ impl Story {
         })
     }
 }
+
+#[test]
+fn an_alert_that_fired_before_it_was_a_ping_still_recovers() {
+    let mut story = story(&[]);
+    let fired = story.sent("pingdom", event("w", Status::Firing, &[]));
+    let mut house = house();
+    let mut rules = (*house.rules).clone();
+    rules.routes = vec![route::Route { matchers: read_all("").unwrap(), to: To::Heartbeat("backup".into()) }];
+    house.rules = Arc::new(rules);
+    story.committer.house.swap(house);
+    let over = story.sent("pingdom", event("w", Status::Resolved, &[]));
+    assert_eq!((over.outcome, over.incident), ("resolved", fired.incident));
+    assert_eq!(story.incident_of(&over).firing, 0);
+}
+
+#[test]
+fn a_day_is_over_also_in_a_house_that_restarts_daily() {
+    let mut story = story(&[(
+        "",
+        To::Set(Set { age_out: Some(jiff::SignedDuration::from_hours(24)), ..Set::default() }),
+    )]);
+    story.sent("scripts", event("a", Status::Firing, &[]));
+    story.clock.forward(jiff::SignedDuration::from_hours(30));
+    let hours_ago = |story: &Story, hours| story.clock.now() - jiff::SignedDuration::from_hours(hours);
+    let (lately, long) = (hours_ago(&story, 5), hours_ago(&story, 6));
+    assert_eq!(story.ages(lately)[0], false);
+    assert_eq!(story.ages(long)[0], true);
+}

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 
 use super::alert::Event;
+use super::incident::Severity;
 use super::rules::{Rules, Service};
 
 /// What ties values of labels together; no label holds it.
@@ -108,6 +109,10 @@ pub struct Candidate {
     pub opened_at: Timestamp,
     /// When an alert last joined it.
     pub joined_at: Timestamp,
+    /// How bad it is.
+    pub severity: Severity,
+    /// How many of its alerts fire.
+    pub firing: u32,
     /// A human has it.
     pub taken: bool,
     /// It is a storm.
@@ -183,14 +188,14 @@ pub enum Home {
 /// What decides where an alert goes.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
+    /// How bad an incident of the alert alone would be.
+    pub severity: Severity,
     /// An open incident that holds an alert of the same source, service and group of its sender.
-    pub grouped: Option<i64>,
+    pub grouped: Option<&'a Candidate>,
     /// Open incidents of its service, of those it needs, and of those that need it.
     pub open: &'a [Candidate],
-    /// Incidents of every service that were opened within the time of a storm and are open, and open storms.
+    /// Incidents of every service that were opened within the time of a storm and are still open, and open storms.
     pub recent: &'a [Candidate],
-    /// How many were opened within that time, open or not.
-    pub opened: u32,
 }
 
 /// The values of the labels that a service is grouped by.
@@ -201,21 +206,24 @@ pub fn group_of(service: &str, event: &Event, rules: &Rules) -> String {
 }
 
 /// Where an alert of a service goes.
+///
+/// Whoever has an incident has been told of it, and may sleep again: what is worse than that, or comes to what is calm by
+/// now, opens its own.
 pub fn home(service: &str, event: &Event, seen: Seen<'_>, rules: &Rules, now: Timestamp) -> Home {
     let other = |incident, because| Home::Other { incident, because, merges: Vec::new() };
-    if let Some(incident) = seen.grouped {
-        return other(incident, Because::SameGroup);
+    let takes = |one: &Candidate| !one.taken || (one.firing > 0 && seen.severity >= one.severity);
+    let window = rules.grouping_of(service).window;
+    let is_busy = |one: &Candidate| is_within(one.joined_at, window, now);
+    if let Some(one) = seen.grouped.filter(|one| takes(one) && (!one.taken || is_busy(one))) {
+        return other(one.id, Because::SameGroup);
     }
     let group = group_of(service, event, rules);
-    let window = rules.grouping_of(service).window;
-    let same = |one: &&Candidate| {
-        one.service == service && one.group == group && is_within(one.joined_at, window, now)
-    };
+    let same = |one: &&Candidate| one.service == service && one.group == group && is_busy(one) && takes(one);
     if let Some(one) = seen.open.iter().filter(same).max_by_key(|one| (one.joined_at, one.id)) {
         return other(one.id, Because::SameService);
     }
     // The one that was struck first is nearest to the cause of all.
-    let cause = seen.open.iter().filter(|one| rules.needs.needs(service, &one.service));
+    let cause = seen.open.iter().filter(|one| rules.needs.needs(service, &one.service) && takes(one));
     if let Some(one) = cause.min_by_key(|one| (one.opened_at, one.id)) {
         return other(one.id, Because::DependsOn);
     }
@@ -227,11 +235,12 @@ pub fn home(service: &str, event: &Event, seen: Seen<'_>, rules: &Rules, now: Ti
         return home;
     }
     let Some(storm) = rules.storm else { return Home::Own { storm: false } };
-    let raging = |one: &&Candidate| one.storm && is_within(one.joined_at, storm.within, now);
+    let raging = |one: &&Candidate| one.storm && is_within(one.joined_at, storm.within, now) && takes(one);
     if let Some(one) = seen.recent.iter().filter(raging).max_by_key(|one| (one.joined_at, one.id)) {
         return other(one.id, Because::Storm);
     }
-    if seen.opened < storm.incidents {
+    let opened = seen.recent.iter().filter(|one| is_within(one.opened_at, storm.within, now)).count();
+    if opened < usize::try_from(storm.incidents).unwrap_or(usize::MAX) {
         return Home::Own { storm: false };
     }
     let untaken = seen.recent.iter().filter(|one| !one.taken);
@@ -243,8 +252,10 @@ fn gather<'a>(all: impl Iterator<Item = &'a Candidate>, because: Because) -> Opt
     let mut all: Vec<&Candidate> = all.collect();
     all.sort_by_key(|one| (one.opened_at, one.id));
     let (first, rest) = all.split_first()?;
-    let merges = rest.iter().filter(|one| !one.taken).map(|one| one.id).collect();
-    Some(Home::Other { incident: first.id, because, merges })
+    let mut rest: Vec<&&Candidate> = rest.iter().filter(|one| !one.taken).collect();
+    // The worst first, so that the home gets worse once.
+    rest.sort_by_key(|one| one.severity);
+    Some(Home::Other { incident: first.id, because, merges: rest.iter().map(|one| one.id).collect() })
 }
 
 /// Whether something was not longer ago than a while. What lies ahead was written by a clock that has been put right.
@@ -289,6 +300,8 @@ mod tests {
             group: String::new(),
             opened_at: at(opened),
             joined_at: at(opened),
+            severity: Severity::Sev2,
+            firing: 1,
             taken: false,
             storm: false,
         }
@@ -301,7 +314,7 @@ mod tests {
     }
 
     fn goes(service: &str, open: &[Candidate], second: i64) -> Home {
-        let seen = Seen { grouped: None, open, recent: &[], opened: 0 };
+        let seen = Seen { severity: Severity::Sev2, grouped: None, open, recent: &[] };
         home(service, &event("a"), seen, &rules(), at(second))
     }
 
@@ -358,25 +371,52 @@ mod tests {
 
     #[test]
     fn more_than_people_can_look_at_is_a_storm() {
-        let storm = |recent: &[Candidate], opened| {
-            let seen = Seen { grouped: None, open: &[], recent, opened };
-            home("db", &event("z"), seen, &rules(), at(100))
+        let storm = |recent: &[Candidate], second| {
+            let seen = Seen { severity: Severity::Sev2, grouped: None, open: &[], recent };
+            home("db", &event("z"), seen, &rules(), at(second))
         };
         let three = [open(4, "x", 30), open(2, "y", 10), open(3, "z", 20)];
-        assert_eq!(storm(&three[..2], 2), OWN);
-        assert_eq!(storm(&three, 3), joins(2, Because::Storm, &[3, 4]));
-        // Those that were ended meanwhile count as well.
-        assert_eq!(storm(&three[..1], 3), joins(4, Because::Storm, &[]));
+        assert_eq!(storm(&three[..2], 100), OWN);
+        assert_eq!(storm(&three, 100), joins(2, Because::Storm, &[3, 4]));
+        // Those that were opened long before are none of it, and the worst are taken in first.
+        assert_eq!(storm(&three, 315), OWN);
+        let worse =
+            [three[0].clone(), three[1].clone(), Candidate { severity: Severity::Sev1, ..open(5, "w", 40) }];
+        assert_eq!(storm(&worse, 100), joins(2, Because::Storm, &[5, 4]));
         let taken = three.clone().map(|one| Candidate { taken: true, ..one });
-        assert_eq!(storm(&taken, 3), Home::Own { storm: true });
+        assert_eq!(storm(&taken, 100), Home::Own { storm: true });
         let raging = [Candidate { storm: true, taken: true, ..open(2, "y", 0) }];
-        assert_eq!(storm(&raging, 0), joins(2, Because::Storm, &[]));
+        assert_eq!(storm(&raging, 100), joins(2, Because::Storm, &[]));
+        assert_eq!(storm(&raging, 301), OWN);
     }
 
     #[test]
     fn the_group_of_the_sender_goes_first() {
-        let seen = Seen { grouped: Some(9), open: &[open(1, "shop", 0)], recent: &[], opened: 0 };
-        assert_eq!(home("shop", &event("a"), seen, &rules(), at(0)), joins(9, Because::SameGroup, &[]));
+        let grouped = open(9, "shop", 0);
+        let goes = |grouped: &Candidate, severity, second| {
+            let seen = Seen { severity, grouped: Some(grouped), open: &[open(1, "shop", 0)], recent: &[] };
+            home("shop", &event("a"), seen, &rules(), at(second))
+        };
+        assert_eq!(goes(&grouped, Severity::Sev1, 5000), joins(9, Because::SameGroup, &[]));
+        // Who has it may sleep by then.
+        let taken = Candidate { taken: true, ..grouped };
+        assert_eq!(goes(&taken, Severity::Sev2, 300), joins(9, Because::SameGroup, &[]));
+        assert_eq!(goes(&taken, Severity::Sev2, 301), OWN);
+        assert_eq!(goes(&taken, Severity::Sev1, 300), joins(1, Because::SameService, &[]));
+    }
+
+    #[test]
+    fn what_is_worse_than_what_somebody_has_or_comes_to_what_is_calm_opens_its_own() {
+        let taken = Candidate { taken: true, severity: Severity::Sev4, ..open(5, "lb", 0) };
+        assert_eq!(goes("shop", &[taken.clone()], 1000), OWN);
+        let as_bad = Candidate { severity: Severity::Sev2, ..taken.clone() };
+        assert_eq!(goes("shop", &[as_bad.clone()], 1000), joins(5, Because::DependsOn, &[]));
+        assert_eq!(goes("shop", &[Candidate { firing: 0, ..as_bad }], 1000), OWN);
+        // What nobody has is only as good as its escalation, which such an alert sets going again.
+        assert_eq!(
+            goes("shop", &[Candidate { taken: false, firing: 0, ..taken }], 10),
+            joins(5, Because::DependsOn, &[])
+        );
     }
 
     #[test]
@@ -385,7 +425,7 @@ mod tests {
         rules.services.get_mut("shop").unwrap().grouping.window = SignedDuration::ZERO;
         rules.storm = None;
         let known = [open(1, "shop", 0)];
-        let seen = Seen { grouped: None, open: &known, recent: &known, opened: 1000 };
+        let seen = Seen { severity: Severity::Sev2, grouped: None, open: &known, recent: &known };
         assert_eq!(home("shop", &event("a"), seen, &rules, at(0)), OWN);
     }
 }

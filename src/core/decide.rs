@@ -191,6 +191,8 @@ pub struct Join {
     pub severity: Severity,
     /// Why it belongs here, when it is neither the first nor the same as one that does.
     pub because: Option<Because>,
+    /// The values of the labels that its service is grouped by; none when it is not.
+    pub group: Option<String>,
 }
 
 /// Why a decision came out as it did: logged, counted and shown.
@@ -365,7 +367,7 @@ pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -
     let title = opening.title.clone();
     let Opening { title: of, service, severity, alert, group, storm } = opening;
     let waits = alert.is_some() && !storm;
-    let fact = Fact::Opened { title: of, service, severity, group };
+    let fact = Fact::Opened { title: of, service, severity, group, declared: alert.is_none() };
     let mut work = Work::open(id, fact, by, rules, now)?;
     if let Some((source, key)) = alert {
         work.add(Fact::AlertJoined { source, key, title, refired: false, service: None, because: None })?;
@@ -392,7 +394,8 @@ pub fn open_split(
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
     let Opening { title, service, severity, group, .. } = opening;
-    let mut work = Work::open(id, Fact::Opened { title, service, severity, group }, by, rules, now)?;
+    let fact = Fact::Opened { title, service, severity, group, declared: false };
+    let mut work = Work::open(id, fact, by, rules, now)?;
     let person = work.person()?;
     work.add(Fact::SplitFrom { incident: from, alerts, firing })?;
     work.take_command(&person, CommandReason::FirstResponder)?;
@@ -426,7 +429,10 @@ pub fn decide(
         Act::SplitOff { into, alerts, firing, term } => work.split_off(into, alerts, firing, term)?,
         Act::SplitFrom { incident, alerts, firing } => work.split_from(incident, alerts, firing)?,
         Act::FireOn { key } => match &work.incident.phase {
-            Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
+            Phase::Resolved { .. } => {
+                let severity = work.incident.severity;
+                work.reopen_by_alert(format!("{key} still fires"), None, severity)?
+            }
             _ => Reason::Recorded,
         },
         Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out, None)?,
@@ -597,9 +603,10 @@ impl Work<'_> {
     }
 
     fn open_only(&self) -> Result<(), Refusal> {
-        match self.incident.resolution() {
-            Some((resolution, _)) => Err(Refusal::Over(resolution.as_str())),
-            None => Ok(()),
+        match (self.incident.resolution(), self.incident.merged_into) {
+            (_, Some(home)) => Err(Refusal::NotThere(format!("it is part of INC-{home}; go on there"))),
+            (Some((resolution, _)), None) => Err(Refusal::Over(resolution.as_str())),
+            (None, None) => Ok(()),
         }
     }
 
@@ -630,7 +637,12 @@ impl Work<'_> {
             }
             return Ok(Reason::SelfCleared);
         }
-        self.escalate()
+        let was_held = matches!(self.incident.phase, Phase::Triggered { held_until: Some(_), .. });
+        let reason = self.escalate()?;
+        if was_held {
+            self.wake_struck()?;
+        }
+        Ok(reason)
     }
 
     /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
@@ -745,10 +757,10 @@ impl Work<'_> {
         if self.incident.is_open() {
             return Err(Refusal::StillOpen);
         }
-        if self.incident.merged_into.is_some() {
-            return Err(Refusal::WrongState(
-                "it became part of another incident; split it off that one instead",
-            ));
+        if let Some(home) = self.incident.merged_into {
+            return Err(Refusal::NotThere(format!(
+                "it is part of INC-{home}; split it off that one instead"
+            )));
         }
         let why = words(why, "the reason")?;
         self.add(Fact::Reopened { why })?;

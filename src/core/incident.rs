@@ -208,6 +208,8 @@ pub struct Incident {
     pub group: Option<String>,
     /// More incidents came than people can look at, and became this one.
     pub storm: bool,
+    /// A human declared it, or one that became part of it: only people say that it is over.
+    pub declared: bool,
     /// The incident it became part of.
     pub merged_into: Option<i64>,
     /// How bad.
@@ -296,7 +298,7 @@ impl Incident {
     /// # Errors
     /// When the entry does not open an incident.
     pub fn open(id: i64, entry: &Entry) -> Result<Self, FoldError> {
-        let Fact::Opened { title, service, severity, group } = &entry.fact else {
+        let Fact::Opened { title, service, severity, group, declared } = &entry.fact else {
             return Err(FoldError { seq: entry.seq, why: "the first entry does not open the incident" });
         };
         Ok(Self {
@@ -307,6 +309,7 @@ impl Incident {
             also: Vec::new(),
             group: group.clone(),
             storm: false,
+            declared: *declared,
             merged_into: None,
             severity: *severity,
             phase: Phase::FRESH,
@@ -419,13 +422,15 @@ impl Incident {
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
                 self.merged_into = None;
+                self.storm = false;
             }
-            Fact::CauseFound { service } => {
+            Fact::CauseFound { service, group } => {
                 if self.leads() == service {
                     return wrong("the cause was known before");
                 }
                 let before = self.leads().to_owned();
                 self.cause = (self.service != *service).then(|| service.clone());
+                self.group.clone_from(group);
                 self.also.retain(|other| other != service);
                 self.affects(&before);
             }
@@ -450,7 +455,8 @@ impl Incident {
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
             }
-            Fact::TookIn { service, alerts, firing, responders, .. } => {
+            Fact::TookIn { service, alerts, firing, responders, declared, .. } => {
+                self.declared |= *declared;
                 self.gains(*alerts, *firing);
                 self.affects(service);
                 for joined in responders {

@@ -73,6 +73,8 @@ pub enum Why {
     CommandedBefore,
     /// Their service is part of a storm.
     Storm,
+    /// It got so much worse that other people are to know.
+    Worse,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -96,6 +98,8 @@ pub enum News {
     Cause,
     /// Alerts of another service belong to it now.
     Spread,
+    /// More alerts belong to it than there were: twice as many as when that was told last.
+    More,
     /// It became part of another.
     Merged,
     /// Another became part of it.
@@ -119,6 +123,7 @@ impl News {
             Self::Worse => "worse",
             Self::Cause => "cause",
             Self::Spread => "spread",
+            Self::More => "more",
             Self::Merged => "merged",
             Self::TookIn => "took-in",
             Self::Split => "split",
@@ -148,6 +153,7 @@ impl Why {
             Self::Help => "help",
             Self::CommandedBefore => "commanded_before",
             Self::Storm => "storm",
+            Self::Worse => "worse",
         }
     }
 }

@@ -76,6 +76,7 @@ fn join(source: String, key: String) -> Join {
         service: "shop".into(),
         severity: Severity::Sev4,
         because: None,
+        group: None,
     }
 }
 

@@ -135,6 +135,8 @@ pub enum Fact {
         severity: Severity,
         /// The values of the labels that its service is grouped by; none when it is not.
         group: Option<String>,
+        /// By a human, and not by an alert: only people say that it is over.
+        declared: bool,
     },
     /// An alert of this incident fires.
     AlertJoined {
@@ -155,6 +157,8 @@ pub enum Fact {
     CauseFound {
         /// The service.
         service: String,
+        /// The values of the labels that it is grouped by; none when it is not.
+        group: Option<String>,
     },
     /// More incidents came than people can look at: whatever comes next belongs here too.
     StormBegan,
@@ -193,6 +197,8 @@ pub enum Fact {
         firing: u32,
         /// Who was on it.
         responders: Vec<Joined>,
+        /// A human had declared it.
+        declared: bool,
     },
     /// Some of its alerts are another incident's again, or for the first time.
     SplitOff {
@@ -401,7 +407,7 @@ impl Fact {
                 let because = because.map_or(String::new(), |because| format!("; {}", because.text()));
                 format!("alert from {source}{service} joined: {title} ({key}){because}")
             }
-            Self::CauseFound { service } => format!("{service} is the cause, and leads from now on"),
+            Self::CauseFound { service, .. } => format!("{service} is the cause, and leads from now on"),
             Self::StormBegan => {
                 "a storm: more incidents come than people can look at, so they are this one until it is over"
                     .into()

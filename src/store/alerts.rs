@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::nodes::Hearing;
 use super::{Bind, Row, StoreError, Tx};
@@ -47,6 +47,9 @@ pub struct Place<'a> {
     /// The incident it belongs to from now on.
     pub incident: Option<i64>,
 }
+
+/// A sender that could not be heard has as long again as it gives itself, and no longer than this.
+const EXCUSED_MAX: SignedDuration = SignedDuration::from_hours(6);
 
 const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at) from alert
      where source = ?1 and key = ?2";
@@ -387,7 +390,7 @@ pub struct Firing {
 
 const FIRING: &str =
     "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
-     suppressed_by, last_seen, incident from alert join alert_heard on alert = id where status = 'firing' and";
+     suppressed_by, last_seen, incident, grp from alert join alert_heard on alert = id where status = 'firing' and";
 
 /// An alert, if it fires.
 ///
@@ -413,8 +416,15 @@ pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<V
 pub fn is_expired(tx: &Tx<'_>, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
     let until = hearing.until.min(tx.now);
     let sql = "select alert from alert_heard where alert = ?3 and expires_at <= ?1
-               and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)";
-    Ok(tx.query_one(sql, &[until.into(), hearing.since.into(), id.into()], |row| row.int(0))?.is_some())
+               and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1 or ?2 <= ?4)";
+    let binds = [until.into(), hearing.since.into(), id.into(), long_ago(until).into()];
+    Ok(tx.query_one(sql, &binds, |row| row.int(0))?.is_some())
+}
+
+/// Whoever could be heard for so long has said what there is to say: a house that restarts daily still sees an alert grow
+/// old that is given a day.
+fn long_ago(until: Timestamp) -> Timestamp {
+    until.saturating_sub(EXCUSED_MAX).unwrap_or(Timestamp::MIN)
 }
 
 fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
@@ -425,6 +435,7 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
     event.links = serde_json::from_str(&row.text(8)?)?;
     event.occurred_at = Some(row.time(9)?);
     event.expires_at = row.time_or_null(10)?;
+    event.group = row.text_or_null(14)?;
     Ok(Firing {
         id: row.int(0)?,
         source: row.text(1)?,
@@ -445,9 +456,9 @@ pub fn expired(tx: &Tx<'_>, hearing: Hearing, limit: u32) -> Result<Vec<(i64, Ti
     let until = hearing.until.min(tx.now);
     tx.query(
         "select alert, expires_at from alert_heard
-         where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)
+         where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1 or ?2 <= ?4)
          order by expires_at limit ?3",
-        &[until.into(), hearing.since.into(), i64::from(limit).into()],
+        &[until.into(), hearing.since.into(), i64::from(limit).into(), long_ago(until).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
     )
 }

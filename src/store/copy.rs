@@ -37,7 +37,7 @@ const fn table(
 pub(super) const INCIDENT: Table = table(
     "incident",
     "id",
-    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq", "joined_at", "storm"],
+    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq", "joined_at", "storm", "firing"],
     &["title", "service", "severity", "phase", "commander", "state", "leads", "grp"],
     &["head"],
 );

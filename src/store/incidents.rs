@@ -73,7 +73,7 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
     let resolved_at = incident.resolution().map(|(_, at)| at);
     let commander = incident.commander().map(|command| command.person.as_str());
     let joined_at = (head.is_none() || joins(decision)).then_some(tx.now);
-    let binds: [Bind<'_>; 16] = [
+    let binds: [Bind<'_>; 17] = [
         incident.id.into(),
         (&incident.title).into(),
         (&incident.service).into(),
@@ -90,19 +90,20 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
         incident.group.as_deref().unwrap_or_default().into(),
         joined_at.into(),
         i64::from(incident.storm).into(),
+        i64::from(incident.firing).into(),
     ];
     if head.is_none() {
         tx.write(
             "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
-                                   commander, seq, head, state, leads, grp, joined_at, storm)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                   commander, seq, head, state, leads, grp, joined_at, storm, firing)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
             &binds,
         )?;
     } else {
         tx.write(
             "update incident set title = ?2, service = ?3, severity = ?4, phase = ?5, opened_at = ?6,
                resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12, leads = ?13, grp = ?14,
-               joined_at = coalesce(?15, joined_at), storm = ?16 where id = ?1",
+               joined_at = coalesce(?15, joined_at), storm = ?16, firing = ?17 where id = ?1",
             &binds,
         )?;
     }
@@ -111,7 +112,15 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
 
 /// Whether an alert came to the incident, so that others may follow it.
 pub fn joins(decision: &Decision) -> bool {
-    let comes = |fact: &Fact| matches!(fact, Fact::AlertJoined { .. } | Fact::TookIn { .. });
+    let comes = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::AlertJoined { refired: false, .. }
+                | Fact::TookIn { .. }
+                | Fact::Reopened { .. }
+                | Fact::SplitFrom { .. }
+        )
+    };
     decision.entries.iter().any(|entry| comes(&entry.fact))
 }
 

@@ -5,33 +5,44 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Bind, Row, StoreError, Tx};
 use crate::core::alert::AlertSeverity;
 use crate::core::correlate::Candidate;
+use crate::core::incident::Severity;
 
 /// Most open incidents of one service that are looked at, the busiest first.
 pub const OPEN_MAX: u32 = 64;
 
-const CANDIDATE: &str = "select id, leads, grp, opened_at, joined_at, phase, storm from incident where";
+const CANDIDATE: &str =
+    "select id, leads, grp, opened_at, joined_at, phase, storm, severity, firing from incident where";
 
-/// Open incidents that a service leads, those first that an alert joined last; at most [`OPEN_MAX`].
+/// Open incidents that some services lead, those first that an alert joined last; at most [`OPEN_MAX`] of one service, and
+/// as many again for each more.
 ///
 /// # Errors
 /// What the engine says.
-pub fn open_of(tx: &Tx<'_>, service: &str) -> Result<Vec<Candidate>, StoreError> {
+pub fn open_of(tx: &Tx<'_>, services: &[&str]) -> Result<Vec<Candidate>, StoreError> {
+    let places: Vec<String> = (1..=services.len()).map(|number| format!("?{number}")).collect();
+    let mut binds: Vec<Bind<'_>> = services.iter().map(|service| (*service).into()).collect();
+    let limit = i64::from(OPEN_MAX).saturating_mul(i64::try_from(services.len()).unwrap_or(i64::MAX));
+    binds.push(limit.into());
     let sql = format!(
-        "{CANDIDATE} leads = ?1 and phase <> 'resolved' and drill = 0 order by joined_at desc, id desc limit ?2"
+        "{CANDIDATE} leads in ({}) and phase <> 'resolved' and drill = 0 order by joined_at desc, id desc limit ?{}",
+        places.join(", "),
+        binds.len()
     );
-    let found = tx.query(&sql, &[service.into(), i64::from(OPEN_MAX).into()], read)?;
-    Ok(found.into_iter().map(|(candidate, _)| candidate).collect())
+    tx.query(&sql, &binds, read)
 }
 
-/// Incidents that were opened within a while and are open, and open storms; and how many were opened, at most `most`.
+/// Incidents that were opened within a while and are still open, the newest first and at most `most`; and open storms.
 ///
 /// # Errors
 /// What the engine says.
-pub fn recent(tx: &Tx<'_>, within: SignedDuration, most: u32) -> Result<(Vec<Candidate>, u32), StoreError> {
+pub fn recent(tx: &Tx<'_>, within: SignedDuration, most: u32) -> Result<Vec<Candidate>, StoreError> {
     let since = tx.now.saturating_sub(within).unwrap_or(Timestamp::MIN);
-    let opened = tx.query(
-        &format!("{CANDIDATE} opened_at > ?1 and drill = 0 order by opened_at desc, id desc limit ?2"),
-        &[since.into(), i64::from(most).into()],
+    let mut open = tx.query(
+        &format!(
+            "{CANDIDATE} opened_at > ?1 and opened_at <= ?2 and phase <> 'resolved' and drill = 0
+             order by opened_at desc, id desc limit ?3"
+        ),
+        &[since.into(), tx.now.into(), i64::from(most).into()],
         read,
     )?;
     let storms = tx.query(
@@ -39,14 +50,10 @@ pub fn recent(tx: &Tx<'_>, within: SignedDuration, most: u32) -> Result<(Vec<Can
         &[since.into()],
         read,
     )?;
-    let count = u32::try_from(opened.len()).unwrap_or(u32::MAX);
-    let mut open: Vec<Candidate> = Vec::new();
-    for (candidate, is_open) in opened.into_iter().chain(storms) {
-        if is_open && !open.iter().any(|one| one.id == candidate.id) {
-            open.push(candidate);
-        }
-    }
-    Ok((open, count))
+    open.extend(storms);
+    open.sort_by_key(|one| one.id);
+    open.dedup_by_key(|one| one.id);
+    Ok(open)
 }
 
 /// The newest incident, not over, that holds an alert of this source and service that its sender groups so.
@@ -61,6 +68,14 @@ pub fn grouped(tx: &Tx<'_>, source: &str, group: &str, service: &str) -> Result<
         &[source.into(), group.into(), service.into()],
         |row| row.int(0),
     )
+}
+
+/// One incident as it may be joined, if it is open.
+///
+/// # Errors
+/// What the engine says.
+pub fn candidate(tx: &Tx<'_>, id: i64) -> Result<Option<Candidate>, StoreError> {
+    tx.query_one(&format!("{CANDIDATE} id = ?1 and phase <> 'resolved'"), &[id.into()], read)
 }
 
 /// Gives every alert of an incident to another, and remembers that. Answers how many went, and how many of them fire.
@@ -80,6 +95,13 @@ pub fn all(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> 
         None,
     )?;
     tx.write("update alert set incident = ?2 where incident = ?1", &[from.into(), into.into()])?;
+    // Whoever was to be woken, and is not already by a page of the other, still is.
+    tx.write(
+        "update letter set incident = ?2 where incident = ?1 and kind in ('page', 'help', 'pio_page')
+         and state in ('pending', 'sending') and not exists (
+           select 1 from letter other where other.incident = ?2 and other.person = letter.person and other.kind = letter.kind)",
+        &[from.into(), into.into()],
+    )?;
     Ok(moved)
 }
 
@@ -177,16 +199,17 @@ fn count(tx: &Tx<'_>, sql: &str, from: i64, into: Option<i64>) -> Result<(u32, u
     Ok((u32::try_from(counted.0).unwrap_or(u32::MAX), u32::try_from(counted.1).unwrap_or(u32::MAX)))
 }
 
-fn read(row: &Row<'_>) -> Result<(Candidate, bool), StoreError> {
-    let phase = row.text(5)?;
-    let candidate = Candidate {
+fn read(row: &Row<'_>) -> Result<Candidate, StoreError> {
+    let severity = Severity::from_word(row.text_ref(7)?);
+    Ok(Candidate {
         id: row.int(0)?,
         service: row.text(1)?,
         group: row.text(2)?,
         opened_at: row.time(3)?,
         joined_at: row.time(4)?,
-        taken: phase != "triggered",
+        taken: row.text_ref(5)? != "triggered",
         storm: row.int(6)? == 1,
-    };
-    Ok((candidate, phase != "resolved"))
+        severity: severity.ok_or(StoreError::Decode("an unknown severity"))?,
+        firing: u32::try_from(row.int(8)?).map_err(|_| StoreError::Decode("alerts out of range"))?,
+    })
 }

@@ -241,6 +241,8 @@ struct IncidentRow {
     group: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     storm: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    declared: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     merged_into: Option<i64>,
     #[serde(with = "severity")]
@@ -270,6 +272,8 @@ enum FactRow {
         severity: Severity,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         group: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        declared: bool,
     },
     AlertJoined {
         source: String,
@@ -283,6 +287,8 @@ enum FactRow {
     },
     CauseFound {
         service: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
     },
     StormBegan,
     SeverityRaised {
@@ -307,6 +313,8 @@ enum FactRow {
         firing: u32,
         #[serde(with = "joined")]
         responders: Vec<Joined>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        declared: bool,
     },
     SplitOff {
         into: i64,
@@ -410,12 +418,19 @@ mod tests {
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         for fact in [
-            Fact::Opened { title: "t".into(), service: "s".into(), severity: Severity::Sev2, group: None },
+            Fact::Opened {
+                title: "t".into(),
+                service: "s".into(),
+                severity: Severity::Sev2,
+                group: None,
+                declared: true,
+            },
             Fact::Opened {
                 title: "t".into(),
                 service: "s".into(),
                 severity: Severity::Sev2,
                 group: Some("a".into()),
+                declared: false,
             },
             Fact::AlertJoined {
                 source: "s".into(),
@@ -425,7 +440,7 @@ mod tests {
                 service: Some("lb".into()),
                 because: Some(Because::DependsOn),
             },
-            Fact::CauseFound { service: "lb".into() },
+            Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
             Fact::StormBegan,
             Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1 },
             Fact::Held { until: at },
@@ -437,6 +452,7 @@ mod tests {
                 alerts: 3,
                 firing: 1,
                 responders: vec![Joined { person: "maya".into(), status: ResponderStatus::Paged, pages: 2 }],
+                declared: true,
             },
             Fact::SplitOff { into: 2, alerts: 3, firing: 1, quiet_until: Some(at) },
             Fact::SplitFrom { incident: 2, alerts: 3, firing: 1 },

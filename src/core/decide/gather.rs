@@ -4,7 +4,7 @@ use super::super::correlate::Because;
 use super::super::escalation;
 use super::super::incident::{CommandReason, Incident, Phase, ResponderStatus, Severity};
 use super::super::letter::{Letter, News, Why};
-use super::super::timeline::{Fact, Joined};
+use super::super::timeline::{Actor, Fact, Joined};
 use super::{Join, Reason, Refusal, Work};
 
 impl Work<'_> {
@@ -20,7 +20,7 @@ impl Work<'_> {
     }
 
     pub(super) fn join(&mut self, join: Join) -> Result<Reason, Refusal> {
-        let Join { source, key, title, refired, service, severity, because } = join;
+        let Join { source, key, title, refired, service, severity, because, group } = join;
         let spreads = self.incident.leads() != service
             && self.incident.service != service
             && !self.incident.also.contains(&service);
@@ -38,20 +38,26 @@ impl Work<'_> {
                 Reason::Relapsed
             }
             Phase::Resolved { .. } => {
-                let reason = self.reopen_by_alert(format!("{key} fires again"), Some(joined))?;
-                self.worsens(severity)?;
-                return Ok(reason);
+                return self.reopen_by_alert(format!("{key} fires again"), Some(joined), severity);
             }
         };
-        if because == Some(Because::Cause) && self.incident.leads() != service {
-            self.find_cause(service.clone())?;
+        let before = self.policy_name();
+        let rose = self.raise(severity)?;
+        let found = because == Some(Because::Cause) && self.incident.leads() != service;
+        if found {
+            self.dispatch(Fact::CauseFound { service: service.clone(), group })?;
+        }
+        if found {
+            self.tell_commander(News::Cause);
         } else if spreads {
             self.tell_commander(News::Spread);
-            if because == Some(Because::Storm) {
-                self.wake_for(&service)?;
-            }
+        } else if !refired && self.incident.alerts.is_power_of_two() {
+            self.tell_commander(News::More);
         }
-        self.worsens(severity)?;
+        self.wake_after(before.as_deref(), rose, found)?;
+        if because == Some(Because::Storm) {
+            self.wake_for(&service)?;
+        }
         Ok(reason)
     }
 
@@ -87,13 +93,19 @@ impl Work<'_> {
     }
 
     /// Nobody has it now, so the policy starts anew; whoever commanded before is woken too.
-    pub(super) fn reopen_by_alert(&mut self, why: String, joined: Option<Fact>) -> Result<Reason, Refusal> {
+    pub(super) fn reopen_by_alert(
+        &mut self,
+        why: String,
+        joined: Option<Fact>,
+        severity: Severity,
+    ) -> Result<Reason, Refusal> {
         let before = match &self.incident.phase {
             Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
             _ => None,
         };
         self.add(Fact::Reopened { why })?;
         joined.map_or(Ok(()), |joined| self.add(joined))?;
+        self.raise(severity)?;
         self.escalate()?;
         if let Some(person) = before {
             self.status(News::Reopened);
@@ -128,41 +140,73 @@ impl Work<'_> {
 
     /// When an incident that nobody has clears itself, from the moment when nothing of it fires.
     fn quiet_until(&self) -> Option<jiff::Timestamp> {
-        let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
+        let untaken = matches!(self.incident.phase, Phase::Triggered { .. }) && !self.incident.declared;
         untaken.then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now))
-    }
-
-    /// The service at fault leads from now on: its people are woken who were not yet.
-    fn find_cause(&mut self, service: String) -> Result<(), Refusal> {
-        let before = self.policy_name();
-        self.dispatch(Fact::CauseFound { service })?;
-        let Phase::Triggered { escalation, .. } = &self.incident.phase else {
-            self.tell_commander(News::Cause);
-            return Ok(());
-        };
-        if escalation.is_none() {
-            return self.escalate().map(|_| ());
-        }
-        self.tell_everybody(News::Cause);
-        if self.policy_name() != before {
-            self.begin_policy(|work, person| work.was_paged(person))?;
-        }
-        Ok(())
     }
 
     /// It is worse than it was. Who sleeps is woken only when that makes another policy stand.
     pub(super) fn worsens(&mut self, severity: Severity) -> Result<Reason, Refusal> {
-        if severity >= self.incident.severity || !self.incident.is_open() {
+        if !self.incident.is_open() {
             return Ok(Reason::Recorded);
         }
         let before = self.policy_name();
-        self.dispatch(Fact::SeverityRaised { from: self.incident.severity, to: severity })?;
-        self.tell_commander(News::Worse);
-        let was_woken = matches!(self.incident.phase, Phase::Triggered { escalation: Some(_), .. });
-        if was_woken && self.policy_name() != before {
-            self.begin_policy(|_, _| false)?;
+        if !self.raise(severity)? {
+            return Ok(Reason::Recorded);
         }
+        self.wake_after(before.as_deref(), true, false)?;
         Ok(Reason::Worsened)
+    }
+
+    fn raise(&mut self, severity: Severity) -> Result<bool, Refusal> {
+        if severity >= self.incident.severity {
+            return Ok(false);
+        }
+        self.dispatch(Fact::SeverityRaised { from: self.incident.severity, to: severity })?;
+        Ok(true)
+    }
+
+    /// Wakes whom it concerns that an incident got worse, or that its cause was found: those of the policy that stands now,
+    /// when that is another than before. Who was woken knows of a cause by a notice.
+    fn wake_after(&mut self, before: Option<&str>, rose: bool, found: bool) -> Result<(), Refusal> {
+        if rose {
+            self.tell_commander(News::Worse);
+        }
+        let other_policy = self.policy_name().as_deref() != before;
+        match &self.incident.phase {
+            Phase::Triggered { escalation: None, held_until, .. } => {
+                // A cause that needs others itself may not be the last.
+                let grouping = self.rules.grouping_of(self.incident.leads());
+                let waits = held_until.is_some() && !grouping.depends_on.is_empty();
+                if found && !waits {
+                    self.escalate()?;
+                }
+            }
+            Phase::Triggered { .. } if found || rose => {
+                if found {
+                    self.tell_everybody(News::Cause);
+                }
+                if other_policy {
+                    self.begin_policy(|work, person| !rose && work.was_paged(person))?;
+                }
+            }
+            Phase::Acknowledged { .. } | Phase::Mitigated { .. } if rose && other_policy => {
+                self.page_first(Why::Worse)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Wakes the first people of the policy that stands, but for those who answered.
+    fn page_first(&mut self, why: Why) -> Result<(), Refusal> {
+        let first = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        for person in first.map(|first| first.people).unwrap_or_default() {
+            let status = self.incident.responder(&person).map(|known| known.status);
+            if !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
+                self.page(person, why)?;
+            }
+        }
+        Ok(())
     }
 
     fn policy_name(&self) -> Option<String> {
@@ -192,7 +236,8 @@ impl Work<'_> {
 
     /// Wakes the first people of a service that a storm has struck, who would have been woken by its own incident.
     fn wake_for(&mut self, service: &str) -> Result<(), Refusal> {
-        if !matches!(self.incident.phase, Phase::Triggered { escalation: Some(_), .. }) {
+        // Whoever waits for a cause, or is over, wakes nobody yet.
+        if matches!(self.incident.phase, Phase::Triggered { escalation: None, .. } | Phase::Resolved { .. }) {
             return Ok(());
         }
         let policy = self.rules.policy_of(service, self.incident.severity).map(|(_, policy)| policy);
@@ -205,21 +250,33 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// The people of every service that a storm has struck, when it has waited for a cause in vain.
+    pub(super) fn wake_struck(&mut self) -> Result<(), Refusal> {
+        if self.incident.storm {
+            for service in self.incident.also.clone() {
+                self.wake_for(&service)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn begin_storm(&mut self) -> Result<Reason, Refusal> {
         self.open_only()?;
         if self.incident.storm {
             return Ok(Reason::Recorded);
         }
         self.dispatch(Fact::StormBegan)?;
-        if matches!(self.incident.phase, Phase::Triggered { escalation: None, .. }) {
-            self.escalate()?;
-        }
         self.tell_everybody(News::Storm);
+        self.wake_struck()?;
         Ok(Reason::StormBegan)
     }
 
     /// A human who has an incident gives it up; one that nobody has may be moved by anybody, and by the daemon.
     pub(super) fn merge_into(&mut self, into: i64, term: Option<u32>) -> Result<Reason, Refusal> {
+        // That somebody else has it now ends the waking: no program says so.
+        if self.by.actor != Actor::Dispatch {
+            self.person()?;
+        }
         self.may_move(term)?;
         if into == self.incident.id {
             return Err(Refusal::WrongState("an incident cannot become part of itself"));
@@ -251,6 +308,7 @@ impl Work<'_> {
             alerts: other.alerts,
             firing: other.firing,
             responders: responders.collect(),
+            declared: other.declared,
         })?;
         if other.firing > 0 && matches!(self.incident.phase, Phase::Mitigated { .. }) {
             self.relapse()?;

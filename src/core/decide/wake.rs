@@ -94,6 +94,12 @@ impl Work<'_> {
     }
 
     pub(super) fn page(&mut self, person: String, why: Why) -> Result<(), Refusal> {
+        // One decision wakes nobody twice.
+        let is_woken =
+            |letter: &Letter| matches!(letter, Letter::Page { person: woken, .. } if *woken == person);
+        if self.letters.iter().any(is_woken) {
+            return Ok(());
+        }
         let attempt = self.incident.responder(&person).map_or(0, |known| known.pages) + 1;
         self.dispatch(Fact::Paged { person: person.clone(), attempt, why: why.as_str().into() })?;
         self.letters.push(Letter::Page { person, attempt, why });
