@@ -8,8 +8,8 @@ use super::{Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::Event;
-use crate::core::mail::Ignored;
-use crate::house::House;
+use crate::core::mail::{Ignored, Mail};
+use crate::house::{House, Source};
 use crate::http::intake::understand;
 use crate::sources::{Delivery, KINDS, Options, Unreadable, mail};
 
@@ -85,8 +85,8 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             if as_json {
                 let shown: Vec<Value> = events.iter().map(as_value).collect();
                 out(&format!("{}\n", json!({"events": shown})));
-            } else if source.kind.senders && mail::open(&delivery).is_ok_and(|mail| mail.stranger) {
-                out(&format!("nothing is raised: {}\n", Ignored::Stranger));
+            } else if let Some(said) = said_of_mail(&house, source, &delivery) {
+                out(&said);
             } else if events.is_empty() {
                 out("understood, with nothing to say\n");
             } else {
@@ -103,6 +103,19 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             fail(&format!("source {name} cannot read this body: {why}"))
         }
     }
+}
+
+/// What is said of mail that is no alert, as far as it is known without the daemon's store.
+fn said_of_mail(house: &House, source: &Source, delivery: &Delivery<'_>) -> Option<String> {
+    if source.kind.name != mail::KIND.name {
+        return None;
+    }
+    let mail = mail::open(delivery).ok().filter(Mail::may_answer)?;
+    if mail.is_nothing(&house.rules) {
+        return Some(format!("nothing is raised: {}\n", Ignored::Stranger));
+    }
+    let may_be = mail.stranger || mail.in_thread || !mail.names.is_empty();
+    may_be.then(|| "it may be an answer to a page; only the daemon's store can tell\n".to_owned())
 }
 
 fn as_value(event: &Event) -> Value {
