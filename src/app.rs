@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -191,6 +191,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
     let (stop_http, stop_work) = (CancellationToken::new(), CancellationToken::new());
+    // Whoever hears that it is ready may tell it to stop or to read again at once.
+    let signals = Signals::heard()?;
     // From here on things run. Each worker has its own way to stop, because they stop in an order.
     let beats = [committer.beat.clone(), Beat::new(&clock)];
     let (mut committer_ended, holder_ended) = start_committer(committer)?;
@@ -268,7 +270,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     notify(&[NotifyState::Ready]);
 
     let ended = tokio::select! {
-        told = told_to_stop(&running) => told.map(|()| None)?,
+        () = signals.tell_to_stop(&running) => None,
         Some(which) = workers.join_next() => Some(which.unwrap_or("a worker")),
         _ = serving.join_next() => Some("the listener"),
         _ = &mut committer_ended => Some(COMMITTER),
@@ -367,16 +369,30 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Ends when it is time to stop; reads the configuration again when asked to.
-async fn told_to_stop(running: &Running) -> Result<(), AppError> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => running.read_again(),
+/// What the service manager says, from the moment when it is listened for; until then a signal ends the process.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn heard() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Ends when it is time to stop; reads the configuration again when asked to.
+    async fn tell_to_stop(mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => running.read_again(),
+            }
         }
     }
 }

@@ -444,9 +444,9 @@ mod samples {
         letters
     }
 
-    pub(super) fn misread() -> [Misread; 4] {
+    pub(super) fn misread() -> [Misread; 5] {
         let from = Some("maya@home.example".to_owned());
-        [Misread::Unclear, Misread::Empty, Misread::Commands, Misread::Elsewhere(from)]
+        [Misread::Unclear, Misread::Empty, Misread::Commands, Misread::Elsewhere(from), Misread::Unnamed]
     }
 
     pub(super) fn incidents() -> Vec<Incident> {
@@ -555,7 +555,7 @@ mod tests {
             let is_told = |why: &Misread| match why {
                 Misread::Elsewhere(_) => to == "maya",
                 Misread::Commands => is_taken,
-                Misread::Unclear | Misread::Empty => !is_over,
+                Misread::Unclear | Misread::Empty | Misread::Unnamed => !is_over,
             };
             for why in samples::misread().into_iter().filter(is_told) {
                 let to = if why == Misread::Commands { "maya" } else { to };

@@ -8,8 +8,8 @@ use super::{Exit, fail, out, say};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::Event;
-use crate::core::mail::Ignored;
-use crate::house::House;
+use crate::core::mail::{Ignored, Mail};
+use crate::house::{House, Source};
 use crate::http::intake::understand;
 use crate::sources::{Delivery, KINDS, Options, Unreadable, mail};
 
@@ -51,7 +51,7 @@ pub(super) fn kinds_as_json() -> Value {
     json!({"kinds": shown.collect::<Vec<_>>()})
 }
 
-/// What a source makes of the body on standard input, and whether it is mail of somebody who may raise nothing.
+/// What a source makes of the body on standard input, and what else is to be said of it when it is mail.
 ///
 /// # Errors
 /// The exit code, when that cannot be found out; it is said why.
@@ -59,7 +59,7 @@ pub(super) fn read(
     config: &Config,
     name: &str,
     headers: &[(String, String)],
-) -> Result<(Result<Vec<Event>, Unreadable>, bool), Exit> {
+) -> Result<(Result<Vec<Event>, Unreadable>, Option<String>), Exit> {
     let house = House::without_ways(config).map_err(|error| {
         say(&format!("onscene: {error}"));
         Exit::Config
@@ -81,8 +81,7 @@ pub(super) fn read(
         received_at: Clock::system().now(),
         options: &source.options,
     };
-    let is_strangers = source.kind.senders && mail::open(&delivery).is_ok_and(|mail| mail.stranger);
-    Ok((understand(source, &delivery), is_strangers))
+    Ok((understand(source, &delivery), said_of_mail(&house, source, &delivery)))
 }
 
 /// What stands on standard input.
@@ -98,7 +97,7 @@ pub(super) fn input() -> Result<Vec<u8>, Exit> {
 
 /// Shows what a source makes of the body on standard input. Nothing is kept or raised.
 pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
-    let (read, is_strangers) = match read(config, name, headers) {
+    let (read, said) = match read(config, name, headers) {
         Ok(read) => read,
         Err(exit) => return exit,
     };
@@ -107,8 +106,8 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             if as_json {
                 let shown: Vec<Value> = events.iter().map(as_value).collect();
                 out(&format!("{}\n", json!({"events": shown})));
-            } else if is_strangers {
-                out(&format!("nothing is raised: {}\n", Ignored::Stranger));
+            } else if let Some(said) = said {
+                out(&said);
             } else if events.is_empty() {
                 out("understood, with nothing to say\n");
             } else {
@@ -125,6 +124,19 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
             fail(&format!("source {name} cannot read this body: {why}"))
         }
     }
+}
+
+/// What is said of mail that is no alert, as far as it is known without the daemon's store.
+fn said_of_mail(house: &House, source: &Source, delivery: &Delivery<'_>) -> Option<String> {
+    if source.kind.name != mail::KIND.name {
+        return None;
+    }
+    let mail = mail::open(delivery).ok().filter(Mail::may_answer)?;
+    if mail.is_nothing(&house.rules) {
+        return Some(format!("nothing is raised: {}\n", Ignored::Stranger));
+    }
+    let may_be = mail.stranger || mail.in_thread || !mail.names.is_empty();
+    may_be.then(|| "it may be an answer to a page; only the daemon's store can tell\n".to_owned())
 }
 
 fn as_value(event: &Event) -> Value {

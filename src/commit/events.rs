@@ -140,7 +140,7 @@ impl Work<'_, '_> {
     ) -> Result<EventResult, StoreError> {
         // What onscene itself says about a source is for its operator, whatever routes and silences say.
         if OWN_KEYS.contains(&event.key.as_str()) {
-            return self.hear(source, service, event);
+            return self.as_said(source, service, event);
         }
         let house = self.house;
         let rules = &house.rules;
@@ -180,7 +180,7 @@ impl Work<'_, '_> {
         if until != event.expires_at {
             event.to_mut().expires_at = until;
         }
-        self.hear(source, service, &event)
+        self.as_said(source, service, &event)
     }
 
     /// An alert that fires for as long as all is well is a ping; that it does not fire says nothing.
@@ -196,7 +196,7 @@ impl Work<'_, '_> {
         Ok(EventResult { reason: Some(format!("heartbeat {name}").into()), ..beat? })
     }
 
-    fn hear(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
+    fn as_said(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
         let by = || By {

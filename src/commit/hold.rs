@@ -97,11 +97,12 @@ impl Keeper {
     }
 }
 
-/// Deliveries can, but for a body that is given to its adapter again: that is in the store already.
+/// Deliveries can, but for a body that is given to its adapter again: that is in the store already; and mail of which only the
+/// store can tell whether it is anything: its mail server keeps it better.
 fn can_be_held(job: &Job) -> bool {
     match &*job.command {
         Command::Events(delivered) => delivered.replays.is_none(),
-        Command::Unreadable(unread) => unread.rest.replays.is_none(),
+        Command::Unreadable(unread) => unread.rest.replays.is_none() && unread.about.is_none(),
         _ => false,
     }
 }

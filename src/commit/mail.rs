@@ -1,7 +1,7 @@
 //! Mail about letters: which letter a message answers, what that means, and what is written of it, in one transaction.
 
 use super::acts::Work;
-use super::{DELIVERIES_KEPT, Done, DoorError, MailResult, Posted, Reply};
+use super::{DELIVERIES_KEPT, Delivered, Done, DoorError, MailResult, Posted, Reply, Unread};
 use crate::core::decide::{Act, By, Reason, Refusal};
 use crate::core::letter::Misread;
 use crate::core::mail::{self, Ignored, Letter, Mail, Meaning, What};
@@ -22,12 +22,30 @@ impl Work<'_, '_> {
         if letter.is_none() && mail.alert.is_some() && !self.is_surely_ours(mail) {
             return Ok(Done::Heard(self.take(delivered)?));
         }
+        self.hear(mail, found.as_ref(), delivered)
+    }
+
+    /// Takes a message that cannot be understood, by somebody who may raise no alerts. When it names a letter that is known,
+    /// it is for others to keep it: ids of the form of ours are anybody's.
+    pub(super) fn post_unread(&mut self, unread: &Unread) -> Result<Option<Done>, StoreError> {
+        match &unread.about {
+            Some(mail) if self.letter_of(mail)?.is_none() => self.hear(mail, None, &unread.rest).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    fn hear(
+        &mut self,
+        mail: &Mail,
+        found: Option<&(Letter, bool)>,
+        delivered: &Delivered,
+    ) -> Result<Done, StoreError> {
         if self.was_replayed(delivered.replays)? {
             return Ok(done(mail, "ignored", None, "it was read meanwhile"));
         }
         self.received_at = Some(delivered.received_at);
         self.effects.received(&delivered.source, &delivered.kind, 1);
-        let result = self.answer(mail, found.as_ref(), &delivered.source)?;
+        let result = self.answer(mail, found, &delivered.source)?;
         self.effects.outcome(&delivered.source, result.outcome);
         self.tell_all_read(delivered)?;
         tracing::info!(
@@ -56,8 +74,12 @@ impl Work<'_, '_> {
     /// An id of the same form may be anybody's. One of our own domain, or a thread of an incident, is not: it answers
     /// a letter that was forgotten, or was never written.
     fn is_surely_ours(&self, mail: &Mail) -> bool {
+        mail.in_thread || self.names_our_domain(mail)
+    }
+
+    fn names_our_domain(&self, mail: &Mail) -> bool {
         let own = self.house.mailer.as_ref().map(|mailer| mailer.domain());
-        mail.in_thread || mail.names.iter().any(|name| Some(name.domain.as_str()) == own.as_deref())
+        mail.names.iter().any(|name| Some(name.domain.as_str()) == own.as_deref())
     }
 
     fn answer(
@@ -67,13 +89,7 @@ impl Work<'_, '_> {
         source: &str,
     ) -> Result<MailResult, StoreError> {
         let ignored = |why: Ignored| MailResult::ignored(mail, why);
-        let Some((letter, direct)) = letter else {
-            return Ok(ignored(match mail.what {
-                What::Own => Ignored::Own,
-                _ if mail.stranger && !self.is_surely_ours(mail) => Ignored::Stranger,
-                _ => Ignored::UnknownLetter,
-            }));
-        };
+        let Some((letter, direct)) = letter else { return Ok(ignored(self.unnamed(mail)?)) };
         let incident = self.home_of(letter.incident)?;
         let Some(saved) = self.memory.incident(self.tx, incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
@@ -95,21 +111,51 @@ impl Work<'_, '_> {
         Ok(result)
     }
 
-    /// Tells the person of a letter that a reply to it did not do what they may believe: once for each letter, whoever hears
-    /// the reply, and a few times for each incident, so that a program that answers our answers comes to an end.
+    /// A message that names no letter that is known does nothing. Who was called and wrote it is told so: some mail programs
+    /// and relays lose what a reply answers, and some people write a new mail.
+    fn unnamed(&mut self, mail: &Mail) -> Result<Ignored, StoreError> {
+        let house = self.house;
+        let known = mail.incident.map_or(Ok(None), |id| self.memory.incident(self.tx, id))?;
+        let told = known.and_then(|saved| {
+            mail::unnamed(mail, &saved.incident, &house.rules).map(|person| (saved.incident.id, person))
+        });
+        Ok(match told {
+            _ if mail.what == What::Own => Ignored::Own,
+            Some((incident, person)) => {
+                self.tell(&format!("mail/{}", mail.id), incident, person, Misread::Unnamed)?;
+                Ignored::UnknownLetter
+            }
+            // A person of ours may answer a letter that was forgotten; of anybody else an id of its form proves nothing.
+            None if mail.stranger && !(self.names_our_domain(mail) && mail.is_by_a_person(&house.rules)) => {
+                Ignored::Stranger
+            }
+            None => Ignored::UnknownLetter,
+        })
+    }
+
+    /// Tells the person of a letter that a reply to it did not do what they may believe.
     fn tell_of(&mut self, letter: &Letter, misread: Option<Misread>) -> Result<(), StoreError> {
         let Some(why) = misread else { return Ok(()) };
         // Whom it was told is remembered for as long as ids of deliveries are.
         let age = self.tx.now.duration_since(letter.written_at);
-        if age >= DELIVERIES_KEPT || !unreadable::first_time(self.tx, TOLD, &letter.id)? {
+        if age >= DELIVERIES_KEPT {
             return Ok(());
         }
-        let person = &letter.person;
+        let incident = self.home_of(letter.incident)?;
+        self.tell(&letter.id, incident, &letter.person, why)
+    }
+
+    /// Tells somebody of a reply: once for each letter or nameless mail, whoever hears it, and a few times for each incident, so
+    /// that a program that answers our answers comes to an end.
+    fn tell(&mut self, about: &str, incident: i64, person: &str, why: Misread) -> Result<(), StoreError> {
+        if !unreadable::first_time(self.tx, TOLD, about)? {
+            return Ok(());
+        }
         for number in 1..=TOLD_MAX {
-            let id = format!("{}/{person}/{number}", letter.incident);
+            let id = format!("{incident}/{person}/{number}");
             if unreadable::first_time(self.tx, TOLD, &id)? {
                 let by = By { actor: Actor::Dispatch, route: Route::Mail, occurred_at: None };
-                let _refused = self.act(letter.incident, Act::Tell { person: person.clone(), why }, &by)?;
+                let _refused = self.act(incident, Act::Tell { person: person.to_owned(), why }, &by)?;
                 break;
             }
         }

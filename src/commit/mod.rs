@@ -292,6 +292,8 @@ pub struct Unread {
     pub rest: Delivered,
     /// By this word such a body is kept once, however often it comes.
     pub once: Option<String>,
+    /// It is mail by somebody who may raise no alerts, and is kept only when a letter that it names is known.
+    pub about: Option<Box<Mail>>,
 }
 
 /// What became of one event.
@@ -311,7 +313,8 @@ pub enum Reply {
     /// To [`Command::Events`], and to [`Command::Unreadable`] of a body that was kept before: what was delivered, and what became of each of its events, in their order. The
     /// events go back to the thread that made them, for which it costs least to free them.
     Events(Arc<Command>, Vec<EventResult>),
-    /// To [`Command::Mail`], when it is about a letter; else it is heard as events are.
+    /// To [`Command::Mail`], when it is about a letter; else it is heard as events are. To [`Command::Unreadable`], when it is
+    /// mail by somebody who may raise no alerts, and about no letter.
     Mail(MailResult),
     /// To [`Command::Unreadable`]: the number under which the body is kept.
     Kept(i64),
@@ -735,7 +738,10 @@ fn run(
             return Ok(Ok(taken.map_or(Done::Reply(Reply::Done), Done::Heard)));
         }
         Command::Unreadable(unread) => {
-            let Unread { kept, rest, once } = &**unread;
+            if let Some(done) = work.post_unread(unread)? {
+                return Ok(Ok(done));
+            }
+            let Unread { kept, rest, once, .. } = &**unread;
             // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
             if !rest.events.is_empty() {
                 work.in_part = true;

@@ -417,7 +417,7 @@ fn record_of(command: &Command) -> Option<Record> {
             })
         }
         Command::Unreadable(unread) if unread.rest.replays.is_none() => {
-            let Unread { kept: body, rest, once } = &**unread;
+            let Unread { kept: body, rest, once, .. } = &**unread;
             Some(Record::Unreadable {
                 service: rest.service.clone(),
                 source: body.source.clone(),
@@ -498,6 +498,7 @@ fn command_of(record: Record) -> Command {
                 received_at: hour(received_at),
             },
             once,
+            about: None,
         })),
     }
 }
@@ -592,7 +593,8 @@ pub(super) mod tests {
             received_at: Timestamp::UNIX_EPOCH,
         };
         let Command::Events(rest) = delivery("three", Status::Firing) else { panic!("another command") };
-        let broken = Command::Unreadable(Box::new(Unread { kept, rest, once: Some("kept:1".into()) }));
+        let broken =
+            Command::Unreadable(Box::new(Unread { kept, rest, once: Some("kept:1".into()), about: None }));
         spool.keep(&[&delivery("one", Status::Firing), &broken]).unwrap();
         spool.keep(&[&delivery("two", Status::Resolved)]).unwrap();
         assert_eq!(
@@ -610,7 +612,7 @@ pub(super) mod tests {
         let Command::Events(delivered) = &first[0] else { panic!("another command") };
         assert_eq!(delivered.events[0].occurred_at, Some(delivered.received_at), "heard then, not now");
         let Command::Unreadable(unread) = &first[1] else { panic!("another command") };
-        let Unread { kept, rest, once } = &**unread;
+        let Unread { kept, rest, once, .. } = &**unread;
         assert_eq!(
             (rest.events[0].key.as_str(), rest.held, once.as_deref()),
             ("three", true, Some("kept:1"))

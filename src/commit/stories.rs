@@ -364,7 +364,7 @@ fn a_body_that_cannot_be_read_wakes_its_owner_and_is_given_to_the_adapter_again(
         received_at: story.clock.now(),
     };
     let Command::Events(rest) = story.delivery("pingdom", Vec::new()) else { panic!("another command") };
-    let keep = Command::Unreadable(Box::new(Unread { kept, rest, once: None }));
+    let keep = Command::Unreadable(Box::new(Unread { kept, rest, once: None, about: None }));
     let Reply::Kept(id) = story.ask(keep).unwrap() else { panic!("another answer") };
     assert_eq!(Story::told(&story.claim("")), ["page maya"]);
     let replay =

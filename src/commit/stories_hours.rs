@@ -459,7 +459,7 @@ fn a_body_read_again_after_its_alerts_had_their_time_wakes_nobody() {
         received_at: story.clock.now(),
     };
     let Command::Events(rest) = story.delivery("prom", Vec::new()) else { panic!("another command") };
-    story.ask(Command::Unreadable(Box::new(Unread { kept, rest, once: None }))).unwrap();
+    story.ask(Command::Unreadable(Box::new(Unread { kept, rest, once: None, about: None }))).unwrap();
     let Command::Events(delivered) = story.delivery("prom", vec![event]) else { panic!("another command") };
     let again = Command::Events(Delivered { replays: Some(1), ..delivered });
     let Reply::Events(_, results) = story.ask(again).unwrap() else { panic!("another answer") };

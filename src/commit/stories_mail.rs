@@ -3,6 +3,8 @@
 use super::stories::Story;
 use super::*;
 use crate::core::alert::Status;
+use crate::house::Source;
+use crate::http::intake;
 use crate::sources::{Delivery, Options, mail};
 use crate::store::{incidents, timeline};
 
@@ -395,7 +397,7 @@ fn nobody_is_told_of_what_programs_send_or_of_letters_that_are_not_known() {
     }
     story.gets(&bounce(4, &letter, "delayed"));
     story.gets(&reply(5, "maya@example.net", &"f".repeat(32), "ack"));
-    story.gets("References: <incident-1-pages@example.net>\nFrom: maya@example.net\n\nack");
+    story.gets("References: <incident-9-pages@example.net>\nFrom: maya@example.net\n\nack");
     let notices = "select count(*) from letter where kind = 'notice'";
     assert_eq!(story.look(|tx| tx.query_one(notices, &[], |row| row.int(0))), Some(0));
     story.proves_whole();
@@ -488,15 +490,157 @@ fn answers_and_bounces_are_not_asked_whether_their_senders_are_named() {
     story.proves_whole();
 }
 
+/// A message as the door is asked about it after it was posted to a source whose senders are named.
+fn asked(story: &Story, raw: &str) -> Command {
+    let senders = vec!["ups@mon.example.net".to_owned()];
+    let source = Source {
+        name: "mail".into(),
+        kind: &mail::KIND,
+        tokens: Vec::new(),
+        signing_secrets: Vec::new(),
+        service: "shop".into(),
+        options: Options { senders, ..Options::default() },
+    };
+    let delivery = Delivery {
+        method: "POST",
+        query: "",
+        content_type: None,
+        headers: &[],
+        body: raw.as_bytes(),
+        received_at: story.clock.now(),
+        options: &source.options,
+    };
+    intake::asked(&source, &delivery, None)
+        .unwrap_or_else(|why| Command::Unreadable(Box::new(intake::unread(&source, &delivery, why, None))))
+}
+
+/// More parts than are read.
+fn odd(number: u32, from: &str, letter: &str) -> String {
+    let parts = "--b\n\nx\n".repeat(300);
+    reply(number, from, letter, &parts).replacen('\n', "\nContent-Type: multipart/mixed; boundary=b\n", 1)
+}
+
 #[test]
 fn what_strangers_send_is_not_held_while_the_store_is_away() {
-    let story = Story::with_spool();
-    let options = Options { senders: vec!["ups@mon.example.net".into()], ..Options::default() };
-    let stranger = Job::new(story.posted_to(&alert(1, "eve@example.org", "PROBLEM: db-1"), &options)).0;
-    assert!(stranger.command.events().is_empty());
-    let left = story.committer.hold(vec![stranger]);
-    assert_eq!(left.len(), 1, "it is no delivery");
-    assert!(story.committer.keeper.as_ref().unwrap().spool().is_empty());
+    let mut story = Story::with_spool();
+    story.committer.down(Vec::new(), &StoreError::Away("cut off"));
+    let (unknown, ups) = ("f".repeat(32), "ups@mon.example.net");
+    for (raw, is_held) in [
+        (alert(1, "eve@example.org", "PROBLEM: db-1"), false),
+        (reply(2, "eve@example.org", &unknown, "ack"), false),
+        (odd(3, "eve@example.org", &unknown), false),
+        (alert(4, ups, "PROBLEM: db-1"), true),
+        (odd(5, ups, &unknown), true),
+        ("{}".to_owned(), true),
+    ] {
+        let before = story.committer.keeper.as_ref().unwrap().spool().held().deliveries;
+        let (job, mut answer) = Job::new(asked(&story, &raw));
+        let left = story.committer.hold(vec![job]);
+        assert_eq!(left.is_empty(), is_held, "{raw}");
+        let held = story.committer.keeper.as_ref().unwrap().spool().held().deliveries;
+        assert_eq!(held - before, u64::from(is_held), "{raw}");
+        // What is not held is for its mail server to keep.
+        story.committer.down(left, &StoreError::Away("cut off"));
+        let answered = answer.try_recv().unwrap();
+        assert!(matches!((is_held, answered), (true, Ok(Reply::Spooled)) | (false, Err(DoorError::Store))));
+    }
+}
+
+#[test]
+fn mail_of_a_stranger_that_cannot_be_understood_is_kept_when_it_names_a_letter_that_is_known() {
+    let (mut story, letter) = paged();
+    let waiting = |story: &mut Story| story.look(|tx| unreadable::waiting_of(tx, "mail")).0;
+    for (number, id) in [(1, "f".repeat(32)), (2, "0".repeat(32))] {
+        let Reply::Mail(result) = story.ask(asked(&story, &odd(number, "eve@example.org", &id))).unwrap()
+        else {
+            panic!("another answer")
+        };
+        assert_eq!((result.outcome, result.incident, result.stranger), ("ignored", None, true));
+        assert_eq!(result.key, format!("{number}@laptop"));
+    }
+    assert_eq!(waiting(&mut story), 0);
+    let incidents = "select count(*) from incident";
+    assert_eq!(story.look(|tx| tx.query_one(incidents, &[], |row| row.int(0))), Some(1), "nobody is woken");
+    let answer = asked(&story, &odd(3, "maya@example.net", &letter));
+    assert!(matches!(story.ask(answer), Ok(Reply::Kept(_))));
+    let alert = asked(&story, &odd(4, "ups@mon.example.net", &"f".repeat(32)));
+    assert!(matches!(story.ask(alert), Ok(Reply::Kept(_))));
+    assert_eq!(waiting(&mut story), 2);
+    story.proves_whole();
+}
+
+/// A new mail, or what is left of a reply behind a relay that writes ids of its own.
+fn unnamed(number: u32, from: &str, head: &str) -> String {
+    format!("From: {from}\nMessage-ID: <{number}@laptop>\n{head}\n\nack\n")
+}
+
+#[test]
+fn who_was_called_and_writes_of_the_incident_without_a_letter_is_told_that_it_did_nothing() {
+    const BY_SUBJECT: &str = "Subject: RE: [INC-1] shop: db-1 is down";
+    const BY_THREAD: &str = "Subject: I have it\nReferences: <incident-1-pages@example.net>";
+    let sends = |story: &mut Story, raw: &str| {
+        let Reply::Mail(result) = story.ask(asked(story, raw)).unwrap() else { panic!("another answer") };
+        assert_eq!((result.outcome, result.incident), ("ignored", None), "{raw}");
+        result.stranger
+    };
+    for head in [BY_SUBJECT, BY_THREAD] {
+        let (mut story, _) = paged();
+        // Neither who was not called, nor strangers, nor programs, nor of another incident.
+        for (number, from, head) in [
+            (1, "tom@example.net", head.to_owned()),
+            (2, "eve@example.org", head.to_owned()),
+            (3, "maya@example.net, eve@example.org", head.to_owned()),
+            (4, "maya@example.net", format!("Auto-Submitted: auto-replied\n{head}")),
+            (5, "maya@example.net", head.replace("INC-1", "INC-2").replace("incident-1", "incident-2")),
+            (6, "maya@example.net", "Subject: INC-1".to_owned()),
+        ] {
+            let is_stranger = sends(&mut story, &unnamed(number, from, &head));
+            assert_eq!(is_stranger, number != 4, "{from}: {head}");
+        }
+        let notices = "select count(*) from letter where kind = 'notice'";
+        assert_eq!(story.look(|tx| tx.query_one(notices, &[], |row| row.int(0))), Some(0));
+        let mail = unnamed(7, "Maya <Maya@example.net>", head);
+        assert!(!sends(&mut story, &mail) && !sends(&mut story, &mail), "she is no stranger");
+        let told = story.told_of_replies("maya");
+        assert_eq!(told.len(), 1, "{told:?}");
+        for words in
+            ["does not say which page it answers. It did nothing.", "Nobody has command.", "To answer, reply"]
+        {
+            assert!(told[0].contains(words), "{words}: {}", told[0]);
+        }
+        // The letter that says so is answered like a page, and it comes to an end.
+        for number in 10..20 {
+            sends(&mut story, &unnamed(number, "maya@example.net", head));
+        }
+        assert_eq!((story.told_of_replies("maya").len(), story.commander()), (3, None));
+        let notice = story.letter("maya");
+        assert_eq!(story.gets(&reply(20, "maya@example.net", &notice, "ack")).2, "took_command");
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn who_commands_and_writes_without_a_letter_is_told_that_they_keep_command_until_it_is_over() {
+    let (mut story, letter) = paged();
+    story.gets(&reply(1, "maya@example.net", &letter, "ack"));
+    let mail = |number| unnamed(number, "maya@example.net", "Subject: [INC-1] can't any more");
+    story.ask(asked(&story, &mail(2))).unwrap();
+    let told = story.told_of_replies("maya");
+    assert!(told.len() == 1 && told[0].contains("You have command since"), "{told:?}");
+    assert!(told[0].contains("You keep command."), "{told:?}");
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.ask(asked(&story, &mail(3))).unwrap();
+    assert_eq!(story.told_of_replies("maya").len(), 1);
+    story.proves_whole();
+}
+
+#[test]
+fn who_was_called_is_told_also_of_a_mail_that_cannot_be_understood() {
+    let (mut story, _) = paged();
+    let mail = odd(1, "maya@example.net", "1").replace("<1@example.net>", "<1@gateway>");
+    story.ask(asked(&story, &mail)).unwrap();
+    assert_eq!(story.told_of_replies("maya").len(), 1);
+    story.proves_whole();
 }
 
 #[test]

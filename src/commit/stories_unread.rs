@@ -22,7 +22,7 @@ impl Story {
             error: "alerts[19]: there is no `status`".into(),
             received_at: rest.received_at,
         };
-        Command::Unreadable(Box::new(Unread { kept, rest, once: once.map(str::to_owned) }))
+        Command::Unreadable(Box::new(Unread { kept, rest, once: once.map(str::to_owned), about: None }))
     }
 
     fn known(&mut self, key: &str) -> Option<Status> {

@@ -129,7 +129,7 @@ pub enum Act {
     },
     /// A reply by mail did nothing, or less than its writer may believe: they are told, and nothing else changes.
     Tell {
-        /// Whom the answered letter was for.
+        /// Whom the answered letter was for, or who wrote the reply.
         person: String,
         /// What is wrong with the reply.
         why: Misread,

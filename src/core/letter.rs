@@ -31,7 +31,7 @@ pub enum Letter {
     },
     /// Tells one person that a reply of theirs did not do what they may believe.
     Misread {
-        /// Whom the answered letter was for.
+        /// Whom the answered letter was for, or who wrote the reply.
         person: String,
         /// What is wrong with the reply.
         why: Misread,
@@ -58,6 +58,8 @@ pub enum Misread {
     Commands,
     /// It came from another address than the person's: which one, where that can be shown.
     Elsewhere(Option<String>),
+    /// It names an incident, and none of its letters.
+    Unnamed,
 }
 
 /// Why somebody is paged.
@@ -140,6 +142,7 @@ impl Misread {
             Self::Empty => "empty",
             Self::Commands => "commands",
             Self::Elsewhere(_) => "elsewhere",
+            Self::Unnamed => "unnamed",
         }
     }
 }

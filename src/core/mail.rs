@@ -34,6 +34,8 @@ pub struct Mail {
     pub direct: bool,
     /// It stands in a thread of an incident of ours.
     pub in_thread: bool,
+    /// The incident that it speaks of: by its thread, or by its subject. Anybody can write that.
+    pub incident: Option<i64>,
     /// What it is.
     pub what: What,
     /// What its writer says.
@@ -152,25 +154,24 @@ pub struct Meaning {
 }
 
 impl Mail {
-    /// What is left of a message that cannot be understood, and that nobody is to be told of.
-    pub fn of_a_stranger(id: String) -> Self {
-        let (names, what, said) = (Vec::new(), What::Written, Said::default());
-        Self {
-            id,
-            from: None,
-            names,
-            direct: false,
-            in_thread: false,
-            what,
-            said,
-            alert: None,
-            stranger: true,
-        }
+    /// Whether nothing can come of it, whatever the store knows.
+    pub fn is_nothing(&self, rules: &Rules) -> bool {
+        let may_be_told = self.incident.is_some() && self.is_by_a_person(rules);
+        self.stranger && self.names.is_empty() && !may_be_told
     }
 
-    /// Whether nothing can come of it, whatever the store knows.
-    pub fn is_nothing(&self) -> bool {
-        self.stranger && self.names.is_empty() && !self.in_thread
+    /// Whether somebody of the configuration wrote it, from their own address.
+    pub fn is_by_a_person(&self, rules: &Rules) -> bool {
+        self.writers(rules).next().is_some()
+    }
+
+    /// The people of the configuration whose address it was written from.
+    fn writers<'a>(&'a self, rules: &'a Rules) -> impl Iterator<Item = &'a str> {
+        let from = self.from.as_ref().filter(|from| !from.is_empty() && self.what == What::Written);
+        let people = rules.people.iter();
+        let own = people
+            .filter(move |(_, person)| from.is_some_and(|from| person.email.to_ascii_lowercase() == *from));
+        own.map(|(name, _)| name.as_str())
     }
 
     /// Whether it may be about a letter of ours, so that only the store can tell what it is.
@@ -252,6 +253,13 @@ pub fn misread(
         None if mail.said.text.trim().is_empty() => Some(Misread::Empty),
         _ => Some(Misread::Unclear),
     }
+}
+
+/// Who is to be told of a message that names no letter that is known: its writer, when they were called in the open incident
+/// that it speaks of. They may believe that they answered, or handed over.
+pub fn unnamed<'a>(mail: &'a Mail, incident: &Incident, rules: &'a Rules) -> Option<&'a str> {
+    let called = |person: &&str| incident.responder(person).is_some_and(|known| known.pages > 0);
+    mail.writers(rules).find(called).filter(|_| incident.is_open())
 }
 
 /// Whether somebody was called and has not answered: a note of theirs may have been meant for an answer. Who answered
@@ -366,6 +374,7 @@ mod tests {
             names: Vec::new(),
             direct: true,
             in_thread: false,
+            incident: None,
             what,
             said,
             alert: None,

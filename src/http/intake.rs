@@ -161,7 +161,7 @@ async fn believe(
     };
     let once = proven.as_ref().map(|proven| proven.once.clone());
     match fault {
-        Some(fault) => Err(keep(desk, source, &delivery, Unreadable(fault, Vec::new()), once).await),
+        Some(fault) => keep(desk, source, &delivery, Unreadable(fault, Vec::new()), once).await,
         None => deliver_once(desk, source, &delivery, once).await,
     }
 }
@@ -211,13 +211,13 @@ async fn deliver_once(
     let command = match asked(source, delivery, None) {
         Ok(command) => command,
         Err(unreadable) => {
-            let problem = keep(desk, source, delivery, unreadable, once).await;
-            return Err(profile::told(source, delivery.content_type, problem));
+            let kept = keep(desk, source, delivery, unreadable, once).await;
+            return kept.map_err(|problem| profile::told(source, delivery.content_type, problem));
         }
     };
     let count = command.events().len();
     if let Command::Mail(posted) = &command
-        && posted.mail.is_nothing()
+        && posted.mail.is_nothing(&desk.house.get().rules)
     {
         // Also while the store is away: a stranger's mail server is not to keep it, nor to tell the stranger of it.
         desk.metrics.publish(|metrics| {
@@ -244,7 +244,11 @@ fn taken_mail(desk: &Desk, source: &Source, result: MailResult) -> Taken {
 }
 
 /// What a delivery asks of the door. Mail that may be about a letter is no event before the store was asked.
-fn asked(source: &Source, delivery: &Delivery<'_>, replays: Option<i64>) -> Result<Command, Unreadable> {
+pub(crate) fn asked(
+    source: &Source,
+    delivery: &Delivery<'_>,
+    replays: Option<i64>,
+) -> Result<Command, Unreadable> {
     let delivered = |events: Vec<Event>| {
         let events = if replays.is_some() { dated(events, delivery) } else { events };
         Delivered { replays, ..delivered(source, events, delivery.received_at) }
@@ -304,7 +308,7 @@ pub fn again(house: &House, kept: &unreadable::Kept) -> Result<Command, String> 
     let kept = unreadable::Kept { error: reason(why, rest.len()), ..kept.clone() };
     let rest =
         Delivered { replays: Some(kept.id), ..delivered(source, dated(rest, &delivery), kept.received_at) };
-    Ok(Command::Unreadable(Box::new(Unread { kept, rest, once: None })))
+    Ok(Command::Unreadable(Box::new(Unread { kept, rest, once: None, about: None })))
 }
 
 /// Why a body is kept although some of it was taken.
@@ -335,17 +339,15 @@ fn delivered(source: &Source, events: Vec<Event>, received_at: Timestamp) -> Del
     }
 }
 
-/// Keeps a body, and what of it could be read is taken.
-async fn keep(
-    desk: &Desk,
+/// A body that could not be understood, and what of it could.
+pub(crate) fn unread(
     source: &Source,
     delivery: &Delivery<'_>,
     unreadable: Unreadable,
     once: Option<String>,
-) -> Problem {
+) -> Unread {
     let Unreadable(why, rest) = unreadable;
     let error = reason(why, rest.len());
-    tracing::warn!(source.name = source.name, error, "a body could not be understood; it is kept");
     let kept = unreadable::Kept {
         id: 0,
         source: source.name.clone(),
@@ -355,14 +357,35 @@ async fn keep(
         content_type: delivery.content_type.map(str::to_owned),
         headers: delivery.headers.to_vec(),
         body: delivery.body.to_vec(),
-        error: error.clone(),
+        error,
         received_at: delivery.received_at,
     };
+    let of_a_stranger = || {
+        let left = guarded(source, || Ok(mail::of_a_stranger(delivery)));
+        left.ok().flatten().map(Box::new)
+    };
+    let about = (source.kind.name == mail::KIND.name).then(of_a_stranger).flatten();
+    Unread { kept, rest: delivered(source, rest, delivery.received_at), once, about }
+}
+
+/// Keeps a body, and what of it could be read is taken. A stranger's mail that is about nothing here is answered.
+async fn keep(
+    desk: &Desk,
+    source: &Source,
+    delivery: &Delivery<'_>,
+    unreadable: Unreadable,
+    once: Option<String>,
+) -> Result<Taken, Problem> {
+    let unread = unread(source, delivery, unreadable, once);
+    let error = unread.kept.error.clone();
     let title = "The body cannot be understood";
     let problem = |detail| Problem::new(StatusCode::BAD_REQUEST, "unreadable", title, detail);
-    let rest = delivered(source, rest, delivery.received_at);
-    let unread = Unread { kept, rest, once };
-    match desk.door.ask(Command::Unreadable(Box::new(unread))).await {
+    let answer = desk.door.ask(Command::Unreadable(Box::new(unread))).await;
+    if let Ok(Reply::Mail(result)) = answer {
+        return Ok(taken_mail(desk, source, result));
+    }
+    tracing::warn!(source.name = source.name, error, "a body could not be understood");
+    Err(match answer {
         Ok(Reply::Kept(id)) => {
             problem(format!("{error}. It is kept as number {id}, and the owner of this source is told"))
                 .with("kept", id)
@@ -373,7 +396,7 @@ async fn keep(
         )),
         Ok(_) => Problem::internal(),
         Err(error) => send_again(error),
-    }
+    })
 }
 
 /// How a delivery has to be signed. One that carries no signature at all is refused before its body is read.

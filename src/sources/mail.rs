@@ -19,7 +19,8 @@
 //! twice is known by its `Message-ID`.
 //!
 //! Where `senders` are named, a mail whose `From` is none of them is never an alert: it raises nothing and ends nothing,
-//! whether it can be understood or not. What is said of letters is not asked for this; there each letter has its person.
+//! whether it can be understood or not. What is said of letters is not asked for this; there each letter has its person. What
+//! has no field of a mail at its beginning is no stranger's mail, but a fault on the way here: it is kept, and told.
 
 use std::fmt::Write as _;
 
@@ -87,16 +88,69 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
 ///
 /// # Errors
 /// When it is none, or larger in some way than what is taken. One by a sender whose alerts are not wanted is no reason to
-/// wake anybody either, unless it seems to be about a letter.
+/// wake anybody either, unless it may be about a letter: see [`of_a_stranger`].
 pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
+    opened(delivery).or_else(|why| match of_a_stranger(delivery) {
+        Some(mail) if mail.names.is_empty() => Ok(mail),
+        _ => Err(why),
+    })
+}
+
+/// What is left of a message that cannot be understood, when its sender may raise no alerts: who wrote it and what it is about.
+/// Only the store can tell whether the letters that it names are known; if none is, nobody is to hear of it.
+pub fn of_a_stranger(delivery: &Delivery<'_>) -> Option<Mail> {
     let senders = &delivery.options.senders;
-    opened(delivery).or_else(|why| match Head::read(delivery.body) {
-        _ if senders.is_empty() => Err(why),
-        Ok((head, _)) if is_heard(senders, &head) || ids_of(&head).any(is_ours) => Err(why),
-        _ => {
-            let body = crypto::hex(&crypto::sha256(delivery.body));
-            Ok(Mail::of_a_stranger(format!("sha256:{body}")))
+    if senders.is_empty() {
+        return None;
+    }
+    let head = &Head::first(delivery.body);
+    if !is_mail(head) || is_heard(senders, head) {
+        return None;
+    }
+    let ids: Vec<&str> = ids_of(head).collect();
+    let by_a_program = head.has("X-Incident-Id") || is_automatic(head);
+    Some(Mail {
+        id: own_id(head).unwrap_or_else(|| format!("sha256:{}", crypto::hex(&crypto::sha256(delivery.body)))),
+        from: head.address("From"),
+        names: names_of(&ids),
+        direct: false,
+        in_thread: ids.iter().any(|id| root(id).is_some()),
+        incident: incident_of(head, &ids),
+        what: if by_a_program { What::Automatic } else { What::Written },
+        said: Said::default(),
+        alert: None,
+        stranger: true,
+    })
+}
+
+fn is_mail(head: &Head) -> bool {
+    USUAL.iter().any(|name| head.has(name))
+}
+
+/// Its own `Message-ID`, where that can be remembered.
+fn own_id(head: &Head) -> Option<String> {
+    let id = head.ids("Message-ID").first().map(|id| id.trim());
+    id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""))
+}
+
+/// Letters that may be ours, in the order in which they are named.
+fn names_of(ids: &[&str]) -> Vec<Named> {
+    let mut names: Vec<Named> = Vec::new();
+    for name in ids.iter().filter_map(|id| named(id)) {
+        if names.len() < NAMES_MAX && !names.contains(&name) {
+            names.push(name);
         }
+    }
+    names
+}
+
+/// The incident that it speaks of: by the thread it stands in, else by `[INC-7]` in its subject.
+fn incident_of(head: &Head, ids: &[&str]) -> Option<i64> {
+    let by_thread = ids.iter().find_map(|id| root(id)).and_then(|number| number.parse().ok());
+    by_thread.or_else(|| {
+        let subject = head.text("Subject")?.to_ascii_lowercase();
+        let (number, _) = subject.split_once("[inc-")?.1.split_once(']')?;
+        number.parse().ok()
     })
 }
 
@@ -115,20 +169,14 @@ fn ids_of(head: &Head) -> impl Iterator<Item = &str> {
     head.ids("In-Reply-To").into_iter().chain(head.ids("References").into_iter().rev())
 }
 
-fn is_ours(id: &str) -> bool {
-    named(id).is_some() || is_root(id)
-}
-
 fn opened(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     let parts = parts::of(delivery.body)?;
     let head = match parts.first() {
-        Some(root) if USUAL.iter().any(|name| root.head.has(name)) => &root.head,
+        Some(root) if is_mail(&root.head) => &root.head,
         _ => return Err(unreadable("this is no mail: it has no header such as From, Subject or Date")),
     };
     let text = without_links(&parts::text(&parts));
-    let own_id = head.ids("Message-ID").first().map(|id| id.trim());
-    let own_id =
-        own_id.filter(|id| !id.is_empty() && id.len() <= KEY_BYTES_MAX).map(|id| id.replace('\0', ""));
+    let own_id = own_id(head);
     let (mut what, mut ids) = (What::Written, Vec::new());
     let has_incident = head.has("X-Incident-Id");
     if has_incident && own_id.as_deref().is_some_and(|id| named(id).is_some()) {
@@ -149,19 +197,16 @@ fn opened(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
         (is_alert && is_heard).then(|| alert::of(head, &text, own_id.as_deref(), delivery.received_at));
     let mut said = if what == What::Written { words::said(&text) } else { Said::default() };
     crate::core::alert::cut(&mut said.text, TEXT_BYTES_MAX);
-    let mut names: Vec<Named> = Vec::new();
-    for name in ids.iter().filter_map(|id| named(id)) {
-        if names.len() < NAMES_MAX && !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let names = names_of(&ids);
     let is_answer = !names.is_empty();
     Ok(Mail {
         id: own_id.unwrap_or_else(|| made_id(head, &text)),
         from: head.address("From"),
         names,
         direct,
-        in_thread: ids.iter().any(|id| is_root(id)),
+        in_thread: ids.iter().any(|id| root(id).is_some()),
+        incident: incident_of(head, &ids),
         what,
         said,
         stranger: is_alert && !is_heard,
@@ -241,9 +286,9 @@ fn named(id: &str) -> Option<Named> {
     is_hex.then(|| Named { letter: letter.to_owned(), domain: domain.to_lowercase() })
 }
 
-/// `incident-42-pages@example.net`, which every letter of an incident refers to.
-fn is_root(id: &str) -> bool {
-    let middle = id.trim().strip_prefix("incident-").and_then(|rest| rest.split_once('@'));
-    let number = middle.and_then(|(id, _)| id.strip_suffix("-pages").or_else(|| id.strip_suffix("-status")));
-    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+/// The 42 of `incident-42-pages@example.net`, which every letter of an incident refers to.
+fn root(id: &str) -> Option<&str> {
+    let (id, _) = id.trim().strip_prefix("incident-")?.split_once('@')?;
+    let number = id.strip_suffix("-pages").or_else(|| id.strip_suffix("-status"))?;
+    (!number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(number)
 }

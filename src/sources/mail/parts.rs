@@ -37,12 +37,32 @@ impl Head {
                 HEAD_BYTES_MAX / 1024
             )));
         }
+        Ok((Self::fields(head), body))
+    }
+
+    /// The fields at the beginning of a text as far as they are read: of too many, the first ones.
+    pub(super) fn first(raw: &[u8]) -> Self {
+        let (head, _) = split_head(raw);
+        let (mut at, mut end) = (0, 0);
+        for line in lines(head) {
+            if !line.starts_with(b" ") && !line.starts_with(b"\t") {
+                // What stands before it is whole.
+                end = at;
+            }
+            at += line.len();
+            if at > HEAD_BYTES_MAX {
+                return Self::fields(head.get(..end).unwrap_or_default());
+            }
+        }
+        Self::fields(head)
+    }
+
+    fn fields(head: &[u8]) -> Self {
         // An empty line ends the fields, also where the text ends with them.
         let whole = [head, b"\r\n\r\n"].concat();
         let read = MessageParser::default().parse_headers(&whole);
         let fields = read.and_then(|message| message.parts.into_iter().next()).map(|part| part.headers);
-        let fields = fields.unwrap_or_default().into_iter().map(Header::into_owned).collect();
-        Ok((Self(fields), body))
+        Self(fields.unwrap_or_default().into_iter().map(Header::into_owned).collect())
     }
 
     /// All fields of this name.

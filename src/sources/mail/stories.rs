@@ -163,33 +163,91 @@ proptest! {
     }
 }
 
+fn from_strangers(raw: &[u8], senders: &[&str]) -> Result<Mail, Unreadable> {
+    let senders = senders.iter().map(|known| (*known).to_owned()).collect();
+    let options = Options { senders, ..Options::default() };
+    open(&Delivery { options: &options, ..delivery("POST", "", raw) })
+}
+
 #[test]
 fn mail_of_a_stranger_wakes_nobody_also_when_it_cannot_be_understood() {
+    let rules = crate::core::rules::Rules::default();
     let opened = |from: &str, rest: &str, senders: &[&str]| {
-        let options = Options {
-            senders: senders.iter().map(|known| (*known).to_owned()).collect(),
-            ..Options::default()
-        };
-        let raw = format!("{from}{rest}");
-        let mail = open(&Delivery { options: &options, ..delivery("POST", "", raw.as_bytes()) });
-        mail.map(|mail| (mail.stranger, mail.is_nothing(), mail.alert.is_some()))
+        let mail = from_strangers(format!("{from}{rest}").as_bytes(), senders);
+        mail.map(|mail| (mail.stranger, mail.is_nothing(&rules), mail.alert.is_some()))
     };
     let odd = "Content-Type: multipart/mixed; boundary=b\n\n".to_owned() + &"--b\n\nx\n".repeat(300);
-    let answer = format!("In-Reply-To: <{}@example.net>\n{odd}", "f".repeat(32));
+    let in_thread = format!("In-Reply-To: <incident-1-pages@example.net>\n{odd}");
     let long = format!("X-Alert-Key: {}\n\nx", "k".repeat(10_000));
+    let many = format!("{}\n\nx", "X-A: b\n".repeat(30_000));
     let (known, stranger) = ("From: ups@mon.example.net\n", "From: eve@example.org\n");
     let named = &["ups@mon.example.net"][..];
-    for odd in [&odd, &long] {
+    for odd in [&odd, &in_thread, &long, &many] {
         assert!(opened(stranger, odd, &[]).is_err(), "where anybody may, it is kept and told");
         assert!(opened(known, odd, named).is_err());
         assert_eq!(opened(stranger, odd, named), Ok((true, true, false)));
     }
-    assert_eq!(opened("{}", "", named), Ok((true, true, false)));
-    // It may be an answer, which is not lost without a word.
-    assert!(opened(stranger, &answer, named).is_err());
     assert_eq!(opened(known, "\nx", named), Ok((false, false, true)));
     assert_eq!(opened(stranger, "\nx", named), Ok((true, true, false)));
     // What names a letter is for the store to tell.
-    let in_thread = format!("In-Reply-To: <{}@example.net>\n\nack", "f".repeat(32));
-    assert_eq!(opened(stranger, &in_thread, named), Ok((true, false, false)));
+    let answer = format!("In-Reply-To: <{}@example.net>\n\nack", "f".repeat(32));
+    assert_eq!(opened(stranger, &answer, named), Ok((true, false, false)));
+    let odd_answer = format!("In-Reply-To: <{}@example.net>\n{odd}", "f".repeat(32));
+    assert!(opened(stranger, &odd_answer, named).is_err());
+}
+
+#[test]
+fn what_is_no_mail_is_nobodys_and_is_kept_whoever_may_raise_alerts() {
+    for (raw, what) in [
+        ("{}", "JSON"),
+        ("{\"From\": \"eve@example.org\"}", "JSON that looks like it"),
+        ("", "nothing"),
+        ("\nFrom: ups@mon.example.net\nSubject: PROBLEM: db-1\n\nx", "a pipe that begins with an empty line"),
+        ("X-Odd: 1\n\nx", "fields that are not those of mail"),
+    ] {
+        assert!(from_strangers(raw.as_bytes(), &["ups@mon.example.net"]).is_err(), "{what}");
+    }
+}
+
+#[test]
+fn of_a_head_that_is_too_long_the_sender_is_read_as_far_as_it_goes() {
+    let fill = |bytes: usize| "X-A: b\n".repeat(bytes / 7);
+    let is_kept =
+        |head: String| from_strangers(format!("{head}\nx").as_bytes(), &["@mon.example.net"]).is_err();
+    assert!(is_kept(format!("{}From: ups@mon.example.net\n{}", fill(100_000), fill(200_000))));
+    assert!(!is_kept(format!("Subject: x\n{}From: ups@mon.example.net\n", fill(200_000))));
+    // A field that was cut says something else than the whole.
+    let cut = format!("Subject: x\n{}From: ups@mon.example.net,\n", fill(120_000));
+    assert!(!is_kept(format!("{cut} {}@example.org\n", "e".repeat(20_000))));
+}
+
+#[test]
+fn of_which_incident_a_mail_speaks_stands_in_its_thread_or_its_subject() {
+    let speaks =
+        |head: &str| opened(format!("From: maya@example.net\n{head}\n\nack").as_bytes()).unwrap().incident;
+    for (head, incident) in [
+        ("Subject: Re: [INC-42] shop: x", Some(42)),
+        ("Subject: AW: [inc-42] [INC-43]", Some(42)),
+        ("Subject: [INC-] x", None),
+        ("Subject: INC-42", None),
+        ("Subject: [INC-99999999999999999999] x", None),
+        ("References: <incident-7-pages@example.net>\nSubject: [INC-42] x", Some(7)),
+        ("In-Reply-To: <incident-7-status@example.net>", Some(7)),
+    ] {
+        assert_eq!(speaks(head), incident, "{head}");
+    }
+}
+
+#[test]
+fn bounces_are_the_same_whoever_may_raise_alerts_unless_they_would_be_alerts() {
+    let status = "From: MAILER-DAEMON@mx\nContent-Type: multipart/report; boundary=b\n\n--b\n\
+                  Content-Type: message/delivery-status\n\nAction: failed\nStatus: 5.1.1\n--b--\n";
+    let (free, bound) =
+        (from_strangers(status.as_bytes(), &[]), from_strangers(status.as_bytes(), &["@mon.example.net"]));
+    assert_eq!(free, bound);
+    assert!(free.is_ok_and(|mail| !mail.stranger && mail.alert.is_none()));
+    // One that cannot be told from any other mail would wake people, for whoever writes that he is a mail server.
+    let odd = "Return-Path: <>\nFrom: MAILER-DAEMON@mx\nSubject: Undelivered mail\n\nsorry";
+    let raises = |senders: &[&str]| from_strangers(odd.as_bytes(), senders).unwrap().alert.is_some();
+    assert!(raises(&[]) && !raises(&["@mon.example.net"]) && raises(&["mailer-daemon@mx"]));
 }

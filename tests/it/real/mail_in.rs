@@ -350,10 +350,17 @@ fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
         (output.status.code().unwrap(), super::said(&output))
     };
     let why = "ignored (the sender is not among `senders` of this source)";
+    let odd = "From: eve@example.org\nHEAD\nContent-Type: multipart/mixed; boundary=b\n\n".to_owned()
+        + &"--b\n\nx\n".repeat(300);
     for (message, place) in [
         (alert("eve@example.org"), "is no sender"),
         (alert("eve@deep.lab.example.net"), "is below a domain"),
-        ("{}".to_owned(), "cannot be understood"),
+        (odd.replace("HEAD", "Subject: x"), "cannot be understood"),
+        (
+            odd.replace("HEAD", &format!("In-Reply-To: <{}@example.net>", "f".repeat(32))),
+            "names what has the form of a letter",
+        ),
+        (odd.replace("HEAD", "References: <incident-1-pages@example.net>"), "names a thread"),
     ] {
         let (code, said) = ends(&message);
         assert!(code == 0 && said.contains(why), "{place}: {code} {said}");
@@ -361,7 +368,7 @@ fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
     let posted = daemon.post("/in/mail/test-token-of-mail", alert("eve@example.org").as_bytes());
     assert_eq!((posted.status, &posted.json()["results"][0]["outcome"]), (202, &"ignored".into()));
     let refused = "onscene_refused_total{reason=\"sender\",source=\"mail\"}";
-    assert_eq!(daemon.metric(refused), 4.0);
+    assert_eq!(daemon.metric(refused), 6.0);
     assert!(daemon.log().contains("deliveries are refused"), "{}", daemon.log());
     assert!(!daemon.log().contains("eve@"), "{}", daemon.log());
     let token = daemon.token("maya");
@@ -373,6 +380,30 @@ fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
     drop(held);
     eventually("who is named is heard", || (ends(&alert("UPS@mon.example.net")).0 == 0).then_some(()));
     assert_eq!(super::incident(&daemon, &token).unwrap()["title"], "UPS rack2 on battery");
+    // Who was called and answers in a new mail is told; what is no mail at all is kept, as without senders.
+    daemon.mail_to("maya@example.net", "reply to this mail");
+    let (code, said) = ends("From: maya@example.net\nSubject: [INC-1] I have it\n\nack\n");
+    assert!(code == 0 && said.contains("ignored (it names no letter that is known here)"), "{code} {said}");
+    daemon.mail_to("maya@example.net", "does not say which page it answers");
+    let (code, said) = ends("{\"alert\": \"UPS rack2\"}");
+    assert!(code == 0 && said.contains("kept as number 1"), "{code} {said}");
+    let tries = |message: &str| {
+        let mut command = Command::new(binary());
+        command.args(["check", "--source", "mail", "--config", &config]).stdin(Stdio::piped());
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(message.as_bytes()).unwrap();
+        super::said(&child.wait_with_output().unwrap())
+    };
+    let may_be = "it may be an answer to a page; only the daemon's store can tell";
+    for (message, said) in [
+        (alert("eve@example.org"), "nothing is raised: the sender is not among"),
+        (format!("In-Reply-To: <{}@home.example>\n{}", "f".repeat(32), alert("eve@example.org")), may_be),
+        (format!("References: <incident-1-pages@example.net>\n{}", alert("maya@example.net")), may_be),
+        (alert("maya@example.net").replace("UPS", "[INC-1]"), may_be),
+        (alert("ups@mon.example.net"), "firing"),
+    ] {
+        assert!(tries(&message).contains(said), "{message}: {}", tries(&message));
+    }
     let checked = daemon.command(&["check", "--no-secrets"], None);
     assert!(!super::said(&checked).contains("has no `senders`"), "{checked:?}");
     fs::write(&daemon.config, text).unwrap();
