@@ -77,25 +77,24 @@ impl HeardSince {
     }
 
     /// From when until now what was sent to this node was taken, as far as it is known now.
+    ///
+    /// It begins anew when something was not taken, when the machine slept or its clock was set, and when other pings are
+    /// expected than before.
     pub fn hearing(&self, clock: &Clock, house: &House, door: &Door) -> Hearing {
+        let expected = expected(house);
+        // To the end: another task that asks meanwhile would find nothing refused, and the hour as it was before.
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What is refused after this moment is told the next time; what was refused before it is told now.
         let until = clock.now();
         let was_deaf = door.away().take_deaf() || !door.is_up();
-        Hearing { since: self.hour(clock.now(), house, was_deaf), until }
-    }
-
-    /// The hour. It begins anew when something was not taken, when the machine slept or its clock was set, and when other
-    /// pings are expected than before.
-    fn hour(&self, now: Timestamp, house: &House, was_deaf: bool) -> Timestamp {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
         let gap = now.duration_since(heard.looked_at);
-        let expected = expected(house);
         if was_deaf || gap > GAP_MAX || gap < jiff::SignedDuration::ZERO || heard.expected != expected {
             heard.since = now;
         }
         heard.looked_at = now;
         heard.expected = expected;
-        heard.since
+        Hearing { since: heard.since, until }
     }
 
     fn begins_anew(&self, now: Timestamp) {
@@ -415,5 +414,26 @@ mod tests {
         assert!(deaf.since >= world.at(20) && deaf.until >= world.at(20));
         world.it_is(25);
         assert_eq!(tell().since, deaf.since, "it is told until it happens again");
+    }
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test of two tasks that ask at the same moment")]
+    fn nobody_vouches_for_an_hour_in_which_something_was_refused_whoever_else_asks() {
+        let world = World::new();
+        let heard = HeardSince::now(&world.clock, &house());
+        let (heard, clock, house, door) = (&heard, &world.clock, &house(), &world.door);
+        let both = std::sync::Barrier::new(2);
+        for round in 0..5_000 {
+            door.away().was_deaf_now();
+            let refused_at = clock.now();
+            let tell = || {
+                both.wait();
+                heard.hearing(clock, house, door).since
+            };
+            let told = std::thread::scope(|scope| {
+                let other = scope.spawn(tell);
+                [tell(), other.join().unwrap()]
+            });
+            assert!(told.iter().all(|since| *since >= refused_at), "round {round}");
+        }
     }
 }
