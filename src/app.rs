@@ -38,18 +38,14 @@ use crate::http::sns::Sns;
 use crate::http::tls::Tls;
 use crate::metrics::Metrics;
 use crate::mirror::Copier;
+use crate::presence::Presence;
 use crate::store::mirror::Mirror;
-use crate::store::nodes::{Node, Present};
 use crate::store::readers::Readers;
 use crate::store::sight::Sight;
 use crate::store::{Connection, Place};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
-/// Nodes that share a store say this often that they are there.
-const PRESENCE_EVERY: Duration = Duration::from_secs(10);
-/// For telling the other nodes that this one stops.
-const LEAVE_WAIT: Duration = Duration::from_secs(2);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies whose signature is not known to be good yet, in KiB: strangers get no more than this.
@@ -186,7 +182,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     let readers = Readers::new(place.clone(), clock.clone());
     let heard_since = Arc::new(HeardSince::now(&clock, &house.get()));
     let presence =
-        presence(&config, &address, door.clone(), house.clone(), clock.clone(), heard_since.clone())?;
+        Presence::new(&config, &address, door.clone(), house.clone(), clock.clone(), heard_since.clone())
+            .map_err(|error| AppError::Inner(error.to_string()))?;
 
     let stopping = Arc::new(AtomicBool::new(false));
     let limits = limits(&config);
@@ -433,117 +430,6 @@ impl Running {
         }
         notify(&[NotifyState::Ready]);
     }
-}
-
-/// Says that this node is there, with which configuration, and since when it has taken what was sent to it.
-struct Presence {
-    door: Door,
-    house: Arc<Current>,
-    clock: Clock,
-    heard_since: Arc<HeardSince>,
-    /// Host and address, for people.
-    name: String,
-    /// The same with a random word, made at the start: no other process has it.
-    id: Arc<str>,
-    /// A place that only one process can have at a time.
-    place: Option<String>,
-    /// Whether others share the store.
-    shared: bool,
-}
-
-fn presence(
-    config: &Config,
-    address: &Address,
-    door: Door,
-    house: Arc<Current>,
-    clock: Clock,
-    heard_since: Arc<HeardSince>,
-) -> Result<Presence, AppError> {
-    let name = format!("{} {address}", host());
-    let word = crate::crypto::random_id().map_err(|error| AppError::Inner(error.to_string()))?;
-    let id = format!("{name} {word}");
-    let (shared, place) = match &config.store.database {
-        config::Database::Postgres { spool: Some((directory, _)), .. } => {
-            (true, spool_place(directory, &word))
-        }
-        config::Database::Postgres { spool: None, .. } => (true, address_place(address)),
-        config::Database::Sqlite(_) => (false, None),
-    };
-    Ok(Presence { door, house, clock, heard_since, name, id: id.into(), place, shared })
-}
-
-/// The place of a process that holds deliveries: a word that stands in the directory of its spool, which is its alone.
-fn spool_place(directory: &std::path::Path, fresh: &str) -> Option<String> {
-    let file = directory.join("place");
-    let known = std::fs::read_to_string(&file).ok().filter(|word| !word.is_empty());
-    if known.is_none()
-        && let Err(error) = std::fs::write(&file, fresh)
-    {
-        let file = file.display();
-        tracing::warn!(%error, %file, "if this process is killed, the others wait longer for it");
-        return None;
-    }
-    Some(known.unwrap_or_else(|| fresh.to_owned()))
-}
-
-/// The place of any other: nobody else can listen at its address while it does, on this machine and in what the system
-/// keeps apart there for containers.
-fn address_place(address: &Address) -> Option<String> {
-    let apart = match address {
-        Address::Tcp(_) => "/proc/self/ns/net",
-        Address::Unix(_) => "/proc/self/ns/mnt",
-    };
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let apart = std::fs::read_link(apart).ok()?;
-    let place = format!("{boot} {} {address}", apart.display());
-    Some(crate::crypto::hex(&crate::crypto::sha256(place.as_bytes())))
-}
-
-impl Presence {
-    async fn run(self, metrics: Arc<Metrics>, stop: CancellationToken) {
-        let mut comes = true;
-        loop {
-            let house = self.house.get();
-            let config_hash = house.config_hash.clone();
-            // 48 bits, which a float holds exactly.
-            let number =
-                u64::from_str_radix(config_hash.get(..12).unwrap_or_default(), 16).unwrap_or_default();
-            #[allow(clippy::cast_precision_loss, reason = "48 bits fit")]
-            metrics.config_hash.set(number as f64);
-            if self.shared {
-                let node =
-                    Node { name: self.name.clone(), config_hash, version: env!("CARGO_PKG_VERSION").into() };
-                let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
-                let place = self.place.clone();
-                let present = Present { id: self.id.to_string(), node, hearing, place, comes };
-                match self.door.ask(Command::Beat(Box::new(present))).await {
-                    Ok(_) => comes = false,
-                    Err(error) => {
-                        tracing::debug!(%error, "the other nodes cannot be told that this one is there");
-                    }
-                }
-            }
-            tokio::select! {
-                () = stop.cancelled() => break,
-                () = tokio::time::sleep(PRESENCE_EVERY) => {}
-            }
-        }
-        // Others need not wait for what it might hear, unless it still holds something.
-        let holds = self.door.away().look().held.is_some_and(|held| held.deliveries > 0);
-        if self.shared && self.door.is_up() && !holds {
-            let heard_since = self.heard_since.hearing(&self.clock, &self.house.get(), &self.door).since;
-            let left = self.door.ask(Command::Leave { node: self.id.to_string(), heard_since });
-            if !matches!(tokio::time::timeout(LEAVE_WAIT, left).await, Ok(Ok(_))) {
-                tracing::debug!("the other nodes could not be told that this one stops");
-            }
-        }
-    }
-}
-
-/// What this machine is called.
-fn host() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    if name.trim().is_empty() { "node".into() } else { name.trim().to_owned() }
 }
 
 async fn housekeeping(door: Door, stop: CancellationToken) {

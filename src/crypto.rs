@@ -56,6 +56,11 @@ pub fn random_id() -> Result<String, NoRandomness> {
     Ok(hex(&random()?))
 }
 
+/// Whether a text has the form of a [`random_id`].
+pub fn is_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A random UUID (RFC 9562, version 4).
 ///
 /// # Errors
@@ -159,7 +164,7 @@ mod tests {
     #[test]
     fn tokens_have_128_bits_and_differ() {
         let (one, other) = (random_token().unwrap(), random_token().unwrap());
-        assert_eq!((one.len(), random_id().unwrap().len()), (22, 32));
+        assert_eq!((one.len(), is_id(&random_id().unwrap())), (22, true));
         assert_ne!(one, other);
         assert!(same(b"a", b"a") && !same(b"a", b"ab"));
         assert!((0.0..1.0).contains(&jitter()));

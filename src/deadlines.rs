@@ -77,25 +77,24 @@ impl HeardSince {
     }
 
     /// From when until now what was sent to this node was taken, as far as it is known now.
+    ///
+    /// It begins anew when something was not taken, when the machine slept or its clock was set, and when other pings are
+    /// expected than before.
     pub fn hearing(&self, clock: &Clock, house: &House, door: &Door) -> Hearing {
+        let expected = expected(house);
+        // To the end: another task that asks meanwhile would find nothing refused, and the hour as it was before.
+        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // What is refused after this moment is told the next time; what was refused before it is told now.
         let until = clock.now();
         let was_deaf = door.away().take_deaf() || !door.is_up();
-        Hearing { since: self.hour(clock.now(), house, was_deaf), until }
-    }
-
-    /// The hour. It begins anew when something was not taken, when the machine slept or its clock was set, and when other
-    /// pings are expected than before.
-    fn hour(&self, now: Timestamp, house: &House, was_deaf: bool) -> Timestamp {
-        let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = clock.now();
         let gap = now.duration_since(heard.looked_at);
-        let expected = expected(house);
         if was_deaf || gap > GAP_MAX || gap < jiff::SignedDuration::ZERO || heard.expected != expected {
             heard.since = now;
         }
         heard.looked_at = now;
         heard.expected = expected;
-        heard.since
+        Hearing { since: heard.since, until }
     }
 
     fn begins_anew(&self, now: Timestamp) {
@@ -415,5 +414,25 @@ mod tests {
         assert!(deaf.since >= world.at(20) && deaf.until >= world.at(20));
         world.it_is(25);
         assert_eq!(tell().since, deaf.since, "it is told until it happens again");
+    }
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "a test of two tasks that ask at the same moment")]
+    fn what_was_refused_is_known_to_whoever_asks_from_the_moment_that_somebody_has_asked() {
+        let world = World::new();
+        let heard = HeardSince::now(&world.clock, &house());
+        let away = world.door.away();
+        away.was_deaf_now();
+        let refused_at = world.clock.now();
+        let tell = || heard.hearing(&world.clock, &house(), &world.door).since;
+        std::thread::scope(|scope| {
+            // Another is asking.
+            let asking = heard.0.lock().unwrap();
+            let told = scope.spawn(tell);
+            std::thread::sleep(Duration::from_millis(200));
+            assert!(away.look().deaf, "it is taken with the hour that tells of it, or not yet");
+            drop(asking);
+            assert!(told.join().unwrap() >= refused_at);
+        });
+        assert!(tell() >= refused_at && !away.look().deaf);
     }
 }

@@ -12,7 +12,8 @@
 //! - [`commit`] is the one door: commands in, one transaction, answers out when it is on disk.
 //! - [`store`] knows transactions, and the SQL of each noun.
 //! - [`deliver`] and [`deadlines`] are the workers; they read the store and go through the door.
-//! - [`mirror`] copies what people look at from a shared store, for when that is away.
+//! - [`mirror`] copies what people look at from a shared store, for when that is away; [`presence`] tells the other nodes of
+//!   this one.
 //! - [`sources`] turn bytes into events, [`channels`] turn letters into outcomes. Neither meets the store.
 //! - [`http`] is what is seen from outside, [`cli`] the commands, [`config`] what the operator wrote.
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
@@ -35,6 +36,7 @@ pub mod http;
 pub mod json;
 pub mod metrics;
 pub mod mirror;
+pub mod presence;
 pub mod render;
 pub mod sources;
 pub mod store;

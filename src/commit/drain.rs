@@ -101,7 +101,7 @@ impl Committer {
         self.tried = Tried::default();
         let mut spool = keeper.spool();
         if let Err(error) = spool.taken(to) {
-            return later("the spool cannot be emptied; what is in it is taken again", &error);
+            return later("the spool cannot be emptied; trying again", &error);
         }
         let (held, takes) = (spool.held(), spool.has_room());
         let more = !spool.is_empty();
@@ -177,6 +177,7 @@ fn whose(command: &Command) -> Option<Aside> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spool::tests::{mend, spoil};
     use super::super::stories::Story;
     use super::super::{EventResult, Reply};
     use super::*;
@@ -192,6 +193,26 @@ mod tests {
         }
         story.committer.revive().unwrap();
         assert!(story.committer.drains());
+    }
+
+    #[test]
+    fn a_spool_that_could_not_be_emptied_is_emptied_later_and_nothing_of_it_is_taken_twice() {
+        let mut story = Story::with_spool();
+        let one = story.delivery("pingdom", vec![Event::new("one", Status::Firing, "one")]);
+        holds(&mut story, vec![one]);
+        assert!(story.committer.away.take_deaf());
+        let keeper = story.committer.keeper.clone().unwrap();
+        let file = spoil(&mut keeper.spool());
+        for _ in 0..2 {
+            assert!(!story.committer.drain(false) && story.committer.drains());
+            assert!(story.committer.away.take_deaf());
+        }
+        mend(&mut keeper.spool(), file);
+        assert!(story.committer.drain(true) && !story.committer.drains());
+        assert!(!story.committer.away.take_deaf(), "it hears again");
+        let sql = "select count from alert_heard join alert on alert = id where key = 'one'";
+        assert_eq!(story.look(|tx| tx.query(sql, &[], |row| row.int(0))), [1]);
+        assert_eq!(story.metrics.put_aside.get(), 0);
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Spool {
     length: u64,
     /// Where the next record to be taken begins.
     next: u64,
+    /// Everything was taken, and the file could not be emptied yet.
+    is_left_over: bool,
     bytes_max: u64,
     /// What is held, for whoever has to be told.
     held: Held,
@@ -157,8 +159,16 @@ impl Spool {
             .map_err(wrong)?;
         // A second daemon, started by mistake, would cut off what the first has just kept.
         file.try_lock().map_err(|error| wrong(error.into()))?;
-        let mut spool =
-            Self { path, file, length: 0, next: 0, bytes_max, held: Held::default(), aside: Vec::new() };
+        let mut spool = Self {
+            path,
+            file,
+            length: 0,
+            next: 0,
+            is_left_over: false,
+            bytes_max,
+            held: Held::default(),
+            aside: Vec::new(),
+        };
         loop {
             let at = spool.length;
             match spool.record(at)? {
@@ -176,16 +186,16 @@ impl Spool {
                 }
             }
         }
-        spool.move_the_rest_aside()?;
-        spool.truncate()?;
+        spool.move_the_rest_aside(spool.length)?;
+        let cut = spool.file.set_len(spool.length).and_then(|()| spool.file.sync_data());
+        cut.map_err(|error| spool.wrong(error))?;
         Ok(spool)
     }
 
     /// What follows the last whole record was never answered, unless the disk spoilt it; so it is kept to look at.
-    fn move_the_rest_aside(&mut self) -> Result<(), SpoolError> {
+    fn move_the_rest_aside(&mut self, from: u64) -> Result<(), SpoolError> {
         let mut rest = Vec::new();
-        let read =
-            self.file.seek(SeekFrom::Start(self.length)).and_then(|_| self.file.read_to_end(&mut rest));
+        let read = self.file.seek(SeekFrom::Start(from)).and_then(|_| self.file.read_to_end(&mut rest));
         read.map_err(|error| self.wrong(error))?;
         if rest.is_empty() { Ok(()) } else { self.move_aside(&rest) }
     }
@@ -211,9 +221,9 @@ impl Spool {
         append(&aside, &lines).map(|()| aside).map_err(|error| self.wrong(error))
     }
 
-    /// Whether there is nothing to take.
+    /// Whether there is nothing to take, and nothing left of what was.
     pub fn is_empty(&self) -> bool {
-        self.next >= self.length
+        self.next >= self.length && !self.is_left_over
     }
 
     /// What went aside unread since this was asked.
@@ -295,10 +305,10 @@ impl Spool {
                     continue;
                 }
                 Found::Nothing { .. } => {
-                    self.aside.push(Aside::default());
                     // Nothing behind it can be found: it is kept to look at, and does not hold up what comes.
+                    self.move_the_rest_aside(at)?;
+                    self.aside.push(Aside::default());
                     self.length = at;
-                    self.move_the_rest_aside()?;
                     self.taken(at)?;
                     return Ok((Vec::new(), self.next));
                 }
@@ -321,21 +331,21 @@ impl Spool {
     /// Everything before `to` was taken. When that is everything, the file is emptied.
     ///
     /// # Errors
-    /// What the disk says.
+    /// What the disk says; nothing is given again, and the file is not empty until this was asked again.
     pub fn taken(&mut self, to: u64) -> Result<(), SpoolError> {
         self.next = to;
-        if self.is_empty() {
-            self.length = 0;
-            self.next = 0;
-            self.held = Held::default();
-            self.truncate()?;
+        if to < self.length {
+            return Ok(());
         }
+        self.is_left_over = true;
+        self.file.set_len(0).map_err(|error| self.wrong(error))?;
+        // What comes is written where the file ends now, whatever becomes of the rest.
+        self.length = 0;
+        self.next = 0;
+        self.file.sync_data().map_err(|error| self.wrong(error))?;
+        self.is_left_over = false;
+        self.held = Held::default();
         Ok(())
-    }
-
-    fn truncate(&mut self) -> Result<(), SpoolError> {
-        let cut = self.file.set_len(self.length).and_then(|()| self.file.sync_data());
-        cut.map_err(|error| self.wrong(error))
     }
 
     /// What begins at `at`.
@@ -553,6 +563,16 @@ pub(super) mod tests {
         panic!("the spool is locked");
     }
 
+    /// A disk that lets nobody write, until what this answers is given to [`mend`].
+    pub(in crate::commit) fn spoil(spool: &mut Spool) -> File {
+        let read_only = File::open(&spool.path).unwrap();
+        std::mem::replace(&mut spool.file, read_only)
+    }
+
+    pub(in crate::commit) fn mend(spool: &mut Spool, file: File) {
+        spool.file = file;
+    }
+
     fn delivery(key: &str, status: Status) -> Command {
         let event = Event { labels: [("a".into(), "b".into())].into(), ..Event::new(key, status, key) };
         Command::Events(Delivered {
@@ -711,6 +731,31 @@ pub(super) mod tests {
         }
         std::fs::write(&path, &whole[..whole.len() - 5]).unwrap();
         assert_eq!(open(directory.path(), 1 << 20).went_aside(), []);
+    }
+
+    #[test]
+    fn what_could_not_be_emptied_is_not_empty_and_is_given_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("spool");
+        let mut spool = open(directory.path(), 1 << 20);
+        spool.keep(&[&delivery("one", Status::Firing)]).unwrap();
+        let to = spool.next(10).unwrap().1;
+        let file = spoil(&mut spool);
+        assert!(spool.taken(to).is_err() && !spool.is_empty());
+        let (none, to) = spool.next(10).unwrap();
+        assert!(none.is_empty() && spool.taken(to).is_err() && spool.held().deliveries == 1);
+        mend(&mut spool, file);
+        // What comes meanwhile goes behind it, also for who starts again now.
+        spool.keep(&[&delivery("two", Status::Firing)]).unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let (two, to) = spool.next(10).unwrap();
+        assert_eq!(keys(&two), ["two"]);
+        spool.taken(to).unwrap();
+        assert!(spool.is_empty() && spool.held() == Held::default());
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+        drop(spool);
+        std::fs::write(&path, whole).unwrap();
+        assert_eq!(keys(&open(directory.path(), 1 << 20).next(10).unwrap().0), ["one", "two"]);
     }
 
     #[test]

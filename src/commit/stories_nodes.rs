@@ -185,3 +185,89 @@ fn who_holds_what_was_sent_to_it_does_not_vouch_for_it() {
     assert!(!story.committer.drains() && story.rows().is_empty());
     story.proves_whole();
 }
+
+#[test]
+fn one_that_is_killed_again_and_again_keeps_nobody_from_timing_out_for_long() {
+    let mut story = Story::new();
+    let clock = story.clock.clone();
+    let (mut cut_off, mut unheard, mut began) = (0, 0, clock.now());
+    for minute in 0..60 {
+        // It lives for five minutes, comes back at once, and nothing tells in which place.
+        let mut beats = |number: i64, since| {
+            let node = Node { name: "web-1".into(), config_hash: "x".into(), version: "1".into() };
+            let hearing = Hearing { since, until: clock.now() };
+            let id = format!("web-1 {number}");
+            let present = Present { id, node, hearing, place: None, comes: false };
+            story.ask(Command::Beat(Box::new(present))).unwrap();
+        };
+        if minute % 5 == 0 {
+            if minute > 0 {
+                beats(minute / 5 - 1, began);
+            }
+            began = clock.now();
+        }
+        beats(minute / 5, began);
+        story.is_there("web-2", "y", minute);
+        let others = story.others("web-2 y");
+        cut_off += i64::from(others.one_is_cut_off);
+        // An alert that is said every minute for five.
+        unheard += i64::from(story.minutes_ago(others.heard_since).unwrap() < 5);
+        if minute > 20 {
+            assert_eq!(story.minutes_ago(others.heard_until), Some(0), "minute {minute}");
+        }
+        story.passes(1);
+    }
+    assert!((1..=3).contains(&cut_off), "cut off for {cut_off} minutes");
+    assert!((5..=20).contains(&unheard), "not heard for {unheard} minutes");
+    story.proves_whole();
+}
+
+#[test]
+fn one_that_was_away_for_long_before_it_started_has_not_heard_what_was_said_meanwhile() {
+    let mut story = Story::new();
+    for start in 0..6 {
+        let word = start.to_string();
+        story.is_there("web-1", &word, 0);
+        story.is_there("web-2", "y", 30);
+        let since = story.others("web-2 y").heard_since;
+        assert_eq!(story.minutes_ago(since), Some(0), "start {start}");
+        story.passes(4);
+    }
+    story.proves_whole();
+}
+
+#[test]
+fn a_copy_of_a_machine_takes_nothing_over_from_one_that_is_cut_off() {
+    let mut story = Story::new();
+    let place = Some("spool-1");
+    story.is_at(place, "web-1", "first", 0);
+    story.passes(2);
+    story.is_at(place, "web-2", "copy", 0);
+    assert_eq!(story.rows(), ["web-1 first", "web-2 copy"]);
+    assert!(story.others("web-2 copy").one_is_cut_off, "it may hold what it heard");
+    story.passes(2);
+    story.is_at(place, "web-2", "copy", 2);
+    assert!(!story.others("web-2 copy").one_is_cut_off, "nor is it waited for for long");
+    // The same machine: it has all that was there.
+    story.is_at(place, "web-2", "second", 0);
+    assert_eq!(story.rows(), ["web-1 first", "web-2 second"]);
+    story.proves_whole();
+}
+
+#[test]
+fn an_hour_a_little_ahead_of_the_clock_that_is_read_is_now() {
+    let mut story = Story::new();
+    story.is_there("web-1", "x", 0);
+    let now = story.clock.now();
+    let mut since = |behind| {
+        let read_at = now - SignedDuration::from_secs(behind);
+        let read = |tx: &Tx<'_>| nodes::others(tx, "web-2 y").map(|others| (tx.now, others.heard_since));
+        story.committer.connection.read(read_at, read).unwrap()
+    };
+    let (hour, told) = since(4);
+    assert_eq!(told, Some(hour));
+    // But not what was written in a future that never was.
+    if since(60).0 < now {
+        assert_eq!(since(60).1, None);
+    }
+}

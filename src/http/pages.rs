@@ -13,6 +13,7 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
 use crate::render::{full_name, hour};
 use crate::store::incidents::{self, Filter};
+use crate::store::nodes::Node;
 use crate::store::sight::Seen;
 use crate::store::{alerts, nodes, timeline};
 
@@ -79,10 +80,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     let house = desk.house.get();
     let rules = house.rules.clone();
-    let others = nodes.iter().filter(|node| node.config_hash != house.config_hash);
-    let mut others: Vec<String> = others.map(|node| node.name.clone()).collect();
-    // In order. Two may have the same host name and address.
-    others.dedup();
+    let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let hour = |at| hour(at, &TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
@@ -101,6 +99,16 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     let values = context! { incidents => shown(open), past => shown(past), others };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
+}
+
+/// Names of nodes with another configuration than this node's. Another version may put the same configuration into other
+/// words: during an upgrade nothing is said of that.
+fn configured_otherwise(nodes: &[Node], config_hash: &str, version: &str) -> Vec<String> {
+    let others = nodes.iter().filter(|node| node.version == version && node.config_hash != config_hash);
+    let mut names: Vec<String> = others.map(|node| node.name.clone()).collect();
+    // In order. Two may have the same host name and address.
+    names.dedup();
+    names
 }
 
 /// `GET /incidents/{n}`
@@ -157,4 +165,26 @@ fn unreadable(pages: &Pages, error: &crate::store::StoreError) -> Response {
     drop(cannot_read(error));
     let text = "The daemon cannot read its store. Please try again in a few seconds.";
     pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_nodes_of_the_same_version_can_be_told_to_be_configured_otherwise() {
+        let node = |name: &str, config_hash: &str, version: &str| Node {
+            name: name.into(),
+            config_hash: config_hash.into(),
+            version: version.into(),
+        };
+        let nodes = [
+            node("web-1", "a", "2"),
+            node("web-2", "b", "1"),
+            node("web-3", "b", "2"),
+            node("web-3", "c", "2"),
+        ];
+        assert_eq!(configured_otherwise(&nodes, "a", "2"), ["web-3"]);
+        assert_eq!(configured_otherwise(&nodes[..2], "a", "2"), Vec::<String>::new());
+    }
 }

@@ -24,7 +24,7 @@ pub(super) type Room = OwnedSemaphorePermit;
 pub(super) async fn read(desk: &Desk, body: Body) -> Result<(Bytes, Room), Problem> {
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok());
     let most = most.unwrap_or(desk.limits.body_max).min(desk.limits.body_max);
-    let room = take(desk, &desk.bodies, kib(most))?;
+    let room = take_known(desk, kib(most))?;
     let bytes = body::read(body, desk.limits.body_max, desk.limits.body_timeout).await?;
     Ok((bytes, room))
 }
@@ -32,14 +32,14 @@ pub(super) async fn read(desk: &Desk, body: Body) -> Result<(Bytes, Room), Probl
 /// Reads a body of which nobody knows yet whether he may send it who sends it.
 pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Room), Problem> {
     let limits = &desk.limits;
-    let mut room = take(desk, &desk.unproven, FIRST_KIB)?;
+    let mut room = take(&desk.unproven, FIRST_KIB)?;
     let grow = |bytes: usize| {
         let (has, needs) = (room.num_permits(), kib(bytes));
         if needs <= has {
             return Ok(());
         }
         let more = needs.max(has.saturating_mul(2).min(kib(limits.body_max))).saturating_sub(has);
-        room.merge(take(desk, &desk.unproven, more).map_err(|_| BodyProblem::NoRoom)?);
+        room.merge(take(&desk.unproven, more)?);
         Ok(())
     };
     let deadline = limits.unproven_timeout.min(limits.body_timeout);
@@ -49,7 +49,7 @@ pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Roo
 
 /// Moves a body that was proven out of the small purse, which is for others then.
 pub(super) fn proven(desk: &Desk, bytes: &Bytes, unproven: Room) -> Result<Room, Problem> {
-    let room = take(desk, &desk.bodies, kib(bytes.len()))?;
+    let room = take_known(desk, kib(bytes.len()))?;
     drop(unproven);
     Ok(room)
 }
@@ -58,11 +58,65 @@ fn kib(bytes: usize) -> usize {
     bytes / 1024 + 1
 }
 
-fn take(desk: &Desk, purse: &Arc<Semaphore>, kib: usize) -> Result<Room, Problem> {
+/// Room for somebody who has shown that he may send: whoever falls silent now may have been refused. Strangers who are
+/// refused say nothing of that, or anybody could keep alerts from being over; nor do those whose signature is yet to be
+/// looked at, for nothing that comes so is ever over by itself (`sources/mod.rs` has a test of that).
+fn take_known(desk: &Desk, kib: usize) -> Result<Room, Problem> {
+    Ok(take(&desk.bodies, kib).inspect_err(|_| desk.door.away().was_deaf_now())?)
+}
+
+fn take(purse: &Arc<Semaphore>, kib: usize) -> Result<Room, BodyProblem> {
     let kib = u32::try_from(kib).unwrap_or(u32::MAX);
-    purse.clone().try_acquire_many_owned(kib).map_err(|_| {
-        // Whoever falls silent now may have been refused.
-        desk.door.away().was_deaf_now();
-        BodyProblem::NoRoom.into()
-    })
+    purse.clone().try_acquire_many_owned(kib).map_err(|_| BodyProblem::NoRoom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channels::client::Client;
+    use crate::clock::Clock;
+    use crate::commit::{self, Wakes};
+    use crate::house::{Current, House};
+    use crate::http::limits::Limits;
+    use crate::metrics::Metrics;
+    use crate::store::readers::Readers;
+    use crate::store::sight::Sight;
+    use crate::store::{Connection, Place};
+
+    #[tokio::test]
+    async fn strangers_who_are_refused_keep_no_alert_from_being_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let connection = Connection::writer(&place, &clock).unwrap();
+        let (house, metrics) =
+            (Arc::new(Current::new(House::default())), Arc::new(Metrics::new(0.0).unwrap()));
+        let room = commit::Room { queue_max: 16, spool: None };
+        let (place, wakes) = (place.clone(), Wakes::default());
+        let readers = Readers::new(place.clone(), clock.clone());
+        let (door, _committer) =
+            commit::door(room, connection, place, clock.clone(), house.clone(), metrics.clone(), wakes);
+        let desk = Desk {
+            door,
+            sight: Sight::new(readers, None),
+            house,
+            clock,
+            metrics,
+            limits: Arc::new(Limits::default()),
+            stopping: Arc::default(),
+            bodies: Arc::new(Semaphore::new(0)),
+            unproven: Arc::new(Semaphore::new(FIRST_KIB)),
+            sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),
+            refusals: crate::http::refused::Refusals::default(),
+            meters: crate::http::accept::Meters::default(),
+        };
+        desk.door.away().take_deaf();
+        let large = || Body::from(vec![b'x'; FIRST_KIB * 1024 * 2]);
+        assert!(read_unproven(&desk, large()).await.is_err(), "no room to grow");
+        let _all = desk.unproven.clone().acquire_many_owned(16).await.unwrap();
+        assert!(read_unproven(&desk, Body::empty()).await.is_err(), "no room at all");
+        assert!(!desk.door.away().take_deaf());
+        assert!(read(&desk, large()).await.is_err());
+        assert!(desk.door.away().take_deaf(), "one who may send");
+    }
 }

@@ -12,6 +12,16 @@ use super::{StoreError, Tx};
 pub const GONE_AFTER: SignedDuration = SignedDuration::from_secs(60);
 /// A node that was not heard of for longer than this is not waited for.
 const WAITED_FOR: SignedDuration = SignedDuration::from_mins(15);
+/// Nor for longer than this when another has begun since with the same host name and address, or in the same place: that has
+/// most likely come after it, but it may be a second one, or a copy.
+const SUCCEEDED_FOR: SignedDuration = SignedDuration::from_mins(3);
+/// And only one of these in such a time: who is killed again and again shall not keep all from timing anything out.
+const SUCCEEDED_ONCE_IN: SignedDuration = SignedDuration::from_hours(1);
+/// Nor do so many starts of one host name and address in such a time count as hours in which it could not be heard, when each
+/// came soon after the one before.
+const STARTS_MAX: i64 = 3;
+/// A clock may be ahead of another by so much.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_secs(10);
 /// How long a process that has gone is remembered.
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 
@@ -56,9 +66,13 @@ pub struct Present {
 /// What the engine says.
 pub fn beat(tx: &Tx<'_>, present: &Present) -> Result<(), StoreError> {
     let Present { id, node, hearing, place, comes } = present;
-    // Once: a place may have been copied with a machine, and then nobody shall take turns.
+    // Once: a place may have been copied with a machine, and then nobody shall take turns. Where only the place is the same,
+    // it may be a copy that is cut off: see `SUCCEEDED_FOR`.
     if let (Some(place), true) = (place, comes) {
-        tx.write("delete from node where place = ?1 and name <> ?2", &[place.into(), id.into()])?;
+        tx.write(
+            "delete from node where place = ?1 and name <> ?2 and shown = ?3",
+            &[place.into(), id.into(), (&node.name).into()],
+        )?;
     }
     tx.write(
         "insert into node (name, config_hash, version, seen_at, shown, began_at, heard_since, heard_until, place)
@@ -115,42 +129,74 @@ pub struct Others {
     pub heard_until: Option<Timestamp>,
 }
 
+/// Another has begun since a row was seen, which is the same to people, or has its place.
+const SUCCEEDED: &str =
+    "exists (select 1 from node later where later.name <> node.name and later.began_at > node.seen_at
+  and (coalesce(later.shown, later.name) = coalesce(node.shown, node.name) or later.place = node.place))";
+
 /// What is known of all processes but this one.
 ///
 /// # Errors
 /// What the engine says.
 pub fn others(tx: &Tx<'_>, id: &str) -> Result<Others, StoreError> {
-    let waited_for = before(tx, WAITED_FOR);
+    let gone = before(tx, GONE_AFTER).into();
+    let once_in = micros(SUCCEEDED_ONCE_IN);
+    // A row counts until it is not waited for any more: ?1, and ?2 where there is a successor, ?3 the time between two such.
+    let is_waited_for = format!(
+        "seen_at > ?1 and (not {SUCCEEDED} or (seen_at > ?2 and not exists (select 1 from node former
+           where former.name <> node.name and former.shown = node.shown
+             and former.seen_at < node.began_at and former.seen_at > node.seen_at - ?3)))"
+    );
+    let (waited_for, succeeded) = (before(tx, WAITED_FOR).into(), before(tx, SUCCEEDED_FOR).into());
     // One's own, too: it may be the last to know that it cannot write.
-    let sql = "select seen_at from node where seen_at <= ?1 and seen_at > ?2 limit 1";
-    let cut_off = tx.query_one(sql, &[before(tx, GONE_AFTER).into(), waited_for.into()], |row| row.int(0))?;
-    let sql = "select max(heard_since) from node where name <> ?1 and heard_since <= ?2";
-    let since = tx.query_one(sql, &[id.into(), tx.now.into()], |row| row.time_or_null(0))?;
+    let sql = format!("select seen_at from node where {is_waited_for} and seen_at <= ?4 limit 1");
+    let cut_off = tx.query_one(&sql, &[waited_for, succeeded, once_in.into(), gone], |row| row.int(0))?;
+    // What it could not hear before it started counts, unless it starts all the time.
+    let sql = "select max(heard_since) from node where name <> ?1 and heard_since <= ?2
+       and not (heard_since <= began_at
+         and exists (select 1 from node former where former.name <> node.name and former.shown = node.shown
+           and former.seen_at < node.began_at and former.seen_at > node.began_at - ?3)
+         and (select count(*) from node former where former.shown = node.shown
+           and former.began_at < node.began_at and former.began_at > node.began_at - ?4) >= ?5)";
+    let ahead = tx.now.saturating_add(AHEAD_MAX).unwrap_or(tx.now);
+    let since = tx.query_one(
+        sql,
+        &[id.into(), ahead.into(), micros(GONE_AFTER).into(), once_in.into(), STARTS_MAX.into()],
+        |row| row.time_or_null(0),
+    )?;
     // Older versions only say that they are there.
-    let sql = "select min(coalesce(heard_until, seen_at)) from node where name <> ?1 and seen_at > ?2";
-    let until = tx.query_one(sql, &[id.into(), waited_for.into()], |row| row.time_or_null(0))?;
+    let sql =
+        format!("select min(coalesce(heard_until, seen_at)) from node where name <> ?4 and {is_waited_for}");
+    let (waited_for, succeeded) = (before(tx, WAITED_FOR).into(), before(tx, SUCCEEDED_FOR).into());
+    let until =
+        tx.query_one(&sql, &[waited_for, succeeded, once_in.into(), id.into()], |row| row.time_or_null(0))?;
     Ok(Others {
         one_is_cut_off: cut_off.is_some(),
-        heard_since: since.flatten(),
+        // It lies a little ahead where the clock that is read now is behind.
+        heard_since: since.flatten().map(|since| since.min(tx.now)),
         heard_until: until.flatten(),
     })
 }
 
-/// The nodes that were heard of lately. One that another of the same host and address has come after is not among them.
+/// The nodes that were heard of lately. One that another of the same host and address, or in the
+/// same place, has come after is not among them.
 ///
 /// # Errors
 /// What the engine says.
 pub fn list(tx: &Tx<'_>) -> Result<Vec<Node>, StoreError> {
-    tx.query(
-        "select coalesce(shown, name), config_hash, version from node where seen_at > ?1
-           and not exists (select 1 from node later where later.name <> node.name
-             and coalesce(later.shown, later.name) = coalesce(node.shown, node.name) and later.began_at > node.seen_at)
-         order by coalesce(shown, name), config_hash, version",
-        &[before(tx, GONE_AFTER).into()],
-        |row| Ok(Node { name: row.text(0)?, config_hash: row.text(1)?, version: row.text(2)? }),
-    )
+    let sql = format!(
+        "select coalesce(shown, name), config_hash, version from node where seen_at > ?1 and not {SUCCEEDED}
+         order by coalesce(shown, name), config_hash, version"
+    );
+    tx.query(&sql, &[before(tx, GONE_AFTER).into()], |row| {
+        Ok(Node { name: row.text(0)?, config_hash: row.text(1)?, version: row.text(2)? })
+    })
 }
 
 fn before(tx: &Tx<'_>, age: SignedDuration) -> Timestamp {
     tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN)
+}
+
+fn micros(age: SignedDuration) -> i64 {
+    age.as_secs().saturating_mul(1_000_000)
 }

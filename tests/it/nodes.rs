@@ -305,7 +305,7 @@ fn a_node_that_is_killed_and_starts_again_is_the_same_to_the_others_and_leaves_w
         store.read(jiff::Timestamp::UNIX_EPOCH, |tx| tx.query(sql, &[], read)).unwrap()
     };
     let two = |rows: &[(String, bool, bool)]| rows.len() == 2 && rows.iter().all(|row| row.1 && row.2);
-    let before = eventually("both are there", || Some(rows()).filter(|rows| two(rows)));
+    let mut before = eventually("both are there", || Some(rows()).filter(|rows| two(rows)));
     for round in 0..3 {
         nodes[1].kill();
         nodes[1].go();
@@ -313,6 +313,7 @@ fn a_node_that_is_killed_and_starts_again_is_the_same_to_the_others_and_leaves_w
             Some(rows()).filter(|rows| two(rows) && rows[1].0 != before[1].0)
         });
         assert_eq!(after[0], before[0], "round {round}");
+        before = after;
     }
     assert_eq!(nodes[1].stop(), Some(0));
     let left = rows();
