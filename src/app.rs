@@ -46,6 +46,8 @@ use crate::store::{Connection, Place};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// For the first time so long after a start: what an older version wrote cannot be found until then.
+const HOUSEKEEPING_FIRST: Duration = Duration::from_secs(10);
 /// Nodes that share a store say this often that they are there.
 const PRESENCE_EVERY: Duration = Duration::from_secs(10);
 /// For telling the other nodes that this one stops.
@@ -471,7 +473,7 @@ fn host() -> String {
 }
 
 async fn housekeeping(door: Door, stop: CancellationToken) {
-    let mut wait = HOUSEKEEPING_EVERY;
+    let mut wait = HOUSEKEEPING_FIRST;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

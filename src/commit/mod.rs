@@ -50,6 +50,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_history;
+#[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
 mod stories_mail;
@@ -94,6 +96,8 @@ const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 const TOKENS_MAX: i64 = 100;
 /// Most old incidents, and most alerts without one, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
+/// Most alerts, and most incidents, that are made findable in one transaction after an older version wrote them.
+const FILL_MAX: u32 = 200;
 
 /// What can be asked of the door.
 #[derive(Debug)]
@@ -752,14 +756,15 @@ fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
+            let filled = crate::store::history::fill(tx, FILL_MAX)?;
             let Some(retention) = house.retention else {
-                return Ok(Ok(Done::Reply(Reply::Forgotten { more: false })));
+                return Ok(Ok(Done::Reply(Reply::Forgotten { more: filled })));
             };
-            let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
+            let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = incidents.max(alerts) >= u64::from(FORGET_MAX);
-            Ok(Reply::Forgotten { more })
+            let more = incidents || alerts >= u64::from(FORGET_MAX);
+            Ok(Reply::Forgotten { more: more || filled })
         }
     };
     Ok(reply.map(Done::Reply))

@@ -180,7 +180,7 @@ fn what_the_store_forgets_the_mirror_forgets() {
     copied.is_true();
     let now = copied.story.clock.now();
     let forgot = copied.story.committer.connection.write(now, |tx| incidents::forget(tx, Timestamp::MAX, 10));
-    assert_eq!(forgot.unwrap(), 1);
+    assert_eq!(forgot.unwrap(), (1, false));
     copied.is_true();
     assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)), [other]);
     assert_eq!((copied.count("alert"), copied.count("alert_heard")), (0, 0));

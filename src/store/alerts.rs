@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
 
 /// An alert as people see it.
@@ -97,20 +97,20 @@ pub struct Hours {
     pub said: Option<Timestamp>,
 }
 
-/// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. No silence holds it from now on.
+/// Writes what an event that changed its alert said: `event.status` is its status from now on. `known`: what was
+/// known of the alert; `None` when it is new. No silence holds it from now on.
 /// Answers the number.
 ///
 /// # Errors
 /// What the engine says.
 pub fn put(
     tx: &Tx<'_>,
-    id: Option<i64>,
+    known: Option<&Known>,
     place: Place<'_>,
     event: &Event,
     hours: Hours,
 ) -> Result<i64, StoreError> {
-    let id = match (id, hours.said) {
+    let id = match (known.map(|known| known.id), hours.said) {
         (Some(id), Some(at)) => {
             heard(tx, id, 1, Some(Said { at, until: event.expires_at }))?;
             id
@@ -131,16 +131,25 @@ pub fn put(
             event.group.as_deref().into(),
         ],
     )?;
-    words(tx, id, event)?;
+    let reworded = known.is_none_or(|known| known.wording != event.wording());
+    if reworded {
+        words(tx, id, event)?;
+    }
+    if let Some(incident) = place.incident
+        && event.status == Status::Firing
+        && (reworded || known.and_then(|known| known.incident) != Some(incident))
+    {
+        history::joins(tx, incident, id)?;
+    }
     Ok(id)
 }
 
 fn add(tx: &Tx<'_>, source: &str, event: &Event, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
-        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
+        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, indexed, title,
                             body, labels, links)
-         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
+         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, 0, '', '', '{}', '[]')",
         &[id.into(), source.into(), (&event.key).into(), tx.now.into()],
     )?;
     tx.write(
@@ -165,9 +174,10 @@ pub fn said_later(tx: &Tx<'_>, id: i64, hour: Timestamp) -> Result<(), StoreErro
 pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
+    let terms = history::reword(tx, id, &event.title, &event.labels)?;
     tx.write(
-        "update alert set wording = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
-           links = ?7 where id = ?1",
+        "update alert set wording = ?2, indexed = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
+           links = ?7, terms = ?8 where id = ?1",
         &[
             id.into(),
             event.wording().into(),
@@ -176,6 +186,7 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
             (&event.body).into(),
             (&labels).into(),
             (&links).into(),
+            (&terms).into(),
         ],
     )?;
     Ok(())
@@ -277,6 +288,7 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
         |row| row.int(0),
     )?;
     for id in &old {
+        history::forget_alert(tx, *id)?;
         tx.write("delete from alert_heard where alert = ?1", &[(*id).into()])?;
         tx.write("delete from alert where id = ?1", &[(*id).into()])?;
     }
@@ -488,7 +500,7 @@ pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreE
     )
 }
 
-fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
+pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
     Ok(Shown {
         source: row.text(0)?,
         key: row.text(1)?,

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::correlate::Candidate;
 
 /// Most open incidents of one service that are looked at, the busiest first.
@@ -79,6 +79,7 @@ pub fn all(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> 
         None,
     )?;
     tx.write("update alert set incident = ?2 where incident = ?1", &[from.into(), into.into()])?;
+    history::takes_in(tx, from, into)?;
     Ok(moved)
 }
 
@@ -118,6 +119,7 @@ pub fn one(tx: &Tx<'_>, source: &str, key: &str, from: i64, into: i64) -> Result
     )?;
     let Some((id, fires)) = found else { return Ok(None) };
     tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[id.into(), into.into()])?;
+    history::joins(tx, into, id)?;
     Ok(Some(fires))
 }
 

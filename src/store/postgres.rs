@@ -571,6 +571,7 @@ fn numbered(sql: &str) -> String {
 pub(super) fn dialect(sql: &str) -> String {
     sql.replace("integer primary key", "bigint primary key")
         .replace(" blob", " bytea")
+        .replace(" collate binary", " collate \"C\"")
         .replace(") without rowid;", ");")
 }
 

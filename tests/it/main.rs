@@ -32,6 +32,7 @@ mod disk;
 mod faults;
 mod harness;
 mod heartbeat;
+mod history;
 mod kill9;
 mod last;
 mod mapped;
