@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start|postgres
+//! benches/run posts|pages|start|postgres|history
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -11,6 +11,7 @@
 //! - `pages`: 200 new conditions a second; from the first byte of the POST to the final dot of the mail at the relay.
 //! - `start`: ready with 100,000 open alerts.
 //! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
+//! - `history`: questions about a million alerts and 100,000 incidents, on SQLite and on PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
 
@@ -27,6 +28,7 @@
 use std::time::{Duration, Instant};
 
 mod alerta;
+mod history;
 mod load;
 mod postgres;
 mod sides;
@@ -69,6 +71,9 @@ fn main() {
     }
     if wants("postgres") {
         postgres::run(rounds);
+    }
+    if wants("history") {
+        history::run();
     }
 }
 
