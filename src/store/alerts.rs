@@ -344,6 +344,48 @@ pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Shown>, StoreError> {
     )
 }
 
+/// Numbers are asked for so many at a time, whatever their number is: a few different statements do.
+const TOGETHER: [usize; 3] = [8, 64, 256];
+
+/// The alerts of each of many incidents, as [`of_incident`] shows them, and how many events all of them have had.
+///
+/// # Errors
+/// As [`of_incident`].
+pub fn of_incidents(
+    tx: &Tx<'_>,
+    incidents: &[i64],
+    limit: u32,
+) -> Result<BTreeMap<i64, (Vec<Shown>, i64)>, StoreError> {
+    let mut all: BTreeMap<i64, (Vec<Shown>, i64)> = BTreeMap::new();
+    for some in incidents.chunks(TOGETHER[2]) {
+        let size = TOGETHER.into_iter().find(|size| *size >= some.len()).unwrap_or(some.len());
+        // The last one is named again where there are fewer.
+        let numbers = some.iter().chain(some.last().into_iter().cycle()).take(size);
+        let mut binds: Vec<Bind<'_>> = numbers.map(|id| (*id).into()).collect();
+        let places: Vec<String> = (1..=size).map(|place| format!("?{place}")).collect();
+        let which = format!("incident in ({})", places.join(", "));
+        let sql = format!(
+            "select incident, cast(sum(count) as bigint) from alert join alert_heard on alert = id where {which} group by incident"
+        );
+        for (id, events) in tx.query(&sql, &binds, |row| Ok((row.int(0)?, row.int(1)?)))? {
+            all.entry(id).or_default().1 = events;
+        }
+        binds.push(i64::from(limit).into());
+        let sql = format!(
+            "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at, incident
+             from (select alert.*, count, last_seen,
+                     row_number() over (partition by incident order by status, first_seen, source, key) as place
+                   from alert join alert_heard on alert = id where {which}) a
+             where place <= ?{} order by incident, place",
+            size + 1
+        );
+        for (id, shown) in tx.query(&sql, &binds, |row| Ok((row.int(12)?, show(row)?)))? {
+            all.entry(id).or_default().0.push(shown);
+        }
+    }
+    Ok(all)
+}
+
 /// How many events the alerts of an incident have had.
 ///
 /// # Errors

@@ -112,7 +112,10 @@ const UNINDEXED: &str = "from alert where indexed is distinct from wording";
 /// # Errors
 /// What the engine says.
 pub fn is_whole(tx: &Tx<'_>) -> Result<bool, StoreError> {
-    let alert = tx.query_one(&format!("select id {UNINDEXED} limit 1"), &[], |row| row.int(0))?;
+    let alert =
+        tx.query_one(&format!("select id {UNINDEXED} order by indexed desc, id desc limit 1"), &[], |row| {
+            row.int(0)
+        })?;
     let incident =
         tx.query_one("select id from incident where indexed = 0 limit 1", &[], |row| row.int(0))?;
     Ok(alert.is_none() && incident.is_none())
@@ -124,7 +127,9 @@ pub fn is_whole(tx: &Tx<'_>) -> Result<bool, StoreError> {
 /// # Errors
 /// What the engine says, or when a row cannot be read.
 pub fn fill(tx: &Tx<'_>, limit: u32) -> Result<bool, StoreError> {
-    let sql = format!("select id, title, labels, wording, incident {UNINDEXED} order by id desc limit ?1");
+    let sql = format!(
+        "select id, title, labels, wording, incident {UNINDEXED} order by indexed desc, id desc limit ?1"
+    );
     let alerts = tx.query(&sql, &[i64::from(limit).into()], |row| {
         Ok((row.int(0)?, row.text(1)?, row.text(2)?, row.int(3)?, row.int_or_null(4)?))
     })?;

@@ -264,7 +264,8 @@ fn narrow_alerts(sql: &mut Sql, filter: &AlertFilter, before: Place, is_mirror: 
     {
         if let Some(value) = value {
             let value = sql.text(value);
-            sql.add(&format!(" and alert.{column} = {value}"));
+            // No index is to be used for it: that one is looked at first was decided above.
+            sql.add(&format!(" and alert.{column} || '' = {value}"));
         }
     }
     for sought in &filter.sought {

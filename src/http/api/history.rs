@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::{severity, shown, view, whole};
+use super::{ALERTS_MAX, severity, shown, view};
 use crate::config;
 use crate::core::search::{self, Sought};
 use crate::store::incidents::Filter;
 use crate::store::search::{AlertFilter, Page, Place};
 use crate::store::sight::Seen;
-use crate::store::{StoreError, history};
+use crate::store::{alerts, history};
 
 /// Most incidents, and most alerts, on a page, and how many when nobody says.
 pub(super) const PAGE_MAX: u32 = 200;
@@ -147,9 +147,17 @@ pub(in super::super) async fn incidents(
     let rules = desk.house.get().rules.clone();
     let read = desk.sight.or_last(move |tx| {
         let Page { found, next } = crate::store::search::incidents(tx, &filter)?;
-        let shown: Result<Vec<Value>, StoreError> =
-            found.iter().map(|incident| whole(tx, incident, &rules)).collect();
-        let mut answer = json!({"incidents": shown?, "next": next.map(|next| next.to_string())});
+        let ids: Vec<i64> = found.iter().map(|incident| incident.id).collect();
+        let theirs = alerts::of_incidents(tx, &ids, ALERTS_MAX)?;
+        let none = (Vec::new(), 0);
+        let shown: Vec<Value> = found
+            .iter()
+            .map(|incident| {
+                let (shown, events) = theirs.get(&incident.id).unwrap_or(&none);
+                view::incident(incident, shown, *events, &rules)
+            })
+            .collect();
+        let mut answer = json!({"incidents": shown, "next": next.map(|next| next.to_string())});
         tell_gaps(&mut answer, filter.sought.is_empty() || history::is_whole(tx)?);
         Ok(answer)
     });

@@ -17,7 +17,8 @@ create index incident_term_of on incident_term (incident, term);
 -- `terms`: what stands in alert_term for it, each with the character 31 before it. `indexed`: the wording that was read for it.
 alter table alert add column terms text not null default '';
 alter table alert add column indexed bigint;
-create index alert_unindexed on alert (id) where indexed is distinct from wording;
+-- No other index has this order, so that a server uses it, whatever it believes of how many there are.
+create index alert_unindexed on alert (indexed, id) where indexed is distinct from wording;
 -- Alerts are listed by when they last changed.
 create index alert_taken on alert (taken_at, id);
 
