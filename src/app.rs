@@ -46,6 +46,8 @@ use crate::store::{Connection, Place};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// For the first time so long after a start: what an older version wrote cannot be found until then.
+const HOUSEKEEPING_FIRST: Duration = Duration::from_secs(10);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies whose signature is not known to be good yet, in KiB: strangers get no more than this.
@@ -433,7 +435,7 @@ impl Running {
 }
 
 async fn housekeeping(door: Door, stop: CancellationToken) {
-    let mut wait = HOUSEKEEPING_EVERY;
+    let mut wait = HOUSEKEEPING_FIRST;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -29,6 +29,10 @@ pub struct Metrics {
     pub incidents: IntGaugeVec,
     /// `onscene_incidents_opened_total{service,severity}`
     pub incidents_opened: IntCounterVec,
+    /// `onscene_incidents_resolved_total{service,resolution}`
+    pub incidents_resolved: IntCounterVec,
+    /// `onscene_pages_total{person}`
+    pub pages: IntCounterVec,
     /// `onscene_acknowledge_seconds`
     pub acknowledge: Histogram,
     /// `onscene_mitigate_seconds`
@@ -160,6 +164,18 @@ impl Metrics {
                 "onscene_incidents_opened_total",
                 "Incidents opened.",
                 &["service", "severity"],
+            )?,
+            incidents_resolved: counters(
+                &r,
+                "onscene_incidents_resolved_total",
+                "Incidents that ended, by the service that led and how they ended.",
+                &["service", "resolution"],
+            )?,
+            pages: counters(
+                &r,
+                "onscene_pages_total",
+                "Pages that were decided on, by whom they wake.",
+                &["person"],
             )?,
             acknowledge: histogram(
                 &r,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start|storm|postgres
+//! benches/run posts|pages|start|storm|postgres|history
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -12,6 +12,7 @@
 //! - `start`: ready with 100,000 open alerts.
 //! - `storm`: 50,000 different alerts in ten seconds; when the first page came, and how many letters there were.
 //! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
+//! - `history`: questions about a million alerts and 100,000 incidents, on SQLite and on PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
 
@@ -28,6 +29,7 @@
 use std::time::{Duration, Instant};
 
 mod alerta;
+mod history;
 mod load;
 mod postgres;
 mod sides;
@@ -74,6 +76,9 @@ fn main() {
     }
     if wants("postgres") {
         postgres::run(rounds);
+    }
+    if wants("history") {
+        history::run();
     }
 }
 

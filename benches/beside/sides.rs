@@ -143,6 +143,30 @@ impl Side {
         store.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 
+    /// The file of a store of onscene in its own directory.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("onscene.db")
+    }
+
+    /// A token of onscene's API.
+    pub fn token(&self, person: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onscene"));
+        command.args(["token", "create", "--person", person, "--config"]).arg(self.directory.join("config"));
+        let made = command.output().expect("it starts");
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8_lossy(&made.stdout).trim().to_owned()
+    }
+
+    /// Does something while it does not run.
+    pub fn while_down(&mut self, work: impl FnOnce()) {
+        let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        assert!(told.is_ok_and(|status| status.success()));
+        self.child.wait().expect("it ends");
+        work();
+        self.child = spawn(self.kind, &self.directory, self.address);
+        self.wait_ready();
+    }
+
     /// Ends it, starts it again, and says how long that took until it was ready.
     pub fn again(&mut self, kill: bool) -> Duration {
         if kill {

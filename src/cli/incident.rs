@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
 use super::{Exit, out, say};
 
@@ -31,6 +32,8 @@ enum What {
         /// A service
         #[arg(long)]
         service: Option<String>,
+        #[command(flatten)]
+        sought: Sought,
         /// At most this many
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -190,16 +193,9 @@ impl What {
             None => current_term(client, *number),
         };
         match self {
-            Self::List { state, severity, service, limit } => {
-                let mut query = format!("limit={limit}");
-                for (name, value) in [("state", state), ("severity", severity), ("service", service)] {
-                    if let Some(value) = value {
-                        let value =
-                            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-                        query.push_str(&format!("&{name}={value}"));
-                    }
-                }
-                client.get(&format!("/api/v1/incidents?{query}"))
+            Self::List { state, severity, service, sought, limit } => {
+                let query = pairs(&[("state", state), ("severity", severity), ("service", service)]);
+                list(client, "incidents", &(query + &sought.query()), *limit)
             }
             Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
             Self::Timeline { number } => whole_timeline(client, *number),
@@ -328,7 +324,7 @@ fn whole(incident: &Value) -> String {
 }
 
 /// A value as people read it. Control characters could move the cursor of a terminal.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),

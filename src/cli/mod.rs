@@ -11,6 +11,7 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::secrets;
 
+mod alert;
 mod check;
 mod client;
 mod explain;
@@ -22,6 +23,7 @@ mod migrate;
 mod place;
 mod progress;
 mod replay;
+mod report;
 mod send;
 mod serve;
 mod token;
@@ -47,8 +49,12 @@ enum Command {
     MailIn(mail_in::MailIn),
     /// List, show and work on incidents
     Incident(incident::Incident),
+    /// Find alerts, however long ago
+    Alert(alert::Alert),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
+    /// Numbers about the past
+    Report(report::Report),
     /// Give kept unreadable bodies to the adapters again
     Replay(replay::Replay),
     /// Copy a store into another, empty one, and prove the copy whole; stop the daemon first
@@ -148,7 +154,9 @@ pub fn run() -> ExitCode {
         Command::Send(send) => send.run(),
         Command::MailIn(mail) => mail.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Alert(alert) => alert.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Token(token) => token.run(),

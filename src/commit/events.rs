@@ -448,7 +448,7 @@ impl Work<'_, '_> {
         let said_at = self.said_at(event);
         let said = (!self.unheard).then_some(said_at);
         let hours = Hours { since, taken: taken_at, said };
-        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, hours)?;
+        let id = alerts::put(self.tx, known, place, event, hours)?;
         self.memory.wrote(id);
         if let Some(at) = said {
             self.memory.said(id, at);

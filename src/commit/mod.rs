@@ -52,6 +52,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_history;
+#[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
 mod stories_mail;
@@ -103,6 +105,8 @@ const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 const TOKENS_MAX: i64 = 100;
 /// Most old incidents, most alerts without one, and most nodes that have gone, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
+/// Most alerts, and most incidents, that are made findable in one transaction after an older version wrote them.
+const FILL_MAX: u32 = 200;
 
 /// What can be asked of the door.
 #[derive(Debug)]
@@ -807,14 +811,15 @@ fn run(
             tokens::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;
+            let filled = crate::store::history::fill(tx, FILL_MAX)?;
             let Some(retention) = house.retention else {
-                let more = nodes >= u64::from(FORGET_MAX);
+                let more = filled || nodes >= u64::from(FORGET_MAX);
                 return Ok(Ok(Done::Reply(Reply::Forgotten { more })));
             };
-            let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
+            let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = incidents.max(alerts).max(nodes) >= u64::from(FORGET_MAX);
+            let more = filled || incidents || alerts.max(nodes) >= u64::from(FORGET_MAX);
             Ok(Reply::Forgotten { more })
         }
     };

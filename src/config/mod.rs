@@ -44,6 +44,14 @@ pub use errors::Errors;
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 
+/// A length of time as people write it: `90s`, `1h 30m`, `30d`, `1 week`.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn length(text: &str) -> Result<SignedDuration, String> {
+    words::duration(text)
+}
+
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
 

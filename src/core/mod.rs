@@ -15,6 +15,8 @@
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
 //! - [`silence`]: alerts that wake nobody for a while;
 //! - [`heartbeat`]: pings whose absence is an alert;
+//! - [`noise`]: how often people were woken, and by what;
+//! - [`search`]: what alerts and incidents are found by;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
@@ -26,9 +28,11 @@ pub mod incident;
 pub mod letter;
 pub mod mail;
 pub mod matcher;
+pub mod noise;
 pub mod oncall;
 pub mod route;
 pub mod rules;
+pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;

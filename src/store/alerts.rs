@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::nodes::Hearing;
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
 
 /// An alert as people see it.
@@ -101,20 +101,20 @@ pub struct Hours {
     pub said: Option<Timestamp>,
 }
 
-/// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. No silence holds it from now on.
+/// Writes what an event that changed its alert said: `event.status` is its status from now on. `known`: what was
+/// known of the alert; `None` when it is new. No silence holds it from now on.
 /// Answers the number.
 ///
 /// # Errors
 /// What the engine says.
 pub fn put(
     tx: &Tx<'_>,
-    id: Option<i64>,
+    known: Option<&Known>,
     place: Place<'_>,
     event: &Event,
     hours: Hours,
 ) -> Result<i64, StoreError> {
-    let id = match (id, hours.said) {
+    let id = match (known.map(|known| known.id), hours.said) {
         (Some(id), Some(at)) => {
             heard(tx, id, 1, Some(Said { at, until: event.expires_at }))?;
             id
@@ -135,16 +135,25 @@ pub fn put(
             event.group.as_deref().into(),
         ],
     )?;
-    words(tx, id, event)?;
+    let reworded = known.is_none_or(|known| known.wording != event.wording());
+    if reworded {
+        words(tx, id, event)?;
+    }
+    if let Some(incident) = place.incident
+        && event.status == Status::Firing
+        && (reworded || known.and_then(|known| known.incident) != Some(incident))
+    {
+        history::joins(tx, incident, id)?;
+    }
     Ok(id)
 }
 
 fn add(tx: &Tx<'_>, source: &str, event: &Event, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
-        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
+        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, indexed, title,
                             body, labels, links)
-         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
+         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, 0, '', '', '{}', '[]')",
         &[id.into(), source.into(), (&event.key).into(), tx.now.into()],
     )?;
     tx.write(
@@ -169,9 +178,10 @@ pub fn said_later(tx: &Tx<'_>, id: i64, hour: Timestamp) -> Result<(), StoreErro
 pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
+    let terms = history::reword(tx, id, &event.title, &event.labels)?;
     tx.write(
-        "update alert set wording = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
-           links = ?7 where id = ?1",
+        "update alert set wording = ?2, indexed = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
+           links = ?7, terms = ?8 where id = ?1",
         &[
             id.into(),
             event.wording().into(),
@@ -180,6 +190,7 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
             (&event.body).into(),
             (&labels).into(),
             (&links).into(),
+            (&terms).into(),
         ],
     )?;
     Ok(())
@@ -281,6 +292,7 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
         |row| row.int(0),
     )?;
     for id in &old {
+        history::forget_alert(tx, *id)?;
         tx.write("delete from alert_heard where alert = ?1", &[(*id).into()])?;
         tx.write("delete from alert where id = ?1", &[(*id).into()])?;
     }
@@ -334,6 +346,48 @@ pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Shown>, StoreError> {
         &[id.into()],
         show,
     )
+}
+
+/// Numbers are asked for so many at a time, whatever their number is: a few different statements do.
+const TOGETHER: [usize; 3] = [8, 64, 256];
+
+/// The alerts of each of many incidents, as [`of_incident`] shows them, and how many events all of them have had.
+///
+/// # Errors
+/// As [`of_incident`].
+pub fn of_incidents(
+    tx: &Tx<'_>,
+    incidents: &[i64],
+    limit: u32,
+) -> Result<BTreeMap<i64, (Vec<Shown>, i64)>, StoreError> {
+    let mut all: BTreeMap<i64, (Vec<Shown>, i64)> = BTreeMap::new();
+    for some in incidents.chunks(TOGETHER[2]) {
+        let size = TOGETHER.into_iter().find(|size| *size >= some.len()).unwrap_or(some.len());
+        // The last one is named again where there are fewer.
+        let numbers = some.iter().chain(some.last().into_iter().cycle()).take(size);
+        let mut binds: Vec<Bind<'_>> = numbers.map(|id| (*id).into()).collect();
+        let places: Vec<String> = (1..=size).map(|place| format!("?{place}")).collect();
+        let which = format!("incident in ({})", places.join(", "));
+        let sql = format!(
+            "select incident, cast(sum(count) as bigint) from alert join alert_heard on alert = id where {which} group by incident"
+        );
+        for (id, events) in tx.query(&sql, &binds, |row| Ok((row.int(0)?, row.int(1)?)))? {
+            all.entry(id).or_default().1 = events;
+        }
+        binds.push(i64::from(limit).into());
+        let sql = format!(
+            "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at, incident
+             from (select alert.*, count, last_seen,
+                     row_number() over (partition by incident order by status, first_seen, source, key) as place
+                   from alert join alert_heard on alert = id where {which}) a
+             where place <= ?{} order by incident, place",
+            size + 1
+        );
+        for (id, shown) in tx.query(&sql, &binds, |row| Ok((row.int(12)?, show(row)?)))? {
+            all.entry(id).or_default().0.push(shown);
+        }
+    }
+    Ok(all)
 }
 
 /// How many events the alerts of an incident have had.
@@ -502,7 +556,7 @@ pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreE
     )
 }
 
-fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
+pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
     Ok(Shown {
         source: row.text(0)?,
         key: row.text(1)?,

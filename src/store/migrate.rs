@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0005_nodes.sql", include_str!("migrations/0005_nodes.sql")),
     (6, "0006_correlation.sql", include_str!("migrations/0006_correlation.sql")),
+    (7, "0009_history.sql", include_str!("migrations/0009_history.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::alert::AlertSeverity;
 use crate::core::correlate::Candidate;
 use crate::core::incident::Severity;
@@ -102,6 +102,7 @@ pub fn all(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> 
            select 1 from letter other where other.incident = ?2 and other.person = letter.person and other.kind = letter.kind)",
         &[from.into(), into.into()],
     )?;
+    history::takes_in(tx, from, into)?;
     Ok(moved)
 }
 
@@ -181,7 +182,8 @@ pub fn count_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn one(tx: &Tx<'_>, alert: i64, into: i64) -> Result<(), StoreError> {
-    tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[alert.into(), into.into()])
+    tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[alert.into(), into.into()])?;
+    history::joins(tx, into, alert)
 }
 
 /// Forgets which alerts came to an incident, or went from it.

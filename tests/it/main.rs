@@ -33,6 +33,7 @@ mod faults;
 mod gathered;
 mod harness;
 mod heartbeat;
+mod history;
 mod kill9;
 mod last;
 mod mapped;

@@ -23,75 +23,20 @@ use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, timeline};
 
+pub(super) mod history;
+pub(super) mod report;
 pub(super) mod store;
 pub(super) mod tokens;
 pub mod view;
 
 /// Largest body of a request to the API, in bytes: words of people.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most incidents on a page, and how many when nobody says.
-const INCIDENTS_MAX: u32 = 200;
-const INCIDENTS_USUAL: u32 = 50;
 /// Most entries on a page.
 const ENTRIES_MAX: u32 = 1000;
 /// Most alerts that are split off at a time.
 const SPLIT_MAX: usize = 1000;
 /// Most alerts shown of one incident.
 const ALERTS_MAX: u32 = 200;
-
-/// What a list of incidents is narrowed to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    state: Option<String>,
-    severity: Option<String>,
-    service: Option<String>,
-    drill: Option<bool>,
-    q: Option<String>,
-    cursor: Option<i64>,
-    limit: Option<u32>,
-}
-
-/// `GET /api/v1/incidents`
-pub(super) async fn list(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    const STATES: [&str; 5] = ["triggered", "acknowledged", "mitigated", "resolved", "open"];
-    if let Some(state) = query.state.as_deref().filter(|state| !STATES.contains(state)) {
-        return Err(Problem::bad_request(format!(
-            "no state is called {state}; there are {}",
-            STATES.join(", ")
-        )));
-    }
-    let severity = query.severity.as_deref().map(severity).transpose()?;
-    if query.drill == Some(true) {
-        return Ok(Json(json!({"incidents": [], "next": null})).into_response());
-    }
-    let limit = query.limit.unwrap_or(INCIDENTS_USUAL).clamp(1, INCIDENTS_MAX);
-    let filter = Filter {
-        state: query.state,
-        severity: severity.map(|severity| severity.as_str().to_owned()),
-        service: query.service,
-        title: query.q,
-        before: query.cursor,
-        limit,
-    };
-    let rules = desk.house.get().rules.clone();
-    let read = desk.sight.or_last(move |tx| {
-        let found = incidents::list(tx, &filter)?;
-        let full = u32::try_from(found.len()).unwrap_or(u32::MAX) == limit;
-        let next = found.last().filter(|_| full).map(|last| last.id.to_string());
-        let shown: Result<Vec<Value>, StoreError> =
-            found.iter().map(|incident| whole(tx, incident, &rules)).collect();
-        Ok(json!({"incidents": shown?, "next": next}))
-    });
-    let Seen { value, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(shown(&desk, Json(value).into_response(), as_of))
-}
 
 /// `GET /api/v1/incidents/{n}`
 pub(super) async fn show(
@@ -314,7 +259,7 @@ pub(super) async fn oncall(
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
 pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let filter = Filter { state: Some("open".into()), limit: INCIDENTS_MAX, ..Filter::default() };
+    let filter = Filter { state: Some("open".into()), limit: history::PAGE_MAX, ..Filter::default() };
     let read = desk.sight.or_last(move |tx| incidents::list(tx, &filter)).await;
     let Seen { value: found, as_of } = read.map_err(|error| cannot_read(&error))?;
     let rules = desk.house.get().rules.clone();

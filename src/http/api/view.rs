@@ -8,6 +8,7 @@ use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
+use crate::store::search::Found;
 use crate::store::timeline::Kept;
 use crate::store::tokens::{ApiToken, Holder};
 use crate::store::unreadable::Waiting;
@@ -122,6 +123,17 @@ pub fn line(incident: &Incident, rules: &Rules) -> String {
         incident.service,
         incident.title
     )
+}
+
+/// An alert that was found among all.
+pub fn found(found: &Found) -> Value {
+    let mut shown = alert(&found.shown);
+    shown["service"] = found.service.as_str().into();
+    shown["incident"] = found.incident.into();
+    shown["suppressed_by"] = found.suppressed_by.as_deref().into();
+    shown["changed_at"] = found.shown.changed_at.to_string().into();
+    shown["noted_at"] = found.noted_at.to_string().into();
+    shown
 }
 
 fn alert(alert: &Shown) -> Value {
