@@ -24,6 +24,7 @@ mod progress;
 mod replay;
 mod send;
 mod serve;
+mod silence;
 mod token;
 mod verify;
 
@@ -47,6 +48,8 @@ enum Command {
     MailIn(mail_in::MailIn),
     /// List, show and work on incidents
     Incident(incident::Incident),
+    /// Keep alerts from waking anybody for a while
+    Silence(silence::Silence),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Give kept unreadable bodies to the adapters again
@@ -148,6 +151,7 @@ pub fn run() -> ExitCode {
         Command::Send(send) => send.run(),
         Command::MailIn(mail) => mail.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Silence(silence) => silence.run(),
         Command::Verify(verify) => verify.run(),
         Command::Replay(replay) => replay.run(),
         Command::Migrate(migrate) => migrate.run(),

@@ -50,6 +50,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_held;
+#[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
 mod stories_mail;

@@ -38,7 +38,7 @@ mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
-mod words;
+pub mod words;
 
 pub use errors::Errors;
 pub use heartbeats::HeartbeatConfig;

@@ -13,7 +13,7 @@
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
-//! - [`silence`]: alerts that wake nobody for a while;
+//! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
@@ -25,6 +25,7 @@ pub mod heartbeat;
 pub mod incident;
 pub mod letter;
 pub mod mail;
+pub mod maintenance;
 pub mod matcher;
 pub mod oncall;
 pub mod route;

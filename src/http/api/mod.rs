@@ -23,6 +23,7 @@ use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, timeline};
 
+pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
 pub mod view;
