@@ -18,6 +18,45 @@ fn page(daemon: &Daemon, token: &str, path: &str) -> String {
     shown.body
 }
 
+/// An hour of UTC as an iCalendar file has it, so many seconds from now.
+fn hour(seconds: i64) -> String {
+    let at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+}
+
+#[test]
+fn work_that_a_calendar_announces_wakes_nobody_and_once_it_is_over_somebody() {
+    let windows = "[[maintenance]]\nname = \"disks\"\nservice = \"shop\"\ncalendar = \"work.ics\"\ncomment = \"new disks\"\n";
+    let mut daemon = Daemon::prepare(&format!("{HOUSE}{windows}"));
+    let (begins, ends) = (hour(-60), hour(20));
+    let calendar = format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\nBEGIN:VEVENT\r\nUID:1\r\nSUMMARY:disks\r\n\
+         DTSTART:{begins}\r\nDTEND:{ends}\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    );
+    std::fs::write(daemon.config.parent().unwrap().join("work.ics"), calendar).unwrap();
+    let shown = text(&daemon.command(&["check"], None));
+    assert!(shown.contains("maintenance disks, of shop (hours of UTC):\n  "), "{shown}");
+    daemon.go();
+    let token = daemon.token("maya");
+    let held = daemon.alert("db-1", "firing").json();
+    assert_eq!(held["results"][0]["outcome"], "suppressed", "{held}");
+    assert!(held["results"][0]["reason"].as_str().unwrap().starts_with("maintenance disks until "), "{held}");
+    assert_eq!(daemon.metric("onscene_alerts_suppressed{by=\"maintenance\"}"), 1.0);
+    assert!(page(&daemon, &token, "/").contains("1 alert is held back by 1 maintenance window"));
+    let shown = page(&daemon, &token, "/silences");
+    for words in ["disks", "new disks", "db-1 is down", "Until "] {
+        assert!(shown.contains(words), "{words} in {shown}");
+    }
+    assert!(daemon.mails().is_empty());
+    let page = daemon.mail_to("maya@example.net", "db-1 is down");
+    assert!(page.contains("X-Page-Attempt: 1"), "{page}");
+    let again = daemon.alert("db-1", "firing").json();
+    assert_eq!(again["results"][0]["outcome"], "repeated", "{again}");
+    let paged = daemon.mails().values().filter(|mail| mail.contains("X-Page-Attempt")).count();
+    assert_eq!(paged, 1);
+    assert!(daemon.verify().contains("whole"));
+}
+
 #[test]
 fn somebody_silences_a_service_by_a_command_and_everybody_sees_it_until_it_ends() {
     let daemon = Daemon::start(HOUSE);
