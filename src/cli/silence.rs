@@ -126,7 +126,7 @@ impl What {
             }
             Self::Add { .. } => {
                 // What scripts want is the id.
-                say(&format!("silenced until {}", text(&answer["ends_at"])));
+                say(&format!("silenced until {}", second(&answer["ends_at"])));
                 text(&answer["id"]) + "\n"
             }
             Self::Expire { .. } => whole(answer),
@@ -149,11 +149,17 @@ fn whole(silence: &Value) -> String {
         text(&silence["id"]),
         text(&silence["state"]),
         text(&silence["matchers"]),
-        text(&silence["starts_at"]),
-        text(&silence["ends_at"]),
+        second(&silence["starts_at"]),
+        second(&silence["ends_at"]),
         text(&silence["created_by"]),
         text(&silence["comment"]),
     )
+}
+
+/// An hour without the parts of its second.
+fn second(value: &Value) -> String {
+    let at = value.as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    at.map_or_else(|| text(value), |at| format!("{at:.0}"))
 }
 
 /// A value as people read it. Control characters could move the cursor of a terminal.

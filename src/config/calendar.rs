@@ -29,6 +29,8 @@ const EVENTS_MAX: usize = 2000;
 const REPEATED_MAX: usize = 20_000;
 /// Most times of all events together.
 const TIMES_MAX: usize = 200_000;
+/// A repetition that is read for less than this, and goes on, is told.
+const FAR: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
 
 /// What a calendar says.
 #[derive(Debug, Default)]
@@ -173,8 +175,10 @@ impl Series {
             };
             times.push(Open { from, until });
         }
+        // What ends in the time of those who come after us needs no word.
         if times.len() >= REPEATED_MAX
-            && let Some(last) = times.iter().max()
+            && let (Some(first), Some(last)) = (times.iter().min(), times.iter().max())
+            && last.from.duration_since(first.from) < FAR
         {
             warnings.push(format!(
                 "its event {name:?} is repeated for longer than is read: after {} it is not known",

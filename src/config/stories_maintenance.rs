@@ -232,12 +232,10 @@ fn work_on_a_calendar_is_bounded() {
     let endless = "BEGIN:VEVENT\nUID:1\nSUMMARY:disks\nDTSTART:20260101T010000Z\nDURATION:PT1H\nRRULE:FREQ=DAILY\nEND:VEVENT";
     let never = "BEGIN:VEVENT\nUID:2\nDTSTART:20260101T010000Z\nDURATION:PT1H\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30\nEND:VEVENT";
     let found = calendar(&format!("{endless}\n{never}")).unwrap();
-    assert_eq!(found.times.len(), 20_000);
-    assert!(
-        found.warnings[0].contains("\"disks\" is repeated for longer than is read: after 2080-"),
-        "{:?}",
-        found.warnings
-    );
+    assert_eq!((found.times.len(), found.warnings.len()), (20_000, 0), "until 2080");
+    let found = calendar(&endless.replace("DAILY", "HOURLY").replace("PT1H", "PT1M")).unwrap();
+    let words = "\"disks\" is repeated for longer than is read: after 2028-04-";
+    assert!(found.warnings[0].contains(words), "{:?}", found.warnings);
     let many = endless.replace("UID:1\n", "");
     let said = calendar(&[many.as_str(); 11].join("\n")).map(|found| found.times.len()).unwrap_err();
     assert!(said.contains("more than 200000 times"), "{said}");

@@ -39,6 +39,9 @@ pub fn by(tx: &Tx<'_>, by: &str, limit: u32) -> Result<Vec<Shown>, StoreError> {
     alerts::suppressed_by(tx, by, limit)
 }
 
+/// Numbers of alerts, and when each was due.
+pub type Due = Vec<(i64, Timestamp)>;
+
 /// Numbers of alerts whose maintenance is over, or is none any more, with the hour; and when the next one is over.
 ///
 /// # Errors
@@ -47,7 +50,7 @@ pub fn after_maintenance(
     tx: &Tx<'_>,
     windows: &[Window],
     limit: u32,
-) -> Result<(Vec<(i64, Timestamp)>, Option<Timestamp>), StoreError> {
+) -> Result<(Due, Option<Timestamp>), StoreError> {
     let (mut due, mut next) = (Vec::new(), None::<Timestamp>);
     for (mark, _) in each(tx)?.iter().filter(|(by, _)| kind(by) == "maintenance") {
         match maintenance::holds(windows, mark, tx.now) {
