@@ -22,7 +22,7 @@ use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, nodes, silences};
+use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, nodes, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -139,6 +139,9 @@ impl Found {
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         found.due.extend(alerts::expired(tx, hearing, STEP_MAX)?.into_iter().map(look));
         found.due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
+        let (over, next) = held::after_maintenance(tx, &house.rules.maintenance, STEP_MAX)?;
+        found.due.extend(over.into_iter().map(look));
+        found.waits_for(next);
         for at in [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?] {
             found.waits_for(at);
         }

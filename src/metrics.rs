@@ -27,6 +27,8 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// `onscene_incidents{state,severity,drill}`
     pub incidents: IntGaugeVec,
+    /// `onscene_alerts_suppressed{by}`
+    pub alerts_suppressed: IntGaugeVec,
     /// `onscene_incidents_opened_total{service,severity}`
     pub incidents_opened: IntCounterVec,
     /// `onscene_incidents_resolved_total{service,resolution}`
@@ -158,6 +160,12 @@ impl Metrics {
                 "onscene_incidents",
                 "Incidents that are not over.",
                 &["state", "severity", "drill"],
+            )?,
+            alerts_suppressed: int_gauges(
+                &r,
+                "onscene_alerts_suppressed",
+                "Alerts that fire and wake nobody, by what holds them back.",
+                &["by"],
             )?,
             incidents_opened: counters(
                 &r,

@@ -76,9 +76,12 @@ impl Check {
         if self.json {
             let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
             let woken = preview::as_json(&config.rules, from, until);
-            out(&format!("{}\n", serde_json::json!({"warnings": warnings, "services": woken})));
+            let windows = preview::maintenance_as_json(&config.rules.maintenance, from, until);
+            let all = serde_json::json!({"warnings": warnings, "services": woken, "maintenance": windows});
+            out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(&config.rules, from, until));
+            out(&preview::maintenance(&config.rules.maintenance, from, until));
         }
         say(&format!("{}: good", path.display()));
         Exit::Done

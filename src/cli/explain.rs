@@ -114,11 +114,12 @@ enum Outcome {
 impl<'a> Explained<'a> {
     fn of(config: &'a Config, source: &'a str, event: &'a Event) -> Self {
         let rules = &config.rules;
-        let found = route::first(&rules.routes, source, event);
+        let service = config.sources.get(source).map_or("", |source| source.service.as_str());
+        let found = route::first(&rules.routes, source, service, event);
         let before = found.map_or(rules.routes.len(), |(place, _)| place);
         let misfits = rules.routes[..before].iter().filter_map(|route| {
-            let matcher = route.misfit(source, event)?;
-            Some((matcher.to_string(), route::seen(source, event, &matcher.name).to_owned()))
+            let matcher = route.misfit(source, service, event)?;
+            Some((matcher.to_string(), route::seen(source, service, event, &matcher.name).to_owned()))
         });
         let fits = found.map(|(place, route)| {
             let all: Vec<String> = route.matchers.iter().map(ToString::to_string).collect();

@@ -26,6 +26,7 @@ mod replay;
 mod report;
 mod send;
 mod serve;
+mod silence;
 mod token;
 mod verify;
 
@@ -51,6 +52,8 @@ enum Command {
     Incident(incident::Incident),
     /// Find alerts, however long ago
     Alert(alert::Alert),
+    /// Keep alerts from waking anybody for a while
+    Silence(silence::Silence),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -155,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::MailIn(mail) => mail.run(),
         Command::Incident(incident) => incident.run(),
         Command::Alert(alert) => alert.run(),
+        Command::Silence(silence) => silence.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

@@ -13,6 +13,7 @@ use crate::core::alert::{
 use crate::core::decide::{Act, By, Reason};
 use crate::core::heartbeat;
 use crate::core::incident::{Incident, Phase};
+use crate::core::maintenance;
 use crate::core::route::{self, Route, To};
 use crate::core::timeline::{self, Actor};
 use crate::store::alerts::{self, Hours, Place, Said};
@@ -147,7 +148,7 @@ impl Work<'_, '_> {
         let mut age_out = rules.age_out.get(source).copied();
         let mut service = service;
         let mut event = Cow::Borrowed(event);
-        match route::first(&rules.routes, source, &event) {
+        match route::first(&rules.routes, source, service, &event) {
             Some((place, Route { to: To::Ignore, .. })) => {
                 let known = self.memory.known(self.tx, source, &event.key)?;
                 if event.status == Status::Firing || known.is_none() {
@@ -298,33 +299,47 @@ impl Work<'_, '_> {
         Ok(self.memory.last_heard(self.tx, known.id)?.is_some_and(newer))
     }
 
-    /// The silence in force that an event fits, the one that ends last.
-    pub(super) fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
+    /// What keeps an event from waking anybody: the silence in force that it fits, the one that ends last; else maintenance of
+    /// what it is about.
+    pub(super) fn held_by(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+    ) -> Result<Option<Held>, StoreError> {
         let now = self.tx.now;
         // What onscene itself says about a source is for its operator, whatever that source's silences say.
         if OWN_KEYS.contains(&event.key.as_str()) {
             return Ok(None);
         }
         let all = self.memory.silences(self.tx)?;
-        Ok(all.iter().find(|silence| silence.holds(source, event, now)).map(|silence| silence.id.clone()))
+        if let Some(silence) = all.iter().find(|silence| silence.holds(source, service, event, now)) {
+            let reason = format!("silence {} until {:.0}", silence.id, silence.ends_at);
+            return Ok(Some(Held { by: silence.id.clone(), reason }));
+        }
+        let window = maintenance::of(&self.house.rules.maintenance, service, now);
+        Ok(window.map(|(window, until)| Held {
+            by: maintenance::mark(&window.name, service),
+            reason: format!("maintenance {} until {until:.0}", window.name),
+        }))
     }
 
-    /// An alert fires, and nobody is woken: it is looked at again when the silence is over.
+    /// An alert fires, and nobody is woken: it is looked at again when what holds it is over.
     pub(super) fn suppress(
         &mut self,
         source: &str,
         service: &str,
         event: &Event,
         known: Option<&Known>,
-        silence: &str,
+        held: &Held,
     ) -> Result<EventResult, StoreError> {
         let id = self.put(source, service, event, known, None)?;
-        alerts::suppress(self.tx, id, silence)?;
+        alerts::suppress(self.tx, id, &held.by)?;
         self.effects.set_hour();
-        Ok(result("suppressed", None))
+        Ok(held.result(None))
     }
 
-    /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
+    /// The hour of an alert may have come: it was not said again in time, or what held it is over. Whether it had.
     pub(super) fn alert_is_due(&mut self, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
         // What was heard a moment ago, in this transaction, counts.
         self.memory.write(self.tx)?;
@@ -338,10 +353,10 @@ impl Work<'_, '_> {
             self.times_out(&due, &known)?;
             return Ok(true);
         }
-        let Some(silence) = due.suppressed_by.as_ref() else { return Ok(false) };
-        match self.silence_of(&due.source, &due.event)? {
-            Some(other) if other == *silence => Ok(false),
-            Some(other) => alerts::suppress(self.tx, id, &other).map(|()| true),
+        let Some(held) = due.suppressed_by.as_ref() else { return Ok(false) };
+        match self.held_by(&due.source, &due.service, &due.event)? {
+            Some(other) if other.by == *held => Ok(false),
+            Some(other) => alerts::suppress(self.tx, id, &other.by).map(|()| true),
             None => {
                 let by = By {
                     actor: Actor::Source(due.source.clone()),
@@ -472,6 +487,20 @@ impl Work<'_, '_> {
 /// By which words the events of a body are known when that is read again.
 fn words(of: &Delivered) -> impl Iterator<Item = String> {
     of.events.iter().map(|event| unreadable::word(event, of.received_at))
+}
+
+/// What keeps an alert from waking anybody.
+pub(super) struct Held {
+    /// What the alert remembers.
+    by: String,
+    /// What its sender is told.
+    reason: String,
+}
+
+impl Held {
+    pub(super) fn result(&self, incident: Option<i64>) -> EventResult {
+        EventResult { reason: Some(self.reason.as_str().into()), ..result("suppressed", incident) }
+    }
 }
 
 /// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.

@@ -40,8 +40,8 @@ impl Work<'_, '_> {
         };
         // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
         let wakes = joins.as_ref().is_ok_and(|(saved, _)| is_calm(&saved.incident)) || joins.is_err();
-        if wakes && let Some(silence) = self.silence_of(source, event)? {
-            return self.suppress(source, service, event, known, &silence);
+        if wakes && let Some(held) = self.held_by(source, service, event)? {
+            return self.suppress(source, service, event, known, &held);
         }
         match joins {
             Ok((saved, refired)) => {
@@ -139,10 +139,10 @@ impl Work<'_, '_> {
             return self.fires(source, service, event, known, by);
         }
         let incident = known.and_then(|known| known.incident);
-        if self.silence_of(source, event)?.is_some() {
+        if let Some(held) = self.held_by(source, service, event)? {
             // It stays with the incident that was ended, and is heard of when it is said again after the silence.
             self.touch(known, Some(event));
-            return Ok(result("suppressed", incident));
+            return Ok(held.result(incident));
         }
         if let Home::Other { .. } = self.home(source, service, event)? {
             return self.goes(source, service, event, known, by, None);

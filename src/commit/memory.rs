@@ -91,7 +91,7 @@ impl Memory {
                 let own =
                     known.and_then(|known| known.incident).and_then(|id| memory.incidents.get(&id)?.as_ref());
                 if own.is_none_or(|saved| !saved.incident.is_open()) {
-                    let routed = route::first(&rules.routes, &one.source, event)
+                    let routed = route::first(&rules.routes, &one.source, &one.service, event)
                         .and_then(|(_, route)| route.service());
                     homeless.insert((routed.unwrap_or(&one.service), event.key.as_str()));
                 }

@@ -52,6 +52,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_held;
+#[cfg(test)]
 mod stories_history;
 #[cfg(test)]
 mod stories_hours;

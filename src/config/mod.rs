@@ -19,10 +19,12 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
+mod calendar;
 mod edges;
 mod errors;
 mod heartbeats;
 mod hide;
+mod maintenance;
 mod names;
 mod people;
 pub mod preview;
@@ -34,11 +36,13 @@ mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_maintenance;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
-mod words;
+pub mod words;
 
 pub use errors::Errors;
 pub use heartbeats::HeartbeatConfig;
@@ -429,6 +433,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
     rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
+    rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
@@ -438,7 +443,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         let place = reading.errors.place(directory.span.start);
         Some(Templates { directory: reading.directory.join(directory.value), place })
     });
-    root.later(&mut reading, &["silence", "maintenance", "drill", "statement", "lint", "override"]);
+    root.later(&mut reading, &["silence", "drill", "statement", "lint", "override"]);
     root.end(&mut reading);
     rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
     rules.fallbacks = channels

@@ -210,7 +210,7 @@ fn can_be_paged(reading: &mut Reading, rules: &Rules, name: &At<String>) -> bool
     reachable
 }
 
-fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
+pub(super) fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
     if let Ok(found) = TimeZone::get(&zone.value) {
         return Some(found);
     }
@@ -220,7 +220,7 @@ fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
     None
 }
 
-fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
+pub(super) fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
     let (day, hour) = match text.trim().split_once(' ') {
         None => (None, text.trim()),
         Some((day, hour)) => (Some(weekday(day)?), hour.trim()),

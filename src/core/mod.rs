@@ -13,7 +13,7 @@
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
-//! - [`silence`]: alerts that wake nobody for a while;
+//! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
 //! - [`search`]: what alerts and incidents are found by;
@@ -27,6 +27,7 @@ pub mod heartbeat;
 pub mod incident;
 pub mod letter;
 pub mod mail;
+pub mod maintenance;
 pub mod matcher;
 pub mod noise;
 pub mod oncall;

@@ -45,8 +45,8 @@ pub struct Set {
 
 impl Route {
     /// The first matcher that does not fit; none when the route does.
-    pub fn misfit(&self, source: &str, event: &Event) -> Option<&Matcher> {
-        self.matchers.iter().find(|matcher| !matcher.fits(seen(source, event, &matcher.name)))
+    pub fn misfit(&self, source: &str, service: &str, event: &Event) -> Option<&Matcher> {
+        self.matchers.iter().find(|matcher| !matcher.fits(seen(source, service, event, &matcher.name)))
     }
 
     /// The service that it gives.
@@ -58,20 +58,26 @@ impl Route {
     }
 }
 
-/// The first route that fits, and its place among all, from 0.
-pub fn first<'r>(routes: &'r [Route], source: &str, event: &Event) -> Option<(usize, &'r Route)> {
-    routes.iter().enumerate().find(|(_, route)| route.misfit(source, event).is_none())
+/// The first route that fits, and its place among all, from 0. `service` is the source's own.
+pub fn first<'r>(
+    routes: &'r [Route],
+    source: &str,
+    service: &str,
+    event: &Event,
+) -> Option<(usize, &'r Route)> {
+    routes.iter().enumerate().find(|(_, route)| route.misfit(source, service, event).is_none())
 }
 
 /// What a matcher sees of an event under a name. `source` is always the configured one: no sender says where it comes
 /// from. Else a label goes before what onscene knows by the same name, for people write `severity="page"` of labels.
-pub fn seen<'a>(source: &'a str, event: &'a Event, name: &str) -> &'a str {
+pub fn seen<'a>(source: &'a str, service: &'a str, event: &'a Event, name: &str) -> &'a str {
     match (name, event.labels.get(name)) {
         ("source", _) => source,
         (_, Some(value)) => value,
         ("title", None) => &event.title,
         ("severity", None) => event.severity.map_or("", AlertSeverity::as_str),
         ("key", None) => &event.key,
+        ("service", None) => service,
         (_, None) => "",
     }
 }
@@ -123,20 +129,22 @@ mod tests {
             route("source=\"pingdom\", tags=~\".*payments.*\"", to("payments")),
             route("", to("rest")),
         ];
-        let of = |source| first(&routes, source, &event()).map(|(place, route)| (place, route.to.clone()));
+        let of =
+            |source| first(&routes, source, "shop", &event()).map(|(place, route)| (place, route.to.clone()));
         assert_eq!(of("pingdom"), Some((1, to("payments"))));
         assert_eq!(of("grafana"), Some((0, To::Ignore)));
         assert_eq!(of("zabbix"), Some((2, to("rest"))));
-        assert_eq!(routes[1].misfit("zabbix", &event()).unwrap().to_string(), "source=\"pingdom\"");
+        assert_eq!(routes[1].misfit("zabbix", "shop", &event()).unwrap().to_string(), "source=\"pingdom\"");
     }
 
     #[test]
     fn no_sender_says_which_source_it_is() {
-        assert_eq!(seen("pingdom", &event(), "source"), "pingdom");
-        assert_eq!(seen("pingdom", &event(), "severity"), "error");
-        assert_eq!(seen("pingdom", &event(), "title"), "Checkout is down");
-        assert_eq!(seen("pingdom", &event(), "key"), "check-1");
-        assert_eq!(seen("pingdom", &event(), "nothing"), "");
+        assert_eq!(seen("pingdom", "shop", &event(), "source"), "pingdom");
+        assert_eq!(seen("pingdom", "shop", &event(), "severity"), "error");
+        assert_eq!(seen("pingdom", "shop", &event(), "title"), "Checkout is down");
+        assert_eq!(seen("pingdom", "shop", &event(), "key"), "check-1");
+        assert_eq!(seen("pingdom", "shop", &event(), "service"), "shop");
+        assert_eq!(seen("pingdom", "shop", &event(), "nothing"), "");
     }
 
     #[test]

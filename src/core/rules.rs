@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::alert::AlertSeverity;
 use super::correlate::{Grouping, Needs, Storm};
 use super::incident::Severity;
+use super::maintenance::Window;
 use super::oncall::Rotation;
 use super::route::Route;
 
@@ -41,6 +42,8 @@ pub struct Rules {
     pub storm: Option<Storm>,
     /// How long alerts of a source are believed to fire that nobody says again, by the source's name.
     pub age_out: BTreeMap<String, SignedDuration>,
+    /// Hours in which alerts of some services wake nobody.
+    pub maintenance: Vec<Window>,
 }
 
 impl Rules {

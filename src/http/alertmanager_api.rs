@@ -184,7 +184,8 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
                 if (if is_held { wanted.silenced } else { wanted.active })
                     && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name)))
                 {
-                    let holds = |silence: &&Silence| silence.holds(&name, &alert.event, tx.now);
+                    let holds =
+                        |silence: &&Silence| silence.holds(&name, &alert.service, &alert.event, tx.now);
                     let holding: Vec<&Silence> = all.iter().filter(holds).collect();
                     let one = shown(alert, &holding, &service);
                     bytes += one.to_string().len();

@@ -35,6 +35,7 @@ impl Pages {
             ("login.html", include_str!("templates/login.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("silences.html", include_str!("templates/silences.html")),
         ] {
             pages.add_template(name, text)?;
         }
@@ -179,7 +180,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"] };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert" };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

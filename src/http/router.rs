@@ -35,6 +35,9 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/reports/noise", get(api::report::noise))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
+        .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))
+        .route("/api/v1/silences/{id}", get(api::silences::show))
+        .route("/api/v1/silences/{id}/expire", post(api::silences::expire))
         .route("/api/v1/verify", get(api::store::verify))
         .route("/api/v1/verify/{id}", get(api::store::verify_one))
         .route("/api/v1/unreadable", get(api::store::kept))
@@ -48,6 +51,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         // link needs no such guard: its token is the whole authority.
         .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
         .route("/incidents/{id}", get(pages::incident))
+        .route("/silences", get(pages::held::page))
         .with_state((desk, html));
     machines
         .merge(people)

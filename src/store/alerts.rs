@@ -335,6 +335,19 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     )
 }
 
+/// The alerts that one thing keeps from waking anybody, the newest first, at most `limit`.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn suppressed_by(tx: &Tx<'_>, by: &str, limit: u32) -> Result<Vec<Shown>, StoreError> {
+    tx.query(
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
+         from alert join alert_heard on alert = id where suppressed_by = ?1 order by id desc limit ?2",
+        &[by.into(), i64::from(limit).into()],
+        show,
+    )
+}
+
 /// One alert.
 ///
 /// # Errors
@@ -436,7 +449,7 @@ pub struct Firing {
     pub event: Event,
     /// When that was last said.
     pub last_seen: Timestamp,
-    /// The silence it fired under.
+    /// What it fired under: the id of a silence, or what [`super::held`] says.
     pub suppressed_by: Option<String>,
     /// The incident it belongs to.
     pub incident: Option<i64>,
@@ -534,22 +547,24 @@ pub fn expects_no_more(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.write("update alert_heard set expires_at = null where alert = ?1", &[id.into()])
 }
 
-/// An alert fires under a silence.
+/// An alert fires under a silence, or under something else that holds it back.
 ///
 /// # Errors
 /// What the engine says.
-pub fn suppress(tx: &Tx<'_>, id: i64, silence: &str) -> Result<(), StoreError> {
-    tx.write("update alert set suppressed_by = ?2 where id = ?1", &[id.into(), silence.into()])
+pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
+    tx.write("update alert set suppressed_by = ?2 where id = ?1", &[id.into(), by.into()])
 }
 
-/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when.
+/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as
+/// everything else has that holds alerts back.
 ///
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     tx.query(
         "select alert.id, coalesce(silence.ends_at, ?1) from alert left join silence on silence.id = suppressed_by
-         where suppressed_by is not null and (silence.id is null or silence.ends_at <= ?1)
+         where suppressed_by is not null and suppressed_by not like '%:%'
+           and (silence.id is null or silence.ends_at <= ?1)
          order by alert.id limit ?2",
         &[tx.now.into(), i64::from(limit).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),

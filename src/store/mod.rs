@@ -15,6 +15,7 @@ pub mod alerts;
 pub mod copy;
 mod error;
 pub mod heartbeats;
+pub mod held;
 pub mod history;
 pub mod incidents;
 pub mod letters;

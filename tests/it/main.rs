@@ -17,6 +17,7 @@
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
+//! - `silenced`: silences of the house, and maintenance;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls.
@@ -45,6 +46,7 @@ mod routed;
 mod send;
 mod senders;
 mod signed;
+mod silenced;
 mod sns;
 mod tidy;
 mod way;

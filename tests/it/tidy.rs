@@ -203,6 +203,7 @@ fn every_command_stands_in_the_readme() {
         "incident",
         "alert",
         "report",
+        "silence",
         "token",
         "verify",
         "replay",

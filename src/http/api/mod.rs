@@ -25,6 +25,7 @@ use crate::store::{StoreError, Tx, alerts, timeline};
 
 pub(super) mod history;
 pub(super) mod report;
+pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
 pub mod view;

@@ -6,6 +6,7 @@ use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
+use crate::core::silence::Silence;
 use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
 use crate::store::search::Found;
@@ -67,6 +68,27 @@ pub fn entry(kept: &Kept) -> Value {
         "route": entry.route.as_str(),
         "hash": crypto::hex(&kept.hash),
     })
+}
+
+/// A silence, and how many alerts that fire it holds back.
+pub fn silence(silence: &Silence, held: i64, now: jiff::Timestamp) -> Value {
+    json!({
+        "id": silence.id,
+        "source": silence.source,
+        "matchers": matchers(silence),
+        "state": silence.state(now).as_str(),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "created_by": silence.created_by,
+        "comment": silence.comment,
+        "updated_at": silence.updated_at,
+        "held": held,
+    })
+}
+
+/// What a silence is about, as people write it.
+pub fn matchers(silence: &Silence) -> String {
+    silence.matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// A token, without the token itself.
@@ -136,7 +158,8 @@ pub fn found(found: &Found) -> Value {
     shown
 }
 
-fn alert(alert: &Shown) -> Value {
+/// One alert.
+pub fn alert(alert: &Shown) -> Value {
     json!({
         "source": alert.source,
         "key": alert.key,
