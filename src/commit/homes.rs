@@ -43,6 +43,10 @@ impl Work<'_, '_> {
         if wakes && let Some(silence) = self.silence_of(source, event)? {
             return self.suppress(source, service, event, known, &silence);
         }
+        // Inhibition: as a silence.
+        if wakes && let Some(result) = self.inhibits(source, service, event, known)? {
+            return Ok(result);
+        }
         match joins {
             Ok((saved, refired)) => {
                 let because = (!refired).then_some(Because::SameKey);
@@ -120,6 +124,7 @@ impl Work<'_, '_> {
             service: service.to_owned(),
             severity: self.severity_of(service, event),
             because,
+            flaps: self.history_of(service, event, known).1,
         };
         let decision = self.must(&saved, Act::Join(join), by)?;
         let reason = because.map(|because| because.as_str().into());
@@ -142,6 +147,9 @@ impl Work<'_, '_> {
             // It stays with the incident that was ended, and is heard of when it is said again after the silence.
             self.touch(known, Some(event));
             return Ok(result("suppressed", incident));
+        }
+        if let Some(result) = self.inhibits_on(source, service, event, known)? {
+            return Ok(result);
         }
         if let Home::Other { .. } = self.home(source, service, event)? {
             return self.goes(source, service, event, known, by, None);

@@ -38,6 +38,7 @@ mod events;
 mod heartbeat;
 mod hold;
 mod homes;
+mod inhibit;
 mod mail;
 mod memory;
 mod outbox;
@@ -51,6 +52,8 @@ mod stories;
 mod stories_causes;
 #[cfg(test)]
 mod stories_hours;
+#[cfg(test)]
+mod stories_inhibit;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
@@ -151,6 +154,11 @@ pub enum Command {
         id: String,
         /// Whose it has to be: of one source, or of all.
         source: Option<String>,
+    },
+    /// Alerts that fire are looked at by rules of inhibition that are new to this node.
+    FillInhibitors {
+        /// The source and key of the last that was.
+        after: (String, String),
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -288,6 +296,11 @@ pub enum Reply {
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),
+    /// To [`Command::FillInhibitors`].
+    Inhibitors {
+        /// The source and key of the last that was looked at, while there may be more.
+        after: Option<(String, String)>,
+    },
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`]: the id by which it is revoked.
@@ -718,6 +731,7 @@ fn run(
         Command::AlertDue { alert, heard_since } => {
             Ok(Reply::Looked(work.alert_is_due(*alert, *heard_since)?))
         }
+        Command::FillInhibitors { after } => Ok(work.fill_inhibitors(after)?),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         // Nobody would send what is handed to one who has gone.

@@ -5,11 +5,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod flapping;
 mod gather;
 mod wake;
 
 use super::correlate::Because;
 use super::escalation;
+use super::flapping::Flaps;
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, Misread, News};
 use super::rules::Rules;
@@ -90,6 +92,8 @@ pub enum Act {
         key: String,
         /// Its source only stopped saying that it fires: its title.
         timed_out: Option<String>,
+        /// It flaps.
+        flaps: Option<Flaps>,
     },
     /// An alert was acknowledged at its source.
     SourceAcknowledge {
@@ -182,6 +186,8 @@ pub struct Join {
     pub severity: Severity,
     /// Why it belongs here, when it is neither the first nor the same as one that does.
     pub because: Option<Because>,
+    /// It flaps.
+    pub flaps: Option<Flaps>,
 }
 
 /// Why a decision came out as it did: logged, counted and shown.
@@ -356,7 +362,15 @@ pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -
     let fact = Fact::Opened { title: of, service, severity, group };
     let mut work = Work::open(id, fact, by, rules, now)?;
     if let Some((source, key)) = alert {
-        work.add(Fact::AlertJoined { source, key, title, refired: false, service: None, because: None })?;
+        work.add(Fact::AlertJoined {
+            source,
+            key,
+            title,
+            refired: false,
+            service: None,
+            because: None,
+            not_before: None,
+        })?;
     }
     if storm {
         work.dispatch(Fact::StormBegan)?;
@@ -417,7 +431,7 @@ pub fn decide(
             Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out)?,
+        Act::Recover { source, key, timed_out, flaps } => work.recover(source, key, timed_out, flaps)?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged

@@ -14,6 +14,8 @@
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
 //! - [`silence`]: alerts that wake nobody for a while;
+//! - [`inhibit`]: alerts that wake nobody while others fire;
+//! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
@@ -21,8 +23,10 @@ pub mod alert;
 pub mod correlate;
 pub mod decide;
 pub mod escalation;
+pub mod flapping;
 pub mod heartbeat;
 pub mod incident;
+pub mod inhibit;
 pub mod letter;
 pub mod mail;
 pub mod matcher;

@@ -51,7 +51,18 @@ pub(super) const ENTRY: Table = table(
 pub(super) const ALERT: Table = table(
     "alert",
     "id",
-    &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording", "said_hour"],
+    &[
+        "id",
+        "first_seen",
+        "changed_at",
+        "taken_at",
+        "incident",
+        "closed_at",
+        "wording",
+        "said_hour",
+        "inhibited",
+        "flaps_since",
+    ],
     &[
         "source",
         "key",
@@ -64,6 +75,7 @@ pub(super) const ALERT: Table = table(
         "links",
         "suppressed_by",
         "grp",
+        "changes",
     ],
     &[],
 );
@@ -116,6 +128,7 @@ const TABLES: &[Table] = &[
         &[],
         &[],
     ),
+    table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
 

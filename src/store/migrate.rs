@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "0003_unreadable_headers.sql", include_str!("migrations/0003_unreadable_headers.sql")),
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0006_correlation.sql", include_str!("migrations/0006_correlation.sql")),
+    (8, "0008_inhibit.sql", include_str!("migrations/0008_inhibit.sql")),
 ];
 
 /// Brings the schema up to date.

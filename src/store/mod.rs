@@ -16,6 +16,7 @@ pub mod copy;
 mod error;
 pub mod heartbeats;
 pub mod incidents;
+pub mod inhibitors;
 pub mod letters;
 mod many;
 mod migrate;

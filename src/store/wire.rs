@@ -256,6 +256,8 @@ struct IncidentRow {
     #[serde(with = "responders")]
     responders: Vec<Responder>,
     pio: Option<(String, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calm_at: Option<Timestamp>,
     next_update_by: Option<Timestamp>,
     seq: u32,
 }
@@ -280,6 +282,14 @@ enum FactRow {
         service: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none", with = "because")]
         because: Option<Because>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    AlertFlaps {
+        source: String,
+        key: String,
+        changes: u32,
+        since: Timestamp,
     },
     CauseFound {
         service: String,
@@ -325,6 +335,8 @@ enum FactRow {
         quiet_until: Option<Timestamp>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         timed_out: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calm_at: Option<Timestamp>,
     },
     SourceAcknowledged {
         source: String,
@@ -421,7 +433,9 @@ mod tests {
                 refired: false,
                 service: Some("lb".into()),
                 because: Some(Because::DependsOn),
+                not_before: Some(at),
             },
+            Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
             Fact::CauseFound { service: "lb".into() },
             Fact::StormBegan,
             Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1 },
@@ -442,12 +456,14 @@ mod tests {
                 key: "k".into(),
                 quiet_until: Some(at),
                 timed_out: None,
+                calm_at: Some(at),
             },
             Fact::AlertRecovered {
                 source: "s".into(),
                 key: "k".into(),
                 quiet_until: None,
                 timed_out: Some("t".into()),
+                calm_at: None,
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },
