@@ -157,8 +157,8 @@ impl Work<'_, '_> {
         Ok(None)
     }
 
-    /// Of one delivery those first that keep others quiet, for they are the same moment to their sender. The order of what is
-    /// said of one alert is its meaning, and is left as it is.
+    /// Of one delivery those first that keep others quiet, for they are the same moment to their sender; behind them those that
+    /// may be kept quiet by their like. The order of what is said of one alert is its meaning, and is left as it is.
     pub(super) fn inhibitors_first(&self, source: &str, service: &str, events: &mut [(usize, &Event)]) {
         let rules = &self.house.rules;
         if rules.inhibit.is_empty() || events.len() < 2 {
@@ -173,16 +173,16 @@ impl Work<'_, '_> {
             let set = match route::first(&rules.routes, source, event) {
                 Some((_, route)) => match &route.to {
                     To::Set(set) => Some(set),
-                    To::Ignore | To::Heartbeat(_) => return true,
+                    To::Ignore | To::Heartbeat(_) => return 2,
                 },
                 None => None,
             };
             let event = set.map_or_else(|| (*event).clone(), |set| set.apply(event));
             let service = set.and_then(|set| set.service.as_deref()).unwrap_or(service);
             let seen = Sight { source, service, event: &event };
-            let inhibits = event.status == Status::Firing
-                && rules.inhibit.iter().any(|rule| rule.is_source(seen) && !rule.is_target(seen));
-            !inhibits
+            let fires = event.status == Status::Firing;
+            let sources = rules.inhibit.iter().filter(|rule| fires && rule.is_source(seen));
+            sources.map(|rule| u8::from(rule.is_target(seen))).min().unwrap_or(2)
         });
     }
 

@@ -59,12 +59,12 @@ impl Rule {
         words
     }
 
-    /// Whether an alert that fires keeps others quiet.
+    /// Whether an alert that fires may keep others quiet.
     pub fn is_source(&self, seen: Sight<'_>) -> bool {
         seen.fits(&self.source)
     }
 
-    /// Whether an alert may be kept quiet by others, and keeps none of its kind quiet.
+    /// Whether an alert may be kept quiet by others.
     pub fn is_target(&self, seen: Sight<'_>) -> bool {
         seen.fits(&self.target)
     }

@@ -26,7 +26,7 @@ use crate::crypto;
 use crate::house::Source;
 use crate::sources::prometheus;
 use crate::store::silences::Written;
-use crate::store::{alerts, inhibitors, silences};
+use crate::store::{StoreError, Tx, alerts, inhibitors, silences};
 
 /// Most alerts in one answer, and about how many bytes of them.
 const LISTED_MAX: usize = 10_000;
@@ -181,8 +181,7 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
         loop {
             let page = alerts::firing_of(tx, &name, &after, PAGE)?;
             for alert in &page {
-                let inhibitor = alert.suppressed_by.as_deref().and_then(inhibitors::of_mark);
-                let is_wanted = match (&alert.suppressed_by, inhibitor) {
+                let is_wanted = match (&alert.suppressed_by, alert.inhibited) {
                     (None, _) => wanted.active,
                     (Some(_), None) => wanted.silenced,
                     (Some(_), Some(_)) => wanted.inhibited,
@@ -191,7 +190,7 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
                 if is_wanted && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name))) {
                     let holds = |silence: &&Silence| silence.holds(&name, &alert.event, tx.now);
                     let holding: Vec<&Silence> = all.iter().filter(holds).collect();
-                    let by = inhibitor.map_or(Ok(None), |id| alerts::firing(tx, id))?;
+                    let by = inhibited_by(tx, alert)?;
                     let one = shown(alert, &holding, by.as_ref(), &service);
                     bytes += one.to_string().len();
                     told.push(one);
@@ -206,6 +205,14 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
         }
     });
     read.await.map_err(|error| cannot_read(&error))
+}
+
+/// An alert that keeps another quiet, now: it need not be the one that did so first.
+fn inhibited_by(tx: &Tx<'_>, alert: &alerts::Firing) -> Result<Option<alerts::Firing>, StoreError> {
+    let Some(place) = alert.inhibited else { return Ok(None) };
+    let found = inhibitors::at(tx, place)?;
+    let one = found.iter().find(|one| one.alert != alert.id);
+    one.map_or(Ok(None), |one| alerts::firing(tx, one.alert))
 }
 
 /// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.

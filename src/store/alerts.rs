@@ -386,7 +386,7 @@ pub struct Firing {
     pub event: Event,
     /// When that was last said.
     pub last_seen: Timestamp,
-    /// The silence it fired under, or the alert that keeps it quiet: see [`super::inhibitors::of_mark`].
+    /// The silence it fired under, or the alert that keeps it quiet: see [`super::inhibitors::PREFIX`].
     pub suppressed_by: Option<String>,
     /// Where that alert was found.
     pub inhibited: Option<i64>,

@@ -31,11 +31,6 @@ impl Inhibitor {
     }
 }
 
-/// The number of the alert that keeps another quiet, of what that one remembers; none when a silence does.
-pub fn of_mark(mark: &str) -> Option<i64> {
-    mark.strip_prefix(PREFIX)?.parse().ok()
-}
-
 /// Words as the store knows them. Nobody finds other words with the same number: it is from a hash made for that.
 pub fn place(words: &str) -> i64 {
     let hash = crypto::sha256(words.as_bytes());
