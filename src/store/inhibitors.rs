@@ -43,13 +43,14 @@ pub fn place(words: &str) -> i64 {
 /// # Errors
 /// What the engine says.
 pub fn at(tx: &Tx<'_>, place: i64) -> Result<Vec<Inhibitor>, StoreError> {
-    tx.query(
-        "select alert.id, alert.source, alert.key from inhibitor join alert on alert.id = inhibitor.alert
-         where inhibitor.place = ?1 and alert.status = 'firing' order by alert.id limit ?2",
-        &[place.into(), i64::from(FOUND_MAX).into()],
-        |row| Ok(Inhibitor { alert: row.int(0)?, source: row.text(1)?, key: row.text(2)? }),
-    )
+    tx.query(AT, &[place.into(), i64::from(FOUND_MAX).into()], |row| {
+        Ok(Inhibitor { alert: row.int(0)?, source: row.text(1)?, key: row.text(2)? })
+    })
 }
+
+const AT: &str =
+    "select alert.id, alert.source, alert.key from inhibitor join alert on alert.id = inhibitor.alert
+     where inhibitor.place = ?1 and alert.status = 'firing' order by alert.id limit ?2";
 
 /// An alert is found in these places, each with its rule.
 ///
@@ -69,8 +70,10 @@ pub fn add(tx: &Tx<'_>, alert: i64, places: &[(i64, i64)]) -> Result<(), StoreEr
 /// # Errors
 /// What the engine says.
 pub fn forget(tx: &Tx<'_>, alert: i64) -> Result<(), StoreError> {
-    tx.write("delete from inhibitor where alert = ?1", &[alert.into()])
+    tx.write(FORGET, &[alert.into()])
 }
+
+const FORGET: &str = "delete from inhibitor where alert = ?1";
 
 /// Forgets what is kept of other rules than these, and of alerts that do not fire.
 ///
@@ -106,18 +109,53 @@ pub fn suppress(tx: &Tx<'_>, id: i64, by: &Inhibitor, place: i64) -> Result<(), 
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-    tx.query(
-        "with recursive held (place) as (
-           select min(inhibited) from alert where inhibited is not null
-           union all
-           select (select min(inhibited) from alert where inhibited > held.place) from held where held.place is not null
-         )
-         select alert.id from held join alert on alert.inhibited = held.place
-         where alert.status = 'firing' and alert.suppressed_by is not null
-           and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
-                           where inhibitor.place = held.place and source.status = 'firing')
-         order by alert.id limit ?1",
-        &[i64::from(limit).into()],
-        |row| Ok((row.int(0)?, tx.now)),
-    )
+    tx.query(OUTLIVED, &[i64::from(limit).into()], |row| Ok((row.int(0)?, tx.now)))
+}
+
+const OUTLIVED: &str = "with recursive held (place) as (
+       select min(inhibited) from alert where inhibited is not null
+       union all
+       select (select min(inhibited) from alert where inhibited > held.place) from held where held.place is not null
+     )
+     select alert.id from held join alert on alert.inhibited = held.place
+     where alert.status = 'firing' and alert.suppressed_by is not null
+       and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
+                       where inhibitor.place = held.place and source.status = 'firing')
+     order by alert.id limit ?1";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Connection, Place};
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn words_have_the_same_number_on_every_node_of_every_version() {
+        assert_eq!(place("a"), -3_848_465_438_864_589_366);
+    }
+
+    #[test]
+    fn nothing_is_found_by_looking_at_every_alert() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let mut store = Connection::writer(&place, &clock).unwrap();
+        let plan = |tx: &Tx<'_>, sql: &str, count: usize| {
+            let binds = vec![1_i64.into(); count];
+            tx.query(&format!("explain query plan {sql}"), &binds, |row| row.text(3))
+                .map(|all| all.join("\n"))
+        };
+        let plans = store.read(clock.now(), |tx| {
+            Ok::<_, StoreError>([plan(tx, AT, 2)?, plan(tx, OUTLIVED, 1)?, plan(tx, FORGET, 1)?])
+        });
+        for plan in plans.unwrap() {
+            for table in ["alert", "inhibitor", "source"] {
+                assert!(
+                    !plan.lines().any(|line| line.trim().starts_with(&format!("SCAN {table}"))),
+                    "{plan}"
+                );
+            }
+            assert!(plan.contains("SEARCH"), "{plan}");
+        }
+    }
 }
