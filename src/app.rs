@@ -23,7 +23,7 @@ use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
 use crate::config::{self, Config, Listen, Server};
-use crate::deadlines::{Deadlines, HeardSince};
+use crate::deadlines::{Deadlines, Filling, HeardSince};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::house::{Current, House};
@@ -214,6 +214,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         beat: beats[1].clone(),
         heard_since,
         node: presence.id.clone(),
+        filling: Filling::default(),
     };
     let delivery = Delivery {
         door: door.clone(),

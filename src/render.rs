@@ -482,6 +482,7 @@ mod samples {
             firing: 1,
             responders: Vec::new(),
             pio: None,
+            calm_at: None,
             next_update_by: Some(at),
             seq: 9,
         })

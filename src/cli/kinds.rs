@@ -51,6 +51,9 @@ pub(super) fn kinds_as_json() -> Value {
     json!({"kinds": shown.collect::<Vec<_>>()})
 }
 
+/// What an adapter makes of a body.
+type Understood = Result<Vec<Event>, Unreadable>;
+
 /// What a source makes of the body on standard input, and what else is to be said of it when it is mail.
 ///
 /// # Errors
@@ -59,7 +62,7 @@ pub(super) fn read(
     config: &Config,
     name: &str,
     headers: &[(String, String)],
-) -> Result<(Result<Vec<Event>, Unreadable>, Option<String>), Exit> {
+) -> Result<(Understood, Option<String>), Exit> {
     let house = House::without_ways(config).map_err(|error| {
         say(&format!("onscene: {error}"));
         Exit::Config

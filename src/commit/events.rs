@@ -11,6 +11,7 @@ use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
 };
 use crate::core::decide::{Act, By, Reason};
+use crate::core::flapping::{Flaps, History};
 use crate::core::heartbeat;
 use crate::core::incident::{Incident, Phase};
 use crate::core::maintenance;
@@ -22,7 +23,7 @@ use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
-const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
+pub(super) const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
@@ -49,11 +50,13 @@ impl Work<'_, '_> {
         self.effects.received(source, kind, count);
         let mut seen = BTreeSet::new();
         let mut results = Vec::with_capacity(events.len());
-        for event in events {
+        let mut events: Vec<(usize, &Event)> = events.iter().enumerate().collect();
+        self.inhibitors_first(source, service, &mut events);
+        for (place, event) in events {
             if was_taken(event) {
                 // It was taken and counted when more of its body could not be read.
                 let known = self.memory.known(self.tx, source, &event.key)?;
-                results.push(result("stale", known.and_then(|known| known.incident)));
+                results.push((place, result("stale", known.and_then(|known| known.incident))));
                 continue;
             }
             let result = match &event.delivery_id {
@@ -73,12 +76,13 @@ impl Work<'_, '_> {
                 }
             };
             self.effects.outcome(source, result.outcome);
-            results.push(result);
+            results.push((place, result));
         }
         if !self.in_part {
             self.tell_all_read(delivered)?;
         }
-        Ok(results)
+        results.sort_unstable_by_key(|(place, _)| *place);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Takes what can be read by now of a kept body that goes on waiting; `None` when it does not wait any more.
@@ -226,6 +230,9 @@ impl Work<'_, '_> {
                     Some(known) if known.wording != event.wording() => {
                         alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
+                        if let Some(result) = self.says_otherwise(source, service, event, known, &by())? {
+                            return Ok(result);
+                        }
                         self.worsens(service, event, known, &by())?;
                     }
                     _ => {}
@@ -242,8 +249,9 @@ impl Work<'_, '_> {
             Weight::Recovers => {
                 self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
-                    let act =
-                        Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: None };
+                    let flaps = self.history_of(service, event, known.as_ref()).1;
+                    let (source, key) = (source.to_owned(), event.key.clone());
+                    let act = Act::Recover { source, key, timed_out: None, flaps };
                     self.must(&saved, act, &by())?;
                 }
                 "resolved"
@@ -357,6 +365,7 @@ impl Work<'_, '_> {
         match self.held_by(&due.source, &due.service, &due.event)? {
             Some(other) if other.by == *held => Ok(false),
             Some(other) => alerts::suppress(self.tx, id, &other.by).map(|()| true),
+            None if let Some(changed) = self.is_inhibited_still(&due)? => Ok(changed),
             None => {
                 let by = By {
                     actor: Actor::Source(due.source.clone()),
@@ -376,6 +385,7 @@ impl Work<'_, '_> {
         let mut event =
             Event { status: Status::Resolved, occurred_at: Some(known.changed_at), ..due.event.clone() };
         event.expires_at = None;
+        let flaps = self.history_of(&due.service, &event, Some(known)).1;
         self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
         alerts::expects_no_more(self.tx, due.id)?;
         if let Some(saved) = self.load(known.incident)? {
@@ -383,6 +393,7 @@ impl Work<'_, '_> {
                 source: due.source.clone(),
                 key: event.key,
                 timed_out: Some(due.event.title.clone()),
+                flaps,
             };
             self.must(
                 &saved,
@@ -391,6 +402,22 @@ impl Work<'_, '_> {
             )?;
         }
         Ok(())
+    }
+
+    /// What is remembered of an alert's changes once an event is taken, and whether it flaps then.
+    pub(super) fn history_of(
+        &self,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> (History, Option<Flaps>) {
+        let changed = match known {
+            Some(known) => known.status != event.status,
+            None => event.status == Status::Firing,
+        };
+        let heard = self.heard_at.unwrap_or(self.tx.now);
+        let flapping = self.house.rules.flapping_of(service);
+        known.map_or_else(History::default, |known| known.history.clone()).after(changed, flapping, heard)
     }
 
     pub(super) fn may_reopen(&self, saved: &Saved) -> bool {
@@ -463,8 +490,10 @@ impl Work<'_, '_> {
         let said_at = self.said_at(event);
         let said = (!self.unheard).then_some(said_at);
         let hours = Hours { since, taken: taken_at, said };
-        let id = alerts::put(self.tx, known, place, event, hours)?;
+        let history = self.history_of(service, event, known).0;
+        let id = alerts::put(self.tx, known, place, event, hours, &history)?;
         self.memory.wrote(id);
+        self.offers(id, known.is_none(), source, service, event)?;
         if let Some(at) = said {
             self.memory.said(id, at);
         }
@@ -479,6 +508,7 @@ impl Work<'_, '_> {
             incident,
             closed_at: None,
             wording: event.wording(),
+            history,
         });
         Ok(id)
     }

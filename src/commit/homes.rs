@@ -43,6 +43,10 @@ impl Work<'_, '_> {
         if wakes && let Some(held) = self.held_by(source, service, event)? {
             return self.suppress(source, service, event, known, &held);
         }
+        // Inhibition: as a silence.
+        if wakes && let Some(result) = self.inhibits(source, service, event, known)? {
+            return Ok(result);
+        }
         match joins {
             Ok((saved, refired)) => {
                 let because = (!refired).then_some(Because::SameKey);
@@ -121,6 +125,7 @@ impl Work<'_, '_> {
             severity: self.severity_of(service, event),
             because,
             group: some(correlate::group_of(service, event, &self.house.rules)),
+            flaps: self.history_of(service, event, known).1,
         };
         let decision = self.must(&saved, Act::Join(join), by)?;
         let reason = because.map(|because| because.as_str().into());
@@ -143,6 +148,9 @@ impl Work<'_, '_> {
             // It stays with the incident that was ended, and is heard of when it is said again after the silence.
             self.touch(known, Some(event));
             return Ok(held.result(incident));
+        }
+        if let Some(result) = self.inhibits_on(source, service, event, known)? {
+            return Ok(result);
         }
         if let Home::Other { .. } = self.home(source, service, event)? {
             return self.goes(source, service, event, known, by, None);

@@ -18,6 +18,7 @@ use crate::core::silence::Silence;
 use crate::core::timeline::Fact;
 use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
+use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
 use crate::store::{StoreError, Tx, alerts, moves};
 
@@ -43,6 +44,8 @@ pub(super) struct Memory {
     grouped: HashMap<[String; 3], Option<i64>>,
     /// Incidents that hold a group.
     holders: HashMap<i64, Candidate>,
+    /// Alerts that keep others quiet, by the places where those look, once they were asked for.
+    inhibitors: HashMap<i64, Vec<Inhibitor>>,
     built: Built,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
@@ -188,6 +191,28 @@ impl Memory {
             None => self.built.active(tx)?,
         };
         Ok(self.silences.insert(known))
+    }
+
+    /// Alerts that fire and are found in a place.
+    pub(super) fn inhibitors(&mut self, tx: &Tx<'_>, place: i64) -> Result<&[Inhibitor], StoreError> {
+        let known = match self.inhibitors.remove(&place) {
+            Some(known) => known,
+            None => inhibitors::at(tx, place)?,
+        };
+        Ok(self.inhibitors.entry(place).or_insert(known))
+    }
+
+    /// An alert is found in these places from now on, and in no other.
+    pub(super) fn offers(&mut self, alert: i64, places: &[(i64, i64)]) {
+        self.inhibitors.retain(|_, found| found.iter().all(|one| one.alert != alert));
+        for (_, place) in places {
+            self.inhibitors.remove(place);
+        }
+    }
+
+    /// Other rules are in force.
+    pub(super) fn forget_inhibitors(&mut self) {
+        self.inhibitors.clear();
     }
 
     /// Open incidents that some services lead.
@@ -413,6 +438,9 @@ mod tests {
                     kept.as_ref().map(|kept| &kept.incident)
                 );
                 assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+            }
+            for (place, known) in &self.inhibitors {
+                assert_eq!(*known, inhibitors::at(tx, *place).unwrap(), "{place}");
             }
             for (service, known) in &self.open_of {
                 let mut kept = crate::store::moves::open_of(tx, &[service]).unwrap();

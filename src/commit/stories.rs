@@ -11,7 +11,9 @@ use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::{Clocks, Person, Policy, Rules, Service, Step, Target};
 use crate::core::timeline::{Actor, Route};
 use crate::house::HeartbeatHere;
+use crate::house::House;
 use crate::render::Renderer;
+use crate::store::Tx;
 use crate::store::tokens;
 use crate::store::{incidents, letters};
 

@@ -9,6 +9,7 @@ use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::{Phase, Severity};
 use crate::core::rules::{self, Policy, Rules, Service, Target};
 use crate::core::timeline::{Actor, Route};
+use crate::house::House;
 use crate::store::incidents;
 
 /// `shop` and `blog` (maya is woken) need `lb` (tom is). Quiet incidents of `blog` wake nobody but kim. More than four in

@@ -5,6 +5,7 @@ use super::*;
 use crate::core::alert::{AlertSeverity, Status};
 use crate::core::search::{Sought, sought};
 use crate::house::House;
+use crate::store::Tx;
 use crate::store::incidents::Filter;
 use crate::store::search::{self, AlertFilter, Place as Cursor};
 use crate::store::{alerts, history, moves, silences};

@@ -6,6 +6,7 @@ use crate::core::alert::Status;
 use crate::core::decide::Refusal;
 use crate::core::incident::{Phase, ResponderStatus};
 use crate::core::timeline::Actor;
+use crate::core::timeline::Route;
 use crate::store::incidents;
 
 impl Story {

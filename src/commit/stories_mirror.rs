@@ -9,6 +9,7 @@ use super::stories::Story;
 use super::*;
 use crate::core::alert::Status::{Firing, Resolved};
 use crate::mirror::Copier;
+use crate::store::Tx;
 use crate::store::incidents::{self, Filter};
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;

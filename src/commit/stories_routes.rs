@@ -186,6 +186,6 @@ fn a_day_is_over_also_in_a_house_that_restarts_daily() {
     story.clock.forward(jiff::SignedDuration::from_hours(30));
     let hours_ago = |story: &Story, hours| story.clock.now() - jiff::SignedDuration::from_hours(hours);
     let (lately, long) = (hours_ago(&story, 5), hours_ago(&story, 6));
-    assert_eq!(story.ages(lately)[0], false);
-    assert_eq!(story.ages(long)[0], true);
+    assert!(!story.ages(lately)[0]);
+    assert!(story.ages(long)[0]);
 }

@@ -24,6 +24,7 @@ mod edges;
 mod errors;
 mod heartbeats;
 mod hide;
+mod inhibit;
 mod maintenance;
 mod names;
 mod people;
@@ -434,6 +435,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
     rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
+    rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {

@@ -5,11 +5,13 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
+use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::services;
 use crate::core::correlate::Grouping;
 use crate::core::escalation::WAIT_MIN;
+use crate::core::flapping::Flapping;
 use crate::core::oncall::Rotation;
 use crate::core::rules::{Clocks, Person, Policy, Rules, Step, Target};
 
@@ -19,8 +21,9 @@ const STEP_WAIT_USUAL: SignedDuration = SignedDuration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// `[incidents]`: how long things may take, and how alerts become incidents.
-fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping) {
-    let (mut clocks, mut grouping) = (Clocks::default(), Grouping::default());
+fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
+    let (mut clocks, mut grouping, mut flapping) =
+        (Clocks::default(), Grouping::default(), Flapping::default());
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;
@@ -29,15 +32,16 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping) 
             clocks.reopen_within = within.value;
         }
         services::groups(&mut table, reading, &mut grouping);
+        inhibit::flapping(&mut table, reading, &mut flapping);
         table.end(reading);
     }
-    (clocks, grouping)
+    (clocks, grouping, flapping)
 }
 
 pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
-    let (clocks, grouping) = incidents(root, reading);
+    let (clocks, grouping, flapping) = incidents(root, reading);
     let storm = services::storm(root, reading);
-    let mut rules = Rules { clocks, grouping, storm, ..Rules::default() };
+    let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
     persons(root, reading, &mut rules);
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);

@@ -41,7 +41,7 @@ pub(super) fn routes(
             reading.warn(&place, what);
         }
         let faults = reading.errors.count();
-        let matchers = matchers(&mut table, reading);
+        let matchers = matchers(&mut table, reading, "match");
         let said = Said::read(&mut table, reading, rules, heartbeats);
         table.end(reading);
         if matchers.as_ref().is_some_and(Vec::is_empty) {
@@ -56,19 +56,19 @@ pub(super) fn routes(
     found
 }
 
-/// `match`: matchers with commas between them.
-fn matchers(table: &mut Table<'_>, reading: &mut Reading) -> Option<Vec<Matcher>> {
-    let text = table.needed(reading, "match")?;
+/// Matchers with commas between them.
+pub(super) fn matchers(table: &mut Table<'_>, reading: &mut Reading, key: &str) -> Option<Vec<Matcher>> {
+    let text = table.needed(reading, key)?;
     match matcher::read_all(&text.value) {
         Ok(matchers) if matchers.len() > MATCHERS_MAX => {
-            reading.errors.add(text.span, format!("a route has at most {MATCHERS_MAX} matchers"));
+            reading.errors.add(text.span, format!("`{key}` has at most {MATCHERS_MAX} matchers"));
             None
         }
         Ok(matchers) => Some(matchers),
         Err(why) => {
             reading.errors.add(
                 text.span,
-                format!("`match`: {why}. Write it as 'source=\"pingdom\", tags=~\".*payments.*\"'"),
+                format!("`{key}`: {why}. Write it as 'source=\"pingdom\", tags=~\".*payments.*\"'"),
             );
             None
         }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 
+use super::inhibit;
 use super::names::{self, known};
 use super::people::targets;
 use super::read::{At, Reading, Table};
@@ -43,13 +44,15 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         let mut grouping = rules.grouping.clone();
         grouping.depends_on = needs.iter().map(|needed| needed.value.clone()).collect();
         groups(&mut table, reading, &mut grouping);
+        let mut flapping = rules.flapping;
+        inhibit::flapping(&mut table, reading, &mut flapping);
         depends.extend(needs.into_iter().map(|needed| (who.to_owned(), needed)));
         let severities = severities(&mut table, reading);
         let policies = policies(&mut table, reading, rules);
         table.end(reading);
         let (Some(name), Some(policy)) = (name, policy) else { continue };
-        let service =
-            Service { policy: policy.value, policies, grouping, pio, bridge, public_name, severities };
+        let policy = policy.value;
+        let service = Service { policy, policies, grouping, flapping, pio, bridge, public_name, severities };
         if rules.services.insert(name.value.clone(), service).is_some() {
             reading.errors.add(name.span, format!("there are two services called {}", name.value));
         }

@@ -298,6 +298,57 @@ fn routes_say_what_is_wrong_with_them() {
 }
 
 #[test]
+fn inhibition_and_flapping_say_what_is_wrong_with_them() {
+    let with = |lines: &str| {
+        let source = "[[source]]\nname = \"pingdom\"";
+        said(source, &format!("[[inhibit]]\n{lines}\n\n{source}"))
+    };
+    let sides = "source = 'severity=\"critical\"'\ntarget = 'severity=\"warning\"'";
+    for (lines, words) in [
+        (format!("{sides}\nequal = [\"cluster\"]"), "nothing"),
+        (sides.to_owned(), "nothing"),
+        ("source = 'a=\"b\"'".to_owned(), "[[inhibit]] needs `target`"),
+        ("target = 'a=\"b\"'".to_owned(), "[[inhibit]] needs `source`"),
+        ("source = ''\ntarget = 'a=\"b\"'".to_owned(), "`source` fits everything"),
+        (
+            "source = 'a=\"b'\ntarget = 'a=\"b\"'".to_owned(),
+            "`source`: expected a quote that ends this value",
+        ),
+        (format!("{sides}\nequal = \"cluster\""), "`equal` is a list of texts"),
+        (format!("{sides}\nequal = [\"\"]"), "names of labels have from 1"),
+        (format!("{sides}\nequals = [\"cluster\"]"), "has no key `equals`; did you mean `equal`"),
+    ] {
+        let said = with(&lines);
+        assert!(said.contains(words), "{lines}: {said}");
+        assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+    }
+    let twice = format!("[[inhibit]]\n{sides}\n[[inhibit]]\n{sides}\n[[source]]\nname = \"pingdom\"");
+    let warned = warnings(&GOOD.replacen("[[source]]\nname = \"pingdom\"", &twice, 1));
+    assert!(warned.contains("without `equal` one alert"), "{warned}");
+    assert!(warned.contains("this rule is there before"), "{warned}");
+
+    let service = "[[service]]\nname = \"shop\"";
+    for (lines, words) in [
+        ("flapping_changes = 0", "nothing"),
+        ("flapping_changes = 10\nflapping_within = \"1h\"\ncalm_after = \"20m\"", "nothing"),
+        ("flapping_changes = 2", "`flapping_changes` is at least 3"),
+        ("flapping_changes = 51", "between 0 and 50"),
+        ("flapping_within = \"25h\"", "`flapping_within` lies between"),
+        ("calm_after = \"5h\"", "`calm_after` lies between"),
+        ("calm_afer = \"5m\"", "has no key `calm_afer`; did you mean `calm_after`"),
+    ] {
+        let of_the_house = format!("[incidents]\n{lines}\n{service}");
+        for said in [said(service, &format!("{service}\n{lines}")), said(service, &of_the_house)] {
+            assert!(said.contains(words), "{lines}: {said}");
+            assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+        }
+    }
+    let both = format!("[incidents]\ncalm_after = \"20m\"\n{service}\nflapping_changes = 4");
+    let flapping = read(&GOOD.replacen(service, &both, 1)).unwrap().rules.flapping_of("shop");
+    assert_eq!((flapping.changes, flapping.calm_after), (4, jiff::SignedDuration::from_mins(20)));
+}
+
+#[test]
 fn senders_are_named_where_mail_says_who_wrote_it_and_nowhere_else() {
     let with = |kind: &str, senders: &str| {
         let text = GOOD.replacen("kind = \"pingdom\"", &format!("kind = \"{kind}\"\n{senders}"), 1);

@@ -408,9 +408,9 @@ mod tests {
     #[test]
     fn what_is_worse_than_what_somebody_has_or_comes_to_what_is_calm_opens_its_own() {
         let taken = Candidate { taken: true, severity: Severity::Sev4, ..open(5, "lb", 0) };
-        assert_eq!(goes("shop", &[taken.clone()], 1000), OWN);
+        assert_eq!(goes("shop", std::slice::from_ref(&taken), 1000), OWN);
         let as_bad = Candidate { severity: Severity::Sev2, ..taken.clone() };
-        assert_eq!(goes("shop", &[as_bad.clone()], 1000), joins(5, Because::DependsOn, &[]));
+        assert_eq!(goes("shop", std::slice::from_ref(&as_bad), 1000), joins(5, Because::DependsOn, &[]));
         assert_eq!(goes("shop", &[Candidate { firing: 0, ..as_bad }], 1000), OWN);
         // What nobody has is only as good as its escalation, which such an alert sets going again.
         assert_eq!(

@@ -5,11 +5,16 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod flapping;
 mod gather;
+mod reason;
 mod wake;
+
+pub use reason::Reason;
 
 use super::correlate::Because;
 use super::escalation;
+use super::flapping::Flaps;
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, Misread, News};
 use super::rules::Rules;
@@ -90,6 +95,8 @@ pub enum Act {
         key: String,
         /// Its source only stopped saying that it fires: its title.
         timed_out: Option<String>,
+        /// It flaps.
+        flaps: Option<Flaps>,
     },
     /// An alert of this incident fires on, and is counted elsewhere from now on.
     Leave {
@@ -193,100 +200,8 @@ pub struct Join {
     pub because: Option<Because>,
     /// The values of the labels that its service is grouped by; none when it is not.
     pub group: Option<String>,
-}
-
-/// Why a decision came out as it did: logged, counted and shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A new incident.
-    Opened,
-    /// An alert came to an open incident.
-    Joined,
-    /// An alert came back within the time an incident may be opened again.
-    ReopenedByAlert,
-    /// An alert fired again after mitigation.
-    Relapsed,
-    /// An alert recovered.
-    Recovered,
-    /// The last alert recovered and nobody has the incident.
-    Quiet,
-    /// Quiet long enough.
-    SelfCleared,
-    /// Acknowledged at the source.
-    SourceAcknowledged,
-    /// The next step was due.
-    EscalatedOnTime,
-    /// Nobody of the step can answer.
-    EscalatedUnanswered,
-    /// The policy names nobody.
-    NobodyToPage,
-    /// Its hour lay further ahead than any wait there is, and was set anew.
-    Rescheduled,
-    /// Its hour has not come.
-    NotDue,
-    /// Written down; changes nothing else.
-    Recorded,
-    /// The first human acknowledgement.
-    TookCommand,
-    /// Somebody else commands already; the answer is recorded.
-    CommandIsTaken,
-    /// The Commander answered again.
-    AlreadyCommands,
-    /// Somebody cannot.
-    Declined,
-    /// On scene.
-    CheckedIn,
-    /// The harm stopped.
-    Mitigated,
-    /// Over.
-    Resolved,
-    /// Opened again by a human.
-    ReopenedByPerson,
-    /// It became part of another.
-    Merged,
-    /// Another became part of it.
-    TookIn,
-    /// Some of its alerts are another's, or came from another.
-    Split,
-    /// It is worse than it was.
-    Worsened,
-    /// More incidents came than people can look at.
-    StormBegan,
-}
-
-impl Reason {
-    /// The word used in logs, metrics and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Joined => "joined",
-            Self::ReopenedByAlert => "reopened_by_alert",
-            Self::Relapsed => "relapsed",
-            Self::Recovered => "recovered",
-            Self::Quiet => "quiet",
-            Self::SelfCleared => "self_cleared",
-            Self::SourceAcknowledged => "source_acknowledged",
-            Self::EscalatedOnTime => "escalated_on_time",
-            Self::EscalatedUnanswered => "escalated_unanswered",
-            Self::NobodyToPage => "nobody_to_page",
-            Self::Rescheduled => "rescheduled",
-            Self::NotDue => "not_due",
-            Self::Recorded => "recorded",
-            Self::TookCommand => "took_command",
-            Self::CommandIsTaken => "command_is_taken",
-            Self::AlreadyCommands => "already_commands",
-            Self::Declined => "declined",
-            Self::CheckedIn => "checked_in",
-            Self::Mitigated => "mitigated",
-            Self::Resolved => "resolved",
-            Self::ReopenedByPerson => "reopened_by_person",
-            Self::Merged => "merged",
-            Self::TookIn => "took_in",
-            Self::Split => "split",
-            Self::Worsened => "worsened",
-            Self::StormBegan => "storm_began",
-        }
-    }
+    /// It flaps.
+    pub flaps: Option<Flaps>,
 }
 
 /// What was decided.
@@ -370,7 +285,15 @@ pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -
     let fact = Fact::Opened { title: of, service, severity, group, declared: alert.is_none() };
     let mut work = Work::open(id, fact, by, rules, now)?;
     if let Some((source, key)) = alert {
-        work.add(Fact::AlertJoined { source, key, title, refired: false, service: None, because: None })?;
+        work.add(Fact::AlertJoined {
+            source,
+            key,
+            title,
+            refired: false,
+            service: None,
+            because: None,
+            not_before: None,
+        })?;
     }
     if storm {
         work.dispatch(Fact::StormBegan)?;
@@ -435,8 +358,10 @@ pub fn decide(
             }
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out, None)?,
-        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to))?,
+        Act::Recover { source, key, timed_out, flaps } => {
+            work.recover(source, key, timed_out, None, flaps)?
+        }
+        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to), None)?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged

@@ -232,6 +232,8 @@ pub struct Incident {
     pub responders: Vec<Responder>,
     /// The PIO who was called, when one was.
     pub pio: Option<(String, Timestamp)>,
+    /// An alert of it flaps, and is calm when it does not change until then: it does not clear itself before.
+    pub calm_at: Option<Timestamp>,
     /// When the next internal update was promised for.
     pub next_update_by: Option<Timestamp>,
     /// Sequence number of the newest entry.
@@ -321,6 +323,7 @@ impl Incident {
             firing: 0,
             responders: Vec::new(),
             pio: None,
+            calm_at: None,
             next_update_by: None,
             seq: entry.seq,
         })
@@ -338,13 +341,15 @@ impl Incident {
         let at = entry.at;
         match &entry.fact {
             Fact::Opened { .. } => return wrong("it was opened before"),
-            Fact::AlertJoined { refired, service, .. } => {
+            Fact::AlertJoined { refired, service, not_before, .. } => {
                 self.gains(u32::from(!*refired), 1);
+                self.waits(*not_before);
                 if let Some(service) = service {
                     self.affects(service);
                 }
             }
-            Fact::AlertRecovered { quiet_until: until, .. } => {
+            Fact::AlertRecovered { quiet_until: until, calm_at, .. } => {
+                self.calm_at = self.calm_at.max(*calm_at);
                 let Some(firing) = self.firing.checked_sub(1) else { return wrong("no alert was firing") };
                 self.firing = firing;
                 if let (Phase::Triggered { quiet_until, .. }, Some(until)) = (&mut self.phase, until) {
@@ -473,7 +478,8 @@ impl Incident {
                 }
             }
             Fact::SplitFrom { alerts, firing, .. } => self.gains(*alerts, *firing),
-            Fact::SourceAcknowledged { .. }
+            Fact::AlertFlaps { .. }
+            | Fact::SourceAcknowledged { .. }
             | Fact::HelpCalled { .. }
             | Fact::Note { .. }
             | Fact::StatementDrafted { .. }
@@ -489,6 +495,18 @@ impl Incident {
         self.firing += firing;
         if let (Phase::Triggered { quiet_until, .. }, 1..) = (&mut self.phase, firing) {
             *quiet_until = None;
+        }
+    }
+
+    /// Nobody else is woken before an hour.
+    fn waits(&mut self, not_before: Option<Timestamp>) {
+        let (Phase::Triggered { escalation, held_until, .. }, Some(hour)) = (&mut self.phase, not_before)
+        else {
+            return;
+        };
+        match escalation {
+            Some(escalation) => escalation.due = escalation.due.max(hour),
+            None => *held_until = Some(hour),
         }
     }
 

@@ -10,7 +10,9 @@ use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
 use super::correlate::{Grouping, Needs, Storm};
+use super::flapping::Flapping;
 use super::incident::Severity;
+use super::inhibit;
 use super::maintenance::Window;
 use super::oncall::Rotation;
 use super::route::Route;
@@ -34,6 +36,10 @@ pub struct Rules {
     pub clocks: Clocks,
     /// What alerts are about, by what they say; the first that fits decides.
     pub routes: Vec<Route>,
+    /// Alerts that wake nobody while others fire.
+    pub inhibit: Vec<inhibit::Rule>,
+    /// When alerts flap where a service does not say.
+    pub flapping: Flapping,
     /// How alerts become incidents where a service does not say.
     pub grouping: Grouping,
     /// Who needs whom.
@@ -62,6 +68,13 @@ impl Rules {
     /// How alerts of a service become incidents. One that has left the configuration is grouped as usual.
     pub fn grouping_of(&self, service: &str) -> &Grouping {
         self.services.get(service).map_or(&self.grouping, |service| &service.grouping)
+    }
+}
+
+impl Rules {
+    /// When alerts of a service flap.
+    pub fn flapping_of(&self, service: &str) -> Flapping {
+        self.services.get(service).map_or(self.flapping, |service| service.flapping)
     }
 }
 
@@ -131,6 +144,8 @@ pub struct Service {
     pub policies: BTreeMap<Severity, String>,
     /// How its alerts become incidents.
     pub grouping: Grouping,
+    /// When its alerts flap.
+    pub flapping: Flapping,
     /// The PIO and the alternates, in order.
     pub pio: Vec<Target>,
     /// Where responders meet.

@@ -77,6 +77,7 @@ fn join(source: String, key: String) -> Join {
         severity: Severity::Sev4,
         because: None,
         group: None,
+        flaps: None,
     }
 }
 
@@ -92,7 +93,7 @@ fn act(line: &str) -> (Act, By) {
         }
         ["recover", key] => {
             let (source_name, key) = alert(key);
-            (Act::Recover { source: source_name, key, timed_out: None }, source())
+            (Act::Recover { source: source_name, key, timed_out: None, flaps: None }, source())
         }
         ["unreachable", person] => {
             (Act::Unreachable { person: person.into(), why: "550".into() }, By::dispatch())

@@ -152,6 +152,19 @@ pub enum Fact {
         service: Option<String>,
         /// Why it belongs here, when it is neither the first nor the same as one that does.
         because: Option<Because>,
+        /// It flaps: nobody else is woken for it before this hour.
+        not_before: Option<Timestamp>,
+    },
+    /// An alert of this incident changes again and again. Said once, until it is calm.
+    AlertFlaps {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// How often it changed.
+        changes: u32,
+        /// Since when.
+        since: Timestamp,
     },
     /// The service at fault was found: it leads from now on.
     CauseFound {
@@ -232,6 +245,8 @@ pub enum Fact {
         timed_out: Option<String>,
         /// It fires on, and is counted elsewhere: where, in words.
         left: Option<String>,
+        /// It flaps: the incident does not clear itself before this hour.
+        calm_at: Option<Timestamp>,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -361,6 +376,7 @@ impl Fact {
         match self {
             Self::Opened { .. } => "opened",
             Self::AlertJoined { .. } => "alert_joined",
+            Self::AlertFlaps { .. } => "alert_flaps",
             Self::CauseFound { .. } => "cause_found",
             Self::StormBegan => "storm_began",
             Self::SeverityRaised { .. } => "severity_raised",
@@ -399,13 +415,20 @@ impl Fact {
             Self::Opened { title, service, severity, .. } => {
                 format!("opened as {} on {service}: {title}", severity.as_str())
             }
-            Self::AlertJoined { source, key, title, refired: true, .. } => {
-                format!("alert from {source} fires again: {title} ({key})")
+            Self::AlertJoined { source, key, title, refired: true, not_before, .. } => {
+                format!("alert from {source} fires again: {title} ({key}){}", flapping(not_before.as_ref()))
             }
-            Self::AlertJoined { source, key, title, service, because, .. } => {
+            Self::AlertFlaps { source, key, changes, since } => format!(
+                "{key} of {source} flaps: it changed {changes} times since {since:.0}. Until it is calm nobody is paged \
+                 because it fires again, and its recovery ends nothing"
+            ),
+            Self::AlertJoined { source, key, title, service, because, not_before, .. } => {
                 let service = service.as_ref().map_or(String::new(), |service| format!(" on {service}"));
                 let because = because.map_or(String::new(), |because| format!("; {}", because.text()));
-                format!("alert from {source}{service} joined: {title} ({key}){because}")
+                format!(
+                    "alert from {source}{service} joined: {title} ({key}){because}{}",
+                    flapping(not_before.as_ref())
+                )
             }
             Self::CauseFound { service, .. } => format!("{service} is the cause, and leads from now on"),
             Self::StormBegan => {
@@ -430,7 +453,7 @@ impl Fact {
             Self::SplitFrom { incident, alerts, .. } => {
                 format!("{} came from INC-{incident}", count(*alerts))
             }
-            Self::AlertRecovered { source, key, quiet_until, timed_out, left } => {
+            Self::AlertRecovered { source, key, quiet_until, timed_out, left, .. } => {
                 let said = match (left, timed_out) {
                     (Some(left), _) => format!("{key} of {source} fires on and {left}"),
                     (None, None) => format!("{source} says {key} recovered"),
@@ -484,6 +507,11 @@ impl Fact {
             Self::Delivered { what, to, outcome, why } => format!("{what} to {to}: {outcome} ({why})"),
         }
     }
+}
+
+fn flapping(not_before: Option<&Timestamp>) -> String {
+    let until = |until| format!("; it flaps, so nobody else is woken before {until:.0}");
+    not_before.map_or(String::new(), until)
 }
 
 fn count(alerts: u32) -> String {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::nodes::Hearing;
 use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
+use crate::core::flapping::History;
 
 /// An alert as people see it.
 #[derive(Clone, Debug)]
@@ -51,7 +52,8 @@ pub struct Place<'a> {
 /// A sender that could not be heard has as long again as it gives itself, and no longer than this.
 const EXCUSED_MAX: SignedDuration = SignedDuration::from_hours(6);
 
-const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at) from alert
+const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at), changes,
+     flaps_since from alert
      where source = ?1 and key = ?2";
 
 /// What is known of an alert.
@@ -87,6 +89,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
         taken_at: row.time(5)?,
         wording: row.int(6)?,
         said_hour: row.time(7)?,
+        history: History { changes: row.text(8)?, since: row.time_or_null(9)? },
     })
 }
 
@@ -102,7 +105,7 @@ pub struct Hours {
 }
 
 /// Writes what an event that changed its alert said: `event.status` is its status from now on. `known`: what was
-/// known of the alert; `None` when it is new. No silence holds it from now on.
+/// known of the alert; `None` when it is new. No silence and no other alert keeps it quiet from now on.
 /// Answers the number.
 ///
 /// # Errors
@@ -113,6 +116,7 @@ pub fn put(
     place: Place<'_>,
     event: &Event,
     hours: Hours,
+    history: &History,
 ) -> Result<i64, StoreError> {
     let id = match (known.map(|known| known.id), hours.said) {
         (Some(id), Some(at)) => {
@@ -124,7 +128,8 @@ pub fn put(
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           said_hour = null, closed_at = null, suppressed_by = null, grp = coalesce(?7, grp) where id = ?1",
+           said_hour = null, closed_at = null, suppressed_by = null, inhibited = null,
+           grp = coalesce(?7, grp), changes = ?8, flaps_since = ?9 where id = ?1",
         &[
             id.into(),
             place.service.into(),
@@ -133,6 +138,8 @@ pub fn put(
             hours.taken.into(),
             place.incident.into(),
             event.group.as_deref().into(),
+            (&history.changes).into(),
+            history.since.into(),
         ],
     )?;
     let reworded = known.is_none_or(|known| known.wording != event.wording());
@@ -294,6 +301,7 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
     for id in &old {
         history::forget_alert(tx, *id)?;
         tx.write("delete from alert_heard where alert = ?1", &[(*id).into()])?;
+        super::inhibitors::forget(tx, *id)?;
         tx.write("delete from alert where id = ?1", &[(*id).into()])?;
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))
@@ -449,15 +457,17 @@ pub struct Firing {
     pub event: Event,
     /// When that was last said.
     pub last_seen: Timestamp,
-    /// What it fired under: the id of a silence, or what [`super::held`] says.
+    /// What it fired under: the id of a silence, or what [`super::held`] and [`super::inhibitors::PREFIX`] say.
     pub suppressed_by: Option<String>,
+    /// Where that alert was found.
+    pub inhibited: Option<i64>,
     /// The incident it belongs to.
     pub incident: Option<i64>,
 }
 
 const FIRING: &str =
     "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
-     suppressed_by, last_seen, incident, grp from alert join alert_heard on alert = id where status = 'firing' and";
+     suppressed_by, last_seen, incident, grp, inhibited from alert join alert_heard on alert = id where status = 'firing' and";
 
 /// An alert, if it fires.
 ///
@@ -474,6 +484,15 @@ pub fn firing(tx: &Tx<'_>, id: i64) -> Result<Option<Firing>, StoreError> {
 pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
     let sql = format!("{FIRING} source = ?1 and key > ?2 order by key limit ?3");
     tx.query(&sql, &[source.into(), after.into(), i64::from(limit).into()], read_firing)
+}
+
+/// The alerts that fire, by their sources and keys, at most `limit`, and those that come after one.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn firing_after(tx: &Tx<'_>, source: &str, key: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = format!("{FIRING} (source, key) > (?1, ?2) order by source, key limit ?3");
+    tx.query(&sql, &[source.into(), key.into(), i64::from(limit).into()], read_firing)
 }
 
 /// Whether a sender has had its own time to say an alert again: what could not be heard says nothing.
@@ -511,6 +530,7 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
         suppressed_by: row.text_or_null(11)?,
         last_seen: row.time(12)?,
         incident: row.int_or_null(13)?,
+        inhibited: row.int_or_null(15)?,
     })
 }
 
@@ -552,7 +572,7 @@ pub fn expects_no_more(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
-    tx.write("update alert set suppressed_by = ?2 where id = ?1", &[id.into(), by.into()])
+    tx.write("update alert set suppressed_by = ?2, inhibited = null where id = ?1", &[id.into(), by.into()])
 }
 
 /// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as

@@ -61,6 +61,8 @@ pub(super) const ALERT: Table = table(
         "wording",
         "said_hour",
         "indexed",
+        "inhibited",
+        "flaps_since",
     ],
     &[
         "source",
@@ -75,6 +77,7 @@ pub(super) const ALERT: Table = table(
         "suppressed_by",
         "grp",
         "terms",
+        "changes",
     ],
     &[],
 );
@@ -139,6 +142,7 @@ const TABLES: &[Table] = &[
         &[],
         &[],
     ),
+    table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
 

@@ -18,6 +18,7 @@ pub mod heartbeats;
 pub mod held;
 pub mod history;
 pub mod incidents;
+pub mod inhibitors;
 pub mod letters;
 mod many;
 mod migrate;

@@ -258,6 +258,8 @@ struct IncidentRow {
     #[serde(with = "responders")]
     responders: Vec<Responder>,
     pio: Option<(String, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calm_at: Option<Timestamp>,
     next_update_by: Option<Timestamp>,
     seq: u32,
 }
@@ -284,6 +286,14 @@ enum FactRow {
         service: Option<String>,
         #[serde(default, skip_serializing_if = "Option::is_none", with = "because")]
         because: Option<Because>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    AlertFlaps {
+        source: String,
+        key: String,
+        changes: u32,
+        since: Timestamp,
     },
     CauseFound {
         service: String,
@@ -336,6 +346,8 @@ enum FactRow {
         // Older versions do not know it, and count an alert that left as one that recovered: their sums agree.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calm_at: Option<Timestamp>,
     },
     SourceAcknowledged {
         source: String,
@@ -439,8 +451,10 @@ mod tests {
                 refired: false,
                 service: Some("lb".into()),
                 because: Some(Because::DependsOn),
+                not_before: Some(at),
             },
             Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
+            Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
             Fact::StormBegan,
             Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1 },
             Fact::Held { until: at },
@@ -462,6 +476,7 @@ mod tests {
                 quiet_until: Some(at),
                 timed_out: None,
                 left: None,
+                calm_at: Some(at),
             },
             Fact::AlertRecovered {
                 source: "s".into(),
@@ -469,6 +484,7 @@ mod tests {
                 quiet_until: None,
                 timed_out: Some("t".into()),
                 left: None,
+                calm_at: None,
             },
             Fact::AlertRecovered {
                 source: "s".into(),
@@ -476,6 +492,7 @@ mod tests {
                 quiet_until: None,
                 timed_out: None,
                 left: Some("belongs to INC-2 from now on".into()),
+                calm_at: None,
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },

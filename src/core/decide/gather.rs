@@ -2,10 +2,11 @@
 
 use super::super::correlate::Because;
 use super::super::escalation;
+use super::super::flapping::Flaps;
 use super::super::incident::{CommandReason, Incident, Phase, ResponderStatus, Severity};
 use super::super::letter::{Letter, News, Why};
 use super::super::timeline::{Actor, Fact, Joined};
-use super::{Join, Reason, Refusal, Work};
+use super::{Join, Reason, Refusal, Work, flapping};
 
 impl Work<'_> {
     /// Whether the first page waits for a cause to be found: a service that depends on others is often not at fault itself.
@@ -20,13 +21,17 @@ impl Work<'_> {
     }
 
     pub(super) fn join(&mut self, join: Join) -> Result<Reason, Refusal> {
-        let Join { source, key, title, refired, service, severity, because, group } = join;
+        let Join { source, key, title, refired, service, severity, because, group, flaps } = join;
         let spreads = self.incident.leads() != service
             && self.incident.service != service
             && !self.incident.also.contains(&service);
         let foreign = (self.incident.service != service).then(|| service.clone());
+        // Flapping.
+        let not_before = flaps.and_then(|_| self.not_before());
+        let began = flapping::begins(&source, &key, flaps);
+        let key_of = key.clone();
         let joined =
-            Fact::AlertJoined { source, key: key.clone(), title, refired, service: foreign, because };
+            Fact::AlertJoined { source, key: key_of, title, refired, service: foreign, because, not_before };
         let reason = match &self.incident.phase {
             Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
                 self.add(joined)?;
@@ -38,9 +43,19 @@ impl Work<'_> {
                 Reason::Relapsed
             }
             Phase::Resolved { .. } => {
-                return self.reopen_by_alert(format!("{key} fires again"), Some(joined), severity);
+                let why = format!("{key} fires again");
+                let reason = match not_before {
+                    None => self.reopen_by_alert(why, Some(joined), severity)?,
+                    Some(_) => self.reopen_quietly(why, joined, severity)?,
+                };
+                began.map_or(Ok(()), |fact| self.dispatch(fact))?;
+                return Ok(reason);
             }
         };
+        began.map_or(Ok(()), |fact| self.dispatch(fact))?;
+        if flaps.is_none() {
+            self.wakes_at_last()?;
+        }
         let before = self.policy_name();
         let rose = self.raise(severity)?;
         let found = because == Some(Because::Cause) && self.incident.leads() != service;
@@ -124,14 +139,19 @@ impl Work<'_> {
         key: String,
         timed_out: Option<String>,
         left: Option<String>,
+        flaps: Option<Flaps>,
     ) -> Result<Reason, Refusal> {
         let last_one = self.incident.firing == 1;
-        let quiet_until = if last_one { self.quiet_until() } else { None };
-        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left })?;
+        let calm_at = flaps.map(|flaps| flaps.calm_at);
+        let quiet_until =
+            if last_one { self.quiet_until().map(|at| at.max(calm_at.unwrap_or(at))) } else { None };
+        let began = flapping::begins(&source, &key, flaps);
+        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left, calm_at })?;
+        began.map_or(Ok(()), |fact| self.dispatch(fact))?;
         if quiet_until.is_some() {
             return Ok(Reason::Quiet);
         }
-        if last_one {
+        if last_one && flaps.is_none() {
             // Recovery is evidence offered to the Commander, never a resolution.
             self.tell_commander(News::Recovered);
         }
@@ -141,7 +161,8 @@ impl Work<'_> {
     /// When an incident that nobody has clears itself, from the moment when nothing of it fires.
     fn quiet_until(&self) -> Option<jiff::Timestamp> {
         let untaken = matches!(self.incident.phase, Phase::Triggered { .. }) && !self.incident.declared;
-        untaken.then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now))
+        let usual = self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now);
+        untaken.then(|| usual.max(self.incident.calm_at.unwrap_or(usual)))
     }
 
     /// It is worse than it was. Who sleeps is woken only when that makes another policy stand.
