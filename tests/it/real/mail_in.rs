@@ -337,16 +337,15 @@ fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
     let mut daemon = house_with_files();
     let text = fs::read_to_string(&daemon.config).unwrap();
     let senders = "kind = \"mail\"\nsenders = [\"ups@mon.example.net\", \"@lab.example.net\"]\ntoken = \"test-token-of-mail\"";
-    let text = text.replace("kind = \"mail\"\ntoken = \"test-token-of-mail\"", senders);
+    let named = text.replace("kind = \"mail\"\ntoken = \"test-token-of-mail\"", senders);
     // What is held here is a file, wherever the other tests keep everything.
     let file = format!("url = \"sqlite:{}/onscene.db\"", daemon.directory.display());
     let line = |line: &str| {
         let is_store = line.starts_with("url = \"postgres") || line.starts_with("url = \"sqlite");
         if is_store { file.clone() } else { line.to_owned() }
     };
-    let lines: Vec<String> = text.lines().map(line).collect();
-    let text = lines.join("\n");
-    fs::write(&daemon.config, &text).unwrap();
+    let lines: Vec<String> = named.lines().map(line).collect();
+    fs::write(&daemon.config, lines.join("\n")).unwrap();
     daemon.go();
     let config = daemon.config.to_str().unwrap().to_owned();
     let alert = |from: &str| format!("From: {from}\nSubject: UPS rack2 on battery\n\nload 40 %\n");
