@@ -23,7 +23,7 @@ use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
 use crate::config::{self, Config, Listen, Server};
-use crate::deadlines::{Deadlines, HeardSince};
+use crate::deadlines::{Deadlines, Filling, HeardSince};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::house::{Current, House};
@@ -46,6 +46,8 @@ use crate::store::{Connection, Place};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
+/// For the first time so long after a start: what an older version wrote cannot be found until then.
+const HOUSEKEEPING_FIRST: Duration = Duration::from_secs(10);
 /// Between two rounds while there is more to forget.
 const HOUSEKEEPING_PAUSE: Duration = Duration::from_millis(200);
 /// Room for bodies whose signature is not known to be good yet, in KiB: strangers get no more than this.
@@ -212,6 +214,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         beat: beats[1].clone(),
         heard_since,
         node: presence.id.clone(),
+        filling: Filling::default(),
     };
     let delivery = Delivery {
         door: door.clone(),
@@ -433,7 +436,7 @@ impl Running {
 }
 
 async fn housekeeping(door: Door, stop: CancellationToken) {
-    let mut wait = HOUSEKEEPING_EVERY;
+    let mut wait = HOUSEKEEPING_FIRST;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,

@@ -18,11 +18,12 @@ use crate::commit::{Command, Door, Reply};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
+use crate::core::inhibit::Rule;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, incidents, nodes, silences};
+use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, nodes, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -53,6 +54,36 @@ pub struct Deadlines {
     pub heard_since: Arc<HeardSince>,
     /// The name of this process among those that share the store.
     pub node: Arc<str>,
+    /// The rules of inhibition by which alerts that fire were looked at.
+    pub filling: Filling,
+}
+
+/// Alerts that fire are looked at once by rules of inhibition that are new to this node: at its start, and when it reads others.
+/// Whatever another node did that did not have them yet is made up for so.
+#[derive(Debug, Default)]
+pub struct Filling(Mutex<Filled>);
+
+#[derive(Debug, Default)]
+struct Filled {
+    /// By which rules, once that was begun.
+    rules: Option<Vec<Rule>>,
+    /// Up to which source and key; `None`: all are.
+    after: Option<(String, String)>,
+}
+
+impl Filling {
+    /// From where on there is something to look at.
+    fn wants(&self, rules: &[Rule]) -> Option<(String, String)> {
+        let mut filled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if filled.rules.as_deref() != Some(rules) {
+            *filled = Filled { rules: Some(rules.to_vec()), after: Some(<(String, String)>::default()) };
+        }
+        filled.after.clone()
+    }
+
+    fn is_at(&self, after: Option<(String, String)>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).after = after;
+    }
 }
 
 /// Since when what senders say is taken without a gap. Until a sender has had its own time once more, its silence says
@@ -139,6 +170,10 @@ impl Found {
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         found.due.extend(alerts::expired(tx, hearing, STEP_MAX)?.into_iter().map(look));
         found.due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
+        let (over, next) = held::after_maintenance(tx, &house.rules.maintenance, STEP_MAX)?;
+        found.due.extend(over.into_iter().map(look));
+        found.waits_for(next);
+        found.due.extend(inhibitors::outlived(tx, STEP_MAX)?.into_iter().map(look));
         for at in [incidents::next_due(tx)?, alerts::next_expiry(tx)?, silences::next_end(tx)?] {
             found.waits_for(at);
         }
@@ -206,6 +241,7 @@ impl Deadlines {
     pub async fn step(&self) -> Next {
         self.beat.strike();
         let house = self.house.get();
+        let fills = self.fill(&house).await;
         let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
         let node = self.node.clone();
         let Found { due, next, cut_off } =
@@ -223,7 +259,7 @@ impl Deadlines {
         if due.is_empty() {
             let until = next.map(|next| next.duration_since(self.clock.now()));
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
-            return Next::Wait(until.min(ASK_EVERY));
+            return if fills { Next::Now } else { Next::Wait(until.min(ASK_EVERY)) };
         }
         // Asked side by side, so that they share a commit.
         let mut asked = JoinSet::new();
@@ -250,6 +286,23 @@ impl Deadlines {
             return Next::Wait(TROUBLE_WAIT);
         }
         Next::Now
+    }
+
+    /// Looks at some of the alerts that fire, when rules of inhibition are new; whether there are more.
+    async fn fill(&self, house: &House) -> bool {
+        let Some(after) = self.filling.wants(&house.rules.inhibit) else { return false };
+        match self.door.ask(Command::FillInhibitors { after }).await {
+            Ok(Reply::Inhibitors { after }) => {
+                let more = after.is_some();
+                self.filling.is_at(after);
+                more
+            }
+            Ok(_) => false,
+            Err(error) => {
+                tracing::warn!(%error, "alerts cannot be looked at by new rules of inhibition; trying again");
+                false
+            }
+        }
     }
 
     /// Notes how late a deadline was met; whether there was one.

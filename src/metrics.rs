@@ -27,8 +27,14 @@ pub struct Metrics {
     pub batch_size: Histogram,
     /// `onscene_incidents{state,severity,drill}`
     pub incidents: IntGaugeVec,
+    /// `onscene_alerts_suppressed{by}`
+    pub alerts_suppressed: IntGaugeVec,
     /// `onscene_incidents_opened_total{service,severity}`
     pub incidents_opened: IntCounterVec,
+    /// `onscene_incidents_resolved_total{service,resolution}`
+    pub incidents_resolved: IntCounterVec,
+    /// `onscene_pages_total{person}`
+    pub pages: IntCounterVec,
     /// `onscene_acknowledge_seconds`
     pub acknowledge: Histogram,
     /// `onscene_mitigate_seconds`
@@ -155,11 +161,29 @@ impl Metrics {
                 "Incidents that are not over.",
                 &["state", "severity", "drill"],
             )?,
+            alerts_suppressed: int_gauges(
+                &r,
+                "onscene_alerts_suppressed",
+                "Alerts that fire and wake nobody, by what holds them back.",
+                &["by"],
+            )?,
             incidents_opened: counters(
                 &r,
                 "onscene_incidents_opened_total",
                 "Incidents opened.",
                 &["service", "severity"],
+            )?,
+            incidents_resolved: counters(
+                &r,
+                "onscene_incidents_resolved_total",
+                "Incidents that ended, by the service that led and how they ended.",
+                &["service", "resolution"],
+            )?,
+            pages: counters(
+                &r,
+                "onscene_pages_total",
+                "Pages that were decided on, by whom they wake.",
+                &["person"],
             )?,
             acknowledge: histogram(
                 &r,

@@ -33,6 +33,8 @@ const TEMPLATES: &[(&str, &str)] = &[
 const FUEL: u64 = 200_000;
 /// Most alerts named in a letter.
 pub const ALERTS_SHOWN_MAX: u32 = 10;
+/// Most services named in a letter.
+const SERVICES_SHOWN_MAX: usize = 10;
 /// Most labels of an alert in a letter, and most characters of one.
 const LABELS_SHOWN_MAX: usize = 12;
 const LABEL_CHARS_MAX: usize = 120;
@@ -192,7 +194,7 @@ impl Renderer {
             Letter::Status { .. } => TimeZone::UTC,
         };
         let hour = |at| hour(at, &zone);
-        let service = rules.services.get(&incident.service);
+        let service = rules.services.get(incident.leads());
         let cause = match &incident.phase {
             Phase::Mitigated { cause, .. } => cause.clone().or(Some("unexplained".into())),
             _ => None,
@@ -224,6 +226,8 @@ impl Renderer {
             incident => context! {
                 id => incident.id, title => incident.title.as_str(), service => incident.service.as_str(),
                 public_name => service.and_then(|service| service.public_name.as_deref()).unwrap_or(&incident.service),
+                leads => incident.leads(), at_fault => incident.cause.as_deref(), also => also(incident),
+                storm => incident.storm, merged_into => incident.merged_into,
                 severity => incident.severity.as_str(), state => incident.state(), cause,
                 resolution => incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 opened_at => hour(incident.opened_at), alert_count => incident.alerts, firing => incident.firing,
@@ -253,7 +257,8 @@ impl Renderer {
         let service = about.rules.services.get(&incident.service);
         serde_json::json!({
             "incident": {
-                "id": incident.id, "title": incident.title, "service": incident.service,
+                "id": incident.id, "title": incident.title, "service": incident.service, "at_fault": incident.cause,
+                "also": incident.also, "storm": incident.storm, "merged_into": incident.merged_into,
                 "severity": incident.severity.as_str(), "state": incident.state(),
                 "resolution": incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 "opened_at": incident.opened_at, "acknowledged_at": incident.acknowledged_at,
@@ -282,6 +287,14 @@ fn reply(letter: &Letter) -> Option<(&'static str, Option<&str>, Option<Timestam
         }
         _ => None,
     }
+}
+
+/// Other services that were struck, as far as a line has room.
+fn also(incident: &Incident) -> Vec<String> {
+    let mut shown: Vec<String> = incident.also.iter().take(SERVICES_SHOWN_MAX).cloned().collect();
+    let more = incident.also.len() - shown.len();
+    shown.extend((more > 0).then(|| format!("{more} more")));
+    shown
 }
 
 /// The subject of everything about an incident: constant, because mail threads hang on it.
@@ -404,10 +417,11 @@ mod samples {
 
     pub(super) fn letters() -> Vec<Letter> {
         let person = || "maya".to_owned();
-        let mut letters: Vec<Letter> = [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore]
-            .into_iter()
-            .map(|why| Letter::Page { person: person(), attempt: 2, why })
-            .collect();
+        let mut letters: Vec<Letter> =
+            [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore, Why::Storm, Why::Worse]
+                .into_iter()
+                .map(|why| Letter::Page { person: person(), attempt: 2, why })
+                .collect();
         letters.push(Letter::PioPage { person: person() });
         letters.extend(misread().map(|why| Letter::Misread { person: person(), why, next_at: None }));
         let news = [
@@ -417,6 +431,14 @@ mod samples {
             News::SelfCleared,
             News::Reopened,
             News::Recovered,
+            News::Worse,
+            News::Cause,
+            News::Spread,
+            News::More,
+            News::Merged,
+            News::TookIn,
+            News::Split,
+            News::Storm,
         ];
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
@@ -433,7 +455,7 @@ mod samples {
             || Command { person: "maya".into(), term: 1, since: at, reason: CommandReason::FirstResponder };
         let escalation = Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at };
         [
-            Phase::Triggered { escalation: Some(escalation), quiet_until: None },
+            Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
             Phase::Acknowledged { command: command() },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
@@ -444,6 +466,12 @@ mod samples {
             id: 42,
             title: "checkout <down>".into(),
             service: "shop".into(),
+            cause: matches!(phase, Phase::Mitigated { .. }).then(|| "load-balancer".into()),
+            also: if matches!(phase, Phase::Mitigated { .. }) { vec!["blog".into()] } else { Vec::new() },
+            group: None,
+            storm: false,
+            declared: false,
+            merged_into: None,
             severity: Severity::Sev1,
             phase,
             opened_at: at,
@@ -454,6 +482,7 @@ mod samples {
             firing: 1,
             responders: Vec::new(),
             pio: None,
+            calm_at: None,
             next_update_by: Some(at),
             seq: 9,
         })

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start|postgres
+//! benches/run posts|pages|start|storm|postgres|history
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -10,7 +10,9 @@
 //!   on disk; Alertmanager keeps them in memory.
 //! - `pages`: 200 new conditions a second; from the first byte of the POST to the final dot of the mail at the relay.
 //! - `start`: ready with 100,000 open alerts.
+//! - `storm`: 50,000 different alerts in ten seconds; when the first page came, and how many letters there were.
 //! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
+//! - `history`: questions about a million alerts and 100,000 incidents, on SQLite and on PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
 
@@ -27,10 +29,12 @@
 use std::time::{Duration, Instant};
 
 mod alerta;
+mod history;
 mod load;
 mod postgres;
 mod sides;
 mod sink;
+mod storm;
 
 use sides::{Kind, Side};
 
@@ -67,8 +71,14 @@ fn main() {
     if wants("start") {
         start(rounds);
     }
+    if wants("storm") {
+        storm::run(rounds);
+    }
     if wants("postgres") {
         postgres::run(rounds);
+    }
+    if wants("history") {
+        history::run();
     }
 }
 

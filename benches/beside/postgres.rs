@@ -130,7 +130,7 @@ const KEPT_BY_ALERTA: &str =
     "select count(*) || ' alerts, ' || sum(duplicate_count + 1) || ' times' from alerts";
 
 /// A PostgreSQL server of our own, on a Unix socket.
-struct Cluster {
+pub struct Cluster {
     bin: PathBuf,
     data: PathBuf,
     /// Short: the name of a socket may not be long.
@@ -139,7 +139,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let bin = bin().expect("PostgreSQL is not installed (Debian: apt-get install postgresql)");
         let data = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("postgres-{}", std::process::id()));
         let sockets = std::env::temp_dir().join(format!("onscene-bench-{}", std::process::id()));
@@ -175,7 +175,7 @@ impl Cluster {
         cluster
     }
 
-    fn url(&self, database: &str) -> String {
+    pub fn url(&self, database: &str) -> String {
         format!("postgres:///{database}?host={}&user=onscene", self.sockets.display())
     }
 
@@ -189,7 +189,7 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&told.stdout).trim().to_owned())
     }
 
-    fn ask(&self, database: &str, sql: &str) -> String {
+    pub fn ask(&self, database: &str, sql: &str) -> String {
         self.try_ask(database, sql).unwrap_or_else(|error| panic!("{sql}: {error}"))
     }
 

@@ -51,6 +51,11 @@ pub struct Side {
 impl Side {
     /// Starts it with an empty directory and waits until it is ready. Mail goes to `relay`; what it keeps, to `store`.
     pub fn start(kind: Kind, relay: SocketAddr, store: &str) -> Self {
+        Self::start_with(kind, relay, store, false)
+    }
+
+    /// The same; `storms`: more new incidents than usual become one.
+    pub fn start_with(kind: Kind, relay: SocketAddr, store: &str, storms: bool) -> Self {
         let directory =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
         let _none = fs::remove_dir_all(&directory);
@@ -64,6 +69,7 @@ impl Side {
             Kind::Alerta => alerta::CONFIG,
         };
         let config = config
+            .replace("STORM_OFF", if storms { "false" } else { "true" })
             .replace("STORE", store)
             .replace("LISTEN", &address.to_string())
             .replace("DIR", directory.to_str().expect("a plain path"))
@@ -135,6 +141,30 @@ impl Side {
     pub fn ask_sqlite(&self, sql: &str) -> String {
         let store = rusqlite::Connection::open(self.directory.join("onscene.db")).expect("a store");
         store.query_row(sql, [], |row| row.get(0)).unwrap_or_else(|error| panic!("{sql}: {error}"))
+    }
+
+    /// The file of a store of onscene in its own directory.
+    pub fn file(&self) -> PathBuf {
+        self.directory.join("onscene.db")
+    }
+
+    /// A token of onscene's API.
+    pub fn token(&self, person: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_onscene"));
+        command.args(["token", "create", "--person", person, "--config"]).arg(self.directory.join("config"));
+        let made = command.output().expect("it starts");
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8_lossy(&made.stdout).trim().to_owned()
+    }
+
+    /// Does something while it does not run.
+    pub fn while_down(&mut self, work: impl FnOnce()) {
+        let told = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status();
+        assert!(told.is_ok_and(|status| status.success()));
+        self.child.wait().expect("it ends");
+        work();
+        self.child = spawn(self.kind, &self.directory, self.address);
+        self.wait_ready();
     }
 
     /// Ends it, starts it again, and says how long that took until it was ready.
@@ -299,6 +329,9 @@ steps = [{ page = ["rotation:sre"], wait = "30m" }]
 name = "shop"
 escalation = "default"
 pio = ["person:maya"]
+window = "0s"
+[storm]
+off = STORM_OFF
 [[source]]
 name = "prometheus"
 kind = "alertmanager"

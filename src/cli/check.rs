@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::{ConfigFlag, Exit, kinds, out, say};
+use super::{ConfigFlag, Exit, explain, kinds, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, preview};
 
@@ -30,6 +30,10 @@ pub(super) struct Check {
     /// A header of that body, as NAME: VALUE; may be given more than once
     #[arg(long = "header", short = 'H', value_name = "HEADER", requires = "source", value_parser = kinds::header)]
     headers: Vec<(String, String)>,
+    /// Show which route fits the event on standard input (JSON: source, title, severity, key, labels), and what follows. With
+    /// --source, of each event in a body as that source sends it
+    #[arg(long, conflicts_with_all = ["quiet", "kinds"])]
+    explain: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -41,10 +45,15 @@ impl Check {
             out(&if self.json { format!("{}\n", kinds::kinds_as_json()) } else { kinds::kinds() });
             return Exit::Done;
         }
-        if let Some(source) = &self.source {
-            return match super::serve::load(&self.config.path(), SecretsMode::Skip) {
-                Ok(config) => kinds::try_out(&config, source, &self.headers, self.json),
-                Err(exit) => exit,
+        if self.explain || self.source.is_some() {
+            let config = match super::serve::load(&self.config.path(), SecretsMode::Skip) {
+                Ok(config) => config,
+                Err(exit) => return exit,
+            };
+            return match &self.source {
+                Some(source) if self.explain => explain::body(&config, source, &self.headers, self.json),
+                Some(source) => kinds::try_out(&config, source, &self.headers, self.json),
+                None => explain::event(&config, self.json),
             };
         }
         let mode = if self.no_secrets { SecretsMode::Skip } else { SecretsMode::Read };
@@ -67,9 +76,12 @@ impl Check {
         if self.json {
             let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
             let woken = preview::as_json(&config.rules, from, until);
-            out(&format!("{}\n", serde_json::json!({"warnings": warnings, "services": woken})));
+            let windows = preview::maintenance_as_json(&config.rules.maintenance, from, until);
+            let all = serde_json::json!({"warnings": warnings, "services": woken, "maintenance": windows});
+            out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(&config.rules, from, until));
+            out(&preview::maintenance(&config.rules.maintenance, from, until));
         }
         say(&format!("{}: good", path.display()));
         Exit::Done

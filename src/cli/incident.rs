@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
 use super::{Exit, out, say};
 
@@ -31,6 +32,8 @@ enum What {
         /// A service
         #[arg(long)]
         service: Option<String>,
+        #[command(flatten)]
+        sought: Sought,
         /// At most this many
         #[arg(long, default_value_t = 50)]
         limit: u32,
@@ -109,6 +112,31 @@ enum What {
         #[arg(long)]
         term: Option<u32>,
     },
+    /// Make it part of another incident, with its alerts
+    Merge {
+        /// Its number
+        number: i64,
+        /// The number of the other
+        #[arg(long)]
+        into: i64,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
+    /// Take out of it an incident that became part of it, or alerts; you command what is taken out
+    Split {
+        /// Its number
+        number: i64,
+        /// The number of an incident that became part of it
+        #[arg(long, required_unless_present = "alerts", conflicts_with = "alerts")]
+        incident: Option<i64>,
+        /// An alert, as SOURCE/KEY; may be given more than once
+        #[arg(long = "alert", value_name = "SOURCE/KEY", value_parser = alert_named)]
+        alerts: Vec<(String, String)>,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
     /// Open it again
     Reopen {
         /// Its number
@@ -165,16 +193,9 @@ impl What {
             None => current_term(client, *number),
         };
         match self {
-            Self::List { state, severity, service, limit } => {
-                let mut query = format!("limit={limit}");
-                for (name, value) in [("state", state), ("severity", severity), ("service", service)] {
-                    if let Some(value) = value {
-                        let value =
-                            percent_encoding::utf8_percent_encode(value, percent_encoding::NON_ALPHANUMERIC);
-                        query.push_str(&format!("&{name}={value}"));
-                    }
-                }
-                client.get(&format!("/api/v1/incidents?{query}"))
+            Self::List { state, severity, service, sought, limit } => {
+                let query = pairs(&[("state", state), ("severity", severity), ("service", service)]);
+                list(client, "incidents", &(query + &sought.query()), *limit)
             }
             Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
             Self::Timeline { number } => whole_timeline(client, *number),
@@ -195,6 +216,16 @@ impl What {
             Self::Resolve { number, false_alarm, term: believed } => {
                 let term = term(number, believed)?;
                 verb(number, "resolve", json!({"term": term, "false_alarm": false_alarm}))
+            }
+            Self::Merge { number, into, term: believed } => {
+                let term = maybe(term(number, believed)?);
+                verb(number, "merge", json!({"into": into, "term": term}))
+            }
+            Self::Split { number, incident, alerts, term: believed } => {
+                let term = maybe(term(number, believed)?);
+                let named = |(source, key): &(String, String)| json!({"source": source, "key": key});
+                let alerts = incident.is_none().then(|| alerts.iter().map(named).collect::<Vec<_>>());
+                verb(number, "split", json!({"incident": incident, "alerts": alerts, "term": term}))
             }
             Self::Reopen { number, reason } => verb(number, "reopen", json!({"reason": reason})),
         }
@@ -228,6 +259,17 @@ impl What {
     }
 }
 
+/// An alert, as people write it: the source has no slash in its name, a key may have any.
+fn alert_named(text: &str) -> Result<(String, String), String> {
+    let (source, key) = text.split_once('/').ok_or("write it as SOURCE/KEY")?;
+    Ok((source.to_owned(), key.to_owned()))
+}
+
+/// No term where nobody commands.
+fn maybe(term: u32) -> Option<u32> {
+    (term > 0).then_some(term)
+}
+
 /// The term that is current, for acts that carry it when nobody names one.
 fn current_term(client: &Client, number: i64) -> Result<u32, Exit> {
     let incident = client.get(&format!("/api/v1/incidents/{number}"))?;
@@ -258,6 +300,11 @@ fn whole(incident: &Value) -> String {
             shown.push_str(&format!("  {name:<14}{value}\n"));
         }
     };
+    add("at fault", text(&incident["at_fault"]));
+    let also: Vec<String> = incident["also"].as_array().into_iter().flatten().map(text).collect();
+    add("also struck", also.join(", "));
+    add("storm", if incident["storm"] == true { "yes".into() } else { String::new() });
+    add("part of", incident["merged_into"].as_i64().map_or(String::new(), |id| format!("INC-{id}")));
     add("opened", text(&incident["opened_at"]));
     add("acknowledged", text(&incident["acknowledged_at"]));
     add("mitigated", text(&incident["mitigated_at"]));
@@ -277,7 +324,7 @@ fn whole(incident: &Value) -> String {
 }
 
 /// A value as people read it. Control characters could move the cursor of a terminal.
-fn text(value: &Value) -> String {
+pub(super) fn text(value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),

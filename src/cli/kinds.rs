@@ -51,24 +51,28 @@ pub(super) fn kinds_as_json() -> Value {
     json!({"kinds": shown.collect::<Vec<_>>()})
 }
 
-/// Shows what a source makes of the body on standard input. Nothing is kept or raised.
-pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
-    let house = match House::without_ways(config) {
-        Ok(house) => house,
-        Err(error) => {
-            say(&format!("onscene: {error}"));
-            return Exit::Config;
-        }
-    };
+/// What an adapter makes of a body.
+type Understood = Result<Vec<Event>, Unreadable>;
+
+/// What a source makes of the body on standard input, and what else is to be said of it when it is mail.
+///
+/// # Errors
+/// The exit code, when that cannot be found out; it is said why.
+pub(super) fn read(
+    config: &Config,
+    name: &str,
+    headers: &[(String, String)],
+) -> Result<(Understood, Option<String>), Exit> {
+    let house = House::without_ways(config).map_err(|error| {
+        say(&format!("onscene: {error}"));
+        Exit::Config
+    })?;
     let Some(source) = house.sources.get(name) else {
         let known: Vec<&str> = house.sources.keys().map(String::as_str).collect();
         say(&format!("onscene: no source is called {name}; there are {}", known.join(", ")));
-        return Exit::Usage;
+        return Err(Exit::Usage);
     };
-    let mut body = Vec::new();
-    if let Err(error) = std::io::stdin().lock().take(BODY_BYTES_MAX).read_to_end(&mut body) {
-        return fail(&format!("the body cannot be read from standard input: {error}"));
-    }
+    let body = input()?;
     let content_type =
         headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value.as_str());
     let delivery = Delivery {
@@ -80,12 +84,32 @@ pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)],
         received_at: Clock::system().now(),
         options: &source.options,
     };
-    match understand(source, &delivery) {
+    Ok((understand(source, &delivery), said_of_mail(&house, source, &delivery)))
+}
+
+/// What stands on standard input.
+///
+/// # Errors
+/// The exit code, when it cannot be read; it is said why.
+pub(super) fn input() -> Result<Vec<u8>, Exit> {
+    let mut body = Vec::new();
+    let read = std::io::stdin().lock().take(BODY_BYTES_MAX).read_to_end(&mut body);
+    read.map_err(|error| fail(&format!("the body cannot be read from standard input: {error}")))?;
+    Ok(body)
+}
+
+/// Shows what a source makes of the body on standard input. Nothing is kept or raised.
+pub(super) fn try_out(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
+    let (read, said) = match read(config, name, headers) {
+        Ok(read) => read,
+        Err(exit) => return exit,
+    };
+    match read {
         Ok(events) => {
             if as_json {
                 let shown: Vec<Value> = events.iter().map(as_value).collect();
                 out(&format!("{}\n", json!({"events": shown})));
-            } else if let Some(said) = said_of_mail(&house, source, &delivery) {
+            } else if let Some(said) = said {
                 out(&said);
             } else if events.is_empty() {
                 out("understood, with nothing to say\n");

@@ -11,8 +11,10 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::secrets;
 
+mod alert;
 mod check;
 mod client;
+mod explain;
 mod incident;
 mod kinds;
 mod logfmt;
@@ -21,8 +23,10 @@ mod migrate;
 mod place;
 mod progress;
 mod replay;
+mod report;
 mod send;
 mod serve;
+mod silence;
 mod token;
 mod verify;
 
@@ -46,8 +50,14 @@ enum Command {
     MailIn(mail_in::MailIn),
     /// List, show and work on incidents
     Incident(incident::Incident),
+    /// Find alerts, however long ago
+    Alert(alert::Alert),
+    /// Keep alerts from waking anybody for a while
+    Silence(silence::Silence),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
+    /// Numbers about the past
+    Report(report::Report),
     /// Give kept unreadable bodies to the adapters again
     Replay(replay::Replay),
     /// Copy a store into another, empty one, and prove the copy whole; stop the daemon first
@@ -147,7 +157,10 @@ pub fn run() -> ExitCode {
         Command::Send(send) => send.run(),
         Command::MailIn(mail) => mail.run(),
         Command::Incident(incident) => incident.run(),
+        Command::Alert(alert) => alert.run(),
+        Command::Silence(silence) => silence.run(),
         Command::Verify(verify) => verify.run(),
+        Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Token(token) => token.run(),

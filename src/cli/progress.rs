@@ -9,6 +9,9 @@ use crate::clock::Clock;
 /// Work that is done sooner shows no progress.
 const PROGRESS_AFTER: Duration = Duration::from_secs(2);
 
+/// A spinner turns so often.
+const TURN_EVERY: Duration = Duration::from_millis(200);
+
 /// A line that moves, when standard error is a terminal and the work takes long.
 pub(super) struct Progress<'a> {
     clock: &'a Clock,
@@ -32,6 +35,16 @@ impl<'a> Progress<'a> {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());
         }
         self.bar.set_position(done);
+    }
+
+    /// Turns by itself, for work that says nothing until it is done. It is shown from its first moment on.
+    pub(super) fn turn(&self) {
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+            self.bar.set_style(style);
+        }
+        self.bar.set_message("counting");
+        self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        self.bar.enable_steady_tick(TURN_EVERY);
     }
 
     pub(super) fn end(&self) {

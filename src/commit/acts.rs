@@ -59,7 +59,14 @@ impl Work<'_, '_> {
         if !self.house.rules.services.contains_key(service) {
             return Ok(Err(DoorError::NoService(service.to_owned())));
         }
-        let opening = Opening { title: title.to_owned(), service: service.to_owned(), severity, alert: None };
+        let opening = Opening {
+            title: title.to_owned(),
+            service: service.to_owned(),
+            severity,
+            alert: None,
+            group: None,
+            storm: false,
+        };
         let id = incidents::next_id(self.tx)?;
         match decide::open(id, opening, by, &self.house.rules, self.tx.now) {
             Ok(decision) => {
@@ -74,8 +81,10 @@ impl Work<'_, '_> {
     pub(super) fn save(&mut self, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
         let id = decision.incident.id;
         if !decision.entries.is_empty() {
+            let is_new = head.is_none();
             let head = incidents::save(self.tx, decision, head)?;
             self.memory.put_incident(&decision.incident, head);
+            self.memory.correlate(decision, is_new);
         }
         for entry in &decision.entries {
             match entry.fact {
@@ -125,8 +134,10 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
-        let Some(saved) = self.memory.incident(self.tx, claim.incident)? else { return Ok(()) };
         let unreached = claim.kind.wakes() && outcome == "refused";
+        // Whoever waits for an answer goes on without it, also where the incident has become part of another.
+        let incident = if unreached { self.home_of(claim.incident)? } else { claim.incident };
+        let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
         let act = if unreached {
             Act::Unreachable { person: claim.person.clone(), why: why.to_owned() }
         } else {

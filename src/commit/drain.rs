@@ -299,6 +299,6 @@ mod tests {
         let Reply::Events(_, results) = story.ask(story.delivery("pingdom", vec![told])).unwrap() else {
             panic!("another answer");
         };
-        assert_eq!(results, [EventResult { outcome: "resolved", incident: Some(4) }]);
+        assert_eq!(results, [EventResult { outcome: "resolved", incident: Some(4), reason: None }]);
     }
 }

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Wakes;
 use crate::core::decide::{Decision, Reason};
+use crate::core::incident::{Incident, Resolution};
 use crate::core::timeline::Fact;
 use crate::house::House;
 use crate::metrics::Metrics;
@@ -25,6 +26,8 @@ enum Count {
     Commanded { reason: &'static str },
     Mitigated { seconds: f64 },
     Resolved { severity: &'static str, seconds: f64 },
+    Ended { service: String, resolution: &'static str },
+    Paged { person: String },
     Escalated { policy: String, step: String },
 }
 
@@ -72,17 +75,26 @@ impl Effects {
                     self.counts.push(Count::Commanded { reason: reason.as_str() });
                 }
                 Fact::Mitigated { .. } => self.counts.push(Count::Mitigated { seconds }),
-                Fact::Resolved { .. } => {
+                Fact::Resolved { resolution } => {
                     self.counts.push(Count::Resolved { severity: incident.severity.as_str(), seconds });
+                    self.ended(incident, *resolution);
                 }
+                Fact::Merged { .. } => self.ended(incident, Resolution::Merged),
+                Fact::Paged { person, .. } => self.counts.push(Count::Paged { person: person.clone() }),
                 Fact::Escalated { step, last_resort, awaiting, .. } if !awaiting.is_empty() => {
-                    let policy = house.rules.policy_of(&incident.service).map(|(name, _)| name.to_owned());
+                    let policy = house.rules.policy_of(incident.leads(), incident.severity);
+                    let policy = policy.map(|(name, _)| name.to_owned());
                     let step = if *last_resort { "last_resort".to_owned() } else { (step + 1).to_string() };
                     self.counts.push(Count::Escalated { policy: policy.unwrap_or_default(), step });
                 }
                 _ => {}
             }
         }
+    }
+
+    fn ended(&mut self, incident: &Incident, resolution: Resolution) {
+        let service = incident.leads().to_owned();
+        self.counts.push(Count::Ended { service, resolution: resolution.as_str() });
     }
 
     /// Counts and logs all of it.
@@ -105,6 +117,10 @@ impl Effects {
                     Count::Resolved { severity, seconds } => {
                         metrics.resolve.with_label_values(&[severity]).observe(*seconds);
                     }
+                    Count::Ended { service, resolution } => {
+                        metrics.incidents_resolved.with_label_values(&[service.as_str(), resolution]).inc();
+                    }
+                    Count::Paged { person } => metrics.pages.with_label_values(&[person]).inc(),
                     Count::Escalated { policy, step } => {
                         metrics.escalations.with_label_values(&[policy, step]).inc();
                     }

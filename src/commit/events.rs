@@ -1,5 +1,6 @@
 //! Events to incidents: what is known of the alert, what the event means for it, and whose incident it is.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
@@ -9,17 +10,20 @@ use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
 };
-use crate::core::decide::{self, Act, By, Opening, Reason};
+use crate::core::decide::{Act, By, Reason};
+use crate::core::flapping::{Flaps, History};
 use crate::core::heartbeat;
 use crate::core::incident::{Incident, Phase};
-use crate::core::timeline::{Actor, Route};
+use crate::core::maintenance;
+use crate::core::route::{self, Route, To};
+use crate::core::timeline::{self, Actor};
 use crate::store::alerts::{self, Hours, Place, Said};
-use crate::store::incidents::{self, Saved};
+use crate::store::incidents::Saved;
 use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
-const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
+pub(super) const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
@@ -46,11 +50,13 @@ impl Work<'_, '_> {
         self.effects.received(source, kind, count);
         let mut seen = BTreeSet::new();
         let mut results = Vec::with_capacity(events.len());
-        for event in events {
+        let mut events: Vec<(usize, &Event)> = events.iter().enumerate().collect();
+        self.inhibitors_first(source, service, &mut events);
+        for (place, event) in events {
             if was_taken(event) {
                 // It was taken and counted when more of its body could not be read.
                 let known = self.memory.known(self.tx, source, &event.key)?;
-                results.push(result("stale", known.and_then(|known| known.incident)));
+                results.push((place, result("stale", known.and_then(|known| known.incident))));
                 continue;
             }
             let result = match &event.delivery_id {
@@ -70,12 +76,13 @@ impl Work<'_, '_> {
                 }
             };
             self.effects.outcome(source, result.outcome);
-            results.push(result);
+            results.push((place, result));
         }
         if !self.in_part {
             self.tell_all_read(delivered)?;
         }
-        Ok(results)
+        results.sort_unstable_by_key(|(place, _)| *place);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
     }
 
     /// Takes what can be read by now of a kept body that goes on waiting; `None` when it does not wait any more.
@@ -129,17 +136,77 @@ impl Work<'_, '_> {
         Ok(id)
     }
 
+    /// Takes one event, as the first route that fits it says.
     pub(super) fn event(
         &mut self,
         source: &str,
         service: &str,
         event: &Event,
     ) -> Result<EventResult, StoreError> {
+        // What onscene itself says about a source is for its operator, whatever routes and silences say.
+        if OWN_KEYS.contains(&event.key.as_str()) {
+            return self.as_said(source, service, event);
+        }
+        let house = self.house;
+        let rules = &house.rules;
+        let mut age_out = rules.age_out.get(source).copied();
+        let mut service = service;
+        let mut event = Cow::Borrowed(event);
+        match route::first(&rules.routes, source, service, &event) {
+            Some((place, Route { to: To::Ignore, .. })) => {
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                if event.status == Status::Firing || known.is_none() {
+                    self.touch(known.as_ref(), None);
+                    let reason = format!("route {} ignores it", place + 1);
+                    let incident = known.and_then(|known| known.incident);
+                    return Ok(EventResult { reason: Some(reason.into()), ..result("ignored", incident) });
+                }
+            }
+            Some((_, Route { to: To::Heartbeat(name), .. })) => {
+                // One that fired before it was a ping still recovers.
+                let known = self.memory.known(self.tx, source, &event.key)?;
+                let over = event.status == Status::Resolved
+                    && known.is_some_and(|known| known.status == Status::Firing);
+                if !over {
+                    return self.beats(name, &event);
+                }
+            }
+            Some((_, Route { to: To::Set(set), .. })) => {
+                service = set.service.as_deref().unwrap_or(service);
+                age_out = set.age_out.or(age_out);
+                if !set.leaves_it() {
+                    event = Cow::Owned(set.apply(&event));
+                }
+            }
+            None => {}
+        }
+        let heard = self.heard_at.unwrap_or(self.tx.now);
+        let until = route::expires_at(&event, age_out, heard);
+        if until != event.expires_at {
+            event.to_mut().expires_at = until;
+        }
+        self.as_said(source, service, &event)
+    }
+
+    /// An alert that fires for as long as all is well is a ping; that it does not fire says nothing.
+    fn beats(&mut self, name: &str, event: &Event) -> Result<EventResult, StoreError> {
+        if event.status != Status::Firing {
+            return Ok(result("ignored", None));
+        }
+        let at = self.heard_at.unwrap_or(self.tx.now);
+        // What follows from it is said now.
+        let held = self.heard_at.take();
+        let beat = self.ping(name, at);
+        self.heard_at = held;
+        Ok(EventResult { reason: Some(format!("heartbeat {name}").into()), ..beat? })
+    }
+
+    fn as_said(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
         let by = || By {
             actor: Actor::Source(source.to_owned()),
-            route: Route::Webhook,
+            route: timeline::Route::Webhook,
             occurred_at: event.occurred_at.map(|_| change_time(event, self.tx.now)),
         };
         if let (Some(heard), Some(known)) = (self.heard_at, &known)
@@ -163,6 +230,10 @@ impl Work<'_, '_> {
                     Some(known) if known.wording != event.wording() => {
                         alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
+                        if let Some(result) = self.says_otherwise(source, service, event, known, &by())? {
+                            return Ok(result);
+                        }
+                        self.worsens(service, event, known, &by())?;
                     }
                     _ => {}
                 }
@@ -178,8 +249,9 @@ impl Work<'_, '_> {
             Weight::Recovers => {
                 self.put(source, service, event, known.as_ref(), incident)?;
                 if let Some(saved) = self.load(incident)? {
-                    let act =
-                        Act::Recover { source: source.to_owned(), key: event.key.clone(), timed_out: None };
+                    let flaps = self.history_of(service, event, known.as_ref()).1;
+                    let (source, key) = (source.to_owned(), event.key.clone());
+                    let act = Act::Recover { source, key, timed_out: None, flaps };
                     self.must(&saved, act, &by())?;
                 }
                 "resolved"
@@ -209,6 +281,19 @@ impl Work<'_, '_> {
         Ok(result(outcome, incident))
     }
 
+    /// An alert that fires may be worse than it was said to be before.
+    fn worsens(&mut self, service: &str, event: &Event, known: &Known, by: &By) -> Result<(), StoreError> {
+        if event.status != Status::Firing || event.severity.is_none() {
+            return Ok(());
+        }
+        let severity = self.severity_of(service, event);
+        let own = self.load(known.incident)?;
+        if let Some(saved) = own.filter(|own| own.incident.is_open() && severity < own.incident.severity) {
+            self.must(&saved, Act::Worsen { severity }, by)?;
+        }
+        Ok(())
+    }
+
     /// Whether something newer than what was held is known of an alert: that it was heard of, changed or only said
     /// again, or that people ended its incident. An hour that has not come yet was given by a clock that has been
     /// put right since: nothing happened then.
@@ -222,118 +307,47 @@ impl Work<'_, '_> {
         Ok(self.memory.last_heard(self.tx, known.id)?.is_some_and(newer))
     }
 
-    fn fires(
+    /// What keeps an event from waking anybody: the silence in force that it fits, the one that ends last; else maintenance of
+    /// what it is about.
+    pub(super) fn held_by(
         &mut self,
         source: &str,
         service: &str,
         event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        let own = self.load(known.and_then(|known| known.incident))?;
-        // Its own incident first; else an open one of the same service and key, which another source opened or
-        // which came after its own; else its own is opened again.
-        let joins = match own {
-            Some(own) if own.incident.is_open() => Some((own, true)),
-            own => match self.load(self.memory.open_incident_with(self.tx, service, &event.key)?)? {
-                Some(other) => Some((other, false)),
-                None => own.filter(|own| self.may_reopen(own)).map(|own| (own, true)),
-            },
-        };
-        // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
-        let wakes =
-            joins.as_ref().is_none_or(|(saved, _)| !saved.incident.is_open() || is_calm(&saved.incident));
-        if wakes && let Some(silence) = self.silence_of(source, event)? {
-            return self.suppress(source, service, event, known, &silence);
-        }
-        let Some((saved, refired)) = joins else { return self.opens(source, service, event, known, by) };
-        self.put(source, service, event, known, Some(saved.incident.id))?;
-        let act = Act::Join {
-            source: source.to_owned(),
-            key: event.key.clone(),
-            title: event.title.clone(),
-            refired,
-        };
-        let decision = self.must(&saved, act, by)?;
-        Ok(result(outcome_of(decision.reason), Some(saved.incident.id)))
-    }
-
-    fn fires_on(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
-            return self.fires(source, service, event, known, by);
-        }
-        let incident = known.and_then(|known| known.incident);
-        if self.silence_of(source, event)?.is_some() {
-            // It stays with the incident that was ended, and is heard of when it is said again after the silence.
-            self.touch(known, Some(event));
-            return Ok(result("suppressed", incident));
-        }
-        let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
-            return self.opens(source, service, event, known, by);
-        };
-        self.put(source, service, event, known, incident)?;
-        let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
-        Ok(result(outcome_of(decision.reason), incident))
-    }
-
-    fn opens(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
-        let id = incidents::next_id(self.tx)?;
-        self.put(source, service, event, known, Some(id))?;
-        let rules = &self.house.rules;
-        let severities = rules.services.get(service).map(|service| service.severities.clone());
-        let opening = Opening {
-            title: event.title.clone(),
-            service: service.to_owned(),
-            severity: severities.unwrap_or_default().of(event.severity),
-            alert: Some((source.to_owned(), event.key.clone())),
-        };
-        let decision = decide::open(id, opening, by, rules, self.tx.now)
-            .map_err(|_| StoreError::Decode("a new incident was refused"))?;
-        self.save(&decision, None)?;
-        Ok(result("opened", Some(id)))
-    }
-
-    /// The silence in force that an event fits, the one that ends last.
-    fn silence_of(&mut self, source: &str, event: &Event) -> Result<Option<String>, StoreError> {
+    ) -> Result<Option<Held>, StoreError> {
         let now = self.tx.now;
         // What onscene itself says about a source is for its operator, whatever that source's silences say.
         if OWN_KEYS.contains(&event.key.as_str()) {
             return Ok(None);
         }
         let all = self.memory.silences(self.tx)?;
-        Ok(all.iter().find(|silence| silence.holds(source, event, now)).map(|silence| silence.id.clone()))
+        if let Some(silence) = all.iter().find(|silence| silence.holds(source, service, event, now)) {
+            let reason = format!("silence {} until {:.0}", silence.id, silence.ends_at);
+            return Ok(Some(Held { by: silence.id.clone(), reason }));
+        }
+        let window = maintenance::of(&self.house.rules.maintenance, service, now);
+        Ok(window.map(|(window, until)| Held {
+            by: maintenance::mark(&window.name, service),
+            reason: format!("maintenance {} until {until:.0}", window.name),
+        }))
     }
 
-    /// An alert fires, and nobody is woken: it is looked at again when the silence is over.
-    fn suppress(
+    /// An alert fires, and nobody is woken: it is looked at again when what holds it is over.
+    pub(super) fn suppress(
         &mut self,
         source: &str,
         service: &str,
         event: &Event,
         known: Option<&Known>,
-        silence: &str,
+        held: &Held,
     ) -> Result<EventResult, StoreError> {
         let id = self.put(source, service, event, known, None)?;
-        alerts::suppress(self.tx, id, silence)?;
+        alerts::suppress(self.tx, id, &held.by)?;
         self.effects.set_hour();
-        Ok(result("suppressed", None))
+        Ok(held.result(None))
     }
 
-    /// The hour of an alert may have come: it was not said again in time, or its silence is over. Whether it had.
+    /// The hour of an alert may have come: it was not said again in time, or what held it is over. Whether it had.
     pub(super) fn alert_is_due(&mut self, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
         // What was heard a moment ago, in this transaction, counts.
         self.memory.write(self.tx)?;
@@ -347,14 +361,15 @@ impl Work<'_, '_> {
             self.times_out(&due, &known)?;
             return Ok(true);
         }
-        let Some(silence) = due.suppressed_by.as_ref() else { return Ok(false) };
-        match self.silence_of(&due.source, &due.event)? {
-            Some(other) if other == *silence => Ok(false),
-            Some(other) => alerts::suppress(self.tx, id, &other).map(|()| true),
+        let Some(held) = due.suppressed_by.as_ref() else { return Ok(false) };
+        match self.held_by(&due.source, &due.service, &due.event)? {
+            Some(other) if other.by == *held => Ok(false),
+            Some(other) => alerts::suppress(self.tx, id, &other.by).map(|()| true),
+            None if let Some(changed) = self.is_inhibited_still(&due)? => Ok(changed),
             None => {
                 let by = By {
                     actor: Actor::Source(due.source.clone()),
-                    route: Route::Daemon,
+                    route: timeline::Route::Daemon,
                     occurred_at: due.event.occurred_at,
                 };
                 self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
@@ -370,6 +385,7 @@ impl Work<'_, '_> {
         let mut event =
             Event { status: Status::Resolved, occurred_at: Some(known.changed_at), ..due.event.clone() };
         event.expires_at = None;
+        let flaps = self.history_of(&due.service, &event, Some(known)).1;
         self.put(&due.source, &due.service, &event, Some(known), known.incident)?;
         alerts::expects_no_more(self.tx, due.id)?;
         if let Some(saved) = self.load(known.incident)? {
@@ -377,28 +393,45 @@ impl Work<'_, '_> {
                 source: due.source.clone(),
                 key: event.key,
                 timed_out: Some(due.event.title.clone()),
+                flaps,
             };
             self.must(
                 &saved,
                 act,
-                &By { actor: Actor::Dispatch, route: Route::Daemon, occurred_at: over_at },
+                &By { actor: Actor::Dispatch, route: timeline::Route::Daemon, occurred_at: over_at },
             )?;
         }
         Ok(())
     }
 
-    fn may_reopen(&self, saved: &Saved) -> bool {
+    /// What is remembered of an alert's changes once an event is taken, and whether it flaps then.
+    pub(super) fn history_of(
+        &self,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> (History, Option<Flaps>) {
+        let changed = match known {
+            Some(known) => known.status != event.status,
+            None => event.status == Status::Firing,
+        };
+        let heard = self.heard_at.unwrap_or(self.tx.now);
+        let flapping = self.house.rules.flapping_of(service);
+        known.map_or_else(History::default, |known| known.history.clone()).after(changed, flapping, heard)
+    }
+
+    pub(super) fn may_reopen(&self, saved: &Saved) -> bool {
         let within = self.house.rules.clocks.reopen_within;
         saved.incident.resolution().is_some_and(|(_, at)| self.tx.now.duration_since(at) <= within)
     }
 
-    fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
+    pub(super) fn load(&self, incident: Option<i64>) -> Result<Option<Saved>, StoreError> {
         incident.map_or(Ok(None), |id| self.memory.incident(self.tx, id))
     }
 
     /// Counts an event that changed nothing; one about an alert nobody knows leaves no trace. `said`: it says how
     /// the alert stands now.
-    fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
+    pub(super) fn touch(&mut self, known: Option<&Known>, said: Option<&Event>) {
         if let Some(known) = known {
             let said = said.map(|event| Said { at: self.said_at(event), until: event.expires_at });
             self.memory.hear(known.id, said);
@@ -431,14 +464,14 @@ impl Work<'_, '_> {
         let act = Act::Leave { source: source.to_owned(), key: event.key.clone(), to };
         let by = By {
             actor: Actor::Source(source.to_owned()),
-            route: if self.unheard { Route::Daemon } else { Route::Webhook },
+            route: if self.unheard { timeline::Route::Daemon } else { timeline::Route::Webhook },
             occurred_at: None,
         };
         self.must(&saved, act, &by)?;
         Ok(())
     }
 
-    fn put(
+    pub(super) fn put(
         &mut self,
         source: &str,
         service: &str,
@@ -457,11 +490,14 @@ impl Work<'_, '_> {
         let said_at = self.said_at(event);
         let said = (!self.unheard).then_some(said_at);
         let hours = Hours { since, taken: taken_at, said };
-        let id = alerts::put(self.tx, known.map(|known| known.id), place, event, hours)?;
+        let history = self.history_of(service, event, known).0;
+        let id = alerts::put(self.tx, known, place, event, hours, &history)?;
         self.memory.wrote(id);
+        self.offers(id, known.is_none(), source, service, event)?;
         if let Some(at) = said {
             self.memory.said(id, at);
         }
+        self.memory.groups(source, service, event, incident);
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,
@@ -472,6 +508,7 @@ impl Work<'_, '_> {
             incident,
             closed_at: None,
             wording: event.wording(),
+            history,
         });
         Ok(id)
     }
@@ -482,16 +519,30 @@ fn words(of: &Delivered) -> impl Iterator<Item = String> {
     of.events.iter().map(|event| unreadable::word(event, of.received_at))
 }
 
+/// What keeps an alert from waking anybody.
+pub(super) struct Held {
+    /// What the alert remembers.
+    by: String,
+    /// What its sender is told.
+    reason: String,
+}
+
+impl Held {
+    pub(super) fn result(&self, incident: Option<i64>) -> EventResult {
+        EventResult { reason: Some(self.reason.as_str().into()), ..result("suppressed", incident) }
+    }
+}
+
 /// Nobody has it, and none of its alerts fires: one that does sets its escalation going again.
-fn is_calm(incident: &Incident) -> bool {
+pub(super) fn is_calm(incident: &Incident) -> bool {
     matches!(incident.phase, Phase::Triggered { .. }) && incident.firing == 0
 }
 
 /// An incident that is open again wakes people, and so is as good as a new one to the sender.
-fn outcome_of(reason: Reason) -> &'static str {
+pub(super) fn outcome_of(reason: Reason) -> &'static str {
     if reason == Reason::ReopenedByAlert { "opened" } else { "joined" }
 }
 
-fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
-    EventResult { outcome, incident }
+pub(super) fn result(outcome: &'static str, incident: Option<i64>) -> EventResult {
+    EventResult { outcome, incident, reason: None }
 }

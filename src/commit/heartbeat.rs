@@ -24,8 +24,8 @@ impl Work<'_, '_> {
     }
 
     /// A ping of a heartbeat that has left the configuration meanwhile changes nothing.
-    fn ping(&mut self, name: &str, at: Timestamp) -> Result<EventResult, StoreError> {
-        let nothing = |outcome| EventResult { outcome, incident: None };
+    pub(super) fn ping(&mut self, name: &str, at: Timestamp) -> Result<EventResult, StoreError> {
+        let nothing = |outcome| EventResult { outcome, incident: None, reason: None };
         let Some(beat) = self.house.heartbeats.get(name).map(|own| &own.beat) else {
             return Ok(nothing("ignored"));
         };

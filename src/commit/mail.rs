@@ -90,7 +90,8 @@ impl Work<'_, '_> {
     ) -> Result<MailResult, StoreError> {
         let ignored = |why: Ignored| MailResult::ignored(mail, why);
         let Some((letter, direct)) = letter else { return Ok(ignored(self.unnamed(mail)?)) };
-        let Some(saved) = self.memory.incident(self.tx, letter.incident)? else {
+        let incident = self.home_of(letter.incident)?;
+        let Some(saved) = self.memory.incident(self.tx, incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
         };
         let misread = mail::misread(mail, letter, *direct, &saved.incident, &self.house.rules);
@@ -103,9 +104,9 @@ impl Work<'_, '_> {
         };
         // Only what does something is remembered: a stranger must not use up the id of an answer that is still to come.
         if !unreadable::first_time(self.tx, source, &mail.id)? {
-            return Ok(result(mail, "repeated", Some(letter.incident), "this message was taken before"));
+            return Ok(result(mail, "repeated", Some(incident), "this message was taken before"));
         }
-        let result = self.carry_out(mail, letter.incident, meant)?;
+        let result = self.carry_out(mail, incident, meant)?;
         self.tell_of(letter, misread)?;
         Ok(result)
     }
@@ -140,7 +141,8 @@ impl Work<'_, '_> {
         if age >= DELIVERIES_KEPT {
             return Ok(());
         }
-        self.tell(&letter.id, letter.incident, &letter.person, why)
+        let incident = self.home_of(letter.incident)?;
+        self.tell(&letter.id, incident, &letter.person, why)
     }
 
     /// Tells somebody of a reply: once for each letter or nameless mail, whoever hears it, and a few times for each incident, so

@@ -9,12 +9,18 @@ use jiff::Timestamp;
 use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
-use crate::core::incident::Incident;
+use crate::core::correlate::{Candidate, Storm};
+use crate::core::decide::Decision;
+use crate::core::incident::{Incident, Phase};
+use crate::core::route;
+use crate::core::rules::Rules;
 use crate::core::silence::Silence;
+use crate::core::timeline::Fact;
 use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
+use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts};
+use crate::store::{StoreError, Tx, alerts, moves};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -30,6 +36,16 @@ pub(super) struct Memory {
     last_heard: HashMap<i64, Option<Timestamp>>,
     /// Silences in force, once they were asked for.
     silences: Option<Vec<Arc<Silence>>>,
+    /// Open incidents by the service that leads them, once they were asked for.
+    open_of: HashMap<String, Vec<Candidate>>,
+    /// Incidents that were opened lately and are open, once that was asked for.
+    recent: Option<Vec<Candidate>>,
+    /// By source, group and service: the open incident that holds such an alert.
+    grouped: HashMap<[String; 3], Option<i64>>,
+    /// Incidents that hold a group.
+    holders: HashMap<i64, Candidate>,
+    /// Alerts that keep others quiet, by the places where those look, once they were asked for.
+    inhibitors: HashMap<i64, Vec<Inhibitor>>,
     built: Built,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
@@ -37,7 +53,7 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
-    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built) -> Result<Self, StoreError> {
+    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built, rules: &Rules) -> Result<Self, StoreError> {
         let mut memory = Self { on: tx.is_far(), built, ..Self::default() };
         if !memory.on {
             return Ok(memory);
@@ -78,7 +94,9 @@ impl Memory {
                 let own =
                     known.and_then(|known| known.incident).and_then(|id| memory.incidents.get(&id)?.as_ref());
                 if own.is_none_or(|saved| !saved.incident.is_open()) {
-                    homeless.insert((one.service.as_str(), event.key.as_str()));
+                    let routed = route::first(&rules.routes, &one.source, &one.service, event)
+                        .and_then(|(_, route)| route.service());
+                    homeless.insert((routed.unwrap_or(&one.service), event.key.as_str()));
                 }
             }
         }
@@ -175,6 +193,145 @@ impl Memory {
         Ok(self.silences.insert(known))
     }
 
+    /// Alerts that fire and are found in a place.
+    pub(super) fn inhibitors(&mut self, tx: &Tx<'_>, place: i64) -> Result<&[Inhibitor], StoreError> {
+        let known = match self.inhibitors.remove(&place) {
+            Some(known) => known,
+            None => inhibitors::at(tx, place)?,
+        };
+        Ok(self.inhibitors.entry(place).or_insert(known))
+    }
+
+    /// An alert is found in these places from now on, and in no other.
+    pub(super) fn offers(&mut self, alert: i64, places: &[(i64, i64)]) {
+        self.inhibitors.retain(|_, found| found.iter().all(|one| one.alert != alert));
+        for (_, place) in places {
+            self.inhibitors.remove(place);
+        }
+    }
+
+    /// Other rules are in force.
+    pub(super) fn forget_inhibitors(&mut self) {
+        self.inhibitors.clear();
+    }
+
+    /// Open incidents that some services lead.
+    pub(super) fn open_of(&mut self, tx: &Tx<'_>, services: &[&str]) -> Result<Vec<Candidate>, StoreError> {
+        let unknown: Vec<&str> =
+            services.iter().copied().filter(|service| !self.open_of.contains_key(*service)).collect();
+        if !unknown.is_empty() {
+            let found = moves::open_of(tx, &unknown)?;
+            self.open_of.extend(unknown.into_iter().map(|service| (service.to_owned(), Vec::new())));
+            for one in found {
+                self.open_of.entry(one.service.clone()).or_default().push(one);
+            }
+        }
+        Ok(services.iter().filter_map(|service| self.open_of.get(*service)).flatten().cloned().collect())
+    }
+
+    /// Incidents that were opened lately and are open.
+    pub(super) fn recent(&mut self, tx: &Tx<'_>, storm: Storm) -> Result<Vec<Candidate>, StoreError> {
+        let known = match self.recent.take() {
+            Some(known) => known,
+            None => moves::recent(tx, storm.within, storm.incidents)?,
+        };
+        Ok(self.recent.insert(known).clone())
+    }
+
+    /// The open incident that holds an alert which its sender groups so.
+    pub(super) fn grouped(
+        &mut self,
+        tx: &Tx<'_>,
+        source: &str,
+        group: &str,
+        service: &str,
+    ) -> Result<Option<Candidate>, StoreError> {
+        let key = [source, group, service].map(str::to_owned);
+        if let Some(known) = self.grouped.get(&key) {
+            match known {
+                None => return Ok(None),
+                Some(id) => {
+                    if let Some(holder) = self.holders.get(id) {
+                        return Ok(Some(holder.clone()));
+                    }
+                }
+            }
+        }
+        // One that ended in this very transaction holds nothing any more; another may.
+        let found = moves::grouped(tx, source, group, service)?;
+        let holder = found.map_or(Ok(None), |id| moves::candidate(tx, id))?;
+        self.grouped.insert(key, found);
+        if let Some(holder) = &holder {
+            self.holders.insert(holder.id, holder.clone());
+        }
+        Ok(holder)
+    }
+
+    /// An alert of a group came to an incident.
+    pub(super) fn groups(&mut self, source: &str, service: &str, event: &Event, incident: Option<i64>) {
+        if let (Some(group), Some(incident)) = (&event.group, incident) {
+            let key = [source, group, service].map(str::to_owned);
+            if let Some(known) = self.grouped.get_mut(&key) {
+                *known = (*known).max(Some(incident));
+            }
+        }
+    }
+
+    /// An incident was written: others may join it now, or not any more.
+    pub(super) fn correlate(&mut self, decision: &Decision, is_new: bool) {
+        let incident = &decision.incident;
+        if decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Reopened { .. })) {
+            // Which groups it holds stands in the store alone.
+            self.open_of.clear();
+            self.recent = None;
+            self.grouped.clear();
+            self.holders.clear();
+            return;
+        }
+        let mut last = None;
+        let mut take = |open: &mut Vec<Candidate>| {
+            let place = open.iter().position(|one| one.id == incident.id);
+            last = place.map(|place| open.swap_remove(place)).or(last.take());
+            place.is_some()
+        };
+        self.open_of.values_mut().for_each(|open| {
+            take(open);
+        });
+        let was_recent = self.recent.as_mut().is_some_and(take);
+        let held = self.holders.remove(&incident.id);
+        let joined = is_new || incidents::joins(decision);
+        let known = last.or_else(|| held.clone()).map(|last| last.joined_at);
+        let joined_at = if joined { Some(decision_hour(decision)) } else { known };
+        let (Some(joined_at), true) = (joined_at, incident.is_open()) else { return };
+        let candidate = Candidate {
+            id: incident.id,
+            service: incident.leads().to_owned(),
+            group: incident.group.clone().unwrap_or_default(),
+            opened_at: incident.opened_at,
+            joined_at,
+            severity: incident.severity,
+            firing: incident.firing,
+            taken: !matches!(incident.phase, Phase::Triggered { .. }),
+            storm: incident.storm,
+        };
+        if held.is_some() || is_new {
+            self.holders.insert(incident.id, candidate.clone());
+        }
+        if let (Some(open), true) = (&mut self.recent, is_new || was_recent || incident.storm) {
+            open.push(candidate.clone());
+        }
+        if let Some(open) = self.open_of.get_mut(incident.leads()) {
+            open.push(candidate);
+        }
+    }
+
+    /// Alerts went from one incident to another.
+    pub(super) fn moved(&mut self) {
+        self.alerts.clear();
+        self.open.clear();
+        self.grouped.clear();
+    }
+
     /// Silences have changed.
     pub(super) fn forget_silences(&mut self) {
         self.silences = None;
@@ -257,6 +414,11 @@ impl Memory {
     }
 }
 
+/// The hour of a decision: that of its newest entry.
+fn decision_hour(decision: &Decision) -> Timestamp {
+    decision.entries.last().map_or(Timestamp::MIN, |entry| entry.at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -276,6 +438,29 @@ mod tests {
                     kept.as_ref().map(|kept| &kept.incident)
                 );
                 assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+            }
+            for (place, known) in &self.inhibitors {
+                assert_eq!(*known, inhibitors::at(tx, *place).unwrap(), "{place}");
+            }
+            for (service, known) in &self.open_of {
+                let mut kept = crate::store::moves::open_of(tx, &[service]).unwrap();
+                let mut known = known.clone();
+                kept.sort_by_key(|one| one.id);
+                known.sort_by_key(|one| one.id);
+                if known.len() < 64 {
+                    assert_eq!(known, kept, "{service}");
+                }
+            }
+            for ([source, group, service], id) in &self.grouped {
+                let known = id.filter(|id| self.holders.contains_key(id));
+                let kept = moves::grouped(tx, source, group, service).unwrap();
+                assert!(known.is_none() || known == kept, "{source} {group} {service}");
+            }
+            for (id, holder) in &self.holders {
+                assert_eq!(moves::candidate(tx, *id).unwrap().as_ref(), Some(holder));
+            }
+            for one in self.recent.iter().flatten() {
+                assert_eq!(moves::candidate(tx, one.id).unwrap().as_ref(), Some(one));
             }
             for (service, keys) in &self.open {
                 for key in keys.keys() {

@@ -14,7 +14,7 @@ use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use tokio::sync::Notify;
 
 use crate::clock::{Beat, Clock};
@@ -23,11 +23,11 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
 use crate::core::mail::{Ignored, Mail};
 use crate::core::silence::Silence;
-use crate::house::{Current, House};
+use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
 use crate::store::silences::Built;
-use crate::store::{Connection, Place, StoreError, Tx, nodes, silences, tokens, unreadable};
+use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
 
 mod acts;
 pub mod away;
@@ -37,9 +37,13 @@ mod effects;
 mod events;
 mod heartbeat;
 mod hold;
+mod homes;
+mod inhibit;
 mod mail;
 mod memory;
+mod merges;
 mod outbox;
+mod run;
 mod silence;
 #[cfg(test)]
 mod simulation;
@@ -47,9 +51,19 @@ pub mod spool;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_causes;
+#[cfg(test)]
+mod stories_held;
+#[cfg(test)]
+mod stories_history;
+#[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
+mod stories_inhibit;
+#[cfg(test)]
 mod stories_mail;
+#[cfg(test)]
+mod stories_merges;
 #[cfg(test)]
 mod stories_mirror;
 #[cfg(test)]
@@ -58,6 +72,8 @@ mod stories_moves;
 mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
+#[cfg(test)]
+mod stories_routes;
 #[cfg(test)]
 mod stories_unread;
 
@@ -69,6 +85,8 @@ use effects::Effects;
 pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
+pub use merges::{Part, followed};
+use run::run;
 use spool::Spool;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
@@ -93,6 +111,8 @@ const UNREADABLE_BYTES_MAX: i64 = 256 * 1024 * 1024;
 const TOKENS_MAX: i64 = 100;
 /// Most old incidents, most alerts without one, and most nodes that have gone, forgotten in one transaction.
 const FORGET_MAX: u32 = 100;
+/// Most alerts, and most incidents, that are made findable in one transaction after an older version wrote them.
+const FILL_MAX: u32 = 200;
 
 /// What can be asked of the door.
 #[derive(Debug)]
@@ -109,6 +129,28 @@ pub enum Command {
         incident: i64,
         /// What.
         act: Act,
+        /// By whom.
+        by: By,
+    },
+    /// An incident becomes part of another.
+    Merge {
+        /// Which.
+        incident: i64,
+        /// Of which.
+        into: i64,
+        /// The term its Commander believes in, when it has one.
+        term: Option<u32>,
+        /// By whom.
+        by: By,
+    },
+    /// Something is taken out of an incident.
+    Split {
+        /// Which.
+        incident: i64,
+        /// What.
+        part: Part,
+        /// The term its Commander believes in, when it has one.
+        term: Option<u32>,
         /// By whom.
         by: By,
     },
@@ -150,6 +192,11 @@ pub enum Command {
         id: String,
         /// Whose it has to be: of one source, or of all.
         source: Option<String>,
+    },
+    /// Alerts that fire are looked at by rules of inhibition that are new to this node.
+    FillInhibitors {
+        /// The source and key of the last that was.
+        after: (String, String),
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -265,12 +312,14 @@ pub struct Unread {
 }
 
 /// What became of one event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventResult {
     /// `opened`, `joined`, `repeated`, `resolved`, `acknowledged`, `suppressed`, `stale`, `ignored` or `test`.
     pub outcome: &'static str,
     /// The incident it belongs to.
     pub incident: Option<i64>,
+    /// Why it came out so, where that is not plain: a few words for people.
+    pub reason: Option<Box<str>>,
 }
 
 /// An answer of the door: what was asked for is on disk.
@@ -292,6 +341,11 @@ pub enum Reply {
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),
+    /// To [`Command::FillInhibitors`].
+    Inhibitors {
+        /// The source and key of the last that was looked at, while there may be more.
+        after: Option<(String, String)>,
+    },
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`]: the id by which it is revoked.
@@ -591,7 +645,7 @@ impl Committer {
         let work = std::panic::AssertUnwindSafe(|| {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
-                let mut memory = Memory::of(tx, jobs, silences)?;
+                let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
                     jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
@@ -676,105 +730,4 @@ impl Committer {
         self.up.store(up, Ordering::Release);
         self.metrics.store_up.set(i64::from(up));
     }
-}
-
-/// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
-fn run(
-    tx: &Tx<'_>,
-    house: &House,
-    effects: &mut Effects,
-    memory: &mut Memory,
-    job: &Job,
-) -> Result<Result<Done, DoorError>, StoreError> {
-    let mut work = acts::Work {
-        tx,
-        house,
-        effects,
-        memory,
-        received_at: None,
-        heard_at: None,
-        unheard: false,
-        replayed: false,
-        in_part: false,
-    };
-    let reply = match &*job.command {
-        Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),
-        Command::Unreadable(unread) if let Some(id) = unread.rest.replays => {
-            let taken = work.take_more(id, unread)?;
-            return Ok(Ok(taken.map_or(Done::Reply(Reply::Done), Done::Heard)));
-        }
-        Command::Unreadable(unread) => {
-            if let Some(done) = work.post_unread(unread)? {
-                return Ok(Ok(done));
-            }
-            let Unread { kept, rest, once, .. } = &**unread;
-            // Alerts are taken also where there is no room for what is odd about them; sent again, they are repeats.
-            if !rest.events.is_empty() {
-                work.in_part = true;
-                work.take(rest)?;
-                work.heard_at = None;
-            }
-            let (waiting, bytes) = unreadable::waiting_of(tx, &kept.source)?;
-            if waiting >= UNREADABLE_MAX || bytes >= UNREADABLE_BYTES_MAX {
-                return Ok(Err(DoorError::TooManyKept(waiting)));
-            }
-            match once {
-                Some(id) if !unreadable::first_time(tx, &kept.source, id)? => Ok(Reply::KeptBefore),
-                _ => Ok(Reply::Kept(work.keep(kept, rest)?)),
-            }
-        }
-        Command::Mail(posted) => return work.post(posted).map(Ok),
-        Command::Act { incident, act, by } => work.act(*incident, act.clone(), by)?,
-        Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
-        Command::HeartbeatDue { name, heard_since } => {
-            Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))
-        }
-        Command::AlertDue { alert, hearing } => Ok(Reply::Looked(work.alert_is_due(*alert, *hearing)?)),
-        Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
-        Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
-        // Nobody would send what is handed to one who has gone.
-        Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
-        Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
-        Command::Settle { claim, settlement, alone } => {
-            work.settle(claim, settlement, *alone)?;
-            Ok(Reply::Done)
-        }
-        // Nobody would ever see it.
-        Command::MakeToken { .. } if job.answer.is_closed() => Err(DoorError::Late),
-        Command::MakeToken { token, holder } => match tokens::working_of(tx, holder)? {
-            made if made >= TOKENS_MAX => Err(DoorError::TooManyTokens(made)),
-            _ => Ok(Reply::Made(tokens::put_api(tx, token.expose_secret(), holder)?)),
-        },
-        Command::RevokeToken { id } => match tokens::revoke_api(tx, id)? {
-            true => Ok(Reply::Done),
-            false => Err(DoorError::NoToken(id.clone())),
-        },
-        Command::Leave { node, heard_since } => {
-            nodes::leave(tx, node, *heard_since)?;
-            Ok(Reply::Done)
-        }
-        Command::Beat(present) => {
-            nodes::beat(tx, present)?;
-            Ok(Reply::Done)
-        }
-        Command::Forget => {
-            // What was heard a moment ago is not old.
-            work.memory.write(tx)?;
-            let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
-            unreadable::forget(tx, before(DELIVERIES_KEPT))?;
-            tokens::forget(tx, before(REVOKED_KEPT))?;
-            silences::forget(tx, before(SILENCES_KEPT))?;
-            let nodes = nodes::forget(tx, FORGET_MAX)?;
-            let Some(retention) = house.retention else {
-                let more = nodes >= u64::from(FORGET_MAX);
-                return Ok(Ok(Done::Reply(Reply::Forgotten { more })));
-            };
-            let incidents = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
-            let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
-            work.memory.forget();
-            let more = incidents.max(alerts).max(nodes) >= u64::from(FORGET_MAX);
-            Ok(Reply::Forgotten { more })
-        }
-    };
-    Ok(reply.map(Done::Reply))
 }

@@ -19,6 +19,7 @@ use crate::core::escalation::longest_wait;
 use crate::core::incident::Phase;
 use crate::core::timeline::{Actor, Fact, Route};
 use crate::deliver::settle;
+use crate::store::Tx;
 use crate::store::letters::{Kind, Wanted};
 use crate::store::{alerts, incidents, timeline};
 

@@ -6,11 +6,14 @@ use jiff::SignedDuration;
 
 use super::*;
 use crate::core::alert::Status;
+use crate::core::correlate::Grouping;
 use crate::core::heartbeat::Heartbeat;
-use crate::core::rules::{Clocks, Person, Policy, Rules, Service, SeverityMap, Step, Target};
+use crate::core::rules::{Clocks, Person, Policy, Rules, Service, Step, Target};
 use crate::core::timeline::{Actor, Route};
 use crate::house::HeartbeatHere;
+use crate::house::House;
 use crate::render::Renderer;
+use crate::store::Tx;
 use crate::store::tokens;
 use crate::store::{incidents, letters};
 
@@ -41,9 +44,8 @@ fn rules() -> Rules {
     let service = Service {
         policy: "default".into(),
         pio: vec![person_target("kim")],
-        bridge: None,
-        public_name: None,
-        severities: SeverityMap::default(),
+        grouping: Grouping { window: SignedDuration::ZERO, ..Grouping::default() },
+        ..Service::default()
     };
     Rules {
         people: ["maya", "tom", "kim"].map(person).into_iter().collect(),

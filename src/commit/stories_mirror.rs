@@ -9,6 +9,7 @@ use super::stories::Story;
 use super::*;
 use crate::core::alert::Status::{Firing, Resolved};
 use crate::mirror::Copier;
+use crate::store::Tx;
 use crate::store::incidents::{self, Filter};
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
@@ -180,7 +181,7 @@ fn what_the_store_forgets_the_mirror_forgets() {
     copied.is_true();
     let now = copied.story.clock.now();
     let forgot = copied.story.committer.connection.write(now, |tx| incidents::forget(tx, Timestamp::MAX, 10));
-    assert_eq!(forgot.unwrap(), 1);
+    assert_eq!(forgot.unwrap(), (1, false));
     copied.is_true();
     assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)), [other]);
     assert_eq!((copied.count("alert"), copied.count("alert_heard")), (0, 0));
@@ -312,4 +313,37 @@ fn a_mirror_that_cannot_be_written_stops_nothing_and_grows_old() {
     std::fs::remove_dir(&path).unwrap();
     copied.is_true();
     assert!(copied.mirror.age() < SignedDuration::from_mins(1));
+}
+
+#[test]
+fn what_is_looked_for_is_found_in_the_mirror_too() {
+    use crate::core::search::sought;
+    use crate::store::search::{self, AlertFilter};
+    let mut copied = Copied::new();
+    for (key, team) in [("db-1", "data"), ("till", "web")] {
+        let mut event = Event::new(key, Firing, format!("{key} is down"));
+        event.labels.insert("team".into(), team.into());
+        copied.story.ask(copied.story.delivery("scripts", vec![event])).unwrap();
+    }
+    copied.is_true();
+    let of = |label: &str, text: &str| sought(&[label.to_owned()], Some(text)).unwrap().into_iter().collect();
+    for (label, text, expected) in
+        [("team=data", "db down", vec![1]), ("team=dat", "", vec![]), ("team=web", "db", vec![])]
+    {
+        let alerts = AlertFilter { sought: of(label, text), limit: 9, ..AlertFilter::default() };
+        let incidents = Filter { sought: of(label, text), limit: 9, ..Filter::default() };
+        let found = copied.inside(|tx| search::alerts(tx, &alerts)).found;
+        assert_eq!(found.iter().filter_map(|found| found.incident).collect::<Vec<_>>(), expected, "{label}");
+        let found = copied.inside(|tx| search::incidents(tx, &incidents)).found;
+        assert_eq!(found.iter().map(|incident| incident.id).collect::<Vec<_>>(), expected, "{label}");
+    }
+    // What it forgets leaves nothing behind.
+    copied.story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    copied.story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+    let now = copied.story.clock.now();
+    copied.story.committer.connection.write(now, |tx| incidents::forget(tx, Timestamp::MAX, 10)).unwrap();
+    copied.is_true();
+    let left =
+        copied.inside(|tx| tx.query("select distinct incident from incident_term", &[], |row| row.int(0)));
+    assert_eq!(left, [2]);
 }

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::stories::Story;
 use super::*;
 use crate::core::alert::Status;
+use crate::store::Tx;
 use crate::store::nodes::{Hearing, Node, Others, Present};
 
 impl Story {

@@ -70,6 +70,7 @@ fn of_order(said: &Said, number: u64) -> Vec<Event> {
     let own = |event: &Event| Event {
         key: format!("{number} {}", event.key),
         delivery_id: event.delivery_id.as_ref().map(|id| format!("{number} {} {id}", said.name)),
+        group: event.group.as_ref().map(|group| format!("{number} {group}")),
         ..event.clone()
     };
     said.events.iter().map(own).collect()
@@ -162,7 +163,9 @@ fn stands<'a>(
         let saved = story.look(|tx| store::incidents::load(tx, *id)).unwrap();
         let own = story.look(|tx| store::alerts::of_incident(tx, *id, 1000));
         let firing = own.iter().filter(|alert| alert.status == "firing");
-        let keys = firing.map(|alert| alert.key.split_once(' ').unwrap().1.to_owned()).collect();
+        let mut keys: Vec<String> =
+            firing.map(|alert| alert.key.split_once(' ').unwrap().1.to_owned()).collect();
+        keys.sort();
         if saved.incident.is_open() {
             open.insert(keys);
         }

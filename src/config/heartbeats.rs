@@ -76,9 +76,8 @@ fn time(
 fn severity(table: &mut Table<'_>, reading: &mut Reading) -> AlertSeverity {
     let usual = AlertSeverity::Error;
     let Some(word) = table.text(reading, "severity") else { return usual };
-    let all = [AlertSeverity::Critical, AlertSeverity::Error, AlertSeverity::Warning, AlertSeverity::Info];
-    known(reading, &word, "severity of an alert", all.map(AlertSeverity::as_str));
-    all.into_iter().find(|severity| severity.as_str() == word.value).unwrap_or(usual)
+    known(reading, &word, "severity of an alert", AlertSeverity::ALL.map(AlertSeverity::as_str));
+    AlertSeverity::ALL.into_iter().find(|severity| severity.as_str() == word.value).unwrap_or(usual)
 }
 
 fn tokens(table: &mut Table<'_>, reading: &mut Reading) -> Vec<SecretString> {

@@ -19,29 +19,43 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
+mod calendar;
 mod edges;
 mod errors;
 mod heartbeats;
 mod hide;
+mod inhibit;
+mod maintenance;
 mod names;
 mod people;
 pub mod preview;
 mod read;
+mod routes;
 pub mod secrets;
 mod services;
 mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_maintenance;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
-mod words;
+pub mod words;
 
 pub use errors::Errors;
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
+
+/// A length of time as people write it: `90s`, `1h 30m`, `30d`, `1 week`.
+///
+/// # Errors
+/// What is wrong with it, in words.
+pub fn length(text: &str) -> Result<SignedDuration, String> {
+    words::duration(text)
+}
 
 /// Largest configuration file, in bytes.
 const FILE_BYTES_MAX: u64 = 4 * 1024 * 1024;
@@ -247,6 +261,8 @@ pub struct Source {
     pub senders: Vec<String>,
     /// Whether what has no envelope of SNS is taken with the token.
     pub raw: bool,
+    /// Its alerts are over when they are not said again for this long.
+    pub age_out: Option<SignedDuration>,
     /// Expressions that read what its senders send.
     pub map: Option<Map>,
 }
@@ -413,12 +429,14 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
-    let clocks = people::clocks(&mut root, &mut reading);
     let mut rules = people::rules(&mut root, &mut reading);
-    rules.clocks = clocks;
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
+    rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
+    rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
+    rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
+    rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
@@ -427,7 +445,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         let place = reading.errors.place(directory.span.start);
         Some(Templates { directory: reading.directory.join(directory.value), place })
     });
-    root.later(&mut reading, &["route", "silence", "maintenance", "drill", "statement", "lint", "override"]);
+    root.later(&mut reading, &["silence", "drill", "statement", "lint", "override"]);
     root.end(&mut reading);
     rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
     rules.fallbacks = channels

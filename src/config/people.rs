@@ -5,10 +5,13 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
+use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::services;
+use crate::core::correlate::Grouping;
 use crate::core::escalation::WAIT_MIN;
+use crate::core::flapping::Flapping;
 use crate::core::oncall::Rotation;
 use crate::core::rules::{Clocks, Person, Policy, Rules, Step, Target};
 
@@ -17,8 +20,10 @@ const HANDOVER_USUAL: &str = "Mon 09:00";
 const STEP_WAIT_USUAL: SignedDuration = SignedDuration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-pub(super) fn clocks(root: &mut Table<'_>, reading: &mut Reading) -> Clocks {
-    let mut clocks = Clocks::default();
+/// `[incidents]`: how long things may take, and how alerts become incidents.
+fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
+    let (mut clocks, mut grouping, mut flapping) =
+        (Clocks::default(), Grouping::default(), Flapping::default());
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;
@@ -26,13 +31,17 @@ pub(super) fn clocks(root: &mut Table<'_>, reading: &mut Reading) -> Clocks {
         if let Some(within) = table.duration(reading, "reopen_within") {
             clocks.reopen_within = within.value;
         }
+        services::groups(&mut table, reading, &mut grouping);
+        inhibit::flapping(&mut table, reading, &mut flapping);
         table.end(reading);
     }
-    clocks
+    (clocks, grouping, flapping)
 }
 
 pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
-    let mut rules = Rules::default();
+    let (clocks, grouping, flapping) = incidents(root, reading);
+    let storm = services::storm(root, reading);
+    let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
     persons(root, reading, &mut rules);
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);
@@ -205,7 +214,7 @@ fn can_be_paged(reading: &mut Reading, rules: &Rules, name: &At<String>) -> bool
     reachable
 }
 
-fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
+pub(super) fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
     if let Ok(found) = TimeZone::get(&zone.value) {
         return Some(found);
     }
@@ -215,7 +224,7 @@ fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {
     None
 }
 
-fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
+pub(super) fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
     let (day, hour) = match text.trim().split_once(' ') {
         None => (None, text.trim()),
         Some((day, hour)) => (Some(weekday(day)?), hour.trim()),

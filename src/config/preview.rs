@@ -6,10 +6,13 @@ use serde_json::{Value, json};
 
 use crate::core::escalation;
 use crate::core::incident::Escalation;
+use crate::core::maintenance::Window;
 use crate::core::rules::{Policy, Rules, Target};
 
 /// Minutes after an incident opens at which people are named.
 const AFTER_MIN: [i64; 3] = [0, 5, 10];
+/// Most times of one window that are shown.
+const TIMES_MAX: usize = 200;
 
 /// A time in which the same people would be woken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,6 +104,46 @@ pub fn render(rules: &Rules, from: Timestamp, until: Timestamp) -> String {
                 text.push_str(&format!("  +{after} min {people}"));
             }
             text.push('\n');
+        }
+    }
+    text
+}
+
+/// When the windows are open, for programs.
+pub fn maintenance_as_json(windows: &[Window], from: Timestamp, until: Timestamp) -> Value {
+    let shown = windows.iter().map(|window| {
+        let times: Vec<Value> = window
+            .between(from, until, TIMES_MAX)
+            .into_iter()
+            .map(|open| json!({"from": open.from, "until": open.until}))
+            .collect();
+        json!({"name": window.name, "services": window.services, "comment": window.comment, "times": times})
+    });
+    shown.collect()
+}
+
+/// When the windows are open, for people, each in its own time zone.
+pub fn maintenance(windows: &[Window], from: Timestamp, until: Timestamp) -> String {
+    let mut text = String::new();
+    for window in windows {
+        let services: Vec<&str> = window.services.iter().map(String::as_str).collect();
+        let zone = window.time_zone.iana_name().unwrap_or("UTC");
+        let hour =
+            |at: Timestamp| at.to_zoned(window.time_zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
+        text.push_str(&format!(
+            "maintenance {}, of {} (hours of {zone}):\n",
+            window.name,
+            services.join(", ")
+        ));
+        let times = window.between(from, until, TIMES_MAX);
+        if times.is_empty() {
+            text.push_str("  not in this time\n");
+        }
+        for open in &times {
+            text.push_str(&format!("  {} to {}\n", hour(open.from), hour(open.until)));
+        }
+        if times.len() == TIMES_MAX {
+            text.push_str("  and more\n");
         }
     }
     text

@@ -103,6 +103,18 @@ impl<'a> Table<'a> {
         found.map(|found| found.value)
     }
 
+    /// A table of texts, in the order of the file.
+    pub(super) fn pairs(&mut self, reading: &mut Reading, key: &str) -> Option<Vec<(String, At<String>)>> {
+        let found = self.typed(reading, key, "a table of texts, { name = \"value\" }", |value| {
+            let each = |(name, one): (&Spanned<std::borrow::Cow<'_, str>>, &Spanned<DeValue<'_>>)| {
+                let text = one.get_ref().as_str()?.to_owned();
+                Some((name.get_ref().to_string(), At { value: text, span: one.span() }))
+            };
+            value.as_table()?.iter().map(each).collect::<Option<Vec<_>>>()
+        });
+        found.map(|found| found.value)
+    }
+
     pub(super) fn boolean(&mut self, reading: &mut Reading, key: &str) -> Option<bool> {
         self.typed(reading, key, "true or false", DeValue::as_bool).map(|found| found.value)
     }

@@ -2,11 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
+
+use super::inhibit;
 use super::names::{self, known};
 use super::people::targets;
 use super::read::{At, Reading, Table};
+use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::Severity;
 use crate::core::rules::{Rules, Service, SeverityMap, Target};
+
+/// A longer window would hide what has nothing to do with it.
+const WINDOW_MAX: SignedDuration = SignedDuration::from_hours(24);
+/// A page does not wait for longer.
+const SETTLE_MAX: SignedDuration = SignedDuration::from_mins(5);
+/// Most labels that alerts are grouped by.
+const GROUP_BY_MAX: usize = 8;
+/// Who can look at more at once has no storms.
+const STORM_INCIDENTS_MAX: u64 = 1000;
+const STORM_MIN: SignedDuration = SignedDuration::from_secs(10);
+const STORM_MAX: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     let mut depends: Vec<(String, At<String>)> = Vec::new();
@@ -26,11 +41,18 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         let pio = pio(&mut table, reading, rules, who);
         let bridge = table.text(reading, "bridge").map(|bridge| bridge.value);
         let needs = table.texts(reading, "depends_on").unwrap_or_default();
+        let mut grouping = rules.grouping.clone();
+        grouping.depends_on = needs.iter().map(|needed| needed.value.clone()).collect();
+        groups(&mut table, reading, &mut grouping);
+        let mut flapping = rules.flapping;
+        inhibit::flapping(&mut table, reading, &mut flapping);
         depends.extend(needs.into_iter().map(|needed| (who.to_owned(), needed)));
         let severities = severities(&mut table, reading);
+        let policies = policies(&mut table, reading, rules);
         table.end(reading);
         let (Some(name), Some(policy)) = (name, policy) else { continue };
-        let service = Service { policy: policy.value, pio, bridge, public_name, severities };
+        let policy = policy.value;
+        let service = Service { policy, policies, grouping, flapping, pio, bridge, public_name, severities };
         if rules.services.insert(name.value.clone(), service).is_some() {
             reading.errors.add(name.span, format!("there are two services called {}", name.value));
         }
@@ -39,6 +61,65 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         known(reading, service, "service", rules.services.keys().map(String::as_str));
     }
     circles(reading, &depends);
+    rules.needs = Needs::of(&rules.services);
+}
+
+/// `window`, `settle` and `group_by`, of the house or of a service.
+pub(super) fn groups(table: &mut Table<'_>, reading: &mut Reading, grouping: &mut Grouping) {
+    for (key, longest, slot) in
+        [("window", WINDOW_MAX, &mut grouping.window), ("settle", SETTLE_MAX, &mut grouping.settle)]
+    {
+        let Some(At { value, span }) = table.duration(reading, key) else { continue };
+        if value > longest {
+            reading.errors.add(span, format!("`{key}` is at most {longest:#}"));
+        }
+        *slot = value;
+    }
+    let by = table.texts(reading, "group_by").unwrap_or_default();
+    if by.len() > GROUP_BY_MAX {
+        reading
+            .errors
+            .add(table.place("group_by"), format!("alerts are grouped by at most {GROUP_BY_MAX} labels"));
+    }
+    if !by.is_empty() {
+        grouping.by = by.into_iter().map(|label| label.value).collect();
+    }
+}
+
+/// `[storm]`
+pub(super) fn storm(root: &mut Table<'_>, reading: &mut Reading) -> Option<Storm> {
+    let mut storm = Storm::default();
+    let Some(mut table) = root.table(reading, "storm") else { return Some(storm) };
+    let off = table.boolean(reading, "off").unwrap_or(false);
+    if let Some(incidents) = table.number(reading, "incidents", 2..STORM_INCIDENTS_MAX + 1) {
+        storm.incidents = u32::try_from(incidents).unwrap_or(u32::MAX);
+    }
+    if let Some(At { value, span }) = table.duration(reading, "within") {
+        if !(STORM_MIN..=STORM_MAX).contains(&value) {
+            reading.errors.add(span, format!("`within` lies between {STORM_MIN:#} and {STORM_MAX:#}"));
+        }
+        storm.within = value;
+    }
+    table.end(reading);
+    (!off).then_some(storm)
+}
+
+/// Other policies, by the severity of incidents.
+fn policies(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules) -> BTreeMap<Severity, String> {
+    let mut found = BTreeMap::new();
+    for (word, policy) in table.pairs(reading, "escalations").unwrap_or_default() {
+        known(reading, &policy, "escalation policy", rules.policies.keys().map(String::as_str));
+        match Severity::from_word(&word) {
+            Some(severity) => {
+                found.insert(severity, policy.value);
+            }
+            None => {
+                let what = format!("`{word}` is no severity of an incident; SEV1, SEV2, SEV3 and SEV4 are");
+                reading.errors.add(policy.span, what);
+            }
+        }
+    }
+    found
 }
 
 /// Who informs everybody: somebody, and somebody else when that one sleeps.

@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{Kinds, Map, Source};
+use super::{Kinds, Map, Source, routes};
 use crate::core::heartbeat::SOURCE;
 use crate::core::rules::Rules;
 
@@ -31,6 +31,7 @@ pub(super) fn sources(
         let senders = senders(&mut table, reading, kinds, kind.as_ref());
         let allow_get = table.boolean(reading, "allow_get").unwrap_or(false);
         let severity_label = table.text(reading, "severity_label").map(|label| label.value);
+        let age_out = routes::age_out(&mut table, reading);
         let map = mapping(&mut table, reading, kinds, kind.as_ref());
         if let Some(kind) = &kind {
             known(reading, kind, "kind of source", kinds.sources.iter().map(|kind| kind.name));
@@ -62,6 +63,7 @@ pub(super) fn sources(
             senders,
             map,
             raw,
+            age_out,
         };
         found.insert(name.value, source);
     }

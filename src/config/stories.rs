@@ -66,6 +66,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
     assert_eq!(config.rules.fallbacks["ops-room"], "staff-mail");
     assert_eq!(config.server.body_max, 1024 * 1024);
     assert_eq!(config.rules.rotations["sre"].shift_days, 7);
+    assert_eq!(config.rules.maintenance[0].services.len(), 1);
     assert_eq!(config.sources["ups"].map.as_ref().unwrap().headers, ["x-event-type"]);
 }
 
@@ -75,6 +76,7 @@ fn every_key_that_is_read_stands_in_the_example() {
     let code = [
         include_str!("edges.rs"),
         include_str!("heartbeats.rs"),
+        include_str!("maintenance.rs"),
         include_str!("mod.rs"),
         include_str!("names.rs"),
         include_str!("people.rs"),
@@ -139,7 +141,7 @@ fn each_fault_says_what_to_do() {
         said("token = \"quickstart-pingdom-token\"", "token_file = \"nowhere\""),
         said("token = \"quickstart-pingdom-token\"", "token_env = \"ONSCENE_NOT_SET\""),
         said("name = \"pingdom\"", "name = \"Ping dom\""),
-        said("[[channel]]", "[[route]]\nmatch = 'x'\n\n[[channel]]"),
+        said("[[channel]]", "[[drill]]\nname = \"x\"\n\n[[channel]]"),
         said("[server]", "[server"),
         said("wait = \"5m\"", "wait = \"1s\""),
     ];

@@ -263,6 +263,92 @@ fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
 }
 
 #[test]
+fn routes_say_what_is_wrong_with_them() {
+    let with = |lines: &str| {
+        said(
+            "[[source]]\nname = \"pingdom\"",
+            &format!("[[route]]\n{lines}\n\n[[source]]\nname = \"pingdom\""),
+        )
+    };
+    for (lines, words) in [
+        ("match = 'source=\"pingdom\", tags=~\".*pay.*\"'\nservice = \"shop\"", "nothing"),
+        ("match = ''\nseverity = \"warning\"\nlabels = { team = \"a\" }\nage_out = \"6h\"", "nothing"),
+        ("match = 'a=\"b\"'\nignore = true", "nothing"),
+        ("service = \"shop\"", "[[route]] needs `match`"),
+        ("match = 'a=\"b'\nignore = true", "a quote that ends this value at character"),
+        ("match = 'a=~\"(\"'\nignore = true", "not well-formed"),
+        ("match = 'a=\"b\"'", "this route does nothing"),
+        ("match = 'a=\"b\"'\nignore = false", "this route does nothing"),
+        ("match = 'a=\"b\"'\nignore = true\nservice = \"shop\"", "leave one or the other out"),
+        ("match = 'a=\"b\"'\nservice = \"shpo\"", "no service is called `shpo`; did you mean"),
+        ("match = 'a=\"b\"'\nseverity = \"SEV1\"", "no severity of an alert is called `SEV1`"),
+        ("match = 'a=\"b\"'\nheartbeat = \"watchdog\"", "no heartbeat is called `watchdog`"),
+        ("match = 'a=\"b\"'\nage_out = \"5s\"", "`age_out` lies between"),
+        ("match = 'a=\"b\"'\nlabels = { team = 5 }", "`labels` is a table of texts"),
+        ("match = 'a=\"b\"'\nlabels = { \"\" = \"x\" }", "names and values of labels"),
+        ("match = 'a=\"b\"'\nservise = \"shop\"", "has no key `servise`"),
+    ] {
+        let said = with(lines);
+        assert!(said.contains(words), "{lines}: {said}");
+        assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+    }
+    let after = "[[route]]\nmatch = ''\nservice = \"shop\"\n\n[[route]]\nmatch = 'a=\"b\"'\nignore = true\n\n[[source]]\nname = \"pingdom\"";
+    let warned = warnings(&GOOD.replacen("[[source]]\nname = \"pingdom\"", after, 1));
+    assert!(warned.contains("no alert ever comes to this route: the one in line"), "{warned}");
+}
+
+#[test]
+fn inhibition_and_flapping_say_what_is_wrong_with_them() {
+    let with = |lines: &str| {
+        let source = "[[source]]\nname = \"pingdom\"";
+        said(source, &format!("[[inhibit]]\n{lines}\n\n{source}"))
+    };
+    let sides = "source = 'severity=\"critical\"'\ntarget = 'severity=\"warning\"'";
+    for (lines, words) in [
+        (format!("{sides}\nequal = [\"cluster\"]"), "nothing"),
+        (sides.to_owned(), "nothing"),
+        ("source = 'a=\"b\"'".to_owned(), "[[inhibit]] needs `target`"),
+        ("target = 'a=\"b\"'".to_owned(), "[[inhibit]] needs `source`"),
+        ("source = ''\ntarget = 'a=\"b\"'".to_owned(), "`source` fits everything"),
+        (
+            "source = 'a=\"b'\ntarget = 'a=\"b\"'".to_owned(),
+            "`source`: expected a quote that ends this value",
+        ),
+        (format!("{sides}\nequal = \"cluster\""), "`equal` is a list of texts"),
+        (format!("{sides}\nequal = [\"\"]"), "names of labels have from 1"),
+        (format!("{sides}\nequals = [\"cluster\"]"), "has no key `equals`; did you mean `equal`"),
+    ] {
+        let said = with(&lines);
+        assert!(said.contains(words), "{lines}: {said}");
+        assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+    }
+    let twice = format!("[[inhibit]]\n{sides}\n[[inhibit]]\n{sides}\n[[source]]\nname = \"pingdom\"");
+    let warned = warnings(&GOOD.replacen("[[source]]\nname = \"pingdom\"", &twice, 1));
+    assert!(warned.contains("without `equal` one alert"), "{warned}");
+    assert!(warned.contains("this rule is there before"), "{warned}");
+
+    let service = "[[service]]\nname = \"shop\"";
+    for (lines, words) in [
+        ("flapping_changes = 0", "nothing"),
+        ("flapping_changes = 10\nflapping_within = \"1h\"\ncalm_after = \"20m\"", "nothing"),
+        ("flapping_changes = 2", "`flapping_changes` is at least 3"),
+        ("flapping_changes = 51", "between 0 and 50"),
+        ("flapping_within = \"25h\"", "`flapping_within` lies between"),
+        ("calm_after = \"5h\"", "`calm_after` lies between"),
+        ("calm_afer = \"5m\"", "has no key `calm_afer`; did you mean `calm_after`"),
+    ] {
+        let of_the_house = format!("[incidents]\n{lines}\n{service}");
+        for said in [said(service, &format!("{service}\n{lines}")), said(service, &of_the_house)] {
+            assert!(said.contains(words), "{lines}: {said}");
+            assert!(said == "nothing" || said.matches("onscene.toml").count() == 1, "{lines}: {said}");
+        }
+    }
+    let both = format!("[incidents]\ncalm_after = \"20m\"\n{service}\nflapping_changes = 4");
+    let flapping = read(&GOOD.replacen(service, &both, 1)).unwrap().rules.flapping_of("shop");
+    assert_eq!((flapping.changes, flapping.calm_after), (4, jiff::SignedDuration::from_mins(20)));
+}
+
+#[test]
 fn senders_are_named_where_mail_says_who_wrote_it_and_nowhere_else() {
     let with = |kind: &str, senders: &str| {
         let text = GOOD.replacen("kind = \"pingdom\"", &format!("kind = \"{kind}\"\n{senders}"), 1);

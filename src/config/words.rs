@@ -3,7 +3,10 @@
 use jiff::SignedDuration;
 
 /// A length of time: `90s`, `5m`, `1h 30m`, `1 week`, `400 days`. Days are 24 hours here.
-pub(super) fn duration(text: &str) -> Result<SignedDuration, String> {
+///
+/// # Errors
+/// A sentence for people.
+pub fn duration(text: &str) -> Result<SignedDuration, String> {
     let wrong = || format!("{text:?} is no length of time; write `90s`, `5m`, `8h`, `1 week` or `400 days`");
     let mut total = SignedDuration::ZERO;
     let mut rest = text.trim();

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::flapping::History;
+
 /// Longest alert key, in bytes. Longer keys make a body unreadable: cutting one could merge two alerts.
 pub const KEY_BYTES_MAX: usize = 1024;
 /// Longest title kept, in bytes; the rest is cut.
@@ -75,6 +77,9 @@ pub enum AlertSeverity {
 }
 
 impl AlertSeverity {
+    /// Every one, the worst first.
+    pub const ALL: [Self; 4] = [Self::Critical, Self::Error, Self::Warning, Self::Info];
+
     /// The word used in SQL, JSON and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -232,6 +237,8 @@ pub struct Known {
     pub closed_at: Option<Timestamp>,
     /// What was last said of it: see [`Event::wording`].
     pub wording: i64,
+    /// When it changed.
+    pub history: History,
 }
 
 /// What an event means for its alert.
@@ -389,6 +396,7 @@ mod tests {
             incident: Some(1),
             closed_at: None,
             wording: 0,
+            history: History::default(),
         }
     }
 

@@ -5,11 +5,18 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod flapping;
+mod gather;
+mod reason;
 mod wake;
 
+pub use reason::Reason;
+
+use super::correlate::Because;
 use super::escalation;
+use super::flapping::Flaps;
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
-use super::letter::{Letter, Misread, News, Why};
+use super::letter::{Letter, Misread, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
 
@@ -38,15 +45,42 @@ impl By {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Act {
     /// An alert fires and belongs here.
-    Join {
-        /// Where it comes from.
-        source: String,
-        /// Its key there.
-        key: String,
-        /// One line.
-        title: String,
-        /// It belonged to this incident before.
-        refired: bool,
+    Join(Join),
+    /// An alert of this incident is worse than it was.
+    Worsen {
+        /// How bad an incident of it is.
+        severity: Severity,
+    },
+    /// More incidents came than people can look at, and this one stands for all of them from now on.
+    BeginStorm,
+    /// It becomes part of another.
+    MergeInto {
+        /// Which.
+        into: i64,
+        /// The term the Commander believes in, when a human has it.
+        term: Option<u32>,
+    },
+    /// Another became part of it.
+    TakeIn(Box<Incident>),
+    /// Some of its alerts are another incident's.
+    SplitOff {
+        /// Which.
+        into: i64,
+        /// How many go.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+        /// The term the Commander believes in, when a human has it.
+        term: Option<u32>,
+    },
+    /// It became part of another, and is its own again, with the alerts that come back. Whoever does that commands it.
+    SplitFrom {
+        /// Which.
+        incident: i64,
+        /// How many come.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
     },
     /// An alert of this incident, which people ended, fires on.
     FireOn {
@@ -61,6 +95,8 @@ pub enum Act {
         key: String,
         /// Its source only stopped saying that it fires: its title.
         timed_out: Option<String>,
+        /// It flaps.
+        flaps: Option<Flaps>,
     },
     /// An alert of this incident fires on, and is counted elsewhere from now on.
     Leave {
@@ -145,83 +181,27 @@ pub enum Act {
     },
 }
 
-/// Why a decision came out as it did: logged, counted and shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// A new incident.
-    Opened,
-    /// An alert came to an open incident.
-    Joined,
-    /// An alert came back within the time an incident may be opened again.
-    ReopenedByAlert,
-    /// An alert fired again after mitigation.
-    Relapsed,
-    /// An alert recovered.
-    Recovered,
-    /// The last alert recovered and nobody has the incident.
-    Quiet,
-    /// Quiet long enough.
-    SelfCleared,
-    /// Acknowledged at the source.
-    SourceAcknowledged,
-    /// The next step was due.
-    EscalatedOnTime,
-    /// Nobody of the step can answer.
-    EscalatedUnanswered,
-    /// The policy names nobody.
-    NobodyToPage,
-    /// Its hour lay further ahead than any wait there is, and was set anew.
-    Rescheduled,
-    /// Its hour has not come.
-    NotDue,
-    /// Written down; changes nothing else.
-    Recorded,
-    /// The first human acknowledgement.
-    TookCommand,
-    /// Somebody else commands already; the answer is recorded.
-    CommandIsTaken,
-    /// The Commander answered again.
-    AlreadyCommands,
-    /// Somebody cannot.
-    Declined,
-    /// On scene.
-    CheckedIn,
-    /// The harm stopped.
-    Mitigated,
-    /// Over.
-    Resolved,
-    /// Opened again by a human.
-    ReopenedByPerson,
-}
-
-impl Reason {
-    /// The word used in logs, metrics and JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Opened => "opened",
-            Self::Joined => "joined",
-            Self::ReopenedByAlert => "reopened_by_alert",
-            Self::Relapsed => "relapsed",
-            Self::Recovered => "recovered",
-            Self::Quiet => "quiet",
-            Self::SelfCleared => "self_cleared",
-            Self::SourceAcknowledged => "source_acknowledged",
-            Self::EscalatedOnTime => "escalated_on_time",
-            Self::EscalatedUnanswered => "escalated_unanswered",
-            Self::NobodyToPage => "nobody_to_page",
-            Self::Rescheduled => "rescheduled",
-            Self::NotDue => "not_due",
-            Self::Recorded => "recorded",
-            Self::TookCommand => "took_command",
-            Self::CommandIsTaken => "command_is_taken",
-            Self::AlreadyCommands => "already_commands",
-            Self::Declined => "declined",
-            Self::CheckedIn => "checked_in",
-            Self::Mitigated => "mitigated",
-            Self::Resolved => "resolved",
-            Self::ReopenedByPerson => "reopened_by_person",
-        }
-    }
+/// An alert that fires and belongs to an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Where it comes from.
+    pub source: String,
+    /// Its key there.
+    pub key: String,
+    /// One line.
+    pub title: String,
+    /// It belonged to this incident before.
+    pub refired: bool,
+    /// What it is about.
+    pub service: String,
+    /// How bad an incident of it is.
+    pub severity: Severity,
+    /// Why it belongs here, when it is neither the first nor the same as one that does.
+    pub because: Option<Because>,
+    /// The values of the labels that its service is grouped by; none when it is not.
+    pub group: Option<String>,
+    /// It flaps.
+    pub flaps: Option<Flaps>,
 }
 
 /// What was decided.
@@ -266,6 +246,9 @@ pub enum Refusal {
     /// The state does not allow it.
     #[error("{0}")]
     WrongState(&'static str),
+    /// What is named cannot be taken so.
+    #[error("{0}")]
+    NotThere(String),
     /// The words are missing or too long.
     #[error("{0}")]
     BadWords(String),
@@ -285,6 +268,10 @@ pub struct Opening {
     pub severity: Severity,
     /// The alert that opens it; `None` when a person declares it.
     pub alert: Option<(String, String)>,
+    /// The values of the labels that its service is grouped by; none when it is not.
+    pub group: Option<String>,
+    /// Too many were opened lately: it stands for those that come now.
+    pub storm: bool,
 }
 
 /// Opens an incident and wakes the first step.
@@ -293,23 +280,48 @@ pub struct Opening {
 /// [`Refusal::Fault`] only.
 pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -> Result<Decision, Refusal> {
     let title = opening.title.clone();
-    let fact = Fact::Opened { title: opening.title, service: opening.service, severity: opening.severity };
-    let first = Entry {
-        seq: 1,
-        at: now,
-        occurred_at: by.occurred_at.unwrap_or(now),
-        actor: by.actor.clone(),
-        office: None,
-        term: None,
-        route: by.route,
-        fact,
-    };
-    let incident = Incident::open(id, &first).map_err(Refusal::Fault)?;
-    let mut work = Work { incident, entries: vec![first], letters: Vec::new(), by, rules, now };
-    if let Some((source, key)) = opening.alert {
-        work.add(Fact::AlertJoined { source, key, title, refired: false })?;
+    let Opening { title: of, service, severity, alert, group, storm } = opening;
+    let waits = alert.is_some() && !storm;
+    let fact = Fact::Opened { title: of, service, severity, group, declared: alert.is_none() };
+    let mut work = Work::open(id, fact, by, rules, now)?;
+    if let Some((source, key)) = alert {
+        work.add(Fact::AlertJoined {
+            source,
+            key,
+            title,
+            refired: false,
+            service: None,
+            because: None,
+            not_before: None,
+        })?;
     }
-    work.escalate()?;
+    if storm {
+        work.dispatch(Fact::StormBegan)?;
+    }
+    if !(waits && work.waits_for_its_cause()?) {
+        work.escalate()?;
+    }
+    Ok(work.done(Reason::Opened))
+}
+
+/// Opens an incident with alerts that are split off another. Whoever does that commands it, and nobody is woken.
+///
+/// # Errors
+/// A [`Refusal`] that says why nothing was changed.
+pub fn open_split(
+    id: i64,
+    opening: Opening,
+    (from, alerts, firing): (i64, u32, u32),
+    by: &By,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
+    let Opening { title, service, severity, group, .. } = opening;
+    let fact = Fact::Opened { title, service, severity, group, declared: false };
+    let mut work = Work::open(id, fact, by, rules, now)?;
+    let person = work.person()?;
+    work.add(Fact::SplitFrom { incident: from, alerts, firing })?;
+    work.take_command(&person, CommandReason::FirstResponder)?;
     Ok(work.done(Reason::Opened))
 }
 
@@ -332,13 +344,24 @@ pub fn decide(
         work.open_only()?;
     }
     let reason = match act {
-        Act::Join { source, key, title, refired } => work.join(source, key, title, refired)?,
+        Act::Join(join) => work.join(join)?,
+        Act::Worsen { severity } => work.worsens(severity)?,
+        Act::BeginStorm => work.begin_storm()?,
+        Act::MergeInto { into, term } => work.merge_into(into, term)?,
+        Act::TakeIn(other) => work.take_in(*other)?,
+        Act::SplitOff { into, alerts, firing, term } => work.split_off(into, alerts, firing, term)?,
+        Act::SplitFrom { incident, alerts, firing } => work.split_from(incident, alerts, firing)?,
         Act::FireOn { key } => match &work.incident.phase {
-            Phase::Resolved { .. } => work.reopen_by_alert(format!("{key} still fires"), None)?,
+            Phase::Resolved { .. } => {
+                let severity = work.incident.severity;
+                work.reopen_by_alert(format!("{key} still fires"), None, severity)?
+            }
             _ => Reason::Recorded,
         },
-        Act::Recover { source, key, timed_out } => work.recover(source, key, timed_out, None)?,
-        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to))?,
+        Act::Recover { source, key, timed_out, flaps } => {
+            work.recover(source, key, timed_out, None, flaps)?
+        }
+        Act::Leave { source, key, to } => work.recover(source, key, None, Some(to), None)?,
         Act::SourceAcknowledge { source, key } => {
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged
@@ -430,6 +453,23 @@ struct Work<'a> {
     now: Timestamp,
 }
 
+impl<'a> Work<'a> {
+    fn open(id: i64, fact: Fact, by: &'a By, rules: &'a Rules, now: Timestamp) -> Result<Self, Refusal> {
+        let first = Entry {
+            seq: 1,
+            at: now,
+            occurred_at: by.occurred_at.unwrap_or(now),
+            actor: by.actor.clone(),
+            office: None,
+            term: None,
+            route: by.route,
+            fact,
+        };
+        let incident = Incident::open(id, &first).map_err(Refusal::Fault)?;
+        Ok(Self { incident, entries: vec![first], letters: Vec::new(), by, rules, now })
+    }
+}
+
 impl Work<'_> {
     fn done(mut self, reason: Reason) -> Decision {
         // Who is woken by a page need not be told the same by a notice.
@@ -488,9 +528,10 @@ impl Work<'_> {
     }
 
     fn open_only(&self) -> Result<(), Refusal> {
-        match self.incident.resolution() {
-            Some((resolution, _)) => Err(Refusal::Over(resolution.as_str())),
-            None => Ok(()),
+        match (self.incident.resolution(), self.incident.merged_into) {
+            (_, Some(home)) => Err(Refusal::NotThere(format!("it is part of INC-{home}; go on there"))),
+            (Some((resolution, _)), None) => Err(Refusal::Over(resolution.as_str())),
+            (None, None) => Ok(()),
         }
     }
 
@@ -503,70 +544,6 @@ impl Work<'_> {
         } else {
             Err(Refusal::Stale { commander: command.person.clone(), term: command.term })
         }
-    }
-
-    fn join(&mut self, source: String, key: String, title: String, refired: bool) -> Result<Reason, Refusal> {
-        let joined = Fact::AlertJoined { source, key: key.clone(), title, refired };
-        match &self.incident.phase {
-            Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
-                self.add(joined)?;
-                Ok(Reason::Joined)
-            }
-            Phase::Mitigated { command, .. } => {
-                let commander = command.person.clone();
-                self.add(joined)?;
-                self.dispatch(Fact::Relapsed)?;
-                self.promise()?;
-                self.status(News::Reopened);
-                self.letters.push(Letter::Notice { person: commander, news: News::Reopened });
-                self.tell_pio(News::Reopened);
-                Ok(Reason::Relapsed)
-            }
-            Phase::Resolved { .. } => self.reopen_by_alert(format!("{key} fires again"), Some(joined)),
-        }
-    }
-
-    /// Nobody has it now, so the policy starts anew; whoever commanded before is woken too.
-    fn reopen_by_alert(&mut self, why: String, joined: Option<Fact>) -> Result<Reason, Refusal> {
-        let before = match &self.incident.phase {
-            Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
-            _ => None,
-        };
-        self.add(Fact::Reopened { why })?;
-        joined.map_or(Ok(()), |joined| self.add(joined))?;
-        self.escalate()?;
-        if let Some(person) = before {
-            self.status(News::Reopened);
-            let paged =
-                |letter: &Letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person);
-            if !self.letters.iter().any(paged) && self.rules.people.contains_key(&person) {
-                self.page(person, Why::CommandedBefore)?;
-            }
-        }
-        Ok(Reason::ReopenedByAlert)
-    }
-
-    fn recover(
-        &mut self,
-        source: String,
-        key: String,
-        timed_out: Option<String>,
-        left: Option<String>,
-    ) -> Result<Reason, Refusal> {
-        let last_one = self.incident.firing == 1;
-        let untaken = matches!(self.incident.phase, Phase::Triggered { .. });
-        let quiet_until = (last_one && untaken)
-            .then(|| self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now));
-        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left })?;
-        if quiet_until.is_some() {
-            return Ok(Reason::Quiet);
-        }
-        if last_one && let Some(command) = self.incident.commander() {
-            // Recovery is evidence offered to the Commander, never a resolution.
-            let person = command.person.clone();
-            self.letters.push(Letter::Notice { person, news: News::Recovered });
-        }
-        Ok(Reason::Recovered)
     }
 
     fn tick(&mut self) -> Result<Reason, Refusal> {
@@ -585,14 +562,22 @@ impl Work<'_> {
             }
             return Ok(Reason::SelfCleared);
         }
-        self.escalate()
+        let was_held = matches!(self.incident.phase, Phase::Triggered { held_until: Some(_), .. });
+        let reason = self.escalate()?;
+        if was_held {
+            self.wake_struck()?;
+        }
+        Ok(reason)
     }
 
     /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
     fn set_hour_anew(&mut self) -> Result<Reason, Refusal> {
         let policy = self.policy();
         let wait = match &self.incident.phase {
-            Phase::Triggered { quiet_until: None, escalation: Some(current) } => {
+            Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
+                self.rules.grouping_of(&self.incident.service).settle
+            }
+            Phase::Triggered { quiet_until: None, escalation: Some(current), .. } => {
                 escalation::wait(policy, current)
             }
             _ => self.rules.clocks.self_clear_after,
@@ -650,7 +635,7 @@ impl Work<'_> {
         if self.incident.pio.is_some() {
             return Ok(());
         }
-        let Some(service) = self.rules.services.get(&self.incident.service) else { return Ok(()) };
+        let Some(service) = self.rules.services.get(self.incident.leads()) else { return Ok(()) };
         let people = escalation::people(&service.pio, self.rules, self.now);
         let pio = people.iter().find(|person| *person != commander).or(people.first()).cloned();
         if let Some(person) = pio {
@@ -696,6 +681,11 @@ impl Work<'_> {
         let person = self.person()?;
         if self.incident.is_open() {
             return Err(Refusal::StillOpen);
+        }
+        if let Some(home) = self.incident.merged_into {
+            return Err(Refusal::NotThere(format!(
+                "it is part of INC-{home}; split it off that one instead"
+            )));
         }
         let why = words(why, "the reason")?;
         self.add(Fact::Reopened { why })?;

@@ -26,7 +26,9 @@ pub fn is_too_far(due: Timestamp, rules: &Rules, now: Timestamp) -> bool {
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
     let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, rules.clocks.self_clear_after];
-    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT) + SignedDuration::from_mins(1)
+    let calm = rules.services.values().map(|service| service.flapping).chain([rules.flapping]);
+    steps.chain(others).chain(calm.map(|flapping| flapping.calm_after)).max().unwrap_or(LAST_RESORT_WAIT)
+        + SignedDuration::from_mins(1)
 }
 
 /// How long the step an escalation stands at is waited for.

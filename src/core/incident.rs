@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use super::timeline::{Entry, Fact};
+use super::timeline::{Entry, Fact, Joined};
 
 /// How bad an incident is; SEV1 is worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,6 +49,8 @@ pub enum Resolution {
     FalseAlarm,
     /// It recovered before anybody took it.
     SelfCleared,
+    /// It became part of another.
+    Merged,
 }
 
 impl Resolution {
@@ -58,6 +60,7 @@ impl Resolution {
             Self::Restored => "restored",
             Self::FalseAlarm => "false-alarm",
             Self::SelfCleared => "self-cleared",
+            Self::Merged => "merged",
         }
     }
 }
@@ -116,6 +119,8 @@ pub enum Phase {
         escalation: Option<Escalation>,
         /// Every alert has recovered; it clears itself at this time unless one fires again.
         quiet_until: Option<Timestamp>,
+        /// Nobody is woken before this time: its cause may be found first.
+        held_until: Option<Timestamp>,
     },
     /// A human has it.
     Acknowledged {
@@ -138,6 +143,11 @@ pub enum Phase {
         /// Who commanded last, if anybody did.
         last: Option<Command>,
     },
+}
+
+impl Phase {
+    /// As it is when an incident is opened, or open again, and nobody was woken yet.
+    pub const FRESH: Self = Self::Triggered { escalation: None, quiet_until: None, held_until: None };
 }
 
 /// What a responder is doing.
@@ -188,8 +198,20 @@ pub struct Incident {
     pub id: i64,
     /// One line, fixed at the opening: mail threads hang on it.
     pub title: String,
-    /// What is affected.
+    /// What was seen to be affected first, fixed at the opening.
     pub service: String,
+    /// The service at fault, when that is another.
+    pub cause: Option<String>,
+    /// Other services whose alerts belong to it, in the order they came.
+    pub also: Vec<String>,
+    /// The values of the labels that its service is grouped by.
+    pub group: Option<String>,
+    /// More incidents came than people can look at, and became this one.
+    pub storm: bool,
+    /// A human declared it, or one that became part of it: only people say that it is over.
+    pub declared: bool,
+    /// The incident it became part of.
+    pub merged_into: Option<i64>,
     /// How bad.
     pub severity: Severity,
     /// State, with what belongs to it.
@@ -210,6 +232,8 @@ pub struct Incident {
     pub responders: Vec<Responder>,
     /// The PIO who was called, when one was.
     pub pio: Option<(String, Timestamp)>,
+    /// An alert of it flaps, and is calm when it does not change until then: it does not clear itself before.
+    pub calm_at: Option<Timestamp>,
     /// When the next internal update was promised for.
     pub next_update_by: Option<Timestamp>,
     /// Sequence number of the newest entry.
@@ -225,6 +249,11 @@ impl Incident {
             Phase::Mitigated { .. } => "mitigated",
             Phase::Resolved { .. } => "resolved",
         }
+    }
+
+    /// The service that leads: the cause when that is known, else the one that was seen first. Its people are woken.
+    pub fn leads(&self) -> &str {
+        self.cause.as_deref().unwrap_or(&self.service)
     }
 
     /// Who commands now.
@@ -251,7 +280,8 @@ impl Incident {
     /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
     pub fn due_at(&self) -> Option<Timestamp> {
         match &self.phase {
-            Phase::Triggered { quiet_until: Some(until), .. } => Some(*until),
+            Phase::Triggered { quiet_until: Some(until), .. }
+            | Phase::Triggered { held_until: Some(until), .. } => Some(*until),
             Phase::Triggered { escalation: Some(escalation), .. } => Some(escalation.due),
             Phase::Triggered { .. }
             | Phase::Acknowledged { .. }
@@ -270,15 +300,21 @@ impl Incident {
     /// # Errors
     /// When the entry does not open an incident.
     pub fn open(id: i64, entry: &Entry) -> Result<Self, FoldError> {
-        let Fact::Opened { title, service, severity } = &entry.fact else {
+        let Fact::Opened { title, service, severity, group, declared } = &entry.fact else {
             return Err(FoldError { seq: entry.seq, why: "the first entry does not open the incident" });
         };
         Ok(Self {
             id,
             title: title.clone(),
             service: service.clone(),
+            cause: None,
+            also: Vec::new(),
+            group: group.clone(),
+            storm: false,
+            declared: *declared,
+            merged_into: None,
             severity: *severity,
-            phase: Phase::Triggered { escalation: None, quiet_until: None },
+            phase: Phase::FRESH,
             opened_at: entry.at,
             acknowledged_at: None,
             mitigated_at: None,
@@ -287,6 +323,7 @@ impl Incident {
             firing: 0,
             responders: Vec::new(),
             pio: None,
+            calm_at: None,
             next_update_by: None,
             seq: entry.seq,
         })
@@ -304,14 +341,15 @@ impl Incident {
         let at = entry.at;
         match &entry.fact {
             Fact::Opened { .. } => return wrong("it was opened before"),
-            Fact::AlertJoined { refired, .. } => {
-                self.firing += 1;
-                self.alerts += u32::from(!*refired);
-                if let Phase::Triggered { quiet_until, .. } = &mut self.phase {
-                    *quiet_until = None;
+            Fact::AlertJoined { refired, service, not_before, .. } => {
+                self.gains(u32::from(!*refired), 1);
+                self.waits(*not_before);
+                if let Some(service) = service {
+                    self.affects(service);
                 }
             }
-            Fact::AlertRecovered { quiet_until: until, .. } => {
+            Fact::AlertRecovered { quiet_until: until, calm_at, .. } => {
+                self.calm_at = self.calm_at.max(*calm_at);
                 let Some(firing) = self.firing.checked_sub(1) else { return wrong("no alert was firing") };
                 self.firing = firing;
                 if let (Phase::Triggered { quiet_until, .. }, Some(until)) = (&mut self.phase, until) {
@@ -319,14 +357,16 @@ impl Incident {
                 }
             }
             Fact::Escalated { round, step, awaiting, due, .. } => {
-                let Phase::Triggered { escalation, .. } = &mut self.phase else {
+                let Phase::Triggered { escalation, held_until, .. } = &mut self.phase else {
                     return wrong("it escalated although a human had it or it was over");
                 };
+                *held_until = None;
                 *escalation =
                     Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
             }
             Fact::Rescheduled { due } => match &mut self.phase {
-                Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { quiet_until: Some(until), .. }
+                | Phase::Triggered { held_until: Some(until), .. } => *until = *due,
                 Phase::Triggered { escalation: Some(escalation), .. } => escalation.due = *due,
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
@@ -369,6 +409,9 @@ impl Incident {
                     Phase::Resolved { .. } => return wrong("it was over before"),
                     _ => self.commander().cloned(),
                 };
+                if *resolution == Resolution::Merged {
+                    return wrong("it ended as part of another without saying of which");
+                }
                 if last.is_none() != matches!(resolution, Resolution::SelfCleared) {
                     return wrong(
                         "only an incident nobody has taken clears itself, and only a taken one is resolved",
@@ -381,10 +424,62 @@ impl Incident {
                 if self.is_open() {
                     return wrong("it was reopened although it was not over");
                 }
-                self.phase = Phase::Triggered { escalation: None, quiet_until: None };
+                self.phase = Phase::FRESH;
                 self.mitigated_at = None;
+                self.merged_into = None;
+                self.storm = false;
             }
-            Fact::SourceAcknowledged { .. }
+            Fact::CauseFound { service, group } => {
+                if self.leads() == service {
+                    return wrong("the cause was known before");
+                }
+                let before = self.leads().to_owned();
+                self.cause = (self.service != *service).then(|| service.clone());
+                self.group.clone_from(group);
+                self.also.retain(|other| other != service);
+                self.affects(&before);
+            }
+            Fact::StormBegan => self.storm = true,
+            Fact::SeverityRaised { from, to } => {
+                if self.severity != *from || to >= from {
+                    return wrong("the severity did not rise from what it was");
+                }
+                self.severity = *to;
+            }
+            Fact::Held { until } => match &mut self.phase {
+                Phase::Triggered { escalation: None, held_until, .. } => *held_until = Some(*until),
+                _ => return wrong("it was held although somebody was woken, had it, or it was over"),
+            },
+            Fact::Merged { into, alerts, firing } => {
+                if !self.is_open() {
+                    return wrong("it became part of another although it was over");
+                }
+                self.loses(*alerts, *firing, entry.seq)?;
+                let last = self.commander().cloned();
+                self.phase = Phase::Resolved { resolution: Resolution::Merged, at, last };
+                self.merged_into = Some(*into);
+                self.next_update_by = None;
+            }
+            Fact::TookIn { service, alerts, firing, responders, declared, .. } => {
+                self.declared |= *declared;
+                self.gains(*alerts, *firing);
+                self.affects(service);
+                for joined in responders {
+                    if self.responder(&joined.person).is_none() {
+                        let Joined { person, status, pages } = joined.clone();
+                        self.responders.push(Responder { person, status, since: at, pages });
+                    }
+                }
+            }
+            Fact::SplitOff { alerts, firing, quiet_until: until, .. } => {
+                self.loses(*alerts, *firing, entry.seq)?;
+                if let (Phase::Triggered { quiet_until, .. }, Some(until)) = (&mut self.phase, until) {
+                    *quiet_until = Some(*until);
+                }
+            }
+            Fact::SplitFrom { alerts, firing, .. } => self.gains(*alerts, *firing),
+            Fact::AlertFlaps { .. }
+            | Fact::SourceAcknowledged { .. }
             | Fact::HelpCalled { .. }
             | Fact::Note { .. }
             | Fact::StatementDrafted { .. }
@@ -393,6 +488,42 @@ impl Incident {
         }
         self.seq = entry.seq;
         Ok(())
+    }
+
+    fn gains(&mut self, alerts: u32, firing: u32) {
+        self.alerts += alerts;
+        self.firing += firing;
+        if let (Phase::Triggered { quiet_until, .. }, 1..) = (&mut self.phase, firing) {
+            *quiet_until = None;
+        }
+    }
+
+    /// Nobody else is woken before an hour.
+    fn waits(&mut self, not_before: Option<Timestamp>) {
+        let (Phase::Triggered { escalation, held_until, .. }, Some(hour)) = (&mut self.phase, not_before)
+        else {
+            return;
+        };
+        match escalation {
+            Some(escalation) => escalation.due = escalation.due.max(hour),
+            None => *held_until = Some(hour),
+        }
+    }
+
+    fn loses(&mut self, alerts: u32, firing: u32, seq: u32) -> Result<(), FoldError> {
+        let left = self.alerts.checked_sub(alerts).zip(self.firing.checked_sub(firing));
+        let Some((alerts, firing)) = left else {
+            return Err(FoldError { seq, why: "more alerts went than it had" });
+        };
+        (self.alerts, self.firing) = (alerts, firing);
+        Ok(())
+    }
+
+    /// An alert of another service belongs to it.
+    fn affects(&mut self, service: &str) {
+        if self.leads() != service && !self.also.iter().any(|other| other == service) {
+            self.also.push(service.to_owned());
+        }
     }
 
     fn paged(&mut self, person: &str, at: Timestamp) {

@@ -73,6 +73,10 @@ pub enum Why {
     Help,
     /// They commanded this incident before it came back.
     CommandedBefore,
+    /// Their service is part of a storm.
+    Storm,
+    /// It got so much worse that other people are to know.
+    Worse,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -90,6 +94,22 @@ pub enum News {
     Reopened,
     /// Every alert of a taken incident recovered: evidence for the Commander.
     Recovered,
+    /// It is worse than it was.
+    Worse,
+    /// The service at fault was found.
+    Cause,
+    /// Alerts of another service belong to it now.
+    Spread,
+    /// More alerts belong to it than there were: twice as many as when that was told last.
+    More,
+    /// It became part of another.
+    Merged,
+    /// Another became part of it.
+    TookIn,
+    /// Some of its alerts belong to another.
+    Split,
+    /// More incidents came than people can look at, and became this one.
+    Storm,
 }
 
 impl News {
@@ -102,6 +122,14 @@ impl News {
             Self::SelfCleared => "self-cleared",
             Self::Reopened => "reopened",
             Self::Recovered => "recovered",
+            Self::Worse => "worse",
+            Self::Cause => "cause",
+            Self::Spread => "spread",
+            Self::More => "more",
+            Self::Merged => "merged",
+            Self::TookIn => "took-in",
+            Self::Split => "split",
+            Self::Storm => "storm",
         }
     }
 }
@@ -127,6 +155,8 @@ impl Why {
             Self::LastResort => "last_resort",
             Self::Help => "help",
             Self::CommandedBefore => "commanded_before",
+            Self::Storm => "storm",
+            Self::Worse => "worse",
         }
     }
 }

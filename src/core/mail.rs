@@ -346,8 +346,14 @@ mod tests {
     }
 
     fn incident(rules: &Rules) -> Incident {
-        let opening =
-            Opening { title: "x".into(), service: "shop".into(), severity: Severity::Sev1, alert: None };
+        let opening = Opening {
+            title: "x".into(),
+            service: "shop".into(),
+            severity: Severity::Sev1,
+            alert: None,
+            group: None,
+            storm: false,
+        };
         decide::open(1, opening, &By::dispatch(), rules, Timestamp::UNIX_EPOCH).unwrap().incident
     }
 

@@ -5,26 +5,39 @@
 //! handed it as `now`. The core imports no sibling module, so it could move out whole.
 //!
 //! - [`alert`]: one delivery's statement (event) against what is known of the alert;
+//! - [`correlate`]: which incident an alert joins that would else open its own;
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
-//! - [`matcher`], [`silence`]: alerts that wake nobody for a while;
+//! - [`matcher`], [`route`]: what an alert is about, by what it says;
+//! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
+//! - [`inhibit`]: alerts that wake nobody while others fire;
+//! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
+//! - [`noise`]: how often people were woken, and by what;
+//! - [`search`]: what alerts and incidents are found by;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod correlate;
 pub mod decide;
 pub mod escalation;
+pub mod flapping;
 pub mod heartbeat;
 pub mod incident;
+pub mod inhibit;
 pub mod letter;
 pub mod mail;
+pub mod maintenance;
 pub mod matcher;
+pub mod noise;
 pub mod oncall;
+pub mod route;
 pub mod rules;
+pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;

@@ -9,8 +9,13 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
+use super::correlate::{Grouping, Needs, Storm};
+use super::flapping::Flapping;
 use super::incident::Severity;
+use super::inhibit;
+use super::maintenance::Window;
 use super::oncall::Rotation;
+use super::route::Route;
 
 /// Everything `decide` may ask about the house.
 #[derive(Clone, Debug, Default)]
@@ -29,17 +34,47 @@ pub struct Rules {
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
     pub clocks: Clocks,
+    /// What alerts are about, by what they say; the first that fits decides.
+    pub routes: Vec<Route>,
+    /// Alerts that wake nobody while others fire.
+    pub inhibit: Vec<inhibit::Rule>,
+    /// When alerts flap where a service does not say.
+    pub flapping: Flapping,
+    /// How alerts become incidents where a service does not say.
+    pub grouping: Grouping,
+    /// Who needs whom.
+    pub needs: Needs,
+    /// When incidents are too many; `None`: never.
+    pub storm: Option<Storm>,
+    /// How long alerts of a source are believed to fire that nobody says again, by the source's name.
+    pub age_out: BTreeMap<String, SignedDuration>,
+    /// Hours in which alerts of some services wake nobody.
+    pub maintenance: Vec<Window>,
 }
 
 impl Rules {
     /// Whom to wake for a service. A service that has left the configuration may still have an incident, or an alert
     /// that was held meanwhile: its people are those of the policy `default`, else of the first, for somebody has to
     /// be woken. The name comes first.
-    pub fn policy_of(&self, service: &str) -> Option<(&str, &Policy)> {
+    pub fn policy_of(&self, service: &str, severity: Severity) -> Option<(&str, &Policy)> {
         let named = |name: &str| self.policies.get_key_value(name);
-        let own = self.services.get(service).and_then(|service| named(&service.policy));
+        let own = self.services.get(service).and_then(|service| named(service.policy_at(severity)));
         let found = own.or_else(|| named("default")).or_else(|| self.policies.iter().next());
         found.map(|(name, policy)| (name.as_str(), policy))
+    }
+}
+
+impl Rules {
+    /// How alerts of a service become incidents. One that has left the configuration is grouped as usual.
+    pub fn grouping_of(&self, service: &str) -> &Grouping {
+        self.services.get(service).map_or(&self.grouping, |service| &service.grouping)
+    }
+}
+
+impl Rules {
+    /// When alerts of a service flap.
+    pub fn flapping_of(&self, service: &str) -> Flapping {
+        self.services.get(service).map_or(self.flapping, |service| service.flapping)
     }
 }
 
@@ -101,10 +136,16 @@ pub struct Step {
 }
 
 /// What is affected by incidents.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Service {
     /// Name of its escalation policy.
     pub policy: String,
+    /// Names of other policies, for incidents of these severities.
+    pub policies: BTreeMap<Severity, String>,
+    /// How its alerts become incidents.
+    pub grouping: Grouping,
+    /// When its alerts flap.
+    pub flapping: Flapping,
     /// The PIO and the alternates, in order.
     pub pio: Vec<Target>,
     /// Where responders meet.
@@ -113,6 +154,13 @@ pub struct Service {
     pub public_name: Option<String>,
     /// Severity of incidents by severity of alerts.
     pub severities: SeverityMap,
+}
+
+impl Service {
+    /// The name of the policy for an incident as bad as this.
+    pub fn policy_at(&self, severity: Severity) -> &str {
+        self.policies.get(&severity).unwrap_or(&self.policy)
+    }
 }
 
 /// Which incident severity an alert severity means.

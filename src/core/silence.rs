@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::alert::{AlertSeverity, Event};
+use super::alert::Event;
 use super::matcher::Matcher;
+use super::route;
 
 /// Most matchers of one silence.
 pub const MATCHERS_MAX: usize = 64;
@@ -67,11 +68,14 @@ impl Silence {
         }
     }
 
-    /// Whether it is in force, and an event of this source fits.
-    pub fn holds(&self, source: &str, event: &Event, now: Timestamp) -> bool {
+    /// Whether it is in force, and an event of this source fits that is about this service.
+    pub fn holds(&self, source: &str, service: &str, event: &Event, now: Timestamp) -> bool {
         self.state(now) == State::Active
             && self.source.as_ref().is_none_or(|own| own == source)
-            && self.matchers.iter().all(|matcher| matcher.fits(self.value(source, event, &matcher.name)))
+            && self
+                .matchers
+                .iter()
+                .all(|matcher| matcher.fits(self.value(source, service, event, &matcher.name)))
     }
 
     /// Whether it can be kept.
@@ -106,15 +110,13 @@ impl Silence {
         Ok(())
     }
 
-    /// What a matcher sees of an event: its labels. One that holds for every source sees besides, by these names, what
-    /// onscene knows; one of a single source sees what Alertmanager's would.
-    fn value<'a>(&self, source: &'a str, event: &'a Event, name: &str) -> &'a str {
-        match (event.labels.get(name), name) {
-            (Some(value), _) => value,
-            (None, "source") if self.source.is_none() => source,
-            (None, "title") if self.source.is_none() => &event.title,
-            (None, "severity") if self.source.is_none() => event.severity.map_or("", AlertSeverity::as_str),
-            (None, _) => "",
+    /// What a matcher sees of an event. A silence of a single source sees what Alertmanager's would: its labels. In one of
+    /// the house `service` is what the alert is about, as the pages show it, whatever label of that name its sender gave it.
+    fn value<'a>(&self, source: &'a str, service: &'a str, event: &'a Event, name: &str) -> &'a str {
+        match (&self.source, name) {
+            (Some(_), _) => event.labels.get(name).map_or("", String::as_str),
+            (None, "service") => service,
+            (None, _) => route::seen(source, service, event, name),
         }
     }
 }
@@ -124,7 +126,7 @@ mod tests {
     use jiff::ToSpan as _;
 
     use super::*;
-    use crate::core::alert::Status;
+    use crate::core::alert::{AlertSeverity, Status};
     use crate::core::matcher::read_all;
 
     fn at(minute: i64) -> Timestamp {
@@ -154,20 +156,33 @@ mod tests {
     #[test]
     fn it_holds_from_its_first_moment_to_its_last_and_for_what_fits() {
         let one = silence("instance=~\"db-.*\",cluster=\"\",source=\"prom\",severity=\"error\"");
-        assert!(!one.holds("prom", &event(), at(-1)) && one.holds("prom", &event(), at(0)));
-        assert!(one.holds("prom", &event(), at(59)) && !one.holds("prom", &event(), at(60)));
-        assert!(!one.holds("other", &event(), at(1)));
+        assert!(!one.holds("prom", "shop", &event(), at(-1)) && one.holds("prom", "shop", &event(), at(0)));
+        assert!(one.holds("prom", "shop", &event(), at(59)) && !one.holds("prom", "shop", &event(), at(60)));
+        assert!(!one.holds("other", "shop", &event(), at(1)));
         let of_another = Silence { source: Some("other".into()), ..silence("instance=\"db-1\"") };
         let sees_labels_only = Silence { source: Some("prom".into()), ..silence("title=~\".+\"") };
-        assert!(!sees_labels_only.holds("prom", &event(), at(1)));
-        assert!(!of_another.holds("prom", &event(), at(1)) && of_another.holds("other", &event(), at(1)));
+        assert!(!sees_labels_only.holds("prom", "shop", &event(), at(1)));
+        assert!(
+            !of_another.holds("prom", "shop", &event(), at(1))
+                && of_another.holds("other", "shop", &event(), at(1))
+        );
     }
 
     #[test]
     fn a_label_goes_before_what_onscene_knows_by_the_same_name() {
         let mut event = event();
         event.labels.insert("severity".into(), "page".into());
-        assert!(silence("severity=\"page\"").holds("prom", &event, at(1)));
+        assert!(silence("severity=\"page\"").holds("prom", "shop", &event, at(1)));
+    }
+
+    #[test]
+    fn the_service_is_what_the_alert_is_about_and_not_a_label() {
+        let mut event = event();
+        event.labels.insert("service".into(), "kubelet".into());
+        assert!(silence("service=\"shop\"").holds("prom", "shop", &event, at(1)));
+        assert!(!silence("service=\"kubelet\"").holds("prom", "shop", &event, at(1)));
+        let of_one = Silence { source: Some("prom".into()), ..silence("service=\"kubelet\"") };
+        assert!(of_one.holds("prom", "shop", &event, at(1)), "as in Alertmanager");
     }
 
     #[test]

@@ -6,10 +6,11 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::decide::{Act, By, Decision, Opening, Refusal, decide, open};
+use super::correlate::Grouping;
+use super::decide::{Act, By, Decision, Join, Opening, Refusal, decide, open};
 use super::incident::{Incident, Phase, Severity};
 use super::letter::Letter;
-use super::rules::{Person, Policy, Rules, Service, SeverityMap, Step, Target};
+use super::rules::{Person, Policy, Rules, Service, Step, Target};
 use super::timeline::{Actor, Entry, Fact, Route};
 
 fn house() -> Rules {
@@ -32,9 +33,8 @@ fn house() -> Rules {
     let service = Service {
         policy: "default".into(),
         pio: vec![Target::Person("kim".into()), Target::Person("tom".into())],
-        bridge: None,
-        public_name: None,
-        severities: SeverityMap::default(),
+        grouping: Grouping { window: SignedDuration::ZERO, ..Grouping::default() },
+        ..Service::default()
     };
     Rules {
         people: ["maya", "tom", "kim", "cto"].map(person).into_iter().collect(),
@@ -67,6 +67,20 @@ fn told(letter: &Letter) -> String {
     }
 }
 
+fn join(source: String, key: String) -> Join {
+    Join {
+        source,
+        key,
+        title: "down".into(),
+        refired: false,
+        service: "shop".into(),
+        severity: Severity::Sev4,
+        because: None,
+        group: None,
+        flaps: None,
+    }
+}
+
 /// What a line asks for. `alert KEY`, `recover KEY`, `tick`, or a person and what they do.
 fn act(line: &str) -> (Act, By) {
     let words: Vec<&str> = line.split(' ').collect();
@@ -75,11 +89,11 @@ fn act(line: &str) -> (Act, By) {
         ["tick"] => (Act::Tick, By::dispatch()),
         ["alert", key] => {
             let (source_name, key) = alert(key);
-            (Act::Join { source: source_name, key, title: "down".into(), refired: false }, source())
+            (Act::Join(join(source_name, key)), source())
         }
         ["recover", key] => {
             let (source_name, key) = alert(key);
-            (Act::Recover { source: source_name, key, timed_out: None }, source())
+            (Act::Recover { source: source_name, key, timed_out: None, flaps: None }, source())
         }
         ["unreachable", person] => {
             (Act::Unreachable { person: person.into(), why: "550".into() }, By::dispatch())
@@ -114,6 +128,8 @@ fn story_in(rules: &Rules, lines: &str) -> String {
         service: "shop".into(),
         severity: Severity::Sev1,
         alert: Some(("pingdom".into(), "db-1".into())),
+        group: None,
+        storm: false,
     };
     let opened = open(1, opening, &source(), rules, begin()).unwrap();
     let mut shown = vec![shown(0, &Ok(opened.clone()))];
@@ -320,6 +336,8 @@ proptest! {
         let opening = Opening {
             title: "t".into(), service: "shop".into(), severity: Severity::Sev2,
             alert: Some(("pingdom".into(), "db-1".into())),
+            group: None,
+            storm: false,
         };
         let mut incident = open(1, opening, &source(), &rules, begin()).unwrap().incident;
         let mut now = begin();

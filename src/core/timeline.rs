@@ -5,7 +5,8 @@
 
 use jiff::Timestamp;
 
-use super::incident::{CommandReason, Resolution, Severity};
+use super::correlate::Because;
+use super::incident::{CommandReason, Resolution, ResponderStatus, Severity};
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +111,17 @@ pub struct Entry {
     pub fact: Fact,
 }
 
+/// Somebody who was on an incident that became part of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// Who.
+    pub person: String,
+    /// Doing what.
+    pub status: ResponderStatus,
+    /// How often they were paged.
+    pub pages: u32,
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fact {
@@ -121,6 +133,10 @@ pub enum Fact {
         service: String,
         /// How bad.
         severity: Severity,
+        /// The values of the labels that its service is grouped by; none when it is not.
+        group: Option<String>,
+        /// By a human, and not by an alert: only people say that it is over.
+        declared: bool,
     },
     /// An alert of this incident fires.
     AlertJoined {
@@ -132,6 +148,90 @@ pub enum Fact {
         title: String,
         /// It belonged to the incident before.
         refired: bool,
+        /// The service it is about, when that is not the incident's own.
+        service: Option<String>,
+        /// Why it belongs here, when it is neither the first nor the same as one that does.
+        because: Option<Because>,
+        /// It flaps: nobody else is woken for it before this hour.
+        not_before: Option<Timestamp>,
+    },
+    /// An alert of this incident changes again and again. Said once, until it is calm.
+    AlertFlaps {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// How often it changed.
+        changes: u32,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// The service at fault was found: it leads from now on.
+    CauseFound {
+        /// The service.
+        service: String,
+        /// The values of the labels that it is grouped by; none when it is not.
+        group: Option<String>,
+    },
+    /// More incidents came than people can look at: whatever comes next belongs here too.
+    StormBegan,
+    /// It is worse than it was.
+    SeverityRaised {
+        /// How bad it was.
+        from: Severity,
+        /// How bad it is.
+        to: Severity,
+    },
+    /// Nobody is woken yet: what it depends on may say first that it is the cause.
+    Held {
+        /// Until when.
+        until: Timestamp,
+    },
+    /// It became part of another. Its alerts are that one's.
+    Merged {
+        /// Of which.
+        into: i64,
+        /// How many alerts went there.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+    },
+    /// Another became part of this one, with its alerts.
+    TookIn {
+        /// Which.
+        incident: i64,
+        /// Its title.
+        title: String,
+        /// Its service.
+        service: String,
+        /// How many alerts came.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+        /// Who was on it.
+        responders: Vec<Joined>,
+        /// A human had declared it.
+        declared: bool,
+    },
+    /// Some of its alerts are another incident's again, or for the first time.
+    SplitOff {
+        /// Which.
+        into: i64,
+        /// How many alerts went.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+        /// Set when none that fires is left and nobody has the incident: it clears itself then.
+        quiet_until: Option<Timestamp>,
+    },
+    /// Alerts came back, or came, from another incident.
+    SplitFrom {
+        /// Which.
+        incident: i64,
+        /// How many alerts came.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
     },
     /// An alert of this incident recovered, or is none of this incident any more.
     AlertRecovered {
@@ -145,6 +245,8 @@ pub enum Fact {
         timed_out: Option<String>,
         /// It fires on, and is counted elsewhere: where, in words.
         left: Option<String>,
+        /// It flaps: the incident does not clear itself before this hour.
+        calm_at: Option<Timestamp>,
     },
     /// Acknowledged at the source; makes nobody Commander.
     SourceAcknowledged {
@@ -274,6 +376,15 @@ impl Fact {
         match self {
             Self::Opened { .. } => "opened",
             Self::AlertJoined { .. } => "alert_joined",
+            Self::AlertFlaps { .. } => "alert_flaps",
+            Self::CauseFound { .. } => "cause_found",
+            Self::StormBegan => "storm_began",
+            Self::SeverityRaised { .. } => "severity_raised",
+            Self::Held { .. } => "held",
+            Self::Merged { .. } => "merged",
+            Self::TookIn { .. } => "took_in",
+            Self::SplitOff { .. } => "split_off",
+            Self::SplitFrom { .. } => "split_from",
             Self::AlertRecovered { .. } => "alert_recovered",
             Self::SourceAcknowledged { .. } => "source_acknowledged",
             Self::Escalated { .. } => "escalated",
@@ -301,16 +412,48 @@ impl Fact {
     /// One sentence for people.
     pub fn text(&self) -> String {
         match self {
-            Self::Opened { title, service, severity } => {
+            Self::Opened { title, service, severity, .. } => {
                 format!("opened as {} on {service}: {title}", severity.as_str())
             }
-            Self::AlertJoined { source, key, title, refired: false } => {
-                format!("alert from {source} joined: {title} ({key})")
+            Self::AlertJoined { source, key, title, refired: true, not_before, .. } => {
+                format!("alert from {source} fires again: {title} ({key}){}", flapping(not_before.as_ref()))
             }
-            Self::AlertJoined { source, key, title, refired: true } => {
-                format!("alert from {source} fires again: {title} ({key})")
+            Self::AlertFlaps { source, key, changes, since } => format!(
+                "{key} of {source} flaps: it changed {changes} times since {since:.0}. Until it is calm nobody is paged \
+                 because it fires again, and its recovery ends nothing"
+            ),
+            Self::AlertJoined { source, key, title, service, because, not_before, .. } => {
+                let service = service.as_ref().map_or(String::new(), |service| format!(" on {service}"));
+                let because = because.map_or(String::new(), |because| format!("; {}", because.text()));
+                format!(
+                    "alert from {source}{service} joined: {title} ({key}){because}{}",
+                    flapping(not_before.as_ref())
+                )
             }
-            Self::AlertRecovered { source, key, quiet_until, timed_out, left } => {
+            Self::CauseFound { service, .. } => format!("{service} is the cause, and leads from now on"),
+            Self::StormBegan => {
+                "a storm: more incidents come than people can look at, so they are this one until it is over"
+                    .into()
+            }
+            Self::SeverityRaised { from, to } => {
+                format!("worse than it was: {} instead of {}", to.as_str(), from.as_str())
+            }
+            Self::Held { until } => {
+                format!(
+                    "nobody is woken before {until:.0}: what it depends on may be the cause, and is waited for"
+                )
+            }
+            Self::Merged { into, alerts, .. } => {
+                format!("became part of INC-{into}, with {}", count(*alerts))
+            }
+            Self::TookIn { incident, title, service, alerts, .. } => {
+                format!("INC-{incident} became part of this one, with {}: {service}: {title}", count(*alerts))
+            }
+            Self::SplitOff { into, alerts, .. } => format!("{} went to INC-{into}", count(*alerts)),
+            Self::SplitFrom { incident, alerts, .. } => {
+                format!("{} came from INC-{incident}", count(*alerts))
+            }
+            Self::AlertRecovered { source, key, quiet_until, timed_out, left, .. } => {
                 let said = match (left, timed_out) {
                     (Some(left), _) => format!("{key} of {source} fires on and {left}"),
                     (None, None) => format!("{source} says {key} recovered"),
@@ -364,6 +507,15 @@ impl Fact {
             Self::Delivered { what, to, outcome, why } => format!("{what} to {to}: {outcome} ({why})"),
         }
     }
+}
+
+fn flapping(not_before: Option<&Timestamp>) -> String {
+    let until = |until| format!("; it flaps, so nobody else is woken before {until:.0}");
+    not_before.map_or(String::new(), until)
+}
+
+fn count(alerts: u32) -> String {
+    if alerts == 1 { "1 alert".into() } else { format!("{alerts} alerts") }
 }
 
 fn people(names: &[String]) -> String {

@@ -26,7 +26,7 @@ use crate::crypto;
 use crate::house::Source;
 use crate::sources::prometheus;
 use crate::store::silences::Written;
-use crate::store::{alerts, silences};
+use crate::store::{StoreError, Tx, alerts, inhibitors, silences};
 
 /// Most alerts in one answer, and about how many bytes of them.
 const LISTED_MAX: usize = 10_000;
@@ -140,6 +140,7 @@ struct Wanted {
     matchers: Vec<Matcher>,
     active: bool,
     silenced: bool,
+    inhibited: bool,
 }
 
 impl Wanted {
@@ -148,7 +149,7 @@ impl Wanted {
         let uri = uri.map_err(|_| Problem::bad_request("the query is none"))?;
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
             .map_err(|_| Problem::bad_request("the query is none"))?;
-        let mut wanted = Self { matchers: Vec::new(), active: true, silenced: true };
+        let mut wanted = Self { matchers: Vec::new(), active: true, silenced: true, inhibited: true };
         for (name, value) in pairs {
             match name.as_str() {
                 "filter" => {
@@ -160,9 +161,10 @@ impl Wanted {
                     }
                 }
                 // What is never so here narrows a list to nothing.
-                "receiver" | "inhibited" | "unprocessed" | "muted" => {}
+                "receiver" | "unprocessed" | "muted" => {}
                 "active" => wanted.active = value != "false",
                 "silenced" => wanted.silenced = value != "false",
+                "inhibited" => wanted.inhibited = value != "false",
                 _ => {}
             }
         }
@@ -179,14 +181,18 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
         loop {
             let page = alerts::firing_of(tx, &name, &after, PAGE)?;
             for alert in &page {
-                let is_held = alert.suppressed_by.is_some();
+                let is_wanted = match (&alert.suppressed_by, alert.inhibited) {
+                    (None, _) => wanted.active,
+                    (Some(_), None) => wanted.silenced,
+                    (Some(_), Some(_)) => wanted.inhibited,
+                };
                 let label = |name: &str| alert.event.labels.get(name).map(String::as_str).unwrap_or_default();
-                if (if is_held { wanted.silenced } else { wanted.active })
-                    && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name)))
-                {
-                    let holds = |silence: &&Silence| silence.holds(&name, &alert.event, tx.now);
+                if is_wanted && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name))) {
+                    let holds =
+                        |silence: &&Silence| silence.holds(&name, &alert.service, &alert.event, tx.now);
                     let holding: Vec<&Silence> = all.iter().filter(holds).collect();
-                    let one = shown(alert, &holding, &service);
+                    let by = inhibited_by(tx, alert)?;
+                    let one = shown(alert, &holding, by.as_ref(), &service);
                     bytes += one.to_string().len();
                     told.push(one);
                 }
@@ -202,8 +208,16 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
     read.await.map_err(|error| cannot_read(&error))
 }
 
+/// An alert that keeps another quiet, now: it need not be the one that did so first.
+fn inhibited_by(tx: &Tx<'_>, alert: &alerts::Firing) -> Result<Option<alerts::Firing>, StoreError> {
+    let Some(place) = alert.inhibited else { return Ok(None) };
+    let found = inhibitors::at(tx, place)?;
+    let one = found.iter().find(|one| one.alert != alert.id);
+    one.map_or(Ok(None), |one| alerts::firing(tx, one.alert))
+}
+
 /// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.
-fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
+fn shown(alert: &alerts::Firing, holding: &[&Silence], by: Option<&alerts::Firing>, service: &str) -> Value {
     let Event { labels, title, body, links, occurred_at, expires_at, .. } = &alert.event;
     let mut labels = labels.clone();
     if labels.is_empty() {
@@ -229,7 +243,8 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], service: &str) -> Value {
             // A silence that came after an incident was opened does not answer it: people are woken for it on.
             "state": if alert.suppressed_by.is_some() { "suppressed" } else { "active" },
             "silencedBy": holding.iter().map(|silence| &silence.id).collect::<Vec<_>>(),
-            "inhibitedBy": [], "mutedBy": [],
+            "inhibitedBy": by.iter().map(|by| prometheus::fingerprint(&by.event.labels)).collect::<Vec<_>>(),
+            "mutedBy": [],
         },
     });
     if let Some(link) = links.first() {

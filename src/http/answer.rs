@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
-use crate::commit::DoorError;
+use crate::commit::{DoorError, followed};
 use crate::core::decide::{Act, By, Reason, Refusal};
 use crate::core::incident::Incident;
 use crate::core::timeline::{Actor, Route};
@@ -212,10 +212,13 @@ type Found = (Incident, Vec<Shown>, Vec<Kept>);
 
 fn look(tx: &Tx<'_>, id: i64) -> Result<Option<Found>, StoreError> {
     let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-    let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
+    let first = saved.incident;
+    let incident = followed(first, |id| Ok(incidents::load(tx, id)?.map(|saved| saved.incident)))?;
+    let id = incident.id;
+    let from = incident.seq.saturating_sub(ENTRIES_SHOWN);
     let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
     entries.reverse();
-    Ok(Some((saved.incident, alerts::of_incident(tx, id, ALERTS_MAX)?, entries)))
+    Ok(Some((incident, alerts::of_incident(tx, id, ALERTS_MAX)?, entries)))
 }
 
 /// The page as it is after an answer, which the last known state would not show.
@@ -242,10 +245,11 @@ fn page(
 ) -> Response {
     let rules = desk.house.get().rules.clone();
     let values = about(&incident, &alerts, &entries, &rules, Some(&link.person));
-    let service = rules.services.get(&incident.service);
+    let service = rules.services.get(incident.leads());
     let public = service.and_then(|service| service.public_name.clone()).unwrap_or(incident.service.clone());
     let more = context! {
         said,
+        was => (link.incident != incident.id).then_some(link.incident),
         me => context! { name => full_name(&rules, &link.person) },
         statement => link.purpose == Purpose::Statement,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),

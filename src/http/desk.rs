@@ -178,9 +178,11 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
         Refusal::Stale { commander, term } => {
             Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
         }
-        Refusal::NobodyCommands | Refusal::Over(_) | Refusal::StillOpen | Refusal::WrongState(_) => {
-            Problem::conflict(detail)
-        }
+        Refusal::NobodyCommands
+        | Refusal::Over(_)
+        | Refusal::StillOpen
+        | Refusal::WrongState(_)
+        | Refusal::NotThere(_) => Problem::conflict(detail),
         Refusal::NotAPerson | Refusal::UnknownPerson(_) => Problem::forbidden(detail),
         Refusal::BadWords(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)

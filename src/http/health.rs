@@ -6,7 +6,7 @@ use http::{StatusCode, header};
 
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
-use crate::store::{heartbeats, incidents, letters};
+use crate::store::{heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -28,17 +28,23 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
         Some(mirror) if mirror.is_away() => None,
         _ => Some(
             desk.sight
-                .now(|tx| Ok((incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?)))
+                .now(|tx| {
+                    Ok((incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?, held::each(tx)?))
+                })
                 .await,
         ),
     };
     match counted {
-        Some(Ok((incidents, letters, heard))) => {
+        Some(Ok((incidents, letters, heard, held))) => {
             let metrics = &desk.metrics;
             metrics.heartbeat_missing.reset();
             for name in desk.house.get().heartbeats.keys() {
                 let missing = heard.iter().any(|heard| heard.name == *name && heard.missing_at.is_some());
                 metrics.heartbeat_missing.with_label_values(&[name]).set(i64::from(missing));
+            }
+            for kind in held::KINDS {
+                let own = held.iter().filter(|(by, _)| held::kind(by) == kind);
+                metrics.alerts_suppressed.with_label_values(&[kind]).set(own.map(|(_, count)| count).sum());
             }
             metrics.incidents.reset();
             for (state, severity, count) in incidents {

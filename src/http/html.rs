@@ -29,11 +29,13 @@ impl Pages {
         pages.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         for (name, text) in [
             ("base.html", include_str!("templates/base.html")),
+            ("shared.html", include_str!("templates/shared.html")),
             ("answer.html", include_str!("templates/answer.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("silences.html", include_str!("templates/silences.html")),
         ] {
             pages.add_template(name, text)?;
         }
@@ -109,7 +111,7 @@ pub(super) fn about(
     let name = |person: &str| full_name(rules, person);
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let hour = |at| hour(at, &zone);
-    let service = rules.services.get(&incident.service);
+    let service = rules.services.get(incident.leads());
     let resolution = incident.resolution();
     let command = match &incident.phase {
         crate::core::incident::Phase::Resolved { last, .. } => last.as_ref(),
@@ -121,6 +123,10 @@ pub(super) fn about(
         }
         _ => Vec::new(),
     };
+    let held_until = match &incident.phase {
+        crate::core::incident::Phase::Triggered { held_until, .. } => *held_until,
+        _ => None,
+    };
     let on_scene =
         me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
     context! {
@@ -128,6 +134,11 @@ pub(super) fn about(
         title => incident.title.as_str(),
         service => incident.service.as_str(),
         public_name => service.and_then(|service| service.public_name.as_deref()).unwrap_or(&incident.service),
+        at_fault => incident.cause.as_deref(),
+        also => &incident.also,
+        storm => incident.storm,
+        merged_into => incident.merged_into,
+        held_until => held_until.map(hour),
         severity => incident.severity.as_str(),
         state => incident.state(),
         over => !incident.is_open(),
@@ -169,7 +180,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"] };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert" };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

@@ -507,7 +507,7 @@ struct AcceptedOne<'a> {
     key: &'a str,
     outcome: &'static str,
     incident: Option<i64>,
-    /// Why, of mail about a letter.
+    /// Why it came out so, where that is not plain.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -528,7 +528,7 @@ pub(super) fn accepted(taken: &Taken) -> Accepted<'_> {
             key: &event.key,
             outcome: one.outcome,
             incident: one.incident,
-            reason: None,
+            reason: one.reason.as_deref(),
         })
         .collect();
     Accepted { accepted: results.len(), held: false, results }

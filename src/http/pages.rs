@@ -11,11 +11,15 @@ use minijinja::{Value, context};
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Pages, about};
+use crate::core::silence::State as Life;
 use crate::render::{full_name, hour};
 use crate::store::incidents::{self, Filter};
 use crate::store::nodes::Node;
 use crate::store::sight::Seen;
-use crate::store::{alerts, nodes, timeline};
+use crate::store::silences::{self, Which};
+use crate::store::{alerts, held as held_back, nodes, timeline};
+
+pub(super) mod held;
 
 /// The cookie that holds a token of the API. The prefix binds it to this host.
 const COOKIE: &str = "onscene_token";
@@ -26,6 +30,8 @@ const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
 const ALERTS_SHOWN: u32 = 100;
 const ENTRIES_SHOWN: u32 = 200;
+/// Silences in force are counted up to here.
+const SILENCES_COUNTED: u32 = 1000;
 
 type Both = State<(Desk, Pages)>;
 
@@ -72,9 +78,11 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     let read = desk.sight.or_last(|tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
-        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?, nodes::list(tx)?))
+        let in_force = silences::list(tx, Which::In(Life::Active), SILENCES_COUNTED)?.len();
+        let held = held::summary(&held_back::each(tx)?, in_force);
+        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?, nodes::list(tx)?, held))
     });
-    let Seen { value: (open, past, nodes), as_of } = match read.await {
+    let Seen { value: (open, past, nodes, held), as_of } = match read.await {
         Ok(found) => found,
         Err(error) => return unreadable(&pages, &error),
     };
@@ -90,13 +98,16 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
                     id => one.id, severity => one.severity.as_str(), state => one.state(),
                     service => one.service.as_str(), title => one.title.as_str(), opened_at => hour(one.opened_at),
                     resolution => one.resolution().map(|(resolution, _)| resolution.as_str()),
+                    merged_into => one.merged_into,
                     commander => one.commander().map(|command| context! {
                         name => full_name(&rules, &command.person), since => hour(command.since) }),
                 }
             })
             .collect()
     };
-    let values = context! { incidents => shown(open), past => shown(past), others };
+    // The copy that is shown while the store is away has no silences, and most of what they hold is not in it.
+    let held = held.filter(|_| as_of.is_none());
+    let values = context! { incidents => shown(open), past => shown(past), others, held };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 

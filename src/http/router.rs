@@ -25,14 +25,19 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
-        .route("/api/v1/incidents", get(api::list).post(api::declare))
+        .route("/api/v1/incidents", get(api::history::incidents).post(api::declare))
+        .route("/api/v1/alerts", get(api::history::alerts))
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall))
         .route("/api/v1/command", get(api::command))
+        .route("/api/v1/reports/noise", get(api::report::noise))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
+        .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))
+        .route("/api/v1/silences/{id}", get(api::silences::show))
+        .route("/api/v1/silences/{id}/expire", post(api::silences::expire))
         .route("/api/v1/verify", get(api::store::verify))
         .route("/api/v1/verify/{id}", get(api::store::verify_one))
         .route("/api/v1/unreadable", get(api::store::kept))
@@ -46,6 +51,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         // link needs no such guard: its token is the whole authority.
         .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
         .route("/incidents/{id}", get(pages::incident))
+        .route("/silences", get(pages::held::page))
         .with_state((desk, html));
     machines
         .merge(people)

@@ -62,7 +62,7 @@ fn read(delivery: &Delivery<'_>) -> Result<Vec<Event>, Unreadable> {
         )
     })?;
     let group = Group {
-        key: wire::text(envelope, &["groupKey"]),
+        key: wire::group_key(envelope),
         external: wire::text(envelope, &["externalURL"]),
         truncated: truncated(envelope)?,
         severity_label: &delivery.options.severity_label,

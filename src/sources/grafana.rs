@@ -86,7 +86,7 @@ fn unified(
     envelope: &Map<String, Value>,
     severity_label: &str,
 ) -> Result<Vec<Event>, Unreadable> {
-    let key = wire::text(envelope, &["groupKey"]);
+    let key = wire::group_key(envelope);
     let group = Group {
         org: wire::text(envelope, &["orgId"]),
         external: wire::text(envelope, &["externalURL"]),

@@ -98,6 +98,12 @@ pub(super) fn text(fields: &Map<String, Value>, names: &[&str]) -> Option<String
     word(fields, names).map(Cow::into_owned)
 }
 
+/// The key of a group of Alertmanager's or Grafana's. One without labels (`{}:{}`) is everything that a receiver gets: that
+/// its operator has grouped nothing says of no alert where it belongs.
+pub(super) fn group_key(envelope: &Map<String, Value>) -> Option<String> {
+    text(envelope, &["groupKey"]).filter(|key| !key.ends_with(":{}"))
+}
+
 /// The first of these fields that holds a time.
 pub(super) fn time(fields: &Map<String, Value>, names: &[&str]) -> Option<Timestamp> {
     names.iter().find_map(|name| fields.get(*name).and_then(scalar).as_deref().and_then(moment))

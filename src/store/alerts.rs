@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::nodes::Hearing;
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, history};
 use crate::core::alert::{AlertSeverity, Event, Known, Status};
+use crate::core::flapping::History;
 
 /// An alert as people see it.
 #[derive(Clone, Debug)]
@@ -48,7 +49,11 @@ pub struct Place<'a> {
     pub incident: Option<i64>,
 }
 
-const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at) from alert
+/// A sender that could not be heard has as long again as it gives itself, and no longer than this.
+const EXCUSED_MAX: SignedDuration = SignedDuration::from_hours(6);
+
+const KNOWN: &str = "select id, status, changed_at, incident, closed_at, taken_at, wording, coalesce(said_hour, changed_at), changes,
+     flaps_since from alert
      where source = ?1 and key = ?2";
 
 /// What is known of an alert.
@@ -84,6 +89,7 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
         taken_at: row.time(5)?,
         wording: row.int(6)?,
         said_hour: row.time(7)?,
+        history: History { changes: row.text(8)?, since: row.time_or_null(9)? },
     })
 }
 
@@ -98,20 +104,21 @@ pub struct Hours {
     pub said: Option<Timestamp>,
 }
 
-/// Writes what an event that changed its alert said: `event.status` is its status from now on. `id` is the
-/// alert's number; `None` when it is new. No silence holds it from now on.
+/// Writes what an event that changed its alert said: `event.status` is its status from now on. `known`: what was
+/// known of the alert; `None` when it is new. No silence and no other alert keeps it quiet from now on.
 /// Answers the number.
 ///
 /// # Errors
 /// What the engine says.
 pub fn put(
     tx: &Tx<'_>,
-    id: Option<i64>,
+    known: Option<&Known>,
     place: Place<'_>,
     event: &Event,
     hours: Hours,
+    history: &History,
 ) -> Result<i64, StoreError> {
-    let id = match (id, hours.said) {
+    let id = match (known.map(|known| known.id), hours.said) {
         (Some(id), Some(at)) => {
             heard(tx, id, 1, Some(Said { at, until: event.expires_at }))?;
             id
@@ -121,7 +128,8 @@ pub fn put(
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           said_hour = null, closed_at = null, suppressed_by = null where id = ?1",
+           said_hour = null, closed_at = null, suppressed_by = null, inhibited = null,
+           grp = coalesce(?7, grp), changes = ?8, flaps_since = ?9 where id = ?1",
         &[
             id.into(),
             place.service.into(),
@@ -129,18 +137,30 @@ pub fn put(
             hours.since.into(),
             hours.taken.into(),
             place.incident.into(),
+            event.group.as_deref().into(),
+            (&history.changes).into(),
+            history.since.into(),
         ],
     )?;
-    words(tx, id, event)?;
+    let reworded = known.is_none_or(|known| known.wording != event.wording());
+    if reworded {
+        words(tx, id, event)?;
+    }
+    if let Some(incident) = place.incident
+        && event.status == Status::Firing
+        && (reworded || known.and_then(|known| known.incident) != Some(incident))
+    {
+        history::joins(tx, incident, id)?;
+    }
     Ok(id)
 }
 
 fn add(tx: &Tx<'_>, source: &str, event: &Event, heard_at: Timestamp) -> Result<i64, StoreError> {
     let id = tx.next_number("alert")?;
     tx.write(
-        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, title,
+        "insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, wording, indexed, title,
                             body, labels, links)
-         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, '', '', '{}', '[]')",
+         values (?1, ?2, ?3, '', 'resolved', ?4, 0, ?4, 0, 0, '', '', '{}', '[]')",
         &[id.into(), source.into(), (&event.key).into(), tx.now.into()],
     )?;
     tx.write(
@@ -165,9 +185,10 @@ pub fn said_later(tx: &Tx<'_>, id: i64, hour: Timestamp) -> Result<(), StoreErro
 pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
     let labels = serde_json::to_string(&event.labels)?;
     let links = serde_json::to_string(&event.links)?;
+    let terms = history::reword(tx, id, &event.title, &event.labels)?;
     tx.write(
-        "update alert set wording = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
-           links = ?7 where id = ?1",
+        "update alert set wording = ?2, indexed = ?2, severity = coalesce(?3, severity), title = ?4, body = ?5, labels = ?6,
+           links = ?7, terms = ?8 where id = ?1",
         &[
             id.into(),
             event.wording().into(),
@@ -176,6 +197,7 @@ pub fn words(tx: &Tx<'_>, id: i64, event: &Event) -> Result<(), StoreError> {
             (&event.body).into(),
             (&labels).into(),
             (&links).into(),
+            (&terms).into(),
         ],
     )?;
     Ok(())
@@ -277,7 +299,9 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
         |row| row.int(0),
     )?;
     for id in &old {
+        history::forget_alert(tx, *id)?;
         tx.write("delete from alert_heard where alert = ?1", &[(*id).into()])?;
+        super::inhibitors::forget(tx, *id)?;
         tx.write("delete from alert where id = ?1", &[(*id).into()])?;
     }
     Ok(u64::try_from(old.len()).unwrap_or(0))
@@ -302,7 +326,7 @@ pub fn open_incident_with_each(tx: &Tx<'_>, wanted: &[(&str, &str)]) -> Result<V
 }
 
 const OPEN_WITH: &str = "select alert.incident from alert join incident on incident.id = alert.incident
-     where alert.service = ?1 and alert.key = ?2 and incident.service = ?1 and incident.phase <> 'resolved'
+     where alert.service = ?1 and alert.key = ?2 and incident.phase <> 'resolved'
      order by alert.incident desc limit 1";
 
 /// The alerts of an incident, firing ones first, at most `limit`.
@@ -319,6 +343,19 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     )
 }
 
+/// The alerts that one thing keeps from waking anybody, the newest first, at most `limit`.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn suppressed_by(tx: &Tx<'_>, by: &str, limit: u32) -> Result<Vec<Shown>, StoreError> {
+    tx.query(
+        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
+         from alert join alert_heard on alert = id where suppressed_by = ?1 order by id desc limit ?2",
+        &[by.into(), i64::from(limit).into()],
+        show,
+    )
+}
+
 /// One alert.
 ///
 /// # Errors
@@ -330,6 +367,48 @@ pub fn one(tx: &Tx<'_>, id: i64) -> Result<Option<Shown>, StoreError> {
         &[id.into()],
         show,
     )
+}
+
+/// Numbers are asked for so many at a time, whatever their number is: a few different statements do.
+const TOGETHER: [usize; 3] = [8, 64, 256];
+
+/// The alerts of each of many incidents, as [`of_incident`] shows them, and how many events all of them have had.
+///
+/// # Errors
+/// As [`of_incident`].
+pub fn of_incidents(
+    tx: &Tx<'_>,
+    incidents: &[i64],
+    limit: u32,
+) -> Result<BTreeMap<i64, (Vec<Shown>, i64)>, StoreError> {
+    let mut all: BTreeMap<i64, (Vec<Shown>, i64)> = BTreeMap::new();
+    for some in incidents.chunks(TOGETHER[2]) {
+        let size = TOGETHER.into_iter().find(|size| *size >= some.len()).unwrap_or(some.len());
+        // The last one is named again where there are fewer.
+        let numbers = some.iter().chain(some.last().into_iter().cycle()).take(size);
+        let mut binds: Vec<Bind<'_>> = numbers.map(|id| (*id).into()).collect();
+        let places: Vec<String> = (1..=size).map(|place| format!("?{place}")).collect();
+        let which = format!("incident in ({})", places.join(", "));
+        let sql = format!(
+            "select incident, cast(sum(count) as bigint) from alert join alert_heard on alert = id where {which} group by incident"
+        );
+        for (id, events) in tx.query(&sql, &binds, |row| Ok((row.int(0)?, row.int(1)?)))? {
+            all.entry(id).or_default().1 = events;
+        }
+        binds.push(i64::from(limit).into());
+        let sql = format!(
+            "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at, incident
+             from (select alert.*, count, last_seen,
+                     row_number() over (partition by incident order by status, first_seen, source, key) as place
+                   from alert join alert_heard on alert = id where {which}) a
+             where place <= ?{} order by incident, place",
+            size + 1
+        );
+        for (id, shown) in tx.query(&sql, &binds, |row| Ok((row.int(12)?, show(row)?)))? {
+            all.entry(id).or_default().0.push(shown);
+        }
+    }
+    Ok(all)
 }
 
 /// How many events the alerts of an incident have had.
@@ -378,15 +457,17 @@ pub struct Firing {
     pub event: Event,
     /// When that was last said.
     pub last_seen: Timestamp,
-    /// The silence it fired under.
+    /// What it fired under: the id of a silence, or what [`super::held`] and [`super::inhibitors::PREFIX`] say.
     pub suppressed_by: Option<String>,
+    /// Where that alert was found.
+    pub inhibited: Option<i64>,
     /// The incident it belongs to.
     pub incident: Option<i64>,
 }
 
 const FIRING: &str =
     "select id, source, key, service, severity, title, body, labels, links, changed_at, expires_at,
-     suppressed_by, last_seen, incident from alert join alert_heard on alert = id where status = 'firing' and";
+     suppressed_by, last_seen, incident, grp, inhibited from alert join alert_heard on alert = id where status = 'firing' and";
 
 /// An alert, if it fires.
 ///
@@ -405,6 +486,15 @@ pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<V
     tx.query(&sql, &[source.into(), after.into(), i64::from(limit).into()], read_firing)
 }
 
+/// The alerts that fire, by their sources and keys, at most `limit`, and those that come after one.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn firing_after(tx: &Tx<'_>, source: &str, key: &str, limit: u32) -> Result<Vec<Firing>, StoreError> {
+    let sql = format!("{FIRING} (source, key) > (?1, ?2) order by source, key limit ?3");
+    tx.query(&sql, &[source.into(), key.into(), i64::from(limit).into()], read_firing)
+}
+
 /// Whether a sender has had its own time to say an alert again: what could not be heard says nothing.
 ///
 /// # Errors
@@ -412,8 +502,15 @@ pub fn firing_of(tx: &Tx<'_>, source: &str, after: &str, limit: u32) -> Result<V
 pub fn is_expired(tx: &Tx<'_>, id: i64, hearing: Hearing) -> Result<bool, StoreError> {
     let until = hearing.until.min(tx.now);
     let sql = "select alert from alert_heard where alert = ?3 and expires_at <= ?1
-               and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)";
-    Ok(tx.query_one(sql, &[until.into(), hearing.since.into(), id.into()], |row| row.int(0))?.is_some())
+               and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1 or ?2 <= ?4)";
+    let binds = [until.into(), hearing.since.into(), id.into(), long_ago(until).into()];
+    Ok(tx.query_one(sql, &binds, |row| row.int(0))?.is_some())
+}
+
+/// Whoever could be heard for so long has said what there is to say: a house that restarts daily still sees an alert grow
+/// old that is given a day.
+fn long_ago(until: Timestamp) -> Timestamp {
+    until.saturating_sub(EXCUSED_MAX).unwrap_or(Timestamp::MIN)
 }
 
 fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
@@ -424,6 +521,7 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
     event.links = serde_json::from_str(&row.text(8)?)?;
     event.occurred_at = Some(row.time(9)?);
     event.expires_at = row.time_or_null(10)?;
+    event.group = row.text_or_null(14)?;
     Ok(Firing {
         id: row.int(0)?,
         source: row.text(1)?,
@@ -432,6 +530,7 @@ fn read_firing(row: &Row<'_>) -> Result<Firing, StoreError> {
         suppressed_by: row.text_or_null(11)?,
         last_seen: row.time(12)?,
         incident: row.int_or_null(13)?,
+        inhibited: row.int_or_null(15)?,
     })
 }
 
@@ -444,9 +543,9 @@ pub fn expired(tx: &Tx<'_>, hearing: Hearing, limit: u32) -> Result<Vec<(i64, Ti
     let until = hearing.until.min(tx.now);
     tx.query(
         "select alert, expires_at from alert_heard
-         where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1)
+         where expires_at <= ?1 and (last_seen >= ?2 or expires_at - last_seen + ?2 <= ?1 or ?2 <= ?4)
          order by expires_at limit ?3",
-        &[until.into(), hearing.since.into(), i64::from(limit).into()],
+        &[until.into(), hearing.since.into(), i64::from(limit).into(), long_ago(until).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
     )
 }
@@ -468,29 +567,31 @@ pub fn expects_no_more(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.write("update alert_heard set expires_at = null where alert = ?1", &[id.into()])
 }
 
-/// An alert fires under a silence.
+/// An alert fires under a silence, or under something else that holds it back.
 ///
 /// # Errors
 /// What the engine says.
-pub fn suppress(tx: &Tx<'_>, id: i64, silence: &str) -> Result<(), StoreError> {
-    tx.write("update alert set suppressed_by = ?2 where id = ?1", &[id.into(), silence.into()])
+pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
+    tx.write("update alert set suppressed_by = ?2, inhibited = null where id = ?1", &[id.into(), by.into()])
 }
 
-/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when.
+/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as
+/// everything else has that holds alerts back.
 ///
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     tx.query(
         "select alert.id, coalesce(silence.ends_at, ?1) from alert left join silence on silence.id = suppressed_by
-         where suppressed_by is not null and (silence.id is null or silence.ends_at <= ?1)
+         where suppressed_by is not null and suppressed_by not like '%:%'
+           and (silence.id is null or silence.ends_at <= ?1)
          order by alert.id limit ?2",
         &[tx.now.into(), i64::from(limit).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
     )
 }
 
-fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
+pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
     Ok(Shown {
         source: row.text(0)?,
         key: row.text(1)?,

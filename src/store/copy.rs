@@ -37,8 +37,8 @@ const fn table(
 pub(super) const INCIDENT: Table = table(
     "incident",
     "id",
-    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq"],
-    &["title", "service", "severity", "phase", "commander", "state"],
+    &["id", "drill", "opened_at", "resolved_at", "due_at", "seq", "joined_at", "storm", "firing", "indexed"],
+    &["title", "service", "severity", "phase", "commander", "state", "leads", "grp"],
     &["head"],
 );
 pub(super) const ENTRY: Table = table(
@@ -51,10 +51,40 @@ pub(super) const ENTRY: Table = table(
 pub(super) const ALERT: Table = table(
     "alert",
     "id",
-    &["id", "first_seen", "changed_at", "taken_at", "incident", "closed_at", "wording", "said_hour"],
-    &["source", "key", "service", "status", "severity", "title", "body", "labels", "links", "suppressed_by"],
+    &[
+        "id",
+        "first_seen",
+        "changed_at",
+        "taken_at",
+        "incident",
+        "closed_at",
+        "wording",
+        "said_hour",
+        "indexed",
+        "inhibited",
+        "flaps_since",
+    ],
+    &[
+        "source",
+        "key",
+        "service",
+        "status",
+        "severity",
+        "title",
+        "body",
+        "labels",
+        "links",
+        "suppressed_by",
+        "grp",
+        "terms",
+        "changes",
+    ],
     &[],
 );
+/// By what alerts, and incidents, are found.
+pub(super) const ALERT_TERM: Table = table("alert_term", "term, alert", &["alert"], &["term"], &[]);
+pub(super) const INCIDENT_TERM: Table =
+    table("incident_term", "term, incident", &["incident"], &["term"], &[]);
 pub(super) const ALERT_HEARD: Table =
     table("alert_heard", "alert", &["alert", "count", "last_seen", "expires_at"], &[], &[]);
 pub(super) const ANSWER_TOKEN: Table =
@@ -78,6 +108,8 @@ const TABLES: &[Table] = &[
     ENTRY,
     ALERT,
     ALERT_HEARD,
+    ALERT_TERM,
+    INCIDENT_TERM,
     table(
         "letter",
         "seq",
@@ -103,6 +135,14 @@ const TABLES: &[Table] = &[
         &["id", "source", "matchers", "created_by", "comment"],
         &[],
     ),
+    table(
+        "alert_move",
+        "from_incident, into_incident, alert",
+        &["alert", "from_incident", "into_incident", "moved_at"],
+        &[],
+        &[],
+    ),
+    table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
 
@@ -140,6 +180,19 @@ impl Table {
         tx.query(&select, binds, |row| read(row, &columns))
     }
 
+    /// The rows that come after one, in their order: no row is passed over to reach another.
+    fn page(&self, tx: &Tx<'_>, after: Option<&Whole>) -> Result<Vec<Whole>, StoreError> {
+        let keys: Vec<&str> = self.order.split(", ").collect();
+        let Some(after) = after else {
+            return self.rows(tx, &format!("order by {} limit ?1", self.order), &[PAGE.into()]);
+        };
+        let values: Vec<String> = (2..keys.len() + 2).map(|number| format!("?{number}")).collect();
+        let which = format!("where ({0}) > ({1}) order by {0} limit ?1", self.order, values.join(", "));
+        let mut binds: Vec<Bind<'_>> = vec![PAGE.into()];
+        binds.extend(keys.iter().map(|key| bind(self.value(after, key))));
+        self.rows(tx, &which, &binds)
+    }
+
     /// Writes whole rows; `insert` says what becomes of those that are there.
     pub(super) fn put(&self, tx: &Tx<'_>, insert: &str, rows: &[Whole]) -> Result<(), StoreError> {
         let values: Vec<String> = (1..=self.columns().count()).map(|number| format!("?{number}")).collect();
@@ -173,10 +226,10 @@ pub fn everything(from: &Tx<'_>, to: &Tx<'_>, mut copied: impl FnMut(u64)) -> Re
     for table in TABLES {
         // What a new store begins with is replaced.
         to.write(&format!("delete from {}", table.name), &[])?;
-        let which = format!("order by {} limit ?1 offset ?2", table.order);
         let mut offset: i64 = 0;
+        let mut last: Option<Whole> = None;
         loop {
-            let page = table.rows(from, &which, &[PAGE.into(), offset.into()])?;
+            let page = table.page(from, last.as_ref())?;
             table.put(to, "insert", &page)?;
             // A question sends what waits, so that no more than a page of it ever waits.
             to.query("select 1", &[], |_| Ok(()))?;
@@ -187,6 +240,7 @@ pub fn everything(from: &Tx<'_>, to: &Tx<'_>, mut copied: impl FnMut(u64)) -> Re
             if count < PAGE {
                 break;
             }
+            last = page.into_iter().last();
         }
         let kept = format!("select count(*) from {}", table.name);
         let kept = to.query_one(&kept, &[], |row| row.int(0))?;

@@ -3,9 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::timeline::{self, NO_HASH};
-use super::{Bind, Row, StoreError, Tx, wire};
+use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
 use crate::core::incident::{FoldError, Incident};
+use crate::core::search::Sought;
+use crate::core::timeline::Fact;
 
 /// An incident as it stands in the store.
 #[derive(Clone, Debug)]
@@ -25,8 +27,12 @@ pub struct Filter {
     pub severity: Option<String>,
     /// A service's name.
     pub service: Option<String>,
-    /// A part of the title.
-    pub title: Option<String>,
+    /// Labels of its alerts, and words of its title and of theirs.
+    pub sought: Vec<Sought>,
+    /// Opened at this hour or after it.
+    pub since: Option<Timestamp>,
+    /// Opened before this hour.
+    pub until: Option<Timestamp>,
     /// Only numbers below this one (where the page before ended).
     pub before: Option<i64>,
     /// At most this many.
@@ -71,7 +77,8 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
     let state = wire::state_to_json(incident)?;
     let resolved_at = incident.resolution().map(|(_, at)| at);
     let commander = incident.commander().map(|command| command.person.as_str());
-    let binds: [Bind<'_>; 12] = [
+    let joined_at = (head.is_none() || joins(decision)).then_some(tx.now);
+    let binds: [Bind<'_>; 17] = [
         incident.id.into(),
         (&incident.title).into(),
         (&incident.service).into(),
@@ -84,22 +91,43 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
         i64::from(incident.seq).into(),
         new_head[..].into(),
         (&state).into(),
+        incident.leads().into(),
+        incident.group.as_deref().unwrap_or_default().into(),
+        joined_at.into(),
+        i64::from(incident.storm).into(),
+        i64::from(incident.firing).into(),
     ];
     if head.is_none() {
         tx.write(
             "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
-                                   commander, seq, head, state)
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                                   commander, seq, head, state, leads, grp, joined_at, storm, firing, indexed)
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 1)",
             &binds,
         )?;
+        history::opens(tx, incident.id, &incident.title)?;
     } else {
         tx.write(
             "update incident set title = ?2, service = ?3, severity = ?4, phase = ?5, opened_at = ?6,
-               resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12 where id = ?1",
+               resolved_at = ?7, due_at = ?8, commander = ?9, seq = ?10, head = ?11, state = ?12, leads = ?13, grp = ?14,
+               joined_at = coalesce(?15, joined_at), storm = ?16, firing = ?17 where id = ?1",
             &binds,
         )?;
     }
     Ok(new_head)
+}
+
+/// Whether an alert came to the incident, so that others may follow it.
+pub fn joins(decision: &Decision) -> bool {
+    let comes = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::AlertJoined { refired: false, .. }
+                | Fact::TookIn { .. }
+                | Fact::Reopened { .. }
+                | Fact::SplitFrom { .. }
+        )
+    };
+    decision.entries.iter().any(|entry| comes(&entry.fact))
 }
 
 /// Newest first.
@@ -107,29 +135,7 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
 /// # Errors
 /// What the engine says, or when a row cannot be read.
 pub fn list(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
-    let mut sql = String::from("select state, head from incident where id < ?1");
-    let mut binds: Vec<Bind<'_>> = vec![filter.before.unwrap_or(i64::MAX).into()];
-    match filter.state.as_deref() {
-        Some("open") => sql.push_str(" and phase in ('triggered', 'acknowledged', 'mitigated')"),
-        Some(state) => narrow(&mut sql, &mut binds, "phase =", state),
-        None => {}
-    }
-    if let Some(severity) = &filter.severity {
-        narrow(&mut sql, &mut binds, "severity =", severity);
-    }
-    if let Some(service) = &filter.service {
-        narrow(&mut sql, &mut binds, "service =", service);
-    }
-    let pattern;
-    if let Some(title) = &filter.title {
-        let escaped = title.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_").to_lowercase();
-        pattern = format!("%{escaped}%");
-        narrow(&mut sql, &mut binds, "lower(title) like", &pattern);
-        sql.push_str(" escape '\\'");
-    }
-    binds.push(i64::from(filter.limit).into());
-    sql.push_str(&format!(" order by id desc limit ?{}", binds.len()));
-    Ok(tx.query(&sql, &binds, read)?.into_iter().map(|saved| saved.incident).collect())
+    Ok(search::incidents(tx, filter)?.found)
 }
 
 /// Numbers of the incidents whose hour has come, the longest overdue first; with them those that lie
@@ -167,17 +173,30 @@ pub fn counts(tx: &Tx<'_>) -> Result<Vec<(String, String, i64)>, StoreError> {
     )
 }
 
-/// Forgets incidents that ended before `before`, with their timelines and letters, at most `limit`.
+/// Most entries of incidents that are forgotten in one transaction; one incident is, whatever it has.
+const FORGET_ENTRIES_MAX: i64 = 10_000;
+
+/// Forgets incidents that ended before `before`, with their timelines and letters, at most `limit`, and fewer when they
+/// are long. Answers how many, and whether there may be more.
 ///
 /// # Errors
 /// What the engine says.
-pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreError> {
+pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(u64, bool), StoreError> {
     let old = tx.query(
-        "select id from incident where phase = 'resolved' and resolved_at < ?1 order by id limit ?2",
+        "select id, seq from incident where phase = 'resolved' and resolved_at < ?1 order by id limit ?2",
         &[before.into(), i64::from(limit).into()],
-        |row| row.int(0),
+        |row| Ok((row.int(0)?, row.int(1)?)),
     )?;
-    for id in &old {
+    let mut room = FORGET_ENTRIES_MAX;
+    let mut now: Vec<i64> = Vec::new();
+    for (id, entries) in &old {
+        if room <= 0 {
+            break;
+        }
+        room -= entries;
+        now.push(*id);
+    }
+    for id in &now {
         for sql in [
             "delete from entry where incident = ?1",
             "delete from letter where incident = ?1",
@@ -188,8 +207,11 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, StoreEr
         ] {
             tx.write(sql, &[(*id).into()])?;
         }
+        moves::forget(tx, *id)?;
+        history::forget_incident(tx, *id)?;
     }
-    Ok(u64::try_from(old.len()).unwrap_or(0))
+    let more = now.len() < old.len() || old.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    Ok((u64::try_from(now.len()).unwrap_or(0), more))
 }
 
 /// Why an incident's timeline and its saved row do not agree.
@@ -299,11 +321,6 @@ pub fn numbers(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<i64>, StoreErr
         &[after.into(), i64::from(limit).into()],
         |row| row.int(0),
     )
-}
-
-fn narrow<'a>(sql: &mut String, binds: &mut Vec<Bind<'a>>, column: &str, value: &'a str) {
-    binds.push(value.into());
-    sql.push_str(&format!(" and {column} ?{}", binds.len()));
 }
 
 fn read(row: &Row<'_>) -> Result<Saved, StoreError> {

@@ -12,7 +12,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (2, "0002_node.sql", include_str!("migrations/0002_node.sql")),
     (3, "0003_unreadable_headers.sql", include_str!("migrations/0003_unreadable_headers.sql")),
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
-    (5, "0005_nodes.sql", include_str!("migrations/0005_nodes.sql")),
+    (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
 ];
 
 /// Brings the schema up to date.

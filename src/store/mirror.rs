@@ -18,7 +18,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use super::copy::{ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, ENTRY, INCIDENT, NODE, Value};
+use super::copy::{ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, ENTRY, INCIDENT, INCIDENT_TERM, NODE, Value};
 use super::migrate::IDENTITY;
 use super::readers::Readers;
 use super::{Connection, Place, StoreError, Tx};
@@ -30,6 +30,8 @@ const PAST_MAX: u32 = 200;
 /// Most alerts of one incident, firing ones first, and most of its answer links, newest first.
 const ALERTS_MAX: u32 = 2000;
 const LINKS_MAX: u32 = 2000;
+/// Most of what one incident is found by.
+const TERMS_MAX: u32 = 20_000;
 /// Entries read and written at a time.
 const ENTRIES_PAGE: u32 = 500;
 /// Most tokens of the API.
@@ -335,6 +337,7 @@ fn copy_incident(from: &Tx<'_>, to: &Tx<'_>, id: i64, held: Option<&Head>) -> Re
         }
     }
     INCIDENT.put(to, "insert or replace", &INCIDENT.rows(from, "where id = ?1", &[id.into()])?)?;
+    copy_terms(from, to, id)?;
     forget_alerts(to, id)?;
     let most = i64::from(ALERTS_MAX).into();
     let first = "where incident = ?1 order by status, first_seen, source, key limit ?2";
@@ -344,6 +347,19 @@ fn copy_incident(from: &Tx<'_>, to: &Tx<'_>, id: i64, held: Option<&Head>) -> Re
     let links = "where incident = ?1 order by created_at desc limit ?2";
     let links = ANSWER_TOKEN.rows(from, links, &[id.into(), i64::from(LINKS_MAX).into()])?;
     ANSWER_TOKEN.put(to, "insert or replace", &links)
+}
+
+/// Copies what an incident is found by. That only ever grows. What its alerts are found by stands in their rows, too.
+fn copy_terms(from: &Tx<'_>, to: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+    let count = |tx: &Tx<'_>| {
+        tx.query_one("select count(*) from incident_term where incident = ?1", &[id.into()], |row| row.int(0))
+    };
+    if count(from)? == count(to)? {
+        return Ok(());
+    }
+    let most = i64::from(TERMS_MAX).into();
+    let terms = INCIDENT_TERM.rows(from, "where incident = ?1 order by term limit ?2", &[id.into(), most])?;
+    INCIDENT_TERM.put(to, "insert or replace", &terms)
 }
 
 /// Looks after alerts that said something again without their incident noting it.
@@ -373,6 +389,7 @@ fn remove(to: &Tx<'_>, incidents: &[i64]) -> Result<(), StoreError> {
         for sql in [
             "delete from entry where incident = ?1",
             "delete from answer_token where incident = ?1",
+            "delete from incident_term where incident = ?1",
             "delete from incident where id = ?1",
         ] {
             to.write(sql, &[(*id).into()])?;
@@ -388,7 +405,9 @@ fn forget_alerts(to: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
 }
 
 fn empty(to: &Tx<'_>) -> Result<(), StoreError> {
-    for table in ["incident", "entry", "alert", "alert_heard", "answer_token", "api_token", "node"] {
+    for table in
+        ["incident", "incident_term", "entry", "alert", "alert_heard", "answer_token", "api_token", "node"]
+    {
         to.write(&format!("delete from {table}"), &[])?;
     }
     to.write("delete from meta where name like 'mirror.%'", &[])
@@ -403,6 +422,11 @@ fn note(to: &Tx<'_>, name: &str, value: &str) -> Result<(), StoreError> {
         "insert into meta (name, value) values (?1, ?2) on conflict (name) do update set value = excluded.value",
         &[name.into(), value.into()],
     )
+}
+
+/// Whether it is a mirror that is looked at.
+pub(super) fn is_one(tx: &Tx<'_>) -> Result<bool, StoreError> {
+    Ok(!tx.is_far() && noted(tx, AS_OF)?.is_some())
 }
 
 fn hour(tx: &Tx<'_>, name: &str) -> Result<Option<Timestamp>, StoreError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Row, StoreError, Tx};
 use crate::core::matcher::{Matcher, Op};
-use crate::core::silence::Silence;
+use crate::core::silence::{Silence, State};
 
 /// A matcher as Alertmanager writes it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -90,6 +90,33 @@ pub fn put(tx: &Tx<'_>, silence: &Silence) -> Result<(), StoreError> {
 /// What the engine says, or when the row cannot be read.
 pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Silence>, StoreError> {
     tx.query_one(&format!("select {COLUMNS} from silence where id = ?1"), &[id.into()], read)
+}
+
+/// Which silences are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// Every one.
+    All,
+    /// Those that have not ended.
+    Open,
+    /// Those in one part of their lives.
+    In(State),
+}
+
+/// Silences, of the house and of single sources, the last to end first.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn list(tx: &Tx<'_>, which: Which, limit: u32) -> Result<Vec<Silence>, StoreError> {
+    let part = match which {
+        Which::All => "(ends_at > ?1 or ends_at <= ?1)",
+        Which::Open => "ends_at > ?1",
+        Which::In(State::Pending) => "ends_at > ?1 and starts_at > ?1",
+        Which::In(State::Active) => "ends_at > ?1 and starts_at <= ?1",
+        Which::In(State::Expired) => "ends_at <= ?1",
+    };
+    let sql = format!("select {COLUMNS} from silence where {part} order by ends_at desc, id limit ?2");
+    tx.query(&sql, &[tx.now.into(), i64::from(limit).into()], read)
 }
 
 /// Silences that only hold for one source, the last to end first.

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::StoreError;
+use crate::core::correlate::Because;
 use crate::core::incident::{
     Command, CommandReason, Escalation, Incident, Phase, Resolution, Responder, ResponderStatus, Severity,
 };
-use crate::core::timeline::Fact;
+use crate::core::timeline::{Fact, Joined};
 
 /// An incident's fold as JSON.
 pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {
@@ -69,7 +70,11 @@ macro_rules! word {
 }
 
 word!(severity, Severity, [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4]);
-word!(resolution, Resolution, [Resolution::Restored, Resolution::FalseAlarm, Resolution::SelfCleared]);
+word!(
+    resolution,
+    Resolution,
+    [Resolution::Restored, Resolution::FalseAlarm, Resolution::SelfCleared, Resolution::Merged]
+);
 word!(command_reason, CommandReason, [CommandReason::FirstResponder, CommandReason::Reopened]);
 word!(
     responder_status,
@@ -82,6 +87,37 @@ word!(
         ResponderStatus::OnScene,
     ]
 );
+
+mod because {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Because>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(Because::as_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Because>, D::Error> {
+        let Some(word) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let known = Because::ALL.into_iter().find(|value| value.as_str() == word);
+        known.map(Some).ok_or_else(|| serde::de::Error::custom("an unknown reason to join"))
+    }
+}
+
+mod joined {
+    use super::*;
+
+    #[derive(Serialize)]
+    struct Lent<'a>(#[serde(with = "JoinedRow")] &'a Joined);
+    #[derive(Deserialize)]
+    struct Own(#[serde(with = "JoinedRow")] Joined);
+
+    pub(super) fn serialize<S: Serializer>(value: &[Joined], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(value.iter().map(Lent))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Joined>, D::Error> {
+        Ok(Vec::<Own>::deserialize(from)?.into_iter().map(|own| own.0).collect())
+    }
+}
 
 /// A value of the core's inside an `Option`, where serde's `with` does not reach.
 macro_rules! optional {
@@ -155,12 +191,23 @@ struct ResponderRow {
 }
 
 #[derive(Serialize, Deserialize)]
+#[serde(remote = "Joined")]
+struct JoinedRow {
+    person: String,
+    #[serde(with = "responder_status")]
+    status: ResponderStatus,
+    pages: u32,
+}
+
+#[derive(Serialize, Deserialize)]
 #[serde(remote = "Phase", tag = "state", rename_all = "snake_case")]
 enum PhaseRow {
     Triggered {
         #[serde(with = "maybe_escalation")]
         escalation: Option<Escalation>,
         quiet_until: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        held_until: Option<Timestamp>,
     },
     Acknowledged {
         #[serde(with = "CommandRow")]
@@ -186,6 +233,18 @@ struct IncidentRow {
     id: i64,
     title: String,
     service: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    also: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    storm: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    declared: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    merged_into: Option<i64>,
     #[serde(with = "severity")]
     severity: Severity,
     #[serde(with = "PhaseRow")]
@@ -199,6 +258,8 @@ struct IncidentRow {
     #[serde(with = "responders")]
     responders: Vec<Responder>,
     pio: Option<(String, Timestamp)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calm_at: Option<Timestamp>,
     next_update_by: Option<Timestamp>,
     seq: u32,
 }
@@ -211,12 +272,70 @@ enum FactRow {
         service: String,
         #[serde(with = "severity")]
         severity: Severity,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        declared: bool,
     },
     AlertJoined {
         source: String,
         key: String,
         title: String,
         refired: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        service: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "because")]
+        because: Option<Because>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        not_before: Option<Timestamp>,
+    },
+    AlertFlaps {
+        source: String,
+        key: String,
+        changes: u32,
+        since: Timestamp,
+    },
+    CauseFound {
+        service: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        group: Option<String>,
+    },
+    StormBegan,
+    SeverityRaised {
+        #[serde(with = "severity")]
+        from: Severity,
+        #[serde(with = "severity")]
+        to: Severity,
+    },
+    Held {
+        until: Timestamp,
+    },
+    Merged {
+        into: i64,
+        alerts: u32,
+        firing: u32,
+    },
+    TookIn {
+        incident: i64,
+        title: String,
+        service: String,
+        alerts: u32,
+        firing: u32,
+        #[serde(with = "joined")]
+        responders: Vec<Joined>,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        declared: bool,
+    },
+    SplitOff {
+        into: i64,
+        alerts: u32,
+        firing: u32,
+        quiet_until: Option<Timestamp>,
+    },
+    SplitFrom {
+        incident: i64,
+        alerts: u32,
+        firing: u32,
     },
     AlertRecovered {
         source: String,
@@ -227,6 +346,8 @@ enum FactRow {
         // Older versions do not know it, and count an alert that left as one that recovered: their sums agree.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         left: Option<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        calm_at: Option<Timestamp>,
     },
     SourceAcknowledged {
         source: String,
@@ -309,13 +430,53 @@ mod tests {
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         for fact in [
-            Fact::Opened { title: "t".into(), service: "s".into(), severity: Severity::Sev2 },
+            Fact::Opened {
+                title: "t".into(),
+                service: "s".into(),
+                severity: Severity::Sev2,
+                group: None,
+                declared: true,
+            },
+            Fact::Opened {
+                title: "t".into(),
+                service: "s".into(),
+                severity: Severity::Sev2,
+                group: Some("a".into()),
+                declared: false,
+            },
+            Fact::AlertJoined {
+                source: "s".into(),
+                key: "k".into(),
+                title: "t".into(),
+                refired: false,
+                service: Some("lb".into()),
+                because: Some(Because::DependsOn),
+                not_before: Some(at),
+            },
+            Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
+            Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
+            Fact::StormBegan,
+            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1 },
+            Fact::Held { until: at },
+            Fact::Merged { into: 2, alerts: 3, firing: 1 },
+            Fact::TookIn {
+                incident: 1,
+                title: "t".into(),
+                service: "s".into(),
+                alerts: 3,
+                firing: 1,
+                responders: vec![Joined { person: "maya".into(), status: ResponderStatus::Paged, pages: 2 }],
+                declared: true,
+            },
+            Fact::SplitOff { into: 2, alerts: 3, firing: 1, quiet_until: Some(at) },
+            Fact::SplitFrom { incident: 2, alerts: 3, firing: 1 },
             Fact::AlertRecovered {
                 source: "s".into(),
                 key: "k".into(),
                 quiet_until: Some(at),
                 timed_out: None,
                 left: None,
+                calm_at: Some(at),
             },
             Fact::AlertRecovered {
                 source: "s".into(),
@@ -323,6 +484,7 @@ mod tests {
                 quiet_until: None,
                 timed_out: Some("t".into()),
                 left: None,
+                calm_at: None,
             },
             Fact::AlertRecovered {
                 source: "s".into(),
@@ -330,6 +492,7 @@ mod tests {
                 quiet_until: None,
                 timed_out: None,
                 left: Some("belongs to INC-2 from now on".into()),
+                calm_at: None,
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },

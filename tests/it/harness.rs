@@ -187,6 +187,9 @@ name = "shop"
 escalation = "default"
 pio = ["person:tom", "person:maya"]
 bridge = "https://meet.example.net/sre"
+window = "0s"
+[storm]
+off = true
 [[source]]
 name = "pingdom"
 kind = "pingdom"

@@ -3,6 +3,7 @@
 //! - `mail`: Postfix with STARTTLS and a login, and relays that misbehave;
 //! - `mail_in`: answers, bounces and alerts by mail, through the pipes of Postfix and Exim;
 //! - `prometheus`: Prometheus and Alertmanager as the sender, promtool as the judge of metrics and rules;
+//! - `inhibition`: Alertmanager beside onscene, which keep the same alerts quiet;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
@@ -17,6 +18,7 @@ mod clients;
 mod cnpg;
 mod deploy;
 mod exim;
+mod inhibition;
 mod mail;
 mod mail_in;
 mod postfix;

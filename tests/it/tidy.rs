@@ -195,9 +195,21 @@ fn words_beginning(start: &str, text: &str) -> BTreeSet<String> {
 #[test]
 fn every_command_stands_in_the_readme() {
     let readme = read("README.md");
-    for command in
-        ["serve", "check", "send", "mail-in", "incident", "token", "verify", "replay", "completions", "man"]
-    {
+    for command in [
+        "serve",
+        "check",
+        "send",
+        "mail-in",
+        "incident",
+        "alert",
+        "report",
+        "silence",
+        "token",
+        "verify",
+        "replay",
+        "completions",
+        "man",
+    ] {
         assert!(readme.contains(&format!("onscene {command}")), "README.md does not show onscene {command}");
     }
     for verb in [

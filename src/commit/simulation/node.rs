@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::super::*;
+use crate::store::Tx;
 use crate::store::letters::Claim;
 use jiff::{SignedDuration, Timestamp};
 

@@ -55,7 +55,7 @@ impl Work<'_> {
     }
 
     pub(super) fn policy(&self) -> Option<&Policy> {
-        self.rules.policy_of(&self.incident.service).map(|(_, policy)| policy)
+        self.rules.policy_of(self.incident.leads(), self.incident.severity).map(|(_, policy)| policy)
     }
 
     /// Whether the steps name somebody who was not found out of reach, and did not say that they cannot.
@@ -94,6 +94,12 @@ impl Work<'_> {
     }
 
     pub(super) fn page(&mut self, person: String, why: Why) -> Result<(), Refusal> {
+        // One decision wakes nobody twice.
+        let is_woken =
+            |letter: &Letter| matches!(letter, Letter::Page { person: woken, .. } if *woken == person);
+        if self.letters.iter().any(is_woken) {
+            return Ok(());
+        }
         let attempt = self.incident.responder(&person).map_or(0, |known| known.pages) + 1;
         self.dispatch(Fact::Paged { person: person.clone(), attempt, why: why.as_str().into() })?;
         self.letters.push(Letter::Page { person, attempt, why });
@@ -101,7 +107,9 @@ impl Work<'_> {
     }
 
     pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let Some((_, policy)) = self.rules.policy_of(&self.incident.service) else { return Ok(()) };
+        let rules = self.rules;
+        let found = rules.policy_of(self.incident.leads(), self.incident.severity);
+        let Some((_, policy)) = found else { return Ok(()) };
         let is_new = |incident: &Incident, person: &String| {
             let status = incident.responder(person).map(|known| known.status);
             !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))

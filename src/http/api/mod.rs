@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
-use crate::commit::{Command, Reply};
+use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
 use crate::core::rules::Target;
@@ -23,73 +23,21 @@ use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, timeline};
 
+pub(super) mod history;
+pub(super) mod report;
+pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
 pub mod view;
 
 /// Largest body of a request to the API, in bytes: words of people.
 const BODY_BYTES_MAX: usize = 64 * 1024;
-/// Most incidents on a page, and how many when nobody says.
-const INCIDENTS_MAX: u32 = 200;
-const INCIDENTS_USUAL: u32 = 50;
 /// Most entries on a page.
 const ENTRIES_MAX: u32 = 1000;
+/// Most alerts that are split off at a time.
+const SPLIT_MAX: usize = 1000;
 /// Most alerts shown of one incident.
 const ALERTS_MAX: u32 = 200;
-
-/// What a list of incidents is narrowed to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ListQuery {
-    state: Option<String>,
-    severity: Option<String>,
-    service: Option<String>,
-    drill: Option<bool>,
-    q: Option<String>,
-    cursor: Option<i64>,
-    limit: Option<u32>,
-}
-
-/// `GET /api/v1/incidents`
-pub(super) async fn list(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    const STATES: [&str; 5] = ["triggered", "acknowledged", "mitigated", "resolved", "open"];
-    if let Some(state) = query.state.as_deref().filter(|state| !STATES.contains(state)) {
-        return Err(Problem::bad_request(format!(
-            "no state is called {state}; there are {}",
-            STATES.join(", ")
-        )));
-    }
-    let severity = query.severity.as_deref().map(severity).transpose()?;
-    if query.drill == Some(true) {
-        return Ok(Json(json!({"incidents": [], "next": null})).into_response());
-    }
-    let limit = query.limit.unwrap_or(INCIDENTS_USUAL).clamp(1, INCIDENTS_MAX);
-    let filter = Filter {
-        state: query.state,
-        severity: severity.map(|severity| severity.as_str().to_owned()),
-        service: query.service,
-        title: query.q,
-        before: query.cursor,
-        limit,
-    };
-    let rules = desk.house.get().rules.clone();
-    let read = desk.sight.or_last(move |tx| {
-        let found = incidents::list(tx, &filter)?;
-        let full = u32::try_from(found.len()).unwrap_or(u32::MAX) == limit;
-        let next = found.last().filter(|_| full).map(|last| last.id.to_string());
-        let shown: Result<Vec<Value>, StoreError> =
-            found.iter().map(|incident| whole(tx, incident, &rules)).collect();
-        Ok(json!({"incidents": shown?, "next": next}))
-    });
-    let Seen { value, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(shown(&desk, Json(value).into_response(), as_of))
-}
 
 /// `GET /api/v1/incidents/{n}`
 pub(super) async fn show(
@@ -173,6 +121,17 @@ struct Said {
     unexplained: Option<bool>,
     false_alarm: Option<bool>,
     reason: Option<String>,
+    into: Option<i64>,
+    incident: Option<i64>,
+    alerts: Option<Vec<AlertNamed>>,
+}
+
+/// An alert, by where it comes from and its key there.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AlertNamed {
+    source: String,
+    key: String,
 }
 
 /// `POST /api/v1/incidents/{n}/{verb}`
@@ -186,9 +145,35 @@ pub(super) async fn act(
     let id = number(&id)?;
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
-    let act = meant(&verb, said)?;
-    desk.door.act(id, act, by).await?;
-    Ok(Json(one(&desk, id).await?).into_response())
+    let command = match verb.as_str() {
+        "merge" => {
+            let into = said
+                .into
+                .ok_or_else(|| Problem::bad_request("say with \"into\" of which incident it becomes part"))?;
+            Command::Merge { incident: id, into, term: said.term, by }
+        }
+        "split" => Command::Split { incident: id, term: said.term, part: part(said)?, by },
+        _ => Command::Act { incident: id, act: meant(&verb, said)?, by },
+    };
+    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    Ok(Json(one(&desk, incident.id).await?).into_response())
+}
+
+/// What is taken out of an incident.
+fn part(said: Said) -> Result<Part, Problem> {
+    match (said.incident, said.alerts) {
+        (Some(incident), None) => Ok(Part::Incident(incident)),
+        (None, Some(alerts)) if alerts.len() <= SPLIT_MAX => {
+            Ok(Part::Alerts(alerts.into_iter().map(|alert| (alert.source, alert.key)).collect()))
+        }
+        (None, Some(_)) => {
+            Err(Problem::unprocessable(format!("at most {SPLIT_MAX} alerts are split off at a time")))
+        }
+        _ => Err(Problem::unprocessable(
+            "say what is split off: either \"incident\": the number of one that became part of this, or \"alerts\": \
+             [{\"source\": \"...\", \"key\": \"...\"}]",
+        )),
+    }
 }
 
 fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
@@ -215,7 +200,7 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
         "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
         _ => {
             return Err(Problem::not_found(
-                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve and reopen",
+                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve, reopen, merge and split",
             ));
         }
     })
@@ -275,7 +260,7 @@ pub(super) async fn oncall(
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
 pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let filter = Filter { state: Some("open".into()), limit: INCIDENTS_MAX, ..Filter::default() };
+    let filter = Filter { state: Some("open".into()), limit: history::PAGE_MAX, ..Filter::default() };
     let read = desk.sight.or_last(move |tx| incidents::list(tx, &filter)).await;
     let Seen { value: found, as_of } = read.map_err(|error| cannot_read(&error))?;
     let rules = desk.house.get().rules.clone();

@@ -6,8 +6,10 @@ use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
+use crate::core::silence::Silence;
 use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
+use crate::store::search::Found;
 use crate::store::timeline::Kept;
 use crate::store::tokens::{ApiToken, Holder};
 use crate::store::unreadable::Waiting;
@@ -16,11 +18,15 @@ use crate::{crypto, render};
 /// One incident.
 pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rules) -> Value {
     let resolution = incident.resolution();
-    let service = rules.services.get(&incident.service);
+    let service = rules.services.get(incident.leads());
     json!({
         "id": incident.id,
         "title": incident.title,
         "service": incident.service,
+        "at_fault": incident.cause,
+        "also": incident.also,
+        "storm": incident.storm,
+        "merged_into": incident.merged_into,
         "severity": incident.severity.as_str(),
         "state": incident.state(),
         "resolution": resolution.map(|(resolution, _)| resolution.as_str()),
@@ -64,6 +70,27 @@ pub fn entry(kept: &Kept) -> Value {
     })
 }
 
+/// A silence, and how many alerts that fire it holds back.
+pub fn silence(silence: &Silence, held: i64, now: jiff::Timestamp) -> Value {
+    json!({
+        "id": silence.id,
+        "source": silence.source,
+        "matchers": matchers(silence),
+        "state": silence.state(now).as_str(),
+        "starts_at": silence.starts_at,
+        "ends_at": silence.ends_at,
+        "created_by": silence.created_by,
+        "comment": silence.comment,
+        "updated_at": silence.updated_at,
+        "held": held,
+    })
+}
+
+/// What a silence is about, as people write it.
+pub fn matchers(silence: &Silence) -> String {
+    silence.matchers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// A token, without the token itself.
 pub fn token(token: &ApiToken) -> Value {
     let (person, automation) = match &token.holder {
@@ -87,7 +114,11 @@ pub fn kept(kept: &Waiting) -> Value {
 
 /// What became of an event.
 pub fn result(event: &Event, result: EventResult) -> Value {
-    json!({"key": event.key, "outcome": result.outcome, "incident": result.incident})
+    let mut value = json!({"key": event.key, "outcome": result.outcome, "incident": result.incident});
+    if let Some(reason) = result.reason {
+        value["reason"] = reason.into_string().into();
+    }
+    value
 }
 
 /// What became of mail about a letter.
@@ -116,7 +147,19 @@ pub fn line(incident: &Incident, rules: &Rules) -> String {
     )
 }
 
-fn alert(alert: &Shown) -> Value {
+/// An alert that was found among all.
+pub fn found(found: &Found) -> Value {
+    let mut shown = alert(&found.shown);
+    shown["service"] = found.service.as_str().into();
+    shown["incident"] = found.incident.into();
+    shown["suppressed_by"] = found.suppressed_by.as_deref().into();
+    shown["changed_at"] = found.shown.changed_at.to_string().into();
+    shown["noted_at"] = found.noted_at.to_string().into();
+    shown
+}
+
+/// One alert.
+pub fn alert(alert: &Shown) -> Value {
     json!({
         "source": alert.source,
         "key": alert.key,

@@ -1,0 +1,209 @@
+//! `onscene check --explain`: which route fits an event, why the others before it do not, and what follows.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Exit, fail, kinds, out};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::core::escalation;
+use crate::core::route::{self, To};
+use crate::core::rules::Rules;
+use crate::sources::Unreadable;
+
+/// An event as it is written to be explained.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    source: String,
+    #[serde(default)]
+    title: String,
+    #[serde(default)]
+    key: String,
+    severity: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+}
+
+/// Explains the event on standard input.
+pub(super) fn event(config: &Config, as_json: bool) -> Exit {
+    let body = match kinds::input() {
+        Ok(body) => body,
+        Err(exit) => return exit,
+    };
+    let written: Written = match serde_json::from_slice(&body) {
+        Ok(written) => written,
+        Err(error) => {
+            return fail(&format!(
+                "this is no event: {error}. Write it as {{\"source\": \"pingdom\", \"title\": \"...\", \"severity\": \"critical\", \
+                 \"labels\": {{\"team\": \"shop\"}}}}, or give --source and a body as that source sends it"
+            ));
+        }
+    };
+    if !config.sources.contains_key(&written.source) {
+        let known: Vec<&str> = config.sources.keys().map(String::as_str).collect();
+        return fail(&format!("no source is called {}; there are {}", written.source, known.join(", ")));
+    }
+    let severity = match written.severity.as_deref().map(|word| (word, AlertSeverity::from_word(word))) {
+        Some((word, None)) => {
+            return fail(&format!("{word} is no severity; critical, error, warning and info are"));
+        }
+        Some((_, severity)) => severity,
+        None => None,
+    };
+    let event =
+        Event { severity, labels: written.labels, ..Event::new(written.key, Status::Firing, written.title) };
+    show(config, &written.source, &[event], as_json);
+    Exit::Done
+}
+
+/// Explains each event of a body that a source sends.
+pub(super) fn body(config: &Config, name: &str, headers: &[(String, String)], as_json: bool) -> Exit {
+    match kinds::read(config, name, headers) {
+        Ok((Ok(events), _)) => {
+            show(config, name, &events, as_json);
+            Exit::Done
+        }
+        Ok((Err(Unreadable(why, rest)), _)) => {
+            show(config, name, &rest, as_json);
+            fail(&format!("source {name} cannot read this body: {why}"))
+        }
+        Err(exit) => exit,
+    }
+}
+
+fn show(config: &Config, source: &str, events: &[Event], as_json: bool) {
+    let explained = events.iter().map(|event| Explained::of(config, source, event));
+    if as_json {
+        let events: Vec<Value> = explained.map(|one| one.as_value()).collect();
+        out(&format!("{}\n", json!({"events": events})));
+    } else if events.is_empty() {
+        out("understood, with nothing to say\n");
+    } else {
+        out(&explained.map(|one| one.as_text()).collect::<Vec<_>>().join("\n"));
+    }
+}
+
+/// What was found out of one event.
+struct Explained<'a> {
+    source: &'a str,
+    event: &'a Event,
+    /// What does not fit of the routes before the one that does: the matcher, and what it saw.
+    misfits: Vec<(String, String)>,
+    /// The route that fits, its place from 1.
+    fits: Option<(usize, String)>,
+    /// What becomes of it.
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Ignored,
+    Heartbeat(String),
+    Alert {
+        service: String,
+        severity: &'static str,
+        policy: String,
+        woken: Vec<String>,
+        age_out: Option<String>,
+    },
+}
+
+impl<'a> Explained<'a> {
+    fn of(config: &'a Config, source: &'a str, event: &'a Event) -> Self {
+        let rules = &config.rules;
+        let service = config.sources.get(source).map_or("", |source| source.service.as_str());
+        let found = route::first(&rules.routes, source, service, event);
+        let before = found.map_or(rules.routes.len(), |(place, _)| place);
+        let misfits = rules.routes[..before].iter().filter_map(|route| {
+            let matcher = route.misfit(source, service, event)?;
+            Some((matcher.to_string(), route::seen(source, service, event, &matcher.name).to_owned()))
+        });
+        let fits = found.map(|(place, route)| {
+            let all: Vec<String> = route.matchers.iter().map(ToString::to_string).collect();
+            (place + 1, if all.is_empty() { "everything".to_owned() } else { all.join(", ") })
+        });
+        let outcome = match found.map(|(_, route)| &route.to) {
+            Some(To::Ignore) => Outcome::Ignored,
+            Some(To::Heartbeat(name)) => Outcome::Heartbeat(name.clone()),
+            Some(To::Set(set)) => {
+                alert(config, source, set.service.as_deref(), &set.apply(event), set.age_out)
+            }
+            None => alert(config, source, None, event, None),
+        };
+        Self { source, event, misfits: misfits.collect(), fits, outcome }
+    }
+
+    fn as_text(&self) -> String {
+        let Self { source, event, .. } = self;
+        let title = if event.title.is_empty() { "an event" } else { &event.title };
+        let mut lines = vec![format!("{title} (source {source})")];
+        for (place, (matcher, saw)) in self.misfits.iter().enumerate() {
+            lines.push(format!("  route {} does not fit: {matcher}, and here it is \"{saw}\"", place + 1));
+        }
+        lines.push(match &self.fits {
+            Some((place, matchers)) => format!("  route {place} fits: {matchers}"),
+            None => "  no route fits: the source decides".to_owned(),
+        });
+        match &self.outcome {
+            Outcome::Ignored => lines.push("  it is ignored".to_owned()),
+            Outcome::Heartbeat(name) => lines.push(format!("  it is a ping of the heartbeat {name}")),
+            Outcome::Alert { service, severity, policy, woken, age_out } => {
+                let woken = if woken.is_empty() { "nobody".to_owned() } else { woken.join(", ") };
+                lines.push(format!(
+                    "  service {service}, {severity}; policy {policy} would wake now: {woken}"
+                ));
+                lines.extend(
+                    age_out.as_ref().map(|age| format!("  it is over when it is not said again for {age}")),
+                );
+            }
+        }
+        lines.join("\n") + "\n"
+    }
+
+    fn as_value(&self) -> Value {
+        let misfits: Vec<Value> =
+            self.misfits.iter().map(|(matcher, saw)| json!({"matcher": matcher, "saw": saw})).collect();
+        let mut value = json!({"source": self.source, "key": self.event.key, "title": self.event.title,
+            "route": self.fits.as_ref().map(|(place, _)| place), "misfits": misfits});
+        match &self.outcome {
+            Outcome::Ignored => value["outcome"] = "ignored".into(),
+            Outcome::Heartbeat(name) => value["heartbeat"] = name.clone().into(),
+            Outcome::Alert { service, severity, policy, woken, age_out } => {
+                value["service"] = service.clone().into();
+                value["severity"] = (*severity).into();
+                value["policy"] = policy.clone().into();
+                value["woken"] = woken.clone().into();
+                value["age_out"] = age_out.clone().into();
+            }
+        }
+        value
+    }
+}
+
+fn alert(
+    config: &Config,
+    source: &str,
+    service: Option<&str>,
+    event: &Event,
+    age_out: Option<jiff::SignedDuration>,
+) -> Outcome {
+    let rules: &Rules = &config.rules;
+    let of_source = config.sources.get(source).map(|source| source.service.as_str());
+    let service = service.or(of_source).unwrap_or("?");
+    let severities =
+        rules.services.get(service).map(|service| service.severities.clone()).unwrap_or_default();
+    let now = Clock::system().now();
+    let severity = severities.of(event.severity);
+    let policy = rules.policy_of(service, severity);
+    let first = policy.and_then(|(_, policy)| escalation::next(policy, rules, None, now));
+    Outcome::Alert {
+        service: service.to_owned(),
+        severity: severity.as_str(),
+        policy: policy.map_or("?", |(name, _)| name).to_owned(),
+        woken: first.map(|first| first.people).unwrap_or_default(),
+        age_out: age_out.or_else(|| rules.age_out.get(source).copied()).map(|age| format!("{age:#}")),
+    }
+}

@@ -1,0 +1,219 @@
+//! Inhibition inside the transaction: which alerts keep others quiet, which are kept quiet, and what becomes of those when the
+//! first are over. The rules are [`crate::core::inhibit`]'s. Without rules nothing here asks or writes anything.
+
+use super::acts::Work;
+use super::events::{OWN_KEYS, result};
+use super::{EventResult, Reply};
+use crate::core::alert::{Event, Known, Status};
+use crate::core::decide::By;
+use crate::core::inhibit::Sight;
+use crate::core::route::{self, To};
+use crate::store::inhibitors::{self, Inhibitor};
+use crate::store::{StoreError, alerts};
+
+/// Most alerts that are looked at in one transaction when rules are new.
+const PAGE: u32 = 500;
+
+/// What keeps an alert quiet.
+struct Kept {
+    by: Inhibitor,
+    place: i64,
+    /// The rule's number in the configuration, from 1.
+    rule: usize,
+}
+
+impl Work<'_, '_> {
+    /// An alert that fires is kept quiet when a rule says so; nobody is woken for it then.
+    pub(super) fn inhibits(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> Result<Option<EventResult>, StoreError> {
+        let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
+            return Ok(None);
+        };
+        let id = self.put(source, service, event, known, None)?;
+        inhibitors::suppress(self.tx, id, &kept.by, kept.place)?;
+        Ok(Some(kept.result(None)))
+    }
+
+    /// The same of one that people ended the incident of while it fired: it stays there.
+    pub(super) fn inhibits_on(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> Result<Option<EventResult>, StoreError> {
+        let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
+            return Ok(None);
+        };
+        self.touch(known, Some(event));
+        Ok(Some(kept.result(known.and_then(|known| known.incident))))
+    }
+
+    /// An alert is looked at that was kept quiet, by a silence or by another alert, and that no silence keeps quiet now. `None`:
+    /// nothing does; else whether something changed.
+    pub(super) fn is_inhibited_still(&mut self, due: &alerts::Firing) -> Result<Option<bool>, StoreError> {
+        let kept = self.inhibitor(&due.source, &due.service, &due.event, Some(due.id))?;
+        let Some(kept) = kept else { return Ok(None) };
+        if due.suppressed_by.as_ref() == Some(&kept.by.mark()) && due.inhibited == Some(kept.place) {
+            return Ok(Some(false));
+        }
+        inhibitors::suppress(self.tx, due.id, &kept.by, kept.place)?;
+        Ok(Some(true))
+    }
+
+    /// An alert that is kept quiet says something else, and may not be one of those any more: it is worse, for one.
+    pub(super) fn says_otherwise(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        known: &Known,
+        by: &By,
+    ) -> Result<Option<EventResult>, StoreError> {
+        self.offers(known.id, false, source, service, event)?;
+        if !self.house.rules.inhibit.is_empty() {
+            // It may keep nobody quiet any more.
+            self.effects.set_hour();
+        }
+        if event.status != Status::Firing || known.incident.is_some() {
+            return Ok(None);
+        }
+        let held = alerts::firing(self.tx, known.id)?.and_then(|alert| alert.suppressed_by);
+        if held.is_none()
+            || self.held_by(source, service, event)?.is_some()
+            || self.inhibitor(source, service, event, Some(known.id))?.is_some()
+        {
+            return Ok(None);
+        }
+        self.fires(source, service, event, Some(known), by).map(Some)
+    }
+
+    /// An alert was written: others find it when it fires, and do not when it is over.
+    pub(super) fn offers(
+        &mut self,
+        id: i64,
+        is_new: bool,
+        source: &str,
+        service: &str,
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let house = self.house;
+        if house.rules.inhibit.is_empty() || OWN_KEYS.contains(&event.key.as_str()) {
+            return Ok(());
+        }
+        if event.status != Status::Firing {
+            if is_new {
+                return Ok(());
+            }
+            // Those that it kept quiet are looked at.
+            self.effects.set_hour();
+            self.memory.offers(id, &[]);
+            return inhibitors::forget(self.tx, id);
+        }
+        let seen = Sight { source, service, event };
+        let places: Vec<(i64, i64)> = house
+            .rules
+            .inhibit
+            .iter()
+            .flat_map(|rule| {
+                let places = rule.offers(seen);
+                let of = if places.is_empty() { 0 } else { inhibitors::place(&rule.words()) };
+                places.into_iter().map(move |words| (of, inhibitors::place(&words)))
+            })
+            .collect();
+        self.memory.offers(id, &places);
+        if !is_new {
+            inhibitors::forget(self.tx, id)?;
+        }
+        inhibitors::add(self.tx, id, &places)
+    }
+
+    /// The first rule by which an alert is kept quiet, and the alert that does it.
+    fn inhibitor(
+        &mut self,
+        source: &str,
+        service: &str,
+        event: &Event,
+        id: Option<i64>,
+    ) -> Result<Option<Kept>, StoreError> {
+        let house = self.house;
+        if OWN_KEYS.contains(&event.key.as_str()) {
+            return Ok(None);
+        }
+        let seen = Sight { source, service, event };
+        for (number, rule) in (1..).zip(&house.rules.inhibit) {
+            let Some(words) = rule.wants(seen) else { continue };
+            let place = inhibitors::place(&words);
+            let found = self.memory.inhibitors(self.tx, place)?;
+            if let Some(by) = found.iter().find(|by| Some(by.alert) != id) {
+                return Ok(Some(Kept { by: by.clone(), place, rule: number }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Of one delivery those first that keep others quiet, for they are the same moment to their sender; behind them those that
+    /// may be kept quiet by their like. The order of what is said of one alert is its meaning, and is left as it is.
+    pub(super) fn inhibitors_first(&self, source: &str, service: &str, events: &mut [(usize, &Event)]) {
+        let rules = &self.house.rules;
+        if rules.inhibit.is_empty() || events.len() < 2 {
+            return;
+        }
+        let mut keys: Vec<&str> = events.iter().map(|(_, event)| event.key.as_str()).collect();
+        keys.sort_unstable();
+        if keys.windows(2).any(|pair| pair.first() == pair.last()) {
+            return;
+        }
+        events.sort_by_cached_key(|(_, event)| {
+            let set = match route::first(&rules.routes, source, service, event) {
+                Some((_, route)) => match &route.to {
+                    To::Set(set) => Some(set),
+                    To::Ignore | To::Heartbeat(_) => return 2,
+                },
+                None => None,
+            };
+            let event = set.map_or_else(|| (*event).clone(), |set| set.apply(event));
+            let service = set.and_then(|set| set.service.as_deref()).unwrap_or(service);
+            let seen = Sight { source, service, event: &event };
+            let fires = event.status == Status::Firing;
+            let sources = rules.inhibit.iter().filter(|rule| fires && rule.is_source(seen));
+            sources.map(|rule| u8::from(rule.is_target(seen))).min().unwrap_or(2)
+        });
+    }
+
+    /// The rules are new to this node: alerts that fire are looked at, so many at a time, after one of a source and key. At the
+    /// end what other rules have left is forgotten, and whoever was kept quiet by it is looked at.
+    pub(super) fn fill_inhibitors(&mut self, after: &(String, String)) -> Result<Reply, StoreError> {
+        let house = self.house;
+        let rules: Vec<i64> =
+            house.rules.inhibit.iter().map(|rule| inhibitors::place(&rule.words())).collect();
+        if !rules.is_empty() {
+            let page = alerts::firing_after(self.tx, &after.0, &after.1, PAGE)?;
+            for alert in &page {
+                self.offers(alert.id, false, &alert.source, &alert.service, &alert.event)?;
+            }
+            if let (Some(last), true) = (page.last(), u32::try_from(page.len()).is_ok_and(|len| len == PAGE))
+            {
+                let after = (last.source.clone(), last.event.key.clone());
+                return Ok(Reply::Inhibitors { after: Some(after) });
+            }
+        }
+        inhibitors::keep_only(self.tx, &rules)?;
+        self.memory.forget_inhibitors();
+        self.effects.set_hour();
+        Ok(Reply::Inhibitors { after: None })
+    }
+}
+
+impl Kept {
+    fn result(&self, incident: Option<i64>) -> EventResult {
+        let Self { by: Inhibitor { source, key, .. }, rule, .. } = self;
+        let reason = format!("inhibit rule {rule}: {key} of {source} fires");
+        EventResult { reason: Some(reason.into()), ..result("suppressed", incident) }
+    }
+}

@@ -1,0 +1,383 @@
+//! What belongs to an incident: alerts that join it and recover, its cause, and incidents that become part of one another.
+
+use super::super::correlate::Because;
+use super::super::escalation;
+use super::super::flapping::Flaps;
+use super::super::incident::{CommandReason, Incident, Phase, ResponderStatus, Severity};
+use super::super::letter::{Letter, News, Why};
+use super::super::timeline::{Actor, Fact, Joined};
+use super::{Join, Reason, Refusal, Work, flapping};
+
+impl Work<'_> {
+    /// Whether the first page waits for a cause to be found: a service that depends on others is often not at fault itself.
+    pub(super) fn waits_for_its_cause(&mut self) -> Result<bool, Refusal> {
+        let grouping = self.rules.grouping_of(&self.incident.service);
+        if grouping.depends_on.is_empty() || !grouping.settle.is_positive() {
+            return Ok(false);
+        }
+        let until = self.now.saturating_add(grouping.settle).unwrap_or(self.now);
+        self.dispatch(Fact::Held { until })?;
+        Ok(true)
+    }
+
+    pub(super) fn join(&mut self, join: Join) -> Result<Reason, Refusal> {
+        let Join { source, key, title, refired, service, severity, because, group, flaps } = join;
+        let spreads = self.incident.leads() != service
+            && self.incident.service != service
+            && !self.incident.also.contains(&service);
+        let foreign = (self.incident.service != service).then(|| service.clone());
+        // Flapping.
+        let not_before = flaps.and_then(|_| self.not_before());
+        let began = flapping::begins(&source, &key, flaps);
+        let key_of = key.clone();
+        let joined =
+            Fact::AlertJoined { source, key: key_of, title, refired, service: foreign, because, not_before };
+        let reason = match &self.incident.phase {
+            Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
+                self.add(joined)?;
+                Reason::Joined
+            }
+            Phase::Mitigated { .. } => {
+                self.add(joined)?;
+                self.relapse()?;
+                Reason::Relapsed
+            }
+            Phase::Resolved { .. } => {
+                let why = format!("{key} fires again");
+                let reason = match not_before {
+                    None => self.reopen_by_alert(why, Some(joined), severity)?,
+                    Some(_) => self.reopen_quietly(why, joined, severity)?,
+                };
+                began.map_or(Ok(()), |fact| self.dispatch(fact))?;
+                return Ok(reason);
+            }
+        };
+        began.map_or(Ok(()), |fact| self.dispatch(fact))?;
+        if flaps.is_none() {
+            self.wakes_at_last()?;
+        }
+        let before = self.policy_name();
+        let rose = self.raise(severity)?;
+        let found = because == Some(Because::Cause) && self.incident.leads() != service;
+        if found {
+            self.dispatch(Fact::CauseFound { service: service.clone(), group })?;
+        }
+        if found {
+            self.tell_commander(News::Cause);
+        } else if spreads {
+            self.tell_commander(News::Spread);
+        } else if !refired && self.incident.alerts.is_power_of_two() {
+            self.tell_commander(News::More);
+        }
+        self.wake_after(before.as_deref(), rose, found)?;
+        if because == Some(Because::Storm) {
+            self.wake_for(&service)?;
+        }
+        Ok(reason)
+    }
+
+    fn relapse(&mut self) -> Result<(), Refusal> {
+        self.dispatch(Fact::Relapsed)?;
+        self.promise()?;
+        self.status(News::Reopened);
+        self.tell_commander(News::Reopened);
+        self.tell_pio(News::Reopened);
+        Ok(())
+    }
+
+    fn tell_commander(&mut self, news: News) {
+        if let Some(command) = self.incident.commander() {
+            let person = command.person.clone();
+            let told =
+                |letter: &Letter| matches!(letter, Letter::Notice { person: told, .. } if *told == person);
+            if !self.letters.iter().any(told) && self.by.actor.person() != Some(person.as_str()) {
+                self.letters.push(Letter::Notice { person, news });
+            }
+        }
+    }
+
+    /// Tells everybody who was paged, and could not know.
+    fn tell_everybody(&mut self, news: News) {
+        let actor = self.by.actor.person();
+        let known = self.incident.responders.iter().filter(|known| {
+            known.status != ResponderStatus::Unreachable && actor != Some(known.person.as_str())
+        });
+        let told: Vec<Letter> =
+            known.map(|known| Letter::Notice { person: known.person.clone(), news }).collect();
+        self.letters.extend(told);
+    }
+
+    /// Nobody has it now, so the policy starts anew; whoever commanded before is woken too.
+    pub(super) fn reopen_by_alert(
+        &mut self,
+        why: String,
+        joined: Option<Fact>,
+        severity: Severity,
+    ) -> Result<Reason, Refusal> {
+        let before = match &self.incident.phase {
+            Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
+            _ => None,
+        };
+        self.add(Fact::Reopened { why })?;
+        joined.map_or(Ok(()), |joined| self.add(joined))?;
+        self.raise(severity)?;
+        self.escalate()?;
+        if let Some(person) = before {
+            self.status(News::Reopened);
+            let paged =
+                |letter: &Letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person);
+            if !self.letters.iter().any(paged) && self.rules.people.contains_key(&person) {
+                self.page(person, Why::CommandedBefore)?;
+            }
+        }
+        Ok(Reason::ReopenedByAlert)
+    }
+
+    pub(super) fn recover(
+        &mut self,
+        source: String,
+        key: String,
+        timed_out: Option<String>,
+        left: Option<String>,
+        flaps: Option<Flaps>,
+    ) -> Result<Reason, Refusal> {
+        let last_one = self.incident.firing == 1;
+        let calm_at = flaps.map(|flaps| flaps.calm_at);
+        let quiet_until =
+            if last_one { self.quiet_until().map(|at| at.max(calm_at.unwrap_or(at))) } else { None };
+        let began = flapping::begins(&source, &key, flaps);
+        self.add(Fact::AlertRecovered { source, key, quiet_until, timed_out, left, calm_at })?;
+        began.map_or(Ok(()), |fact| self.dispatch(fact))?;
+        if quiet_until.is_some() {
+            return Ok(Reason::Quiet);
+        }
+        if last_one && flaps.is_none() {
+            // Recovery is evidence offered to the Commander, never a resolution.
+            self.tell_commander(News::Recovered);
+        }
+        Ok(Reason::Recovered)
+    }
+
+    /// When an incident that nobody has clears itself, from the moment when nothing of it fires.
+    fn quiet_until(&self) -> Option<jiff::Timestamp> {
+        let untaken = matches!(self.incident.phase, Phase::Triggered { .. }) && !self.incident.declared;
+        let usual = self.now.saturating_add(self.rules.clocks.self_clear_after).unwrap_or(self.now);
+        untaken.then(|| usual.max(self.incident.calm_at.unwrap_or(usual)))
+    }
+
+    /// It is worse than it was. Who sleeps is woken only when that makes another policy stand.
+    pub(super) fn worsens(&mut self, severity: Severity) -> Result<Reason, Refusal> {
+        if !self.incident.is_open() {
+            return Ok(Reason::Recorded);
+        }
+        let before = self.policy_name();
+        if !self.raise(severity)? {
+            return Ok(Reason::Recorded);
+        }
+        self.wake_after(before.as_deref(), true, false)?;
+        Ok(Reason::Worsened)
+    }
+
+    fn raise(&mut self, severity: Severity) -> Result<bool, Refusal> {
+        if severity >= self.incident.severity {
+            return Ok(false);
+        }
+        self.dispatch(Fact::SeverityRaised { from: self.incident.severity, to: severity })?;
+        Ok(true)
+    }
+
+    /// Wakes whom it concerns that an incident got worse, or that its cause was found: those of the policy that stands now,
+    /// when that is another than before. Who was woken knows of a cause by a notice.
+    fn wake_after(&mut self, before: Option<&str>, rose: bool, found: bool) -> Result<(), Refusal> {
+        if rose {
+            self.tell_commander(News::Worse);
+        }
+        let other_policy = self.policy_name().as_deref() != before;
+        match &self.incident.phase {
+            Phase::Triggered { escalation: None, held_until, .. } => {
+                // A cause that needs others itself may not be the last.
+                let grouping = self.rules.grouping_of(self.incident.leads());
+                let waits = held_until.is_some() && !grouping.depends_on.is_empty();
+                if found && !waits {
+                    self.escalate()?;
+                }
+            }
+            Phase::Triggered { .. } if found || rose => {
+                if found {
+                    self.tell_everybody(News::Cause);
+                }
+                if other_policy {
+                    self.begin_policy(|work, person| !rose && work.was_paged(person))?;
+                }
+            }
+            Phase::Acknowledged { .. } | Phase::Mitigated { .. } if rose && other_policy => {
+                self.page_first(Why::Worse)?;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Wakes the first people of the policy that stands, but for those who answered.
+    fn page_first(&mut self, why: Why) -> Result<(), Refusal> {
+        let first = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        for person in first.map(|first| first.people).unwrap_or_default() {
+            let status = self.incident.responder(&person).map(|known| known.status);
+            if !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
+                self.page(person, why)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn policy_name(&self) -> Option<String> {
+        let found = self.rules.policy_of(self.incident.leads(), self.incident.severity);
+        found.map(|(name, _)| name.to_owned())
+    }
+
+    /// Another policy stands from now on, from its first step; `knows`: who needs no page.
+    fn begin_policy(&mut self, knows: impl Fn(&Self, &str) -> bool) -> Result<(), Refusal> {
+        let next = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        let Some(escalation::Move { round, step, last_resort, people, due }) = next else { return Ok(()) };
+        self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
+        for person in people {
+            if !knows(self, &person) {
+                self.page(person, Why::OnCall)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn was_paged(&self, person: &str) -> bool {
+        self.incident.responder(person).is_some_and(|known| {
+            known.pages > 0
+                && !matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined)
+        })
+    }
+
+    /// Wakes the first people of a service that a storm has struck, who would have been woken by its own incident.
+    fn wake_for(&mut self, service: &str) -> Result<(), Refusal> {
+        // Whoever waits for a cause, or is over, wakes nobody yet.
+        if matches!(self.incident.phase, Phase::Triggered { escalation: None, .. } | Phase::Resolved { .. }) {
+            return Ok(());
+        }
+        let policy = self.rules.policy_of(service, self.incident.severity).map(|(_, policy)| policy);
+        let first = policy.and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        for person in first.map(|first| first.people).unwrap_or_default() {
+            if self.incident.responder(&person).is_none() {
+                self.page(person, Why::Storm)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The people of every service that a storm has struck, when it has waited for a cause in vain.
+    pub(super) fn wake_struck(&mut self) -> Result<(), Refusal> {
+        if self.incident.storm {
+            for service in self.incident.also.clone() {
+                self.wake_for(&service)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_storm(&mut self) -> Result<Reason, Refusal> {
+        self.open_only()?;
+        if self.incident.storm {
+            return Ok(Reason::Recorded);
+        }
+        self.dispatch(Fact::StormBegan)?;
+        self.tell_everybody(News::Storm);
+        self.wake_struck()?;
+        Ok(Reason::StormBegan)
+    }
+
+    /// A human who has an incident gives it up; one that nobody has may be moved by anybody, and by the daemon.
+    pub(super) fn merge_into(&mut self, into: i64, term: Option<u32>) -> Result<Reason, Refusal> {
+        // That somebody else has it now ends the waking: no program says so.
+        if self.by.actor != Actor::Dispatch {
+            self.person()?;
+        }
+        self.may_move(term)?;
+        if into == self.incident.id {
+            return Err(Refusal::WrongState("an incident cannot become part of itself"));
+        }
+        let was_taken = self.incident.commander().is_some();
+        let Incident { alerts, firing, .. } = self.incident;
+        self.add(Fact::Merged { into, alerts, firing })?;
+        if self.by.actor.person().is_some() {
+            self.tell_everybody(News::Merged);
+        }
+        if was_taken {
+            self.status(News::Merged);
+            self.tell_pio(News::Merged);
+        }
+        Ok(Reason::Merged)
+    }
+
+    pub(super) fn take_in(&mut self, other: Incident) -> Result<Reason, Refusal> {
+        self.open_only()?;
+        let responders = other.responders.iter().map(|known| Joined {
+            person: known.person.clone(),
+            status: known.status,
+            pages: known.pages,
+        });
+        self.add(Fact::TookIn {
+            incident: other.id,
+            title: other.title.clone(),
+            service: other.leads().to_owned(),
+            alerts: other.alerts,
+            firing: other.firing,
+            responders: responders.collect(),
+            declared: other.declared,
+        })?;
+        if other.firing > 0 && matches!(self.incident.phase, Phase::Mitigated { .. }) {
+            self.relapse()?;
+        }
+        self.tell_commander(News::TookIn);
+        self.worsens(other.severity)?;
+        Ok(Reason::TookIn)
+    }
+
+    pub(super) fn split_off(
+        &mut self,
+        into: i64,
+        alerts: u32,
+        firing: u32,
+        term: Option<u32>,
+    ) -> Result<Reason, Refusal> {
+        self.person()?;
+        if self.incident.is_open() {
+            self.may_move(term)?;
+        }
+        let was_firing = self.incident.firing > 0;
+        let leaves_none = was_firing && self.incident.firing == firing;
+        let quiet_until = if leaves_none { self.quiet_until() } else { None };
+        self.add(Fact::SplitOff { into, alerts, firing, quiet_until })?;
+        self.tell_commander(News::Split);
+        Ok(Reason::Split)
+    }
+
+    pub(super) fn split_from(&mut self, incident: i64, alerts: u32, firing: u32) -> Result<Reason, Refusal> {
+        let person = self.person()?;
+        if self.incident.merged_into != Some(incident) {
+            return Err(Refusal::WrongState("it did not become part of that incident"));
+        }
+        self.add(Fact::Reopened { why: format!("it is no part of INC-{incident}") })?;
+        self.add(Fact::SplitFrom { incident, alerts, firing })?;
+        self.take_command(&person, CommandReason::Reopened)?;
+        Ok(Reason::Split)
+    }
+
+    /// Who may say that alerts belong elsewhere: the Commander; while there is none, anybody.
+    fn may_move(&self, term: Option<u32>) -> Result<(), Refusal> {
+        self.open_only()?;
+        match (self.incident.commander(), term) {
+            (None, _) => Ok(()),
+            (Some(_), Some(term)) => self.commands(term),
+            (Some(command), None) => {
+                Err(Refusal::Stale { commander: command.person.clone(), term: command.term })
+            }
+        }
+    }
+}

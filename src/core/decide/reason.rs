@@ -1,0 +1,95 @@
+//! The names of what was decided: logged, counted and shown.
+
+/// Why a decision came out as it did: logged, counted and shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A new incident.
+    Opened,
+    /// An alert came to an open incident.
+    Joined,
+    /// An alert came back within the time an incident may be opened again.
+    ReopenedByAlert,
+    /// An alert fired again after mitigation.
+    Relapsed,
+    /// An alert recovered.
+    Recovered,
+    /// The last alert recovered and nobody has the incident.
+    Quiet,
+    /// Quiet long enough.
+    SelfCleared,
+    /// Acknowledged at the source.
+    SourceAcknowledged,
+    /// The next step was due.
+    EscalatedOnTime,
+    /// Nobody of the step can answer.
+    EscalatedUnanswered,
+    /// The policy names nobody.
+    NobodyToPage,
+    /// Its hour lay further ahead than any wait there is, and was set anew.
+    Rescheduled,
+    /// Its hour has not come.
+    NotDue,
+    /// Written down; changes nothing else.
+    Recorded,
+    /// The first human acknowledgement.
+    TookCommand,
+    /// Somebody else commands already; the answer is recorded.
+    CommandIsTaken,
+    /// The Commander answered again.
+    AlreadyCommands,
+    /// Somebody cannot.
+    Declined,
+    /// On scene.
+    CheckedIn,
+    /// The harm stopped.
+    Mitigated,
+    /// Over.
+    Resolved,
+    /// Opened again by a human.
+    ReopenedByPerson,
+    /// It became part of another.
+    Merged,
+    /// Another became part of it.
+    TookIn,
+    /// Some of its alerts are another's, or came from another.
+    Split,
+    /// It is worse than it was.
+    Worsened,
+    /// More incidents came than people can look at.
+    StormBegan,
+}
+
+impl Reason {
+    /// The word used in logs, metrics and JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Opened => "opened",
+            Self::Joined => "joined",
+            Self::ReopenedByAlert => "reopened_by_alert",
+            Self::Relapsed => "relapsed",
+            Self::Recovered => "recovered",
+            Self::Quiet => "quiet",
+            Self::SelfCleared => "self_cleared",
+            Self::SourceAcknowledged => "source_acknowledged",
+            Self::EscalatedOnTime => "escalated_on_time",
+            Self::EscalatedUnanswered => "escalated_unanswered",
+            Self::NobodyToPage => "nobody_to_page",
+            Self::Rescheduled => "rescheduled",
+            Self::NotDue => "not_due",
+            Self::Recorded => "recorded",
+            Self::TookCommand => "took_command",
+            Self::CommandIsTaken => "command_is_taken",
+            Self::AlreadyCommands => "already_commands",
+            Self::Declined => "declined",
+            Self::CheckedIn => "checked_in",
+            Self::Mitigated => "mitigated",
+            Self::Resolved => "resolved",
+            Self::ReopenedByPerson => "reopened_by_person",
+            Self::Merged => "merged",
+            Self::TookIn => "took_in",
+            Self::Split => "split",
+            Self::Worsened => "worsened",
+            Self::StormBegan => "storm_began",
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Alerts that keep others quiet while they fire, by the places under which those look, and the alerts that are kept quiet.
+//!
+//! Whether an inhibitor fires is asked of its alert: a node that does not have the rule yet forgets none here.
+
+use jiff::Timestamp;
+
+use super::{StoreError, Tx};
+use crate::crypto;
+
+/// What `alert.suppressed_by` begins with when no silence holds the alert, but another alert does; its number follows.
+pub const PREFIX: &str = "inhibit:";
+
+/// Alerts by which one is kept quiet, at most: one is enough, and it may be the alert itself.
+const FOUND_MAX: u32 = 2;
+
+/// An alert that keeps others quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inhibitor {
+    /// Its number.
+    pub alert: i64,
+    /// Where it comes from.
+    pub source: String,
+    /// Its key there.
+    pub key: String,
+}
+
+impl Inhibitor {
+    /// What an alert that it keeps quiet remembers.
+    pub fn mark(&self) -> String {
+        format!("{PREFIX}{}", self.alert)
+    }
+}
+
+/// Words as the store knows them. Nobody finds other words with the same number: it is from a hash made for that.
+pub fn place(words: &str) -> i64 {
+    let hash = crypto::sha256(words.as_bytes());
+    let first: [u8; 8] = hash.first_chunk().copied().unwrap_or_default();
+    i64::from_be_bytes(first)
+}
+
+/// Alerts that fire and are found in a place, at most two.
+///
+/// # Errors
+/// What the engine says.
+pub fn at(tx: &Tx<'_>, place: i64) -> Result<Vec<Inhibitor>, StoreError> {
+    tx.query(AT, &[place.into(), i64::from(FOUND_MAX).into()], |row| {
+        Ok(Inhibitor { alert: row.int(0)?, source: row.text(1)?, key: row.text(2)? })
+    })
+}
+
+const AT: &str =
+    "select alert.id, alert.source, alert.key from inhibitor join alert on alert.id = inhibitor.alert
+     where inhibitor.place = ?1 and alert.status = 'firing' order by alert.id limit ?2";
+
+/// An alert is found in these places, each with its rule.
+///
+/// # Errors
+/// What the engine says.
+pub fn add(tx: &Tx<'_>, alert: i64, places: &[(i64, i64)]) -> Result<(), StoreError> {
+    places.iter().try_for_each(|(rule, place)| {
+        tx.write(
+            "insert into inhibitor (alert, rule, place) values (?1, ?2, ?3) on conflict (alert, place) do nothing",
+            &[alert.into(), (*rule).into(), (*place).into()],
+        )
+    })
+}
+
+/// An alert keeps nobody quiet any more.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget(tx: &Tx<'_>, alert: i64) -> Result<(), StoreError> {
+    tx.write(FORGET, &[alert.into()])
+}
+
+const FORGET: &str = "delete from inhibitor where alert = ?1";
+
+/// Forgets what is kept of other rules than these, and of alerts that do not fire.
+///
+/// # Errors
+/// What the engine says.
+pub fn keep_only(tx: &Tx<'_>, rules: &[i64]) -> Result<(), StoreError> {
+    for known in tx.query("select distinct rule from inhibitor", &[], |row| row.int(0))? {
+        if !rules.contains(&known) {
+            tx.write("delete from inhibitor where rule = ?1", &[known.into()])?;
+        }
+    }
+    tx.write(
+        "delete from inhibitor
+         where not exists (select 1 from alert where id = inhibitor.alert and status = 'firing')",
+        &[],
+    )
+}
+
+/// An alert fires and is kept quiet by another.
+///
+/// # Errors
+/// What the engine says.
+pub fn suppress(tx: &Tx<'_>, id: i64, by: &Inhibitor, place: i64) -> Result<(), StoreError> {
+    tx.write(
+        "update alert set suppressed_by = ?2, inhibited = ?3 where id = ?1",
+        &[id.into(), (&by.mark()).into(), place.into()],
+    )
+}
+
+/// Numbers of alerts that were kept quiet by others of which none fires any more. Looked at place by place: many alerts are
+/// kept quiet by few.
+///
+/// # Errors
+/// What the engine says.
+pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    tx.query(OUTLIVED, &[i64::from(limit).into()], |row| Ok((row.int(0)?, tx.now)))
+}
+
+const OUTLIVED: &str = "with recursive held (place) as (
+       select min(inhibited) from alert where inhibited is not null
+       union all
+       select (select min(inhibited) from alert where inhibited > held.place) from held where held.place is not null
+     )
+     select alert.id from held join alert on alert.inhibited = held.place
+     where alert.status = 'firing' and alert.suppressed_by is not null
+       and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
+                       where inhibitor.place = held.place and source.status = 'firing')
+     order by alert.id limit ?1";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Connection, Place};
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn words_have_the_same_number_on_every_node_of_every_version() {
+        assert_eq!(place("a"), -3_848_465_438_864_589_366);
+    }
+
+    #[test]
+    fn nothing_is_found_by_looking_at_every_alert() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let mut store = Connection::writer(&place, &clock).unwrap();
+        let plan = |tx: &Tx<'_>, sql: &str, count: usize| {
+            let binds = vec![1_i64.into(); count];
+            tx.query(&format!("explain query plan {sql}"), &binds, |row| row.text(3))
+                .map(|all| all.join("\n"))
+        };
+        let plans = store.read(clock.now(), |tx| {
+            Ok::<_, StoreError>([plan(tx, AT, 2)?, plan(tx, OUTLIVED, 1)?, plan(tx, FORGET, 1)?])
+        });
+        for plan in plans.unwrap() {
+            for table in ["alert", "inhibitor", "source"] {
+                assert!(
+                    !plan.lines().any(|line| line.trim().starts_with(&format!("SCAN {table}"))),
+                    "{plan}"
+                );
+            }
+            assert!(plan.contains("SEARCH"), "{plan}");
+        }
+    }
+}
