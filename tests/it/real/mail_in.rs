@@ -335,17 +335,17 @@ fn a_reply_that_takes_no_command_is_answered_once_and_that_answer_can_be_answere
 #[test]
 fn only_who_is_named_raises_alerts_by_mail_also_while_the_store_is_away() {
     let mut daemon = house_with_files();
-    let text = fs::read_to_string(&daemon.config).unwrap();
+    let written = fs::read_to_string(&daemon.config).unwrap();
     let senders = "kind = \"mail\"\nsenders = [\"ups@mon.example.net\", \"@lab.example.net\"]\ntoken = \"test-token-of-mail\"";
-    let named = text.replace("kind = \"mail\"\ntoken = \"test-token-of-mail\"", senders);
     // What is held here is a file, wherever the other tests keep everything.
     let file = format!("url = \"sqlite:{}/onscene.db\"", daemon.directory.display());
     let line = |line: &str| {
         let is_store = line.starts_with("url = \"postgres") || line.starts_with("url = \"sqlite");
         if is_store { file.clone() } else { line.to_owned() }
     };
-    let lines: Vec<String> = named.lines().map(line).collect();
-    fs::write(&daemon.config, lines.join("\n")).unwrap();
+    let text = written.lines().map(line).collect::<Vec<_>>().join("\n");
+    let named = text.replace("kind = \"mail\"\ntoken = \"test-token-of-mail\"", senders);
+    fs::write(&daemon.config, named).unwrap();
     daemon.go();
     let config = daemon.config.to_str().unwrap().to_owned();
     let alert = |from: &str| format!("From: {from}\nSubject: UPS rack2 on battery\n\nload 40 %\n");
