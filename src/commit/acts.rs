@@ -90,6 +90,9 @@ impl Work<'_, '_> {
             match entry.fact {
                 Fact::Resolved { .. } => {
                     alerts::close(self.tx, id)?;
+                    if !self.house.rules.inhibit.is_empty() {
+                        self.effects.set_hour();
+                    }
                     self.memory.closed(id, Some(self.tx.now));
                 }
                 Fact::Reopened { .. } => {

@@ -522,7 +522,7 @@ fn words(of: &Delivered) -> impl Iterator<Item = String> {
 /// What keeps an alert from waking anybody.
 pub(super) struct Held {
     /// What the alert remembers.
-    by: String,
+    pub(super) by: String,
     /// What its sender is told.
     reason: String,
 }

@@ -83,11 +83,21 @@ impl Work<'_, '_> {
         if event.status != Status::Firing || known.incident.is_some() {
             return Ok(None);
         }
-        let held = alerts::firing(self.tx, known.id)?.and_then(|alert| alert.suppressed_by);
-        if held.is_none()
-            || self.held_by(source, service, event)?.is_some()
-            || self.inhibitor(source, service, event, Some(known.id))?.is_some()
-        {
+        let Some(alert) = alerts::firing(self.tx, known.id)? else { return Ok(None) };
+        let Some(mark) = alert.suppressed_by else { return Ok(None) };
+        // Whatever holds it from now on is what has to end before it wakes anybody.
+        if let Some(held) = self.held_by(source, service, event)? {
+            if held.by != mark {
+                alerts::suppress(self.tx, known.id, &held.by)?;
+                self.effects.set_hour();
+            }
+            return Ok(None);
+        }
+        if let Some(kept) = self.inhibitor(source, service, event, Some(known.id))? {
+            if kept.by.mark() != mark || alert.inhibited != Some(kept.place) {
+                inhibitors::suppress(self.tx, known.id, &kept.by, kept.place)?;
+                self.effects.set_hour();
+            }
             return Ok(None);
         }
         self.fires(source, service, event, Some(known), by).map(Some)

@@ -390,6 +390,8 @@ impl Memory {
 
     /// People ended an incident, or took that back; the firing alerts of it remember when.
     pub(super) fn closed(&mut self, incident: i64, at: Option<Timestamp>) {
+        // What people ended keeps nobody quiet.
+        self.inhibitors.clear();
         if at.is_none() {
             // Whichever keys it has are those of an open incident again: the store knows them.
             self.open.clear();

@@ -442,3 +442,34 @@ fn a_house_that_wants_no_flapping_has_none() {
     assert_eq!(story.paged().len(), 10);
     story.proves_whole();
 }
+
+#[test]
+fn what_people_ended_keeps_nobody_quiet() {
+    let mut story = Story::with_rules(vec![worse()]);
+    story.comes(critical("db"));
+    assert_eq!(story.comes(warning("disk")), "suppressed");
+    let acts = [Act::Answer { help: false }, Act::Resolve { term: 1, false_alarm: false }];
+    for act in acts {
+        story.act(1, "maya", act).unwrap();
+    }
+    assert_eq!(story.looks(), 1);
+    assert_eq!(story.mark_of("disk"), None);
+    assert_eq!(story.comes(warning("cpu")), "opened");
+    story.proves_whole();
+}
+
+#[test]
+fn what_is_held_remembers_what_holds_it_now() {
+    let mut story = Story::with_rules(vec![worse()]);
+    story.comes(critical("db"));
+    let of_b = || Event { key: "db-b".into(), ..alert("db-b", AlertSeverity::Critical, "b") };
+    story.comes(of_b());
+    assert_eq!(story.comes(warning("disk")), "suppressed");
+    // It says that it is of another cluster, where something worse fires too.
+    assert_eq!(story.comes(alert("disk", AlertSeverity::Warning, "b")), "repeated");
+    assert_eq!(story.mark_of("disk").as_deref(), Some("inhibit:2"));
+    story.comes(over(of_b()));
+    assert_eq!(story.looks(), 1);
+    assert_eq!(story.mark_of("disk"), None);
+    story.proves_whole();
+}

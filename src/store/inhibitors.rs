@@ -50,7 +50,7 @@ pub fn at(tx: &Tx<'_>, place: i64) -> Result<Vec<Inhibitor>, StoreError> {
 
 const AT: &str =
     "select alert.id, alert.source, alert.key from inhibitor join alert on alert.id = inhibitor.alert
-     where inhibitor.place = ?1 and alert.status = 'firing' order by alert.id limit ?2";
+     where inhibitor.place = ?1 and alert.status = 'firing' and alert.closed_at is null order by alert.id limit ?2";
 
 /// An alert is found in these places, each with its rule.
 ///
@@ -120,7 +120,8 @@ const OUTLIVED: &str = "with recursive held (place) as (
      select alert.id from held join alert on alert.inhibited = held.place
      where alert.status = 'firing' and alert.suppressed_by is not null
        and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
-                       where inhibitor.place = held.place and source.status = 'firing')
+                       where inhibitor.place = held.place and source.status = 'firing'
+                         and source.closed_at is null)
      order by alert.id limit ?1";
 
 #[cfg(test)]

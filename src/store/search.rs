@@ -1,7 +1,7 @@
 //! Alerts and incidents of any age, by what people remember of them.
 //!
 //! However much there is, a question looks at a bounded number of rows. Of what it asks for, that is found first which the
-//! fewest rows have: at most [`FEW`], and they are looked at. When everything is common, the newest [`WINDOW`] rows are
+//! fewest rows have: at most `FEW`, and they are looked at. When everything is common, the newest `WINDOW` rows are
 //! looked at, and the answer may then be shorter than a page and still say where to go on.
 
 use jiff::Timestamp;

@@ -23,6 +23,9 @@ impl Work<'_> {
         let first = || policy.and_then(|policy| policy.steps.first()).map(|step| step.wait);
         let wait = match &self.incident.phase {
             _ if self.incident.firing > 0 => return None,
+            // Nobody has heard of it yet, or nobody who did is left: that it comes and goes is no answer.
+            _ if self.incident.responders.iter().all(|known| known.pages == 0) => return None,
+            Phase::Triggered { escalation: Some(current), .. } if current.awaiting.is_empty() => return None,
             Phase::Triggered { escalation: Some(current), .. } => escalation::wait(policy, current),
             Phase::Triggered { .. } | Phase::Resolved { .. } => {
                 first().map_or(escalation::LAST_RESORT_WAIT, |wait| wait.max(escalation::WAIT_MIN))

@@ -27,7 +27,8 @@ impl Work<'_> {
             && !self.incident.also.contains(&service);
         let foreign = (self.incident.service != service).then(|| service.clone());
         // Flapping.
-        let not_before = flaps.and_then(|_| self.not_before());
+        let as_before = severity >= self.incident.severity;
+        let not_before = flaps.filter(|_| as_before).and_then(|_| self.not_before());
         let began = flapping::begins(&source, &key, flaps);
         let key_of = key.clone();
         let joined =
