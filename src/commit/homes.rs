@@ -115,7 +115,6 @@ impl Work<'_, '_> {
     ) -> Result<EventResult, StoreError> {
         let id = saved.incident.id;
         self.put(source, service, event, known, Some(id))?;
-        // The one it left may be this one's neighbour in memory, and this one is as it was.
         let join = Join {
             source: source.to_owned(),
             key: event.key.clone(),

@@ -138,6 +138,7 @@ pub(super) fn about(
         also => &incident.also,
         storm => incident.storm,
         merged_into => incident.merged_into,
+        declared => incident.declared,
         held_until => held_until.map(hour),
         severity => incident.severity.as_str(),
         state => incident.state(),
