@@ -138,7 +138,7 @@ impl Send {
         if self.wrap {
             return wrap::run(&self.command, |ended| self.tell(&mut post, ended));
         }
-        let fate = Said::new(self.fields(), post.clock()).map(|said| post.deliver(&said));
+        let fate = Said::new(self.fields(), post.clock().began()).map(|said| post.deliver(&said));
         match fate {
             Ok(Fate::Taken(answer)) => self.show(&answer),
             Ok(Fate::Spooled { .. }) => {
@@ -218,7 +218,7 @@ impl Send {
             labels.entry("host").or_insert(json!(host));
             labels.entry("command").or_insert(json!(name));
         }
-        if let Ok(said) = Said::new(fields, post.clock()) {
+        if let Ok(said) = Said::new(fields, post.clock().now()) {
             post.deliver(&said);
         }
     }

@@ -493,6 +493,27 @@ fn keepalived_tells_of_faults_of_two_masters_and_of_which_gave_way() {
 }
 
 #[test]
+fn of_two_scripts_started_in_one_moment_the_later_one_counts() {
+    let daemon = Daemon::start(&house());
+    let starts = |number: usize, state: &str| {
+        let instance = format!("VI_{number}");
+        let mut script = super::send::send(&daemon, &["keepalived", "--host", "lb-a", "--keepalived"]);
+        Program(script.args(["INSTANCE", &instance, state, "100"]).spawn().unwrap())
+    };
+    for number in 0..25 {
+        let [mut gave_way, mut failed] = ["BACKUP", "FAULT"].map(|state| starts(number, state));
+        assert!(gave_way.0.wait().unwrap().success() && failed.0.wait().unwrap().success());
+    }
+    let token = daemon.token("maya");
+    let listed = daemon.command(&["alert", "list", "--json", "--limit", "200"], Some(&token));
+    let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let is_own = |alert: &&Value| alert["key"].as_str().unwrap().starts_with("lb-a/INSTANCE/");
+    let own: Vec<&Value> = listed["alerts"].as_array().unwrap().iter().filter(is_own).collect();
+    assert_eq!(own.len(), 25, "{listed}");
+    assert!(own.iter().all(|alert| alert["status"] == "firing"), "{own:?}");
+}
+
+#[test]
 fn the_last_lines_of_a_fifo_are_sent_before_its_reader_ends() {
     let daemon = Daemon::start(&house());
     let fifo = daemon.directory.join("fifo");

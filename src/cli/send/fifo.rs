@@ -167,7 +167,7 @@ impl Sender<'_> {
         let mut fields = Map::new();
         fields.insert("host".into(), json!(self.host));
         fields.insert("line".into(), json!(line));
-        let Ok(said) = Said::new(fields, self.post.clock()) else { return };
+        let Ok(said) = Said::new(fields, self.post.clock().now()) else { return };
         if self.is_away() {
             self.post.keep(&said, "the daemon was away a moment ago", true);
             return;

@@ -70,13 +70,13 @@ pub(super) struct Said {
 }
 
 impl Said {
-    /// Gives it the id by which a second sending is known, if it has none.
-    pub(super) fn new(mut fields: Map<String, Value>, clock: &Clock) -> Result<Self, Exit> {
+    /// Gives it the id by which a second sending is known, if it has none. `at`: of which hour it speaks.
+    pub(super) fn new(mut fields: Map<String, Value>, at: Timestamp) -> Result<Self, Exit> {
         if !has(&fields, &["delivery_id", "event_id", "idempotency_key"]) {
             let id = crypto::random_id().map_err(|error| crate::cli::fail(&error.to_string()))?;
             fields.insert("delivery_id".into(), json!(id));
         }
-        Ok(Self { fields, at: clock.now() })
+        Ok(Self { fields, at })
     }
 
     /// As it is sent, at once or later: with its hour, so that it changes nothing that was said later.
