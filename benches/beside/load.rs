@@ -65,10 +65,23 @@ pub fn once_each(address: SocketAddr, requests: &[Vec<u8>]) {
 /// Posts each request once at a fixed rate, whether the last one was answered or not, and says when
 /// each was due: waiting for a slow side counts as that side's time.
 pub fn at_rate(address: SocketAddr, requests: &[Vec<u8>], per_second: u32) -> Vec<Instant> {
+    at_rate_timed(address, requests, per_second).due
+}
+
+/// What was sent at a fixed rate.
+pub struct Rated {
+    /// When each was due.
+    pub due: Vec<Instant>,
+    /// From then to its answer, sorted.
+    pub latencies: Vec<Duration>,
+}
+
+/// The same, with the time of every answer.
+pub fn at_rate_timed(address: SocketAddr, requests: &[Vec<u8>], per_second: u32) -> Rated {
     let began = Instant::now() + Duration::from_millis(100);
     let due = |n: usize| began + Duration::from_secs_f64(n as f64 / f64::from(per_second));
     let requests = Arc::new(requests.to_vec());
-    runtime().block_on(async {
+    let all = runtime().block_on(async {
         let mut posting = tokio::task::JoinSet::new();
         // As many connections as are ever under way at once; each takes every n-th request.
         let connections = 64;
@@ -76,16 +89,21 @@ pub fn at_rate(address: SocketAddr, requests: &[Vec<u8>], per_second: u32) -> Ve
             let requests = requests.clone();
             posting.spawn(async move {
                 let mut connection = Connection::open(address).await;
+                let mut latencies = Vec::new();
                 for n in (first..requests.len()).step_by(connections) {
                     let at = began + Duration::from_secs_f64(n as f64 / f64::from(per_second));
                     tokio::time::sleep_until(at.into()).await;
                     connection.post(&requests[n]).await;
+                    latencies.push(at.elapsed());
                 }
+                latencies
             });
         }
-        posting.join_all().await;
+        posting.join_all().await
     });
-    (0..requests.len()).map(due).collect()
+    let mut latencies: Vec<Duration> = all.into_iter().flatten().collect();
+    latencies.sort_unstable();
+    Rated { due: (0..requests.len()).map(due).collect(), latencies }
 }
 
 struct Connection {

@@ -54,7 +54,7 @@ impl Side {
         Self::start_with(kind, relay, store, false)
     }
 
-    /// The same; `storms`: more new incidents than usual become one.
+    /// The same; `storms`: more new incidents than usual become one; in Alertmanager, all alerts are one group.
     pub fn start_with(kind: Kind, relay: SocketAddr, store: &str, storms: bool) -> Self {
         let directory =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
@@ -70,6 +70,7 @@ impl Side {
         };
         let config = config
             .replace("STORM_OFF", if storms { "false" } else { "true" })
+            .replace("GROUP_BY", if storms { "[]" } else { "[alertname]" })
             .replace("STORE", store)
             .replace("LISTEN", &address.to_string())
             .replace("DIR", directory.to_str().expect("a plain path"))
@@ -346,7 +347,7 @@ global:
   smtp_require_tls: false
 route:
   receiver: maya
-  group_by: [alertname]
+  group_by: GROUP_BY
   group_wait: 0s
   group_interval: 5m
   repeat_interval: 4h

@@ -12,6 +12,7 @@ pub struct Sink {
     pub address: SocketAddr,
     times: Arc<Mutex<BTreeMap<String, Instant>>>,
     seen: Arc<AtomicUsize>,
+    mails: Arc<AtomicUsize>,
 }
 
 impl Sink {
@@ -20,15 +21,20 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let times = Arc::new(Mutex::new(BTreeMap::new()));
-        let seen = Arc::new(AtomicUsize::new(0));
-        let (into, count) = (times.clone(), seen.clone());
+        let (seen, mails) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (into, count, every) = (times.clone(), seen.clone(), mails.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (into, count) = (into.clone(), count.clone());
-                std::thread::spawn(move || talk(stream, &into, &count));
+                let (into, count, every) = (into.clone(), count.clone(), every.clone());
+                std::thread::spawn(move || talk(stream, &into, &count, &every));
             }
         });
-        Self { address, times, seen }
+        Self { address, times, seen, mails }
+    }
+
+    /// How many mails have come, whatever they say.
+    pub fn mails(&self) -> usize {
+        self.mails.load(Ordering::Relaxed)
     }
 
     /// How many different keys have come.
@@ -42,7 +48,12 @@ impl Sink {
     }
 }
 
-fn talk(mut stream: TcpStream, times: &Mutex<BTreeMap<String, Instant>>, seen: &AtomicUsize) -> Option<()> {
+fn talk(
+    mut stream: TcpStream,
+    times: &Mutex<BTreeMap<String, Instant>>,
+    seen: &AtomicUsize,
+    mails: &AtomicUsize,
+) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let mut lines = BufReader::new(stream.try_clone().ok()?);
     let mut line = String::new();
@@ -73,6 +84,7 @@ fn talk(mut stream: TcpStream, times: &Mutex<BTreeMap<String, Instant>>, seen: &
                     }
                 }
                 let at = Instant::now();
+                mails.fetch_add(1, Ordering::Relaxed);
                 if let Some(key) = key {
                     let mut times = times.lock().ok()?;
                     if times.len() < 1_000_000 {
