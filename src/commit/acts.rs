@@ -37,7 +37,7 @@ impl Work<'_, '_> {
         };
         match decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now) {
             Ok(decision) => {
-                self.save(&decision, Some(saved.head))?;
+                self.save(&decision, Some(&saved))?;
                 Ok(Ok(Reply::Decided(Box::new(decision.incident), decision.reason)))
             }
             Err(refusal) => {
@@ -78,13 +78,13 @@ impl Work<'_, '_> {
     }
 
     /// Saves a decision whole: entries, state, letters, and what it means for the alerts.
-    pub(super) fn save(&mut self, decision: &Decision, head: Option<[u8; 32]>) -> Result<(), StoreError> {
+    /// `before`: the incident it changes; none: it opens one.
+    pub(super) fn save(&mut self, decision: &Decision, before: Option<&Saved>) -> Result<(), StoreError> {
         let id = decision.incident.id;
         if !decision.entries.is_empty() {
-            let is_new = head.is_none();
-            let head = incidents::save(self.tx, decision, head)?;
+            let head = incidents::save(self.tx, decision, before.map(|saved| saved.head))?;
             self.memory.put_incident(&decision.incident, head);
-            self.memory.correlate(decision, is_new);
+            self.memory.correlate(decision, before.is_none());
         }
         for entry in &decision.entries {
             match entry.fact {
@@ -103,7 +103,8 @@ impl Work<'_, '_> {
             }
         }
         self.write_letters(decision)?;
-        self.effects.decided(decision, self.house, self.tx.now);
+        let was_due = before.and_then(|saved| saved.incident.due_at());
+        self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())
     }
 
@@ -116,7 +117,7 @@ impl Work<'_, '_> {
                 StoreError::Decode("an act of the daemon was refused")
             },
         )?;
-        self.save(&decision, Some(saved.head))?;
+        self.save(&decision, Some(&saved))?;
         Ok(decision)
     }
 

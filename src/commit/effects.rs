@@ -57,11 +57,18 @@ impl Effects {
         self.deadlines = true;
     }
 
-    /// An incident changed.
-    pub(super) fn decided(&mut self, decision: &Decision, house: &House, now: Timestamp) {
+    /// An incident changed, which was due at an hour before.
+    pub(super) fn decided(
+        &mut self,
+        decision: &Decision,
+        was_due: Option<Timestamp>,
+        house: &House,
+        now: Timestamp,
+    ) {
         let incident = &decision.incident;
         self.decided.push((incident.id, decision.reason));
-        self.deadlines |= incident.due_at().is_some();
+        let due = incident.due_at();
+        self.deadlines |= due.is_some() && due != was_due;
         let seconds = now.duration_since(incident.opened_at).as_secs_f64();
         for entry in &decision.entries {
             match &entry.fact {

@@ -56,7 +56,7 @@ impl Work<'_, '_> {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        self.save(&decision, Some(saved.head))?;
+        self.save(&decision, Some(&saved))?;
         self.moved(&saved, into, by)?;
         if saved.incident.commander().is_some()
             && let Some(home) = self.load(Some(into))?.filter(|home| home.incident.commander().is_none())
@@ -104,8 +104,8 @@ impl Work<'_, '_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         moves::back(self.tx, other, id)?;
-        self.save(&off, Some(home.head))?;
-        self.save(&back, Some(saved.head))?;
+        self.save(&off, Some(&home))?;
+        self.save(&back, Some(&saved))?;
         self.memory.moved();
         Ok(Ok(Reply::Decided(Box::new(back.incident), back.reason)))
     }

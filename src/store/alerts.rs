@@ -581,15 +581,20 @@ pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-    tx.query(
-        "select alert.id, coalesce(silence.ends_at, ?1) from alert left join silence on silence.id = suppressed_by
-         where suppressed_by is not null and suppressed_by not like '%:%'
-           and (silence.id is null or silence.ends_at <= ?1)
-         order by alert.id limit ?2",
-        &[tx.now.into(), i64::from(limit).into()],
-        |row| Ok((row.int(0)?, row.time(1)?)),
-    )
+    tx.query(OUTLIVED, &[tx.now.into(), i64::from(limit).into()], |row| Ok((row.int(0)?, row.time(1)?)))
 }
+
+/// Silence by silence, for many alerts are held by few: what is asked every few seconds must not look at every alert.
+pub(super) const OUTLIVED: &str = "with recursive held (mark) as (
+       select min(suppressed_by) from alert where suppressed_by is not null
+       union all
+       select (select min(suppressed_by) from alert where suppressed_by > held.mark) from held
+       where held.mark is not null
+     )
+     select alert.id, coalesce(silence.ends_at, ?1) from held join alert on alert.suppressed_by = held.mark
+     left join silence on silence.id = held.mark
+     where held.mark not like '%:%' and (silence.id is null or silence.ends_at <= ?1)
+     order by alert.id limit ?2";
 
 pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {
     Ok(Shown {

@@ -126,7 +126,7 @@ const OUTLIVED: &str = "with recursive held (place) as (
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Connection, Place};
+    use super::super::{Connection, Place, alerts};
     use super::*;
     use crate::clock::Clock;
 
@@ -147,10 +147,15 @@ mod tests {
                 .map(|all| all.join("\n"))
         };
         let plans = store.read(clock.now(), |tx| {
-            Ok::<_, StoreError>([plan(tx, AT, 2)?, plan(tx, OUTLIVED, 1)?, plan(tx, FORGET, 1)?])
+            Ok::<_, StoreError>([
+                plan(tx, AT, 2)?,
+                plan(tx, OUTLIVED, 1)?,
+                plan(tx, FORGET, 1)?,
+                plan(tx, alerts::OUTLIVED, 2)?,
+            ])
         });
         for plan in plans.unwrap() {
-            for table in ["alert", "inhibitor", "source"] {
+            for table in ["alert", "inhibitor", "source", "silence"] {
                 assert!(
                     !plan.lines().any(|line| line.trim().starts_with(&format!("SCAN {table}"))),
                     "{plan}"
