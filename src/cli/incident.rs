@@ -280,11 +280,19 @@ fn current_term(client: &Client, number: i64) -> Result<u32, Exit> {
 fn line(incident: &Value) -> String {
     let command = match incident["commander"]["person"].as_str() {
         Some(person) => format!("{person} has command"),
-        None if incident["state"] == "resolved" => text(&incident["resolution"]),
+        None if incident["state"] == "resolved" => match incident["merged_into"].as_i64() {
+            Some(other) => format!("part of INC-{other}"),
+            None => text(&incident["resolution"]),
+        },
         None => "nobody has command".into(),
     };
+    let cause = match text(&incident["at_fault"]) {
+        none if none.is_empty() => none,
+        service => format!("; {service} is at fault"),
+    };
+    let storm = if incident["storm"] == true { "; a storm" } else { "" };
     format!(
-        "INC-{} {} {:<12} {}: {}; {command}",
+        "INC-{} {} {:<12} {}: {}{cause}{storm}; {command}",
         incident["id"],
         text(&incident["severity"]),
         text(&incident["state"]),
@@ -329,5 +337,28 @@ pub(super) fn text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::line;
+
+    #[test]
+    fn a_line_says_who_is_at_fault_that_it_is_a_storm_and_what_it_became_part_of() {
+        let mut incident = json!({
+            "id": 7, "severity": "SEV1", "state": "triggered", "service": "shop", "title": "down",
+            "at_fault": "lb", "storm": true,
+        });
+        assert_eq!(
+            line(&incident),
+            "INC-7 SEV1 triggered    shop: down; lb is at fault; a storm; nobody has command"
+        );
+        incident["state"] = json!("resolved");
+        incident["resolution"] = json!("merged");
+        incident["merged_into"] = json!(3);
+        assert!(line(&incident).ends_with("; part of INC-3"), "{}", line(&incident));
     }
 }
