@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -9,16 +10,26 @@ use super::{Exit, fail, kinds, out};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::{AlertSeverity, Event, Status};
-use crate::core::escalation;
+use crate::core::inhibit::Sight;
+use crate::core::matcher::Matcher;
 use crate::core::route::{self, To};
 use crate::core::rules::Rules;
+use crate::core::{escalation, maintenance};
 use crate::sources::Unreadable;
 
-/// An event as it is written to be explained.
+/// An event as it is written to be explained. Routes do not look at everything that an event has; whoever has one at hand need
+/// not take it apart.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "a whole event may be given")]
 struct Written {
     source: String,
+    status: Option<String>,
+    body: Option<String>,
+    links: Option<Value>,
+    group: Option<String>,
+    occurred_at: Option<Value>,
+    delivery_id: Option<String>,
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -108,7 +119,70 @@ enum Outcome {
         policy: String,
         woken: Vec<String>,
         age_out: Option<String>,
+        follows: Box<Follows>,
     },
+}
+
+/// What may keep an alert from waking people at once, as far as the configuration knows.
+#[derive(Default)]
+struct Follows {
+    /// A window of maintenance that is open now, and until when.
+    maintenance: Option<(String, Timestamp)>,
+    /// Rules of inhibition by which it is kept quiet, from 1, with what the other alert must be.
+    inhibited_by: Vec<(usize, String)>,
+    /// Rules by which it keeps others quiet, with what those are.
+    inhibits: Vec<(usize, String)>,
+    /// What its service needs, and how long the first page waits for that.
+    needs: Option<(Vec<String>, SignedDuration)>,
+}
+
+impl Follows {
+    fn of(rules: &Rules, seen: Sight<'_>, now: Timestamp) -> Self {
+        let texts = |all: &[Matcher], equal: &[String]| {
+            let all: Vec<String> = all.iter().map(ToString::to_string).collect();
+            let equal = if equal.is_empty() {
+                String::new()
+            } else {
+                format!(" and has the same {}", equal.join(", "))
+            };
+            format!("{}{equal}", all.join(", "))
+        };
+        let numbered = || (1..).zip(&rules.inhibit);
+        let needs: Vec<String> = rules.needs.of_service(seen.service).map(str::to_owned).collect();
+        Self {
+            maintenance: maintenance::of(&rules.maintenance, seen.service, now)
+                .map(|(window, until)| (window.name.clone(), until)),
+            inhibited_by: numbered()
+                .filter(|(_, rule)| rule.is_target(seen))
+                .map(|(number, rule)| (number, texts(&rule.source, &rule.equal)))
+                .collect(),
+            inhibits: numbered()
+                .filter(|(_, rule)| rule.is_source(seen))
+                .map(|(number, rule)| (number, texts(&rule.target, &rule.equal)))
+                .collect(),
+            needs: (!needs.is_empty()).then(|| (needs, rules.grouping_of(seen.service).settle)),
+        }
+    }
+
+    fn lines(&self, service: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some((window, until)) = &self.maintenance {
+            lines.push(format!("  maintenance {window} until {until}: nobody is woken before, whatever fires then wakes people"));
+        }
+        if let Some((needs, settle)) = &self.needs {
+            lines.push(format!(
+                "  {service} needs {}: its first page waits {settle:#} for an alert of those, which would be the cause",
+                needs.join(", ")
+            ));
+        }
+        lines.extend(self.inhibited_by.iter().map(|(rule, other)| {
+            format!("  inhibit rule {rule}: nobody is woken while another alert fires that fits {other}")
+        }));
+        lines.extend(self.inhibits.iter().map(|(rule, other)| {
+            format!("  inhibit rule {rule}: while it fires, it keeps quiet what fits {other}")
+        }));
+        lines
+    }
 }
 
 impl<'a> Explained<'a> {
@@ -150,7 +224,7 @@ impl<'a> Explained<'a> {
         match &self.outcome {
             Outcome::Ignored => lines.push("  it is ignored".to_owned()),
             Outcome::Heartbeat(name) => lines.push(format!("  it is a ping of the heartbeat {name}")),
-            Outcome::Alert { service, severity, policy, woken, age_out } => {
+            Outcome::Alert { service, severity, policy, woken, age_out, follows } => {
                 let woken = if woken.is_empty() { "nobody".to_owned() } else { woken.join(", ") };
                 lines.push(format!(
                     "  service {service}, {severity}; policy {policy} would wake now: {woken}"
@@ -158,6 +232,7 @@ impl<'a> Explained<'a> {
                 lines.extend(
                     age_out.as_ref().map(|age| format!("  it is over when it is not said again for {age}")),
                 );
+                lines.extend(follows.lines(service));
             }
         }
         lines.join("\n") + "\n"
@@ -171,12 +246,19 @@ impl<'a> Explained<'a> {
         match &self.outcome {
             Outcome::Ignored => value["outcome"] = "ignored".into(),
             Outcome::Heartbeat(name) => value["heartbeat"] = name.clone().into(),
-            Outcome::Alert { service, severity, policy, woken, age_out } => {
+            Outcome::Alert { service, severity, policy, woken, age_out, follows } => {
                 value["service"] = service.clone().into();
                 value["severity"] = (*severity).into();
                 value["policy"] = policy.clone().into();
                 value["woken"] = woken.clone().into();
                 value["age_out"] = age_out.clone().into();
+                let numbers =
+                    |rules: &[(usize, String)]| rules.iter().map(|(rule, _)| *rule).collect::<Vec<_>>();
+                value["maintenance"] = follows.maintenance.as_ref().map(|(window, _)| window.clone()).into();
+                value["needs"] =
+                    follows.needs.as_ref().map(|(needs, _)| needs.clone()).unwrap_or_default().into();
+                value["inhibited_by"] = numbers(&follows.inhibited_by).into();
+                value["inhibits"] = numbers(&follows.inhibits).into();
             }
         }
         value
@@ -188,7 +270,7 @@ fn alert(
     source: &str,
     service: Option<&str>,
     event: &Event,
-    age_out: Option<jiff::SignedDuration>,
+    age_out: Option<SignedDuration>,
 ) -> Outcome {
     let rules: &Rules = &config.rules;
     let of_source = config.sources.get(source).map(|source| source.service.as_str());
@@ -205,5 +287,6 @@ fn alert(
         policy: policy.map_or("?", |(name, _)| name).to_owned(),
         woken: first.map(|first| first.people).unwrap_or_default(),
         age_out: age_out.or_else(|| rules.age_out.get(source).copied()).map(|age| format!("{age:#}")),
+        follows: Box::new(Follows::of(rules, Sight { source, service, event }, now)),
     }
 }

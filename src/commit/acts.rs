@@ -117,7 +117,7 @@ impl Work<'_, '_> {
                 StoreError::Decode("an act of the daemon was refused")
             },
         )?;
-        self.save(&decision, Some(&saved))?;
+        self.save(&decision, Some(saved))?;
         Ok(decision)
     }
 

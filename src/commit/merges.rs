@@ -104,7 +104,7 @@ impl Work<'_, '_> {
             Err(refusal) => return Ok(Err(refusal)),
         };
         moves::back(self.tx, other, id)?;
-        self.save(&off, Some(&home))?;
+        self.save(&off, Some(home))?;
         self.save(&back, Some(&saved))?;
         self.memory.moved();
         Ok(Ok(Reply::Decided(Box::new(back.incident), back.reason)))

@@ -59,6 +59,9 @@ fn check_explains_which_route_fits_and_why_the_others_do_not() {
     assert_eq!(value["events"][0]["route"], 2);
     assert_eq!(value["events"][0]["misfits"][0]["saw"], "jobs");
     assert_eq!(value["events"][0]["severity"], "SEV1");
+    // A whole event.
+    let whole = r#"{"source": "jobs", "key": "k", "status": "firing", "title": "x", "body": "y", "links": ["https://x"]}"#;
+    assert!(check(&daemon, &[], whole).status.success());
     // A body as the source sends it.
     let body = r#"{"key": "k", "title": "Disk", "severity": "info"}"#;
     let shown = check(&daemon, &["--source", "jobs"], body);
@@ -73,6 +76,45 @@ fn check_explains_which_route_fits_and_why_the_others_do_not() {
         assert_eq!(shown.status.code(), Some(1), "{shown:?}");
         assert!(String::from_utf8_lossy(&shown.stderr).contains(words), "{shown:?}");
     }
+}
+
+#[test]
+fn check_explains_what_keeps_an_alert_from_waking_people_at_once() {
+    let house = HOUSE.replace("window = \"0s\"", "depends_on = [\"lb\"]\nsettle = \"20s\"");
+    let more = r#"
+[[service]]
+name = "lb"
+escalation = "default"
+pio = ["person:tom", "person:maya"]
+
+[[maintenance]]
+name = "patches"
+service = "shop"
+time_zone = "Europe/Oslo"
+every = "02:00"
+for = "23 hours 59 minutes"
+
+[[inhibit]]
+source = 'severity="critical"'
+target = 'severity="warning"'
+equal = ["cluster"]
+"#;
+    let daemon = Daemon::start(&format!("{house}{more}"));
+    let event = r#"{"source": "pingdom", "title": "slow", "severity": "warning"}"#;
+    let shown = text(&check(&daemon, &[], event));
+    assert!(shown.contains("  maintenance patches until "), "{shown}");
+    assert!(shown.contains("  shop needs lb: its first page waits 20s for an alert of those"), "{shown}");
+    let rule = "  inhibit rule 1: nobody is woken while another alert fires that fits severity=\"critical\" and has the same cluster\n";
+    assert!(shown.ends_with(rule), "{shown}");
+    let event = event.replace("warning", "critical");
+    let shown = text(&check(&daemon, &[], &event));
+    let rule = "  inhibit rule 1: while it fires, it keeps quiet what fits severity=\"warning\" and has the same cluster\n";
+    assert!(shown.ends_with(rule), "{shown}");
+    let value: serde_json::Value =
+        serde_json::from_slice(&check(&daemon, &["--json"], &event).stdout).unwrap();
+    let event = &value["events"][0];
+    assert_eq!(event["needs"], serde_json::json!(["lb"]), "{event}");
+    assert_eq!((&event["maintenance"], &event["inhibits"][0]), (&"patches".into(), &1.into()), "{event}");
 }
 
 #[test]
