@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::silences::{ListQuery, author, ends_at};
+use super::silences::{ListQuery, author, ends_at, or_unknown};
 use super::{acting, json_body, shown, view};
 use crate::commit::{Command, Reply};
 use crate::core::condition::{Condition, line};
@@ -54,7 +54,7 @@ pub(in super::super) async fn show(
     let wanted = named(&id)?;
     let read = desk.sight.or_last(move |tx| whole(tx, &wanted)).await;
     let Seen { value, as_of } = read.map_err(|error| cannot_read(&error))?;
-    let condition = value.ok_or_else(|| not_there(&id))?;
+    let condition = value.ok_or_else(|| or_unknown(not_there(&id), as_of))?;
     Ok(shown(&desk, Json(condition).into_response(), as_of))
 }
 

@@ -88,7 +88,7 @@ pub(in super::super) async fn show(
     let wanted = id.clone();
     let read = desk.sight.or_last(move |tx| whole(tx, &wanted)).await;
     let Seen { value, as_of } = read.map_err(|error| cannot_read(&error))?;
-    let mut silence = value.ok_or_else(|| not_there(&id))?;
+    let mut silence = value.ok_or_else(|| or_unknown(not_there(&id), as_of))?;
     if as_of.is_some() {
         hide_held(&mut silence);
     }
@@ -181,6 +181,16 @@ pub(super) fn author(actor: &Actor) -> String {
 
 fn not_there(id: &str) -> Problem {
     Problem::not_found(format!("there is no silence {id}"))
+}
+
+/// What has ended is not in the copy that is shown while the store is away.
+pub(super) fn or_unknown(not_there: Problem, as_of: Option<Timestamp>) -> Problem {
+    match as_of {
+        None => not_there,
+        Some(_) => {
+            Problem::unavailable("the store cannot be reached, and this node knows of none with this id", 5)
+        }
+    }
 }
 
 async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {
