@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, ServerFlags};
-use super::hours::{Hours, second};
+use super::hours::{Hours, ask_for, end, listed, second};
 use super::incident::text;
 use super::{Exit, out, say};
 
@@ -68,24 +68,14 @@ impl What {
                 hours.put(&mut body);
                 client.post("/api/v1/conditions", &body)
             }
-            Self::List { all: true } => client.get("/api/v1/conditions"),
-            Self::List { all: false } => client.get("/api/v1/conditions?state=open"),
-            Self::End { id } => {
-                let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
-                client.post(&format!("/api/v1/conditions/{id}/end"), &json!({}))
-            }
+            Self::List { all } => ask_for(client, "conditions", *all),
+            Self::End { id } => end(client, "conditions", id, "end"),
         }
     }
 
     fn shown(&self, answer: &Value) -> String {
         match self {
-            Self::List { .. } => {
-                let found = answer["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
-                if found.is_empty() {
-                    say("no known conditions");
-                }
-                found.iter().map(whole).collect()
-            }
+            Self::List { .. } => listed(answer, "conditions", whole),
             Self::Add { .. } => {
                 // What scripts want is the id.
                 say(&format!("known until {}", second(&answer["ends_at"])));

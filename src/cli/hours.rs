@@ -1,4 +1,4 @@
-//! From when until when something holds: flags of `onscene silence add` and `onscene condition add`, and hours in what is shown.
+//! What holds from one hour to another: what `onscene silence` and `onscene condition` have in common.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -6,7 +6,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::client::Client;
 use super::incident::text;
+use super::{Exit, say};
 use crate::config::words;
 
 /// From when until when.
@@ -57,6 +59,26 @@ fn hour(text: &str) -> Result<Timestamp, String> {
 pub(super) fn second(value: &Value) -> String {
     let at = value.as_str().and_then(|at| at.parse::<Timestamp>().ok());
     at.map_or_else(|| text(value), |at| format!("{at:.0}"))
+}
+
+/// Asks for those that have not ended, or for all. `kind` is what they are called in addresses.
+pub(super) fn ask_for(client: &Client, kind: &str, all: bool) -> Result<Value, Exit> {
+    client.get(&format!("/api/v1/{kind}{}", if all { "" } else { "?state=open" }))
+}
+
+/// Ends one by its id.
+pub(super) fn end(client: &Client, kind: &str, id: &str, verb: &str) -> Result<Value, Exit> {
+    let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
+    client.post(&format!("/api/v1/{kind}/{id}/{verb}"), &json!({}))
+}
+
+/// A list of them, each as `one` shows it.
+pub(super) fn listed(answer: &Value, kind: &str, one: fn(&Value) -> String) -> String {
+    let found = answer[kind].as_array().map(Vec::as_slice).unwrap_or_default();
+    if found.is_empty() {
+        say(&format!("no {kind}"));
+    }
+    found.iter().map(one).collect()
 }
 
 #[cfg(test)]

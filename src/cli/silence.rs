@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, ServerFlags};
-use super::hours::{Hours, second};
+use super::hours::{Hours, ask_for, end, listed, second};
 use super::incident::text;
 use super::{Exit, out, say};
 
@@ -74,24 +74,14 @@ impl What {
                 hours.put(&mut body);
                 client.post("/api/v1/silences", &body)
             }
-            Self::List { all: true } => client.get("/api/v1/silences"),
-            Self::List { all: false } => client.get("/api/v1/silences?state=open"),
-            Self::Expire { id } => {
-                let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
-                client.post(&format!("/api/v1/silences/{id}/expire"), &json!({}))
-            }
+            Self::List { all } => ask_for(client, "silences", *all),
+            Self::Expire { id } => end(client, "silences", id, "expire"),
         }
     }
 
     fn shown(&self, answer: &Value) -> String {
         match self {
-            Self::List { .. } => {
-                let found = answer["silences"].as_array().map(Vec::as_slice).unwrap_or_default();
-                if found.is_empty() {
-                    say("no silences");
-                }
-                found.iter().map(whole).collect()
-            }
+            Self::List { .. } => listed(answer, "silences", whole),
             Self::Add { .. } => {
                 // What scripts want is the id.
                 say(&format!("silenced until {}", second(&answer["ends_at"])));

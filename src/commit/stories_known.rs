@@ -331,6 +331,22 @@ fn what_cannot_be_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn no_page_waits_for_a_condition_that_cannot_be_read() {
+    let mut story = story();
+    let broken = story.knows(&[], "broken", 0, 60).unwrap();
+    story.knows(&[], "no failover", 0, 60).unwrap();
+    let now = story.clock.now();
+    let breaks = |tx: &crate::store::Tx<'_>| {
+        tx.write("update known_condition set services = '[' where id = ?1", &[broken.as_str().into()])
+    };
+    story.committer.connection.write(now, breaks).unwrap();
+    story.strikes("shop", "db-1");
+    let page = story.page();
+    assert!(tells(&page, "no failover") && !tells(&page, "broken"));
+    story.proves_whole();
+}
+
+#[test]
 fn what_is_over_for_long_is_forgotten_with_the_incidents_of_its_time() {
     let mut story = story();
     story.knows(&[], "old", 0, 60).unwrap();

@@ -48,18 +48,26 @@ pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Condition>, StoreError> {
 /// # Errors
 /// What the engine says, or when a row cannot be read.
 pub fn list(tx: &Tx<'_>, which: Which, limit: u32) -> Result<Vec<Condition>, StoreError> {
-    let part = which.part();
-    let sql =
-        format!("select {COLUMNS} from known_condition where {part} order by ends_at desc, id limit ?2");
-    tx.query(&sql, &[tx.now.into(), i64::from(limit).into()], read)
+    tx.query(&listing(which), &[tx.now.into(), i64::from(limit).into()], read)
 }
 
-/// Conditions that have not ended, also those that have not begun.
+/// Conditions that have not ended, also those that have not begun. One that cannot be read is not told: no page waits for it.
 ///
 /// # Errors
-/// As [`list`].
+/// What the engine says.
 pub fn open(tx: &Tx<'_>) -> Result<Vec<Condition>, StoreError> {
-    list(tx, Which::Open, OPEN_MAX)
+    let binds = [tx.now.into(), i64::from(OPEN_MAX).into()];
+    let all = tx.query(&listing(Which::Open), &binds, |row| Ok(read(row)))?;
+    Ok(all.into_iter().filter_map(|one| one.inspect_err(warn).ok()).collect())
+}
+
+fn listing(which: Which) -> String {
+    let part = which.part();
+    format!("select {COLUMNS} from known_condition where {part} order by ends_at desc, id limit ?2")
+}
+
+fn warn(error: &StoreError) {
+    tracing::warn!(%error, "a known condition cannot be read, and is not told");
 }
 
 /// How many conditions have not ended.

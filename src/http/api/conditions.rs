@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::silences::{ListQuery, author, ends_at, or_unknown};
+use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
 use super::{acting, json_body, shown, view};
 use crate::commit::{Command, Reply};
 use crate::core::condition::{Condition, line};
@@ -31,11 +31,10 @@ const CONDITIONS_MAX: u32 = 2000;
 pub(in super::super) async fn list(
     State(desk): State<Desk>,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Queried,
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let which = query.which()?;
+    let which = which(query)?;
     let read = desk.sight.or_last(move |tx| {
         let all = conditions::list(tx, which, CONDITIONS_MAX)?;
         Ok(all.iter().map(|one| view::condition(one, tx.now)).collect::<Vec<_>>())
@@ -51,10 +50,7 @@ pub(in super::super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let wanted = named(&id)?;
-    let read = desk.sight.or_last(move |tx| whole(tx, &wanted)).await;
-    let Seen { value, as_of } = read.map_err(|error| cannot_read(&error))?;
-    let condition = value.ok_or_else(|| or_unknown(not_there(&id), as_of))?;
+    let Seen { value: condition, as_of } = one(&desk, &id, "known condition", whole).await?;
     Ok(shown(&desk, Json(condition).into_response(), as_of))
 }
 
@@ -103,7 +99,7 @@ pub(in super::super) async fn add(
         return Err(Problem::internal());
     };
     tracing::info!(condition.id = id, by = created_by, "a condition is known");
-    Ok((StatusCode::CREATED, Json(after(&desk, &id).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(after(&desk, &id, whole).await?)).into_response())
 }
 
 /// `POST /api/v1/conditions/{id}/end`
@@ -113,29 +109,13 @@ pub(in super::super) async fn end(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let (id, who) = (named(&id)?, author(&by.actor));
+    if id.contains('\0') {
+        return Err(not_there("known condition", &id));
+    }
+    let who = author(&by.actor);
     desk.door.ask(Command::EndCondition { id: id.clone(), who: who.clone(), by }).await?;
     tracing::info!(condition.id = id, by = who, "a known condition was ended");
-    after(&desk, &id).await.map(Json)
-}
-
-fn not_there(id: &str) -> Problem {
-    Problem::not_found(format!("there is no known condition {id}"))
-}
-
-/// An id that a store can be asked for.
-fn named(id: &str) -> Result<String, Problem> {
-    if id.contains('\0') { Err(not_there(id)) } else { Ok(id.to_owned()) }
-}
-
-/// A condition as it is after something was done to it.
-async fn after(desk: &Desk, id: &str) -> Result<Value, Problem> {
-    let id = id.to_owned();
-    let read = desk.sight.now(move |tx| whole(tx, &id)).await.map_err(|error| {
-        drop(cannot_read(&error));
-        Problem::unavailable("it is written down; the condition cannot be shown at this moment", 5)
-    })?;
-    read.ok_or_else(Problem::internal)
+    after(&desk, &id, whole).await.map(Json)
 }
 
 fn whole(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {

@@ -6,7 +6,7 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -15,35 +15,20 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
+use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
 use super::{acting, json_body, shown, view};
 use crate::commit::{Command, Reply};
-use crate::config::words;
 use crate::core::matcher::read_all;
 use crate::core::silence::Silence;
-use crate::core::timeline::Actor;
 use crate::crypto;
 use crate::store::sight::Seen;
-use crate::store::silences::{self, Which};
+use crate::store::silences;
 use crate::store::{StoreError, Tx, held};
 
 /// Most silences in one answer, those that end last first.
 const SILENCES_MAX: u32 = 2000;
 /// Most alerts shown of one silence.
 const ALERTS_MAX: u32 = 200;
-
-/// What a list is narrowed to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct ListQuery {
-    state: Option<String>,
-}
-
-impl ListQuery {
-    /// Which ones are asked for.
-    pub(super) fn which(&self) -> Result<Which, Problem> {
-        Which::from_word(self.state.as_deref()).map_err(Problem::bad_request)
-    }
-}
 
 /// Which alerts a silence holds is not known while the store is away.
 fn hide_held(silence: &mut Value) {
@@ -57,11 +42,10 @@ fn hide_held(silence: &mut Value) {
 pub(in super::super) async fn list(
     State(desk): State<Desk>,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    query: Queried,
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let which = query.which()?;
+    let which = which(query)?;
     let read = desk.sight.or_last(move |tx| {
         let holding = held::each(tx)?;
         let count = |id: &str| holding.iter().find(|(by, _)| by == id).map_or(0, |(_, count)| *count);
@@ -82,13 +66,7 @@ pub(in super::super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    if id.contains('\0') {
-        return Err(not_there(&id));
-    }
-    let wanted = id.clone();
-    let read = desk.sight.or_last(move |tx| whole(tx, &wanted)).await;
-    let Seen { value, as_of } = read.map_err(|error| cannot_read(&error))?;
-    let mut silence = value.ok_or_else(|| or_unknown(not_there(&id), as_of))?;
+    let Seen { value: mut silence, as_of } = one(&desk, &id, "silence", whole).await?;
     if as_of.is_some() {
         hide_held(&mut silence);
     }
@@ -140,7 +118,7 @@ pub(in super::super) async fn add(
         return Err(Problem::internal());
     };
     tracing::info!(silence.id = id, by = created_by, "a silence was made");
-    Ok((StatusCode::CREATED, Json(after(&desk, &id).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(after(&desk, &id, whole).await?)).into_response())
 }
 
 /// `POST /api/v1/silences/{id}/expire`
@@ -150,47 +128,10 @@ pub(in super::super) async fn expire(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let known = find(&desk, &id).await?.ok_or_else(|| not_there(&id))?;
+    let known = find(&desk, &id).await?.ok_or_else(|| not_there("silence", &id))?;
     desk.door.ask(Command::EndSilence { id: id.clone(), source: known.source }).await?;
     tracing::info!(silence.id = id, by = author(&by.actor), "a silence was ended");
-    after(&desk, &id).await.map(Json)
-}
-
-/// When something ends that begins at an hour, as its body says.
-pub(super) fn ends_at(
-    starts_at: Timestamp,
-    ends_at: Option<Timestamp>,
-    lasts: Option<&str>,
-) -> Result<Timestamp, Problem> {
-    match (ends_at, lasts) {
-        (Some(at), None) => Ok(at),
-        (None, Some(text)) => {
-            let lasts = words::duration(text).map_err(Problem::unprocessable)?;
-            starts_at.checked_add(lasts).map_err(|_| Problem::unprocessable("nobody will see its end"))
-        }
-        _ => Err(Problem::unprocessable(
-            "say until when: either \"ends_at\": an hour as in RFC 3339, or \"for\": \"2h\"",
-        )),
-    }
-}
-
-/// Who makes a silence or a known condition: a person by name, a program as one.
-pub(super) fn author(actor: &Actor) -> String {
-    actor.person().map_or_else(|| actor.label(), str::to_owned)
-}
-
-fn not_there(id: &str) -> Problem {
-    Problem::not_found(format!("there is no silence {id}"))
-}
-
-/// What has ended is not in the copy that is shown while the store is away.
-pub(super) fn or_unknown(not_there: Problem, as_of: Option<Timestamp>) -> Problem {
-    match as_of {
-        None => not_there,
-        Some(_) => {
-            Problem::unavailable("the store cannot be reached, and this node knows of none with this id", 5)
-        }
-    }
+    after(&desk, &id, whole).await.map(Json)
 }
 
 async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {
@@ -200,16 +141,6 @@ async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {
     let id = id.to_owned();
     let read = desk.sight.now(move |tx| silences::get(tx, &id)).await;
     read.map_err(|error| cannot_read(&error))
-}
-
-/// A silence as it is after something was done to it.
-async fn after(desk: &Desk, id: &str) -> Result<Value, Problem> {
-    let id = id.to_owned();
-    let read = desk.sight.now(move |tx| whole(tx, &id)).await.map_err(|error| {
-        drop(cannot_read(&error));
-        Problem::unavailable("it is written down; the silence cannot be shown at this moment", 5)
-    })?;
-    read.ok_or_else(Problem::internal)
 }
 
 fn whole(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {
