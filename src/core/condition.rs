@@ -29,7 +29,7 @@ pub struct Condition {
     pub id: String,
     /// Names of the services it is about; none: the whole house.
     pub services: BTreeSet<String>,
-    /// One line, as [`line`] makes it.
+    /// One line, as [`line()`] makes it.
     pub text: String,
     /// From when.
     pub starts_at: Timestamp,
