@@ -13,13 +13,16 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 
 use crate::core::alert::one_line;
+use crate::core::condition::Known;
 use crate::core::incident::{Command, Incident, Phase};
 use crate::core::letter::{Letter, Misread, News};
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
-/// Every template, with the program's own words.
+/// Every template, with the program's own words. What is known is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
+    ("known.txt", include_str!("../config/templates/known.txt")),
+    ("known.html", include_str!("../config/templates/known.html")),
     ("page.txt", include_str!("../config/templates/page.txt")),
     ("page.html", include_str!("../config/templates/page.html")),
     ("pio.txt", include_str!("../config/templates/pio.txt")),
@@ -33,6 +36,8 @@ const TEMPLATES: &[(&str, &str)] = &[
 const FUEL: u64 = 200_000;
 /// Most alerts named in a letter.
 pub const ALERTS_SHOWN_MAX: u32 = 10;
+/// Most known conditions in a letter and on top of a page, those first that end first.
+const KNOWN_SHOWN_MAX: usize = 5;
 /// Most services named in a letter.
 const SERVICES_SHOWN_MAX: usize = 10;
 /// Most labels of an alert in a letter, and most characters of one.
@@ -79,6 +84,8 @@ pub struct About<'a> {
     pub rules: &'a Rules,
     /// Token of the answer link, for letters that carry one.
     pub token: Option<&'a str>,
+    /// What is known that concerns the incident. Only letters to people of the house tell it.
+    pub known: &'a [Known],
 }
 
 /// Puts words to letters.
@@ -185,7 +192,7 @@ impl Renderer {
         about: &About<'_>,
         note: Option<&str>,
     ) -> (&'static str, minijinja::Value) {
-        let About { incident, alerts, rules, token } = *about;
+        let About { incident, alerts, rules, token, known } = *about;
         let zone = match letter {
             Letter::Page { person, .. }
             | Letter::PioPage { person }
@@ -216,6 +223,8 @@ impl Renderer {
             Letter::Misread { person, .. } => ("reply", person, "", 0, ""),
             Letter::Status { channel, news } => ("status", channel, "", 0, news.as_str()),
         };
+        let told = if letter.tells_what_is_known() { known } else { &[] };
+        let (known, more_known) = shown_known(told, rules, &zone);
         let woken: Vec<String> = match &incident.phase {
             Phase::Triggered { escalation: Some(escalation), .. } => {
                 escalation.awaiting.iter().map(|person| full_name(rules, person)).collect()
@@ -248,6 +257,8 @@ impl Renderer {
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
             note,
+            known,
+            more_known,
         };
         (name, words)
     }
@@ -287,6 +298,15 @@ fn reply(letter: &Letter) -> Option<(&'static str, Option<&str>, Option<Timestam
         }
         _ => None,
     }
+}
+
+/// What is known, as far as there is room on top of a letter or a page, for templates; and how much more there is.
+pub fn shown_known(known: &[Known], rules: &Rules, zone: &TimeZone) -> (Vec<minijinja::Value>, usize) {
+    let shown = known.iter().take(KNOWN_SHOWN_MAX).map(|one| {
+        context! { text => one.text.as_str(), about => one.about(), until => hour(one.until, zone),
+        by => one.by.as_deref().map(|by| full_name(rules, by)) }
+    });
+    (shown.collect(), known.len().saturating_sub(KNOWN_SHOWN_MAX))
 }
 
 /// Other services that were struck, as far as a line has room.
@@ -369,7 +389,7 @@ fn environment(
 mod samples {
     //! Letters on which every template is tried when it is loaded.
 
-    use super::{About, BadTemplate, Environment, Letter, Misread, News, Renderer, Shown};
+    use super::{About, BadTemplate, Environment, Known, Letter, Misread, News, Renderer, Shown};
     use crate::core::incident::{Command, CommandReason, Escalation, Incident, Phase, Resolution, Severity};
     use crate::core::letter::Why;
     use crate::core::rules::Rules;
@@ -378,8 +398,9 @@ mod samples {
     pub(super) fn try_all(renderer: &Renderer, environment: &Environment<'_>) -> Result<(), BadTemplate> {
         let rules = Rules::default();
         let alerts = [alert()];
-        for incident in incidents() {
-            let about = About { incident: &incident, alerts: &alerts, rules: &rules, token: Some("sample") };
+        let known = known(7);
+        for (incident, known) in incidents().iter().flat_map(|one| [(one, &known[..]), (one, &[])]) {
+            let about = About { incident, alerts: &alerts, rules: &rules, token: Some("sample"), known };
             for letter in letters() {
                 let (name, context) = renderer.context(&letter, &about, Some("a note"));
                 for ending in ["txt", "html"] {
@@ -413,6 +434,16 @@ mod samples {
             last_seen: at,
             changed_at: at,
         }
+    }
+
+    pub(super) fn known(count: i64) -> Vec<Known> {
+        let one = |n: i64| Known {
+            text: format!("dc{n} is <down>: no failover"),
+            services: (1..n).map(|n| format!("db-{n}")).collect(),
+            until: Timestamp::from_second(n).unwrap_or_default(),
+            by: (n != 2).then(|| "maya".to_owned()),
+        };
+        (1..=count).map(one).collect()
     }
 
     pub(super) fn letters() -> Vec<Letter> {
@@ -506,7 +537,13 @@ mod tests {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
         let alerts = [samples::alert()];
-        let about = About { incident: &incidents[0], alerts: &alerts, rules: &rules, token: Some("TOKEN") };
+        let about = About {
+            incident: &incidents[0],
+            alerts: &alerts,
+            rules: &rules,
+            token: Some("TOKEN"),
+            known: &[],
+        };
         let words = renderer.words(&letters[0], &about, None);
         let first: Vec<&str> = words.text.lines().take(4).collect();
         assert_eq!(
@@ -530,10 +567,76 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_stands_below_the_headline_in_letters_to_people_and_never_in_a_status() {
+        let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
+        let (incidents, rules, known) = (samples::incidents(), Rules::default(), samples::known(7));
+        let words = |letter: &Letter, incident: usize, known: &[Known]| {
+            let about = About {
+                incident: &incidents[incident],
+                alerts: &[],
+                rules: &rules,
+                token: Some("TOKEN"),
+                known,
+            };
+            renderer.words(letter, &about, None)
+        };
+        let page = &samples::letters()[0];
+        let first: Vec<String> =
+            words(page, 0, &known[..2]).text.lines().take(7).map(str::to_owned).collect();
+        assert_eq!(
+            first,
+            [
+                "SEV1 shop: checkout <down>",
+                "",
+                "Known conditions, for people of the house only:",
+                "- dc1 is <down>: no failover (the whole house; until 1970-01-01 00:00:01 UTC)",
+                "- dc2 is <down>: no failover (db-1; until 1970-01-01 00:00:02 UTC)",
+                "",
+                "Answer: https://onscene.example.net/r/TOKEN"
+            ]
+        );
+        let at_fault = words(page, 2, &known).text;
+        assert!(at_fault.contains("\n- and 2 more\n\nAt fault: load-balancer\n"), "{at_fault}");
+        assert!(words(page, 2, &[]).text.starts_with("SEV1 shop: checkout <down>\nAt fault: "));
+        for letter in samples::letters()
+            .into_iter()
+            .chain([Letter::Notice { person: "maya".into(), news: News::Recovered }])
+        {
+            let words = words(&letter, 1, &known);
+            let told = matches!(letter, Letter::Page { .. } | Letter::PioPage { .. } | Letter::Notice { .. });
+            for (text, sign) in [(&words.text, "dc5 is <down>"), (&words.html, "dc5 is &lt;down&gt;")] {
+                assert_eq!(text.contains(sign), told, "{letter:?}: {text}");
+                assert_eq!(text.contains("and 2 more"), told, "{letter:?}: {text}");
+                assert!(!text.contains("dc6"), "{letter:?}: {text}");
+            }
+            assert!(!words.data.to_string().contains("dc1"), "{letter:?}");
+        }
+    }
+
+    #[test]
+    fn an_operator_puts_what_is_known_where_they_like_in_their_own_words() {
+        let directory = tempfile::tempdir().unwrap();
+        let own = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+        own("known.txt", "{% for one in known %}! {{ one.txt }}{% endfor %}");
+        let error = Renderer::new(Some(directory.path()), "http://localhost").err().unwrap();
+        assert!(error.to_string().contains("known.txt"), "{error}");
+        own("known.txt", "{% for one in known %}!{{ one.about }}: {{ one.text }} {% endfor %}");
+        own("page.txt", "{% include \"known.txt\" %}{{ page.answer_url }}");
+        let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
+        let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
+        let known = samples::known(1);
+        let about =
+            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T"), known: &known };
+        let text = renderer.words(&letters[0], &about, None).text;
+        assert_eq!(text, "!the whole house: dc1 is <down>: no failover http://localhost/r/T");
+    }
+
+    #[test]
     fn a_page_that_can_be_answered_by_mail_says_by_which_words() {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap().answered_by_mail(true);
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
-        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN") };
+        let about =
+            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN"), known: &[] };
         let words = renderer.words(&letters[0], &about, None);
         for text in [words.text, words.html] {
             assert!(text.contains("reply to this mail") && text.contains("ack"), "{text}");
@@ -562,7 +665,7 @@ mod tests {
                 let to = if why == Misread::Commands { "maya" } else { to };
                 let next_at = (!is_over).then_some(Timestamp::UNIX_EPOCH);
                 let letter = Letter::Misread { person: to.into(), why, next_at };
-                let about = About { incident, alerts: &[], rules: &rules, token: None };
+                let about = About { incident, alerts: &[], rules: &rules, token: None, known: &[] };
                 let words = renderer.words(&letter, &about, None);
                 assert_eq!(words.event_type, "notice.reply");
                 shown += &format!("=== {}\n{}\n", incident.state(), words.text);
@@ -585,7 +688,8 @@ mod tests {
         std::fs::write(directory.path().join("page.txt"), "short: {{ page.answer_url }}").unwrap();
         let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
-        let about = About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T") };
+        let about =
+            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T"), known: &[] };
         assert_eq!(renderer.words(&letters[0], &about, None).text, "short: http://localhost/r/T");
     }
 }

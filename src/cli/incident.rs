@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
+use super::condition::about;
+use super::hours::second;
 use super::{Exit, out, say};
 
 /// List, show and work on incidents
@@ -308,6 +310,10 @@ fn whole(incident: &Value) -> String {
             shown.push_str(&format!("  {name:<14}{value}\n"));
         }
     };
+    for known in incident["known"].as_array().into_iter().flatten() {
+        let until = second(&known["until"]);
+        add("known", format!("{} ({}; until {until})", text(&known["text"]), about(known)));
+    }
     add("at fault", text(&incident["at_fault"]));
     let also: Vec<String> = incident["also"].as_array().into_iter().flatten().map(text).collect();
     add("also struck", also.join(", "));

@@ -14,7 +14,9 @@ use crate::config::secrets;
 mod alert;
 mod check;
 mod client;
+mod condition;
 mod explain;
+mod hours;
 mod incident;
 mod kinds;
 mod logfmt;
@@ -54,6 +56,8 @@ enum Command {
     Alert(alert::Alert),
     /// Keep alerts from waking anybody for a while
     Silence(silence::Silence),
+    /// Tell people who are woken what holds meanwhile
+    Condition(condition::Condition),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -159,6 +163,7 @@ pub fn run() -> ExitCode {
         Command::Incident(incident) => incident.run(),
         Command::Alert(alert) => alert.run(),
         Command::Silence(silence) => silence.run(),
+        Command::Condition(condition) => condition.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

@@ -63,6 +63,15 @@ pub enum DoorError {
     /// A silence that makes no sense.
     #[error("{0}")]
     BadSilence(String),
+    /// There is no such known condition.
+    #[error("there is no known condition {0}")]
+    NoCondition(String),
+    /// There are as many known conditions as there may be.
+    #[error("there are {0} known conditions that have not ended; end one of them first")]
+    TooManyConditions(i64),
+    /// A known condition that makes no sense.
+    #[error("{0}")]
+    BadCondition(String),
     /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
     #[error("a fault of onscene; it is in the log")]
     Fault,

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::Command;
 use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
+use crate::core::condition::Condition;
 use crate::core::correlate::{Candidate, Storm};
 use crate::core::decide::Decision;
 use crate::core::incident::{Incident, Phase};
@@ -20,7 +21,7 @@ use crate::store::alerts::Said;
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, moves};
+use crate::store::{StoreError, Tx, alerts, conditions, moves};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -36,6 +37,8 @@ pub(super) struct Memory {
     last_heard: HashMap<i64, Option<Timestamp>>,
     /// Silences in force, once they were asked for.
     silences: Option<Vec<Arc<Silence>>>,
+    /// Conditions that are known or will be, once they were asked for: nobody asks who writes to no person.
+    conditions: Option<Vec<Condition>>,
     /// Open incidents by the service that leads them, once they were asked for.
     open_of: HashMap<String, Vec<Candidate>>,
     /// Incidents that were opened lately and are open, once that was asked for.
@@ -191,6 +194,20 @@ impl Memory {
             None => self.built.active(tx)?,
         };
         Ok(self.silences.insert(known))
+    }
+
+    /// Conditions that are known or will be.
+    pub(super) fn conditions(&mut self, tx: &Tx<'_>) -> Result<&[Condition], StoreError> {
+        let known = match self.conditions.take() {
+            Some(known) => known,
+            None => conditions::open(tx)?,
+        };
+        Ok(self.conditions.insert(known))
+    }
+
+    /// Conditions have changed.
+    pub(super) fn forget_conditions(&mut self) {
+        self.conditions = None;
     }
 
     /// Alerts that fire and are found in a place.
@@ -440,6 +457,9 @@ mod tests {
                     kept.as_ref().map(|kept| &kept.incident)
                 );
                 assert_eq!(saved.as_ref().map(|saved| saved.head), kept.as_ref().map(|kept| kept.head));
+            }
+            if let Some(known) = &self.conditions {
+                assert_eq!(*known, conditions::open(tx).unwrap());
             }
             for (place, known) in &self.inhibitors {
                 assert_eq!(*known, inhibitors::at(tx, *place).unwrap(), "{place}");

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 
 use crate::clock::{Beat, Clock};
 use crate::core::alert::Event;
+use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::{Incident, Severity};
 use crate::core::mail::{Ignored, Mail};
@@ -31,6 +32,7 @@ use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
 
 mod acts;
 pub mod away;
+mod condition;
 mod door;
 mod drain;
 mod effects;
@@ -60,6 +62,8 @@ mod stories_history;
 mod stories_hours;
 #[cfg(test)]
 mod stories_inhibit;
+#[cfg(test)]
+mod stories_known;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
@@ -192,6 +196,22 @@ pub enum Command {
         id: String,
         /// Whose it has to be: of one source, or of all.
         source: Option<String>,
+    },
+    /// Something is known for a while.
+    AddCondition {
+        /// What, with an id that is new.
+        condition: Condition,
+        /// By whom.
+        by: By,
+    },
+    /// A known condition ends now.
+    EndCondition {
+        /// Its id.
+        id: String,
+        /// What people call who ends it.
+        who: String,
+        /// By whom.
+        by: By,
     },
     /// Alerts that fire are looked at by rules of inhibition that are new to this node.
     FillInhibitors {

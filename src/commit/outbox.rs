@@ -1,6 +1,7 @@
 //! Letters into the outbox, with their words, inside the transaction that decided them.
 
 use super::acts::Work;
+use crate::core::condition::{Known, known, struck};
 use crate::core::decide::Decision;
 use crate::core::incident::Incident;
 use crate::core::letter::{Letter, Why};
@@ -18,9 +19,11 @@ impl Work<'_, '_> {
         let incident = &decision.incident;
         let shown = alerts::of_incident(self.tx, incident.id, ALERTS_SHOWN_MAX)?;
         let house = self.house;
+        let known = self.known(decision)?;
         for letter in &decision.letters {
             let token = self.link(incident, letter)?;
-            let about = About { incident, alerts: &shown, rules: &house.rules, token: token.as_deref() };
+            let token = token.as_deref();
+            let about = About { incident, alerts: &shown, rules: &house.rules, token, known: &known };
             let words = house.renderer.words(letter, &about, None);
             match letter {
                 Letter::Page { person, why, .. } => {
@@ -35,6 +38,21 @@ impl Work<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// What is known of an incident at this hour; nothing when nobody is written to who is to be told.
+    fn known(&mut self, decision: &Decision) -> Result<Vec<Known>, StoreError> {
+        let incident = &decision.incident;
+        if !incident.is_open() || !decision.letters.iter().any(Letter::tells_what_is_known) {
+            return Ok(Vec::new());
+        }
+        let rules = &self.house.rules;
+        let conditions = self.memory.conditions(self.tx)?;
+        if conditions.is_empty() && rules.maintenance.is_empty() {
+            return Ok(Vec::new());
+        }
+        let struck = struck(incident, &rules.needs);
+        Ok(known(conditions, &rules.maintenance, Some(&struck), self.tx.now))
     }
 
     /// A status that could not be delivered goes to the channel's fallback, and says so.

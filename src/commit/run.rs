@@ -12,7 +12,7 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, letters, nodes, silences, tokens, unreadable};
+use crate::store::{StoreError, Tx, conditions, letters, nodes, silences, tokens, unreadable};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -77,6 +77,8 @@ pub(super) fn run(
         Command::FillInhibitors { after } => Ok(work.fill_inhibitors(after)?),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
+        Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
+        Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -115,6 +117,8 @@ pub(super) fn run(
                 let more = filled || nodes >= u64::from(FORGET_MAX);
                 return Ok(Ok(Done::Reply(Reply::Forgotten { more })));
             };
+            // What was known is told in a review, as long as there are incidents to review.
+            conditions::forget(tx, before(retention))?;
             let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();

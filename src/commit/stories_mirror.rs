@@ -14,8 +14,9 @@ use crate::store::incidents::{self, Filter};
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
 use crate::store::sight::Sight;
+use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
-use crate::store::{alerts, timeline};
+use crate::store::{alerts, conditions, timeline};
 
 /// A story, and who copies it.
 struct Copied {
@@ -83,6 +84,8 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
         seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n"));
     }
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
+    seen.push_str(&format!("{:#?}", conditions::open(tx)?));
+    seen.push_str(&format!("{:#?}", silences::list(tx, Which::Open, 100)?));
     Ok(seen)
 }
 
@@ -346,4 +349,55 @@ fn what_is_looked_for_is_found_in_the_mirror_too() {
     let left =
         copied.inside(|tx| tx.query("select distinct incident from incident_term", &[], |row| row.int(0)));
     assert_eq!(left, [2]);
+}
+
+#[test]
+fn silences_and_known_conditions_are_in_the_mirror_until_they_end() {
+    use crate::core::condition::Condition;
+    use crate::core::matcher::read_all;
+    let mut copied = Copied::new();
+    let now = copied.story.clock.now();
+    let by = || By {
+        actor: crate::core::timeline::Actor::Person("maya".into()),
+        route: crate::core::timeline::Route::Api,
+        occurred_at: None,
+    };
+    let ends_at = now + SignedDuration::from_mins(60);
+    let silence = Silence {
+        id: String::new(),
+        source: None,
+        matchers: read_all("service=shop").unwrap(),
+        starts_at: now,
+        ends_at,
+        created_by: "maya".into(),
+        comment: "new disks".into(),
+        updated_at: now,
+    };
+    let condition = Condition {
+        id: "c".into(),
+        services: ["shop".to_owned()].into(),
+        text: "no failover".into(),
+        starts_at: now,
+        ends_at,
+        created_by: "maya".into(),
+        created_at: now,
+        ended_by: None,
+    };
+    let fresh = crate::crypto::random_uuid().unwrap();
+    copied.story.ask(Command::PutSilence { silence, fresh: fresh.clone() }).unwrap();
+    copied.story.ask(Command::AddCondition { condition: condition.clone(), by: by() }).unwrap();
+    copied.is_true();
+    assert_eq!((copied.count("silence"), copied.count("known_condition")), (1, 1));
+    assert_eq!(copied.inside(|tx| conditions::get(tx, "c")).unwrap().text, "no failover");
+    copied.story.ask(Command::EndSilence { id: fresh, source: None }).unwrap();
+    copied.story.ask(Command::EndCondition { id: "c".into(), who: "maya".into(), by: by() }).unwrap();
+    copied.is_true();
+    assert_eq!((copied.count("silence"), copied.count("known_condition")), (0, 0));
+    // One that ends by its hour, while nobody does anything.
+    let again = Condition { id: "d".into(), ..condition };
+    copied.story.ask(Command::AddCondition { condition: again, by: by() }).unwrap();
+    copied.is_true();
+    copied.story.passes(61);
+    copied.is_true();
+    assert_eq!(copied.count("known_condition"), 0);
 }

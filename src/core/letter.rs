@@ -47,6 +47,16 @@ pub enum Letter {
     },
 }
 
+impl Letter {
+    /// Whether it says what is known that concerns the incident. That is for people of the house: never for a channel.
+    pub fn tells_what_is_known(&self) -> bool {
+        match self {
+            Self::Page { .. } | Self::PioPage { .. } | Self::Notice { .. } => true,
+            Self::Misread { .. } | Self::Status { .. } => false,
+        }
+    }
+}
+
 /// Why a reply by mail did nothing, or less than its writer may believe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Misread {

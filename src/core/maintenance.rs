@@ -24,7 +24,7 @@ pub struct Window {
     pub time_zone: TimeZone,
     /// When.
     pub times: Times,
-    /// Why.
+    /// Why: told to who is woken meanwhile for a service that needs one of these.
     pub comment: String,
 }
 

@@ -14,6 +14,7 @@
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
 //! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
+//! - [`condition`]: what people are to know who are woken meanwhile;
 //! - [`inhibit`]: alerts that wake nobody while others fire;
 //! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
@@ -22,6 +23,7 @@
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod condition;
 pub mod correlate;
 pub mod decide;
 pub mod escalation;

@@ -34,7 +34,7 @@ pub struct Silence {
     pub updated_at: Timestamp,
 }
 
-/// Where a silence is in its life.
+/// Where something that holds from one hour to another is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Not yet.
@@ -46,6 +46,17 @@ pub enum State {
 }
 
 impl State {
+    /// Where something is in its life at an hour that holds from one to another, the last not included.
+    pub fn of(starts_at: Timestamp, ends_at: Timestamp, now: Timestamp) -> Self {
+        if now >= ends_at {
+            Self::Expired
+        } else if now < starts_at {
+            Self::Pending
+        } else {
+            Self::Active
+        }
+    }
+
     /// The word used in JSON.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -56,16 +67,29 @@ impl State {
     }
 }
 
+/// Whether something can hold from one hour to another.
+///
+/// # Errors
+/// A sentence for people.
+pub fn check_hours(
+    what: &str,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    now: Timestamp,
+) -> Result<(), String> {
+    if ends_at <= starts_at {
+        return Err(format!("the {what} ends before it begins"));
+    }
+    if ends_at <= now {
+        return Err(format!("the {what} lies in the past"));
+    }
+    Ok(())
+}
+
 impl Silence {
     /// Where it is in its life at an hour.
     pub fn state(&self, now: Timestamp) -> State {
-        if now >= self.ends_at {
-            State::Expired
-        } else if now < self.starts_at {
-            State::Pending
-        } else {
-            State::Active
-        }
+        State::of(self.starts_at, self.ends_at, now)
     }
 
     /// Whether it is in force, and an event of this source fits that is about this service.
@@ -92,12 +116,7 @@ impl Silence {
                     .into(),
             );
         }
-        if self.ends_at <= self.starts_at {
-            return Err("the silence ends before it begins".into());
-        }
-        if self.ends_at <= now {
-            return Err("the silence lies in the past".into());
-        }
+        check_hours("silence", self.starts_at, self.ends_at, now)?;
         let texts = self.matchers.iter().flat_map(|matcher| [&matcher.name, &matcher.value]);
         if texts.chain([&self.created_by, &self.comment]).any(|text| text.contains('\0')) {
             return Err("a silence holds no NUL".into());

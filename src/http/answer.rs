@@ -13,17 +13,14 @@ use serde::Deserialize;
 
 use super::body;
 use super::desk::{Desk, cannot_read};
-use super::html::{Pages, about};
+use super::html::{Found, Pages, about};
 use crate::commit::{DoorError, followed};
 use crate::core::decide::{Act, By, Reason, Refusal};
-use crate::core::incident::Incident;
 use crate::core::timeline::{Actor, Route};
 use crate::render::{full_name, zone_of};
-use crate::store::alerts::Shown;
 use crate::store::sight::Seen;
-use crate::store::timeline::Kept;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, Tx, alerts, incidents, timeline};
+use crate::store::{StoreError, Tx, incidents};
 
 /// Largest form, in bytes.
 const FORM_BYTES_MAX: usize = 32 * 1024;
@@ -207,18 +204,11 @@ impl Trouble {
     }
 }
 
-/// What the page shows of an incident.
-type Found = (Incident, Vec<Shown>, Vec<Kept>);
-
 fn look(tx: &Tx<'_>, id: i64) -> Result<Option<Found>, StoreError> {
     let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
     let first = saved.incident;
     let incident = followed(first, |id| Ok(incidents::load(tx, id)?.map(|saved| saved.incident)))?;
-    let id = incident.id;
-    let from = incident.seq.saturating_sub(ENTRIES_SHOWN);
-    let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
-    entries.reverse();
-    Ok(Some((incident, alerts::of_incident(tx, id, ALERTS_MAX)?, entries)))
+    Found::read(tx, incident, ALERTS_MAX, ENTRIES_SHOWN).map(Some)
 }
 
 /// The page as it is after an answer, which the last known state would not show.
@@ -238,13 +228,14 @@ fn page(
     desk: &Desk,
     pages: &Pages,
     link: &Link,
-    (incident, alerts, entries): Found,
+    found: Found,
     status: StatusCode,
     said: Option<String>,
     as_of: Option<Timestamp>,
 ) -> Response {
     let rules = desk.house.get().rules.clone();
-    let values = about(&incident, &alerts, &entries, &rules, Some(&link.person));
+    let values = about(&found, &rules, Some(&link.person), desk.clock.now());
+    let incident = &found.incident;
     let service = rules.services.get(incident.leads());
     let public = service.and_then(|service| service.public_name.clone()).unwrap_or(incident.service.clone());
     let more = context! {

@@ -154,11 +154,14 @@ impl From<DoorError> for Problem {
         let detail = error.to_string();
         match error {
             DoorError::Refused(refusal) => refused(&refusal, detail),
-            DoorError::NoIncident(_) | DoorError::NoToken(_) | DoorError::NoSilence(_) => {
-                Self::not_found(detail)
+            DoorError::NoIncident(_)
+            | DoorError::NoToken(_)
+            | DoorError::NoSilence(_)
+            | DoorError::NoCondition(_) => Self::not_found(detail),
+            DoorError::TooManyTokens(_) | DoorError::TooManySilences(_) | DoorError::TooManyConditions(_) => {
+                Self::conflict(detail)
             }
-            DoorError::TooManyTokens(_) | DoorError::TooManySilences(_) => Self::conflict(detail),
-            DoorError::BadSilence(_) => Self::bad_request(detail),
+            DoorError::BadSilence(_) | DoorError::BadCondition(_) => Self::bad_request(detail),
             DoorError::NoService(_) => Self::unprocessable(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),

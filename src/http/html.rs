@@ -2,15 +2,18 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Value, context};
 
 use super::stale::Stale;
+use crate::core::condition::{Condition, Known, known, struck};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
-use crate::render::{full_name, hour, zone_of};
+use crate::render::{full_name, hour, shown_known, zone_of};
 use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
+use crate::store::{StoreError, Tx, alerts, conditions, timeline};
 
 /// Nothing is loaded from anywhere, nothing runs, nobody frames it, forms come back here.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -100,16 +103,54 @@ fn answer(status: StatusCode, text: String) -> Response {
     response
 }
 
-/// What a page about one incident shows. `entries` newest first.
-pub(super) fn about(
+/// What is read for a page about one incident.
+pub(super) struct Found {
+    /// The incident.
+    pub(super) incident: Incident,
+    alerts: Vec<Shown>,
+    /// Newest first.
+    entries: Vec<Kept>,
+    conditions: Vec<Condition>,
+}
+
+impl Found {
+    /// Reads what belongs to an incident: so many alerts, and so many entries, the newest.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn read(
+        tx: &Tx<'_>,
+        incident: Incident,
+        alerts_max: u32,
+        entries_max: u32,
+    ) -> Result<Self, StoreError> {
+        let (id, from) = (incident.id, incident.seq.saturating_sub(entries_max));
+        let mut entries = timeline::list(tx, id, from, entries_max)?;
+        entries.reverse();
+        let alerts = alerts::of_incident(tx, id, alerts_max)?;
+        Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)? })
+    }
+}
+
+/// What is known of an incident at an hour. What is over needs nobody who knows.
+pub(super) fn known_of(
     incident: &Incident,
-    alerts: &[Shown],
-    entries: &[Kept],
+    conditions: &[Condition],
     rules: &Rules,
-    me: Option<&str>,
-) -> Value {
+    now: Timestamp,
+) -> Vec<Known> {
+    if !incident.is_open() {
+        return Vec::new();
+    }
+    known(conditions, &rules.maintenance, Some(&struck(incident, &rules.needs)), now)
+}
+
+/// What a page about one incident shows.
+pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timestamp) -> Value {
+    let Found { incident, alerts, entries, conditions } = found;
     let name = |person: &str| full_name(rules, person);
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
+    let (known, more_known) = shown_known(&known_of(incident, conditions, rules, now), rules, &zone);
     let hour = |at| hour(at, &zone);
     let service = rules.services.get(incident.leads());
     let resolution = incident.resolution();
@@ -130,6 +171,8 @@ pub(super) fn about(
     let on_scene =
         me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
     context! {
+        known,
+        more_known,
         id => incident.id,
         title => incident.title.as_str(),
         service => incident.service.as_str(),
@@ -181,7 +224,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert" };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0 };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

@@ -10,14 +10,15 @@ use minijinja::{Value, context};
 
 use super::body;
 use super::desk::{Desk, cannot_read};
-use super::html::{Pages, about};
+use super::html::{Found, Pages, about};
+use crate::core::condition::known;
 use crate::core::silence::State as Life;
-use crate::render::{full_name, hour};
+use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents::{self, Filter};
 use crate::store::nodes::Node;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
-use crate::store::{alerts, held as held_back, nodes, timeline};
+use crate::store::{conditions, held as held_back, nodes};
 
 pub(super) mod held;
 
@@ -80,15 +81,18 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
         let in_force = silences::list(tx, Which::In(Life::Active), SILENCES_COUNTED)?.len();
         let held = held::summary(&held_back::each(tx)?, in_force);
-        Ok((incidents::list(tx, &open)?, incidents::list(tx, &past)?, nodes::list(tx)?, held))
+        let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
+        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?))
     });
-    let Seen { value: (open, past, nodes, held), as_of } = match read.await {
+    let Seen { value: (open, past, nodes, held, conditions), as_of } = match read.await {
         Ok(found) => found,
         Err(error) => return unreadable(&pages, &error),
     };
     let house = desk.house.get();
     let rules = house.rules.clone();
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
+    let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
+    let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);
     let hour = |at| hour(at, &TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
@@ -105,9 +109,9 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
             })
             .collect()
     };
-    // The copy that is shown while the store is away has no silences, and most of what they hold is not in it.
+    // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values = context! { incidents => shown(open), past => shown(past), others, held };
+    let values = context! { incidents => shown(open), past => shown(past), others, held, known, more_known };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 
@@ -135,15 +139,11 @@ pub(super) async fn incident(
     let Ok(id) = id.parse::<i64>() else { return nothing() };
     let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-        let from = saved.incident.seq.saturating_sub(ENTRIES_SHOWN);
-        let mut entries = timeline::list(tx, id, from, ENTRIES_SHOWN)?;
-        entries.reverse();
-        Ok(Some((saved.incident, alerts::of_incident(tx, id, ALERTS_SHOWN)?, entries)))
+        Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN).map(Some)
     });
     match read.await {
-        Ok(Seen { value: Some((incident, alerts, entries)), as_of }) => {
-            let rules = desk.house.get().rules.clone();
-            let values = about(&incident, &alerts, &entries, &rules, None);
+        Ok(Seen { value: Some(found), as_of }) => {
+            let values = about(&found, &desk.house.get().rules, None, desk.clock.now());
             pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
         Ok(Seen { value: None, as_of: None }) => nothing(),

@@ -91,6 +91,20 @@ pub(super) const ANSWER_TOKEN: Table =
     table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]);
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
+pub(super) const SILENCE: Table = table(
+    "silence",
+    "id",
+    &["starts_at", "ends_at", "updated_at"],
+    &["id", "source", "matchers", "created_by", "comment"],
+    &[],
+);
+pub(super) const CONDITION: Table = table(
+    "known_condition",
+    "id",
+    &["starts_at", "ends_at", "created_at"],
+    &["id", "services", "text", "created_by", "ended_by"],
+    &[],
+);
 /// Filled by the nodes themselves, so that it is no part of a whole copy.
 pub(super) const NODE: Table = table(
     "node",
@@ -128,13 +142,8 @@ const TABLES: &[Table] = &[
         &["source", "kind", "method", "query", "content_type", "headers", "error", "taken"],
         &["body"],
     ),
-    table(
-        "silence",
-        "id",
-        &["starts_at", "ends_at", "updated_at"],
-        &["id", "source", "matchers", "created_by", "comment"],
-        &[],
-    ),
+    SILENCE,
+    CONDITION,
     table(
         "alert_move",
         "from_incident, into_incident, alert",
@@ -191,6 +200,18 @@ impl Table {
         let mut binds: Vec<Bind<'_>> = vec![PAGE.into()];
         binds.extend(keys.iter().map(|key| bind(self.value(after, key))));
         self.rows(tx, &which, &binds)
+    }
+
+    /// Brings a small table of a copy up to what it is copied from.
+    pub(super) fn renew(
+        &self,
+        from: &Tx<'_>,
+        to: &Tx<'_>,
+        which: &str,
+        binds: &[Bind<'_>],
+    ) -> Result<(), StoreError> {
+        to.write(&format!("delete from {}", self.name), &[])?;
+        self.put(to, "insert", &self.rows(from, which, binds)?)
     }
 
     /// Writes whole rows; `insert` says what becomes of those that are there.

@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (3, "0003_unreadable_headers.sql", include_str!("migrations/0003_unreadable_headers.sql")),
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
+    (6, "0006_known.sql", include_str!("migrations/0006_known.sql")),
 ];
 
 /// Brings the schema up to date.

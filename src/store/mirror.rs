@@ -2,8 +2,9 @@
 //! looked at while the store is away.
 //!
 //! Written by `crate::mirror`, every few seconds, from one unchanging view of the store: the tokens (their hashes
-//! only), incidents that are open and the newest that are over, their timelines, alerts and answer links, and the
-//! nodes. Letters are not in it. Read by [`super::sight::Sight`] alone: who acts on what is read asks the store.
+//! only), incidents that are open and the newest that are over, their timelines, alerts and answer links, the nodes,
+//! and silences and known conditions that have not ended. Letters are not in it, nor are alerts without an incident: which
+//! ones a silence holds back is not known here. Read by [`super::sight::Sight`] alone: who acts on what is read asks the store.
 //!
 //! It has the schema of a store, so that the same code reads it, and knows whose copy it is: by the address in the
 //! configuration, and by the word under which the store knows itself. A copy of another database is emptied before
@@ -18,7 +19,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
-use super::copy::{ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, ENTRY, INCIDENT, INCIDENT_TERM, NODE, Value};
+use super::copy::{
+    ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, CONDITION, ENTRY, INCIDENT, INCIDENT_TERM, NODE, SILENCE,
+    Value,
+};
 use super::migrate::IDENTITY;
 use super::readers::Readers;
 use super::{Connection, Place, StoreError, Tx};
@@ -38,6 +42,9 @@ const ENTRIES_PAGE: u32 = 500;
 const TOKENS_MAX: u32 = 10_000;
 /// Most nodes.
 const NODES_MAX: u32 = 200;
+/// Most silences that have not ended, and most known conditions, those first that end last.
+const SILENCES_MAX: u32 = 1000;
+const CONDITIONS_MAX: u32 = super::conditions::OPEN_MAX;
 /// What is only counted (repeats of an alert) is looked after this often, and so many at a time.
 const COUNTS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const COUNTS_MAX: u32 = 2000;
@@ -273,10 +280,7 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
         note(to, OF_STORE, &state.store)?;
     }
     if State::of(to)?.is_none_or(|held| held.tokens != state.tokens) {
-        to.write("delete from api_token", &[])?;
-        let rows =
-            API_TOKEN.rows(from, "order by created_at desc limit ?1", &[i64::from(TOKENS_MAX).into()])?;
-        API_TOKEN.put(to, "insert", &rows)?;
+        API_TOKEN.renew(from, to, "order by created_at desc limit ?1", &[i64::from(TOKENS_MAX).into()])?;
     }
     let (there, oldest_past) = wanted(from)?;
     let here: BTreeMap<i64, Head> = heads(to, "", &[])?.into_iter().collect();
@@ -289,9 +293,11 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
         }
     }
     count(from, to, oldest_past)?;
-    to.write("delete from node", &[])?;
-    let nodes = NODE.rows(from, "order by seen_at desc limit ?1", &[i64::from(NODES_MAX).into()])?;
-    NODE.put(to, "insert", &nodes)?;
+    NODE.renew(from, to, "order by seen_at desc limit ?1", &[i64::from(NODES_MAX).into()])?;
+    for (table, most) in [(SILENCE, SILENCES_MAX), (CONDITION, CONDITIONS_MAX)] {
+        let open = "where ends_at > ?1 order by ends_at desc, id limit ?2";
+        table.renew(from, to, open, &[from.now.into(), i64::from(most).into()])?;
+    }
     note(to, AS_OF, &from.now.as_microsecond().to_string())
 }
 
@@ -405,9 +411,18 @@ fn forget_alerts(to: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
 }
 
 fn empty(to: &Tx<'_>) -> Result<(), StoreError> {
-    for table in
-        ["incident", "incident_term", "entry", "alert", "alert_heard", "answer_token", "api_token", "node"]
-    {
+    for table in [
+        "incident",
+        "incident_term",
+        "entry",
+        "alert",
+        "alert_heard",
+        "answer_token",
+        "api_token",
+        "node",
+        "silence",
+        "known_condition",
+    ] {
         to.write(&format!("delete from {table}"), &[])?;
     }
     to.write("delete from meta where name like 'mirror.%'", &[])

@@ -92,7 +92,7 @@ pub fn get(tx: &Tx<'_>, id: &str) -> Result<Option<Silence>, StoreError> {
     tx.query_one(&format!("select {COLUMNS} from silence where id = ?1"), &[id.into()], read)
 }
 
-/// Which silences are listed.
+/// Which silences, or known conditions, are listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Which {
     /// Every one.
@@ -103,18 +103,44 @@ pub enum Which {
     In(State),
 }
 
+impl Which {
+    /// Those that a word asks for; without one, all.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn from_word(word: Option<&str>) -> Result<Self, String> {
+        Ok(match word {
+            None => Self::All,
+            Some("open") => Self::Open,
+            Some("pending") => Self::In(State::Pending),
+            Some("active") => Self::In(State::Active),
+            Some("expired") => Self::In(State::Expired),
+            Some(other) => {
+                return Err(format!(
+                    "no state is called {other}; there are pending, active, expired, and open for the first two"
+                ));
+            }
+        })
+    }
+
+    /// What has to be so of a row, where `?1` is the hour.
+    pub(super) fn part(self) -> &'static str {
+        match self {
+            Self::All => "(ends_at > ?1 or ends_at <= ?1)",
+            Self::Open => "ends_at > ?1",
+            Self::In(State::Pending) => "ends_at > ?1 and starts_at > ?1",
+            Self::In(State::Active) => "ends_at > ?1 and starts_at <= ?1",
+            Self::In(State::Expired) => "ends_at <= ?1",
+        }
+    }
+}
+
 /// Silences, of the house and of single sources, the last to end first.
 ///
 /// # Errors
 /// What the engine says, or when a row cannot be read.
 pub fn list(tx: &Tx<'_>, which: Which, limit: u32) -> Result<Vec<Silence>, StoreError> {
-    let part = match which {
-        Which::All => "(ends_at > ?1 or ends_at <= ?1)",
-        Which::Open => "ends_at > ?1",
-        Which::In(State::Pending) => "ends_at > ?1 and starts_at > ?1",
-        Which::In(State::Active) => "ends_at > ?1 and starts_at <= ?1",
-        Which::In(State::Expired) => "ends_at <= ?1",
-    };
+    let part = which.part();
     let sql = format!("select {COLUMNS} from silence where {part} order by ends_at desc, id limit ?2");
     tx.query(&sql, &[tx.now.into(), i64::from(limit).into()], read)
 }

@@ -28,6 +28,11 @@ impl Held {
         assert_eq!(daemon.alert("db-1", "firing").status, 202);
         let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
         assert_eq!(request(daemon.address, "POST", &link, &[], b"answer=take").unwrap().status, 200);
+        let condition = serde_json::json!({"text": "no failover <now>", "services": ["shop"], "for": "2h"});
+        assert_eq!(daemon.api(&token, "POST", "/api/v1/conditions", &condition).status, 201);
+        let silence = serde_json::json!({"matchers": "key=\"db-9\"", "for": "2h", "comment": "new disks"});
+        assert_eq!(daemon.api(&token, "POST", "/api/v1/silences", &silence).status, 201);
+        assert_eq!(daemon.alert("db-9", "firing").json()["results"][0]["outcome"], "suppressed");
         let id = daemon.command(&["token", "list", "--json"], None);
         let listed: Value = serde_json::from_slice(&id.stdout).unwrap();
         let tokens = listed["tokens"].as_array().or(listed.as_array()).unwrap();
@@ -77,6 +82,13 @@ impl Held {
             ("/", "db-1 is down"),
             ("/incidents/1", "Maya Lind has command"),
             (self.link.as_str(), "You have command"),
+            ("/", "no failover &lt;now&gt;"),
+            ("/incidents/1", "no failover &lt;now&gt;"),
+            (self.link.as_str(), "no failover &lt;now&gt;"),
+            ("/silences", "no failover &lt;now&gt;"),
+            ("/silences", "new disks"),
+            // Which alerts that holds is not in the copy.
+            ("/silences", "cannot be seen now"),
         ] {
             let began = Instant::now();
             let page = self.page(token, path);
@@ -96,6 +108,8 @@ impl Held {
             ("/api/v1/incidents/1", "\"commander\":{"),
             ("/api/v1/incidents/1/timeline", "command_taken"),
             ("/api/v1/command", "\"person\":\"maya\""),
+            ("/api/v1/conditions", "no failover <now>"),
+            ("/api/v1/silences", "\"held\":null"),
         ] {
             let began = Instant::now();
             let answer = self.ask(path);
@@ -106,6 +120,13 @@ impl Held {
         // What is not known is not said to be nowhere.
         assert_eq!(self.ask("/api/v1/incidents/99").status, 503);
         assert_eq!(self.page(token, "/incidents/99").status, 503);
+        for path in ["/api/v1/silences", "/api/v1/conditions"] {
+            let listed = self.ask(path).json();
+            let one = listed.as_object().unwrap().values().next().unwrap()[0].clone();
+            let shown = self.ask(&format!("{path}/{}", one["id"].as_str().unwrap()));
+            assert!(shown.status == 200 && age(&shown).is_some(), "{shown:?}");
+            assert_eq!(self.ask(&format!("{path}/none")).status, 503);
+        }
         assert_eq!(self.page(token, "/r/nobodys-link-abcdefghij").status, 503);
         // Who may not look may not look.
         let revoked = self.daemon.api(&self.revoked, "GET", "/api/v1/incidents", &Value::Null);

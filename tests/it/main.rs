@@ -8,6 +8,7 @@
 //! - `faults`: bad input and hostile clients;
 //! - `heartbeat`: pings that have to come again and again;
 //! - `kill9`: `kill -9` under load, in a loop;
+//! - `known`: known conditions: what people are told who are woken meanwhile;
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `mapped`: senders whose body is their own;
 //! - `nodes`: several nodes on one store;
@@ -36,6 +37,7 @@ mod harness;
 mod heartbeat;
 mod history;
 mod kill9;
+mod known;
 mod last;
 mod mapped;
 mod nodes;

@@ -6,12 +6,13 @@ use serde_json::{Value, json};
 
 use super::harness::{Daemon, HOUSE, eventually, request};
 
-fn text(output: &Output) -> String {
+/// What a command printed.
+pub fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// A page for people, as somebody sees it who is logged in.
-fn page(daemon: &Daemon, token: &str, path: &str) -> String {
+pub fn page(daemon: &Daemon, token: &str, path: &str) -> String {
     let cookie = format!("onscene_token={token}");
     let shown = request(daemon.address, "GET", path, &[("Cookie", &cookie)], b"").unwrap();
     assert_eq!(shown.status, 200, "{}", shown.head);

@@ -204,6 +204,7 @@ fn every_command_stands_in_the_readme() {
         "alert",
         "report",
         "silence",
+        "condition",
         "token",
         "verify",
         "replay",

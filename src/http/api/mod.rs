@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::body;
 use super::desk::{Desk, cannot_read};
+use super::html::known_of;
 use super::problem::Problem;
 use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
@@ -21,9 +22,11 @@ use crate::core::timeline::{Actor, Route};
 use crate::store::incidents::{self, Filter};
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{StoreError, Tx, alerts, timeline};
+use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
 
+pub(super) mod conditions;
 pub(super) mod history;
+mod lasting;
 pub(super) mod report;
 pub(super) mod silences;
 pub(super) mod store;
@@ -328,7 +331,10 @@ fn shown(desk: &Desk, mut answer: Response, as_of: Option<Timestamp>) -> Respons
 
 fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) -> Result<Value, StoreError> {
     let shown = alerts::of_incident(tx, incident.id, ALERTS_MAX)?;
-    Ok(view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, rules))
+    let mut whole = view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, rules);
+    whole["known"] =
+        known_of(incident, &known_conditions::open(tx)?, rules, tx.now).iter().map(view::known).collect();
+    Ok(whole)
 }
 
 async fn acting(desk: &Desk, headers: &HeaderMap, occurred_at: Option<Timestamp>) -> Result<By, Problem> {

@@ -1,11 +1,12 @@
 //! `/api/v1/silences`: what wakes nobody for a while, of the whole house and of single sources.
 //!
 //! Made here, a silence is of the whole house, and its author is who holds the token. Those that were made through
-//! Alertmanager's API are shown and ended here too. While the store is away nothing is shown: the copy of it has no silences.
+//! Alertmanager's API are shown and ended here too. While the store is away those are shown that had not ended, and not what
+//! they hold: that is not in the copy of it.
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
@@ -14,14 +15,14 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::{acting, json_body, view};
+use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
+use super::{acting, json_body, shown, view};
 use crate::commit::{Command, Reply};
-use crate::config::words;
 use crate::core::matcher::read_all;
-use crate::core::silence::{self, Silence};
-use crate::core::timeline::Actor;
+use crate::core::silence::Silence;
 use crate::crypto;
-use crate::store::silences::{self, Which};
+use crate::store::sight::Seen;
+use crate::store::silences;
 use crate::store::{StoreError, Tx, held};
 
 /// Most silences in one answer, those that end last first.
@@ -29,41 +30,33 @@ const SILENCES_MAX: u32 = 2000;
 /// Most alerts shown of one silence.
 const ALERTS_MAX: u32 = 200;
 
-/// What a list is narrowed to.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(in super::super) struct ListQuery {
-    state: Option<String>,
+/// Which alerts a silence holds is not known while the store is away.
+fn hide_held(silence: &mut Value) {
+    silence["held"] = Value::Null;
+    if let Some(alerts) = silence.get_mut("alerts") {
+        *alerts = Value::Null;
+    }
 }
 
 /// `GET /api/v1/silences`
 pub(in super::super) async fn list(
     State(desk): State<Desk>,
     headers: HeaderMap,
-    query: Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Json<Value>, Problem> {
+    query: Queried,
+) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let which = match query.state.as_deref() {
-        None => Which::All,
-        Some("open") => Which::Open,
-        Some("pending") => Which::In(silence::State::Pending),
-        Some("active") => Which::In(silence::State::Active),
-        Some("expired") => Which::In(silence::State::Expired),
-        Some(state) => {
-            return Err(Problem::bad_request(format!(
-                "no state is called {state}; there are pending, active, expired, and open for the first two"
-            )));
-        }
-    };
-    let read = desk.sight.now(move |tx| {
+    let which = which(query)?;
+    let read = desk.sight.or_last(move |tx| {
         let holding = held::each(tx)?;
         let count = |id: &str| holding.iter().find(|(by, _)| by == id).map_or(0, |(_, count)| *count);
         let all = silences::list(tx, which, SILENCES_MAX)?;
         Ok(all.iter().map(|one| view::silence(one, count(&one.id), tx.now)).collect::<Vec<_>>())
     });
-    let shown = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(Json(json!({"silences": shown})))
+    let Seen { value: mut all, as_of } = read.await.map_err(|error| cannot_read(&error))?;
+    if as_of.is_some() {
+        all.iter_mut().for_each(hide_held);
+    }
+    Ok(shown(&desk, Json(json!({"silences": all})).into_response(), as_of))
 }
 
 /// `GET /api/v1/silences/{id}`: with the alerts that it holds back.
@@ -71,9 +64,13 @@ pub(in super::super) async fn show(
     State(desk): State<Desk>,
     headers: HeaderMap,
     Path(id): Path<String>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
-    one(&desk, &id).await.map(Json)
+    let Seen { value: mut silence, as_of } = one(&desk, &id, "silence", whole).await?;
+    if as_of.is_some() {
+        hide_held(&mut silence);
+    }
+    Ok(shown(&desk, Json(silence).into_response(), as_of))
 }
 
 /// The body of `POST /api/v1/silences`.
@@ -104,18 +101,7 @@ pub(in super::super) async fn add(
     }
     let now = desk.clock.now();
     let starts_at = wanted.starts_at.unwrap_or(now);
-    let ends_at = match (wanted.ends_at, wanted.r#for) {
-        (Some(at), None) => at,
-        (None, Some(text)) => {
-            let lasts = words::duration(&text).map_err(Problem::unprocessable)?;
-            starts_at.checked_add(lasts).map_err(|_| Problem::unprocessable("nobody will see its end"))?
-        }
-        _ => {
-            return Err(Problem::unprocessable(
-                "say until when: either \"ends_at\": an hour as in RFC 3339, or \"for\": \"2h\"",
-            ));
-        }
-    };
+    let ends_at = ends_at(starts_at, wanted.ends_at, wanted.r#for.as_deref())?;
     let created_by = author(&by.actor);
     let silence = Silence {
         id: String::new(),
@@ -132,7 +118,7 @@ pub(in super::super) async fn add(
         return Err(Problem::internal());
     };
     tracing::info!(silence.id = id, by = created_by, "a silence was made");
-    Ok((StatusCode::CREATED, Json(after(&desk, &id).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(after(&desk, &id, whole).await?)).into_response())
 }
 
 /// `POST /api/v1/silences/{id}/expire`
@@ -142,19 +128,10 @@ pub(in super::super) async fn expire(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let known = find(&desk, &id).await?.ok_or_else(|| not_there(&id))?;
+    let known = find(&desk, &id).await?.ok_or_else(|| not_there("silence", &id))?;
     desk.door.ask(Command::EndSilence { id: id.clone(), source: known.source }).await?;
     tracing::info!(silence.id = id, by = author(&by.actor), "a silence was ended");
-    after(&desk, &id).await.map(Json)
-}
-
-/// Who makes a silence: a person by name, a program as one.
-fn author(actor: &Actor) -> String {
-    actor.person().map_or_else(|| actor.label(), str::to_owned)
-}
-
-fn not_there(id: &str) -> Problem {
-    Problem::not_found(format!("there is no silence {id}"))
+    after(&desk, &id, whole).await.map(Json)
 }
 
 async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {
@@ -164,25 +141,6 @@ async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {
     let id = id.to_owned();
     let read = desk.sight.now(move |tx| silences::get(tx, &id)).await;
     read.map_err(|error| cannot_read(&error))
-}
-
-async fn one(desk: &Desk, id: &str) -> Result<Value, Problem> {
-    if id.contains('\0') {
-        return Err(not_there(id));
-    }
-    let wanted = id.to_owned();
-    let read = desk.sight.now(move |tx| whole(tx, &wanted)).await;
-    read.map_err(|error| cannot_read(&error))?.ok_or_else(|| not_there(id))
-}
-
-/// A silence as it is after something was done to it.
-async fn after(desk: &Desk, id: &str) -> Result<Value, Problem> {
-    let id = id.to_owned();
-    let read = desk.sight.now(move |tx| whole(tx, &id)).await.map_err(|error| {
-        drop(cannot_read(&error));
-        Problem::unavailable("it is written down; the silence cannot be shown at this moment", 5)
-    })?;
-    read.ok_or_else(Problem::internal)
 }
 
 fn whole(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
+use crate::core::condition::{Condition, Known};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
@@ -84,6 +85,26 @@ pub fn silence(silence: &Silence, held: i64, now: jiff::Timestamp) -> Value {
         "updated_at": silence.updated_at,
         "held": held,
     })
+}
+
+/// A known condition.
+pub fn condition(condition: &Condition, now: jiff::Timestamp) -> Value {
+    json!({
+        "id": condition.id,
+        "text": condition.text,
+        "services": condition.services,
+        "state": condition.state(now).as_str(),
+        "starts_at": condition.starts_at,
+        "ends_at": condition.ends_at,
+        "created_by": condition.created_by,
+        "created_at": condition.created_at,
+        "ended_by": condition.ended_by,
+    })
+}
+
+/// What is known that concerns an incident: a condition, or maintenance.
+pub fn known(known: &Known) -> Value {
+    json!({"text": known.text, "services": known.services, "until": known.until, "by": known.by})
 }
 
 /// What a silence is about, as people write it.

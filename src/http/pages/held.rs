@@ -1,4 +1,5 @@
-//! `GET /silences`: what wakes nobody now, until when, who said so and why, and which alerts that holds.
+//! `GET /silences`: what people are told who are woken; what wakes nobody now, until when, who said so and why, and which alerts
+//! that holds. While the store is away, that last part is not known.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +11,16 @@ use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context};
 
 use super::{Both, stranger, unreadable};
+use crate::core::condition::Condition;
 use crate::core::maintenance::{Open, Window, marked};
 use crate::core::rules::Rules;
 use crate::core::silence::{Silence, State as Life};
 use crate::http::api::view;
 use crate::render::{full_name, hour};
 use crate::store::alerts::Shown;
+use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
-use crate::store::{StoreError, Tx, held};
+use crate::store::{StoreError, Tx, conditions, held};
 
 /// Most silences shown.
 const SILENCES_SHOWN: u32 = 300;
@@ -28,8 +31,9 @@ const ALERTS_SHOWN_ALL: usize = 500;
 const WINDOWS_SHOWN: usize = 100;
 const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// What was read of everything that holds alerts back.
+/// What was read of everything that holds alerts back, and of what is known.
 struct Held {
+    conditions: Vec<Condition>,
     silences: Vec<Silence>,
     /// By what holds them: how many alerts, and the newest of them.
     alerts: BTreeMap<String, (i64, Vec<Shown>)>,
@@ -49,7 +53,9 @@ impl Held {
         let mut silences = silences::list(tx, Which::Open, SILENCES_SHOWN)?;
         // Those that begin later come after those that are in force; each the first to end first.
         silences.sort_by_key(|one| (one.state(tx.now) == Life::Pending, one.ends_at));
-        Ok(Self { silences, alerts, now: tx.now })
+        let mut conditions = conditions::open(tx)?;
+        conditions.sort_by_key(|one| (one.state(tx.now) == Life::Pending, one.ends_at));
+        Ok(Self { conditions, silences, alerts, now: tx.now })
     }
 }
 
@@ -58,16 +64,16 @@ pub(in super::super) async fn page(State((desk, pages)): Both, headers: HeaderMa
     if let Some(elsewhere) = stranger(&desk, &headers).await {
         return elsewhere;
     }
-    let found = match desk.sight.now(Held::read).await {
-        Ok(found) => found,
+    let Seen { value: found, as_of } = match desk.sight.or_last(Held::read).await {
+        Ok(seen) => seen,
         Err(error) => return unreadable(&pages, &error),
     };
     let rules = desk.house.get().rules.clone();
     let total: i64 = found.alerts.values().map(|(count, _)| count).sum();
     let values = context! {
-        total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
+        conditions => of_conditions(&found, &rules), total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
     };
-    pages.page_of(StatusCode::OK, "silences.html", values, None, &TimeZone::UTC)
+    pages.page_of(StatusCode::OK, "silences.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 
 /// What the page of incidents says of all this; `None` when nothing is held back, and nothing would be.
@@ -99,6 +105,16 @@ pub(super) fn summary(each: &[(String, i64)], in_force: usize) -> Option<String>
     .collect();
     let alerts = if total == 1 { "alert is" } else { "alerts are" };
     Some(format!("{total} {alerts} held back by {}", by.join(" and ")))
+}
+
+fn of_conditions(found: &Held, rules: &Rules) -> Vec<Value> {
+    let shown = found.conditions.iter().map(|one| {
+        context! {
+            id => one.id.as_str(), text => one.text.as_str(), about => one.about(), by => full_name(rules, &one.created_by),
+            pending => one.state(found.now) == Life::Pending, starts_at => utc(one.starts_at), ends_at => utc(one.ends_at),
+        }
+    });
+    shown.collect()
 }
 
 fn of_silences(found: &Held, rules: &Rules) -> Vec<Value> {

@@ -86,6 +86,42 @@ fn the_page_of_a_phone_shows_its_buttons_and_then_who_commands() {
 }
 
 #[test]
+fn what_is_known_stands_on_top_of_the_page_of_a_phone() {
+    let daemon = Daemon::start(HOUSE);
+    let token = daemon.token("maya");
+    daemon.alert("db-1", "firing");
+    let url = format!("http://{}{}", daemon.address, answer_link(&daemon.mail_to("maya@example.net", "/r/")));
+    let owned = tempfile::tempdir().unwrap();
+    let profile = owned.path();
+    let rested = |name: &str, arguments: &[&str]| {
+        eventually("the page rests", || {
+            let first = picture(profile, name, arguments, &url);
+            (first == picture(profile, name, arguments, &url)).then_some(first)
+        })
+    };
+    let without = rested("without.png", &[]);
+    let text = "dc2 is down for maintenance: no failover for the database";
+    let said = serde_json::json!({"text": text, "services": ["shop"], "for": "4h"});
+    let made = daemon.api(&token, "POST", "/api/v1/conditions", &said);
+    assert_eq!(made.status, 201, "{}", made.body);
+    let shown = dom(profile, &url);
+    assert!(shown.find(text).unwrap() < shown.find("<button").unwrap(), "{shown}");
+    let light = rested("known.png", &[]);
+    let dark = rested("known-dark.png", &["--force-dark-mode"]);
+    for (name, (width, height, png)) in [("light", &light), ("dark", &dark)] {
+        assert_eq!((*width, *height), (390, 844), "{name}");
+        assert!(png.len() > 8_000, "{name} is almost empty: {} bytes", png.len());
+    }
+    assert!(light.2 != without.2 && light.2 != dark.2);
+    let id = made.json()["id"].as_str().unwrap().to_owned();
+    let ended = daemon.api(&token, "POST", &format!("/api/v1/conditions/{id}/end"), &Value::Null);
+    assert_eq!(ended.json()["ended_by"], "maya", "{}", ended.body);
+    let shown = dom(profile, &url);
+    // It is on the timeline, and nowhere above it.
+    assert!(shown.find(text).unwrap() > shown.find("What happened last").unwrap(), "{shown}");
+}
+
+#[test]
 fn no_page_needs_a_script_and_none_loads_anything() {
     let daemon = Daemon::start(HOUSE);
     daemon.post(

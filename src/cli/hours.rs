@@ -1,0 +1,94 @@
+//! What holds from one hour to another: what `onscene silence` and `onscene condition` have in common.
+
+use clap::Args;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::incident::text;
+use super::{Exit, say};
+use crate::config::words;
+
+/// From when until when.
+#[derive(Debug, Args)]
+pub(super) struct Hours {
+    /// For how long, such as 2h or "1 day"
+    #[arg(long = "for", value_name = "LENGTH", value_parser = length, required_unless_present = "until", conflicts_with = "until")]
+    lasts: Option<String>,
+    /// From when, if not from now: as in 2026-12-01T02:00:00Z, or 2026-12-01T02:00 by the clock of this machine
+    #[arg(long, value_name = "TIME", value_parser = hour)]
+    from: Option<Timestamp>,
+    /// Until when
+    #[arg(long, value_name = "TIME", value_parser = hour)]
+    until: Option<Timestamp>,
+}
+
+impl Hours {
+    /// Says it to the API.
+    pub(super) fn put(&self, body: &mut Value) {
+        for (name, value) in [("starts_at", self.from), ("ends_at", self.until)] {
+            if let Some(value) = value {
+                body[name] = json!(value);
+            }
+        }
+        if let Some(lasts) = &self.lasts {
+            body["for"] = json!(lasts);
+        }
+    }
+}
+
+/// A length of time, of which the daemon understands the same.
+fn length(text: &str) -> Result<String, String> {
+    words::duration(text).map(|_| text.to_owned())
+}
+
+/// An hour: of any zone, or by the clock of this machine.
+fn hour(text: &str) -> Result<Timestamp, String> {
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Ok(at);
+    }
+    let local = text.parse::<DateTime>().ok().and_then(|at| at.to_zoned(TimeZone::system()).ok());
+    local.map(|at| at.timestamp()).ok_or_else(|| {
+        "write it as 2026-12-01T02:00:00Z, or 2026-12-01T02:00 by the clock of this machine".into()
+    })
+}
+
+/// An hour without the parts of its second.
+pub(super) fn second(value: &Value) -> String {
+    let at = value.as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    at.map_or_else(|| text(value), |at| format!("{at:.0}"))
+}
+
+/// Asks for those that have not ended, or for all. `kind` is what they are called in addresses.
+pub(super) fn ask_for(client: &Client, kind: &str, all: bool) -> Result<Value, Exit> {
+    client.get(&format!("/api/v1/{kind}{}", if all { "" } else { "?state=open" }))
+}
+
+/// Ends one by its id.
+pub(super) fn end(client: &Client, kind: &str, id: &str, verb: &str) -> Result<Value, Exit> {
+    let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
+    client.post(&format!("/api/v1/{kind}/{id}/{verb}"), &json!({}))
+}
+
+/// A list of them, each as `one` shows it.
+pub(super) fn listed(answer: &Value, kind: &str, one: fn(&Value) -> String) -> String {
+    let found = answer[kind].as_array().map(Vec::as_slice).unwrap_or_default();
+    if found.is_empty() {
+        say(&format!("no {kind}"));
+    }
+    found.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_are_of_any_zone_or_of_this_machine() {
+        assert_eq!(hour("2026-12-01T02:00:00+02:00").unwrap().to_string(), "2026-12-01T00:00:00Z");
+        assert!(hour("2026-12-01T02:00").is_ok() && hour("2026-12-01 02:00").is_ok());
+        assert!(hour("tomorrow").is_err());
+    }
+}
