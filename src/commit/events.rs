@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::acts::Work;
+use super::homes::Heard;
 use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
@@ -204,6 +205,7 @@ impl Work<'_, '_> {
     fn as_said(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
+        let heard = |by| Heard { source, service, event, known: known.as_ref(), by };
         let by = || By {
             actor: Actor::Source(source.to_owned()),
             route: timeline::Route::Webhook,
@@ -221,16 +223,16 @@ impl Work<'_, '_> {
             return Ok(result("stale", incident));
         }
         // What was held is weighed as of the hour when it was heard: how long the store was away says nothing about it.
-        let heard = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
-        let outcome = match weigh(event, known.as_ref(), heard) {
-            Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
-            Weight::FiresOn => return self.fires_on(source, service, event, known.as_ref(), &by()),
+        let heard_at = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
+        let outcome = match weigh(event, known.as_ref(), heard_at) {
+            Weight::Fires => return self.fires(heard(&by())),
+            Weight::FiresOn => return self.fires_on(heard(&by())),
             Weight::Repeats => {
                 match &known {
                     Some(known) if known.wording != event.wording() => {
                         alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
-                        if let Some(result) = self.says_otherwise(source, service, event, known, &by())? {
+                        if let Some(result) = self.says_otherwise(known, heard(&by()))? {
                             return Ok(result);
                         }
                         self.worsens(service, event, known, &by())?;
@@ -333,14 +335,8 @@ impl Work<'_, '_> {
     }
 
     /// An alert fires, and nobody is woken: it is looked at again when what holds it is over.
-    pub(super) fn suppress(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        held: &Held,
-    ) -> Result<EventResult, StoreError> {
+    pub(super) fn suppress(&mut self, heard: Heard<'_>, held: &Held) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let id = self.put(source, service, event, known, None)?;
         alerts::suppress(self.tx, id, &held.by)?;
         self.effects.set_hour();
@@ -372,7 +368,8 @@ impl Work<'_, '_> {
                     route: timeline::Route::Daemon,
                     occurred_at: due.event.occurred_at,
                 };
-                self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
+                let (source, service, event) = (&due.source, &due.service, &due.event);
+                self.fires(Heard { source, service, event, known: Some(&known), by: &by })?;
                 Ok(true)
             }
         }

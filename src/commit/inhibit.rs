@@ -3,9 +3,9 @@
 
 use super::acts::Work;
 use super::events::{OWN_KEYS, result};
+use super::homes::Heard;
 use super::{EventResult, Reply};
 use crate::core::alert::{Event, Known, Status};
-use crate::core::decide::By;
 use crate::core::inhibit::Sight;
 use crate::core::route::{self, To};
 use crate::store::inhibitors::{self, Inhibitor};
@@ -24,13 +24,8 @@ struct Kept {
 
 impl Work<'_, '_> {
     /// An alert that fires is kept quiet when a rule says so; nobody is woken for it then.
-    pub(super) fn inhibits(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-    ) -> Result<Option<EventResult>, StoreError> {
+    pub(super) fn inhibits(&mut self, heard: Heard<'_>) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
             return Ok(None);
         };
@@ -40,13 +35,8 @@ impl Work<'_, '_> {
     }
 
     /// The same of one that people ended the incident of while it fired: it stays there.
-    pub(super) fn inhibits_on(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-    ) -> Result<Option<EventResult>, StoreError> {
+    pub(super) fn inhibits_on(&mut self, heard: Heard<'_>) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
             return Ok(None);
         };
@@ -69,12 +59,10 @@ impl Work<'_, '_> {
     /// An alert that is kept quiet says something else, and may not be one of those any more: it is worse, for one.
     pub(super) fn says_otherwise(
         &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
         known: &Known,
-        by: &By,
+        heard: Heard<'_>,
     ) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, .. } = heard;
         self.offers(known.id, false, source, service, event)?;
         if !self.house.rules.inhibit.is_empty() {
             // It may keep nobody quiet any more.
@@ -100,7 +88,7 @@ impl Work<'_, '_> {
             }
             return Ok(None);
         }
-        self.fires(source, service, event, Some(known), by).map(Some)
+        self.fires(heard).map(Some)
     }
 
     /// An alert was written: others find it when it fires, and do not when it is over.
