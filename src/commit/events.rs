@@ -9,7 +9,7 @@ use super::acts::Work;
 use super::homes::Heard;
 use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
-    AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
+    AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, said_hour, weigh,
 };
 use crate::core::decide::{Act, By, Reason};
 use crate::core::flapping::{Flaps, History};
@@ -239,13 +239,7 @@ impl Work<'_, '_> {
                     }
                     _ => {}
                 }
-                if let Some(known) = &known
-                    && let Some(hour) = later_hour(event, known, self.tx.now)
-                {
-                    alerts::said_later(self.tx, known.id, hour)?;
-                    self.memory.said_later(source, &event.key, hour);
-                }
-                self.touch(known.as_ref(), Some(event));
+                self.repeats(source, event, known.as_ref())?;
                 "repeated"
             }
             Weight::Recovers => {
@@ -281,6 +275,23 @@ impl Work<'_, '_> {
             Weight::Test => "test",
         };
         Ok(result(outcome, incident))
+    }
+
+    /// An alert is said to be as it is.
+    pub(super) fn repeats(
+        &mut self,
+        source: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> Result<(), StoreError> {
+        if let Some(known) = known
+            && let Some(hour) = later_hour(event, known, self.tx.now)
+        {
+            alerts::said_later(self.tx, known.id, hour)?;
+            self.memory.said_later(source, &event.key, hour);
+        }
+        self.touch(known, Some(event));
+        Ok(())
     }
 
     /// An alert that fires may be worse than it was said to be before.
@@ -358,9 +369,18 @@ impl Work<'_, '_> {
             return Ok(true);
         }
         let Some(held) = due.suppressed_by.as_ref() else { return Ok(false) };
+        let was_ended = known.closed_at.is_some();
+        if known.incident.is_some() && !was_ended {
+            // A node of an older version has opened its incident again: people have heard of it.
+            return alerts::let_go(self.tx, id).map(|()| true);
+        }
         match self.held_by(&due.source, &due.service, &due.event)? {
             Some(other) if other.by == *held => Ok(false),
-            Some(other) => alerts::suppress(self.tx, id, &other.by).map(|()| true),
+            Some(other) => {
+                alerts::suppress(self.tx, id, &other.by)?;
+                self.memory.forget_inhibitors();
+                Ok(true)
+            }
             None if let Some(changed) = self.is_inhibited_still(&due)? => Ok(changed),
             None => {
                 let by = By {
@@ -369,7 +389,13 @@ impl Work<'_, '_> {
                     occurred_at: due.event.occurred_at,
                 };
                 let (source, service, event) = (&due.source, &due.service, &due.event);
-                self.fires(Heard { source, service, event, known: Some(&known), by: &by })?;
+                let heard = Heard { source, service, event, known: Some(&known), by: &by };
+                // Of what people ended they hear as they would have when it was said to fire on.
+                if was_ended {
+                    self.fires_on(heard)?
+                } else {
+                    self.fires(heard)?
+                };
                 Ok(true)
             }
         }
@@ -483,10 +509,11 @@ impl Work<'_, '_> {
         }
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
+        let newest = said_hour(event, known, since, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);
         let said_at = self.said_at(event);
         let said = (!self.unheard).then_some(said_at);
-        let hours = Hours { since, taken: taken_at, said };
+        let hours = Hours { since, newest, taken: taken_at, said };
         let history = self.history_of(service, event, known).0;
         let id = alerts::put(self.tx, known, place, event, hours, &history)?;
         self.memory.wrote(id);
@@ -494,13 +521,16 @@ impl Work<'_, '_> {
         if let Some(at) = said {
             self.memory.said(id, at);
         }
+        if let Some(before) = known.and_then(|known| known.incident) {
+            self.memory.leaves(source, &event.key, before, place);
+        }
         self.memory.groups(source, service, event, incident);
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,
             status,
             changed_at: since,
-            said_hour: since,
+            said_hour: newest,
             taken_at,
             incident,
             closed_at: None,

@@ -9,7 +9,7 @@ use crate::core::correlate::{self, Because, Home, Seen};
 use crate::core::decide::{self, Act, By, Join, Opening};
 use crate::core::incident::Severity;
 use crate::store::incidents::{self, Saved};
-use crate::store::{StoreError, moves};
+use crate::store::{StoreError, alerts, moves};
 
 /// What is said of an alert that fires.
 #[derive(Clone, Copy)]
@@ -122,8 +122,9 @@ impl Work<'_, '_> {
         }
         let incident = known.and_then(|known| known.incident);
         if let Some(held) = self.held_by(source, service, event)? {
-            // It stays with the incident that was ended, and is heard of when it is said again after the silence.
-            self.touch(known, Some(event));
+            if let Some(id) = self.stays(heard)? {
+                alerts::suppress(self.tx, id, &held.by)?;
+            }
             return Ok(held.result(incident));
         }
         if let Some(result) = self.inhibits_on(heard)? {
@@ -138,6 +139,20 @@ impl Work<'_, '_> {
         self.put(source, service, event, known, incident)?;
         let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
         Ok(result(outcome_of(decision.reason), incident))
+    }
+
+    /// An alert fires on that people ended the incident of, and something keeps it from waking anybody: it stays there, and is looked
+    /// at again when that is over. Its sender may never say it again. Its number.
+    pub(super) fn stays(&mut self, heard: Heard<'_>) -> Result<Option<i64>, StoreError> {
+        let Heard { source, service, event, known: Some(known), .. } = heard else { return Ok(None) };
+        if known.wording != event.wording() {
+            alerts::words(self.tx, known.id, event)?;
+            self.memory.reword(source, event);
+            self.offers(known.id, false, source, service, event)?;
+        }
+        self.repeats(source, event, Some(known))?;
+        self.effects.set_hour();
+        Ok(Some(known.id))
     }
 
     fn opens(&mut self, heard: Heard<'_>, storm: bool) -> Result<EventResult, StoreError> {

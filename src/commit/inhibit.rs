@@ -40,7 +40,9 @@ impl Work<'_, '_> {
         let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
             return Ok(None);
         };
-        self.touch(known, Some(event));
+        if let Some(id) = self.stays(heard)? {
+            inhibitors::suppress(self.tx, id, &kept.by, kept.place)?;
+        }
         Ok(Some(kept.result(known.and_then(|known| known.incident))))
     }
 
@@ -53,6 +55,7 @@ impl Work<'_, '_> {
             return Ok(Some(false));
         }
         inhibitors::suppress(self.tx, due.id, &kept.by, kept.place)?;
+        self.memory.forget_inhibitors();
         Ok(Some(true))
     }
 
@@ -77,6 +80,7 @@ impl Work<'_, '_> {
         if let Some(held) = self.held_by(source, service, event)? {
             if held.by != mark {
                 alerts::suppress(self.tx, known.id, &held.by)?;
+                self.memory.forget_inhibitors();
                 self.effects.set_hour();
             }
             return Ok(None);
@@ -84,6 +88,7 @@ impl Work<'_, '_> {
         if let Some(kept) = self.inhibitor(source, service, event, Some(known.id))? {
             if kept.by.mark() != mark || alert.inhibited != Some(kept.place) {
                 inhibitors::suppress(self.tx, known.id, &kept.by, kept.place)?;
+                self.memory.forget_inhibitors();
                 self.effects.set_hour();
             }
             return Ok(None);

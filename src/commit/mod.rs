@@ -55,6 +55,8 @@ mod stories_causes;
 #[cfg(test)]
 mod stories_held;
 #[cfg(test)]
+mod stories_held_on;
+#[cfg(test)]
 mod stories_history;
 #[cfg(test)]
 mod stories_hours;
