@@ -24,7 +24,7 @@ use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
-pub(super) const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
+pub const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.

@@ -13,6 +13,9 @@ use crate::store::{StoreError, alerts};
 
 /// Most alerts that are looked at in one transaction when rules are new.
 const PAGE: u32 = 500;
+/// Most places that are looked at to know by what an alert is kept quiet that keeps another quiet. Beyond them nobody knows, and the
+/// other wakes people.
+const WAY_MAX: usize = 16;
 
 /// What keeps an alert quiet.
 struct Kept {
@@ -153,11 +156,45 @@ impl Work<'_, '_> {
             let Some(words) = rule.wants(seen) else { continue };
             let place = inhibitors::place(&words);
             let found = self.memory.inhibitors(self.tx, place)?;
-            if let Some(by) = found.iter().find(|by| Some(by.alert) != id) {
+            // Most often one is awake.
+            if let Some(by) = found.iter().find(|by| Some(by.alert) != id && by.held_at.is_none()) {
                 return Ok(Some(Kept { by: by.clone(), place, rule: number }));
+            }
+            for by in found.to_vec() {
+                if self.keeps_quiet(&by, id, &mut vec![place])? {
+                    return Ok(Some(Kept { by, place, rule: number }));
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Whether an alert that fires keeps another quiet, which has the number `id` if it is known. One that is itself kept quiet does so,
+    /// as in Alertmanager: by a silence or maintenance, for people know why nobody is to be woken, and by others, which wake
+    /// people for all of them. But alerts that keep one another quiet in a ring would let everybody sleep: one that nothing but
+    /// the other keeps quiet does not count. `seen`: places on the way to it.
+    fn keeps_quiet(
+        &mut self,
+        by: &Inhibitor,
+        id: Option<i64>,
+        seen: &mut Vec<i64>,
+    ) -> Result<bool, StoreError> {
+        if Some(by.alert) == id {
+            return Ok(false);
+        }
+        let Some(place) = by.held_at else { return Ok(true) };
+        if seen.contains(&place) || seen.len() >= WAY_MAX {
+            return Ok(false);
+        }
+        seen.push(place);
+        let found = self.memory.inhibitors(self.tx, place)?.to_vec();
+        for next in found.iter().filter(|next| next.alert != by.alert) {
+            if self.keeps_quiet(next, id, seen)? {
+                return Ok(true);
+            }
+        }
+        // Where nothing fires any more, it is about to be looked at, and wakes people then.
+        Ok(found.is_empty())
     }
 
     /// Of one delivery those first that keep others quiet, for they are the same moment to their sender; behind them those that

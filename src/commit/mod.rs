@@ -75,6 +75,8 @@ mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
+mod stories_rings;
+#[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
 mod stories_unread;
@@ -84,6 +86,7 @@ pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use drain::{DRAIN_TRIES, Tried};
 use effects::Effects;
+pub use events::OWN_KEYS;
 pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
