@@ -8,8 +8,9 @@ use super::{EventResult, Reply};
 use crate::core::alert::{Event, Known, Status};
 use crate::core::inhibit::Sight;
 use crate::core::route::{self, To};
+use crate::core::rules::Rules;
 use crate::store::inhibitors::{self, Inhibitor};
-use crate::store::{StoreError, alerts};
+use crate::store::{StoreError, alerts, nodes};
 
 /// Most alerts that are looked at in one transaction when rules are new.
 const PAGE: u32 = 500;
@@ -121,17 +122,7 @@ impl Work<'_, '_> {
             self.memory.offers(id, &[]);
             return inhibitors::forget(self.tx, id);
         }
-        let seen = Sight { source, service, event };
-        let places: Vec<(i64, i64)> = house
-            .rules
-            .inhibit
-            .iter()
-            .flat_map(|rule| {
-                let places = rule.offers(seen);
-                let of = if places.is_empty() { 0 } else { inhibitors::place(&rule.words()) };
-                places.into_iter().map(move |words| (of, inhibitors::place(&words)))
-            })
-            .collect();
+        let places = places_of(&house.rules, Sight { source, service, event });
         self.memory.offers(id, &places);
         if !is_new {
             inhibitors::forget(self.tx, id)?;
@@ -227,27 +218,52 @@ impl Work<'_, '_> {
     }
 
     /// The rules are new to this node: alerts that fire are looked at, so many at a time, after one of a source and key. At the
-    /// end what other rules have left is forgotten, and whoever was kept quiet by it is looked at.
-    pub(super) fn fill_inhibitors(&mut self, after: &(String, String)) -> Result<Reply, StoreError> {
+    /// end what other rules have left is forgotten, and whoever was kept quiet by it is looked at; `patient`: not before all nodes
+    /// run with the same configuration, for others may have those rules.
+    pub(super) fn fill_inhibitors(
+        &mut self,
+        after: &(String, String),
+        patient: bool,
+    ) -> Result<Reply, StoreError> {
         let house = self.house;
+        let mut after = after.clone();
         let rules: Vec<i64> =
             house.rules.inhibit.iter().map(|rule| inhibitors::place(&rule.words())).collect();
         if !rules.is_empty() {
             let page = alerts::firing_after(self.tx, &after.0, &after.1, PAGE)?;
-            for alert in &page {
-                self.offers(alert.id, false, &alert.source, &alert.service, &alert.event)?;
+            for alert in page.iter().filter(|alert| !OWN_KEYS.contains(&alert.event.key.as_str())) {
+                let seen = Sight { source: &alert.source, service: &alert.service, event: &alert.event };
+                inhibitors::forget_of(self.tx, alert.id, &rules)?;
+                inhibitors::add(self.tx, alert.id, &places_of(&house.rules, seen))?;
             }
-            if let (Some(last), true) = (page.last(), u32::try_from(page.len()).is_ok_and(|len| len == PAGE))
-            {
-                let after = (last.source.clone(), last.event.key.clone());
-                return Ok(Reply::Inhibitors { after: Some(after) });
+            self.memory.forget_inhibitors();
+            self.effects.set_hour();
+            if let Some(last) = page.last() {
+                after = (last.source.clone(), last.event.key.clone());
+                if u32::try_from(page.len()).is_ok_and(|len| len == PAGE) {
+                    return Ok(Reply::Inhibitors { after: Some(after), waits: false });
+                }
             }
+        }
+        let others = if patient { nodes::list(self.tx)? } else { Vec::new() };
+        if others.iter().any(|node| node.config_hash != house.config_hash) {
+            return Ok(Reply::Inhibitors { after: Some(after), waits: true });
         }
         inhibitors::keep_only(self.tx, &rules)?;
         self.memory.forget_inhibitors();
         self.effects.set_hour();
-        Ok(Reply::Inhibitors { after: None })
+        Ok(Reply::Inhibitors { after: None, waits: false })
     }
+}
+
+/// By which rules an alert that fires is found, and where.
+fn places_of(rules: &Rules, seen: Sight<'_>) -> Vec<(i64, i64)> {
+    let places = rules.inhibit.iter().flat_map(|rule| {
+        let places = rule.offers(seen);
+        let of = if places.is_empty() { 0 } else { inhibitors::place(&rule.words()) };
+        places.into_iter().map(move |words| (of, inhibitors::place(&words)))
+    });
+    places.collect()
 }
 
 impl Kept {

@@ -202,6 +202,8 @@ pub enum Command {
     FillInhibitors {
         /// The source and key of the last that was.
         after: (String, String),
+        /// What is kept by rules that this node does not have is left alone while others run with another configuration.
+        patient: bool,
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -350,6 +352,8 @@ pub enum Reply {
     Inhibitors {
         /// The source and key of the last that was looked at, while there may be more.
         after: Option<(String, String)>,
+        /// All were looked at; what other rules have left is forgotten when it is asked again later.
+        waits: bool,
     },
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),

@@ -62,11 +62,12 @@ impl Story {
         self.fills();
     }
 
-    fn fills(&mut self) {
+    pub(super) fn fills(&mut self) {
         let mut after = Some(<(String, String)>::default());
         while let Some(from) = after {
-            match self.ask(Command::FillInhibitors { after: from }).unwrap() {
-                Reply::Inhibitors { after: next } => after = next,
+            match self.ask(Command::FillInhibitors { after: from, patient: true }).unwrap() {
+                Reply::Inhibitors { waits: true, .. } => return,
+                Reply::Inhibitors { after: next, .. } => after = next,
                 other => panic!("{other:?}"),
             }
         }

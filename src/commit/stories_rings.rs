@@ -264,3 +264,40 @@ fn what_is_held_is_looked_at_in_steps() {
     assert_eq!((story.quiet(), story.paged().len()), (vec!["b".to_owned()], 2));
     story.proves_whole();
 }
+
+#[test]
+fn rules_of_another_node_stay_while_it_runs_with_another_configuration() {
+    let mut story = Story::with_rules(vec![quiets("a", "b"), quiets("x", "y")]);
+    story.fire(&["a", "b"]);
+    let beat = |story: &mut Story, name: &str, hash: &str| {
+        let node = nodes::Node { name: name.into(), config_hash: hash.into(), version: "1".into() };
+        let now = story.clock.now();
+        let hearing = nodes::Hearing { since: now, until: now };
+        let present = nodes::Present { id: name.into(), node, hearing, place: None, comes: false };
+        story.ask(Command::Beat(Box::new(present))).unwrap();
+    };
+    let own = story.committer.house.get().config_hash.clone();
+    beat(&mut story, "web-1", &own);
+    beat(&mut story, "web-2", "before");
+    // This node has another rule only. What the other keeps quiet by its own stays so.
+    story.reads_rules(vec![quiets("x", "y")]);
+    story.comes_to_rest();
+    assert_eq!((story.quiet(), story.paged().len()), (vec!["b".to_owned()], 1));
+    // The other has gone, or has read the same.
+    beat(&mut story, "web-2", &own);
+    story.fills();
+    story.comes_to_rest();
+    assert_eq!((story.quiet(), story.paged().len()), (Vec::new(), 2));
+    // Nodes that differ for ever do not keep what no rule says.
+    story.reads_rules(vec![quiets("a", "b")]);
+    assert_eq!(story.fire(&["b-2"]), ["suppressed"]);
+    beat(&mut story, "web-2", "before");
+    story.reads_rules(Vec::new());
+    story.comes_to_rest();
+    assert_eq!(story.quiet(), ["b-2"]);
+    let after = <(String, String)>::default();
+    story.ask(Command::FillInhibitors { after, patient: false }).unwrap();
+    story.comes_to_rest();
+    assert_eq!(story.quiet(), [""; 0]);
+    story.proves_whole();
+}

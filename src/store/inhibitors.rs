@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::{StoreError, Tx};
+use super::{Bind, StoreError, Tx};
 use crate::crypto;
 
 /// What `alert.suppressed_by` begins with when no silence holds the alert, but another alert does; its number follows.
@@ -82,6 +82,17 @@ pub fn forget(tx: &Tx<'_>, alert: i64) -> Result<(), StoreError> {
 }
 
 const FORGET: &str = "delete from inhibitor where alert = ?1";
+
+/// An alert is not found by these rules any more; what it is found by of others stays.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_of(tx: &Tx<'_>, alert: i64, rules: &[i64]) -> Result<(), StoreError> {
+    let places: Vec<String> = (2..rules.len() + 2).map(|number| format!("?{number}")).collect();
+    let mut binds: Vec<Bind<'_>> = vec![alert.into()];
+    binds.extend(rules.iter().map(|rule| Bind::from(*rule)));
+    tx.write(&format!("{FORGET} and rule in ({})", places.join(", ")), &binds)
+}
 
 /// Forgets what is kept of other rules than these, and of alerts that do not fire.
 ///
