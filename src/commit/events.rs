@@ -522,7 +522,7 @@ impl Work<'_, '_> {
             self.memory.said(id, at);
         }
         if let Some(before) = known.and_then(|known| known.incident) {
-            self.memory.leaves(source, &event.key, before, place);
+            self.memory.leaves(place, event, before);
         }
         self.memory.groups(source, service, event, incident);
         let status = event.status;
