@@ -502,4 +502,30 @@ mod tests {
         });
         assert!(tell() >= refused_at && !away.look().deaf);
     }
+
+    #[test]
+    fn rules_that_are_new_are_looked_at_once_and_what_others_know_is_asked_for_again_for_an_hour() {
+        let rule = |source: &str| Rule {
+            source: crate::core::matcher::read_all(source).unwrap(),
+            target: crate::core::matcher::read_all("b=\"c\"").unwrap(),
+            equal: Vec::new(),
+        };
+        let (filling, began) = (Filling::default(), Clock::system().mark());
+        let asked = |rules: &[Rule], seconds: u64| {
+            let asked = filling.wants(rules, began + Duration::from_secs(seconds));
+            asked.map(|asked| match asked {
+                Command::FillInhibitors { after, patient } => (after.1, patient),
+                other => panic!("{other:?}"),
+            })
+        };
+        let [one, other] = [rule("a=\"b\""), rule("a=\"c\"")].map(|rule| vec![rule]);
+        assert_eq!(asked(&one, 0), Some((String::new(), true)));
+        let last = Some(("prom".to_owned(), "z".to_owned()));
+        filling.is_at(last.clone(), Some(began + ASK_EVERY));
+        assert_eq!((asked(&one, 4), asked(&one, 5)), (None, Some(("z".into(), true))));
+        assert_eq!(asked(&one, 3600), Some(("z".into(), false)));
+        filling.is_at(None, None);
+        assert_eq!(asked(&one, 3700), None);
+        assert_eq!(asked(&other, 3700), Some((String::new(), true)));
+    }
 }

@@ -151,7 +151,8 @@ impl Work<'_, '_> {
             if let Some(by) = found.iter().find(|by| Some(by.alert) != id && by.held_at.is_none()) {
                 return Ok(Some(Kept { by: by.clone(), place, rule: number }));
             }
-            for by in found.to_vec() {
+            let found = found.to_vec();
+            for by in found {
                 if self.keeps_quiet(&by, id, &mut vec![place])? {
                     return Ok(Some(Kept { by, place, rule: number }));
                 }

@@ -450,8 +450,11 @@ pub(super) mod tests {
     pub(in super::super) struct Disagrees;
 
     pub(super) fn same<T: Debug + PartialEq>(remembered: &T, kept: &T, what: &str) {
-        if remembered != kept {
-            eprintln!("remembered of {what}: {remembered:?}; in the store: {kept:?}");
+        must(|| assert_eq!(remembered, kept, "{what}"));
+    }
+
+    fn must(agree: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(agree)).is_err() {
             panic_any(Disagrees);
         }
     }
@@ -459,9 +462,7 @@ pub(super) mod tests {
     impl Memory {
         /// Looks whether what is remembered is what the store holds.
         pub(in super::super) fn agrees(&self, tx: &Tx<'_>) {
-            if catch_unwind(AssertUnwindSafe(|| self.compares(tx))).is_err() {
-                panic_any(Disagrees);
-            }
+            must(|| self.compares(tx));
         }
 
         fn compares(&self, tx: &Tx<'_>) {
