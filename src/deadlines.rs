@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
@@ -31,6 +31,9 @@ const STEP_MAX: u32 = 128;
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+/// So long what is kept by rules that this node does not have is left alone while other nodes run with another configuration. Nodes
+/// may differ for ever, and a rule that has gone from all of them must not keep anybody quiet.
+const RULES_WAIT: Duration = Duration::from_secs(3600);
 /// A look that comes later than this after the one before: the machine slept, or its clock was set.
 const GAP_MAX: jiff::SignedDuration = jiff::SignedDuration::from_secs(20);
 
@@ -65,24 +68,34 @@ pub struct Filling(Mutex<Filled>);
 
 #[derive(Debug, Default)]
 struct Filled {
-    /// By which rules, once that was begun.
-    rules: Option<Vec<Rule>>,
+    /// By which rules, once that was begun, and when.
+    rules: Option<(Vec<Rule>, Instant)>,
     /// Up to which source and key; `None`: all are.
     after: Option<(String, String)>,
+    /// Before this nothing more is to be done.
+    rests: Option<Instant>,
 }
 
 impl Filling {
-    /// From where on there is something to look at.
-    fn wants(&self, rules: &[Rule]) -> Option<(String, String)> {
+    /// What there is to look at.
+    fn wants(&self, rules: &[Rule], now: Instant) -> Option<Command> {
         let mut filled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if filled.rules.as_deref() != Some(rules) {
-            *filled = Filled { rules: Some(rules.to_vec()), after: Some(<(String, String)>::default()) };
+        let began = filled.rules.as_ref().filter(|(known, _)| known == rules).map(|(_, began)| *began);
+        let began = began.unwrap_or_else(|| {
+            let after = Some(<(String, String)>::default());
+            *filled = Filled { rules: Some((rules.to_vec(), now)), after, rests: None };
+            now
+        });
+        if filled.rests.is_some_and(|until| now < until) {
+            return None;
         }
-        filled.after.clone()
+        let patient = now.duration_since(began) < RULES_WAIT;
+        filled.after.clone().map(|after| Command::FillInhibitors { after, patient })
     }
 
-    fn is_at(&self, after: Option<(String, String)>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).after = after;
+    fn is_at(&self, after: Option<(String, String)>, rests: Option<Instant>) {
+        let mut filled = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (filled.after, filled.rests) = (after, rests);
     }
 }
 
@@ -290,11 +303,12 @@ impl Deadlines {
 
     /// Looks at some of the alerts that fire, when rules of inhibition are new; whether there are more.
     async fn fill(&self, house: &House) -> bool {
-        let Some(after) = self.filling.wants(&house.rules.inhibit) else { return false };
-        match self.door.ask(Command::FillInhibitors { after }).await {
-            Ok(Reply::Inhibitors { after }) => {
-                let more = after.is_some();
-                self.filling.is_at(after);
+        let now = self.clock.mark();
+        let Some(asked) = self.filling.wants(&house.rules.inhibit, now) else { return false };
+        match self.door.ask(asked).await {
+            Ok(Reply::Inhibitors { after, waits }) => {
+                let more = after.is_some() && !waits;
+                self.filling.is_at(after, waits.then(|| now + ASK_EVERY));
                 more
             }
             Ok(_) => false,
@@ -487,5 +501,31 @@ mod tests {
             assert!(told.join().unwrap() >= refused_at);
         });
         assert!(tell() >= refused_at && !away.look().deaf);
+    }
+
+    #[test]
+    fn rules_that_are_new_are_looked_at_once_and_what_others_know_is_asked_for_again_for_an_hour() {
+        let rule = |source: &str| Rule {
+            source: crate::core::matcher::read_all(source).unwrap(),
+            target: crate::core::matcher::read_all("b=\"c\"").unwrap(),
+            equal: Vec::new(),
+        };
+        let (filling, began) = (Filling::default(), Clock::system().mark());
+        let asked = |rules: &[Rule], seconds: u64| {
+            let asked = filling.wants(rules, began + Duration::from_secs(seconds));
+            asked.map(|asked| match asked {
+                Command::FillInhibitors { after, patient } => (after.1, patient),
+                other => panic!("{other:?}"),
+            })
+        };
+        let [one, other] = [rule("a=\"b\""), rule("a=\"c\"")].map(|rule| vec![rule]);
+        assert_eq!(asked(&one, 0), Some((String::new(), true)));
+        let last = Some(("prom".to_owned(), "z".to_owned()));
+        filling.is_at(last.clone(), Some(began + ASK_EVERY));
+        assert_eq!((asked(&one, 4), asked(&one, 5)), (None, Some(("z".into(), true))));
+        assert_eq!(asked(&one, 3600), Some(("z".into(), false)));
+        filling.is_at(None, None);
+        assert_eq!(asked(&one, 3700), None);
+        assert_eq!(asked(&other, 3700), Some((String::new(), true)));
     }
 }

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::acts::Work;
+use super::homes::Heard;
 use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
-    AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, weigh,
+    AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, said_hour, weigh,
 };
 use crate::core::decide::{Act, By, Reason};
 use crate::core::flapping::{Flaps, History};
@@ -23,7 +24,7 @@ use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
-pub(super) const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
+pub const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
@@ -204,6 +205,7 @@ impl Work<'_, '_> {
     fn as_said(&mut self, source: &str, service: &str, event: &Event) -> Result<EventResult, StoreError> {
         let known = self.memory.known(self.tx, source, &event.key)?;
         let incident = known.as_ref().and_then(|known| known.incident);
+        let heard = |by| Heard { source, service, event, known: known.as_ref(), by };
         let by = || By {
             actor: Actor::Source(source.to_owned()),
             route: timeline::Route::Webhook,
@@ -221,29 +223,23 @@ impl Work<'_, '_> {
             return Ok(result("stale", incident));
         }
         // What was held is weighed as of the hour when it was heard: how long the store was away says nothing about it.
-        let heard = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
-        let outcome = match weigh(event, known.as_ref(), heard) {
-            Weight::Fires => return self.fires(source, service, event, known.as_ref(), &by()),
-            Weight::FiresOn => return self.fires_on(source, service, event, known.as_ref(), &by()),
+        let heard_at = self.heard_at.map_or(self.tx.now, |at| at.min(self.tx.now));
+        let outcome = match weigh(event, known.as_ref(), heard_at) {
+            Weight::Fires => return self.fires(heard(&by())),
+            Weight::FiresOn => return self.fires_on(heard(&by())),
             Weight::Repeats => {
                 match &known {
                     Some(known) if known.wording != event.wording() => {
                         alerts::words(self.tx, known.id, event)?;
                         self.memory.reword(source, event);
-                        if let Some(result) = self.says_otherwise(source, service, event, known, &by())? {
+                        if let Some(result) = self.says_otherwise(known, heard(&by()))? {
                             return Ok(result);
                         }
                         self.worsens(service, event, known, &by())?;
                     }
                     _ => {}
                 }
-                if let Some(known) = &known
-                    && let Some(hour) = later_hour(event, known, self.tx.now)
-                {
-                    alerts::said_later(self.tx, known.id, hour)?;
-                    self.memory.said_later(source, &event.key, hour);
-                }
-                self.touch(known.as_ref(), Some(event));
+                self.repeats(source, event, known.as_ref())?;
                 "repeated"
             }
             Weight::Recovers => {
@@ -279,6 +275,23 @@ impl Work<'_, '_> {
             Weight::Test => "test",
         };
         Ok(result(outcome, incident))
+    }
+
+    /// An alert is said to be as it is.
+    pub(super) fn repeats(
+        &mut self,
+        source: &str,
+        event: &Event,
+        known: Option<&Known>,
+    ) -> Result<(), StoreError> {
+        if let Some(known) = known
+            && let Some(hour) = later_hour(event, known, self.tx.now)
+        {
+            alerts::said_later(self.tx, known.id, hour)?;
+            self.memory.said_later(source, &event.key, hour);
+        }
+        self.touch(known, Some(event));
+        Ok(())
     }
 
     /// An alert that fires may be worse than it was said to be before.
@@ -333,14 +346,8 @@ impl Work<'_, '_> {
     }
 
     /// An alert fires, and nobody is woken: it is looked at again when what holds it is over.
-    pub(super) fn suppress(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        held: &Held,
-    ) -> Result<EventResult, StoreError> {
+    pub(super) fn suppress(&mut self, heard: Heard<'_>, held: &Held) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let id = self.put(source, service, event, known, None)?;
         alerts::suppress(self.tx, id, &held.by)?;
         self.effects.set_hour();
@@ -362,9 +369,18 @@ impl Work<'_, '_> {
             return Ok(true);
         }
         let Some(held) = due.suppressed_by.as_ref() else { return Ok(false) };
+        let was_ended = known.closed_at.is_some();
+        if known.incident.is_some() && !was_ended {
+            // A node of an older version has opened its incident again: people have heard of it.
+            return alerts::let_go(self.tx, id).map(|()| true);
+        }
         match self.held_by(&due.source, &due.service, &due.event)? {
             Some(other) if other.by == *held => Ok(false),
-            Some(other) => alerts::suppress(self.tx, id, &other.by).map(|()| true),
+            Some(other) => {
+                alerts::suppress(self.tx, id, &other.by)?;
+                self.memory.forget_inhibitors();
+                Ok(true)
+            }
             None if let Some(changed) = self.is_inhibited_still(&due)? => Ok(changed),
             None => {
                 let by = By {
@@ -372,7 +388,14 @@ impl Work<'_, '_> {
                     route: timeline::Route::Daemon,
                     occurred_at: due.event.occurred_at,
                 };
-                self.fires(&due.source, &due.service, &due.event, Some(&known), &by)?;
+                let (source, service, event) = (&due.source, &due.service, &due.event);
+                let heard = Heard { source, service, event, known: Some(&known), by: &by };
+                // Of what people ended they hear as they would have when it was said to fire on.
+                if was_ended {
+                    self.fires_on(heard)?
+                } else {
+                    self.fires(heard)?
+                };
                 Ok(true)
             }
         }
@@ -486,10 +509,11 @@ impl Work<'_, '_> {
         }
         let place = Place { source, service, incident };
         let since = changed_at(event, known, self.tx.now);
+        let newest = said_hour(event, known, since, self.tx.now);
         let taken_at = self.heard_at.unwrap_or(self.tx.now);
         let said_at = self.said_at(event);
         let said = (!self.unheard).then_some(said_at);
-        let hours = Hours { since, taken: taken_at, said };
+        let hours = Hours { since, newest, taken: taken_at, said };
         let history = self.history_of(service, event, known).0;
         let id = alerts::put(self.tx, known, place, event, hours, &history)?;
         self.memory.wrote(id);
@@ -497,13 +521,16 @@ impl Work<'_, '_> {
         if let Some(at) = said {
             self.memory.said(id, at);
         }
+        if let Some(before) = known.and_then(|known| known.incident) {
+            self.memory.leaves(place, event, before);
+        }
         self.memory.groups(source, service, event, incident);
         let status = event.status;
         self.memory.put_alert(source, service, event, || Known {
             id,
             status,
             changed_at: since,
-            said_hour: since,
+            said_hour: newest,
             taken_at,
             incident,
             closed_at: None,

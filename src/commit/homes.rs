@@ -9,7 +9,22 @@ use crate::core::correlate::{self, Because, Home, Seen};
 use crate::core::decide::{self, Act, By, Join, Opening};
 use crate::core::incident::Severity;
 use crate::store::incidents::{self, Saved};
-use crate::store::{StoreError, moves};
+use crate::store::{StoreError, alerts, moves};
+
+/// What is said of an alert that fires.
+#[derive(Clone, Copy)]
+pub(super) struct Heard<'a> {
+    /// Where it comes from.
+    pub(super) source: &'a str,
+    /// The service it is about.
+    pub(super) service: &'a str,
+    /// What is said.
+    pub(super) event: &'a Event,
+    /// What was known of it before.
+    pub(super) known: Option<&'a Known>,
+    /// Who is said to have done what follows from it.
+    pub(super) by: &'a By,
+}
 
 /// An incident that an alert joins.
 struct Joins {
@@ -20,14 +35,8 @@ struct Joins {
 }
 
 impl Work<'_, '_> {
-    pub(super) fn fires(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
+    pub(super) fn fires(&mut self, heard: Heard<'_>) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let own = self.load(known.and_then(|known| known.incident))?;
         // Its own incident first; else an open one of the same service and key, which another source opened or
         // which came after its own.
@@ -41,32 +50,24 @@ impl Work<'_, '_> {
         // Whoever is at work on an incident that is open hears of it all the same: a silence only keeps from waking.
         let wakes = joins.as_ref().is_ok_and(|(saved, _)| is_calm(&saved.incident)) || joins.is_err();
         if wakes && let Some(held) = self.held_by(source, service, event)? {
-            return self.suppress(source, service, event, known, &held);
+            return self.suppress(heard, &held);
         }
         // Inhibition: as a silence.
-        if wakes && let Some(result) = self.inhibits(source, service, event, known)? {
+        if wakes && let Some(result) = self.inhibits(heard)? {
             return Ok(result);
         }
         match joins {
             Ok((saved, refired)) => {
                 let because = (!refired).then_some(Because::SameKey);
-                self.joins(source, service, event, known, by, Joins { saved, refired, because })
+                self.joins(heard, Joins { saved, refired, because })
             }
-            Err(own) => self.goes(source, service, event, known, by, own),
+            Err(own) => self.goes(heard, own),
         }
     }
 
     /// An alert without an open incident of its own: to another that is open, to its own again, or to a new one.
-    fn goes(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-        own: Option<Saved>,
-    ) -> Result<EventResult, StoreError> {
-        match self.home(source, service, event)? {
+    fn goes(&mut self, heard: Heard<'_>, own: Option<Saved>) -> Result<EventResult, StoreError> {
+        match self.home(heard)? {
             Home::Other { incident, because, merges } => {
                 for other in merges {
                     self.gather(other, incident)?;
@@ -81,38 +82,21 @@ impl Work<'_, '_> {
                     }
                     _ => saved,
                 };
-                self.joins(
-                    source,
-                    service,
-                    event,
-                    known,
-                    by,
-                    Joins { saved, refired: false, because: Some(because) },
-                )
+                self.joins(heard, Joins { saved, refired: false, because: Some(because) })
             }
             Home::Own { storm } => match own.filter(|own| self.may_reopen(own)) {
-                Some(saved) => self.joins(
-                    source,
-                    service,
-                    event,
-                    known,
-                    by,
-                    Joins { saved, refired: true, because: None },
-                ),
-                None => self.opens(source, service, event, known, by, storm),
+                Some(saved) => self.joins(heard, Joins { saved, refired: true, because: None }),
+                None => self.opens(heard, storm),
             },
         }
     }
 
     fn joins(
         &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
+        heard: Heard<'_>,
         Joins { saved, refired, because }: Joins,
     ) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, by } = heard;
         let id = saved.incident.id;
         self.put(source, service, event, known, Some(id))?;
         let join = Join {
@@ -131,46 +115,48 @@ impl Work<'_, '_> {
         Ok(EventResult { reason, ..result(outcome_of(decision.reason), Some(id)) })
     }
 
-    pub(super) fn fires_on(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-    ) -> Result<EventResult, StoreError> {
+    pub(super) fn fires_on(&mut self, heard: Heard<'_>) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, by } = heard;
         if self.memory.open_incident_with(self.tx, service, &event.key)?.is_some() {
-            return self.fires(source, service, event, known, by);
+            return self.fires(heard);
         }
         let incident = known.and_then(|known| known.incident);
         if let Some(held) = self.held_by(source, service, event)? {
-            // It stays with the incident that was ended, and is heard of when it is said again after the silence.
-            self.touch(known, Some(event));
+            if let Some(id) = self.stays(heard)? {
+                alerts::suppress(self.tx, id, &held.by)?;
+            }
             return Ok(held.result(incident));
         }
-        if let Some(result) = self.inhibits_on(source, service, event, known)? {
+        if let Some(result) = self.inhibits_on(heard)? {
             return Ok(result);
         }
-        if let Home::Other { .. } = self.home(source, service, event)? {
-            return self.goes(source, service, event, known, by, None);
+        if let Home::Other { .. } = self.home(heard)? {
+            return self.goes(heard, None);
         }
         let Some(saved) = self.load(incident)?.filter(|saved| self.may_reopen(saved)) else {
-            return self.goes(source, service, event, known, by, None);
+            return self.goes(heard, None);
         };
         self.put(source, service, event, known, incident)?;
         let decision = self.must(&saved, Act::FireOn { key: event.key.clone() }, by)?;
         Ok(result(outcome_of(decision.reason), incident))
     }
 
-    fn opens(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-        by: &By,
-        storm: bool,
-    ) -> Result<EventResult, StoreError> {
+    /// An alert fires on that people ended the incident of, and something keeps it from waking anybody: it stays there, and is looked
+    /// at again when that is over. Its sender may never say it again. Its number.
+    pub(super) fn stays(&mut self, heard: Heard<'_>) -> Result<Option<i64>, StoreError> {
+        let Heard { source, service, event, known: Some(known), .. } = heard else { return Ok(None) };
+        if known.wording != event.wording() {
+            alerts::words(self.tx, known.id, event)?;
+            self.memory.reword(source, event);
+            self.offers(known.id, false, source, service, event)?;
+        }
+        self.repeats(source, event, Some(known))?;
+        self.effects.set_hour();
+        Ok(Some(known.id))
+    }
+
+    fn opens(&mut self, heard: Heard<'_>, storm: bool) -> Result<EventResult, StoreError> {
+        let Heard { source, service, event, known, by } = heard;
         let id = incidents::next_id(self.tx)?;
         self.put(source, service, event, known, Some(id))?;
         let rules = &self.house.rules;
@@ -195,7 +181,8 @@ impl Work<'_, '_> {
     }
 
     /// Where an alert goes that has no open incident of its own.
-    fn home(&mut self, source: &str, service: &str, event: &Event) -> Result<Home, StoreError> {
+    fn home(&mut self, heard: Heard<'_>) -> Result<Home, StoreError> {
+        let Heard { source, service, event, .. } = heard;
         let house = self.house;
         let rules = &house.rules;
         let grouped = match &event.group {

@@ -3,16 +3,20 @@
 
 use super::acts::Work;
 use super::events::{OWN_KEYS, result};
+use super::homes::Heard;
 use super::{EventResult, Reply};
 use crate::core::alert::{Event, Known, Status};
-use crate::core::decide::By;
 use crate::core::inhibit::Sight;
 use crate::core::route::{self, To};
+use crate::core::rules::Rules;
 use crate::store::inhibitors::{self, Inhibitor};
-use crate::store::{StoreError, alerts};
+use crate::store::{StoreError, alerts, nodes};
 
 /// Most alerts that are looked at in one transaction when rules are new.
 const PAGE: u32 = 500;
+/// Most places that are looked at to know by what an alert is kept quiet that keeps another quiet. Beyond them nobody knows, and the
+/// other wakes people.
+const WAY_MAX: usize = 16;
 
 /// What keeps an alert quiet.
 struct Kept {
@@ -24,13 +28,8 @@ struct Kept {
 
 impl Work<'_, '_> {
     /// An alert that fires is kept quiet when a rule says so; nobody is woken for it then.
-    pub(super) fn inhibits(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-    ) -> Result<Option<EventResult>, StoreError> {
+    pub(super) fn inhibits(&mut self, heard: Heard<'_>) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
             return Ok(None);
         };
@@ -40,17 +39,14 @@ impl Work<'_, '_> {
     }
 
     /// The same of one that people ended the incident of while it fired: it stays there.
-    pub(super) fn inhibits_on(
-        &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
-        known: Option<&Known>,
-    ) -> Result<Option<EventResult>, StoreError> {
+    pub(super) fn inhibits_on(&mut self, heard: Heard<'_>) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, known, .. } = heard;
         let Some(kept) = self.inhibitor(source, service, event, known.map(|known| known.id))? else {
             return Ok(None);
         };
-        self.touch(known, Some(event));
+        if let Some(id) = self.stays(heard)? {
+            inhibitors::suppress(self.tx, id, &kept.by, kept.place)?;
+        }
         Ok(Some(kept.result(known.and_then(|known| known.incident))))
     }
 
@@ -63,18 +59,17 @@ impl Work<'_, '_> {
             return Ok(Some(false));
         }
         inhibitors::suppress(self.tx, due.id, &kept.by, kept.place)?;
+        self.memory.forget_inhibitors();
         Ok(Some(true))
     }
 
     /// An alert that is kept quiet says something else, and may not be one of those any more: it is worse, for one.
     pub(super) fn says_otherwise(
         &mut self,
-        source: &str,
-        service: &str,
-        event: &Event,
         known: &Known,
-        by: &By,
+        heard: Heard<'_>,
     ) -> Result<Option<EventResult>, StoreError> {
+        let Heard { source, service, event, .. } = heard;
         self.offers(known.id, false, source, service, event)?;
         if !self.house.rules.inhibit.is_empty() {
             // It may keep nobody quiet any more.
@@ -89,6 +84,7 @@ impl Work<'_, '_> {
         if let Some(held) = self.held_by(source, service, event)? {
             if held.by != mark {
                 alerts::suppress(self.tx, known.id, &held.by)?;
+                self.memory.forget_inhibitors();
                 self.effects.set_hour();
             }
             return Ok(None);
@@ -96,11 +92,12 @@ impl Work<'_, '_> {
         if let Some(kept) = self.inhibitor(source, service, event, Some(known.id))? {
             if kept.by.mark() != mark || alert.inhibited != Some(kept.place) {
                 inhibitors::suppress(self.tx, known.id, &kept.by, kept.place)?;
+                self.memory.forget_inhibitors();
                 self.effects.set_hour();
             }
             return Ok(None);
         }
-        self.fires(source, service, event, Some(known), by).map(Some)
+        self.fires(heard).map(Some)
     }
 
     /// An alert was written: others find it when it fires, and do not when it is over.
@@ -125,17 +122,7 @@ impl Work<'_, '_> {
             self.memory.offers(id, &[]);
             return inhibitors::forget(self.tx, id);
         }
-        let seen = Sight { source, service, event };
-        let places: Vec<(i64, i64)> = house
-            .rules
-            .inhibit
-            .iter()
-            .flat_map(|rule| {
-                let places = rule.offers(seen);
-                let of = if places.is_empty() { 0 } else { inhibitors::place(&rule.words()) };
-                places.into_iter().map(move |words| (of, inhibitors::place(&words)))
-            })
-            .collect();
+        let places = places_of(&house.rules, Sight { source, service, event });
         self.memory.offers(id, &places);
         if !is_new {
             inhibitors::forget(self.tx, id)?;
@@ -160,11 +147,46 @@ impl Work<'_, '_> {
             let Some(words) = rule.wants(seen) else { continue };
             let place = inhibitors::place(&words);
             let found = self.memory.inhibitors(self.tx, place)?;
-            if let Some(by) = found.iter().find(|by| Some(by.alert) != id) {
+            // Most often one is awake.
+            if let Some(by) = found.iter().find(|by| Some(by.alert) != id && by.held_at.is_none()) {
                 return Ok(Some(Kept { by: by.clone(), place, rule: number }));
+            }
+            let found = found.to_vec();
+            for by in found {
+                if self.keeps_quiet(&by, id, &mut vec![place])? {
+                    return Ok(Some(Kept { by, place, rule: number }));
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Whether an alert that fires keeps another quiet, which has the number `id` if it is known. One that is itself kept quiet does so,
+    /// as in Alertmanager: by a silence or maintenance, for people know why nobody is to be woken, and by others, which wake
+    /// people for all of them. But alerts that keep one another quiet in a ring would let everybody sleep: one that nothing but
+    /// the other keeps quiet does not count. `seen`: places on the way to it.
+    fn keeps_quiet(
+        &mut self,
+        by: &Inhibitor,
+        id: Option<i64>,
+        seen: &mut Vec<i64>,
+    ) -> Result<bool, StoreError> {
+        if Some(by.alert) == id {
+            return Ok(false);
+        }
+        let Some(place) = by.held_at else { return Ok(true) };
+        if seen.contains(&place) || seen.len() >= WAY_MAX {
+            return Ok(false);
+        }
+        seen.push(place);
+        let found = self.memory.inhibitors(self.tx, place)?.to_vec();
+        for next in found.iter().filter(|next| next.alert != by.alert) {
+            if self.keeps_quiet(next, id, seen)? {
+                return Ok(true);
+            }
+        }
+        // Where nothing fires any more, it is about to be looked at, and wakes people then.
+        Ok(found.is_empty())
     }
 
     /// Of one delivery those first that keep others quiet, for they are the same moment to their sender; behind them those that
@@ -197,27 +219,52 @@ impl Work<'_, '_> {
     }
 
     /// The rules are new to this node: alerts that fire are looked at, so many at a time, after one of a source and key. At the
-    /// end what other rules have left is forgotten, and whoever was kept quiet by it is looked at.
-    pub(super) fn fill_inhibitors(&mut self, after: &(String, String)) -> Result<Reply, StoreError> {
+    /// end what other rules have left is forgotten, and whoever was kept quiet by it is looked at; `patient`: not before all nodes
+    /// run with the same configuration, for others may have those rules.
+    pub(super) fn fill_inhibitors(
+        &mut self,
+        after: &(String, String),
+        patient: bool,
+    ) -> Result<Reply, StoreError> {
         let house = self.house;
+        let mut after = after.clone();
         let rules: Vec<i64> =
             house.rules.inhibit.iter().map(|rule| inhibitors::place(&rule.words())).collect();
         if !rules.is_empty() {
             let page = alerts::firing_after(self.tx, &after.0, &after.1, PAGE)?;
-            for alert in &page {
-                self.offers(alert.id, false, &alert.source, &alert.service, &alert.event)?;
+            for alert in page.iter().filter(|alert| !OWN_KEYS.contains(&alert.event.key.as_str())) {
+                let seen = Sight { source: &alert.source, service: &alert.service, event: &alert.event };
+                inhibitors::forget_of(self.tx, alert.id, &rules)?;
+                inhibitors::add(self.tx, alert.id, &places_of(&house.rules, seen))?;
             }
-            if let (Some(last), true) = (page.last(), u32::try_from(page.len()).is_ok_and(|len| len == PAGE))
-            {
-                let after = (last.source.clone(), last.event.key.clone());
-                return Ok(Reply::Inhibitors { after: Some(after) });
+            self.memory.forget_inhibitors();
+            self.effects.set_hour();
+            if let Some(last) = page.last() {
+                after = (last.source.clone(), last.event.key.clone());
+                if u32::try_from(page.len()).is_ok_and(|len| len == PAGE) {
+                    return Ok(Reply::Inhibitors { after: Some(after), waits: false });
+                }
             }
+        }
+        let others = if patient { nodes::list(self.tx)? } else { Vec::new() };
+        if others.iter().any(|node| node.config_hash != house.config_hash) {
+            return Ok(Reply::Inhibitors { after: Some(after), waits: true });
         }
         inhibitors::keep_only(self.tx, &rules)?;
         self.memory.forget_inhibitors();
         self.effects.set_hour();
-        Ok(Reply::Inhibitors { after: None })
+        Ok(Reply::Inhibitors { after: None, waits: false })
     }
+}
+
+/// By which rules an alert that fires is found, and where.
+fn places_of(rules: &Rules, seen: Sight<'_>) -> Vec<(i64, i64)> {
+    let places = rules.inhibit.iter().flat_map(|rule| {
+        let places = rule.offers(seen);
+        let of = if places.is_empty() { 0 } else { inhibitors::place(&rule.words()) };
+        places.into_iter().map(move |words| (of, inhibitors::place(&words)))
+    });
+    places.collect()
 }
 
 impl Kept {

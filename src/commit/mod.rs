@@ -57,6 +57,8 @@ mod stories_causes;
 #[cfg(test)]
 mod stories_held;
 #[cfg(test)]
+mod stories_held_on;
+#[cfg(test)]
 mod stories_history;
 #[cfg(test)]
 mod stories_hours;
@@ -77,6 +79,8 @@ mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
+mod stories_rings;
+#[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
 mod stories_unread;
@@ -86,6 +90,7 @@ pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use drain::{DRAIN_TRIES, Tried};
 use effects::Effects;
+pub use events::OWN_KEYS;
 pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
@@ -217,6 +222,8 @@ pub enum Command {
     FillInhibitors {
         /// The source and key of the last that was.
         after: (String, String),
+        /// What is kept by rules that this node does not have is left alone while others run with another configuration.
+        patient: bool,
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -365,6 +372,8 @@ pub enum Reply {
     Inhibitors {
         /// The source and key of the last that was looked at, while there may be more.
         after: Option<(String, String)>,
+        /// All were looked at; what other rules have left is forgotten when it is asked again later.
+        waits: bool,
     },
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
@@ -677,6 +686,8 @@ impl Committer {
         });
         match std::panic::catch_unwind(work) {
             Ok(result) => result.map_err(Failure::from),
+            #[cfg(test)]
+            Err(panic) if panic.is::<memory::tests::Disagrees>() => std::panic::resume_unwind(panic),
             Err(_) => Err(Failure::Command(StoreError::Decode("a panic while it was decided"))),
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn run(
             Ok(Reply::Looked(work.heartbeat_is_due(name, *heard_since)?))
         }
         Command::AlertDue { alert, hearing } => Ok(Reply::Looked(work.alert_is_due(*alert, *hearing)?)),
-        Command::FillInhibitors { after } => Ok(work.fill_inhibitors(after)?),
+        Command::FillInhibitors { after, patient } => Ok(work.fill_inhibitors(after, *patient)?),
         Command::PutSilence { silence, fresh } => work.put_silence(silence, fresh)?,
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,

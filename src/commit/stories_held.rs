@@ -14,16 +14,16 @@ use crate::core::matcher::read_all;
 use crate::core::route::{self, Set, To};
 use crate::store::{alerts, held};
 
-const OSLO: &str = "Europe/Oslo";
+pub(super) const OSLO: &str = "Europe/Oslo";
 
 /// A house in which alerts of `team="payments"` are about `payments`, and whose windows these are.
-fn story(windows: Vec<Window>) -> Story {
+pub(super) fn story(windows: Vec<Window>) -> Story {
     let story = Story::new();
     story.committer.house.swap(house_with(windows));
     story
 }
 
-fn house_with(windows: Vec<Window>) -> crate::house::House {
+pub(super) fn house_with(windows: Vec<Window>) -> crate::house::House {
     let mut house = house();
     let mut rules = (*house.rules).clone();
     let payments = rules.services["shop"].clone();
@@ -35,7 +35,13 @@ fn house_with(windows: Vec<Window>) -> crate::house::House {
     house
 }
 
-fn window(name: &str, service: &str, first: DateTime, every_days: Option<u32>, minutes: i64) -> Window {
+pub(super) fn window(
+    name: &str,
+    service: &str,
+    first: DateTime,
+    every_days: Option<u32>,
+    minutes: i64,
+) -> Window {
     Window {
         name: name.into(),
         services: BTreeSet::from([service.to_owned()]),
@@ -46,13 +52,13 @@ fn window(name: &str, service: &str, first: DateTime, every_days: Option<u32>, m
 }
 
 impl Story {
-    fn raises(&mut self, key: &str, team: &str) -> EventResult {
+    pub(super) fn raises(&mut self, key: &str, team: &str) -> EventResult {
         let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
         event.labels.insert("team".into(), team.into());
         self.sends(event)
     }
 
-    fn sends(&mut self, event: Event) -> EventResult {
+    pub(super) fn sends(&mut self, event: Event) -> EventResult {
         let Reply::Events(_, mut results) = self.ask(self.delivery("prom", vec![event])).unwrap() else {
             panic!("another answer");
         };
@@ -60,7 +66,7 @@ impl Story {
     }
 
     /// What the deadlines do with alerts that are held back. How many hours had come.
-    fn what_is_held_is_looked_at(&mut self) -> usize {
+    pub(super) fn what_is_held_is_looked_at(&mut self) -> usize {
         let rules = self.committer.house.get().rules.clone();
         let mut due = self.look(|tx| alerts::outlived(tx, 100));
         due.extend(self.look(|tx| held::after_maintenance(tx, &rules.maintenance, 100)).0);
@@ -77,18 +83,18 @@ impl Story {
     }
 
     /// Who is paged for an incident. Letters of others, which nobody sends here, are handed out again and again.
-    fn paged_for(&mut self, incident: i64) -> Vec<String> {
+    pub(super) fn paged_for(&mut self, incident: i64) -> Vec<String> {
         let mut claims = self.claim("");
         claims.retain(|claim| claim.incident == incident);
         Self::told(&claims)
     }
 
-    fn holds(&mut self) -> Vec<(String, i64)> {
+    pub(super) fn holds(&mut self) -> Vec<(String, i64)> {
         self.look(held::each)
     }
 }
 
-fn of_the_house(story: &mut Story, matchers: &str, minutes: i64) -> String {
+pub(super) fn of_the_house(story: &mut Story, matchers: &str, minutes: i64) -> String {
     let now = story.clock.now();
     let silence = Silence {
         id: String::new(),

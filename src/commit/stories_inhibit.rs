@@ -13,7 +13,7 @@ use crate::core::timeline::{Actor, Route};
 use crate::house::House;
 use crate::store::{alerts, incidents, inhibitors, timeline};
 
-fn rule(source: &str, target: &str, equal: &[&str]) -> Rule {
+pub(super) fn rule(source: &str, target: &str, equal: &[&str]) -> Rule {
     Rule {
         source: read_all(source).unwrap(),
         target: read_all(target).unwrap(),
@@ -35,7 +35,7 @@ fn alert(key: &str, severity: AlertSeverity, cluster: &str) -> Event {
     event
 }
 
-fn over(event: Event) -> Event {
+pub(super) fn over(event: Event) -> Event {
     Event { status: Status::Resolved, ..event }
 }
 
@@ -48,43 +48,44 @@ fn warning(key: &str) -> Event {
 }
 
 impl Story {
-    fn with_rules(rules: Vec<Rule>) -> Self {
+    pub(super) fn with_rules(rules: Vec<Rule>) -> Self {
         let mut story = Self::new();
         story.reads_rules(rules);
         story
     }
 
     /// A reload, and what the node does then.
-    fn reads_rules(&mut self, inhibit: Vec<Rule>) {
+    pub(super) fn reads_rules(&mut self, inhibit: Vec<Rule>) {
         let mut rules = (*house().rules).clone();
         rules.inhibit = inhibit;
         self.committer.house.swap(House { rules: Arc::new(rules), ..house() });
         self.fills();
     }
 
-    fn fills(&mut self) {
+    pub(super) fn fills(&mut self) {
         let mut after = Some(<(String, String)>::default());
         while let Some(from) = after {
-            match self.ask(Command::FillInhibitors { after: from }).unwrap() {
-                Reply::Inhibitors { after: next } => after = next,
+            match self.ask(Command::FillInhibitors { after: from, patient: true }).unwrap() {
+                Reply::Inhibitors { waits: true, .. } => return,
+                Reply::Inhibitors { after: next, .. } => after = next,
                 other => panic!("{other:?}"),
             }
         }
     }
 
-    fn outcomes(&mut self, events: Vec<Event>) -> Vec<&'static str> {
+    pub(super) fn outcomes(&mut self, events: Vec<Event>) -> Vec<&'static str> {
         let Reply::Events(_, results) = self.ask(self.delivery("prom", events)).unwrap() else {
             panic!("another answer");
         };
         results.iter().map(|result| result.outcome).collect()
     }
 
-    fn comes(&mut self, event: Event) -> &'static str {
+    pub(super) fn comes(&mut self, event: Event) -> &'static str {
         self.outcomes(vec![event])[0]
     }
 
     /// The deadlines look at alerts that are kept quiet no more. How many there were.
-    fn looks(&mut self) -> usize {
+    pub(super) fn looks(&mut self) -> usize {
         let mut due = self.look(|tx| alerts::outlived(tx, 100));
         due.extend(self.look(|tx| inhibitors::outlived(tx, 100)));
         let hearing = nodes::Hearing { since: Timestamp::MIN, until: self.clock.now() };
@@ -93,13 +94,13 @@ impl Story {
         answers.iter().filter(|answer| matches!(answer, Ok(Reply::Looked(true)))).count()
     }
 
-    fn mark_of(&mut self, key: &str) -> Option<String> {
+    pub(super) fn mark_of(&mut self, key: &str) -> Option<String> {
         let sql = "select suppressed_by from alert where key = ?1";
         self.look(|tx| tx.query_one(sql, &[key.into()], |row| row.text_or_null(0))).unwrap()
     }
 
     /// Who was paged so far, in order.
-    fn paged(&mut self) -> Vec<String> {
+    pub(super) fn paged(&mut self) -> Vec<String> {
         self.look(|tx| {
             tx.query("select person from letter where kind = 'page' order by seq", &[], |row| row.text(0))
         })

@@ -310,6 +310,17 @@ pub fn later_hour(event: &Event, known: &Known, now: Timestamp) -> Option<Timest
     event.occurred_at.filter(|at| *at > known.said_hour && !is_ahead(*at, now))
 }
 
+/// The newest hour of which the sender said that it is so, once an event is taken by which an alert is as it is since an hour.
+/// What it said of later hours counts on, unless the event changes the alert.
+pub fn said_hour(event: &Event, known: Option<&Known>, since: Timestamp, now: Timestamp) -> Timestamp {
+    match known {
+        Some(known) if known.status == event.status && !is_ahead(known.said_hour, now) => {
+            since.max(known.said_hour)
+        }
+        _ => since,
+    }
+}
+
 /// How long ago something was. A time that lies ahead was given by a clock that has been put right since,
 /// so it was long ago.
 fn ago(at: Timestamp, now: Timestamp) -> SignedDuration {

@@ -2,8 +2,16 @@
 //!
 //! `/in/{source}/api/v2/...`, with the token as everywhere under `/in`. Statuses and bodies are Alertmanager's
 //! (prometheus/alertmanager `api/v2/openapi.yaml`, `api/v2/api.go`), but for 409 where there are too many silences; lists are
-//! narrowed by `filter`, `active` and `silenced`, for there is no inhibition here and one receiver. Silences made here hold for alerts of this source only,
-//! as they would in an Alertmanager that hears nothing else.
+//! narrowed by `filter`, `active`, `silenced`, `inhibited` and `muted`, for there is one receiver. Silences made here hold for alerts
+//! of this source only, as they would in an Alertmanager that hears nothing else.
+//!
+//! Alerts name what holds them: silences of this source and of the house (`silencedBy`), alerts of any source (`inhibitedBy`), and
+//! windows of maintenance, as an Alertmanager's time intervals (`mutedBy`). A silence of the house that an alert names is shown by its
+//! id, so that others can say why; it is not in the list of silences, may speak of other sources, and belongs to people: changing or
+//! ending it with a source's token is 403.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use axum::Json;
 use axum::body::Body;
@@ -18,15 +26,16 @@ use super::compat::in_their_words;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
 use super::{body, intake};
-use crate::commit::{Command, Reply};
+use crate::commit::{Command, OWN_KEYS, Reply};
 use crate::core::alert::Event;
+use crate::core::maintenance::Window;
 use crate::core::matcher::{Matcher, read_all};
 use crate::core::silence::{MATCHERS_MAX, Silence};
 use crate::crypto;
 use crate::house::Source;
 use crate::sources::prometheus;
 use crate::store::silences::Written;
-use crate::store::{StoreError, Tx, alerts, inhibitors, silences};
+use crate::store::{StoreError, Tx, alerts, held, inhibitors, silences};
 
 /// Most alerts in one answer, and about how many bytes of them.
 const LISTED_MAX: usize = 10_000;
@@ -113,6 +122,7 @@ async fn route(desk: &Desk, source: &str, asked: Asked, body: Body) -> Result<Re
         (&Method::POST, None) if rest == "silences" => silence(desk, source, body).await,
         (&Method::GET, Some(("silence", id))) => one_silence(desk, source, id.to_owned()).await,
         (&Method::DELETE, Some(("silence", id))) if !id.contains('\0') => {
+            is_no_house_silence(desk, id).await?;
             let end = Command::EndSilence { id: id.to_owned(), source: Some(source.name.clone()) };
             desk.door.ask(end).await?;
             Ok(StatusCode::OK.into_response())
@@ -141,6 +151,7 @@ struct Wanted {
     active: bool,
     silenced: bool,
     inhibited: bool,
+    muted: bool,
 }
 
 impl Wanted {
@@ -149,7 +160,8 @@ impl Wanted {
         let uri = uri.map_err(|_| Problem::bad_request("the query is none"))?;
         let Query(pairs) = Query::<Vec<(String, String)>>::try_from_uri(&uri)
             .map_err(|_| Problem::bad_request("the query is none"))?;
-        let mut wanted = Self { matchers: Vec::new(), active: true, silenced: true, inhibited: true };
+        let mut wanted =
+            Self { matchers: Vec::new(), active: true, silenced: true, inhibited: true, muted: true };
         for (name, value) in pairs {
             match name.as_str() {
                 "filter" => {
@@ -161,38 +173,75 @@ impl Wanted {
                     }
                 }
                 // What is never so here narrows a list to nothing.
-                "receiver" | "unprocessed" | "muted" => {}
+                "receiver" | "unprocessed" => {}
                 "active" => wanted.active = value != "false",
                 "silenced" => wanted.silenced = value != "false",
                 "inhibited" => wanted.inhibited = value != "false",
+                "muted" => wanted.muted = value != "false",
                 _ => {}
             }
         }
         Ok(wanted)
+    }
+
+    /// Whether an alert is listed that stands so.
+    fn lists(&self, alert: &alerts::Firing) -> bool {
+        match (alert.suppressed_by.as_deref().map(held::kind), alert.inhibited) {
+            (None, _) => self.active,
+            (Some(_), Some(_)) => self.inhibited,
+            // Who does not want to see what is silenced, and asks by a client that knows nothing of these, means them too.
+            (Some("maintenance"), None) => self.muted && self.silenced,
+            (Some(_), None) => self.silenced,
+        }
+    }
+}
+
+/// What holds alerts, as far as it need be read once.
+struct Holding {
+    silences: Vec<Silence>,
+    windows: Vec<Window>,
+    /// By the places where alerts look that are kept quiet: whom they find there, and its fingerprint.
+    inhibitors: BTreeMap<i64, Vec<(i64, String)>>,
+}
+
+impl Holding {
+    /// The alerts that keep another quiet, now: they need not be those that did so first.
+    fn inhibited_by(&mut self, tx: &Tx<'_>, alert: &alerts::Firing) -> Result<Vec<&str>, StoreError> {
+        let Some(place) = alert.inhibited else { return Ok(Vec::new()) };
+        let found = match self.inhibitors.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => {
+                let mut found = Vec::new();
+                for one in inhibitors::at(tx, place)? {
+                    if let Some(by) = alerts::firing(tx, one.alert)? {
+                        found.push((one.alert, prometheus::fingerprint(&labels_of(&by.event))));
+                    }
+                }
+                free.insert(found)
+            }
+        };
+        // One, as there.
+        let others = found.iter().filter(|(id, _)| *id != alert.id);
+        Ok(others.map(|(_, fingerprint)| fingerprint.as_str()).take(1).collect())
     }
 }
 
 /// The alerts of a source that fire. Everything is done where the store is read, off the threads that answer others.
 async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Value>, Problem> {
     let (name, service) = (source.name.clone(), source.service.clone());
+    let windows = desk.house.get().rules.maintenance.clone();
     let read = desk.sight.now(move |tx| {
-        let all = silences::open_of_source(tx, &name)?;
+        let silences = silences::open_for_source(tx, &name)?;
+        let mut holding = Holding { silences, windows, inhibitors: BTreeMap::new() };
         let (mut told, mut bytes, mut after) = (Vec::new(), 0, String::new());
         loop {
             let page = alerts::firing_of(tx, &name, &after, PAGE)?;
             for alert in &page {
-                let is_wanted = match (&alert.suppressed_by, alert.inhibited) {
-                    (None, _) => wanted.active,
-                    (Some(_), None) => wanted.silenced,
-                    (Some(_), Some(_)) => wanted.inhibited,
-                };
                 let label = |name: &str| alert.event.labels.get(name).map(String::as_str).unwrap_or_default();
-                if is_wanted && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name))) {
-                    let holds =
-                        |silence: &&Silence| silence.holds(&name, &alert.service, &alert.event, tx.now);
-                    let holding: Vec<&Silence> = all.iter().filter(holds).collect();
-                    let by = inhibited_by(tx, alert)?;
-                    let one = shown(alert, &holding, by.as_ref(), &service);
+                if wanted.lists(alert)
+                    && wanted.matchers.iter().all(|matcher| matcher.fits(label(&matcher.name)))
+                {
+                    let one = shown(tx, alert, &mut holding, &service)?;
                     bytes += one.to_string().len();
                     told.push(one);
                 }
@@ -208,22 +257,35 @@ async fn alerts(desk: &Desk, source: &Source, wanted: Wanted) -> Result<Vec<Valu
     read.await.map_err(|error| cannot_read(&error))
 }
 
-/// An alert that keeps another quiet, now: it need not be the one that did so first.
-fn inhibited_by(tx: &Tx<'_>, alert: &alerts::Firing) -> Result<Option<alerts::Firing>, StoreError> {
-    let Some(place) = alert.inhibited else { return Ok(None) };
-    let found = inhibitors::at(tx, place)?;
-    let one = found.iter().find(|one| one.alert != alert.id);
-    one.map_or(Ok(None), |one| alerts::firing(tx, one.alert))
+/// Labels of an alert. Our own alert about a body that cannot be read has none, and no alert there is without.
+fn labels_of(event: &Event) -> BTreeMap<String, String> {
+    match event.labels.is_empty() {
+        true => BTreeMap::from([("alertname".to_owned(), event.title.clone())]),
+        false => event.labels.clone(),
+    }
 }
 
 /// An alert in Alertmanager's shape. Its annotations are what became of them here: a title and a text.
-fn shown(alert: &alerts::Firing, holding: &[&Silence], by: Option<&alerts::Firing>, service: &str) -> Value {
-    let Event { labels, title, body, links, occurred_at, expires_at, .. } = &alert.event;
-    let mut labels = labels.clone();
-    if labels.is_empty() {
-        // Our own alert about a body that cannot be read has none, and no alert there is without.
-        labels.insert("alertname".to_owned(), title.clone());
-    }
+fn shown(
+    tx: &Tx<'_>,
+    alert: &alerts::Firing,
+    holding: &mut Holding,
+    service: &str,
+) -> Result<Value, StoreError> {
+    let Event { title, body, links, occurred_at, expires_at, .. } = &alert.event;
+    let labels = labels_of(&alert.event);
+    // What onscene itself says about a source is held by nothing.
+    let may_be_held = !OWN_KEYS.contains(&alert.event.key.as_str());
+    let holds = |silence: &&Silence| {
+        may_be_held && silence.holds(&alert.source, &alert.service, &alert.event, tx.now)
+    };
+    let silenced_by: Vec<&str> =
+        holding.silences.iter().filter(holds).map(|silence| silence.id.as_str()).collect();
+    let mutes = |window: &&Window| {
+        may_be_held && window.services.contains(&alert.service) && window.open_at(tx.now).is_some()
+    };
+    let muted_by: Vec<&str> =
+        holding.windows.iter().filter(mutes).map(|window| window.name.as_str()).collect();
     let mut annotations = json!({"summary": title});
     if !body.is_empty() {
         annotations["description"] = json!(body);
@@ -242,15 +304,15 @@ fn shown(alert: &alerts::Firing, holding: &[&Silence], by: Option<&alerts::Firin
         "status": {
             // A silence that came after an incident was opened does not answer it: people are woken for it on.
             "state": if alert.suppressed_by.is_some() { "suppressed" } else { "active" },
-            "silencedBy": holding.iter().map(|silence| &silence.id).collect::<Vec<_>>(),
-            "inhibitedBy": by.iter().map(|by| prometheus::fingerprint(&by.event.labels)).collect::<Vec<_>>(),
-            "mutedBy": [],
+            "silencedBy": silenced_by,
+            "mutedBy": muted_by,
+            "inhibitedBy": holding.inhibited_by(tx, alert)?,
         },
     });
     if let Some(link) = links.first() {
         told["generatorURL"] = json!(link);
     }
-    told
+    Ok(told)
 }
 
 async fn silences(desk: &Desk, source: &Source, wanted: &Wanted) -> Result<Response, Problem> {
@@ -275,9 +337,23 @@ async fn one_silence(desk: &Desk, source: &Source, id: String) -> Result<Respons
     }
     let read = desk.sight.now(move |tx| silences::get(tx, &id)).await;
     let found = read.map_err(|error| cannot_read(&error))?;
-    let found = found.filter(|silence| silence.source.as_ref() == Some(&source.name));
+    let found = found.filter(|silence| silence.source.as_ref().is_none_or(|of| *of == source.name));
     let silence = found.ok_or_else(|| Problem::not_found("there is no such silence"))?;
     Ok(Json(shown_silence(&silence, desk.clock.now())).into_response())
+}
+
+/// A silence of the house is ended, and changed, by people.
+async fn is_no_house_silence(desk: &Desk, id: &str) -> Result<(), Problem> {
+    let wanted = id.to_owned();
+    let read = desk.sight.now(move |tx| silences::get(tx, &wanted)).await;
+    let found = read.map_err(|error| cannot_read(&error))?;
+    match found.filter(|silence| silence.source.is_none()) {
+        Some(_) => Err(Problem::forbidden(format!(
+            "silence {id} is of the whole house, not of this source: people end it, on the page of silences or by \
+             `onscene silence expire {id}`"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn shown_silence(silence: &Silence, now: Timestamp) -> Value {
@@ -312,6 +388,9 @@ async fn silence(desk: &Desk, source: &Source, body: Body) -> Result<Response, P
     let bytes = body::read(body, SILENCE_BYTES_MAX, desk.limits.body_timeout).await?;
     let asked: Asking = serde_json::from_slice(&bytes)
         .map_err(|error| Problem::bad_request(format!("this is no silence: {error}")))?;
+    if let Some(id) = asked.id.as_deref().filter(|id| !id.contains('\0')) {
+        is_no_house_silence(desk, id).await?;
+    }
     let matchers = asked.matchers.iter().map(Written::read).collect::<Result<_, _>>();
     let silence = Silence {
         id: asked.id.unwrap_or_default(),

@@ -98,6 +98,8 @@ fn read_known(row: &Row<'_>) -> Result<Known, StoreError> {
 pub struct Hours {
     /// Since when it is so, by the sender's clock.
     pub since: Timestamp,
+    /// The newest hour of which the sender said so.
+    pub newest: Timestamp,
     /// When we heard of it.
     pub taken: Timestamp,
     /// Of which hour the event speaks; `None` when there was none, and the change is our own.
@@ -128,7 +130,7 @@ pub fn put(
     };
     tx.write(
         "update alert set service = ?2, status = ?3, changed_at = ?4, taken_at = ?5, incident = ?6,
-           said_hour = null, closed_at = null, suppressed_by = null, inhibited = null,
+           said_hour = ?10, closed_at = null, suppressed_by = null, inhibited = null,
            grp = coalesce(?7, grp), changes = ?8, flaps_since = ?9 where id = ?1",
         &[
             id.into(),
@@ -140,6 +142,7 @@ pub fn put(
             event.group.as_deref().into(),
             (&history.changes).into(),
             history.since.into(),
+            (hours.newest > hours.since).then_some(hours.newest).into(),
         ],
     )?;
     let reworded = known.is_none_or(|known| known.wording != event.wording());
@@ -285,8 +288,8 @@ pub fn last_heard_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Timestamp>
     tx.query_each(LAST_HEARD, &binds, |row| row.time(0))
 }
 
-/// Forgets alerts that belong to no incident, are over (or whose incident people ended while they fired),
-/// and were last heard of before this hour; at most `limit`. Answers how many.
+/// Forgets alerts that belong to no incident, are over (or whose incident people ended while they fired, unless something holds
+/// them back since), and were last heard of before this hour; at most `limit`. Answers how many.
 ///
 /// # Errors
 /// What the engine says.
@@ -294,7 +297,7 @@ pub fn forget_loose(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<u64, S
     let old = tx.query(
         "select id from alert join alert_heard on alert = id
          where incident is null and changed_at < ?1 and last_seen < ?1
-           and (status = 'resolved' or closed_at is not null) limit ?2",
+           and (status = 'resolved' or (closed_at is not null and suppressed_by is null)) limit ?2",
         &[before.into(), i64::from(limit).into()],
         |row| row.int(0),
     )?;
@@ -432,13 +435,14 @@ pub fn close(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Takes back [`close`]: the incident is open again.
+/// Takes back [`close`]: the incident is open again, and whoever is at work on it hears of its alerts; none of them is held back.
 ///
 /// # Errors
 /// What the engine says.
 pub fn reopen(tx: &Tx<'_>, incident: i64) -> Result<(), StoreError> {
     tx.write(
-        "update alert set closed_at = null where incident = ?1 and closed_at is not null",
+        "update alert set closed_at = null, suppressed_by = null, inhibited = null
+         where incident = ?1 and closed_at is not null",
         &[incident.into()],
     )?;
     Ok(())
@@ -457,11 +461,11 @@ pub struct Firing {
     pub event: Event,
     /// When that was last said.
     pub last_seen: Timestamp,
-    /// What it fired under: the id of a silence, or what [`super::held`] and [`super::inhibitors::PREFIX`] say.
+    /// What it fires under: the id of a silence, or what [`super::held`] and [`super::inhibitors::PREFIX`] say.
     pub suppressed_by: Option<String>,
     /// Where that alert was found.
     pub inhibited: Option<i64>,
-    /// The incident it belongs to.
+    /// The incident it belongs to. One that is held back belongs to none, or to one that people ended.
     pub incident: Option<i64>,
 }
 
@@ -573,6 +577,14 @@ pub fn expects_no_more(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
 /// What the engine says.
 pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
     tx.write("update alert set suppressed_by = ?2, inhibited = null where id = ?1", &[id.into(), by.into()])
+}
+
+/// Nothing holds an alert back any more.
+///
+/// # Errors
+/// What the engine says.
+pub fn let_go(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
+    tx.write("update alert set suppressed_by = null, inhibited = null where id = ?1", &[id.into()])
 }
 
 /// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as

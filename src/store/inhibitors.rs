@@ -4,14 +4,14 @@
 
 use jiff::Timestamp;
 
-use super::{StoreError, Tx};
+use super::{Bind, StoreError, Tx};
 use crate::crypto;
 
 /// What `alert.suppressed_by` begins with when no silence holds the alert, but another alert does; its number follows.
 pub const PREFIX: &str = "inhibit:";
 
-/// Alerts by which one is kept quiet, at most: one is enough, and it may be the alert itself.
-const FOUND_MAX: u32 = 2;
+/// Alerts found in one place, at most, those first that nothing keeps quiet: one of them is enough, and it may be the alert itself.
+const FOUND_MAX: u32 = 8;
 
 /// An alert that keeps others quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Inhibitor {
     pub source: String,
     /// Its key there.
     pub key: String,
+    /// Where it found what keeps it quiet itself; `None` when no other alert does.
+    pub held_at: Option<i64>,
 }
 
 impl Inhibitor {
@@ -38,19 +40,25 @@ pub fn place(words: &str) -> i64 {
     i64::from_be_bytes(first)
 }
 
-/// Alerts that fire and are found in a place, at most two.
+/// Alerts that fire and are found in a place, some of them: those first that no other alert keeps quiet.
 ///
 /// # Errors
 /// What the engine says.
 pub fn at(tx: &Tx<'_>, place: i64) -> Result<Vec<Inhibitor>, StoreError> {
     tx.query(AT, &[place.into(), i64::from(FOUND_MAX).into()], |row| {
-        Ok(Inhibitor { alert: row.int(0)?, source: row.text(1)?, key: row.text(2)? })
+        Ok(Inhibitor {
+            alert: row.int(0)?,
+            source: row.text(1)?,
+            key: row.text(2)?,
+            held_at: row.int_or_null(3)?,
+        })
     })
 }
 
 const AT: &str =
-    "select alert.id, alert.source, alert.key from inhibitor join alert on alert.id = inhibitor.alert
-     where inhibitor.place = ?1 and alert.status = 'firing' and alert.closed_at is null order by alert.id limit ?2";
+    "select alert.id, alert.source, alert.key, alert.inhibited from inhibitor join alert on alert.id = inhibitor.alert
+     where inhibitor.place = ?1 and alert.status = 'firing' and alert.closed_at is null
+     order by (alert.inhibited is not null), alert.id limit ?2";
 
 /// An alert is found in these places, each with its rule.
 ///
@@ -74,6 +82,17 @@ pub fn forget(tx: &Tx<'_>, alert: i64) -> Result<(), StoreError> {
 }
 
 const FORGET: &str = "delete from inhibitor where alert = ?1";
+
+/// An alert is not found by these rules any more; what it is found by of others stays.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_of(tx: &Tx<'_>, alert: i64, rules: &[i64]) -> Result<(), StoreError> {
+    let places: Vec<String> = (2..rules.len() + 2).map(|number| format!("?{number}")).collect();
+    let mut binds: Vec<Bind<'_>> = vec![alert.into()];
+    binds.extend(rules.iter().map(|rule| Bind::from(*rule)));
+    tx.write(&format!("{FORGET} and rule in ({})", places.join(", ")), &binds)
+}
 
 /// Forgets what is kept of other rules than these, and of alerts that do not fire.
 ///
@@ -103,8 +122,9 @@ pub fn suppress(tx: &Tx<'_>, id: i64, by: &Inhibitor, place: i64) -> Result<(), 
     )
 }
 
-/// Numbers of alerts that were kept quiet by others of which none fires any more. Looked at place by place: many alerts are
-/// kept quiet by few.
+/// Numbers of alerts that are kept quiet by others, where no way leads any more from one to the next to an alert that no other
+/// keeps quiet: those did recover, or they keep one another quiet. Those first where nothing fires, which is what the rest of
+/// such a way may wait for. Looked at place by place: many alerts are kept quiet by few.
 ///
 /// # Errors
 /// What the engine says.
@@ -112,17 +132,31 @@ pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreE
     tx.query(OUTLIVED, &[i64::from(limit).into()], |row| Ok((row.int(0)?, tx.now)))
 }
 
+// `held`: where something is kept quiet. `chained`: of these, where nothing fires that no other alert keeps quiet. `step`: from such a
+// place to those where what fires there is kept quiet itself. `awake`: from where a way leads to one that is not.
 const OUTLIVED: &str = "with recursive held (place) as (
        select min(inhibited) from alert where inhibited is not null
        union all
        select (select min(inhibited) from alert where inhibited > held.place) from held where held.place is not null
+     ), chained (place) as (
+       select held.place from held
+       where held.place is not null
+         and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
+                         where inhibitor.place = held.place and source.status = 'firing'
+                           and source.closed_at is null and source.inhibited is null)
+     ), step (place, next) as (
+       select distinct chained.place, source.inhibited
+       from chained join inhibitor on inhibitor.place = chained.place join alert source on source.id = inhibitor.alert
+       where source.status = 'firing' and source.closed_at is null
+     ), awake (place) as (
+       select held.place from held where held.place is not null and held.place not in (select place from chained)
+       union
+       select step.place from awake join step on step.next = awake.place
      )
-     select alert.id from held join alert on alert.inhibited = held.place
+     select alert.id from chained join alert on alert.inhibited = chained.place
      where alert.status = 'firing' and alert.suppressed_by is not null
-       and not exists (select 1 from inhibitor join alert source on source.id = inhibitor.alert
-                       where inhibitor.place = held.place and source.status = 'firing'
-                         and source.closed_at is null)
-     order by alert.id limit ?1";
+       and chained.place not in (select place from awake)
+     order by case when chained.place in (select place from step) then 1 else 0 end, alert.id limit ?1";
 
 #[cfg(test)]
 mod tests {

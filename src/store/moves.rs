@@ -122,7 +122,7 @@ pub fn gone(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError>
 /// What the engine says.
 pub fn back(tx: &Tx<'_>, from: i64, into: i64) -> Result<(), StoreError> {
     tx.write(
-        "update alert set incident = ?1, closed_at = null where incident = ?2
+        "update alert set incident = ?1, closed_at = null, suppressed_by = null, inhibited = null where incident = ?2
          and id in (select alert from alert_move where from_incident = ?1 and into_incident = ?2)",
         &[from.into(), into.into()],
     )?;
@@ -182,7 +182,10 @@ pub fn count_of(tx: &Tx<'_>, incident: i64) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn one(tx: &Tx<'_>, alert: i64, into: i64) -> Result<(), StoreError> {
-    tx.write("update alert set incident = ?2, closed_at = null where id = ?1", &[alert.into(), into.into()])?;
+    tx.write(
+        "update alert set incident = ?2, closed_at = null, suppressed_by = null, inhibited = null where id = ?1",
+        &[alert.into(), into.into()],
+    )?;
     history::joins(tx, into, alert)
 }
 

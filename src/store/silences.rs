@@ -220,13 +220,14 @@ pub fn forget_ended(tx: &Tx<'_>, source: Option<&str>, kept: i64) -> Result<(), 
     )
 }
 
-/// Silences that only hold for one source, and have not ended.
+/// Silences that may hold alerts of a source, its own and those of the house, and have not ended.
 ///
 /// # Errors
 /// What the engine says, or when a row cannot be read.
-pub fn open_of_source(tx: &Tx<'_>, source: &str) -> Result<Vec<Silence>, StoreError> {
-    let sql =
-        format!("select {COLUMNS} from silence where source = ?1 and ends_at > ?2 order by ends_at desc, id");
+pub fn open_for_source(tx: &Tx<'_>, source: &str) -> Result<Vec<Silence>, StoreError> {
+    let sql = format!(
+        "select {COLUMNS} from silence where (source = ?1 or source is null) and ends_at > ?2 order by ends_at desc, id"
+    );
     tx.query(&sql, &[source.into(), tx.now.into()], read)
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::super::harness::{Daemon, HOUSE, Program, answer_link, eventually, free_port, program};
 use super::{incident, of_project, run, said, spawn};
@@ -245,14 +245,18 @@ fn prometheus_pushes_to_onscene_alone_and_what_it_stops_saying_is_over() {
 
 /// `amtool` beside a daemon: what it prints.
 fn amtool(daemon: &Daemon, arguments: &[&str]) -> String {
+    run(&mut amtool_of(daemon, arguments))
+}
+
+fn amtool_of(daemon: &Daemon, arguments: &[&str]) -> Command {
     let http = daemon.directory.join("http.yml");
     fs::write(&http, "authorization: {credentials: test-token-of-the-rules}\n").unwrap();
     let url = format!("--alertmanager.url=http://{}/in/rules", daemon.address);
     let mut command = Command::new(program(&["amtool"]));
     // Its version is not ours, which it would say every time.
     command.arg(url).arg(format!("--http.config.file={}", http.display())).arg("--no-version-check");
-    command.args(arguments);
-    run(command.stdin(Stdio::null()))
+    command.args(arguments).stdin(Stdio::null());
+    command
 }
 
 #[test]
@@ -307,6 +311,97 @@ fn amtool_adds_and_shows_alerts_and_silences_and_ends_them() {
     assert!(ask(&["silence", "query", "--expired"]).contains(id));
     let page = daemon.mail_to("maya@example.net", "[INC-2]");
     assert!(page.contains("DiskFull on db-2"), "{page}");
+    assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
+    assert!(daemon.verify().contains("whole"));
+}
+
+/// What holds alerts that are not of amtool's own silences: another service's maintenance, and an alert that inhibits.
+const HELD: &str = r#"
+[[service]]
+name = "till"
+escalation = "default"
+pio = ["person:tom", "person:maya"]
+[[route]]
+match = 'team="till"'
+service = "till"
+[[maintenance]]
+name = "new-tills"
+service = "till"
+time_zone = "UTC"
+start = "BEGAN"
+for = "3h"
+comment = "new tills"
+[[inhibit]]
+source = 'severity="critical"'
+target = 'severity="warning"'
+equal = ["instance"]
+"#;
+
+#[test]
+fn amtool_is_told_what_holds_an_alert_and_cannot_end_what_is_of_the_house() {
+    let began = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1)).strftime("%Y-%m-%d %H:%M");
+    let daemon = Daemon::start(&format!("{HOUSE}{PUSHED}{}", HELD.replace("BEGAN", &began.to_string())));
+    let token = daemon.token("maya");
+    let wanted =
+        json!({"matchers": "service=\"shop\", instance=\"db-2\"", "for": "1h", "comment": "new disks"});
+    let made = daemon.api(&token, "POST", "/api/v1/silences", &wanted).json();
+    let id = made["id"].as_str().unwrap().to_owned();
+    let ask = |arguments: &[&str]| amtool(&daemon, arguments);
+    let add = |labels: &[&str]| ask(&[&["alert", "add"], labels].concat());
+    let of = |instance: &str, more: &[&str]| {
+        let wanted = format!("instance={instance}");
+        let all = [&["alert", "query", "-o", "json", wanted.as_str()], more].concat();
+        let shown: Value = serde_json::from_str(&ask(&all)).unwrap();
+        shown
+    };
+    let status = |instance: &str, severity: &str| {
+        let all = of(instance, &["--silenced", "--inhibited", &format!("severity={severity}")]);
+        assert_eq!(all.as_array().unwrap().len(), 1, "{all}");
+        all[0]["status"].clone()
+    };
+    add(&["DiskFull", "instance=db-2", "severity=critical"]);
+    assert_eq!(of("db-2", &[]), json!([]), "what is silenced is not shown unless it is asked for");
+    let shown = status("db-2", "critical");
+    assert_eq!((&shown["state"], &shown["silencedBy"]), (&json!("suppressed"), &json!([id])));
+
+    // Others can say why, and that is all they can do about it.
+    let bearer = [("Authorization", "Bearer test-token-of-the-rules"), ("Content-Type", "application/json")];
+    let api = |method: &str, path: &str, body: &Value| {
+        let path = format!("/in/rules/api/v2/{path}");
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let answer = super::super::harness::request(daemon.address, method, &path, &bearer, body.as_bytes());
+        answer.unwrap()
+    };
+    let told = api("GET", &format!("silence/{id}"), &Value::Null).json();
+    assert_eq!((&told["comment"], &told["createdBy"]), (&json!("new disks"), &json!("maya")));
+    assert!(!ask(&["silence", "query"]).contains(&id), "it may speak of other sources");
+    for more in [&["expire", id.as_str()][..], &["update", "--duration=2h", id.as_str()][..]] {
+        let refused = amtool_of(&daemon, &[&["silence"], more].concat()).output().unwrap();
+        assert!(!refused.status.success() && said(&refused).contains("403"), "{}", said(&refused));
+    }
+    let told = api("DELETE", &format!("silence/{id}"), &Value::Null);
+    assert!(told.status == 403 && told.body.contains("onscene silence expire"), "{}", told.body);
+    assert_eq!(status("db-2", "critical")["silencedBy"], json!([id]));
+
+    // An alert that inhibits need not be of the same silence; maintenance is a time interval that mutes.
+    add(&["DiskFull", "instance=db-3", "severity=critical"]);
+    add(&["DiskSlow", "instance=db-3", "severity=warning"]);
+    let by = of("db-3", &["severity=critical"])[0]["fingerprint"].clone();
+    let shown = status("db-3", "warning");
+    assert_eq!((&shown["state"], &shown["inhibitedBy"]), (&json!("suppressed"), &json!([by])));
+    assert_eq!(shown["silencedBy"], json!([]));
+    add(&["TillDown", "instance=till-1", "severity=critical", "team=till"]);
+    assert_eq!(of("till-1", &[]), json!([]));
+    let alerts =
+        |query: &str| api("GET", &format!("alerts?filter=team%3D%22till%22&{query}"), &Value::Null).json();
+    let shown = alerts("")[0]["status"].clone();
+    assert_eq!((&shown["state"], &shown["mutedBy"]), (&json!("suppressed"), &json!(["new-tills"])));
+    assert_eq!((&shown["silencedBy"], &shown["inhibitedBy"]), (&json!([]), &json!([])));
+    assert_eq!(alerts("muted=false"), json!([]));
+
+    assert_eq!(daemon.mails().len(), 1, "{:?}", daemon.mails().keys());
+    daemon.api(&token, "POST", &format!("/api/v1/silences/{id}/expire"), &Value::Null);
+    daemon.mail_to("maya@example.net", "DiskFull on db-2");
     assert_eq!(daemon.metric("onscene_events_unaccounted"), 0.0);
     assert!(daemon.verify().contains("whole"));
 }
