@@ -53,6 +53,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_flapping;
+#[cfg(test)]
 mod stories_held;
 #[cfg(test)]
 mod stories_history;

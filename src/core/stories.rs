@@ -86,7 +86,7 @@ fn act(line: &str) -> (Act, By) {
     let words: Vec<&str> = line.split(' ').collect();
     let alert = |key: &str| (String::from("pingdom"), key.to_owned());
     match words[..] {
-        ["tick"] => (Act::Tick, By::dispatch()),
+        ["tick"] => (Act::TICK, By::dispatch()),
         ["alert", key] => {
             let (source_name, key) = alert(key);
             (Act::Join(join(source_name, key)), source())

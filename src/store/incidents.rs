@@ -152,6 +152,25 @@ pub fn due(tx: &Tx<'_>, longest: SignedDuration, limit: u32) -> Result<Vec<(i64,
     )
 }
 
+/// Incidents that were opened under a clock that was ahead by more than `differ` and has been put right since, and when they
+/// are due: the newest ones first.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn ahead(
+    tx: &Tx<'_>,
+    differ: SignedDuration,
+    limit: u32,
+) -> Result<Vec<(Incident, Timestamp)>, StoreError> {
+    let beyond = tx.now.saturating_add(differ).unwrap_or(Timestamp::MAX);
+    tx.query(
+        "select state, head, due_at from incident where phase <> 'resolved' and opened_at > ?1 and due_at > ?2
+         order by opened_at desc limit ?3",
+        &[beyond.into(), tx.now.into(), i64::from(limit).into()],
+        |row| Ok((read(row)?.incident, row.time(2)?)),
+    )
+}
+
 /// When the next incident is due.
 ///
 /// # Errors
