@@ -170,7 +170,7 @@ impl Found {
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
         // wait for half a minute does not wait for the longest time there is.
-        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, STEP_MAX)?;
+        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, STEP_MAX)?;
         let anew =
             ahead.into_iter().filter(|(incident, _)| escalation::is_too_far(incident, &house.rules, tx.now));
         found.due.extend(anew.map(|(incident, at)| tick((incident.id, at))));

@@ -63,6 +63,8 @@ mod stories_hours;
 #[cfg(test)]
 mod stories_inhibit;
 #[cfg(test)]
+mod stories_late;
+#[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
 mod stories_merges;
@@ -74,6 +76,8 @@ mod stories_moves;
 mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
+#[cfg(test)]
+mod stories_over;
 #[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
