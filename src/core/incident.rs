@@ -377,8 +377,13 @@ impl Incident {
                     Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
             }
             Fact::Rescheduled { due } => match &mut self.phase {
-                Phase::Triggered { quiet_until: Some(until), .. }
-                | Phase::Triggered { held_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { held_until: Some(until), escalation, .. } => {
+                    *until = *due;
+                    if let Some(escalation) = escalation {
+                        escalation.due = escalation.due.min(*due);
+                    }
+                }
                 Phase::Triggered { escalation: Some(escalation), .. } => escalation.due = *due,
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
@@ -594,8 +599,12 @@ impl Incident {
 
     fn drop_out(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
         self.responds(person, status, at);
-        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
+        if let Phase::Triggered { escalation: Some(escalation), held_until, .. } = &mut self.phase {
             escalation.awaiting.retain(|waiting| waiting != person);
+            if escalation.awaiting.is_empty() {
+                // Nobody is left who has heard: nothing is put off.
+                *held_until = None;
+            }
         }
     }
 }

@@ -27,7 +27,8 @@ pub const KIND: Kind = Kind::new(
     "prometheus",
     "Prometheus (as its Alertmanager)",
     "In prometheus.yml, under `alerting`: `alertmanagers: [{path_prefix: /in/SOURCE, authorization: {credentials_file: FILE}, \
-     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --no-version-check --alertmanager.url=ADDRESS` adds and shows alerts and silences.",
+     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --no-version-check --alertmanager.url=ADDRESS` adds and shows alerts and silences. \
+     Keep its clock and this one by NTP, as for an Alertmanager: when its clock lags by minutes, what fires looks over.",
     read,
 );
 
