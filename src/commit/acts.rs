@@ -28,6 +28,8 @@ pub(super) struct Work<'a, 'c> {
     pub(super) replayed: bool,
     /// Ids of deliveries say nothing, and are not remembered: some of this body could not be read, and comes again.
     pub(super) in_part: bool,
+    /// What is heard now was pushed by a Prometheus: the service of its source.
+    pub(super) pushed_for: Option<String>,
 }
 
 impl Work<'_, '_> {

@@ -39,6 +39,7 @@ mod heartbeat;
 mod hold;
 mod homes;
 mod inhibit;
+mod lagging;
 mod mail;
 mod memory;
 mod merges;

@@ -146,6 +146,58 @@ fn an_hour_behind_that_is_put_right_is_heard_at_once() {
 }
 
 #[test]
+fn the_people_of_a_prometheus_whose_clock_lags_are_told_once_that_what_fires_there_looks_over() {
+    let mut story = Story::new();
+    let pushes = |story: &mut Story, status: Status, off: SignedDuration| {
+        let at = story.clock.now() + off;
+        let event = Event { occurred_at: Some(at), ..Event::new("db-1", status, "db-1 is down") };
+        let Command::Events(delivered) = story.delivery("rules", vec![event]) else {
+            panic!("another command")
+        };
+        story.ask(Command::Events(Delivered { kind: "prometheus".into(), ..delivered })).unwrap();
+        story.passes(1);
+        story.count_of_pages()
+    };
+    // It pushes what fires once a minute, with an end four minutes ahead of its clock, which is an hour behind.
+    let fires = |story: &mut Story| pushes(story, RESOLVED, mins(4 - 60));
+    assert_eq!(fires(&mut story), 0);
+    assert_eq!([1, 2, 3].map(|_| fires(&mut story)), [1, 1, 1]);
+    let title = story.look(|tx| tx.query_one("select title from incident", &[], |row| row.text(0)));
+    assert_eq!(title.unwrap(), "the clock of source rules lags: what it says fires looks over");
+    story.proves_whole();
+}
+
+#[test]
+fn what_is_over_and_said_to_be_over_shows_no_clock_that_lags() {
+    let mut story = Story::new();
+    let pushes = |story: &mut Story, status: Status, at: Timestamp| {
+        let event = Event { occurred_at: Some(at), ..Event::new("db-1", status, "db-1 is down") };
+        let Command::Events(delivered) = story.delivery("rules", vec![event]) else {
+            panic!("another command")
+        };
+        story.ask(Command::Events(Delivered { kind: "prometheus".into(), ..delivered })).unwrap();
+        story.passes(1);
+        story.count_of_pages()
+    };
+    // Over since one hour, as long as that is told.
+    let since = story.clock.now() - mins(5);
+    assert_eq!([1, 2, 3].map(|_| pushes(&mut story, RESOLVED, since)), [0, 0, 0]);
+    // A script that says every minute that all is well.
+    for _ in 0..3 {
+        let now = story.clock.now();
+        assert_eq!(pushes(&mut story, RESOLVED, now), 0);
+    }
+    // One that fired, and was over twice while nobody heard it fire in between.
+    let fires = story.clock.now();
+    assert_eq!(pushes(&mut story, FIRING, fires), 1);
+    story.passes(10);
+    for minute in [2, 5] {
+        assert_eq!(pushes(&mut story, RESOLVED, fires + mins(minute)), 1);
+    }
+    story.proves_whole();
+}
+
+#[test]
 fn what_gets_less_bad_and_worse_again_wakes_nobody_twice() {
     let mut story = Story::new();
     let mut rules = (*house().rules).clone();
