@@ -31,7 +31,7 @@ pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
     incident.due_at().zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
 }
 
-/// How long that is waited for what an incident waits for now.
+/// How long an incident waits for what it waits for now.
 pub fn wait_of(incident: &Incident, rules: &Rules) -> SignedDuration {
     match &incident.phase {
         Phase::Triggered { quiet_until: None, escalation: Some(current), .. } => {
