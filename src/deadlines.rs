@@ -173,7 +173,7 @@ fn of_all(tx: &Tx<'_>, own: Hearing, others: &Others) -> Hearing {
 impl Found {
     /// Everything whose hour has come, at most [`STEP_MAX`] of each sort.
     fn look(tx: &Tx<'_>, house: &House, node: &str, own: Hearing) -> Result<Self, StoreError> {
-        let tick = |(incident, at)| (Command::Act { incident, act: Act::Tick, by: By::dispatch() }, at);
+        let tick = |(incident, at)| (Command::Act { incident, act: Act::TICK, by: By::dispatch() }, at);
         // Before the alerts: what comes in between makes none of them look older than it is.
         let others = nodes::others(tx, node)?;
         let hearing = of_all(tx, own, &others);
@@ -181,6 +181,12 @@ impl Found {
         let mut found = Self { cut_off: others.one_is_cut_off, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
+        // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
+        // wait for half a minute does not wait for the longest time there is.
+        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, STEP_MAX)?;
+        let anew =
+            ahead.into_iter().filter(|(incident, _)| escalation::is_too_far(incident, &house.rules, tx.now));
+        found.due.extend(anew.map(|(incident, at)| tick((incident.id, at))));
         found.due.extend(alerts::expired(tx, hearing, STEP_MAX)?.into_iter().map(look));
         found.due.extend(alerts::outlived(tx, STEP_MAX)?.into_iter().map(look));
         let (over, next) = held::after_maintenance(tx, &house.rules.maintenance, STEP_MAX)?;

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
-use crate::core::incident::Severity;
+use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
 use crate::core::timeline::Fact;
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
@@ -28,12 +28,18 @@ pub(super) struct Work<'a, 'c> {
     pub(super) replayed: bool,
     /// Ids of deliveries say nothing, and are not remembered: some of this body could not be read, and comes again.
     pub(super) in_part: bool,
+    /// What is heard now was pushed by a Prometheus: the service of its source.
+    pub(super) pushed_for: Option<String>,
 }
 
 impl Work<'_, '_> {
     pub(super) fn act(&mut self, id: i64, act: Act, by: &By) -> Result<Result<Reply, DoorError>, StoreError> {
         let Some(saved) = self.memory.incident(self.tx, id)? else {
             return Ok(Err(DoorError::NoIncident(id)));
+        };
+        let act = match act {
+            Act::Tick { .. } => Act::Tick { unheard: self.unheard_of(&saved.incident)? },
+            other => other,
         };
         match decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now) {
             Ok(decision) => {
@@ -47,6 +53,27 @@ impl Work<'_, '_> {
                 Ok(Err(DoorError::Refused(refusal)))
             }
         }
+    }
+
+    /// Who was paged for an incident that is about to clear itself, and has none of those pages.
+    fn unheard_of(&self, incident: &Incident) -> Result<Vec<String>, StoreError> {
+        let clears = matches!(incident.phase, Phase::Triggered { quiet_until: Some(until), .. } if until <= self.tx.now);
+        if !clears {
+            return Ok(Vec::new());
+        }
+        let letters = letters::waking_of(self.tx, incident.id)?;
+        let is_unheard = |known: &&Responder| {
+            let pages =
+                usize::try_from(known.pages - known.pages_before.min(known.pages)).unwrap_or(usize::MAX);
+            let mut newest =
+                letters.iter().filter(|(person, _)| *person == known.person).take(pages).peekable();
+            match newest.peek() {
+                Some(_) => newest.all(|(_, reached)| !reached),
+                // They were paged for an incident that became part of this one.
+                None => known.status == ResponderStatus::Unreachable,
+            }
+        };
+        Ok(incident.responders.iter().filter(is_unheard).map(|known| known.person.clone()).collect())
     }
 
     pub(super) fn declare(

@@ -24,7 +24,7 @@ use crate::store::nodes::Hearing;
 use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
-pub const OWN_KEYS: [&str; 2] = [unreadable::KEY, super::drain::KEY];
+pub const OWN_KEYS: [&str; 3] = [unreadable::KEY, super::drain::KEY, super::lagging::KEY];
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.
@@ -35,6 +35,8 @@ impl Work<'_, '_> {
         // heard of its alerts since then, and be it of the same body, is newer.
         self.heard_at = (*held || replays.is_some()).then_some((*received_at).min(self.tx.now));
         self.replayed = replays.is_some();
+        self.pushed_for =
+            (self.heard_at.is_none() && kind == super::lagging::PUSHES).then(|| service.clone());
         if source == heartbeat::SOURCE {
             return self.pings(delivered);
         }
@@ -289,6 +291,9 @@ impl Work<'_, '_> {
         {
             alerts::said_later(self.tx, known.id, hour)?;
             self.memory.said_later(source, &event.key, hour);
+            if self.shows_lag(event, known, hour) {
+                self.tell_lag(source, event)?;
+            }
         }
         self.touch(known, Some(event));
         Ok(())

@@ -41,6 +41,7 @@ mod heartbeat;
 mod hold;
 mod homes;
 mod inhibit;
+mod lagging;
 mod mail;
 mod memory;
 mod merges;
@@ -55,6 +56,8 @@ mod stories;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_flapping;
+#[cfg(test)]
 mod stories_held;
 #[cfg(test)]
 mod stories_held_on;
@@ -66,6 +69,8 @@ mod stories_hours;
 mod stories_inhibit;
 #[cfg(test)]
 mod stories_known;
+#[cfg(test)]
+mod stories_late;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
@@ -80,6 +85,8 @@ mod stories_nodes;
 mod stories_orders;
 #[cfg(test)]
 mod stories_rings;
+#[cfg(test)]
+mod stories_over;
 #[cfg(test)]
 mod stories_routes;
 #[cfg(test)]

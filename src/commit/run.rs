@@ -32,6 +32,7 @@ pub(super) fn run(
         unheard: false,
         replayed: false,
         in_part: false,
+        pushed_for: None,
     };
     let reply = match &*job.command {
         Command::Events(delivered) => return work.take(delivered).map(|results| Ok(Done::Heard(results))),

@@ -374,7 +374,7 @@ impl World {
         let longest = longest_wait(&house().rules);
         for (incident, _) in self.look(|tx| incidents::due(tx, longest, 128)) {
             let fate = self.fate();
-            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+            let tick = Command::Act { incident, act: Act::TICK, by: By::dispatch() };
             let told = self.nodes[node].ask(tick, fate);
             assert!(matches!(told, None | Some(Ok(_) | Err(DoorError::Store))), "{told:?}");
             if fate != Fate::Well {
@@ -631,7 +631,7 @@ impl World {
     fn does_what_is_due(&mut self) {
         let longest = longest_wait(&house().rules);
         for (incident, _) in self.look(|tx| incidents::due(tx, longest, 1000)) {
-            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+            let tick = Command::Act { incident, act: Act::TICK, by: By::dispatch() };
             self.nodes[0].ask(tick, Fate::Well).unwrap().unwrap();
         }
         for node in 0..NODES {

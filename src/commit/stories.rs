@@ -158,7 +158,7 @@ impl Story {
     }
 
     pub(super) fn tick(&mut self, incident: i64) -> Reason {
-        match self.ask(Command::Act { incident, act: Act::Tick, by: By::dispatch() }).unwrap() {
+        match self.ask(Command::Act { incident, act: Act::TICK, by: By::dispatch() }).unwrap() {
             Reply::Decided(_, reason) => reason,
             _ => panic!("another answer"),
         }
@@ -397,7 +397,7 @@ fn a_refused_command_does_not_hurt_its_neighbours_in_the_same_transaction() {
         act(Act::Answer { help: false }, "tom"),
         act(Act::Resolve { term: 1, false_alarm: false }, "tom"),
         act(Act::Answer { help: false }, "stranger"),
-        Command::Act { incident: 77, act: Act::Tick, by: By::dispatch() },
+        Command::Act { incident: 77, act: Act::TICK, by: By::dispatch() },
     ]);
     let shown: Vec<String> = answers
         .iter()

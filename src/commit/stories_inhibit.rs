@@ -1,15 +1,13 @@
-//! Alerts that wake nobody while others fire, and alerts that come and go.
+//! Alerts that wake nobody while others fire.
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::{AlertSeverity, Status};
-use crate::core::flapping::Flapping;
 use crate::core::inhibit::Rule;
 use crate::core::matcher::read_all;
 use crate::core::route::{self, Set, To};
-use crate::core::timeline::{Actor, Route};
 use crate::house::House;
 use crate::store::{alerts, incidents, inhibitors, timeline};
 
@@ -26,7 +24,7 @@ fn worse() -> Rule {
     rule("severity=\"critical\"", "severity=\"warning\"", &["cluster"])
 }
 
-fn alert(key: &str, severity: AlertSeverity, cluster: &str) -> Event {
+pub(super) fn alert(key: &str, severity: AlertSeverity, cluster: &str) -> Event {
     let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
     event.severity = Some(severity);
     if !cluster.is_empty() {
@@ -39,11 +37,11 @@ pub(super) fn over(event: Event) -> Event {
     Event { status: Status::Resolved, ..event }
 }
 
-fn critical(key: &str) -> Event {
+pub(super) fn critical(key: &str) -> Event {
     alert(key, AlertSeverity::Critical, "a")
 }
 
-fn warning(key: &str) -> Event {
+pub(super) fn warning(key: &str) -> Event {
     alert(key, AlertSeverity::Warning, "a")
 }
 
@@ -106,12 +104,12 @@ impl Story {
         })
     }
 
-    fn entries(&mut self, incident: i64, kind: &str) -> usize {
+    pub(super) fn entries(&mut self, incident: i64, kind: &str) -> usize {
         let all = self.look(|tx| timeline::list(tx, incident, 0, 1000));
         all.iter().filter(|kept| kept.entry.fact.kind() == kind).count()
     }
 
-    fn state_of(&mut self, incident: i64) -> String {
+    pub(super) fn state_of(&mut self, incident: i64) -> String {
         self.look(|tx| incidents::load(tx, incident)).unwrap().incident.state().to_owned()
     }
 }
@@ -312,136 +310,6 @@ fn many_that_are_kept_quiet_are_all_looked_at_when_rules_are_new() {
     story.reads_rules(vec![worse()]);
     let kept = story.look(|tx| tx.query_one("select count(*) from inhibitor", &[], |row| row.int(0)));
     assert_eq!(kept, Some(2402));
-}
-
-#[test]
-fn one_alert_that_flaps_for_an_hour_is_one_incident_one_page_and_one_line() {
-    let mut story = Story::new();
-    for _ in 0..40 {
-        story.comes(critical("db"));
-        story.clock.forward(SignedDuration::from_secs(45));
-        story.tick(1);
-        story.comes(over(critical("db")));
-        story.clock.forward(SignedDuration::from_secs(45));
-        story.tick(1);
-    }
-    assert_eq!(story.paged(), ["maya"]);
-    assert_eq!(story.entries(1, "alert_flaps"), 1);
-    assert_eq!(story.entries(1, "reopened"), 0);
-    let count = story.look(|tx| tx.query_one("select count(*) from incident", &[], |row| row.int(0)));
-    assert_eq!(count, Some(1));
-    // Quiet for a quarter of an hour, and not sooner, it clears itself.
-    story.passes(14);
-    assert_eq!(story.tick(1), Reason::NotDue);
-    story.clock.forward(SignedDuration::from_secs(15));
-    assert_eq!(story.tick(1), Reason::SelfCleared);
-    // Calm again, then it fires: a page again.
-    story.passes(1);
-    assert_eq!(story.comes(critical("db")), "opened");
-    assert_eq!(story.paged(), ["maya", "maya"]);
-    story.proves_whole();
-}
-
-#[test]
-fn what_flapped_and_fires_on_wakes_the_next_people() {
-    let mut story = Story::new();
-    for _ in 0..4 {
-        story.comes(critical("db"));
-        story.passes(1);
-        story.comes(over(critical("db")));
-        story.passes(1);
-    }
-    story.comes(critical("db"));
-    assert_eq!(story.tick(1), Reason::NotDue);
-    story.passes(5);
-    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
-    assert_eq!(story.paged(), ["maya", "tom"]);
-    story.proves_whole();
-}
-
-#[test]
-fn who_ended_an_incident_that_flaps_is_woken_only_when_it_fires_on() {
-    let mut story = Story::new();
-    for _ in 0..4 {
-        story.comes(critical("db"));
-        story.passes(1);
-        story.comes(over(critical("db")));
-        story.passes(1);
-    }
-    let by = || By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
-    story.ask(Command::Act { incident: 1, act: Act::Answer { help: false }, by: by() }).unwrap();
-    let end = Act::Resolve { term: 1, false_alarm: false };
-    story.ask(Command::Act { incident: 1, act: end, by: by() }).unwrap();
-    for _ in 0..4 {
-        story.comes(critical("db"));
-        assert_eq!(story.state_of(1), "triggered");
-        story.passes(4);
-        assert_eq!(story.tick(1), Reason::NotDue);
-        story.comes(over(critical("db")));
-        story.passes(4);
-    }
-    assert_eq!(story.paged(), ["maya"]);
-    story.comes(critical("db"));
-    // Another alert that joins is no flapping.
-    let other = Event { group: Some("g".into()), ..critical("cache") };
-    story.comes(over(critical("db")));
-    story.comes(Event { group: Some("g".into()), ..critical("db") });
-    assert_eq!(story.comes(other), "joined");
-    assert_eq!(story.paged(), ["maya", "maya"]);
-    story.proves_whole();
-}
-
-#[test]
-fn a_recovery_of_another_does_not_clear_what_flaps() {
-    let mut story = Story::new();
-    let grouped = |key: &str| Event { group: Some("g".into()), ..critical(key) };
-    for _ in 0..3 {
-        story.comes(grouped("db"));
-        story.comes(over(grouped("db")));
-        story.passes(1);
-    }
-    assert_eq!(story.entries(1, "alert_flaps"), 1);
-    assert_eq!(story.comes(grouped("cache")), "joined");
-    story.comes(over(grouped("cache")));
-    story.passes(10);
-    assert_eq!(story.tick(1), Reason::NotDue);
-    story.passes(5);
-    assert_eq!(story.tick(1), Reason::SelfCleared);
-    story.proves_whole();
-}
-
-#[test]
-fn what_comes_twice_and_late_is_no_change() {
-    let mut story = Story::new();
-    let at = |story: &Story, event: Event, ago: i64| {
-        let now = story.clock.now();
-        Event { occurred_at: Some(now - SignedDuration::from_secs(ago)), ..event }
-    };
-    for _ in 0..20 {
-        let fires = at(&story, critical("db"), 100);
-        story.comes(fires);
-        let late = at(&story, over(critical("db")), 4000);
-        story.comes(late);
-    }
-    assert_eq!(story.entries(1, "alert_flaps"), 0);
-    story.proves_whole();
-}
-
-#[test]
-fn a_house_that_wants_no_flapping_has_none() {
-    let mut story = Story::new();
-    let mut rules = (*house().rules).clone();
-    let never = Flapping { changes: 0, ..Flapping::default() };
-    rules.services.values_mut().for_each(|service| service.flapping = never);
-    story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
-    for _ in 0..10 {
-        story.comes(critical("db"));
-        story.comes(over(critical("db")));
-        story.passes(4);
-        assert_eq!(story.tick(1), Reason::SelfCleared);
-    }
-    assert_eq!(story.paged().len(), 10);
-    story.proves_whole();
 }
 
 #[test]

@@ -182,7 +182,7 @@ fn an_id_of_the_same_form_that_is_not_ours_is_an_alert() {
 fn who_is_second_is_recorded_and_who_comes_too_late_leaves_a_note() {
     let (mut story, letter) = paged();
     story.passes(5);
-    story.ask(Command::Act { incident: 1, act: Act::Tick, by: By::dispatch() }).unwrap();
+    story.ask(Command::Act { incident: 1, act: Act::TICK, by: By::dispatch() }).unwrap();
     let toms = story.letter("tom");
     story.gets(&reply(1, "maya@example.net", &letter, "taking"));
     let second = story.gets(&reply(2, "tom@example.net", &toms, "ack"));

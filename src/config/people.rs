@@ -23,7 +23,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// `[incidents]`: how long things may take, and how alerts become incidents.
 fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
     let (mut clocks, mut grouping, mut flapping) =
-        (Clocks::default(), Grouping::default(), Flapping { changes: 0, ..Flapping::default() });
+        (Clocks::default(), Grouping::default(), Flapping::default());
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;

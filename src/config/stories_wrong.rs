@@ -258,6 +258,7 @@ fn topics_stand_for_a_token_where_amazon_signs_and_nowhere_else() {
         &with("cloudwatch", &format!("{topic}\nraw = true")),
         "`raw` takes messages of SNS that nobody has signed",
     );
+    assert_eq!(read(GOOD).unwrap().rules.flapping_of("shop"), crate::core::flapping::Flapping::default());
     let both = format!("{topic}\nraw = true\ntoken = \"a-token-of-aws-senders\"");
     assert_eq!(with("cloudwatch", &both), "nothing");
 }

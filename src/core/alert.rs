@@ -26,6 +26,8 @@ pub const LINKS_MAX: usize = 16;
 pub const EVENTS_MAX: usize = 10_000;
 /// A sender's clock further ahead than this is not believed; our receive time is used instead.
 pub const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(10);
+/// Clocks that are kept differ by no more, and events overtake each other by no more time than that: nothing follows from it.
+const CLOCK_NEAR: SignedDuration = SignedDuration::from_secs(5);
 
 /// A firing alert said again this long after people ended its incident opens it again. Until then the
 /// sender may simply not have seen yet that it is over.
@@ -281,7 +283,14 @@ fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
 /// order of arrival, and so does one whose alert was changed ahead of the hour: an alert once taken under
 /// a wrong clock would otherwise hear of no recovery, and of no new firing, until that hour has come.
 fn is_older(event: &Event, known: &Known, now: Timestamp) -> bool {
-    event.occurred_at.is_some_and(|at| at < known.said_hour) && !is_ahead(known.said_hour, now)
+    event.occurred_at.is_some_and(|at| at < known.said_hour && !was_put_right(known.said_hour, at, now))
+        && !is_ahead(known.said_hour, now)
+}
+
+/// Whether a sender's clock that was a little ahead has been put right: it gave an hour that is still to come, and now gives
+/// one that is not. One that is ahead all the time gives both.
+fn was_put_right(said: Timestamp, at: Timestamp, now: Timestamp) -> bool {
+    at <= now && now.saturating_add(CLOCK_NEAR).is_ok_and(|near| said > near)
 }
 
 /// Since when an alert is what an event makes of it: a change that is older than the last one known does
@@ -292,7 +301,9 @@ pub fn changed_at(event: &Event, known: Option<&Known>, now: Timestamp) -> Times
         // Of two senders that do not agree about a condition, one says again that it is over. That is older than what the
         // other says now. Where nothing would tell of a recovery that was missed, its own clock is gone by.
         Some(known) if event.expires_at.is_some() && fires_anew(event, known, now) => now,
-        Some(known) if !is_ahead(known.changed_at, now) => at.max(known.changed_at),
+        Some(known) if !is_ahead(known.changed_at, now) && !was_put_right(known.changed_at, at, now) => {
+            at.max(known.changed_at)
+        }
         Some(_) | None => at,
     }
 }
@@ -465,6 +476,23 @@ mod tests {
         );
         let closed = Known { closed_at: Some(at(86_400)), ..ahead };
         assert_eq!(weigh(&event(Status::Firing, 20), Some(&closed), at(30)), Weight::FiresOn);
+    }
+
+    #[test]
+    fn a_clock_a_little_ahead_that_is_put_right_holds_up_neither_a_recovery_nor_a_firing() {
+        // Nine minutes ahead, and believed. Then it is right, and says what it says in time.
+        for (before, after, means) in [
+            (Status::Firing, Status::Resolved, Weight::Recovers),
+            (Status::Resolved, Status::Firing, Weight::Fires),
+        ] {
+            let ahead = known(before, 540);
+            assert_eq!(weigh(&event(after, 120), Some(&ahead), at(120)), means);
+            assert_eq!(changed_at(&event(after, 120), Some(&ahead), at(120)), at(120));
+            // One that is ahead all the time and says two things in the wrong order says the older one last.
+            assert_eq!(weigh(&event(after, 530), Some(&ahead), at(2)), Weight::Stale);
+            // So does one that is nearly right.
+            assert_eq!(weigh(&event(after, 530), Some(&ahead), at(536)), Weight::Stale);
+        }
     }
 
     #[test]

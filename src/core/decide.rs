@@ -115,7 +115,10 @@ pub enum Act {
         key: String,
     },
     /// The hour of this incident has come.
-    Tick,
+    Tick {
+        /// Who was paged since it is open, and has no page of that in their hands: each was refused, or is not sent yet.
+        unheard: Vec<String>,
+    },
     /// A page did not reach somebody.
     Unreachable {
         /// Who.
@@ -179,6 +182,11 @@ pub enum Act {
         /// Why.
         why: String,
     },
+}
+
+impl Act {
+    /// The hour of an incident has come. The door adds what it knows of pages.
+    pub const TICK: Self = Self::Tick { unheard: Vec::new() };
 }
 
 /// An alert that fires and belongs to an incident.
@@ -293,6 +301,7 @@ pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -
             service: None,
             because: None,
             not_before: None,
+            rests_until: None,
         })?;
     }
     if storm {
@@ -366,7 +375,7 @@ pub fn decide(
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged
         }
-        Act::Tick => work.tick()?,
+        Act::Tick { unheard } => work.tick(&unheard)?,
         Act::Unreachable { person, why } => {
             work.add(Fact::Unreachable { person, why })?;
             work.escalate_if_nobody_is_left()?
@@ -546,42 +555,51 @@ impl Work<'_> {
         }
     }
 
-    fn tick(&mut self) -> Result<Reason, Refusal> {
+    fn tick(&mut self, unheard: &[String]) -> Result<Reason, Refusal> {
         let Some(due) = self.incident.due_at() else { return Ok(Reason::NotDue) };
-        if escalation::is_too_far(due, self.rules, self.now) {
+        if escalation::is_too_far(&self.incident, self.rules, self.now) {
             return self.set_hour_anew();
         }
         if due > self.now {
             return Ok(Reason::NotDue);
         }
         if let Phase::Triggered { quiet_until: Some(_), .. } = self.incident.phase {
-            self.dispatch(Fact::Resolved { resolution: Resolution::SelfCleared })?;
-            for responder in &self.incident.responders {
-                let person = responder.person.clone();
-                self.letters.push(Letter::Notice { person, news: News::SelfCleared });
-            }
-            return Ok(Reason::SelfCleared);
+            return self.clear(unheard);
         }
-        let was_held = matches!(self.incident.phase, Phase::Triggered { held_until: Some(_), .. });
+        if self.incident.is_quietly_open() {
+            self.wakes_at_last()?;
+            return Ok(Reason::EscalatedOnTime);
+        }
+        let waited_for_its_cause = self.escalation().is_none();
         let reason = self.escalate()?;
-        if was_held {
+        if waited_for_its_cause {
             self.wake_struck()?;
         }
         Ok(reason)
     }
 
+    /// It is over before anybody took it: everybody is told who has heard that it is not, once.
+    fn clear(&mut self, unheard: &[String]) -> Result<Reason, Refusal> {
+        let were_told = self.escalation().is_some();
+        self.dispatch(Fact::Resolved { resolution: Resolution::SelfCleared })?;
+        let told = self
+            .incident
+            .responders
+            .iter()
+            .filter(|known| known.pages > known.pages_before && !unheard.contains(&known.person));
+        let told: Vec<Letter> = told
+            .map(|known| Letter::Notice { person: known.person.clone(), news: News::SelfCleared })
+            .collect();
+        self.letters.extend(told);
+        if were_told {
+            self.channels_hear(News::SelfCleared);
+        }
+        Ok(Reason::SelfCleared)
+    }
+
     /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
     fn set_hour_anew(&mut self) -> Result<Reason, Refusal> {
-        let policy = self.policy();
-        let wait = match &self.incident.phase {
-            Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
-                self.rules.grouping_of(&self.incident.service).settle
-            }
-            Phase::Triggered { quiet_until: None, escalation: Some(current), .. } => {
-                escalation::wait(policy, current)
-            }
-            _ => self.rules.clocks.self_clear_after,
-        };
+        let wait = escalation::wait_of(&self.incident, self.rules);
         let due = self.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         self.dispatch(Fact::Rescheduled { due })?;
         Ok(Reason::Rescheduled)
@@ -688,7 +706,7 @@ impl Work<'_> {
             )));
         }
         let why = words(why, "the reason")?;
-        self.add(Fact::Reopened { why })?;
+        self.add(Fact::Reopened { why, anew: true })?;
         self.take_command(&person, CommandReason::Reopened)?;
         Ok(Reason::ReopenedByPerson)
     }
@@ -709,6 +727,13 @@ impl Work<'_> {
         let told = |letter: &Letter| matches!(letter, Letter::Notice { person, .. } if *person == pio);
         if self.by.actor.person() != Some(pio.as_str()) && !self.letters.iter().any(told) {
             self.letters.push(Letter::Notice { person: pio, news });
+        }
+    }
+
+    /// News of an incident that nobody has, for channels that have heard of it: they do when somebody took it first.
+    fn channels_hear(&mut self, news: News) {
+        if self.incident.term > 0 {
+            self.status(news);
         }
     }
 

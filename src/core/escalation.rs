@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::incident::Escalation;
+use super::incident::{Escalation, Incident, Phase};
 use super::rules::{Policy, Rules, Target};
 
 /// How long the last resort has to answer before it is paged again.
@@ -16,19 +16,60 @@ pub const NOBODY_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// A shorter wait in a policy counts as this much: a page needs time to be read.
 pub const WAIT_MIN: SignedDuration = SignedDuration::from_secs(15);
 
-/// Whether an hour lies further ahead than any wait there is. A clock that has been put right since set it, or
-/// rules with longer waits; it will not be waited for.
-pub fn is_too_far(due: Timestamp, rules: &Rules, now: Timestamp) -> bool {
-    now.saturating_add(longest_wait(rules)).is_ok_and(|latest| due > latest)
+/// Clocks of one moment differ by no more.
+pub const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether the hour of an incident lies further ahead than what is waited for. A clock that has been put right since set it,
+/// or rules with longer waits; it will not be waited for.
+pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
+    // Who was waited for may have said meanwhile that they cannot: the hour stays.
+    let wait = wait_of(incident, rules).max(match &incident.phase {
+        Phase::Triggered { escalation: Some(current), .. } => step_wait(policy_of(incident, rules), current),
+        _ => SignedDuration::ZERO,
+    });
+    let latest = now.saturating_add(wait.saturating_add(CLOCKS_DIFFER_MAX));
+    incident.due_at().zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
+}
+
+/// How long an incident waits for what it waits for now.
+pub fn wait_of(incident: &Incident, rules: &Rules) -> SignedDuration {
+    match &incident.phase {
+        Phase::Triggered { quiet_until: None, escalation: Some(current), .. } => {
+            wait(policy_of(incident, rules), current)
+        }
+        Phase::Triggered { quiet_until: None, held_until: Some(_), .. } if incident.is_quietly_open() => {
+            first_wait(policy_of(incident, rules))
+        }
+        Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
+            rules.grouping_of(&incident.service).settle
+        }
+        _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
+        _ => quiet_wait(rules),
+    }
+}
+
+fn policy_of<'a>(incident: &Incident, rules: &'a Rules) -> Option<&'a Policy> {
+    rules.policy_of(incident.leads(), incident.severity).map(|(_, policy)| policy)
+}
+
+/// How long the first people of a policy have to answer.
+pub fn first_wait(policy: Option<&Policy>) -> SignedDuration {
+    let first = policy.and_then(|policy| policy.steps.first());
+    first.map_or(LAST_RESORT_WAIT, |first| first.wait.max(WAIT_MIN))
+}
+
+/// The longest that an incident is quiet before it clears itself.
+fn quiet_wait(rules: &Rules) -> SignedDuration {
+    let flapping = rules.services.values().map(|service| service.flapping).chain([rules.flapping]);
+    let calm = flapping.map(|flapping| flapping.calm_after);
+    calm.chain([rules.clocks.self_clear_after]).max().unwrap_or(rules.clocks.self_clear_after)
 }
 
 /// The longest that anything is waited for under these rules, and a little more: clocks of one moment differ.
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
-    let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, rules.clocks.self_clear_after];
-    let calm = rules.services.values().map(|service| service.flapping).chain([rules.flapping]);
-    steps.chain(others).chain(calm.map(|flapping| flapping.calm_after)).max().unwrap_or(LAST_RESORT_WAIT)
-        + SignedDuration::from_mins(1)
+    let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, quiet_wait(rules)];
+    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
 }
 
 /// How long the step an escalation stands at is waited for.
@@ -36,6 +77,10 @@ pub fn wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
     if current.awaiting.is_empty() {
         return NOBODY_RETRY;
     }
+    step_wait(policy, current)
+}
+
+fn step_wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
     let index = usize::try_from(current.step).unwrap_or(usize::MAX);
     let step = policy.and_then(|policy| policy.steps.get(index));
     step.map_or(LAST_RESORT_WAIT, |step| step.wait.max(WAIT_MIN))

@@ -119,7 +119,8 @@ pub enum Phase {
         escalation: Option<Escalation>,
         /// Every alert has recovered; it clears itself at this time unless one fires again.
         quiet_until: Option<Timestamp>,
-        /// Nobody is woken before this time: its cause may be found first.
+        /// Nobody is woken before this time: its cause may be found first, or what flaps opened it again. Beside an escalation:
+        /// its next round does not begin before.
         held_until: Option<Timestamp>,
     },
     /// A human has it.
@@ -189,6 +190,8 @@ pub struct Responder {
     pub since: Timestamp,
     /// How often they were paged.
     pub pages: u32,
+    /// How often before it was over last: whoever has no more pages than that has not heard that it is open again.
+    pub pages_before: u32,
 }
 
 /// What people respond to.
@@ -290,6 +293,14 @@ impl Incident {
         }
     }
 
+    /// Whether it was opened again by an alert that flaps, and nobody was woken for that yet. One that waits for its cause has
+    /// just been opened, and nobody was ever paged for it, but where a storm brought them.
+    pub fn is_quietly_open(&self) -> bool {
+        matches!(self.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. })
+            && !self.storm
+            && self.responders.iter().any(|known| known.pages > 0)
+    }
+
     /// One responder by name.
     pub fn responder(&self, person: &str) -> Option<&Responder> {
         self.responders.iter().find(|responder| responder.person == person)
@@ -341,9 +352,10 @@ impl Incident {
         let at = entry.at;
         match &entry.fact {
             Fact::Opened { .. } => return wrong("it was opened before"),
-            Fact::AlertJoined { refired, service, not_before, .. } => {
+            Fact::AlertJoined { refired, service, not_before, rests_until, .. } => {
                 self.gains(u32::from(!*refired), 1);
                 self.waits(*not_before);
+                self.rests(*rests_until);
                 if let Some(service) = service {
                     self.affects(service);
                 }
@@ -365,8 +377,13 @@ impl Incident {
                     Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
             }
             Fact::Rescheduled { due } => match &mut self.phase {
-                Phase::Triggered { quiet_until: Some(until), .. }
-                | Phase::Triggered { held_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
+                Phase::Triggered { held_until: Some(until), escalation, .. } => {
+                    *until = *due;
+                    if let Some(escalation) = escalation {
+                        escalation.due = escalation.due.min(*due);
+                    }
+                }
                 Phase::Triggered { escalation: Some(escalation), .. } => escalation.due = *due,
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
@@ -420,9 +437,12 @@ impl Incident {
                 self.phase = Phase::Resolved { resolution: *resolution, at, last };
                 self.next_update_by = None;
             }
-            Fact::Reopened { .. } => {
+            Fact::Reopened { anew, .. } => {
                 if self.is_open() {
                     return wrong("it was reopened although it was not over");
+                }
+                if *anew {
+                    self.responders.iter_mut().for_each(|known| known.pages_before = known.pages);
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
@@ -463,13 +483,11 @@ impl Incident {
             Fact::TookIn { service, alerts, firing, responders, declared, .. } => {
                 self.declared |= *declared;
                 self.gains(*alerts, *firing);
-                self.affects(service);
-                for joined in responders {
-                    if self.responder(&joined.person).is_none() {
-                        let Joined { person, status, pages } = joined.clone();
-                        self.responders.push(Responder { person, status, since: at, pages });
-                    }
+                if *firing > 0 {
+                    self.rests(None);
                 }
+                self.affects(service);
+                responders.iter().for_each(|joined| self.comes_along(joined, at));
             }
             Fact::SplitOff { alerts, firing, quiet_until: until, .. } => {
                 self.loses(*alerts, *firing, entry.seq)?;
@@ -495,6 +513,26 @@ impl Incident {
         self.firing += firing;
         if let (Phase::Triggered { quiet_until, .. }, 1..) = (&mut self.phase, firing) {
             *quiet_until = None;
+        }
+    }
+
+    /// The next round does not begin before an hour. Whatever fires without one lets it begin when it would.
+    fn rests(&mut self, until: Option<Timestamp>) {
+        if let Phase::Triggered { escalation: Some(_), held_until, .. } = &mut self.phase {
+            *held_until = until;
+        }
+    }
+
+    /// Somebody was on an incident that became part of this one.
+    fn comes_along(&mut self, joined: &Joined, at: Timestamp) {
+        let Joined { person, status, pages, pages_before } = joined.clone();
+        match self.responders.iter_mut().find(|known| known.person == person) {
+            // What they heard there, they have heard.
+            Some(known) if pages > pages_before => {
+                known.pages_before = known.pages_before.min(known.pages.saturating_sub(1));
+            }
+            Some(_) => {}
+            None => self.responders.push(Responder { person, status, since: at, pages, pages_before }),
         }
     }
 
@@ -535,7 +573,13 @@ impl Incident {
             }
         } else {
             let status = ResponderStatus::Paged;
-            self.responders.push(Responder { person: person.to_owned(), status, since: at, pages: 1 });
+            self.responders.push(Responder {
+                person: person.to_owned(),
+                status,
+                since: at,
+                pages: 1,
+                pages_before: 0,
+            });
         }
     }
 
@@ -547,15 +591,20 @@ impl Incident {
                 known.since = at;
             }
             None => {
-                self.responders.push(Responder { person: person.to_owned(), status, since: at, pages: 0 })
+                let person = person.to_owned();
+                self.responders.push(Responder { person, status, since: at, pages: 0, pages_before: 0 });
             }
         }
     }
 
     fn drop_out(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
         self.responds(person, status, at);
-        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
+        if let Phase::Triggered { escalation: Some(escalation), held_until, .. } = &mut self.phase {
             escalation.awaiting.retain(|waiting| waiting != person);
+            if escalation.awaiting.is_empty() {
+                // Nobody is left who has heard: nothing is put off.
+                *held_until = None;
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 use super::correlate::Grouping;
 use super::decide::{Act, By, Decision, Join, Opening, Refusal, decide, open};
+use super::escalation::longest_wait;
+use super::flapping::{Flapping, Flaps};
 use super::incident::{Incident, Phase, Severity};
 use super::letter::Letter;
 use super::rules::{Person, Policy, Rules, Service, Step, Target};
@@ -67,6 +69,17 @@ fn told(letter: &Letter) -> String {
     }
 }
 
+/// It flaps. When it is calm is said with the hour.
+const FLAPS: Flaps = Flaps { began: None, calm_at: Timestamp::UNIX_EPOCH };
+
+/// An act of an alert that flaps, at an hour: calm by a quarter of an hour later.
+fn at(mut act: Act, now: Timestamp) -> Act {
+    if let Act::Join(Join { flaps: Some(flaps), .. }) | Act::Recover { flaps: Some(flaps), .. } = &mut act {
+        flaps.calm_at = now + Flapping::default().calm_after;
+    }
+    act
+}
+
 fn join(source: String, key: String) -> Join {
     Join {
         source,
@@ -86,10 +99,18 @@ fn act(line: &str) -> (Act, By) {
     let words: Vec<&str> = line.split(' ').collect();
     let alert = |key: &str| (String::from("pingdom"), key.to_owned());
     match words[..] {
-        ["tick"] => (Act::Tick, By::dispatch()),
+        ["tick"] => (Act::TICK, By::dispatch()),
         ["alert", key] => {
             let (source_name, key) = alert(key);
             (Act::Join(join(source_name, key)), source())
+        }
+        ["alert", key, "flapping"] => {
+            let (source_name, key) = alert(key);
+            (Act::Join(Join { refired: true, flaps: Some(FLAPS), ..join(source_name, key) }), source())
+        }
+        ["recover", key, "flapping"] => {
+            let (source_name, key) = alert(key);
+            (Act::Recover { source: source_name, key, timed_out: None, flaps: Some(FLAPS) }, source())
         }
         ["recover", key] => {
             let (source_name, key) = alert(key);
@@ -139,7 +160,7 @@ fn story_in(rules: &Rules, lines: &str) -> String {
         let minute: i64 = minute.parse().unwrap();
         let now = begin() + SignedDuration::from_mins(minute);
         let (act, by) = act(what);
-        let decided = decide(&incident, act, &by, rules, now);
+        let decided = decide(&incident, at(act, now), &by, rules, now);
         shown.push(self::shown(minute, &decided));
         if let Ok(decision) = decided {
             incident = decision.incident;
@@ -283,6 +304,8 @@ fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
         Just(0).prop_map(|_| "tick".to_owned()),
         Just(0).prop_map(|_| "alert db-1".to_owned()),
         Just(0).prop_map(|_| "recover db-1".to_owned()),
+        Just(0).prop_map(|_| "alert db-1 flapping".to_owned()),
+        Just(0).prop_map(|_| "recover db-1 flapping".to_owned()),
         person.clone().prop_map(|person| format!("unreachable {person}")),
         person.clone().prop_map(|person| format!("{person} answers")),
         person.clone().prop_map(|person| format!("{person} calls for help")),
@@ -316,7 +339,11 @@ fn obeys(before: &Incident, decision: &Decision) {
     for entry in decision.entries.iter().filter(taken) {
         assert!(entry.actor.person().is_some(), "only a human takes command");
     }
-    match after.phase {
+    match &after.phase {
+        Phase::Triggered { escalation: Some(current), held_until: Some(rests), .. } => {
+            assert!(*rests <= current.due + Flapping::default().calm_after, "what flaps puts off once");
+            assert!(after.due_at().is_some(), "escalation cannot stall");
+        }
         Phase::Triggered { .. } => assert!(after.due_at().is_some(), "escalation cannot stall"),
         _ => assert_eq!(after.due_at(), None, "who has it is left alone"),
     }
@@ -343,9 +370,11 @@ proptest! {
         let mut now = begin();
         for (act, by, minutes) in acts {
             now += SignedDuration::from_mins(minutes);
-            match decide(&incident, act, &by, &rules, now) {
+            match decide(&incident, at(act, now), &by, &rules, now) {
                 Ok(decision) => {
                     obeys(&incident, &decision);
+                    let latest = now + longest_wait(&rules);
+                    prop_assert!(decision.incident.due_at().is_none_or(|due| due <= latest), "nobody waits longer");
                     incident = decision.incident;
                 }
                 // A recovery of an alert that does not fire is never asked for by the one who asks.

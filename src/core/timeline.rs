@@ -120,6 +120,8 @@ pub struct Joined {
     pub status: ResponderStatus,
     /// How often they were paged.
     pub pages: u32,
+    /// How often before that incident was over last.
+    pub pages_before: u32,
 }
 
 /// What happened.
@@ -152,8 +154,11 @@ pub enum Fact {
         service: Option<String>,
         /// Why it belongs here, when it is neither the first nor the same as one that does.
         because: Option<Because>,
-        /// It flaps: nobody else is woken for it before this hour.
+        /// It flaps, and opens again what people ended: nobody is woken for it before this hour. Of older versions: nobody
+        /// else is.
         not_before: Option<Timestamp>,
+        /// It flaps: the next round of the policy does not begin before this hour.
+        rests_until: Option<Timestamp>,
     },
     /// An alert of this incident changes again and again. Said once, until it is calm.
     AlertFlaps {
@@ -351,6 +356,8 @@ pub enum Fact {
     Reopened {
         /// Why.
         why: String,
+        /// Who was paged before knows that it was over, and has not heard of this. Older versions do not say so.
+        anew: bool,
     },
     /// Somebody wrote something down.
     Note {
@@ -415,20 +422,19 @@ impl Fact {
             Self::Opened { title, service, severity, .. } => {
                 format!("opened as {} on {service}: {title}", severity.as_str())
             }
-            Self::AlertJoined { source, key, title, refired: true, not_before, .. } => {
-                format!("alert from {source} fires again: {title} ({key}){}", flapping(not_before.as_ref()))
+            Self::AlertJoined { source, key, title, refired: true, not_before, rests_until, .. } => {
+                let flaps = flapping(*not_before, *rests_until);
+                format!("alert from {source} fires again: {title} ({key}){flaps}")
             }
             Self::AlertFlaps { source, key, changes, since } => format!(
                 "{key} of {source} flaps: it changed {changes} times since {since:.0}. Until it is calm nobody is paged \
-                 because it fires again, and its recovery ends nothing"
+                 once more because it fires again, and its recovery ends nothing"
             ),
-            Self::AlertJoined { source, key, title, service, because, not_before, .. } => {
+            Self::AlertJoined { source, key, title, service, because, not_before, rests_until, .. } => {
                 let service = service.as_ref().map_or(String::new(), |service| format!(" on {service}"));
                 let because = because.map_or(String::new(), |because| format!("; {}", because.text()));
-                format!(
-                    "alert from {source}{service} joined: {title} ({key}){because}{}",
-                    flapping(not_before.as_ref())
-                )
+                let flaps = flapping(*not_before, *rests_until);
+                format!("alert from {source}{service} joined: {title} ({key}){because}{flaps}")
             }
             Self::CauseFound { service, .. } => format!("{service} is the cause, and leads from now on"),
             Self::StormBegan => {
@@ -499,7 +505,7 @@ impl Fact {
             Self::Mitigated { cause: None } => "mitigated, unexplained".into(),
             Self::Relapsed => "relapsed: an alert fires again".into(),
             Self::Resolved { resolution } => format!("resolved: {}", resolution.as_str()),
-            Self::Reopened { why } => format!("open again: {why}"),
+            Self::Reopened { why, .. } => format!("open again: {why}"),
             Self::Note { text } => text.clone(),
             Self::Delivered { what, to, outcome, why } if why.is_empty() => {
                 format!("{what} to {to}: {outcome}")
@@ -509,9 +515,14 @@ impl Fact {
     }
 }
 
-fn flapping(not_before: Option<&Timestamp>) -> String {
-    let until = |until| format!("; it flaps, so nobody else is woken before {until:.0}");
-    not_before.map_or(String::new(), until)
+fn flapping(not_before: Option<Timestamp>, rests_until: Option<Timestamp>) -> String {
+    match (not_before, rests_until) {
+        (Some(until), _) => format!("; it flaps, so nobody else is woken before {until:.0}"),
+        (None, Some(until)) => {
+            format!("; it flaps, so nobody who was paged is paged once more before {until:.0}")
+        }
+        (None, None) => String::new(),
+    }
 }
 
 fn count(alerts: u32) -> String {

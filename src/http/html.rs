@@ -183,6 +183,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         merged_into => incident.merged_into,
         declared => incident.declared,
         held_until => held_until.map(hour),
+        flaps => incident.is_quietly_open() || !woken.is_empty(),
         severity => incident.severity.as_str(),
         state => incident.state(),
         over => !incident.is_open(),

@@ -14,7 +14,7 @@
 //!   no alert lost, but 15 minutes without any lose a recovery, and then the hour of `endsAt` tells it.
 //!
 //! Clocks: whether `endsAt` has passed is a comparison of the sender's clock with ours, as in Alertmanager. A sender that
-//! lags by more than four intervals would seem to say only what is over; keep both clocks by NTP.
+//! lags by more than four intervals seems to say only what is over; keep both clocks by NTP. `commit/lagging.rs` tells its people.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value};
@@ -27,7 +27,8 @@ pub const KIND: Kind = Kind::new(
     "prometheus",
     "Prometheus (as its Alertmanager)",
     "In prometheus.yml, under `alerting`: `alertmanagers: [{path_prefix: /in/SOURCE, authorization: {credentials_file: FILE}, \
-     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --no-version-check --alertmanager.url=ADDRESS` adds and shows alerts and silences.",
+     static_configs: [{targets: [HOST:PORT]}]}]`. `amtool --no-version-check --alertmanager.url=ADDRESS` adds and shows alerts and silences. \
+     Keep its clock and this one by NTP, as for an Alertmanager: when its clock lags by minutes, what fires looks over, and you are told so.",
     read,
 );
 

@@ -152,6 +152,27 @@ pub fn due(tx: &Tx<'_>, longest: SignedDuration, limit: u32) -> Result<Vec<(i64,
     )
 }
 
+/// Incidents that were opened under a clock that was ahead by more than `differ` and has been put right since, and when they
+/// are due, the newest first. Those that lie further ahead than `longest` are found by [`due`].
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn ahead(
+    tx: &Tx<'_>,
+    differ: SignedDuration,
+    longest: SignedDuration,
+    limit: u32,
+) -> Result<Vec<(Incident, Timestamp)>, StoreError> {
+    let [opened, latest] =
+        [differ, longest].map(|wait| tx.now.saturating_add(wait).unwrap_or(Timestamp::MAX));
+    tx.query(
+        "select state, head, due_at from incident where phase <> 'resolved' and opened_at > ?1 and due_at > ?2
+           and due_at <= ?3 order by opened_at desc limit ?4",
+        &[opened.into(), tx.now.into(), latest.into(), i64::from(limit).into()],
+        |row| Ok((read(row)?.incident, row.time(2)?)),
+    )
+}
+
 /// When the next incident is due.
 ///
 /// # Errors
@@ -267,9 +288,20 @@ pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<u32, Broken>>, Store
     Ok(Some(match fold {
         None => Err(Broken::Empty),
         Some(_) if head != saved.head => Err(Broken::Head),
-        Some(fold) if fold != saved.incident => Err(Broken::Row),
+        Some(fold) if fold != as_kept(saved.incident, &fold) => Err(Broken::Row),
         Some(fold) => Ok(fold.seq),
     }))
+}
+
+/// A row as this version would have kept it. A node of the version before, that shares the store while the others are new
+/// already, loses what it does not know when it writes one.
+fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
+    for (kept, known) in saved.responders.iter_mut().zip(&fold.responders) {
+        if kept.pages_before == 0 {
+            kept.pages_before = known.pages_before;
+        }
+    }
+    saved
 }
 
 /// What was proved of several incidents.

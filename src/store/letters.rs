@@ -332,6 +332,19 @@ pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> 
     })
 }
 
+/// The letters of an incident that wake somebody, the newest first: whom, and whether it may have reached them.
+///
+/// # Errors
+/// What the engine says.
+pub fn waking_of(tx: &Tx<'_>, incident: i64) -> Result<Vec<(String, bool)>, StoreError> {
+    let sql =
+        "select person, state from letter where incident = ?1 and kind in ('page', 'help') order by seq desc";
+    tx.query(sql, &[incident.into()], |row| {
+        // One in hand may be there already.
+        Ok((row.text(0)?, matches!(row.text(1)?.as_str(), "accepted" | "unknown" | "sending")))
+    })
+}
+
 /// Channels (empty: persons) that have letters due now.
 ///
 /// # Errors

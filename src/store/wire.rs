@@ -188,6 +188,12 @@ struct ResponderRow {
     status: ResponderStatus,
     since: Timestamp,
     pages: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pages_before: u32,
+}
+
+fn is_none(pages: &u32) -> bool {
+    *pages == 0
 }
 
 #[derive(Serialize, Deserialize)]
@@ -197,6 +203,8 @@ struct JoinedRow {
     #[serde(with = "responder_status")]
     status: ResponderStatus,
     pages: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    pages_before: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -288,6 +296,8 @@ enum FactRow {
         because: Option<Because>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         not_before: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rests_until: Option<Timestamp>,
     },
     AlertFlaps {
         source: String,
@@ -410,6 +420,8 @@ enum FactRow {
     },
     Reopened {
         why: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        anew: bool,
     },
     Note {
         text: String,
@@ -452,6 +464,7 @@ mod tests {
                 service: Some("lb".into()),
                 because: Some(Because::DependsOn),
                 not_before: Some(at),
+                rests_until: Some(at),
             },
             Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
             Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
@@ -465,7 +478,12 @@ mod tests {
                 service: "s".into(),
                 alerts: 3,
                 firing: 1,
-                responders: vec![Joined { person: "maya".into(), status: ResponderStatus::Paged, pages: 2 }],
+                responders: vec![Joined {
+                    person: "maya".into(),
+                    status: ResponderStatus::Paged,
+                    pages: 2,
+                    pages_before: 1,
+                }],
                 declared: true,
             },
             Fact::SplitOff { into: 2, alerts: 3, firing: 1, quiet_until: Some(at) },
@@ -500,6 +518,7 @@ mod tests {
             Fact::CommandTaken { person: "maya".into(), term: 3, reason: CommandReason::Reopened },
             Fact::Mitigated { cause: None },
             Fact::Resolved { resolution: Resolution::FalseAlarm },
+            Fact::Reopened { why: "w".into(), anew: true },
         ] {
             let json = fact_to_json(&fact).unwrap();
             assert!(!json.contains("kind"), "{json}");

@@ -1,11 +1,16 @@
-//! What an alert that flaps does not do: page again when it fires again. When it fires on for as long as people have to answer,
-//! and nothing else of the incident fires, the next people are woken then.
+//! What an alert that flaps does not do: page again because it fires again.
+//!
+//! Who has not heard of an incident is woken at the hour at which they would be, whatever its alerts do. What is put off is
+//! paging the same people again: the next round of a policy, until the alert fires on for as long as people have to answer,
+//! and by no more than the time after which it would be calm; and, when people ended the incident, its first page, once, by
+//! as long as a first page is waited for. Nothing is put off while anything else fires.
 
 use jiff::Timestamp;
 
 use super::super::escalation;
 use super::super::flapping::Flaps;
-use super::super::incident::{Phase, Severity};
+use super::super::incident::Phase;
+use super::super::letter::News;
 use super::super::timeline::Fact;
 use super::{Reason, Refusal, Work};
 
@@ -16,45 +21,47 @@ pub(super) fn begins(source: &str, key: &str, flaps: Option<Flaps>) -> Option<Fa
 }
 
 impl Work<'_> {
-    /// Before which hour nobody else is woken because an alert that flaps fires again. While another fires the incident is
-    /// no mere flapping, and goes on.
-    pub(super) fn not_before(&self) -> Option<Timestamp> {
-        let policy = self.policy();
-        let first = || policy.and_then(|policy| policy.steps.first()).map(|step| step.wait);
-        let wait = match &self.incident.phase {
-            _ if self.incident.firing > 0 => return None,
-            // Nobody has heard of it yet, or nobody who did is left: that it comes and goes is no answer.
-            _ if self.incident.responders.iter().all(|known| known.pages == 0) => return None,
-            Phase::Triggered { escalation: Some(current), .. } if current.awaiting.is_empty() => return None,
-            Phase::Triggered { escalation: Some(current), .. } => escalation::wait(policy, current),
-            Phase::Triggered { .. } | Phase::Resolved { .. } => {
-                first().map_or(escalation::LAST_RESORT_WAIT, |wait| wait.max(escalation::WAIT_MIN))
-            }
-            Phase::Acknowledged { .. } | Phase::Mitigated { .. } => return None,
-        };
-        self.now.saturating_add(wait).ok()
+    /// Whether nothing fires but what flaps, and somebody has heard of it.
+    fn merely_flaps(&self) -> bool {
+        self.incident.firing == 0 && self.incident.responders.iter().any(|known| known.pages > 0)
     }
 
-    /// Opens the incident again without waking anybody yet.
-    pub(super) fn reopen_quietly(
-        &mut self,
-        why: String,
-        joined: Fact,
-        severity: Severity,
-    ) -> Result<Reason, Refusal> {
-        self.add(Fact::Reopened { why })?;
+    /// Before which hour the next round of the policy does not begin because an alert of this service, that flaps, fires
+    /// again. Counted from the hour at which it would, which does not move: so it is put off once, and not again and again.
+    pub(super) fn rests_until(&self, service: &str) -> Option<Timestamp> {
+        let current = self.escalation().filter(|current| !current.awaiting.is_empty())?;
+        if !self.merely_flaps() {
+            return None;
+        }
+        let policy = self.policy();
+        // Who is next in this round has not heard of it yet.
+        escalation::next(policy?, self.rules, Some(current), self.now)
+            .filter(|next| next.round > current.round)?;
+        let fires_on = self.now.saturating_add(escalation::wait(policy, current)).ok()?;
+        let latest = current.due.saturating_add(self.rules.flapping_of(service).calm_after).ok()?;
+        Some(fires_on.min(latest)).filter(|hour| *hour > self.now)
+    }
+
+    /// Before which hour nobody is woken because an alert that flaps opens again what people ended.
+    pub(super) fn reopens_at(&self) -> Option<Timestamp> {
+        let over = matches!(self.incident.phase, Phase::Resolved { .. });
+        let wait = escalation::first_wait(self.policy());
+        (over && self.merely_flaps()).then(|| self.now.saturating_add(wait).ok()).flatten()
+    }
+
+    /// Opens the incident again without waking anybody yet. That it fires again meanwhile does not move the hour.
+    pub(super) fn reopen_quietly(&mut self, why: String, joined: Fact) -> Result<Reason, Refusal> {
+        self.add(Fact::Reopened { why, anew: true })?;
         self.add(joined)?;
-        self.worsens(severity)?;
         Ok(Reason::ReopenedByAlert)
     }
 
-    /// An alert that does not flap came to an incident that was opened again by one that does: people hear of it now.
+    /// People hear now that it is open again: the hour has come, an alert that does not flap joined, or it got so much worse
+    /// that other people are to know.
     pub(super) fn wakes_at_last(&mut self) -> Result<(), Refusal> {
-        let waits =
-            matches!(self.incident.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. });
-        // One that waits for its cause has just been opened, and nobody was ever paged for it, but where a storm brought them.
-        if waits && !self.incident.storm && !self.incident.responders.is_empty() {
+        if self.incident.is_quietly_open() {
             self.escalate()?;
+            self.channels_hear(News::Reopened);
         }
         Ok(())
     }

@@ -28,11 +28,20 @@ impl Work<'_> {
         let foreign = (self.incident.service != service).then(|| service.clone());
         // Flapping.
         let as_before = severity >= self.incident.severity;
-        let not_before = flaps.filter(|_| as_before).and_then(|_| self.not_before());
+        let flaps_on = flaps.is_some() && as_before;
+        let not_before = if flaps_on { self.reopens_at() } else { None };
+        let rests_until = if flaps_on { self.rests_until(&service) } else { None };
         let began = flapping::begins(&source, &key, flaps);
-        let key_of = key.clone();
-        let joined =
-            Fact::AlertJoined { source, key: key_of, title, refired, service: foreign, because, not_before };
+        let joined = Fact::AlertJoined {
+            source,
+            key: key.clone(),
+            title,
+            refired,
+            service: foreign,
+            because,
+            not_before,
+            rests_until,
+        };
         let reason = match &self.incident.phase {
             Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
                 self.add(joined)?;
@@ -47,7 +56,7 @@ impl Work<'_> {
                 let why = format!("{key} fires again");
                 let reason = match not_before {
                     None => self.reopen_by_alert(why, Some(joined), severity)?,
-                    Some(_) => self.reopen_quietly(why, joined, severity)?,
+                    Some(_) => self.reopen_quietly(why, joined)?,
                 };
                 began.map_or(Ok(()), |fact| self.dispatch(fact))?;
                 return Ok(reason);
@@ -119,12 +128,12 @@ impl Work<'_> {
             Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
             _ => None,
         };
-        self.add(Fact::Reopened { why })?;
+        self.add(Fact::Reopened { why, anew: true })?;
         joined.map_or(Ok(()), |joined| self.add(joined))?;
         self.raise(severity)?;
         self.escalate()?;
+        self.channels_hear(News::Reopened);
         if let Some(person) = before {
-            self.status(News::Reopened);
             let paged =
                 |letter: &Letter| matches!(letter, Letter::Page { person: paged, .. } if *paged == person);
             if !self.letters.iter().any(paged) && self.rules.people.contains_key(&person) {
@@ -199,7 +208,10 @@ impl Work<'_> {
                 // A cause that needs others itself may not be the last.
                 let grouping = self.rules.grouping_of(self.incident.leads());
                 let waits = held_until.is_some() && !grouping.depends_on.is_empty();
-                if found && !waits {
+                let stands = (found && !waits) || (rose && other_policy);
+                if stands && self.incident.is_quietly_open() {
+                    self.wakes_at_last()?;
+                } else if found && !waits {
                     self.escalate()?;
                 }
             }
@@ -322,6 +334,7 @@ impl Work<'_> {
             person: known.person.clone(),
             status: known.status,
             pages: known.pages,
+            pages_before: known.pages_before,
         });
         self.add(Fact::TookIn {
             incident: other.id,
@@ -364,7 +377,7 @@ impl Work<'_> {
         if self.incident.merged_into != Some(incident) {
             return Err(Refusal::WrongState("it did not become part of that incident"));
         }
-        self.add(Fact::Reopened { why: format!("it is no part of INC-{incident}") })?;
+        self.add(Fact::Reopened { why: format!("it is no part of INC-{incident}"), anew: true })?;
         self.add(Fact::SplitFrom { incident, alerts, firing })?;
         self.take_command(&person, CommandReason::Reopened)?;
         Ok(Reason::Split)
