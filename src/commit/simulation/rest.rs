@@ -1,0 +1,85 @@
+//! Hours that come, and how everything comes to rest.
+
+use super::*;
+
+impl World {
+    pub(super) fn meets_deadlines(&mut self) {
+        let Some(node) = self.awake().filter(|node| !self.nodes[*node].cut) else { return };
+        let longest = longest_wait(&house().rules);
+        for (incident, _) in self.look(|tx| incidents::due(tx, longest, 128)) {
+            let fate = self.fate();
+            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+            let told = self.nodes[node].ask(tick, fate);
+            assert!(matches!(told, None | Some(Ok(_) | Err(DoorError::Store))), "{told:?}");
+            if fate != Fate::Well {
+                return;
+            }
+        }
+    }
+
+    /// At the end everything works again, for longer than any letter waits; then nothing may be left undone.
+    pub(super) fn comes_to_rest(&mut self) {
+        for node in 0..NODES {
+            self.wakes(node);
+        }
+        for node in 0..NODES {
+            if self.nodes[node].cut {
+                self.is_back(node);
+            }
+        }
+        // Somebody takes half of what is open; the rest must go on waking people all the time.
+        for id in self.look(|tx| incidents::numbers(tx, 0, 10_000)) {
+            if self.dice.one_in(2) {
+                let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+                let act = Act::Answer { help: false };
+                let told = self.nodes[0].ask(Command::Act { incident: id, act, by }, Fate::Well);
+                self.was_told(id, "maya", false, told);
+            }
+        }
+        let until = self.clock.now() + REST;
+        for _ in 0..REST_STEPS {
+            self.does_what_is_due();
+            let now = self.clock.now();
+            if now >= until {
+                return;
+            }
+            let due = self.look(|tx| Ok([incidents::next_due(tx)?, letters::next_due(tx)?]));
+            let next = due.into_iter().flatten().filter(|due| *due > now).min().unwrap_or(until).min(until);
+            self.clock.forward(next.duration_since(now));
+        }
+        panic!("it never comes to rest");
+    }
+
+    pub(super) fn does_what_is_due(&mut self) {
+        let longest = longest_wait(&house().rules);
+        for (incident, _) in self.look(|tx| incidents::due(tx, longest, 1000)) {
+            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+            self.nodes[0].ask(tick, Fate::Well).unwrap().unwrap();
+        }
+        for node in 0..NODES {
+            while !self.nodes[node].hands.is_empty() {
+                self.settles(node, 0, &Outcome::Accepted { remote_id: None }, Fate::Well);
+            }
+        }
+        loop {
+            for channel in self.look(letters::channels_due) {
+                let wanted = Wanted { channel, lease: LEASE, limit: 100, held: Vec::new() };
+                let Some(Ok(Reply::Claims(claims))) = self.nodes[1].ask(Command::Claim(wanted), Fate::Well)
+                else {
+                    panic!("letters cannot be claimed");
+                };
+                let now = self.clock.now();
+                for claim in claims {
+                    self.is_taken(1, &claim, now);
+                    self.nodes[1].hands.push(Held { claim, until: now + LEASE, told: false });
+                }
+            }
+            if self.nodes[1].hands.is_empty() {
+                return;
+            }
+            while !self.nodes[1].hands.is_empty() {
+                self.settles(1, 0, &Outcome::Accepted { remote_id: None }, Fate::Well);
+            }
+        }
+    }
+}
