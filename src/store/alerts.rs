@@ -575,16 +575,17 @@ pub fn suppress(tx: &Tx<'_>, id: i64, by: &str) -> Result<(), StoreError> {
     tx.write("update alert set suppressed_by = ?2, inhibited = null where id = ?1", &[id.into(), by.into()])
 }
 
-/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as
-/// everything else has that holds alerts back.
+/// Numbers of alerts that fire, and whose silence is over or gone, or has not begun: a clock made it that has been put right
+/// since. With the hour since when. A silence's id has no colon, as everything else has that holds alerts back.
 ///
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     tx.query(
-        "select alert.id, coalesce(silence.ends_at, ?1) from alert left join silence on silence.id = suppressed_by
+        "select alert.id, case when silence.ends_at <= ?1 then silence.ends_at else ?1 end
+         from alert left join silence on silence.id = suppressed_by
          where suppressed_by is not null and suppressed_by not like '%:%'
-           and (silence.id is null or silence.ends_at <= ?1)
+           and (silence.id is null or silence.ends_at <= ?1 or silence.starts_at > ?1)
          order by alert.id limit ?2",
         &[tx.now.into(), i64::from(limit).into()],
         |row| Ok((row.int(0)?, row.time(1)?)),
