@@ -563,7 +563,7 @@ impl Work<'_> {
             return Ok(Reason::SelfCleared);
         }
         let was_held = matches!(self.incident.phase, Phase::Triggered { held_until: Some(_), .. });
-        let reason = self.escalate()?;
+        let reason = self.begin_after_the_wait()?;
         if was_held {
             self.wake_struck()?;
         }

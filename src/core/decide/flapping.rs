@@ -52,8 +52,10 @@ impl Work<'_> {
     pub(super) fn wakes_at_last(&mut self) -> Result<(), Refusal> {
         let waits =
             matches!(self.incident.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. });
-        // One that waits for its cause has just been opened, and nobody was ever paged for it, but where a storm brought them.
-        if waits && !self.incident.storm && !self.incident.responders.is_empty() {
+        // One that waits for its cause has just been opened, and nobody was ever paged for it, but where a storm brought them, or
+        // another that became part of it.
+        let for_cause = self.is_waiting_for_its_cause();
+        if waits && !for_cause && !self.incident.storm && !self.incident.responders.is_empty() {
             self.escalate()?;
         }
         Ok(())

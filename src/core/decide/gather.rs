@@ -20,6 +20,28 @@ impl Work<'_> {
         Ok(true)
     }
 
+    /// Whether nobody was woken for it because its cause may come. What was opened again, and waits for another reason, has people
+    /// who were woken long ago.
+    pub(super) fn is_waiting_for_its_cause(&self) -> bool {
+        let settle = self.rules.grouping_of(&self.incident.service).settle;
+        match &self.incident.phase {
+            Phase::Triggered { escalation: None, held_until: Some(until), .. } => {
+                self.incident.opened_at.checked_add(settle).is_ok_and(|first| first == *until)
+            }
+            _ => false,
+        }
+    }
+
+    /// The next step; the first one after the wait for a cause pages nobody who was woken meanwhile, in a storm or for an incident
+    /// that became part of this one.
+    pub(super) fn begin_after_the_wait(&mut self) -> Result<Reason, Refusal> {
+        let waited = self.is_waiting_for_its_cause();
+        if waited {
+            self.begin_policy(|work, person| work.was_paged(person))?;
+        }
+        if waited && self.escalation().is_some() { Ok(Reason::EscalatedOnTime) } else { self.escalate() }
+    }
+
     pub(super) fn join(&mut self, join: Join) -> Result<Reason, Refusal> {
         let Join { source, key, title, refired, service, severity, because, group, flaps } = join;
         let spreads = self.incident.leads() != service
@@ -200,7 +222,7 @@ impl Work<'_> {
                 let grouping = self.rules.grouping_of(self.incident.leads());
                 let waits = held_until.is_some() && !grouping.depends_on.is_empty();
                 if found && !waits {
-                    self.escalate()?;
+                    self.begin_after_the_wait()?;
                 }
             }
             Phase::Triggered { .. } if found || rose => {
