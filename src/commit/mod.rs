@@ -75,6 +75,8 @@ mod stories_orders;
 #[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
+mod stories_shuffled;
+#[cfg(test)]
 mod stories_unread;
 
 use away::Away;
