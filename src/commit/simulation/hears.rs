@@ -1,6 +1,8 @@
 //! What senders send, and what they are told: deliveries that come twice, late, and several at once.
 
+use super::houses::ABOUT;
 use super::*;
+use crate::core::alert::AlertSeverity;
 
 /// What was said of one alert.
 pub(super) struct Said {
@@ -45,9 +47,19 @@ impl World {
 
     pub(super) fn posts(&mut self, node: usize, posted: Vec<Posted>) {
         let fate = self.fate();
-        let commands = posted.iter().map(|one| delivery(one, &self.nodes[node].clock)).collect();
-        let told = self.nodes[node].ask_all(commands, fate);
-        for (one, told) in posted.into_iter().zip(told) {
+        // What people put together and take apart shares transactions with what is heard.
+        let (before, after) = (self.some_moves(), self.some_moves());
+        let first = before.len();
+        let clock = self.nodes[node].clock.clone();
+        let commands = posted.iter().map(|one| delivery(one, &clock));
+        let commands = before.into_iter().chain(commands).chain(after).collect();
+        let mut told = self.nodes[node].ask_all(commands, fate);
+        let after = told.split_off(first + posted.len());
+        let heard = told.split_off(first);
+        for moved in told.into_iter().chain(after) {
+            merging::decided(moved);
+        }
+        for (one, told) in posted.into_iter().zip(heard) {
             match told {
                 Some(Ok(Reply::Events(_, results))) => assert_eq!(results.len(), one.events.len()),
                 Some(Ok(Reply::Spooled)) => {}
@@ -79,9 +91,17 @@ impl World {
         let source = SOURCES[self.dice.index(SOURCES.len())];
         let mut events = Vec::new();
         for _ in 0..=self.dice.below(3) {
-            let key = format!("key-{}", self.dice.below(KEYS));
+            let number = self.dice.index(ABOUT.len());
+            let key = format!("key-{number}");
             let status = if self.dice.below(5) < 3 { Status::Firing } else { Status::Resolved };
-            let mut event = Event::new(key, status, "t");
+            let mut event = Event::new(key.clone(), status, "t");
+            event.severity = match self.dice.below(4) {
+                0 => Some(AlertSeverity::Critical),
+                1 => Some(AlertSeverity::Warning),
+                _ => None,
+            };
+            event.labels = BTreeMap::from([("team".into(), ABOUT[number].into()), ("name".into(), key)]);
+            event.group = self.grouped.then(|| ABOUT[number].to_owned()).filter(|_| source == "prometheus");
             if self.dice.below(10) < 2 {
                 let late = SignedDuration::from_secs(self.dice.below(120));
                 event.occurred_at = Some(self.clock.now() - late);

@@ -49,6 +49,8 @@ impl World {
         match told {
             Some(Ok(Reply::Decided(incident, Reason::TookCommand))) => {
                 assert!(!robot && person != "stranger", "{person} commands INC-{id}");
+                // What was asked of an incident that became part of another is done there.
+                let id = incident.id;
                 let other = self.commanders.insert((id, incident.term), person.to_owned());
                 assert_eq!(
                     other, None,

@@ -1,6 +1,7 @@
 //! What must hold, on the way and at the end.
 
 use super::*;
+use crate::core::incident::Incident;
 
 impl World {
     /// Command is never vacated and never changes hands within a term, whatever happens to an incident.
@@ -11,7 +12,11 @@ impl World {
             let incident = self.look(|tx| incidents::load(tx, id)).unwrap().incident;
             let commander = incident.commander().map(|command| command.person.clone());
             assert_eq!(commander.is_none(), incident.state() == "triggered", "INC-{id}");
-            let ended = "select count(*) from entry where incident = ?1 and kind = 'resolved'";
+            assert!(
+                commander.is_some() || incident.due_at().is_some(),
+                "nothing will wake anybody for INC-{id}"
+            );
+            let ended = "select count(*) from entry where incident = ?1 and kind in ('resolved', 'merged')";
             let ended = self.look(|tx| tx.query_one(ended, &[id.into()], |row| row.int(0))).unwrap();
             let now = (incident.term, commander, ended);
             if let Some(before) = self.seen.insert(id, now.clone()) {
@@ -48,21 +53,13 @@ impl World {
                 );
             }
             self.look(|tx| is_whole(tx, id));
+            self.counts_its_alerts(&saved.incident);
             self.timeline_follows_the_rules(id);
         }
     }
 
     pub(super) fn timeline_follows_the_rules(&mut self, id: i64) {
         let kept = self.look(|tx| timeline::list(tx, id, 0, 10_000));
-        let count = |is: fn(&Fact) -> bool| kept.iter().filter(|kept| is(&kept.entry.fact)).count();
-        let written = |kinds: &str| {
-            let sql = format!("select count(*) from letter where incident = ?1 and kind in ({kinds})");
-            move |tx: &Tx<'_>| tx.query_one(&sql, &[id.into()], |row| row.int(0))
-        };
-        let pages = count(|fact| matches!(fact, Fact::Paged { .. }));
-        let pio = count(|fact| matches!(fact, Fact::PioCalled { .. }));
-        assert_eq!(self.look(written("'page', 'help'")), i64::try_from(pages).ok(), "INC-{id}");
-        assert_eq!(self.look(written("'pio_page'")), i64::try_from(pio).ok(), "INC-{id}");
         let (mut term, mut taken) = (0, false);
         for entry in kept.iter().map(|kept| &kept.entry) {
             match &entry.fact {
@@ -79,8 +76,37 @@ impl World {
                     assert!(!taken || matches!(entry.actor, Actor::Person(_)), "INC-{id}: {entry:?}");
                     taken = false;
                 }
+                Fact::Merged { .. } => {
+                    assert!(!taken || matches!(entry.actor, Actor::Person(_)), "INC-{id}: {entry:?}");
+                    taken = false;
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// As many letters that wake somebody were written as the timelines tell of. They go with their incident where it has gone.
+    pub(super) fn every_page_is_a_letter(&mut self) {
+        for (facts, letters) in [("'paged'", "'page', 'help'"), ("'pio_called'", "'pio_page'")] {
+            let told = format!("select count(*) from entry where kind in ({facts})");
+            let written = format!("select count(*) from letter where kind in ({letters})");
+            let counts = self.look(|tx| {
+                let count = |sql: &str| tx.query_one(sql, &[], |row| row.int(0));
+                Ok((count(&told)?, count(&written)?))
+            });
+            assert_eq!(counts.0, counts.1, "{facts}");
+        }
+    }
+
+    /// What an incident counts is what belongs to it. One that left it for another was counted, and is.
+    fn counts_its_alerts(&mut self, incident: &Incident) {
+        let id = incident.id;
+        let sql = "select count(*) from alert where incident = ?1";
+        let there = self.look(|tx| tx.query_one(sql, &[id.into()], |row| row.int(0))).unwrap();
+        let counted = i64::from(incident.alerts);
+        assert!(counted >= there, "INC-{id} counts {counted} alerts, and has {there}");
+        if incident.merged_into.is_some() {
+            assert_eq!((counted, incident.firing, there), (0, 0, 0), "INC-{id} became part of another");
         }
     }
 
@@ -103,13 +129,23 @@ impl World {
                 known.status
             );
         }
-        // People may open an old one again beside a new one.
-        let twice = "select alert.key from alert join incident on incident.id = alert.incident
+        // People may open an old one again beside a new one, and take apart what is one. An alert may do the first too, where
+        // others belong to its incident that have gone to another since.
+        let count = |tx: &Tx<'_>, sql: &str| tx.query_one(sql, &[], |row| row.int(0));
+        let moved = "select count(*) from alert_move";
+        let apart = "select count(*) from entry where kind = 'split_from'";
+        let alone = self.rules.services.len() == 1 && self.look(|tx| count(tx, moved)) == Some(0);
+        if self.look(|tx| count(tx, apart)) > Some(0) {
+            return;
+        }
+        let twice = format!(
+            "select alert.key from alert join incident on incident.id = alert.incident
              where alert.status = 'firing' and incident.phase <> 'resolved' and alert.closed_at is null
-               and not exists (select 1 from entry where entry.incident = incident.id and kind = 'reopened'
-                 and actor like 'person:%')
-             group by alert.service, alert.key having count(distinct alert.incident) > 1";
-        let twice = self.look(|tx| tx.query(twice, &[], |row| row.text(0)));
+               and not exists (select 1 from entry where kind = 'reopened' and actor like '{}')
+             group by alert.service, alert.key having count(distinct alert.incident) > 1",
+            if alone { "person:%' and entry.incident = incident.id and '' = '" } else { "%" }
+        );
+        let twice = self.look(|tx| tx.query(&twice, &[], |row| row.text(0)));
         assert!(twice.is_empty(), "one condition, and several open incidents: {twice:?}");
     }
 

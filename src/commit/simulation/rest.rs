@@ -2,19 +2,35 @@
 
 use super::*;
 
+/// Most times that something is due at one moment, because something else was.
+const DUE_AGAIN_MAX: u32 = 50;
+
 impl World {
     pub(super) fn meets_deadlines(&mut self) {
         let Some(node) = self.awake().filter(|node| !self.nodes[*node].cut) else { return };
-        let longest = longest_wait(&house().rules);
-        for (incident, _) in self.look(|tx| incidents::due(tx, longest, 128)) {
+        for command in self.due() {
             let fate = self.fate();
-            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
-            let told = self.nodes[node].ask(tick, fate);
+            let told = self.nodes[node].ask(command, fate);
             assert!(matches!(told, None | Some(Ok(_) | Err(DoorError::Store))), "{told:?}");
             if fate != Fate::Well {
                 return;
             }
         }
+    }
+
+    /// Everything whose hour has come, as the deadlines find it.
+    fn due(&mut self) -> Vec<Command> {
+        let rules = self.rules.clone();
+        let longest = longest_wait(&rules);
+        let tick = |(incident, _)| Command::Act { incident, act: Act::Tick, by: By::dispatch() };
+        let mut due: Vec<Command> =
+            self.look(|tx| incidents::due(tx, longest, 1000)).into_iter().map(tick).collect();
+        let mut over = self.look(|tx| alerts::outlived(tx, 1000));
+        over.extend(self.look(|tx| held::after_maintenance(tx, &rules.maintenance, 1000)).0);
+        over.extend(self.look(|tx| inhibitors::outlived(tx, 1000)));
+        let hearing = nodes::Hearing { since: Timestamp::MIN, until: self.clock.now() };
+        due.extend(over.into_iter().map(|(alert, _)| Command::AlertDue { alert, hearing }));
+        due
     }
 
     /// At the end everything works again, for longer than any letter waits; then nothing may be left undone.
@@ -43,19 +59,32 @@ impl World {
             if now >= until {
                 return;
             }
-            let due = self.look(|tx| Ok([incidents::next_due(tx)?, letters::next_due(tx)?]));
+            let rules = self.rules.clone();
+            let due = self.look(|tx| {
+                let (_, window) = held::after_maintenance(tx, &rules.maintenance, 1000)?;
+                Ok([incidents::next_due(tx)?, letters::next_due(tx)?, silences::next_end(tx)?, window])
+            });
             let next = due.into_iter().flatten().filter(|due| *due > now).min().unwrap_or(until).min(until);
             self.clock.forward(next.duration_since(now));
         }
         panic!("it never comes to rest");
     }
 
-    pub(super) fn does_what_is_due(&mut self) {
-        let longest = longest_wait(&house().rules);
-        for (incident, _) in self.look(|tx| incidents::due(tx, longest, 1000)) {
-            let tick = Command::Act { incident, act: Act::Tick, by: By::dispatch() };
-            self.nodes[0].ask(tick, Fate::Well).unwrap().unwrap();
+    fn meets_all_deadlines(&mut self) {
+        for _ in 0..DUE_AGAIN_MAX {
+            let due = self.due();
+            if due.is_empty() {
+                return;
+            }
+            for command in due {
+                self.nodes[0].ask(command, Fate::Well).unwrap().unwrap();
+            }
         }
+        panic!("what is due stays due: {:?}", self.due());
+    }
+
+    pub(super) fn does_what_is_due(&mut self) {
+        self.meets_all_deadlines();
         for node in 0..NODES {
             while !self.nodes[node].hands.is_empty() {
                 self.settles(node, 0, &Outcome::Accepted { remote_id: None }, Fate::Well);
