@@ -360,6 +360,8 @@ impl Memory {
     /// Alerts went from one incident to another.
     pub(super) fn moved(&mut self) {
         self.alerts.clear();
+        // Those that people ended the incident of fire on where they are now.
+        self.inhibitors.clear();
         self.open.clear();
         self.grouped.clear();
         // What was taken out of an incident that people ended keeps others quiet again.

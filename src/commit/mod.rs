@@ -84,11 +84,13 @@ mod stories_nodes;
 #[cfg(test)]
 mod stories_orders;
 #[cfg(test)]
-mod stories_rings;
-#[cfg(test)]
 mod stories_over;
 #[cfg(test)]
+mod stories_rings;
+#[cfg(test)]
 mod stories_routes;
+#[cfg(test)]
+mod stories_shuffled;
 #[cfg(test)]
 mod stories_unread;
 

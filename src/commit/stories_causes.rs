@@ -14,7 +14,7 @@ use crate::store::incidents;
 
 /// `shop` and `blog` (maya is woken) need `lb` (tom is). Quiet incidents of `blog` wake nobody but kim. More than four in
 /// five minutes are a storm.
-fn rules() -> Rules {
+pub(super) fn rules() -> Rules {
     let mut rules = (*house().rules).clone();
     let policy = |name: &str| {
         let step =
@@ -556,5 +556,56 @@ fn a_cause_that_needs_another_waits_on_and_its_alerts_stay_together() {
     story.seconds(5);
     assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
     assert_eq!(story.pages(), ["tom of INC-1"]);
+    story.proves_whole();
+}
+
+#[test]
+fn who_was_woken_for_what_became_part_of_it_is_not_woken_again_after_the_wait() {
+    let mut story = story();
+    story.fires("shop", "checkout");
+    story.fires("db", "disk");
+    for page in story.claim("") {
+        story.settle(page, Settlement::Accepted { remote_id: None });
+    }
+    assert_eq!(story.pages(), ["maya of INC-2"]);
+    let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    story.seconds(30);
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    assert_eq!(story.pages(), ["maya of INC-2"], "she has as long as a step waits from now on");
+    story.seconds(300);
+    story.tick(1);
+    assert_eq!(story.pages(), ["maya of INC-2", "maya of INC-1"]);
+    story.proves_whole();
+}
+
+#[test]
+fn who_cannot_is_woken_after_the_wait_all_the_same() {
+    let mut story = story();
+    story.fires("shop", "checkout");
+    story.fires("db", "disk");
+    story.act(2, "maya", Act::Decline).unwrap();
+    let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    let before = story.pages().len();
+    story.seconds(30);
+    story.tick(1);
+    assert_eq!(story.pages().len(), before + 1);
+    story.proves_whole();
+}
+
+#[test]
+fn what_becomes_part_of_it_does_not_end_the_wait_for_its_cause() {
+    let mut story = story();
+    story.fires("shop", "checkout");
+    story.fires("db", "disk");
+    let by = By { actor: Actor::Person("kim".into()), route: Route::Api, occurred_at: None };
+    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    story.seconds(5);
+    assert_eq!(story.fires("shop", "basket"), joined(1, "same_service"));
+    // Maya knows of the database.
+    assert_eq!(story.pages(), ["maya of INC-1"]);
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    assert_eq!(story.pages(), ["maya of INC-1", "tom of INC-1"]);
     story.proves_whole();
 }

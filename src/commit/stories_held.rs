@@ -245,3 +245,18 @@ fn a_weekly_window_is_as_long_as_ever_in_the_night_in_which_the_clocks_change() 
         story.proves_whole();
     }
 }
+
+#[test]
+fn a_silence_of_a_future_that_never_was_keeps_nobody_quiet() {
+    let mut story = story(Vec::new());
+    story.passes(3 * 24 * 60);
+    let id = of_the_house(&mut story, "service=\"payments\"", 60);
+    assert_eq!(story.raises("till", "payments").outcome, "suppressed");
+    assert_eq!(story.what_is_held_is_looked_at(), 0);
+    // The clock that was ahead is put right: the silence begins in three days.
+    story.is_put_back(3 * 24 * 60);
+    assert_eq!(story.what_is_held_is_looked_at(), 1);
+    assert_eq!(story.paged_for(1), ["page maya"]);
+    assert_eq!((story.holds(), story.what_is_held_is_looked_at()), (Vec::new(), 0), "{id}");
+    story.proves_whole();
+}

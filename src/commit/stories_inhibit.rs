@@ -166,9 +166,12 @@ fn another_that_fires_goes_on_keeping_it_quiet() {
     story.comes(critical("cache"));
     story.comes(warning("disk"));
     story.comes(over(critical("db")));
+    // It names the other from now on.
+    assert_eq!((story.looks(), story.mark_of("disk").as_deref()), (1, Some("inhibit:2")));
     assert_eq!(story.looks(), 0);
     story.comes(over(critical("cache")));
     assert_eq!(story.looks(), 1);
+    assert_eq!(story.paged(), ["maya", "maya", "maya"]);
     story.proves_whole();
 }
 
@@ -340,5 +343,27 @@ fn what_is_held_remembers_what_holds_it_now() {
     story.comes(over(of_b()));
     assert_eq!(story.looks(), 1);
     assert_eq!(story.mark_of("disk"), None);
+    story.proves_whole();
+}
+
+#[test]
+fn what_is_kept_quiet_names_what_keeps_it_quiet_now() {
+    let mut story = Story::with_rules(vec![worse()]);
+    story.comes(critical("db"));
+    story.comes(critical("cache"));
+    story.comes(warning("disk"));
+    story.comes(warning("cpu"));
+    assert_eq!(story.mark_of("disk").as_deref(), Some("inhibit:1"));
+    story.comes(over(critical("db")));
+    assert_eq!(story.looks(), 2);
+    assert_eq!(story.mark_of("disk").as_deref(), Some("inhibit:2"));
+    assert_eq!(story.mark_of("cpu").as_deref(), Some("inhibit:2"));
+    assert_eq!(story.looks(), 0);
+    // It is said to be less bad than it was, and keeps nobody quiet any more.
+    story.comes(critical("db"));
+    story.comes(warning("cache"));
+    assert_eq!(story.looks(), 2);
+    assert_eq!(story.mark_of("disk").as_deref(), Some("inhibit:1"));
+    assert_eq!(story.looks(), 0);
     story.proves_whole();
 }

@@ -571,7 +571,7 @@ impl Work<'_> {
             return Ok(Reason::EscalatedOnTime);
         }
         let waited_for_its_cause = self.escalation().is_none();
-        let reason = self.escalate()?;
+        let reason = self.begin_after_the_wait()?;
         if waited_for_its_cause {
             self.wake_struck()?;
         }

@@ -294,11 +294,11 @@ impl Incident {
     }
 
     /// Whether it was opened again by an alert that flaps, and nobody was woken for that yet. One that waits for its cause has
-    /// just been opened, and nobody was ever paged for it, but where a storm brought them.
+    /// just been opened: whoever was paged came with an incident that became part of it, or with a storm.
     pub fn is_quietly_open(&self) -> bool {
         matches!(self.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. })
             && !self.storm
-            && self.responders.iter().any(|known| known.pages > 0)
+            && self.responders.iter().any(|known| known.pages_before > 0)
     }
 
     /// One responder by name.

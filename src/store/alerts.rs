@@ -587,8 +587,8 @@ pub fn let_go(tx: &Tx<'_>, id: i64) -> Result<(), StoreError> {
     tx.write("update alert set suppressed_by = null, inhibited = null where id = ?1", &[id.into()])
 }
 
-/// Numbers of alerts that fire, and whose silence is over or gone; with the hour since when. A silence's id has no colon, as
-/// everything else has that holds alerts back.
+/// Numbers of alerts that fire, and whose silence is over or gone, or has not begun: a clock made it that has been put right
+/// since. With the hour since when. A silence's id has no colon, as everything else has that holds alerts back.
 ///
 /// # Errors
 /// What the engine says.
@@ -603,9 +603,11 @@ pub(super) const OUTLIVED: &str = "with recursive held (mark) as (
        select (select min(suppressed_by) from alert where suppressed_by > held.mark) from held
        where held.mark is not null
      )
-     select alert.id, coalesce(silence.ends_at, ?1) from held join alert on alert.suppressed_by = held.mark
+     select alert.id, case when silence.ends_at <= ?1 then silence.ends_at else ?1 end
+     from held join alert on alert.suppressed_by = held.mark
      left join silence on silence.id = held.mark
-     where held.mark not like '%:%' and (silence.id is null or silence.ends_at <= ?1)
+     where held.mark not like '%:%'
+       and (silence.id is null or silence.ends_at <= ?1 or silence.starts_at > ?1)
      order by alert.id limit ?2";
 
 pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {

@@ -124,13 +124,41 @@ pub fn suppress(tx: &Tx<'_>, id: i64, by: &Inhibitor, place: i64) -> Result<(), 
 
 /// Numbers of alerts that are kept quiet by others, where no way leads any more from one to the next to an alert that no other
 /// keeps quiet: those did recover, or they keep one another quiet. Those first where nothing fires, which is what the rest of
-/// such a way may wait for. Looked at place by place: many alerts are kept quiet by few.
+/// such a way may wait for. And of those that name one which keeps nobody quiet any more, though another does. Looked at place by
+/// place, and name by name: many alerts are kept quiet by few.
 ///
 /// # Errors
 /// What the engine says.
 pub fn outlived(tx: &Tx<'_>, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-    tx.query(OUTLIVED, &[i64::from(limit).into()], |row| Ok((row.int(0)?, tx.now)))
+    let mut due = tx.query(OUTLIVED, &[i64::from(limit).into()], |row| Ok((row.int(0)?, tx.now)))?;
+    for mark in tx.query(MARKS, &[PREFIX.into()], |row| row.text(0))? {
+        let Some(named) = mark.strip_prefix(PREFIX).and_then(|number| number.parse::<i64>().ok()) else {
+            continue;
+        };
+        let left = i64::from(limit).saturating_sub(i64::try_from(due.len()).unwrap_or(i64::MAX));
+        if left <= 0 || tx.query_one(KEEPS, &[named.into()], |row| row.int(0))?.is_some() {
+            continue;
+        }
+        let more = tx.query(NAMED, &[(&mark).into(), left.into()], |row| Ok((row.int(0)?, tx.now)))?;
+        due.extend(
+            more.into_iter().filter(|(id, _)| !due.iter().any(|(known, _)| known == id)).collect::<Vec<_>>(),
+        );
+    }
+    Ok(due)
 }
+
+const MARKS: &str = "with recursive named (mark) as (
+       select min(suppressed_by) from alert where suppressed_by >= ?1
+       union all
+       select (select min(suppressed_by) from alert where suppressed_by > named.mark) from named where named.mark is not null
+     )
+     select mark from named where mark is not null";
+
+const KEEPS: &str = "select alert.id from alert where id = ?1 and status = 'firing' and closed_at is null
+     and exists (select 1 from inhibitor where inhibitor.alert = ?1)";
+
+const NAMED: &str =
+    "select id from alert where suppressed_by = ?1 and status = 'firing' order by id limit ?2";
 
 // `held`: where something is kept quiet. `chained`: of these, where nothing fires that no other alert keeps quiet. `step`: from such a
 // place to those where what fires there is kept quiet itself. `awake`: from where a way leads to one that is not.
@@ -185,6 +213,9 @@ mod tests {
                 plan(tx, AT, 2)?,
                 plan(tx, OUTLIVED, 1)?,
                 plan(tx, FORGET, 1)?,
+                plan(tx, MARKS, 1)?,
+                plan(tx, KEEPS, 1)?,
+                plan(tx, NAMED, 2)?,
                 plan(tx, alerts::OUTLIVED, 2)?,
             ])
         });

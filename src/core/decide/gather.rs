@@ -20,6 +20,23 @@ impl Work<'_> {
         Ok(true)
     }
 
+    /// Whether nobody was woken for it because its cause may come. What was opened again, and waits for another reason, has people
+    /// who were woken long ago.
+    pub(super) fn is_waiting_for_its_cause(&self) -> bool {
+        matches!(self.incident.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. })
+            && !self.incident.is_quietly_open()
+    }
+
+    /// The next step; the first one after the wait for a cause pages nobody who was woken meanwhile, in a storm or for an incident
+    /// that became part of this one.
+    pub(super) fn begin_after_the_wait(&mut self) -> Result<Reason, Refusal> {
+        let waited = self.is_waiting_for_its_cause();
+        if waited {
+            self.begin_policy(|work, person| work.was_paged(person))?;
+        }
+        if waited && self.escalation().is_some() { Ok(Reason::EscalatedOnTime) } else { self.escalate() }
+    }
+
     pub(super) fn join(&mut self, join: Join) -> Result<Reason, Refusal> {
         let Join { source, key, title, refired, service, severity, because, group, flaps } = join;
         let spreads = self.incident.leads() != service
@@ -212,7 +229,7 @@ impl Work<'_> {
                 if stands && self.incident.is_quietly_open() {
                     self.wakes_at_last()?;
                 } else if found && !waits {
-                    self.escalate()?;
+                    self.begin_after_the_wait()?;
                 }
             }
             Phase::Triggered { .. } if found || rose => {

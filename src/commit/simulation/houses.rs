@@ -1,0 +1,96 @@
+//! The house of a seed: what alerts are about, how they become incidents, and what keeps them quiet.
+
+use super::*;
+use crate::core::correlate::{Grouping, Needs, Storm};
+use crate::core::flapping::Flapping;
+use crate::core::inhibit::Rule;
+use crate::core::maintenance::{Open, Window, listed};
+use crate::core::matcher::read_all;
+use crate::core::route;
+use crate::core::rules::{Policy, Service, Step, Target};
+use crate::house::House;
+
+/// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
+pub(super) const ABOUT: [&str; 8] = ["lb", "lb", "web", "web", "web", "shop", "shop", "db"];
+
+/// Flapping is on in plain houses alone.
+const OFF: Flapping = Flapping { changes: 0, within: SignedDuration::ZERO, calm_after: SignedDuration::ZERO };
+
+/// A house by chance. One of four is plain: a service, and every alert an incident of its own.
+pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
+    let mut house = house();
+    if dice.one_in(4) {
+        return house;
+    }
+    let mut rules = (*house.rules).clone();
+    let step =
+        |name: &str| Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
+    let policy = |names: [&str; 2]| Policy { steps: names.map(step).into(), repeat: 1, last_resort: vec![] };
+    rules.policies.insert("network".into(), policy(["tom", "maya"]));
+    rules.policies.insert("quiet".into(), policy(["kim", "maya"]));
+    let window = if dice.one_in(2) { SignedDuration::ZERO } else { SignedDuration::from_mins(5) };
+    let service = |policy: &str, needs: &[&str]| Service {
+        policy: policy.into(),
+        grouping: Grouping {
+            window,
+            depends_on: needs.iter().map(|one| (*one).to_owned()).collect(),
+            ..Grouping::default()
+        },
+        flapping: OFF,
+        ..rules.services["shop"].clone()
+    };
+    let (web, shop): (&[&str], &[&str]) = match dice.below(4) {
+        0 => (&[], &[]),
+        1 => (&["lb"], &["web"]),
+        _ => (&["lb"], &[]),
+    };
+    let mut services = BTreeMap::from([
+        ("lb".to_owned(), service("network", &[])),
+        ("web".to_owned(), service("default", web)),
+        ("shop".to_owned(), service("default", shop)),
+        ("db".to_owned(), service("default", &[])),
+    ]);
+    if dice.one_in(3) {
+        // What is not so bad wakes somebody else.
+        services.get_mut("web").unwrap().policies = [(Severity::Sev3, "quiet".to_owned())].into();
+    }
+    rules.flapping = OFF;
+    rules.services = services;
+    rules.needs = Needs::of(&rules.services);
+    rules.storm = dice.one_in(3).then_some(Storm { incidents: 2, within: SignedDuration::from_mins(5) });
+    rules.routes = rules.services.keys().map(|name| to(name)).collect();
+    if dice.one_in(3) {
+        rules.inhibit = vec![Rule {
+            source: read_all("severity=\"critical\"").unwrap(),
+            target: read_all("severity=\"warning\"").unwrap(),
+            equal: vec!["team".into()],
+        }];
+    }
+    if dice.one_in(3) {
+        rules.maintenance = vec![maintenance(dice, began)];
+    }
+    house.rules = Arc::new(rules);
+    house
+}
+
+/// Alerts of a team are about its service.
+fn to(service: &str) -> route::Route {
+    let set = route::Set { service: Some(service.into()), ..route::Set::default() };
+    route::Route { matchers: read_all(&format!("team=\"{service}\"")).unwrap(), to: route::To::Set(set) }
+}
+
+/// Work on two services, again and again from before the first step to after the last, whatever the clocks do.
+fn maintenance(dice: &mut Dice, began: Timestamp) -> Window {
+    let lasts = SignedDuration::from_mins(10 + dice.below(60));
+    let every = lasts + SignedDuration::from_mins(5 + dice.below(90));
+    let first = began - SignedDuration::from_hours(5 * 24) + SignedDuration::from_mins(dice.below(120));
+    let last = began + SignedDuration::from_hours(12 * 24);
+    let all = std::iter::successors(Some(first), |from| Some(*from + every)).take_while(|from| *from < last);
+    Window {
+        name: "patches".into(),
+        services: BTreeSet::from(["web".to_owned(), "db".to_owned()]),
+        time_zone: jiff::tz::TimeZone::UTC,
+        times: listed(all.map(|from| Open { from, until: from + lasts }).collect()),
+        comment: "new disks".into(),
+    }
+}
