@@ -179,10 +179,18 @@ impl Built {
         );
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let all = tx.query(&sql, &[tx.now.into()], |row| {
-            let updated_at = row.time(7)?;
-            match known.get(&row.text(0)?).filter(|silence| silence.updated_at == updated_at) {
-                Some(silence) => Ok(Ok(silence.clone())),
-                None => Ok(read(row).map(Arc::new)),
+            // Matchers never change under an id; the rest may, twice in one transaction too, which has one hour.
+            let (starts_at, ends_at, updated_at) = (row.time(3)?, row.time(4)?, row.time(7)?);
+            let hours = |known: &Silence| (known.starts_at, known.ends_at, known.updated_at);
+            let (created_by, comment) = (row.text(5)?, row.text(6)?);
+            match known.get(&row.text(0)?) {
+                Some(silence)
+                    if hours(silence) == (starts_at, ends_at, updated_at)
+                        && (&silence.created_by, &silence.comment) == (&created_by, &comment) =>
+                {
+                    Ok(Ok(silence.clone()))
+                }
+                _ => Ok(read(row).map(Arc::new)),
             }
         })?;
         let all: Vec<_> = all.into_iter().filter_map(|silence| silence.inspect_err(warn).ok()).collect();
@@ -265,4 +273,41 @@ fn read(row: &Row<'_>) -> Result<Silence, StoreError> {
         comment: row.text(6)?,
         updated_at: row.time(7)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Connection, Place};
+    use super::*;
+    use crate::clock::Clock;
+    use crate::core::matcher::read_all;
+
+    #[test]
+    fn a_silence_that_was_changed_twice_in_one_hour_is_what_it_was_changed_to_last() {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let mut store = Connection::writer(&place, &clock).unwrap();
+        let built = Built::default();
+        let now = clock.now();
+        let later = |minutes: i64| now + jiff::SignedDuration::from_mins(minutes);
+        let mut silence = Silence {
+            id: "s".into(),
+            source: None,
+            matchers: read_all("team=\"web\"").unwrap(),
+            starts_at: now,
+            ends_at: later(10),
+            created_by: "maya".into(),
+            comment: "patches".into(),
+            updated_at: now,
+        };
+        for (ends_at, comment) in [(10, "patches"), (20, "patches"), (20, "new disks")] {
+            (silence.ends_at, silence.comment) = (later(ends_at), comment.into());
+            let active = store.write(now, |tx| {
+                put(tx, &silence)?;
+                built.active(tx)
+            });
+            assert_eq!(*active.unwrap()[0], silence);
+        }
+    }
 }

@@ -13,8 +13,9 @@ use crate::house::House;
 /// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
 pub(super) const ABOUT: [&str; 8] = ["lb", "lb", "web", "web", "web", "shop", "shop", "db"];
 
-/// Flapping is on in plain houses alone.
-const OFF: Flapping = Flapping { changes: 0, within: SignedDuration::ZERO, calm_after: SignedDuration::ZERO };
+/// What flaps soon, and grows calm soon. Plain houses have it as it is when nobody says otherwise.
+const SOON: Flapping =
+    Flapping { changes: 4, within: SignedDuration::from_mins(30), calm_after: SignedDuration::from_mins(10) };
 
 /// A house by chance. One of four is plain: a service, and every alert an incident of its own.
 pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
@@ -29,6 +30,7 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     rules.policies.insert("network".into(), policy(["tom", "maya"]));
     rules.policies.insert("quiet".into(), policy(["kim", "maya"]));
     let window = if dice.one_in(2) { SignedDuration::ZERO } else { SignedDuration::from_mins(5) };
+    let flapping = if dice.one_in(2) { SOON } else { Flapping { changes: 0, ..SOON } };
     let service = |policy: &str, needs: &[&str]| Service {
         policy: policy.into(),
         grouping: Grouping {
@@ -36,7 +38,7 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
             depends_on: needs.iter().map(|one| (*one).to_owned()).collect(),
             ..Grouping::default()
         },
-        flapping: OFF,
+        flapping,
         ..rules.services["shop"].clone()
     };
     let (web, shop): (&[&str], &[&str]) = match dice.below(4) {
@@ -54,7 +56,7 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         // What is not so bad wakes somebody else.
         services.get_mut("web").unwrap().policies = [(Severity::Sev3, "quiet".to_owned())].into();
     }
-    rules.flapping = OFF;
+    rules.flapping = flapping;
     rules.services = services;
     rules.needs = Needs::of(&rules.services);
     rules.storm = dice.one_in(3).then_some(Storm { incidents: 2, within: SignedDuration::from_mins(5) });

@@ -47,8 +47,10 @@ impl World {
                 let binds = [id.into(), now.into()];
                 let last = self.look(|tx| tx.query_one(sql, &binds, |row| row.time_or_null(0)));
                 let last = last.flatten().unwrap_or_else(|| panic!("nobody was paged for INC-{id}"));
+                // A step waits for five minutes; the next round, while something flaps, until that would be calm.
+                let calm_after = self.rules.flapping_of(saved.incident.leads()).calm_after;
                 assert!(
-                    now.duration_since(last) < SignedDuration::from_mins(7),
+                    now.duration_since(last) < SignedDuration::from_mins(7) + calm_after,
                     "INC-{id} waits since {last}"
                 );
             }
