@@ -154,7 +154,12 @@ impl Follows {
                 .map(|(window, until)| (window.name.clone(), until)),
             inhibited_by: numbered()
                 .filter(|(_, rule)| rule.is_target(seen))
-                .map(|(number, rule)| (number, texts(&rule.source, &rule.equal)))
+                .map(|(number, rule)| {
+                    // One that fits both sides is not kept quiet by its like.
+                    let like = if rule.is_source(seen) { texts(&rule.target, &[]) } else { String::new() };
+                    let like = if like.is_empty() { like } else { format!(", and not also {like}") };
+                    (number, texts(&rule.source, &rule.equal) + &like)
+                })
                 .collect(),
             inhibits: numbered()
                 .filter(|(_, rule)| rule.is_source(seen))

@@ -377,6 +377,7 @@ impl Work<'_, '_> {
         let was_ended = known.closed_at.is_some();
         if known.incident.is_some() && !was_ended {
             // A node of an older version has opened its incident again: people have heard of it.
+            self.memory.forget_inhibitors();
             return alerts::let_go(self.tx, id).map(|()| true);
         }
         match self.held_by(&due.source, &due.service, &due.event)? {

@@ -22,7 +22,7 @@ const WAY_MAX: usize = 16;
 struct Kept {
     by: Inhibitor,
     place: i64,
-    /// The rule's number in the configuration, from 1.
+    /// The rule's number in the configuration, from 1; 0: it is another node's.
     rule: usize,
 }
 
@@ -54,7 +54,13 @@ impl Work<'_, '_> {
     /// nothing does; else whether something changed.
     pub(super) fn is_inhibited_still(&mut self, due: &alerts::Firing) -> Result<Option<bool>, StoreError> {
         let kept = self.inhibitor(&due.source, &due.service, &due.event, Some(due.id))?;
-        let Some(kept) = kept else { return Ok(None) };
+        let kept = match kept {
+            Some(kept) => kept,
+            None => match self.inhibitor_of_others(due)? {
+                Some(kept) => kept,
+                None => return Ok(None),
+            },
+        };
         if due.suppressed_by.as_ref() == Some(&kept.by.mark()) && due.inhibited == Some(kept.place) {
             return Ok(Some(false));
         }
@@ -70,8 +76,7 @@ impl Work<'_, '_> {
         heard: Heard<'_>,
     ) -> Result<Option<EventResult>, StoreError> {
         let Heard { source, service, event, .. } = heard;
-        self.offers(known.id, false, source, service, event)?;
-        if !self.house.rules.inhibit.is_empty() {
+        if self.offers(known.id, false, source, service, event)? {
             // It may keep nobody quiet any more.
             self.effects.set_hour();
         }
@@ -100,7 +105,7 @@ impl Work<'_, '_> {
         self.fires(heard).map(Some)
     }
 
-    /// An alert was written: others find it when it fires, and do not when it is over.
+    /// An alert was written: others find it when it fires, and do not when it is over. Whether that may be new to them.
     pub(super) fn offers(
         &mut self,
         id: i64,
@@ -108,26 +113,33 @@ impl Work<'_, '_> {
         source: &str,
         service: &str,
         event: &Event,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let house = self.house;
         if house.rules.inhibit.is_empty() || OWN_KEYS.contains(&event.key.as_str()) {
-            return Ok(());
+            return Ok(false);
         }
         if event.status != Status::Firing {
             if is_new {
-                return Ok(());
+                return Ok(false);
             }
             // Those that it kept quiet are looked at.
             self.effects.set_hour();
             self.memory.offers(id, &[]);
-            return inhibitors::forget(self.tx, id);
+            return inhibitors::forget(self.tx, id).map(|()| true);
         }
         let places = places_of(&house.rules, Sight { source, service, event });
         self.memory.offers(id, &places);
         if !is_new {
-            inhibitors::forget(self.tx, id)?;
+            let rules = hashes(&house.rules);
+            // A question costs a trip to a server, and writing the same again does not.
+            if !self.tx.is_far() && inhibitors::is_at(self.tx, id, &rules, &places)? {
+                return Ok(false);
+            }
+            // Another node may have other rules.
+            inhibitors::forget_of(self.tx, id, &rules)?;
         }
-        inhibitors::add(self.tx, id, &places)
+        inhibitors::add(self.tx, id, &places)?;
+        Ok(true)
     }
 
     /// The first rule by which an alert is kept quiet, and the alert that does it.
@@ -156,6 +168,22 @@ impl Work<'_, '_> {
                 if self.keeps_quiet(&by, id, &mut vec![place])? {
                     return Ok(Some(Kept { by, place, rule: number }));
                 }
+            }
+        }
+        Ok(None)
+    }
+
+    /// What keeps an alert quiet by a rule that this node does not have, as long as another may: rows of a rule that no node has are
+    /// forgotten ([`Self::fill_inhibitors`]).
+    fn inhibitor_of_others(&mut self, due: &alerts::Firing) -> Result<Option<Kept>, StoreError> {
+        let Some(place) = due.inhibited else { return Ok(None) };
+        let rule = inhibitors::rule_at(self.tx, place)?;
+        if rule.is_none_or(|rule| hashes(&self.house.rules).contains(&rule)) {
+            return Ok(None);
+        }
+        for by in self.memory.inhibitors(self.tx, place)?.to_vec() {
+            if self.keeps_quiet(&by, Some(due.id), &mut vec![place])? {
+                return Ok(Some(Kept { by, place, rule: 0 }));
             }
         }
         Ok(None)
@@ -228,8 +256,7 @@ impl Work<'_, '_> {
     ) -> Result<Reply, StoreError> {
         let house = self.house;
         let mut after = after.clone();
-        let rules: Vec<i64> =
-            house.rules.inhibit.iter().map(|rule| inhibitors::place(&rule.words())).collect();
+        let rules = hashes(&house.rules);
         if !rules.is_empty() {
             let page = alerts::firing_after(self.tx, &after.0, &after.1, PAGE)?;
             for alert in page.iter().filter(|alert| !OWN_KEYS.contains(&alert.event.key.as_str())) {
@@ -255,6 +282,11 @@ impl Work<'_, '_> {
         self.effects.set_hour();
         Ok(Reply::Inhibitors { after: None, waits: false })
     }
+}
+
+/// What tells the rules of this node from others.
+fn hashes(rules: &Rules) -> Vec<i64> {
+    rules.inhibit.iter().map(|rule| inhibitors::place(&rule.words())).collect()
 }
 
 /// By which rules an alert that fires is found, and where.

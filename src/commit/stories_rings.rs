@@ -301,3 +301,30 @@ fn rules_of_another_node_stay_while_it_runs_with_another_configuration() {
     assert_eq!(story.quiet(), [""; 0]);
     story.proves_whole();
 }
+
+#[test]
+fn what_a_rule_of_another_node_keeps_quiet_stays_so_while_any_of_its_sources_fires() {
+    let mut story = Story::with_rules(vec![quiets("a", "b"), quiets("x", "y")]);
+    assert_eq!(story.fire(&["a-1", "a-2", "b"]), ["opened", "opened", "suppressed"]);
+    let now = story.clock.now();
+    let node = nodes::Node { name: "web-2".into(), config_hash: "before".into(), version: "1".into() };
+    let hearing = nodes::Hearing { since: now, until: now };
+    let present = nodes::Present { id: "web-2".into(), node, hearing, place: None, comes: false };
+    story.ask(Command::Beat(Box::new(present))).unwrap();
+    // This node knows nothing of the rule. It hears that a source says something else, and that another is over.
+    story.reads_rules(vec![quiets("x", "y")]);
+    for key in ["a-1", "a-2"] {
+        let mut other = of(key);
+        other.title = format!("{key} is down, and smokes");
+        assert_eq!(story.comes(other), "repeated");
+    }
+    story.comes_to_rest();
+    assert_eq!((story.quiet(), story.paged().len()), (vec!["b".to_owned()], 2));
+    story.recover("a-1");
+    story.comes_to_rest();
+    assert_eq!((story.quiet(), story.paged().len()), (vec!["b".to_owned()], 2));
+    story.recover("a-2");
+    story.comes_to_rest();
+    assert_eq!((story.quiet(), story.paged().len()), (Vec::new(), 3));
+    story.proves_whole();
+}

@@ -6,9 +6,9 @@
 //! of this source only, as they would in an Alertmanager that hears nothing else.
 //!
 //! Alerts name what holds them: silences of this source and of the house (`silencedBy`), alerts of any source (`inhibitedBy`), and
-//! windows of maintenance, as an Alertmanager's time intervals (`mutedBy`). A silence of the house that an alert names is shown by its
-//! id, so that others can say why; it is not in the list of silences, may speak of other sources, and belongs to people: changing or
-//! ending it with a source's token is 403.
+//! windows of maintenance, as an Alertmanager's time intervals (`mutedBy`). A silence of the house is shown to whoever
+//! knows its id, as an alert tells it, so that others can say why; it is not in the list of silences, may speak of other sources, and
+//! belongs to people: changing or ending it with a source's token is 403.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -196,6 +196,9 @@ impl Wanted {
     }
 }
 
+/// Places of inhibition that are looked at for one list; alerts of further ones are shown as suppressed without saying by what.
+const PLACES_MAX: usize = 500;
+
 /// What holds alerts, as far as it need be read once.
 struct Holding {
     silences: Vec<Silence>,
@@ -208,6 +211,9 @@ impl Holding {
     /// The alerts that keep another quiet, now: they need not be those that did so first.
     fn inhibited_by(&mut self, tx: &Tx<'_>, alert: &alerts::Firing) -> Result<Vec<&str>, StoreError> {
         let Some(place) = alert.inhibited else { return Ok(Vec::new()) };
+        if self.inhibitors.len() >= PLACES_MAX && !self.inhibitors.contains_key(&place) {
+            return Ok(Vec::new());
+        }
         let found = match self.inhibitors.entry(place) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(free) => {
@@ -215,6 +221,10 @@ impl Holding {
                 for one in inhibitors::at(tx, place)? {
                     if let Some(by) = alerts::firing(tx, one.alert)? {
                         found.push((one.alert, prometheus::fingerprint(&labels_of(&by.event))));
+                    }
+                    // One may be the alert that asks.
+                    if found.len() == 2 {
+                        break;
                     }
                 }
                 free.insert(found)

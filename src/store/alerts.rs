@@ -603,11 +603,12 @@ pub(super) const OUTLIVED: &str = "with recursive held (mark) as (
        select (select min(suppressed_by) from alert where suppressed_by > held.mark) from held
        where held.mark is not null
      )
-     select alert.id, case when silence.ends_at <= ?1 then silence.ends_at else ?1 end
+     select alert.id, coalesce(
+         (select silence.ends_at from silence where silence.id = held.mark and silence.ends_at <= ?1), ?1)
      from held join alert on alert.suppressed_by = held.mark
-     left join silence on silence.id = held.mark
      where held.mark not like '%:%'
-       and (silence.id is null or silence.ends_at <= ?1 or silence.starts_at > ?1)
+       and not exists (select 1 from silence
+                       where silence.id = held.mark and silence.ends_at > ?1 and silence.starts_at <= ?1)
      order by alert.id limit ?2";
 
 pub(super) fn show(row: &Row<'_>) -> Result<Shown, StoreError> {

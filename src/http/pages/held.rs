@@ -64,10 +64,14 @@ pub(in super::super) async fn page(State((desk, pages)): Both, headers: HeaderMa
     if let Some(elsewhere) = stranger(&desk, &headers).await {
         return elsewhere;
     }
-    let Seen { value: found, as_of } = match desk.sight.or_last(Held::read).await {
+    let Seen { value: mut found, as_of } = match desk.sight.or_last(Held::read).await {
         Ok(seen) => seen,
         Err(error) => return unreadable(&pages, &error),
     };
+    if as_of.is_some() {
+        // A copy has few of them.
+        found.alerts.clear();
+    }
     let rules = desk.house.get().rules.clone();
     let total: i64 = found.alerts.values().map(|(count, _)| count).sum();
     let values = context! {
