@@ -16,6 +16,9 @@ pub(super) const KEY: &str = "onscene:clock-lags";
 pub(super) const PUSHES: &str = "prometheus";
 /// Scripts say of what is well that it is over now, again and again. Their now is no older.
 const LAG_MIN: SignedDuration = SignedDuration::from_secs(60);
+/// A pair of Prometheus does not say quite the same hour, each again and again: by no more than it takes both to look. One that lags
+/// says a later hour each time.
+const MOVES_ON_MIN: SignedDuration = SignedDuration::from_secs(90);
 /// It lags no more when nothing showed it for so long.
 const SHOWN_FOR: SignedDuration = SignedDuration::from_mins(15);
 
@@ -28,6 +31,8 @@ impl Work<'_, '_> {
             && known.incident.is_none()
             && known.history.changes.is_empty()
             && self.tx.now.duration_since(hour) > LAG_MIN
+            && hour.duration_since(known.changed_at) >= MOVES_ON_MIN
+            && self.tx.now.duration_since(known.taken_at) >= MOVES_ON_MIN
     }
 
     /// Wakes the people of a source whose clock lags, once.

@@ -76,7 +76,7 @@ impl Story {
         self.states("pingdom", service, event(key, AlertSeverity::Critical))
     }
 
-    fn incident(&mut self, id: i64) -> Incident {
+    pub(super) fn incident(&mut self, id: i64) -> Incident {
         self.look(|tx| incidents::load(tx, id)).unwrap().incident
     }
 

@@ -6,9 +6,11 @@ use super::stories::{Story, house};
 use super::stories_inhibit::{alert, critical, over, warning};
 use super::*;
 use crate::core::alert::AlertSeverity;
+use crate::core::correlate::Storm;
 use crate::core::flapping::Flapping;
 use crate::core::incident::Severity;
 use crate::core::rules::{Policy, Rules, Step, Target};
+use crate::core::timeline::{Actor, Route};
 use crate::house::House;
 use crate::store::incidents;
 
@@ -408,5 +410,70 @@ fn a_house_that_wants_no_flapping_has_none() {
         assert_eq!(story.tick(1), Reason::SelfCleared);
     }
     assert_eq!(story.paged().len(), 10);
+    story.proves_whole();
+}
+
+#[test]
+fn what_cleared_itself_and_flaps_when_it_is_back_wakes_people_at_once() {
+    let soon = Flapping { changes: 3, ..Flapping::default() };
+    let mut story = story_with(|rules| {
+        rules.flapping = soon;
+        rules.services.values_mut().for_each(|service| service.flapping = soon);
+    });
+    story.comes(critical("db"));
+    story.waits(60);
+    story.comes(over(critical("db")));
+    story.waits(4 * 60);
+    assert_eq!(story.state_of(1), "resolved");
+    story.comes(critical("db"));
+    assert_eq!(story.entries(1, "alert_flaps"), 1);
+    assert_eq!(story.paged(), ["maya", "maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_round_does_not_rest_while_somebody_in_it_has_not_heard() {
+    let mut story = story_with(|rules| {
+        let page = ["maya", "tom"].map(|name| Target::Person(name.into())).into();
+        let step = Step { page, wait: SignedDuration::from_mins(5) };
+        let policy = Policy { steps: vec![step], repeat: 3, last_resort: vec![] };
+        rules.policies.values_mut().for_each(|known| *known = policy.clone());
+    });
+    story.comes(critical("db"));
+    for claim in story.claim("").into_iter().filter(|claim| claim.person == "maya") {
+        story.settle(claim, Settlement::Refused { why: "550 no such user".into() });
+    }
+    story.comes(over(critical("db")));
+    story.flaps(&critical("db"), 45, 45, SignedDuration::from_mins(7));
+    assert_eq!(story.paged().len(), 4);
+    story.proves_whole();
+}
+
+#[test]
+fn what_was_quietly_opened_again_is_no_mere_flapping_once_it_is_a_storm_or_takes_in_what_fires() {
+    let mut story = story_with(|rules| {
+        rules.storm = Some(Storm { incidents: 2, within: SignedDuration::from_mins(5) });
+    });
+    story.flaps_and_is_ended();
+    story.comes(critical("db"));
+    assert!(story.incident(1).is_quietly_open());
+    for key in ["a", "b", "c"] {
+        story.comes(critical(key));
+    }
+    let storm = story.incident(1);
+    assert!(storm.storm && !storm.is_quietly_open());
+    story.proves_whole();
+
+    let mut story = Story::new();
+    story.flaps_and_is_ended();
+    story.comes(critical("db"));
+    assert_eq!(story.comes(critical("a")), "opened");
+    let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    // The page of what it took in is enough for maya, and she has as long to answer as ever.
+    assert!(!story.incident(1).is_quietly_open());
+    assert_eq!(story.paged(), ["maya", "maya"]);
+    story.waits(5 * 60);
+    assert_eq!(story.paged(), ["maya", "maya", "tom"]);
     story.proves_whole();
 }

@@ -283,14 +283,16 @@ fn is_ahead(at: Timestamp, now: Timestamp) -> bool {
 /// order of arrival, and so does one whose alert was changed ahead of the hour: an alert once taken under
 /// a wrong clock would otherwise hear of no recovery, and of no new firing, until that hour has come.
 fn is_older(event: &Event, known: &Known, now: Timestamp) -> bool {
-    event.occurred_at.is_some_and(|at| at < known.said_hour && !was_put_right(known.said_hour, at, now))
+    let said = known.said_hour;
+    event.occurred_at.is_some_and(|at| at < said && !was_put_right(said, known.taken_at, at, now))
         && !is_ahead(known.said_hour, now)
 }
 
 /// Whether a sender's clock that was a little ahead has been put right: it gave an hour that is still to come, and now gives
-/// one that is not. One that is ahead all the time gives both.
-fn was_put_right(said: Timestamp, at: Timestamp, now: Timestamp) -> bool {
-    at <= now && now.saturating_add(CLOCK_NEAR).is_ok_and(|near| said > near)
+/// one that is not, but lies after the moment when that was heard. What happened before, and comes late, says nothing of its clock.
+fn was_put_right(said: Timestamp, taken_at: Timestamp, at: Timestamp, now: Timestamp) -> bool {
+    let is_later = at.saturating_add(CLOCK_NEAR).is_ok_and(|near| near >= taken_at);
+    at <= now && is_later && now.saturating_add(CLOCK_NEAR).is_ok_and(|near| said > near)
 }
 
 /// Since when an alert is what an event makes of it: a change that is older than the last one known does
@@ -301,7 +303,10 @@ pub fn changed_at(event: &Event, known: Option<&Known>, now: Timestamp) -> Times
         // Of two senders that do not agree about a condition, one says again that it is over. That is older than what the
         // other says now. Where nothing would tell of a recovery that was missed, its own clock is gone by.
         Some(known) if event.expires_at.is_some() && fires_anew(event, known, now) => now,
-        Some(known) if !is_ahead(known.changed_at, now) && !was_put_right(known.changed_at, at, now) => {
+        Some(known)
+            if !is_ahead(known.changed_at, now)
+                && !was_put_right(known.changed_at, known.taken_at, at, now) =>
+        {
             at.max(known.changed_at)
         }
         Some(_) | None => at,
@@ -485,11 +490,14 @@ mod tests {
             (Status::Firing, Status::Resolved, Weight::Recovers),
             (Status::Resolved, Status::Firing, Weight::Fires),
         ] {
-            let ahead = known(before, 540);
+            let ahead = Known { taken_at: at(0), ..known(before, 540) };
             assert_eq!(weigh(&event(after, 120), Some(&ahead), at(120)), means);
             assert_eq!(changed_at(&event(after, 120), Some(&ahead), at(120)), at(120));
             // One that is ahead all the time and says two things in the wrong order says the older one last.
             assert_eq!(weigh(&event(after, 530), Some(&ahead), at(2)), Weight::Stale);
+            // What comes late was so before the hour ahead was heard, and says nothing of a clock.
+            let later = Known { taken_at: at(100), ..ahead.clone() };
+            assert_eq!(weigh(&event(after, 80), Some(&later), at(120)), Weight::Stale);
             // So does one that is nearly right.
             assert_eq!(weigh(&event(after, 530), Some(&ahead), at(536)), Weight::Stale);
         }

@@ -293,12 +293,10 @@ impl Incident {
         }
     }
 
-    /// Whether it was opened again by an alert that flaps, and nobody was woken for that yet. One that waits for its cause has
-    /// just been opened: whoever was paged came with an incident that became part of it, or with a storm.
+    /// Whether people ended it, an alert that flaps has opened it again, and nobody was woken for that yet. One that waits for
+    /// its cause has just been opened, and was never anybody's.
     pub fn is_quietly_open(&self) -> bool {
-        matches!(self.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. })
-            && !self.storm
-            && self.responders.iter().any(|known| known.pages_before > 0)
+        matches!(self.phase, Phase::Triggered { escalation: None, held_until: Some(_), .. }) && self.term > 0
     }
 
     /// One responder by name.

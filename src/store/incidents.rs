@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::timeline::{self, NO_HASH};
 use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
-use crate::core::incident::{FoldError, Incident};
+use crate::core::incident::{FoldError, Incident, Phase};
 use crate::core::search::Sought;
 use crate::core::timeline::Fact;
 
@@ -300,6 +300,14 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
         if kept.pages_before == 0 {
             kept.pages_before = known.pages_before;
         }
+    }
+    // That the next round rests.
+    if let (
+        Phase::Triggered { escalation: Some(_), held_until: kept, .. },
+        Phase::Triggered { escalation: Some(_), held_until: known, .. },
+    ) = (&mut saved.phase, &fold.phase)
+    {
+        *kept = *known;
     }
     saved
 }

@@ -99,7 +99,9 @@ pub fn all(tx: &Tx<'_>, from: i64, into: i64) -> Result<(u32, u32), StoreError> 
     tx.write(
         "update letter set incident = ?2 where incident = ?1 and kind in ('page', 'help', 'pio_page')
          and state in ('pending', 'sending') and not exists (
-           select 1 from letter other where other.incident = ?2 and other.person = letter.person and other.kind = letter.kind)",
+           select 1 from letter other where other.incident = ?2 and other.person = letter.person and other.kind = letter.kind
+             and other.state in ('pending', 'sending', 'accepted', 'unknown')
+             and other.created_at >= (select coalesce(max(at), 0) from entry where incident = ?2 and kind = 'reopened'))",
         &[from.into(), into.into()],
     )?;
     history::takes_in(tx, from, into)?;

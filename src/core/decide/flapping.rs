@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::super::escalation;
 use super::super::flapping::Flaps;
-use super::super::incident::Phase;
+use super::super::incident::{Phase, Resolution};
 use super::super::letter::News;
 use super::super::timeline::Fact;
 use super::{Reason, Refusal, Work};
@@ -35,8 +35,9 @@ impl Work<'_> {
         }
         let policy = self.policy();
         // Who is next in this round has not heard of it yet.
-        escalation::next(policy?, self.rules, Some(current), self.now)
-            .filter(|next| next.round > current.round)?;
+        escalation::next(policy?, self.rules, Some(current), self.now).filter(|next| {
+            next.round > current.round && next.people.iter().all(|person| self.was_paged(person))
+        })?;
         let fires_on = self.now.saturating_add(escalation::wait(policy, current)).ok()?;
         let latest = current.due.saturating_add(self.rules.flapping_of(service).calm_after).ok()?;
         Some(fires_on.min(latest)).filter(|hour| *hour > self.now)
@@ -44,7 +45,13 @@ impl Work<'_> {
 
     /// Before which hour nobody is woken because an alert that flaps opens again what people ended.
     pub(super) fn reopens_at(&self) -> Option<Timestamp> {
-        let over = matches!(self.incident.phase, Phase::Resolved { .. });
+        // What cleared itself nobody has ended.
+        let over = match &self.incident.phase {
+            Phase::Resolved { resolution, .. } => {
+                matches!(resolution, Resolution::Restored | Resolution::FalseAlarm)
+            }
+            _ => false,
+        };
         let wait = escalation::first_wait(self.policy());
         (over && self.merely_flaps()).then(|| self.now.saturating_add(wait).ok()).flatten()
     }
@@ -61,6 +68,18 @@ impl Work<'_> {
     pub(super) fn wakes_at_last(&mut self) -> Result<(), Refusal> {
         if self.incident.is_quietly_open() {
             self.escalate()?;
+            self.channels_hear(News::Reopened);
+        }
+        Ok(())
+    }
+
+    /// The same because another incident that fires became part of it; whoever was woken for that knows.
+    pub(super) fn wakes_with(&mut self) -> Result<(), Refusal> {
+        if self.incident.is_quietly_open() {
+            self.begin_policy(|work, person| work.was_paged(person))?;
+            if self.escalation().is_none() {
+                self.escalate()?;
+            }
             self.channels_hear(News::Reopened);
         }
         Ok(())

@@ -3,7 +3,7 @@
 use super::super::correlate::Because;
 use super::super::escalation;
 use super::super::flapping::Flaps;
-use super::super::incident::{CommandReason, Incident, Phase, ResponderStatus, Severity};
+use super::super::incident::{CommandReason, Incident, Phase, Responder, ResponderStatus, Severity};
 use super::super::letter::{Letter, News, Why};
 use super::super::timeline::{Actor, Fact, Joined};
 use super::{Join, Reason, Refusal, Work, flapping};
@@ -266,7 +266,7 @@ impl Work<'_> {
     }
 
     /// Another policy stands from now on, from its first step; `knows`: who needs no page.
-    fn begin_policy(&mut self, knows: impl Fn(&Self, &str) -> bool) -> Result<(), Refusal> {
+    pub(super) fn begin_policy(&mut self, knows: impl Fn(&Self, &str) -> bool) -> Result<(), Refusal> {
         let next = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
         let Some(escalation::Move { round, step, last_resort, people, due }) = next else { return Ok(()) };
         self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
@@ -278,9 +278,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn was_paged(&self, person: &str) -> bool {
+    /// Whether somebody was woken since it is open, and has not said that they cannot.
+    pub(super) fn was_paged(&self, person: &str) -> bool {
         self.incident.responder(person).is_some_and(|known| {
-            known.pages > 0
+            known.pages > known.pages_before
                 && !matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined)
         })
     }
@@ -294,7 +295,9 @@ impl Work<'_> {
         let policy = self.rules.policy_of(service, self.incident.severity).map(|(_, policy)| policy);
         let first = policy.and_then(|policy| escalation::next(policy, self.rules, None, self.now));
         for person in first.map(|first| first.people).unwrap_or_default() {
-            if self.incident.responder(&person).is_none() {
+            // Whoever is on it is awake, but for those who were before it was over.
+            let is_on_it = |known: &Responder| known.pages > known.pages_before || known.pages_before == 0;
+            if !self.incident.responder(&person).is_some_and(is_on_it) {
                 self.page(person, Why::Storm)?;
             }
         }
@@ -316,6 +319,8 @@ impl Work<'_> {
         if self.incident.storm {
             return Ok(Reason::Recorded);
         }
+        // What is a storm is no mere flapping.
+        self.wakes_at_last()?;
         self.dispatch(Fact::StormBegan)?;
         self.tell_everybody(News::Storm);
         self.wake_struck()?;
@@ -364,6 +369,9 @@ impl Work<'_> {
         })?;
         if other.firing > 0 && matches!(self.incident.phase, Phase::Mitigated { .. }) {
             self.relapse()?;
+        }
+        if other.firing > 0 {
+            self.wakes_with()?;
         }
         self.tell_commander(News::TookIn);
         self.worsens(other.severity)?;
