@@ -129,7 +129,7 @@ impl Alert {
 }
 
 fn line(alert: &Value) -> String {
-    use super::incident::text;
+    use super::text;
     let incident = alert["incident"].as_i64().map_or_else(String::new, |id| format!("  INC-{id}"));
     let held = if alert["suppressed_by"].is_null() { "" } else { "  held back" };
     format!(

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::client::Client;
-use super::incident::text;
+use super::text;
 use super::{Exit, say};
 use crate::config::words;
 

@@ -7,7 +7,7 @@ use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
 use super::condition::about;
 use super::hours::second;
-use super::{Exit, out, say};
+use super::{Exit, out, say, text};
 
 /// List, show and work on incidents
 #[derive(Debug, Args)]
@@ -335,15 +335,6 @@ fn whole(incident: &Value) -> String {
         add("alert", format!("{} {seen}", text(&alert["source"])));
     }
     shown
-}
-
-/// A value as people read it. Control characters could move the cursor of a terminal.
-pub(super) fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
-        other => other.to_string(),
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
+use serde_json::Value;
 
 use crate::config::secrets;
 
@@ -215,6 +216,15 @@ pub(crate) fn say(text: &str) {
 pub(crate) fn fail(text: &str) -> Exit {
     say(&format!("onscene: {text}"));
     Exit::Failed
+}
+
+/// A value as people read it. Control characters could move the cursor of a terminal.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]

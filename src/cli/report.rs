@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::alert::pairs;
 use super::client::ServerFlags;
-use super::incident::text;
 use super::progress::Progress;
+use super::text;
 use super::{Exit, out, say};
 use crate::clock::Clock;
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, ServerFlags};
 use super::hours::{Hours, ask_for, end, listed, second};
-use super::incident::text;
+use super::text;
 use super::{Exit, out, say};
 
 /// Keep alerts from waking anybody for a while

@@ -9,7 +9,8 @@ use crate::core::condition::{Condition, struck};
 use crate::core::decide::{Act, By};
 use crate::core::incident::Incident;
 use crate::core::silence::State;
-use crate::store::incidents::{self, Filter};
+use crate::store::incidents;
+use crate::store::search::Filter;
 use crate::store::{StoreError, conditions};
 
 /// Conditions that have ended and are listed for a while.

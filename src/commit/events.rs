@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::acts::Work;
-use super::homes::Heard;
 use super::{Delivered, EventResult, Unread};
 use crate::core::alert::{
     AlertSeverity, Event, Known, Status, Weight, change_time, changed_at, later_hour, said_hour, weigh,
@@ -25,6 +24,21 @@ use crate::store::{StoreError, unreadable};
 
 /// Keys of what onscene itself says about a source.
 pub const OWN_KEYS: [&str; 3] = [unreadable::KEY, super::drain::KEY, super::lagging::KEY];
+
+/// What is said of an alert that fires.
+#[derive(Clone, Copy)]
+pub(super) struct Heard<'a> {
+    /// Where it comes from.
+    pub(super) source: &'a str,
+    /// The service it is about.
+    pub(super) service: &'a str,
+    /// What is said.
+    pub(super) event: &'a Event,
+    /// What was known of it before.
+    pub(super) known: Option<&'a Known>,
+    /// Who is said to have done what follows from it.
+    pub(super) by: &'a By,
+}
 
 impl Work<'_, '_> {
     /// Takes the events of one delivery, in their order.

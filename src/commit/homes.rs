@@ -3,28 +3,13 @@
 
 use super::EventResult;
 use super::acts::Work;
-use super::events::{is_calm, outcome_of, result};
-use crate::core::alert::{Event, Known};
+use super::events::{Heard, is_calm, outcome_of, result};
+use crate::core::alert::Event;
 use crate::core::correlate::{self, Because, Home, Seen};
 use crate::core::decide::{self, Act, By, Join, Opening};
 use crate::core::incident::Severity;
 use crate::store::incidents::{self, Saved};
 use crate::store::{StoreError, alerts, moves};
-
-/// What is said of an alert that fires.
-#[derive(Clone, Copy)]
-pub(super) struct Heard<'a> {
-    /// Where it comes from.
-    pub(super) source: &'a str,
-    /// The service it is about.
-    pub(super) service: &'a str,
-    /// What is said.
-    pub(super) event: &'a Event,
-    /// What was known of it before.
-    pub(super) known: Option<&'a Known>,
-    /// Who is said to have done what follows from it.
-    pub(super) by: &'a By,
-}
 
 /// An incident that an alert joins.
 struct Joins {

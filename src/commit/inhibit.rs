@@ -2,8 +2,7 @@
 //! first are over. The rules are [`crate::core::inhibit`]'s. Without rules nothing here asks or writes anything.
 
 use super::acts::Work;
-use super::events::{OWN_KEYS, result};
-use super::homes::Heard;
+use super::events::{Heard, OWN_KEYS, result};
 use super::{EventResult, Reply};
 use crate::core::alert::{Event, Known, Status};
 use crate::core::inhibit::Sight;

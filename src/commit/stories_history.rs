@@ -6,7 +6,7 @@ use crate::core::alert::{AlertSeverity, Status};
 use crate::core::search::{Sought, sought};
 use crate::house::House;
 use crate::store::Tx;
-use crate::store::incidents::Filter;
+use crate::store::search::Filter;
 use crate::store::search::{self, AlertFilter, Place as Cursor};
 use crate::store::{alerts, history, moves, silences};
 

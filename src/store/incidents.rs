@@ -6,7 +6,6 @@ use super::timeline::{self, NO_HASH};
 use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
 use crate::core::incident::{FoldError, Incident, Phase};
-use crate::core::search::Sought;
 use crate::core::timeline::Fact;
 
 /// An incident as it stands in the store.
@@ -16,27 +15,6 @@ pub struct Saved {
     pub incident: Incident,
     /// Hash of its newest entry.
     pub head: [u8; 32],
-}
-
-/// What a list of incidents is narrowed to.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// `triggered`, `acknowledged`, `mitigated`, `resolved`, or `open` for the first three.
-    pub state: Option<String>,
-    /// `SEV1` to `SEV4`.
-    pub severity: Option<String>,
-    /// A service's name.
-    pub service: Option<String>,
-    /// Labels of its alerts, and words of its title and of theirs.
-    pub sought: Vec<Sought>,
-    /// Opened at this hour or after it.
-    pub since: Option<Timestamp>,
-    /// Opened before this hour.
-    pub until: Option<Timestamp>,
-    /// Only numbers below this one (where the page before ended).
-    pub before: Option<i64>,
-    /// At most this many.
-    pub limit: u32,
 }
 
 /// The next free number.
@@ -134,7 +112,7 @@ pub fn joins(decision: &Decision) -> bool {
 ///
 /// # Errors
 /// What the engine says, or when a row cannot be read.
-pub fn list(tx: &Tx<'_>, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
+pub fn list(tx: &Tx<'_>, filter: &search::Filter) -> Result<Vec<Incident>, StoreError> {
     Ok(search::incidents(tx, filter)?.found)
 }
 

@@ -6,7 +6,6 @@
 
 use jiff::Timestamp;
 
-use super::incidents::Filter;
 use super::{Bind, Row, StoreError, Tx, alerts, mirror, wire};
 use crate::core::incident::Incident;
 use crate::core::search::{BETWEEN, SOUGHT_MAX, Sought};
@@ -25,6 +24,27 @@ pub struct Page<T, C> {
     pub found: Vec<T>,
     /// Where to go on.
     pub next: Option<C>,
+}
+
+/// What a list of incidents is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// `triggered`, `acknowledged`, `mitigated`, `resolved`, or `open` for the first three.
+    pub state: Option<String>,
+    /// `SEV1` to `SEV4`.
+    pub severity: Option<String>,
+    /// A service's name.
+    pub service: Option<String>,
+    /// Labels of its alerts, and words of its title and of theirs.
+    pub sought: Vec<Sought>,
+    /// Opened at this hour or after it.
+    pub since: Option<Timestamp>,
+    /// Opened before this hour.
+    pub until: Option<Timestamp>,
+    /// Only numbers below this one (where the page before ended).
+    pub before: Option<i64>,
+    /// At most this many.
+    pub limit: u32,
 }
 
 /// What a list of alerts is narrowed to.

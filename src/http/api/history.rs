@@ -13,7 +13,7 @@ use super::super::problem::Problem;
 use super::{ALERTS_MAX, severity, shown, view};
 use crate::config;
 use crate::core::search::{self, Sought};
-use crate::store::incidents::Filter;
+use crate::store::search::Filter;
 use crate::store::search::{AlertFilter, Page, Place};
 use crate::store::sight::Seen;
 use crate::store::{alerts, history};
