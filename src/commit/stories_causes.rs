@@ -10,7 +10,7 @@ use crate::core::incident::{Phase, Severity};
 use crate::core::rules::{self, Policy, Rules, Service, Target};
 use crate::core::timeline::{Actor, Route};
 use crate::house::House;
-use crate::store::incidents;
+use crate::store::{alerts, incidents};
 
 /// `shop` and `blog` (maya is woken) need `lb` (tom is). Quiet incidents of `blog` wake nobody but kim. More than four in
 /// five minutes are a storm.
@@ -608,4 +608,22 @@ fn what_becomes_part_of_it_does_not_end_the_wait_for_its_cause() {
     assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
     assert_eq!(story.pages(), ["maya of INC-1", "tom of INC-1"]);
     story.proves_whole();
+}
+
+#[test]
+fn the_page_shows_the_alert_of_the_service_at_fault_first_however_many_came_before() {
+    let mut story = story();
+    for number in 0..25 {
+        story.fires("shop", &format!("site-{number:02}"));
+        story.seconds(1);
+    }
+    assert_eq!(story.fires("lb", "no-master"), joined(1, "cause"));
+    let page = story.last_letter("page");
+    let (cause, site) = (page.find("- no-master is down").unwrap(), page.find("- site-00 is down").unwrap());
+    assert!(cause < site, "{page}");
+    let shown = story.look(|tx| alerts::of_incident(tx, 1, 2));
+    let together = story.look(|tx| alerts::of_incidents(tx, &[1], 2));
+    for shown in [&shown, &together[&1].0] {
+        assert_eq!(shown.iter().map(|one| one.key.as_str()).collect::<Vec<_>>(), ["no-master", "site-00"]);
+    }
 }

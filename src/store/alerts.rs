@@ -332,7 +332,7 @@ const OPEN_WITH: &str = "select alert.incident from alert join incident on incid
      where alert.service = ?1 and alert.key = ?2 and incident.phase <> 'resolved'
      order by alert.incident desc limit 1";
 
-/// The alerts of an incident, firing ones first, at most `limit`.
+/// The alerts of an incident, firing ones first, and of these those of the service at fault; at most `limit`.
 ///
 /// # Errors
 /// What the engine says, or when a row cannot be read.
@@ -340,7 +340,10 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     tx.query(
         "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
          from alert join alert_heard on alert = id
-         where incident = ?1 order by status, first_seen, source, key limit ?2",
+         where incident = ?1
+         order by status, case when service = (select leads from incident where id = ?1) then 0 else 1 end,
+           first_seen, source, key
+         limit ?2",
         &[incident.into(), i64::from(limit).into()],
         show,
     )
@@ -402,8 +405,10 @@ pub fn of_incidents(
         let sql = format!(
             "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at, incident
              from (select alert.*, count, last_seen,
-                     row_number() over (partition by incident order by status, first_seen, source, key) as place
-                   from alert join alert_heard on alert = id where {which}) a
+                     row_number() over (partition by incident order by status,
+                       case when alert.service = home.leads then 0 else 1 end, first_seen, source, key) as place
+                   from alert join alert_heard on alert = alert.id join incident home on home.id = alert.incident
+                   where {which}) a
              where place <= ?{} order by incident, place",
             size + 1
         );
