@@ -487,7 +487,8 @@ fn keepalived_tells_of_faults_of_two_masters_and_of_which_gave_way() {
     eventually("the event is kept", || (!super::send::kept(&spool).is_empty()).then_some(()));
     daemon.launch(&[]);
     Watch::new(&daemon).is("lb-b/INSTANCE/VI_web", "resolved");
-    assert!(super::send::kept(&spool).is_empty());
+    // The daemon shows an event before its sender, which has yet to hear so, forgets it.
+    eventually("nothing is kept", || super::send::kept(&spool).is_empty().then_some(()));
     a.stop();
     b.stop();
 }
