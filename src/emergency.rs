@@ -14,7 +14,7 @@ use crate::channels::{Outcome, Parcel, Thread};
 use crate::clock::Clock;
 use crate::commit::away::{Away, State};
 use crate::commit::spool::Held;
-use crate::core::escalation;
+use crate::core::escalation::Staff;
 use crate::crypto;
 use crate::house::Current;
 use crate::render;
@@ -71,7 +71,7 @@ impl Emergency {
         if now.duration_since(since) < emergency.after {
             return;
         }
-        for person in escalation::people(&emergency.page, &house.rules, now) {
+        for person in Staff::as_configured(&house.rules).people(&emergency.page, now) {
             let early = told.not_before.get(&person).is_some_and(|at| now < *at);
             if early || told.held.get(&person) == Some(&held) {
                 continue;

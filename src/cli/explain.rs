@@ -10,11 +10,12 @@ use super::{Exit, fail, kinds, out};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::{AlertSeverity, Event, Status};
+use crate::core::escalation::{self, Staff};
 use crate::core::inhibit::Sight;
+use crate::core::maintenance;
 use crate::core::matcher::Matcher;
 use crate::core::route::{self, To};
 use crate::core::rules::Rules;
-use crate::core::{escalation, maintenance};
 use crate::sources::Unreadable;
 
 /// An event as it is written to be explained. Routes do not look at everything that an event has; whoever has one at hand need
@@ -285,7 +286,8 @@ fn alert(
     let now = Clock::system().now();
     let severity = severities.of(event.severity);
     let policy = rules.policy_of(service, severity);
-    let first = policy.and_then(|(_, policy)| escalation::next(policy, rules, None, now));
+    let first =
+        policy.and_then(|(_, policy)| escalation::next(policy, Staff::as_configured(rules), None, now));
     Outcome::Alert {
         service: service.to_owned(),
         severity: severity.as_str(),

@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
+use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
+use crate::core::oncall::Roster;
 use crate::core::timeline::Fact;
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
@@ -32,6 +34,27 @@ pub(super) struct Work<'a, 'c> {
     pub(super) pushed_for: Option<String>,
 }
 
+impl<'a> Work<'a, '_> {
+    /// Who can be woken now.
+    pub(super) fn staff<'r>(&self, roster: &'r Roster) -> Staff<'r>
+    where
+        'a: 'r,
+    {
+        Staff { rules: &self.house.rules, roster }
+    }
+
+    /// What an act does to an incident. Nothing is saved.
+    pub(super) fn decide(
+        &mut self,
+        saved: &Saved,
+        act: Act,
+        by: &By,
+    ) -> Result<Result<Decision, Refusal>, StoreError> {
+        let roster = self.memory.roster(self.tx)?;
+        Ok(decide::decide(&saved.incident, act, by, self.staff(&roster), self.tx.now))
+    }
+}
+
 impl Work<'_, '_> {
     pub(super) fn act(&mut self, id: i64, act: Act, by: &By) -> Result<Result<Reply, DoorError>, StoreError> {
         let Some(saved) = self.memory.incident(self.tx, id)? else {
@@ -41,7 +64,7 @@ impl Work<'_, '_> {
             Act::Tick { .. } => Act::Tick { unheard: self.unheard_of(&saved.incident)? },
             other => other,
         };
-        match decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now) {
+        match self.decide(&saved, act, by)? {
             Ok(decision) => {
                 self.save(&decision, Some(&saved))?;
                 Ok(Ok(Reply::Decided(Box::new(decision.incident), decision.reason)))
@@ -95,7 +118,8 @@ impl Work<'_, '_> {
             storm: false,
         };
         let id = incidents::next_id(self.tx)?;
-        match decide::open(id, opening, by, &self.house.rules, self.tx.now) {
+        let roster = self.memory.roster(self.tx)?;
+        match decide::open(id, opening, by, self.staff(&roster), self.tx.now) {
             Ok(decision) => {
                 self.save(&decision, None)?;
                 Ok(Ok(Reply::Decided(Box::new(decision.incident), decision.reason)))
@@ -138,12 +162,10 @@ impl Work<'_, '_> {
     /// An act of the daemon's own or of a source's, on an incident that may be gone. A refusal is a
     /// fault of ours and ends the command.
     pub(super) fn must(&mut self, saved: &Saved, act: Act, by: &By) -> Result<Decision, StoreError> {
-        let decision = decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now).map_err(
-            |refusal| {
-                tracing::error!(incident.id = saved.incident.id, %refusal, "an act of the daemon was refused");
-                StoreError::Decode("an act of the daemon was refused")
-            },
-        )?;
+        let decision = self.decide(saved, act, by)?.map_err(|refusal| {
+            tracing::error!(incident.id = saved.incident.id, %refusal, "an act of the daemon was refused");
+            StoreError::Decode("an act of the daemon was refused")
+        })?;
         self.save(&decision, Some(saved))?;
         Ok(decision)
     }

@@ -153,7 +153,8 @@ impl Work<'_, '_> {
             group: some(correlate::group_of(service, event, rules)),
             storm,
         };
-        let decision = decide::open(id, opening, by, rules, self.tx.now)
+        let roster = self.memory.roster(self.tx)?;
+        let decision = decide::open(id, opening, by, self.staff(&roster), self.tx.now)
             .map_err(|_| StoreError::Decode("a new incident was refused"))?;
         self.save(&decision, None)?;
         Ok(result("opened", Some(id)))

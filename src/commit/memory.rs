@@ -13,6 +13,7 @@ use crate::core::condition::Condition;
 use crate::core::correlate::{Candidate, Storm};
 use crate::core::decide::Decision;
 use crate::core::incident::{Incident, Phase};
+use crate::core::oncall::Roster;
 use crate::core::route;
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
@@ -39,6 +40,8 @@ pub(super) struct Memory {
     silences: Option<Vec<Arc<Silence>>>,
     /// Conditions that are known or will be, once they were asked for: nobody asks who writes to no person.
     conditions: Option<Vec<Condition>>,
+    /// What was said of who is on call, once it was asked for.
+    roster: Option<Arc<Roster>>,
     /// Open incidents by the service that leads them, once they were asked for.
     open_of: HashMap<String, Vec<Candidate>>,
     /// Incidents that were opened lately and are open, once that was asked for.
@@ -220,6 +223,11 @@ impl Memory {
             None => conditions::open(tx)?,
         };
         Ok(self.conditions.insert(known))
+    }
+
+    /// What was said of who is on call.
+    pub(super) fn roster(&mut self, _tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
+        Ok(self.roster.get_or_insert_default().clone())
     }
 
     /// Conditions have changed.

@@ -2,7 +2,7 @@
 
 use super::acts::Work;
 use super::{DoorError, Reply};
-use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
+use crate::core::decide::{self, Act, By, Opening, Refusal};
 use crate::core::incident::Incident;
 use crate::store::incidents::{self, Saved};
 use crate::store::{StoreError, moves};
@@ -52,9 +52,9 @@ impl Work<'_, '_> {
             let why = format!("INC-{into} is over ({}); reopen it first", resolution.as_str());
             return Ok(Err(DoorError::Refused(Refusal::NotThere(why))));
         }
-        let decision = match self.try_act(&saved, Act::MergeInto { into, term }, by) {
+        let decision = match self.decide(&saved, Act::MergeInto { into, term }, by)? {
             Ok(decision) => decision,
-            Err(refusal) => return Ok(Err(refusal)),
+            Err(refusal) => return Ok(Err(DoorError::Refused(refusal))),
         };
         self.save(&decision, Some(&saved))?;
         self.moved(&saved, into, by)?;
@@ -95,15 +95,15 @@ impl Work<'_, '_> {
         }
         let Some(saved) = self.load(Some(other))? else { return Ok(Err(DoorError::NoIncident(other))) };
         let (alerts, firing) = moves::gone(self.tx, other, id)?;
-        let both =
-            self.try_act(&saved, Act::SplitFrom { incident: id, alerts, firing }, by).and_then(|back| {
-                Ok((back, self.try_act(home, Act::SplitOff { into: other, alerts, firing, term }, by)?))
-            });
-        let (back, off) = match both {
-            Ok(both) => both,
-            Err(refusal) => return Ok(Err(refusal)),
+        let refused = |refusal| Ok(Err(DoorError::Refused(refusal)));
+        let back = match self.decide(&saved, Act::SplitFrom { incident: id, alerts, firing }, by)? {
+            Ok(back) => back,
+            Err(refusal) => return refused(refusal),
         };
-        moves::back(self.tx, other, id)?;
+        let off = match self.decide(home, Act::SplitOff { into: other, alerts, firing, term }, by)? {
+            Ok(off) => off,
+            Err(refusal) => return refused(refusal),
+        };
         self.save(&off, Some(home))?;
         self.save(&back, Some(&saved))?;
         self.memory.moved();
@@ -147,12 +147,14 @@ impl Work<'_, '_> {
             storm: false,
         };
         // The number is taken only when nothing refuses: numbers have no gaps.
-        let off = self.try_act(home, Act::SplitOff { into: 0, alerts, firing, term }, by);
+        let off = self.decide(home, Act::SplitOff { into: 0, alerts, firing, term }, by)?;
         if let Err(refusal) = off {
-            return Ok(Err(refusal));
+            return Ok(Err(DoorError::Refused(refusal)));
         }
         let into = incidents::next_id(self.tx)?;
-        let opened = decide::open_split(into, opening, (id, alerts, firing), by, rules, self.tx.now);
+        let roster = self.memory.roster(self.tx)?;
+        let staff = self.staff(&roster);
+        let opened = decide::open_split(into, opening, (id, alerts, firing), by, staff, self.tx.now);
         let opened = opened.map_err(|_| StoreError::Decode("a new incident was refused"))?;
         self.save(&opened, None)?;
         self.must(home, Act::SplitOff { into, alerts, firing, term }, by)?;
@@ -161,10 +163,6 @@ impl Work<'_, '_> {
         }
         self.memory.moved();
         Ok(Ok(Reply::Decided(Box::new(opened.incident), opened.reason)))
-    }
-
-    fn try_act(&self, saved: &Saved, act: Act, by: &By) -> Result<Decision, DoorError> {
-        decide::decide(&saved.incident, act, by, &self.house.rules, self.tx.now).map_err(DoorError::Refused)
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::core::escalation;
+use crate::core::escalation::{self, Staff};
 use crate::core::incident::Escalation;
 use crate::core::maintenance::Window;
 use crate::core::rules::{Policy, Rules, Target};
@@ -57,7 +57,9 @@ fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] 
     let (mut now, mut current) = (opened, None::<Escalation>);
     let last = opened.saturating_add(SignedDuration::from_mins(AFTER_MIN[2])).unwrap_or(opened);
     while now <= last {
-        let Some(step) = escalation::next(policy, rules, current.as_ref(), now) else { break };
+        let Some(step) = escalation::next(policy, Staff::as_configured(rules), current.as_ref(), now) else {
+            break;
+        };
         let minutes = now.duration_since(opened).as_mins();
         // A step belongs to the last of the three hours that it does not come before.
         if let Some(slot) = AFTER_MIN.iter().rposition(|after| minutes >= *after) {

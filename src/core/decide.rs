@@ -13,7 +13,7 @@ mod wake;
 pub use reason::Reason;
 
 use super::correlate::Because;
-use super::escalation;
+use super::escalation::{self, Staff};
 use super::flapping::Flaps;
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, Misread, News};
@@ -286,12 +286,18 @@ pub struct Opening {
 ///
 /// # Errors
 /// [`Refusal::Fault`] only.
-pub fn open(id: i64, opening: Opening, by: &By, rules: &Rules, now: Timestamp) -> Result<Decision, Refusal> {
+pub fn open(
+    id: i64,
+    opening: Opening,
+    by: &By,
+    staff: Staff<'_>,
+    now: Timestamp,
+) -> Result<Decision, Refusal> {
     let title = opening.title.clone();
     let Opening { title: of, service, severity, alert, group, storm } = opening;
     let waits = alert.is_some() && !storm;
     let fact = Fact::Opened { title: of, service, severity, group, declared: alert.is_none() };
-    let mut work = Work::open(id, fact, by, rules, now)?;
+    let mut work = Work::open(id, fact, by, staff, now)?;
     if let Some((source, key)) = alert {
         work.add(Fact::AlertJoined {
             source,
@@ -322,12 +328,12 @@ pub fn open_split(
     opening: Opening,
     (from, alerts, firing): (i64, u32, u32),
     by: &By,
-    rules: &Rules,
+    staff: Staff<'_>,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
     let Opening { title, service, severity, group, .. } = opening;
     let fact = Fact::Opened { title, service, severity, group, declared: false };
-    let mut work = Work::open(id, fact, by, rules, now)?;
+    let mut work = Work::open(id, fact, by, staff, now)?;
     let person = work.person()?;
     work.add(Fact::SplitFrom { incident: from, alerts, firing })?;
     work.take_command(&person, CommandReason::FirstResponder)?;
@@ -342,11 +348,18 @@ pub fn decide(
     incident: &Incident,
     act: Act,
     by: &By,
-    rules: &Rules,
+    staff: Staff<'_>,
     now: Timestamp,
 ) -> Result<Decision, Refusal> {
-    let mut work =
-        Work { incident: incident.clone(), entries: Vec::new(), letters: Vec::new(), by, rules, now };
+    let mut work = Work {
+        incident: incident.clone(),
+        entries: Vec::new(),
+        letters: Vec::new(),
+        by,
+        rules: staff.rules,
+        staff,
+        now,
+    };
     if by.route == Route::AnswerLink {
         // A link is for one person and one incident, and ends with it.
         work.person()?;
@@ -459,11 +472,12 @@ struct Work<'a> {
     letters: Vec<Letter>,
     by: &'a By,
     rules: &'a Rules,
+    staff: Staff<'a>,
     now: Timestamp,
 }
 
 impl<'a> Work<'a> {
-    fn open(id: i64, fact: Fact, by: &'a By, rules: &'a Rules, now: Timestamp) -> Result<Self, Refusal> {
+    fn open(id: i64, fact: Fact, by: &'a By, staff: Staff<'a>, now: Timestamp) -> Result<Self, Refusal> {
         let first = Entry {
             seq: 1,
             at: now,
@@ -475,7 +489,7 @@ impl<'a> Work<'a> {
             fact,
         };
         let incident = Incident::open(id, &first).map_err(Refusal::Fault)?;
-        Ok(Self { incident, entries: vec![first], letters: Vec::new(), by, rules, now })
+        Ok(Self { incident, entries: vec![first], letters: Vec::new(), by, rules: staff.rules, staff, now })
     }
 }
 
@@ -654,7 +668,7 @@ impl Work<'_> {
             return Ok(());
         }
         let Some(service) = self.rules.services.get(self.incident.leads()) else { return Ok(()) };
-        let people = escalation::people(&service.pio, self.rules, self.now);
+        let people = self.staff.people(&service.pio, self.now);
         let pio = people.iter().find(|person| *person != commander).or(people.first()).cloned();
         if let Some(person) = pio {
             self.dispatch(Fact::PioCalled { person: person.clone() })?;

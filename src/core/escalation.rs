@@ -7,7 +7,46 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::incident::{Escalation, Incident, Phase};
+use super::oncall::Roster;
 use super::rules::{Policy, Rules, Target};
+
+/// Who can be woken: what the configuration says, and what was said since.
+#[derive(Clone, Copy, Debug)]
+pub struct Staff<'a> {
+    /// The configuration.
+    pub rules: &'a Rules,
+    /// Overrides, leaves and calendars.
+    pub roster: &'a Roster,
+}
+
+static NOTHING_SAID: Roster = Roster::nothing();
+
+impl<'a> Staff<'a> {
+    /// As the configuration alone says it.
+    pub fn as_configured(rules: &'a Rules) -> Self {
+        Self { rules, roster: &NOTHING_SAID }
+    }
+
+    /// The people a list of targets means at an instant: each once, and only people there are.
+    pub fn people(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        let mut people: Vec<String> = Vec::new();
+        for target in targets {
+            let found = match target {
+                Target::Person(name) => vec![name.clone()],
+                Target::Rotation(name) => {
+                    let rotation = self.rules.rotations.get(name);
+                    rotation.map(|rotation| rotation.duty(name, self.roster, now).people).unwrap_or_default()
+                }
+            };
+            for person in found {
+                if self.rules.people.contains_key(&person) && !people.contains(&person) {
+                    people.push(person);
+                }
+            }
+        }
+        people
+    }
+}
 
 /// How long the last resort has to answer before it is paged again.
 pub const LAST_RESORT_WAIT: SignedDuration = SignedDuration::from_mins(10);
@@ -101,29 +140,9 @@ pub struct Move {
     pub due: Timestamp,
 }
 
-/// The people a list of targets means at an instant: each once, and only people there are.
-pub fn people(targets: &[Target], rules: &Rules, now: Timestamp) -> Vec<String> {
-    let mut people: Vec<String> = Vec::new();
-    for target in targets {
-        let person = match target {
-            Target::Person(name) => Some(name.clone()),
-            Target::Rotation(name) => {
-                rules.rotations.get(name).and_then(|rotation| rotation.at(now)).map(|s| s.person)
-            }
-        };
-        if let Some(person) = person
-            && rules.people.contains_key(&person)
-            && !people.contains(&person)
-        {
-            people.push(person);
-        }
-    }
-    people
-}
-
 /// The next step that names somebody, after `current` (or the first). `None` when the policy names
 /// nobody at all at this hour.
-pub fn next(policy: &Policy, rules: &Rules, current: Option<&Escalation>, now: Timestamp) -> Option<Move> {
+pub fn next(policy: &Policy, staff: Staff<'_>, current: Option<&Escalation>, now: Timestamp) -> Option<Move> {
     let steps = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
     let mut at = current.map(|current| (current.round, current.step));
     // One whole round and the last resort are enough to meet every target once.
@@ -137,7 +156,7 @@ pub fn next(policy: &Policy, rules: &Rules, current: Option<&Escalation>, now: T
             let step = policy.steps.get(usize::try_from(step).ok()?)?;
             (&step.page, step.wait.max(WAIT_MIN))
         };
-        let people = people(targets, rules, now);
+        let people = staff.people(targets, now);
         if !people.is_empty() {
             let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
             return Some(Move { round, step, last_resort, people, due });
@@ -147,17 +166,17 @@ pub fn next(policy: &Policy, rules: &Rules, current: Option<&Escalation>, now: T
 }
 
 /// The last resort of a policy, if it names somebody at this hour, out of its turn.
-pub fn last_resort(policy: &Policy, rules: &Rules, round: u32, now: Timestamp) -> Option<Move> {
-    let people = people(&policy.last_resort, rules, now);
+pub fn last_resort(policy: &Policy, staff: Staff<'_>, round: u32, now: Timestamp) -> Option<Move> {
+    let people = staff.people(&policy.last_resort, now);
     let step = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
     let due = now.saturating_add(LAST_RESORT_WAIT).unwrap_or(Timestamp::MAX);
     (!people.is_empty()).then_some(Move { round, step, last_resort: true, people, due })
 }
 
 /// Everybody the steps of a policy name at this hour, in their order.
-pub fn everybody(policy: &Policy, rules: &Rules, now: Timestamp) -> Vec<String> {
+pub fn everybody(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
     let targets: Vec<Target> = policy.steps.iter().flat_map(|step| step.page.iter().cloned()).collect();
-    people(&targets, rules, now)
+    staff.people(&targets, now)
 }
 
 fn after(policy: &Policy, steps: u32, at: Option<(u32, u32)>) -> (u32, u32) {
@@ -204,7 +223,7 @@ mod tests {
         let mut current = None;
         let mut seen = Vec::new();
         for _ in 0..count {
-            let Some(found) = next(policy, rules, current.as_ref(), now) else {
+            let Some(found) = next(policy, Staff::as_configured(rules), current.as_ref(), now) else {
                 seen.push("nobody".into());
                 break;
             };

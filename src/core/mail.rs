@@ -326,6 +326,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::decide::{self, Opening};
+    use super::super::escalation::Staff;
     use super::super::incident::Severity;
     use super::super::rules::Person;
     use super::*;
@@ -354,7 +355,9 @@ mod tests {
             group: None,
             storm: false,
         };
-        decide::open(1, opening, &By::dispatch(), rules, Timestamp::UNIX_EPOCH).unwrap().incident
+        decide::open(1, opening, &By::dispatch(), Staff::as_configured(rules), Timestamp::UNIX_EPOCH)
+            .unwrap()
+            .incident
     }
 
     fn letter(what: &'static str, person: &str) -> Letter {
@@ -424,9 +427,15 @@ mod tests {
         let rules = rules();
         let mut answered = incident(&rules);
         let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
-        answered = decide::decide(&answered, Act::Answer { help: false }, &by, &rules, Timestamp::UNIX_EPOCH)
-            .unwrap()
-            .incident;
+        answered = decide::decide(
+            &answered,
+            Act::Answer { help: false },
+            &by,
+            Staff::as_configured(&rules),
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap()
+        .incident;
         let bounce = mail("", What::Bounce { failed: true, why: "full".into() }, None, "");
         let meant = meaning(&bounce, &letter("page", "maya"), true, &answered, &rules).unwrap();
         assert!(matches!(meant.acts[..], [Act::Deliver { .. }]), "{meant:?}");
@@ -459,7 +468,7 @@ mod tests {
             let Ok(meant) = meaning(&mail, &letter, true, &before, &rules) else { return Ok(()) };
             let mut after = before;
             for act in meant.acts {
-                if let Ok(decision) = decide::decide(&after, act, &meant.by, &rules, Timestamp::UNIX_EPOCH) {
+                if let Ok(decision) = decide::decide(&after, act, &meant.by, Staff::as_configured(&rules), Timestamp::UNIX_EPOCH) {
                     after = decision.incident;
                 }
             }

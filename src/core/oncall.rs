@@ -8,6 +8,10 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+mod roster;
+
+pub use roster::{Leave, Override, Roster, Turn};
+
 /// People taking turns.
 #[derive(Clone, Debug)]
 pub struct Rotation {
@@ -25,6 +29,17 @@ pub struct Rotation {
     pub start: Date,
 }
 
+/// Who is on call in a rotation at an instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Duty {
+    /// Who is woken; several when they share a turn; nobody in a gap.
+    pub people: Vec<String>,
+    /// Who is told and never has to answer.
+    pub shadows: Vec<String>,
+    /// Until when this holds at least.
+    pub until: Timestamp,
+}
+
 /// One person's turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
@@ -37,6 +52,19 @@ pub struct Shift {
 }
 
 impl Rotation {
+    /// Who is on call at an instant, with what was said since. `name`: the rotation's own.
+    pub fn duty(&self, name: &str, roster: &Roster, at: Timestamp) -> Duty {
+        let shift = self.at(at);
+        let until = shift.as_ref().map_or(Timestamp::MAX, |shift| shift.until);
+        let mut people: Vec<String> = shift.map(|shift| shift.person).into_iter().collect();
+        let holding = roster.overrides.iter().filter(|one| one.rotation == name && one.holds(at));
+        if let Some(one) = holding.max_by_key(|one| one.created_at) {
+            people = vec![one.person.clone()];
+        }
+        let until = roster.next_change(at).map_or(until, |change| change.min(until));
+        Duty { people, shadows: Vec::new(), until }
+    }
+
     /// Who is on call at an instant. Before the first hand-over it is the first member, so there is
     /// never nobody. `None` only for a rotation without members or at the end of time.
     pub fn at(&self, at: Timestamp) -> Option<Shift> {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::correlate::Grouping;
 use super::decide::{Act, By, Decision, Join, Opening, Refusal, decide, open};
-use super::escalation::longest_wait;
+use super::escalation::{Staff, longest_wait};
 use super::flapping::{Flapping, Flaps};
 use super::incident::{Incident, Phase, Severity};
 use super::letter::Letter;
@@ -152,7 +152,7 @@ fn story_in(rules: &Rules, lines: &str) -> String {
         group: None,
         storm: false,
     };
-    let opened = open(1, opening, &source(), rules, begin()).unwrap();
+    let opened = open(1, opening, &source(), Staff::as_configured(rules), begin()).unwrap();
     let mut shown = vec![shown(0, &Ok(opened.clone()))];
     let mut incident = opened.incident;
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
@@ -160,7 +160,7 @@ fn story_in(rules: &Rules, lines: &str) -> String {
         let minute: i64 = minute.parse().unwrap();
         let now = begin() + SignedDuration::from_mins(minute);
         let (act, by) = act(what);
-        let decided = decide(&incident, at(act, now), &by, rules, now);
+        let decided = decide(&incident, at(act, now), &by, Staff::as_configured(rules), now);
         shown.push(self::shown(minute, &decided));
         if let Ok(decision) = decided {
             incident = decision.incident;
@@ -366,11 +366,11 @@ proptest! {
             group: None,
             storm: false,
         };
-        let mut incident = open(1, opening, &source(), &rules, begin()).unwrap().incident;
+        let mut incident = open(1, opening, &source(), Staff::as_configured(&rules), begin()).unwrap().incident;
         let mut now = begin();
         for (act, by, minutes) in acts {
             now += SignedDuration::from_mins(minutes);
-            match decide(&incident, at(act, now), &by, &rules, now) {
+            match decide(&incident, at(act, now), &by, Staff::as_configured(&rules), now) {
                 Ok(decision) => {
                     obeys(&incident, &decision);
                     let latest = now + longest_wait(&rules);

@@ -35,7 +35,7 @@ impl Work<'_> {
         }
         let policy = self.policy();
         // Who is next in this round has not heard of it yet.
-        escalation::next(policy?, self.rules, Some(current), self.now).filter(|next| {
+        escalation::next(policy?, self.staff, Some(current), self.now).filter(|next| {
             next.round > current.round && next.people.iter().all(|person| self.was_paged(person))
         })?;
         let fires_on = self.now.saturating_add(escalation::wait(policy, current)).ok()?;

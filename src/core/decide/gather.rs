@@ -250,7 +250,7 @@ impl Work<'_> {
 
     /// Wakes the first people of the policy that stands, but for those who answered.
     fn page_first(&mut self, why: Why) -> Result<(), Refusal> {
-        let first = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        let first = self.policy().and_then(|policy| escalation::next(policy, self.staff, None, self.now));
         for person in first.map(|first| first.people).unwrap_or_default() {
             let status = self.incident.responder(&person).map(|known| known.status);
             if !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
@@ -267,7 +267,7 @@ impl Work<'_> {
 
     /// Another policy stands from now on, from its first step; `knows`: who needs no page.
     pub(super) fn begin_policy(&mut self, knows: impl Fn(&Self, &str) -> bool) -> Result<(), Refusal> {
-        let next = self.policy().and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        let next = self.policy().and_then(|policy| escalation::next(policy, self.staff, None, self.now));
         let Some(escalation::Move { round, step, last_resort, people, due }) = next else { return Ok(()) };
         self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
         for person in people {
@@ -293,7 +293,7 @@ impl Work<'_> {
             return Ok(());
         }
         let policy = self.rules.policy_of(service, self.incident.severity).map(|(_, policy)| policy);
-        let first = policy.and_then(|policy| escalation::next(policy, self.rules, None, self.now));
+        let first = policy.and_then(|policy| escalation::next(policy, self.staff, None, self.now));
         for person in first.map(|first| first.people).unwrap_or_default() {
             // Whoever is on it is awake, but for those who were before it was over.
             let is_on_it = |known: &Responder| known.pages > known.pages_before || known.pages_before == 0;

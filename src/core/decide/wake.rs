@@ -60,7 +60,7 @@ impl Work<'_> {
 
     /// Whether the steps name somebody who was not found out of reach, and did not say that they cannot.
     fn somebody_is_left(&self) -> bool {
-        let everybody = self.policy().map(|policy| escalation::everybody(policy, self.rules, self.now));
+        let everybody = self.policy().map(|policy| escalation::everybody(policy, self.staff, self.now));
         everybody.is_some_and(|people| !people.iter().all(|person| self.is_out(person)))
     }
 
@@ -71,7 +71,7 @@ impl Work<'_> {
 
     /// The last resort out of its turn, unless it is nobody but who is out of reach.
     fn last_resort(&self, round: u32) -> Option<escalation::Move> {
-        let last = escalation::last_resort(self.policy()?, self.rules, round, self.now)?;
+        let last = escalation::last_resort(self.policy()?, self.staff, round, self.now)?;
         (!last.people.iter().all(|person| self.is_out(person))).then_some(last)
     }
 
@@ -83,7 +83,7 @@ impl Work<'_> {
     }
 
     fn next_move(&self, current: Option<&Escalation>) -> Option<escalation::Move> {
-        escalation::next(self.policy()?, self.rules, current, self.now)
+        escalation::next(self.policy()?, self.staff, current, self.now)
     }
 
     fn go(&mut self, next: escalation::Move, why: Why) -> Result<(), Refusal> {
@@ -114,11 +114,11 @@ impl Work<'_> {
             let status = incident.responder(person).map(|known| known.status);
             !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
         };
-        let next = before.and_then(|before| escalation::next(policy, self.rules, Some(before), self.now));
+        let next = before.and_then(|before| escalation::next(policy, self.staff, Some(before), self.now));
         let mut people: Vec<String> = next.map(|next| next.people).unwrap_or_default();
         people.retain(|person| is_new(&self.incident, person));
         if people.is_empty() {
-            people = escalation::everybody(policy, self.rules, self.now);
+            people = escalation::everybody(policy, self.staff, self.now);
             people.retain(|person| is_new(&self.incident, person));
         }
         self.add(Fact::HelpCalled { paged: people.clone() })?;
