@@ -71,6 +71,12 @@ pub struct Words {
     pub incident_state: String,
     /// For pages: how often this person was paged, from 1. Zero otherwise.
     pub page_attempt: u32,
+    /// What it says in one line, without the link: for ways that carry little.
+    #[serde(default)]
+    pub short: String,
+    /// The answer link, when it carries one.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
 /// What a letter is about.
@@ -159,7 +165,10 @@ impl Renderer {
             Letter::Misread { .. } => ("notice.reply".to_owned(), 0),
             Letter::Status { news, .. } => (format!("incident.{}", news.as_str().replace('-', "_")), 0),
         };
+        let short = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
         Words {
+            short,
+            answer: about.token.map(|token| format!("{}/r/{token}", self.external_url)),
             subject: subject(incident),
             text,
             html,

@@ -34,6 +34,8 @@ pub const KIND: Kind = Kind {
     name: "mail",
     keys: &[Key { name: "recipients", secret: false, required: true }],
     build: MailChannel::build,
+    address: None,
+    status: true,
 };
 
 /// All relays together have this long: less than the deadline of every attempt.

@@ -30,6 +30,10 @@ pub struct Kind {
     pub keys: &'static [Key],
     /// Builds the channel. The error is a sentence for the operator.
     pub build: fn(Fields, &Shared) -> Result<Channel, String>,
+    /// Set when it reaches persons (`[[way]] kind = "..."`): says what is wrong with an address of one.
+    pub address: Option<fn(&str) -> Result<(), String>>,
+    /// Whether it takes status (`[[channel]] kind = "..."`).
+    pub status: bool,
 }
 
 /// One configuration key of a channel kind.
@@ -121,7 +125,7 @@ pub struct Parcel {
     pub incident_state: String,
     /// Which thread.
     pub thread: Thread,
-    /// The mail address of a person; empty for channels that know their own recipients.
+    /// The address of a person, as the channel's kind has them; empty for channels that know their own recipients.
     pub to: String,
     /// For pages: how often this person was paged, from 1. Zero otherwise.
     pub page_attempt: u32,
@@ -131,6 +135,12 @@ pub struct Parcel {
     pub text: String,
     /// HTML, for mail.
     pub html: String,
+    /// What it says in one line, without the link: for ways that carry little.
+    pub short: String,
+    /// The answer link, when it carries one: whoever is woken answers there.
+    pub answer: Option<String>,
+    /// Whether it is meant to wake somebody.
+    pub wakes: bool,
     /// Machine-readable facts, for webhooks: a JSON object.
     pub data: serde_json::Value,
     /// The type of the event for webhooks: `incident.acknowledged`, ...

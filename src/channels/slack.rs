@@ -23,6 +23,8 @@ pub const KIND: Kind = Kind {
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Slack::build,
+    address: None,
+    status: true,
 };
 
 /// Where the method is. GovSlack and test servers live elsewhere (`api_url`).

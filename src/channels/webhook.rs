@@ -26,6 +26,8 @@ pub const KIND: Kind = Kind {
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Webhook::build,
+    address: None,
+    status: true,
 };
 
 /// A shorter secret could be guessed.
