@@ -28,7 +28,7 @@ use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::house::{Current, House};
 use crate::http::accept::{self, Meters};
-use crate::http::desk::Desk;
+use crate::http::desk::{Desk, Tools};
 use crate::http::html::Pages;
 use crate::http::limits::Limits;
 use crate::http::listen::{Address, HandedOver, Listener};
@@ -225,7 +225,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         wake: wakes.letters.clone(),
     };
     let meters = Meters::default();
-    let desk = Desk {
+    let desk = Desk::from(Tools {
         door: door.clone(),
         sight: Sight::new(readers, mirror.clone()),
         house: house.clone(),
@@ -238,7 +238,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
         unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
-    };
+    });
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     if let Some(mirror) = mirror {

@@ -1,5 +1,6 @@
 //! What requests work with.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,9 +24,12 @@ use crate::metrics::Metrics;
 use crate::store::sight::{Seen, Sight};
 use crate::store::{StoreError, tokens};
 
-/// What every request may use. Cheap to clone.
+/// What every request may use. Cheap to clone: the router does so several times a request.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Desk(Arc<Tools>);
+
+/// What lies on the desk.
+pub struct Tools {
     /// Where changes go.
     pub door: Door,
     /// Where the state is read.
@@ -50,6 +54,20 @@ pub struct Desk {
     pub refusals: Refusals,
     /// What the transport counts.
     pub meters: Meters,
+}
+
+impl From<Tools> for Desk {
+    fn from(tools: Tools) -> Self {
+        Self(Arc::new(tools))
+    }
+}
+
+impl Deref for Desk {
+    type Target = Tools;
+
+    fn deref(&self) -> &Tools {
+        &self.0
+    }
 }
 
 impl Desk {

@@ -77,6 +77,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::commit::{self, Wakes};
     use crate::house::{Current, House};
+    use crate::http::desk::Tools;
     use crate::http::limits::Limits;
     use crate::metrics::Metrics;
     use crate::store::readers::Readers;
@@ -96,7 +97,7 @@ mod tests {
         let readers = Readers::new(place.clone(), clock.clone());
         let (door, _committer) =
             commit::door(room, connection, place, clock.clone(), house.clone(), metrics.clone(), wakes);
-        let desk = Desk {
+        let desk = Desk::from(Tools {
             door,
             sight: Sight::new(readers, None),
             house,
@@ -109,7 +110,7 @@ mod tests {
             sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),
             refusals: crate::http::refused::Refusals::default(),
             meters: crate::http::accept::Meters::default(),
-        };
+        });
         desk.door.away().take_deaf();
         let large = || Body::from(vec![b'x'; FIRST_KIB * 1024 * 2]);
         assert!(read_unproven(&desk, large()).await.is_err(), "no room to grow");
