@@ -291,7 +291,8 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 }
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
-/// arrived can be sent again. `jitter` is from 0 to 1.
+/// arrived can be sent again. One that wakes somebody is in any case: a second call is harmless, a missing one is not.
+/// `jitter` is from 0 to 1.
 pub(crate) fn settle(
     claim: &Claim,
     outcome: &Outcome,
@@ -323,7 +324,7 @@ pub(crate) fn settle(
         // The relay's own fault says nothing about this recipient.
         Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
         Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
-        Outcome::Unknown { why } if again && !spent => later(Duration::ZERO, why),
+        Outcome::Unknown { why } if (again || wakes) && !spent => later(Duration::ZERO, why),
         Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
     }
 }
@@ -365,6 +366,9 @@ mod tests {
         assert_eq!(wait(&broken, Kind::Page, 1, true), "again in 30 s");
         assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");
         assert_eq!(wait(&unknown, Kind::Page, 1, true), "again in 5 s");
+        assert_eq!(wait(&unknown, Kind::Page, 1, false), "again in 5 s");
+        assert_eq!(wait(&unknown, Kind::Page, 30, false), "unknown");
+        assert_eq!(wait(&unknown, Kind::Notice, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");
     }

@@ -91,7 +91,7 @@ impl House {
                 lists: channel.lists.clone(),
                 secrets: channel.secrets.clone(),
             };
-            let channel_built = (kind.build)(fields, &shared).map_err(wrong)?;
+            let channel_built = kind.build_for_status(fields, &shared).map_err(wrong)?;
             if let Channel::Mail(mail) = &channel_built {
                 recipients.insert(channel.name.clone(), mail.recipients().to_vec());
             }

@@ -11,6 +11,7 @@
 //! - `known`: known conditions: what people are told who are woken meanwhile;
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `mapped`: senders whose body is their own;
+//! - `matrix`: letters to a person, by a real server of Matrix;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
@@ -40,6 +41,7 @@ mod kill9;
 mod known;
 mod last;
 mod mapped;
+mod matrix;
 mod nodes;
 mod real;
 mod remote;
