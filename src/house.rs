@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{self, Config, Database, Emergency, HeartbeatConfig, SourceKind};
+use crate::config::{self, ChannelConfig, Config, Database, Emergency, HeartbeatConfig, SourceKind};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
@@ -34,6 +34,8 @@ pub struct House {
     pub heartbeats: BTreeMap<String, HeartbeatHere>,
     /// Ways out, by name.
     pub channels: BTreeMap<String, Channel>,
+    /// Ways to persons beside mail, by name.
+    pub ways: BTreeMap<String, Channel>,
     /// The way to persons.
     pub mailer: Option<Arc<Mailer>>,
     /// Incidents that ended longer ago are forgotten; `None` keeps them.
@@ -77,21 +79,33 @@ impl House {
         };
         let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
         let shared = Shared { client, mailer: mailer.clone() };
-        let mut built = BTreeMap::new();
-        let mut recipients = BTreeMap::new();
-        for channel in &config.channels {
-            let at = &channel.place;
-            let wrong = |why: String| format!("{at}: channel {}: {why}", channel.name);
+        let build = |channel: &ChannelConfig, what: &str| {
+            let wrong = |why: String| format!("{}: {what} {}: {why}", channel.place, channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
             if !is_wanted(kind) {
-                continue;
+                return Ok(None);
             }
             let fields = Fields {
                 texts: channel.texts.clone(),
                 lists: channel.lists.clone(),
                 secrets: channel.secrets.clone(),
             };
-            let channel_built = kind.build_for_status(fields, &shared).map_err(wrong)?;
+            let built = match what {
+                "way" => (kind.build)(fields, &shared),
+                _ => kind.build_for_status(fields, &shared),
+            };
+            built.map_err(wrong).map(Some)
+        };
+        let mut ways = BTreeMap::new();
+        for way in &config.ways {
+            if let Some(built) = build(way, "way")? {
+                ways.insert(way.name.clone(), built);
+            }
+        }
+        let mut built = BTreeMap::new();
+        let mut recipients = BTreeMap::new();
+        for channel in &config.channels {
+            let Some(channel_built) = build(channel, "channel")? else { continue };
             if let Channel::Mail(mail) = &channel_built {
                 recipients.insert(channel.name.clone(), mail.recipients().to_vec());
             }
@@ -121,6 +135,7 @@ impl House {
             sources,
             heartbeats: heartbeats(config),
             channels: built,
+            ways,
             mailer,
             retention,
             emergency: config.emergency.clone(),
@@ -152,13 +167,15 @@ fn hash<'a>(config: &'a Config) -> String {
     };
     let sources = config.sources.values().map(said);
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
-    let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
+    let said = |one: &'a ChannelConfig| (&one.name, &one.kind, &one.texts, &one.lists);
+    let (channels, ways) = (config.channels.iter().map(said), config.ways.iter().map(said));
     let words = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         config.rules,
         sources.collect::<Vec<_>>(),
         heartbeats.collect::<Vec<_>>(),
         channels.collect::<Vec<_>>(),
+        ways.collect::<Vec<_>>(),
         config.store.retention,
         config.emergency
     );
@@ -218,6 +235,8 @@ pub fn kinds() -> config::Kinds {
             .iter()
             .map(|kind| config::ChannelKind {
                 name: kind.name,
+                address: kind.address,
+                status: kind.status,
                 keys: kind
                     .keys
                     .iter()

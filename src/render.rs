@@ -655,12 +655,8 @@ mod tests {
     #[test]
     fn a_letter_about_a_reply_says_what_became_of_it_who_commands_and_what_to_do() {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
-        let person = Person {
-            full_name: "Maya Lind".into(),
-            email: "maya@example.net".into(),
-            time_zone: TimeZone::UTC,
-            administrator: false,
-        };
+        let person =
+            Person { full_name: "Maya Lind".into(), email: "maya@example.net".into(), ..Person::default() };
         let rules = Rules { people: [("maya".to_owned(), person)].into(), ..Rules::default() };
         let mut shown = String::new();
         for (incident, to) in samples::incidents().iter().zip(["maya", "tom", "tom", "maya"]) {

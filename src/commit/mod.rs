@@ -46,6 +46,7 @@ mod mail;
 mod memory;
 mod merges;
 mod outbox;
+mod reach;
 mod run;
 mod silence;
 #[cfg(test)]

@@ -79,6 +79,8 @@ pub struct Config {
     pub heartbeats: BTreeMap<String, HeartbeatConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
+    /// Ways to persons beside mail, in the order of the file.
+    pub ways: Vec<ChannelConfig>,
     /// The operator's own templates.
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
@@ -276,7 +278,7 @@ pub struct Map {
     pub headers: Vec<String>,
 }
 
-/// One `[[channel]]`.
+/// One `[[channel]]`, or one `[[way]]`.
 #[derive(Debug)]
 pub struct ChannelConfig {
     /// Its name.
@@ -359,6 +361,10 @@ pub struct SourceKind {
 pub struct ChannelKind {
     /// Its name.
     pub name: &'static str,
+    /// Set when it reaches persons: says what is wrong with an address of one.
+    pub address: Option<fn(&str) -> Result<(), String>>,
+    /// Whether it takes status.
+    pub status: bool,
     /// Its own keys.
     pub keys: Vec<ChannelKey>,
 }
@@ -429,7 +435,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
-    let mut rules = people::rules(&mut root, &mut reading);
+    let ways = ways::ways(&mut root, &mut reading, kinds);
+    let mut rules = people::rules(&mut root, &mut reading, &ways, kinds);
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
@@ -437,7 +444,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
-    let channels = ways::channels(&mut root, &mut reading, kinds);
+    let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
         table.end(&mut reading);
@@ -467,6 +474,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             sources,
             heartbeats,
             channels,
+            ways,
             templates,
             emergency,
             warnings: reading.warnings,

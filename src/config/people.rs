@@ -8,7 +8,7 @@ use super::errors::nearest;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::services;
+use super::{ChannelConfig, Kinds, services, ways};
 use crate::core::correlate::Grouping;
 use crate::core::escalation::WAIT_MIN;
 use crate::core::flapping::Flapping;
@@ -38,11 +38,16 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, 
     (clocks, grouping, flapping)
 }
 
-pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
+pub(super) fn rules(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    ways: &[ChannelConfig],
+    kinds: &Kinds,
+) -> Rules {
     let (clocks, grouping, flapping) = incidents(root, reading);
     let storm = services::storm(root, reading);
     let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
-    persons(root, reading, &mut rules);
+    persons(root, reading, &mut rules, ways, kinds);
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);
     services::services(root, reading, &mut rules);
@@ -52,7 +57,13 @@ pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
     rules
 }
 
-fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
+fn persons(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    rules: &mut Rules,
+    ways: &[ChannelConfig],
+    kinds: &Kinds,
+) {
     for mut table in root.tables(reading, "person") {
         let name = names::name(&mut table, reading);
         let full_name = table.text(reading, "full_name").map(|name| name.value).unwrap_or_default();
@@ -64,11 +75,12 @@ fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         }
         let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
+        let (ways, quiet) = ways::of_person(&mut table, reading, ways, kinds);
         table.end(reading);
         let Some(name) = name else { continue };
         let email = email.map(|email| email.value).unwrap_or_default();
         let time_zone = zone.unwrap_or(TimeZone::UTC);
-        let person = Person { full_name, email, time_zone, administrator };
+        let person = Person { full_name, email, time_zone, administrator, ways, quiet };
         if rules.people.insert(name.value.clone(), person).is_some() {
             reading.errors.add(name.span, format!("there are two persons called {}", name.value));
         }

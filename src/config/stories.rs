@@ -24,10 +24,16 @@ pub(super) fn kinds() -> Kinds {
         })
         .into(),
         channels: vec![
-            ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
-            ChannelKind { name: "slack", keys: vec![key("token", true, true), key("room", false, true)] },
-            ChannelKind { name: "webhook", keys: vec![key("url", false, true), key("secret", true, true)] },
-        ],
+            ("mail", vec![key("recipients", false, true)]),
+            ("slack", vec![key("token", true, true), key("room", false, true)]),
+            ("webhook", vec![key("url", false, true), key("secret", true, true)]),
+        ]
+        .into_iter()
+        .map(|(name, keys)| {
+            let address = crate::channels::kind(name).and_then(|kind| kind.address);
+            ChannelKind { name, address, status: true, keys }
+        })
+        .collect(),
         relay: |relay| {
             let known = ["smtp://", "smtps://", "file:"].iter().any(|scheme| relay.starts_with(scheme));
             if known { Ok(()) } else { Err("a relay begins with smtps://, smtp:// or file:".into()) }

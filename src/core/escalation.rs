@@ -200,15 +200,7 @@ mod tests {
 
     fn rules(names: &[&str]) -> Rules {
         let person = |name: &&str| {
-            (
-                (*name).to_owned(),
-                Person {
-                    full_name: String::new(),
-                    email: format!("{name}@example.net"),
-                    time_zone: jiff::tz::TimeZone::UTC,
-                    administrator: false,
-                },
-            )
+            ((*name).to_owned(), Person { email: format!("{name}@example.net"), ..Person::default() })
         };
         Rules { people: names.iter().map(person).collect::<BTreeMap<_, _>>(), ..Rules::default() }
     }

@@ -10,6 +10,7 @@
 //! - [`timeline`]: the facts an incident is made of;
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
+//! - [`reach`]: by which ways a page reaches its person;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
@@ -37,6 +38,7 @@ pub mod maintenance;
 pub mod matcher;
 pub mod noise;
 pub mod oncall;
+pub mod reach;
 pub mod route;
 pub mod rules;
 pub mod search;

@@ -87,8 +87,13 @@ pub(super) const INCIDENT_TERM: Table =
     table("incident_term", "term, incident", &["incident"], &["term"], &[]);
 pub(super) const ALERT_HEARD: Table =
     table("alert_heard", "alert", &["alert", "count", "last_seen", "expires_at"], &[], &[]);
-pub(super) const ANSWER_TOKEN: Table =
-    table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]);
+pub(super) const ANSWER_TOKEN: Table = table(
+    "answer_token",
+    "hash",
+    &["incident", "created_at", "page", "letter", "opened_at"],
+    &["person", "purpose"],
+    &["hash"],
+);
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
 pub(super) const SILENCE: Table = table(
@@ -127,7 +132,7 @@ const TABLES: &[Table] = &[
     table(
         "letter",
         "seq",
-        &["seq", "incident", "created_at", "received_at", "attempts", "due_at"],
+        &["seq", "incident", "created_at", "received_at", "attempts", "due_at", "page"],
         &["id", "kind", "lane", "person", "channel", "address", "payload", "state", "remote_id", "why"],
         &[],
     ),
@@ -151,6 +156,15 @@ const TABLES: &[Table] = &[
         &[],
         &[],
     ),
+    table(
+        "reach",
+        "person, way, address",
+        &["tested_at", "confirmed_at"],
+        &["person", "way", "address", "outcome", "why"],
+        &[],
+    ),
+    table("test_page", "page", &["page", "drill", "created_at", "answered_at"], &["person", "asked_by"], &[]),
+    table("delivery_drill", "at", &["at", "ends_at", "told_at"], &[], &[]),
     table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];

@@ -39,14 +39,31 @@ pub struct Link {
 /// # Errors
 /// What the engine says.
 pub fn put_link(tx: &Tx<'_>, token: &str, link: &Link) -> Result<(), StoreError> {
+    put_link_of(tx, token, link, None, None)
+}
+
+/// The same, with the number of the page it stands in, and that of the one letter where it stands in no other.
+///
+/// # Errors
+/// What the engine says.
+pub fn put_link_of(
+    tx: &Tx<'_>,
+    token: &str,
+    link: &Link,
+    page: Option<i64>,
+    letter: Option<i64>,
+) -> Result<(), StoreError> {
     tx.write(
-        "insert into answer_token (hash, incident, person, purpose, created_at) values (?1, ?2, ?3, ?4, ?5)",
+        "insert into answer_token (hash, incident, person, purpose, created_at, page, letter)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             crypto::sha256(token.as_bytes())[..].into(),
             link.incident.into(),
             (&link.person).into(),
             link.purpose.as_str().into(),
             tx.now.into(),
+            page.into(),
+            letter.into(),
         ],
     )?;
     Ok(())

@@ -13,7 +13,7 @@ pub(super) struct Sent {
 impl World {
     pub(super) fn claims(&mut self) {
         let Some(node) = self.awake().filter(|node| !self.nodes[*node].cut) else { return };
-        for channel in self.look(letters::channels_due) {
+        for (channel, _) in self.look(letters::channels_due) {
             let of_channel = self.nodes[node].hands.iter().filter(|held| held.claim.channel == channel);
             let held: Vec<i64> = of_channel.map(|held| held.claim.number()).collect();
             let limit = u32::try_from(1 + self.dice.below(4)).unwrap();
