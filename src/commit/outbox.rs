@@ -4,7 +4,7 @@ use super::acts::Work;
 use crate::core::condition::{Known, known, struck};
 use crate::core::decide::Decision;
 use crate::core::incident::Incident;
-use crate::core::letter::{Letter, Why};
+use crate::core::letter::Letter;
 use crate::crypto::{self, NoRandomness};
 use crate::render::{ALERTS_SHOWN_MAX, About, Words};
 use crate::store::letters::{self, Claim, Kind, NewLetter};
@@ -26,8 +26,9 @@ impl Work<'_, '_> {
             let about = About { incident, alerts: &shown, rules: &house.rules, token, known: &known };
             let words = house.renderer.words(letter, &about, None);
             match letter {
-                Letter::Page { person, why, .. } => {
-                    let kind = if *why == Why::Help { Kind::Help } else { Kind::Page };
+                Letter::Page { person, .. } => {
+                    // That somebody has it is no reason to let them sleep who are woken because of it.
+                    let kind = if incident.commander().is_some() { Kind::Help } else { Kind::Page };
                     self.write_person(incident, kind, person, &words)?;
                 }
                 Letter::PioPage { person } => self.write_person(incident, Kind::Pio, person, &words)?,
