@@ -455,13 +455,23 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
+    const EVERY_WHY: [Why; 10] = [
+        Why::OnCall,
+        Why::LastResort,
+        Why::Help,
+        Why::CommandedBefore,
+        Why::Storm,
+        Why::Worse,
+        Why::Reminder,
+        Why::Watching,
+        Why::SilentCommander,
+        Why::SilenceHelp,
+    ];
+
     pub(super) fn letters() -> Vec<Letter> {
         let person = || "maya".to_owned();
         let mut letters: Vec<Letter> =
-            [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore, Why::Storm, Why::Worse]
-                .into_iter()
-                .map(|why| Letter::Page { person: person(), attempt: 2, why })
-                .collect();
+            EVERY_WHY.into_iter().map(|why| Letter::Page { person: person(), attempt: 2, why }).collect();
         letters.push(Letter::PioPage { person: person() });
         letters.extend(misread().map(|why| Letter::Misread { person: person(), why, next_at: None }));
         let news = [
@@ -479,6 +489,7 @@ mod samples {
             News::TookIn,
             News::Split,
             News::Storm,
+            News::Shadowing,
         ];
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
@@ -493,10 +504,11 @@ mod samples {
         let at = Timestamp::UNIX_EPOCH;
         let command =
             || Command { person: "maya".into(), term: 1, since: at, reason: CommandReason::FirstResponder };
-        let escalation = Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at };
+        let escalation =
+            Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at, reminders: vec![] };
         [
             Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
-            Phase::Acknowledged { command: command() },
+            Phase::Acknowledged { command: command(), sign: None },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
             Phase::Resolved { resolution: Resolution::SelfCleared, at, last: None },
@@ -521,6 +533,7 @@ mod samples {
             alerts: 12,
             firing: 1,
             responders: Vec::new(),
+            shadows: Vec::new(),
             pio: None,
             calm_at: None,
             next_update_by: Some(at),

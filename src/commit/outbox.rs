@@ -31,8 +31,9 @@ impl Work<'_, '_> {
             let about = About { incident, alerts: &shown, rules: &house.rules, token, known: &known };
             let words = house.renderer.words(letter, &about, None);
             let page = match letter {
-                Letter::Page { person, why, .. } => {
-                    let kind = if *why == Why::Help { Kind::Help } else { Kind::Page };
+                Letter::Page { person, .. } => {
+                    // That somebody has it is no reason to let them sleep who are woken because of it.
+                    let kind = if incident.commander().is_some() { Kind::Help } else { Kind::Page };
                     self.write_person(incident, kind, person, &words)?
                 }
                 Letter::PioPage { person } => self.write_person(incident, Kind::Pio, person, &words)?,

@@ -31,8 +31,17 @@ fn rules() -> Rules {
         (name.to_owned(), Person { email, ..Person::default() })
     };
     let person_target = |name: &str| Target::Person(name.into());
-    let step = |name: &str| Step { page: vec![person_target(name)], wait: SignedDuration::from_mins(5) };
-    let policy = Policy { steps: vec![step("maya"), step("tom")], repeat: 1, last_resort: vec![] };
+    let step = |name: &str| Step {
+        page: vec![person_target(name)],
+        wait: SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    let policy = Policy {
+        steps: vec![step("maya"), step("tom")],
+        repeat: 1,
+        last_resort: vec![],
+        ..Policy::default()
+    };
     let service = Service {
         policy: "default".into(),
         pio: vec![person_target("kim")],

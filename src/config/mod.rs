@@ -28,6 +28,7 @@ mod inhibit;
 mod maintenance;
 mod names;
 mod people;
+mod policies;
 pub mod preview;
 mod read;
 mod routes;

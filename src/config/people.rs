@@ -1,4 +1,4 @@
-//! The people of the house: persons, rotations, escalation policies and services.
+//! The people of the house: persons and rotations.
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, Time, Weekday};
@@ -8,16 +8,14 @@ use super::errors::nearest;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{ChannelConfig, Kinds, services, ways};
+use super::{ChannelConfig, Kinds, policies, services, ways};
 use crate::core::correlate::Grouping;
-use crate::core::escalation::WAIT_MIN;
 use crate::core::flapping::Flapping;
 use crate::core::oncall::Rotation;
-use crate::core::rules::{Clocks, Person, Policy, Rules, Step, Target};
+use crate::core::rules::{Clocks, Person, Rules, Target};
 
 /// Hour of the hand-over when nobody says.
 const HANDOVER_USUAL: &str = "Mon 09:00";
-const STEP_WAIT_USUAL: SignedDuration = SignedDuration::from_mins(5);
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// `[incidents]`: how long things may take, and how alerts become incidents.
@@ -31,6 +29,7 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, 
         if let Some(within) = table.duration(reading, "reopen_within") {
             clocks.reopen_within = within.value;
         }
+        policies::silent_after(&mut table, reading, &mut clocks);
         services::groups(&mut table, reading, &mut grouping);
         inhibit::flapping(&mut table, reading, &mut flapping);
         table.end(reading);
@@ -49,8 +48,9 @@ pub(super) fn rules(
     let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
     persons(root, reading, &mut rules, ways, kinds);
     rotations(root, reading, &mut rules);
-    policies(root, reading, &mut rules);
+    let open = policies::policies(root, reading, &mut rules);
     services::services(root, reading, &mut rules);
+    open.end(reading, &rules);
     if !root.has("mail") && !rules.policies.is_empty() {
         reading.errors.add_whole("[mail] is missing: pages go out by mail, and nobody could be woken");
     }
@@ -150,44 +150,6 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     }
 }
 
-fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
-    for mut table in root.tables(reading, "escalation") {
-        let name = names::name(&mut table, reading);
-        let mut steps = Vec::new();
-        let faults = reading.errors.count();
-        for mut step in table.tables(reading, "steps") {
-            let faults = reading.errors.count();
-            let page = targets(&mut step, reading, rules, "page");
-            if page.is_empty() && reading.errors.count() == faults {
-                reading
-                    .errors
-                    .add(step.span.clone(), "a step needs `page`: whom it wakes, such as [\"rotation:sre\"]");
-            }
-            let wait = step.duration(reading, "wait");
-            if let Some(wait) = &wait
-                && wait.value < WAIT_MIN
-            {
-                let what =
-                    format!("`wait` is at least {} s: a page needs time to be read", WAIT_MIN.as_secs());
-                reading.errors.add(wait.span.clone(), what);
-            }
-            step.end(reading);
-            steps.push(Step { page, wait: wait.map_or(STEP_WAIT_USUAL, |wait| wait.value) });
-        }
-        if steps.is_empty() && reading.errors.count() == faults {
-            reading.errors.add(table.span.clone(), "[[escalation]] needs `steps`: at least one");
-        }
-        let repeat = table.number(reading, "repeat", 0..1001).unwrap_or(0);
-        let last_resort = targets(&mut table, reading, rules, "last_resort");
-        table.end(reading);
-        let Some(name) = name else { continue };
-        let policy = Policy { steps, repeat: u32::try_from(repeat).unwrap_or(0), last_resort };
-        if rules.policies.insert(name.value.clone(), policy).is_some() {
-            reading.errors.add(name.span, format!("there are two escalation policies called {}", name.value));
-        }
-    }
-}
-
 /// `person:NAME` and `rotation:NAME`.
 pub(super) fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, key: &str) -> Vec<Target> {
     let mut found = Vec::new();
@@ -241,12 +203,16 @@ pub(super) fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
         None => (None, text.trim()),
         Some((day, hour)) => (Some(weekday(day)?), hour.trim()),
     };
-    let (hours, minutes) = hour.split_once(':')?;
-    let time = Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()?;
-    Some((day, time))
+    Some((day, clock(hour)?))
 }
 
-fn weekday(text: &str) -> Option<Weekday> {
+/// An hour as a clock shows it: `09:00`.
+pub(super) fn clock(text: &str) -> Option<Time> {
+    let (hours, minutes) = text.split_once(':')?;
+    Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
+}
+
+pub(super) fn weekday(text: &str) -> Option<Weekday> {
     Some(match text.to_ascii_lowercase().as_str() {
         "mon" | "monday" => Weekday::Monday,
         "tue" | "tuesday" => Weekday::Tuesday,

@@ -4,10 +4,10 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::core::escalation::{self, Staff};
-use crate::core::incident::Escalation;
+use crate::core::escalation::{self, Case, Staff};
+use crate::core::incident::{Escalation, Severity};
 use crate::core::maintenance::Window;
-use crate::core::rules::{Policy, Rules, Target};
+use crate::core::rules::{Policy, Rules, Service, Target};
 
 /// Minutes after an incident opens at which people are named.
 const AFTER_MIN: [i64; 3] = [0, 5, 10];
@@ -27,12 +27,18 @@ pub struct Span {
 
 /// Who an incident that opens at any time would wake, if nobody answers. A span ends where a rotation of the policy is
 /// handed over; who opens an incident minutes before that wakes the next one with a later step.
-pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp) -> Vec<Span> {
+pub fn preview(
+    rules: &Rules,
+    policy: &Policy,
+    case: Case<'_>,
+    from: Timestamp,
+    until: Timestamp,
+) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut at = from;
     while at < until {
         let next = hand_over(rules, policy, at).min(until);
-        let woken = woken(rules, policy, at);
+        let woken = woken(rules, policy, case, at);
         match spans.last_mut() {
             Some(last) if last.woken == woken => last.until = next,
             _ => spans.push(Span { from: at, until: next, woken }),
@@ -42,6 +48,13 @@ pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp
     spans
 }
 
+/// The worst incident of a service that its own policy is for.
+fn case<'a>(name: &'a str, service: &Service) -> Case<'a> {
+    let all = [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4];
+    let own = all.into_iter().find(|severity| service.policy_at(*severity) == service.policy);
+    Case { severity: own.unwrap_or(Severity::Sev1), service: name }
+}
+
 /// The first hand-over after an instant in any rotation a policy names.
 fn hand_over(rules: &Rules, policy: &Policy, at: Timestamp) -> Timestamp {
     let steps = policy.steps.iter().flat_map(|step| &step.page);
@@ -49,17 +62,16 @@ fn hand_over(rules: &Rules, policy: &Policy, at: Timestamp) -> Timestamp {
         Target::Rotation(name) => rules.rotations.get(name)?.at(at).map(|shift| shift.until),
         Target::Person(_) => None,
     });
-    ends.filter(|end| *end > at).min().unwrap_or(Timestamp::MAX)
+    ends.filter(|end| *end > at).chain(policy.next_change(at)).min().unwrap_or(Timestamp::MAX)
 }
 
-fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] {
+fn woken(rules: &Rules, policy: &Policy, case: Case<'_>, opened: Timestamp) -> [Vec<String>; 3] {
     let mut found: [Vec<String>; 3] = Default::default();
     let (mut now, mut current) = (opened, None::<Escalation>);
     let last = opened.saturating_add(SignedDuration::from_mins(AFTER_MIN[2])).unwrap_or(opened);
     while now <= last {
-        let Some(step) = escalation::next(policy, Staff::as_configured(rules), current.as_ref(), now) else {
-            break;
-        };
+        let staff = Staff::as_configured(rules);
+        let Some(step) = escalation::next(policy, staff, case, current.as_ref(), now) else { break };
         let minutes = now.duration_since(opened).as_mins();
         // A step belongs to the last of the three hours that it does not come before.
         if let Some(slot) = AFTER_MIN.iter().rposition(|after| minutes >= *after) {
@@ -70,8 +82,8 @@ fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] 
             }
         }
         now = step.due;
-        current =
-            Some(Escalation { round: step.round, step: step.step, awaiting: step.people, due: step.due });
+        let escalation::Move { round, step, people: awaiting, due, reminders, .. } = step;
+        current = Some(Escalation { round, step, awaiting, due, reminders });
     }
     found
 }
@@ -81,7 +93,7 @@ fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] 
 pub fn as_json(rules: &Rules, from: Timestamp, until: Timestamp) -> Value {
     let services = rules.services.iter().filter_map(|(name, service)| {
         let policy = rules.policies.get(&service.policy)?;
-        let spans: Vec<Value> = preview(rules, policy, from, until)
+        let spans: Vec<Value> = preview(rules, policy, case(name, service), from, until)
             .into_iter()
             .map(|span| json!({"from": span.from, "until": span.until, "woken": span.woken}))
             .collect();
@@ -99,7 +111,7 @@ pub fn render(rules: &Rules, from: Timestamp, until: Timestamp) -> String {
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         text.push_str(&format!("service {name}, policy {} (hours of {zone_name}):\n", service.policy));
         let hour = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
-        for span in preview(rules, policy, from, until) {
+        for span in preview(rules, policy, case(name, service), from, until) {
             text.push_str(&format!("  {} to {}:", hour(span.from), hour(span.until)));
             for (after, people) in AFTER_MIN.iter().zip(&span.woken) {
                 let people = if people.is_empty() { "-".to_owned() } else { people.join(", ") };

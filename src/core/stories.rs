@@ -10,7 +10,7 @@ use super::decide::{Act, By, Decision, Join, Opening, Refusal, decide, open};
 use super::escalation::{Staff, longest_wait};
 use super::flapping::{Flapping, Flaps};
 use super::incident::{Incident, Phase, Severity};
-use super::letter::Letter;
+use super::letter::{Letter, Why};
 use super::rules::{Person, Policy, Rules, Service, Step, Target};
 use super::timeline::{Actor, Entry, Fact, Route};
 
@@ -22,11 +22,13 @@ fn house() -> Rules {
     let step = |name: &str, minutes| Step {
         page: vec![Target::Person(name.into())],
         wait: SignedDuration::from_mins(minutes),
+        ..Step::default()
     };
     let policy = Policy {
         steps: vec![step("maya", 5), step("tom", 5)],
         repeat: 0,
         last_resort: vec![Target::Person("cto".into())],
+        ..Policy::default()
     };
     let service = Service {
         policy: "default".into(),
@@ -341,12 +343,23 @@ fn obeys(before: &Incident, decision: &Decision) {
             assert!(after.due_at().is_some(), "escalation cannot stall");
         }
         Phase::Triggered { .. } => assert!(after.due_at().is_some(), "escalation cannot stall"),
+        Phase::Acknowledged { sign: Some(sign), .. } => {
+            assert_eq!(after.due_at(), Some(sign.due), "who has it is looked for, and nothing else is due");
+        }
         _ => assert_eq!(after.due_at(), None, "who has it is left alone"),
     }
+    let mut woken = Vec::new();
     for letter in &decision.letters {
-        if let Letter::Page { why, .. } = letter {
-            let wakes = matches!(after.phase, Phase::Triggered { .. }) || why.as_str() == "help";
-            assert!(wakes, "a taken incident wakes nobody but by a call for help");
+        if let Letter::Page { person, why, .. } = letter {
+            let wakes = match why {
+                Why::Help | Why::Watching | Why::Worse | Why::Storm => true,
+                Why::SilentCommander => after.commander().is_some_and(|command| command.person == *person),
+                Why::SilenceHelp => after.commander().is_some_and(|command| command.person != *person),
+                _ => matches!(after.phase, Phase::Triggered { .. }),
+            };
+            assert!(wakes, "a taken incident wakes nobody but by a call for help, or its Commander");
+            assert!(!woken.contains(person), "{person} is woken twice at once");
+            woken.push(person.clone());
         }
     }
 }
@@ -388,9 +401,14 @@ fn somebody_is_woken_for_a_service_that_has_left_the_configuration() {
     let told = story_in(&rules, "5 tick");
     assert_eq!(told, "0 opened: page maya (1, on_call)\n5 escalated_on_time: page tom (1, on_call)");
     let elsewhere = Policy {
-        steps: vec![Step { page: vec![Target::Person("kim".into())], wait: SignedDuration::from_mins(5) }],
+        steps: vec![Step {
+            page: vec![Target::Person("kim".into())],
+            wait: SignedDuration::from_mins(5),
+            ..Step::default()
+        }],
         repeat: 0,
         last_resort: vec![],
+        ..Policy::default()
     };
     rules.policies = BTreeMap::from([("night".to_owned(), elsewhere)]);
     assert!(story_in(&rules, "").contains("page kim"), "there is no policy `default`");

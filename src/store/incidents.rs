@@ -278,14 +278,29 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
         if kept.pages_before == 0 {
             kept.pages_before = known.pages_before;
         }
+        kept.watching |= known.watching;
     }
-    // That the next round rests.
-    if let (
-        Phase::Triggered { escalation: Some(_), held_until: kept, .. },
-        Phase::Triggered { escalation: Some(_), held_until: known, .. },
-    ) = (&mut saved.phase, &fold.phase)
-    {
-        *kept = *known;
+    if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
+        saved.shadows.clone_from(&fold.shadows);
+    }
+    match (&mut saved.phase, &fold.phase) {
+        (
+            Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
+            Phase::Triggered { escalation: Some(fold), held_until: known, .. },
+        ) => {
+            // That the next round rests, and when those who have not answered are reminded.
+            *kept = *known;
+            if saved.reminders.iter().all(|hour| fold.reminders.contains(hour)) {
+                saved.reminders.clone_from(&fold.reminders);
+            }
+        }
+        // That it is looked whether who commands is still there.
+        (Phase::Acknowledged { sign: kept, .. }, Phase::Acknowledged { sign: known, .. })
+            if kept.is_none() =>
+        {
+            kept.clone_from(known);
+        }
+        _ => {}
     }
     saved
 }

@@ -16,7 +16,7 @@ use crate::core::{mail, reach};
 pub enum Kind {
     /// Wakes somebody; pointless once a human has the incident.
     Page,
-    /// Wakes somebody the Commander called for; pointless once the incident is over.
+    /// Wakes somebody although a human has the incident: who was called for, or the Commander; pointless once it is over.
     Help,
     /// Wakes the PIO; pointless once the incident is over.
     Pio,

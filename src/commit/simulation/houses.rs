@@ -24,9 +24,17 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         return house;
     }
     let mut rules = (*house.rules).clone();
-    let step =
-        |name: &str| Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
-    let policy = |names: [&str; 2]| Policy { steps: names.map(step).into(), repeat: 1, last_resort: vec![] };
+    let step = |name: &str| Step {
+        page: vec![Target::Person(name.into())],
+        wait: SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    let policy = |names: [&str; 2]| Policy {
+        steps: names.map(step).into(),
+        repeat: 1,
+        last_resort: vec![],
+        ..Policy::default()
+    };
     rules.policies.insert("network".into(), policy(["tom", "maya"]));
     rules.policies.insert("quiet".into(), policy(["kim", "maya"]));
     let window = if dice.one_in(2) { SignedDuration::ZERO } else { SignedDuration::from_mins(5) };
