@@ -365,6 +365,7 @@ fn limits(config: &Config) -> Limits {
         header_timeout: server.header_timeout,
         body_timeout: server.body_timeout,
         idle_timeout: server.idle_timeout,
+        answer_after: server.answer_after,
         ..Limits::default()
     }
 }

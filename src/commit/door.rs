@@ -39,6 +39,9 @@ pub enum DoorError {
     /// There is no such service.
     #[error("there is no service {0}")]
     NoService(String),
+    /// A program pressed a button of this page since it was made.
+    #[error("a program pressed a button of this page, and nothing was decided")]
+    Robot,
     /// The queue is full.
     #[error("too many requests wait for the disk; try again in a moment")]
     Full,

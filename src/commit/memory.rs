@@ -79,6 +79,7 @@ impl Memory {
         let mut wanted: BTreeSet<i64> = known.iter().flatten().filter_map(|known| known.incident).collect();
         wanted.extend(jobs.iter().filter_map(|job| match &*job.command {
             Command::Act { incident, .. } => Some(*incident),
+            Command::Press(press) => Some(press.incident),
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,
         }));

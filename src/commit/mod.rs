@@ -46,6 +46,7 @@ mod mail;
 mod memory;
 mod merges;
 mod outbox;
+mod press;
 mod reach;
 mod run;
 mod silence;
@@ -151,6 +152,8 @@ pub enum Command {
         /// By whom.
         by: By,
     },
+    /// Somebody, or something, pressed a button of an answer page.
+    Press(Press),
     /// An incident becomes part of another.
     Merge {
         /// Which.
@@ -283,6 +286,21 @@ impl Command {
     }
 }
 
+/// A press of a button of an answer page.
+#[derive(Debug)]
+pub struct Press {
+    /// The link of the page, by [`tokens::link_hash`].
+    pub link: [u8; 32],
+    /// When the page was made that the button stood on.
+    pub made_at: Timestamp,
+    /// The incident of the link.
+    pub incident: i64,
+    /// The person of the link.
+    pub person: String,
+    /// What the button means; `None`: it is one that people do not see.
+    pub act: Option<Act>,
+}
+
 /// Events of one delivery.
 #[derive(Debug)]
 pub struct Delivered {
@@ -372,7 +390,7 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Unreadable`]: it came before, and was kept then.
     KeptBefore,
-    /// To [`Command::Act`] and [`Command::Declare`].
+    /// To [`Command::Act`], [`Command::Press`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
     Looked(bool),

@@ -68,6 +68,7 @@ pub(super) fn run(
             let home = if follows { work.home_of(*incident)? } else { *incident };
             work.act(home, act.clone(), by)?
         }
+        Command::Press(press) => work.press(press)?,
         Command::Merge { incident, into, term, by } => work.merge(*incident, *into, *term, by)?,
         Command::Split { incident, part, term, by } => work.split(*incident, part, *term, by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,

@@ -129,6 +129,8 @@ pub struct Server {
     pub idle_timeout: Duration,
     /// Most commands that wait for the disk.
     pub queue_max: usize,
+    /// A button of an answer page that is pressed sooner than this is asked for once more.
+    pub answer_after: Duration,
 }
 
 impl Config {
@@ -150,6 +152,7 @@ impl Config {
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
             ("server.queue_max", new.queue_max != old.queue_max),
+            ("server.answer_after", new.answer_after != old.answer_after),
         ];
         let server = differs.into_iter().filter_map(|(key, differs)| differs.then_some(key));
         server.chain(self.store.database.differs(&store.database)).collect()

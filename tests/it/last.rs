@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::away::{behind_a_way, is_away, is_back};
-use super::harness::{Answer, Daemon, answer_link, eventually, request};
+use super::harness::{Answer, Daemon, answer_link, eventually, press, request};
 use super::way::{CUTS, PASSES, STALLS, Way};
 
 /// An answer from the mirror needs no more than this, on a busy machine too.
@@ -27,7 +27,7 @@ impl Held {
         let (token, revoked) = (daemon.token("maya"), daemon.token("tom"));
         assert_eq!(daemon.alert("db-1", "firing").status, 202);
         let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-        assert_eq!(request(daemon.address, "POST", &link, &[], b"answer=take").unwrap().status, 200);
+        assert_eq!(press(daemon.address, &link, "answer=take").unwrap().status, 200);
         let condition = serde_json::json!({"text": "no failover <now>", "services": ["shop"], "for": "2h"});
         assert_eq!(daemon.api(&token, "POST", "/api/v1/conditions", &condition).status, 201);
         let silence = serde_json::json!({"matchers": "key=\"db-9\"", "for": "2h", "comment": "new disks"});
@@ -138,8 +138,7 @@ impl Held {
         let login = request(self.daemon.address, "POST", "/login", &[], form.as_bytes()).unwrap();
         assert!(login.status == 303 && header(&login, "set-cookie").is_some(), "{login:?}");
         let began = Instant::now();
-        let refused =
-            request(self.daemon.address, "POST", &self.link, &[], b"answer=resolve&term=1").unwrap();
+        let refused = press(self.daemon.address, &self.link, "answer=resolve&term=1").unwrap();
         assert!(refused.status == 503 && refused.body.contains("act as if you have command"), "{refused:?}");
         let act = serde_json::json!({"text": "nobody hears this"});
         let act = self.daemon.api(token, "POST", "/api/v1/incidents/1/note", &act);

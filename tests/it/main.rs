@@ -46,6 +46,7 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod robots;
 mod routed;
 mod send;
 mod senders;
