@@ -49,6 +49,9 @@ pub const KINDS: &[Kind] = &[
     twilio_voice::KIND,
 ];
 
+/// Says what is wrong with an address of a person.
+pub type CheckAddress = fn(&str) -> Result<(), String>;
+
 /// One kind of channel.
 pub struct Kind {
     /// The word used in `[[channel]] kind = "..."`, and the name of the fixture folder.
@@ -58,7 +61,7 @@ pub struct Kind {
     /// Builds the channel. The error is a sentence for the operator.
     pub build: fn(Fields, &Shared) -> Result<Channel, String>,
     /// Set when it reaches persons (`[[way]] kind = "..."`): says what is wrong with an address of one.
-    pub address: Option<fn(&str) -> Result<(), String>>,
+    pub address: Option<CheckAddress>,
     /// Whether it takes status (`[[channel]] kind = "..."`).
     pub status: bool,
 }
