@@ -13,7 +13,7 @@ use crate::core::reach;
 use crate::core::timeline::{Actor, Fact};
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
-use crate::store::letters::{self, Claim, Kind, Settlement};
+use crate::store::letters::{self, Claim, Settlement};
 use crate::store::{StoreError, Tx, alerts};
 
 /// Longest answer of another side on a timeline, in characters.
@@ -158,8 +158,11 @@ impl Work<'_, '_> {
                 Fact::StatementDrafted { .. } => {
                     // The PIO has done what they were called for, and need not be called by other ways.
                     if let Actor::Person(person) = &entry.actor {
-                        letters::done(self.tx, id, Kind::Pio, person)?;
+                        letters::answered(self.tx, id, person, true)?;
                     }
+                }
+                Fact::Acknowledged { person } | Fact::CheckedIn { person } | Fact::Declined { person } => {
+                    letters::answered(self.tx, id, person, false)?;
                 }
                 _ => {}
             }

@@ -95,6 +95,8 @@ mod stories_routes;
 mod stories_shuffled;
 #[cfg(test)]
 mod stories_unread;
+#[cfg(test)]
+mod stories_ways;
 
 use away::Away;
 pub use door::{Door, DoorError};

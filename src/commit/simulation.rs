@@ -19,7 +19,7 @@ use crate::channels::Outcome;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
 use crate::core::escalation::longest_wait;
-use crate::core::incident::Phase;
+use crate::core::incident::{Phase, ResponderStatus};
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Fact, Route};
 use crate::deliver::settle;

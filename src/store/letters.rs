@@ -559,15 +559,19 @@ pub fn came_back(tx: &Tx<'_>, id: &str, why: &str) -> Result<(), StoreError> {
     )
 }
 
-/// A letter that asked somebody for something is not needed any more: it was done.
+/// Somebody has said whether they come, or (`as_pio`) has written what they were called for: what still waits to ask
+/// them is not needed any more.
 ///
 /// # Errors
 /// What the engine says.
-pub fn done(tx: &Tx<'_>, incident: i64, kind: Kind, person: &str) -> Result<(), StoreError> {
+pub fn answered(tx: &Tx<'_>, incident: i64, person: &str, as_pio: bool) -> Result<(), StoreError> {
+    let kinds = if as_pio { "kind = 'pio_page'" } else { "kind in ('page', 'help')" };
     tx.write(
-        "update letter set state = 'dropped', payload = '', why = 'answered already'
-         where incident = ?1 and kind = ?2 and person = ?3 and state = 'pending'",
-        &[incident.into(), kind.as_str().into(), person.into()],
+        &format!(
+            "update letter set state = 'dropped', payload = '', why = 'answered already'
+             where incident = ?1 and {kinds} and person = ?2 and state = 'pending'"
+        ),
+        &[incident.into(), person.into()],
     )
 }
 

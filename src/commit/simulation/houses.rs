@@ -6,6 +6,7 @@ use crate::core::flapping::Flapping;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
+use crate::core::reach::Way;
 use crate::core::route;
 use crate::core::rules::{Policy, Service, Step, Target};
 use crate::house::House;
@@ -24,6 +25,9 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         return house;
     }
     let mut rules = (*house.rules).clone();
+    for person in rules.people.values_mut() {
+        person.ways = ways(dice);
+    }
     let step = |name: &str| Step {
         page: vec![Target::Person(name.into())],
         wait: SignedDuration::from_mins(5),
@@ -81,6 +85,22 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     }
     house.rules = Arc::new(rules);
     house
+}
+
+/// Two ways beside mail for some: one at once, one after the first step of a policy, or a little before.
+fn ways(dice: &mut Dice) -> Vec<Way> {
+    let way = |name: &str, after| Way {
+        name: name.into(),
+        to: format!("{name}-address"),
+        after: SignedDuration::from_mins(after),
+        severities: Vec::new(),
+        notices: name == "push",
+    };
+    match dice.below(3) {
+        0 => Vec::new(),
+        1 => vec![way("push", 0)],
+        _ => vec![way("push", 0), way("sms", 2 + 2 * dice.below(3))],
+    }
 }
 
 /// Alerts of a team are about its service.

@@ -63,6 +63,10 @@ impl World {
             Kind::Help | Kind::Pio => !saved.incident.is_open(),
             _ => false,
         };
+        let known = saved.incident.responder(&claim.person);
+        let declined = known
+            .is_some_and(|known| known.status == ResponderStatus::Declined && known.since > claim.created_at);
+        let pointless = pointless || declined && claim.kind.wakes();
         assert!(!pointless, "{} was woken for nothing", claim.person);
     }
 
