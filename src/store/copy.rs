@@ -151,6 +151,13 @@ const TABLES: &[Table] = &[
         &[],
         &[],
     ),
+    table(
+        "oncall_history",
+        "rotation, person, from_at",
+        &["from_at", "until_at", "is_open"],
+        &["rotation", "person"],
+        &[],
+    ),
     table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
