@@ -224,6 +224,10 @@ pub struct Wanted {
     pub held: Vec<i64>,
 }
 
+/// How often others are looked for instead of letters that have become pointless, before all of those are dropped that wait.
+/// With thousands of letters that wait, to look at all of them at every claim is most of the work there is.
+const DROP_ROUNDS_MAX: usize = 4;
+
 /// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
 /// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
 /// the way.
@@ -245,10 +249,10 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
-    drop_pointless(tx, channel)?;
     let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
+           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel),
+           cast(case when {POINTLESS} then 1 else 0 end as bigint)
          from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
            and (lane = '' or not exists (
              select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
@@ -256,13 +260,33 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
          order by due_at, seq limit ?3 {}",
         tx.for_taking("letter")
     );
-    let mut claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
-    for claim in &mut claims {
-        claim.attempt += 1;
-        tx.write(
-            "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
-            &[claim.seq.into(), until.into()],
-        )?;
+    let most = usize::try_from(*limit).unwrap_or(usize::MAX);
+    let mut claims: Vec<Claim> = Vec::new();
+    for round in 0..=DROP_ROUNDS_MAX {
+        if round == DROP_ROUNDS_MAX {
+            drop_all(tx)?;
+        }
+        let room = i64::try_from(most.saturating_sub(claims.len())).unwrap_or(i64::MAX);
+        let found = tx.query(&sql, &[channel.into(), tx.now.into(), room.into()], |row| {
+            Ok((read(row)?, row.int(12)? == 1))
+        })?;
+        let mut dropped = false;
+        for (mut claim, is_pointless) in found {
+            if is_pointless {
+                drop_one(tx, &claim)?;
+                dropped = true;
+                continue;
+            }
+            claim.attempt += 1;
+            tx.write(
+                "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
+                &[claim.seq.into(), until.into()],
+            )?;
+            claims.push(claim);
+        }
+        if !dropped || claims.len() >= most {
+            break;
+        }
     }
     Ok(claims)
 }
@@ -351,9 +375,17 @@ pub fn waking_of(tx: &Tx<'_>, incident: i64) -> Result<Vec<(String, bool)>, Stor
 /// What the engine says.
 pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
     let (waking, telling) = beyond(tx);
+    // One look at the index for each channel, and not one at every letter that waits.
     tx.query(
-        "select distinct channel from letter where state in ('pending', 'sending')
-           and (due_at <= ?1 or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))",
+        "with recursive known (channel) as (
+           select min(channel) from letter where state in ('pending', 'sending')
+           union all
+           select (select min(channel) from letter where state in ('pending', 'sending') and letter.channel > known.channel)
+           from known where known.channel is not null)
+         select channel from known where channel is not null and (
+           exists (select 1 from letter where letter.channel = known.channel and state in ('pending', 'sending') and due_at <= ?1)
+           or exists (select 1 from letter where letter.channel = known.channel and state in ('pending', 'sending') and due_at > ?2
+             and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))",
         &[tx.now.into(), waking.into(), telling.into()],
         |row| row.text(0),
     )
@@ -384,20 +416,26 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
     )
 }
 
+/// A letter to a person that nobody needs any more.
+const POINTLESS: &str = "channel = '' and exists (
+  select 1 from incident where incident.id = letter.incident and (
+    (letter.kind = 'page' and incident.phase <> 'triggered')
+    or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))";
+
 /// Answer links and the words around them are kept no longer than they are needed.
-fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
-    if !channel.is_empty() {
-        return Ok(());
-    }
+fn drop_one(tx: &Tx<'_>, letter: &Claim) -> Result<(), StoreError> {
     tx.write(
+        "update letter set state = 'dropped', payload = '', why = 'no longer needed' where seq = ?1",
+        &[letter.seq.into()],
+    )
+}
+
+fn drop_all(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let sql = format!(
         "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
-           select 1 from incident where incident.id = letter.incident and (
-             (letter.kind = 'page' and incident.phase <> 'triggered')
-             or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
-        &[tx.now.into()],
-    )?;
-    Ok(())
+         where state in ('pending', 'sending') and due_at <= ?1 and {POINTLESS}"
+    );
+    tx.write(&sql, &[tx.now.into()])
 }
 
 fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
