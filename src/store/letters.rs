@@ -224,9 +224,8 @@ pub struct Wanted {
     pub held: Vec<i64>,
 }
 
-/// How often others are looked for instead of letters that have become pointless, before all of those are dropped that wait.
-/// With thousands of letters that wait, to look at all of them at every claim is most of the work there is.
-const DROP_ROUNDS_MAX: usize = 4;
+/// At least so many letters are looked at before some are taken.
+const LOOKED_AT_MIN: u32 = 64;
 
 /// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
 /// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
@@ -249,10 +248,10 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
+    drop_pointless(tx, channel, *limit)?;
     let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel),
-           cast(case when {POINTLESS} then 1 else 0 end as bigint)
+           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
          from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
            and (lane = '' or not exists (
              select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
@@ -260,33 +259,13 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
          order by due_at, seq limit ?3 {}",
         tx.for_taking("letter")
     );
-    let most = usize::try_from(*limit).unwrap_or(usize::MAX);
-    let mut claims: Vec<Claim> = Vec::new();
-    for round in 0..=DROP_ROUNDS_MAX {
-        if round == DROP_ROUNDS_MAX {
-            drop_all(tx)?;
-        }
-        let room = i64::try_from(most.saturating_sub(claims.len())).unwrap_or(i64::MAX);
-        let found = tx.query(&sql, &[channel.into(), tx.now.into(), room.into()], |row| {
-            Ok((read(row)?, row.int(12)? == 1))
-        })?;
-        let mut dropped = false;
-        for (mut claim, is_pointless) in found {
-            if is_pointless {
-                drop_one(tx, &claim)?;
-                dropped = true;
-                continue;
-            }
-            claim.attempt += 1;
-            tx.write(
-                "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
-                &[claim.seq.into(), until.into()],
-            )?;
-            claims.push(claim);
-        }
-        if !dropped || claims.len() >= most {
-            break;
-        }
+    let mut claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
+    for claim in &mut claims {
+        claim.attempt += 1;
+        tx.write(
+            "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
+            &[claim.seq.into(), until.into()],
+        )?;
     }
     Ok(claims)
 }
@@ -416,26 +395,29 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
     )
 }
 
-/// A letter to a person that nobody needs any more.
-const POINTLESS: &str = "channel = '' and exists (
-  select 1 from incident where incident.id = letter.incident and (
-    (letter.kind = 'page' and incident.phase <> 'triggered')
-    or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))";
-
-/// Answer links and the words around them are kept no longer than they are needed.
-fn drop_one(tx: &Tx<'_>, letter: &Claim) -> Result<(), StoreError> {
-    tx.write(
-        "update letter set state = 'dropped', payload = '', why = 'no longer needed' where seq = ?1",
-        &[letter.seq.into()],
-    )
-}
-
-fn drop_all(tx: &Tx<'_>) -> Result<(), StoreError> {
-    let sql = format!(
-        "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where state in ('pending', 'sending') and due_at <= ?1 and {POINTLESS}"
-    );
-    tx.write(&sql, &[tx.now.into()])
+/// Answer links and the words around them are kept no longer than they are needed. Of the letters that are due those are looked
+/// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
+fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32) -> Result<(), StoreError> {
+    if !channel.is_empty() {
+        return Ok(());
+    }
+    let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
+    loop {
+        let dropped = tx.execute(
+            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+             where seq in (select seq from letter next where next.channel = '' and next.state in ('pending', 'sending')
+                 and next.due_at <= ?1 order by next.due_at, next.seq limit ?2)
+               and exists (
+                 select 1 from incident where incident.id = letter.incident and (
+                   (letter.kind = 'page' and incident.phase <> 'triggered')
+                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+            &[tx.now.into(), most.into()],
+        )?;
+        // As many of those that were looked at are left as are taken.
+        if dropped <= u64::from(limit.max(LOOKED_AT_MIN)) {
+            return Ok(());
+        }
+    }
 }
 
 fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
