@@ -19,11 +19,12 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
 use crate::core::inhibit::Rule;
+use crate::core::oncall::past;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, nodes, silences};
+use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, load, nodes, silences};
 
 /// Most deadlines met in one step; they share a commit.
 const STEP_MAX: u32 = 128;
@@ -159,6 +160,15 @@ struct Found {
     next: Option<Timestamp>,
     /// A node may hear what nobody else does, so that nobody's silence says anything.
     cut_off: bool,
+    /// Who is on call is not what was written down last.
+    duty: bool,
+}
+
+/// Whether who is on call is to be written down. While nodes run with different configurations, each would say of the same
+/// rotation something else: that is left until they agree.
+fn notes_duty(tx: &Tx<'_>, house: &House) -> Result<bool, StoreError> {
+    let is_due = past::is_due(&house.rules.rotations, &*load::roster(tx)?, &load::open(tx)?, tx.now);
+    Ok(is_due && nodes::list(tx)?.iter().all(|node| node.config_hash == house.config_hash))
 }
 
 /// What is heard at this node and, as far as it is known, at those that share its store.
@@ -178,7 +188,8 @@ impl Found {
         let others = nodes::others(tx, node)?;
         let hearing = of_all(tx, own, &others);
         let look = |(alert, at)| (Command::AlertDue { alert, hearing }, at);
-        let mut found = Self { cut_off: others.one_is_cut_off, ..Self::default() };
+        let duty = notes_duty(tx, house)?;
+        let mut found = Self { cut_off: others.one_is_cut_off, duty, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
@@ -263,7 +274,7 @@ impl Deadlines {
         let fills = self.fill(&house).await;
         let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
         let node = self.node.clone();
-        let Found { due, next, cut_off } =
+        let Found { due, next, cut_off, duty } =
             match self.readers.read(move |tx| Found::look(tx, &house, &node, hearing)).await {
                 Ok(found) => found,
                 Err(error) => {
@@ -272,6 +283,9 @@ impl Deadlines {
                     return Next::Wait(TROUBLE_WAIT);
                 }
             };
+        if duty && let Err(error) = self.door.ask(Command::NoteDuty).await {
+            tracing::warn!(%error, "who is on call cannot be written down; trying again");
+        }
         if cut_off {
             self.heard_since.begins_anew(self.clock.now());
         }

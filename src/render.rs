@@ -155,8 +155,9 @@ impl Renderer {
 
     /// Puts words to one letter. `note` is added to a status that took another way than usual.
     pub fn words(&self, letter: &Letter, about: &About<'_>, note: Option<&str>) -> Words {
-        let text = self.text(letter, about, note, "txt");
-        let html = self.text(letter, about, note, "html");
+        let (name, context) = self.context(letter, about, note);
+        let text = self.text(name, &context, about, "txt");
+        let html = self.text(name, &context, about, "html");
         let incident = about.incident;
         let (event_type, page_attempt) = match letter {
             Letter::Page { attempt, .. } => ("page".to_owned(), *attempt),
@@ -179,11 +180,10 @@ impl Renderer {
         }
     }
 
-    fn text(&self, letter: &Letter, about: &About<'_>, note: Option<&str>, ending: &str) -> String {
-        let (name, context) = self.context(letter, about, note);
+    fn text(&self, name: &str, context: &minijinja::Value, about: &About<'_>, ending: &str) -> String {
         let name = format!("{name}.{ending}");
         for environment in self.operators.iter().chain([&self.own]) {
-            match environment.get_template(&name).and_then(|template| template.render(&context)) {
+            match environment.get_template(&name).and_then(|template| template.render(context)) {
                 Ok(text) => return text,
                 Err(error) => {
                     tracing::error!(template = name, %error, "a template failed; the program's own is used")

@@ -138,7 +138,7 @@ impl Work<'_, '_> {
     pub(super) fn save(&mut self, decision: &Decision, before: Option<&Saved>) -> Result<(), StoreError> {
         let id = decision.incident.id;
         if !decision.entries.is_empty() {
-            let head = incidents::save(self.tx, decision, before.map(|saved| saved.head))?;
+            let head = incidents::save(self.tx, decision, before)?;
             self.memory.put_incident(&decision.incident, head);
             self.memory.correlate(decision, before.is_none());
         }

@@ -35,6 +35,7 @@ pub mod away;
 mod condition;
 mod door;
 mod drain;
+mod duty;
 mod effects;
 mod events;
 mod heartbeat;
@@ -73,6 +74,8 @@ mod stories_inhibit;
 mod stories_known;
 #[cfg(test)]
 mod stories_late;
+#[cfg(test)]
+mod stories_load;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
@@ -240,6 +243,8 @@ pub enum Command {
         /// What is kept by rules that this node does not have is left alone while others run with another configuration.
         patient: bool,
     },
+    /// Who is on call is written down.
+    NoteDuty,
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -394,7 +399,8 @@ pub enum Reply {
     KeptBefore,
     /// To [`Command::Act`], [`Command::Press`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
-    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
+    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`]: whether there
+    /// was anything to write.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),

@@ -81,6 +81,7 @@ pub(super) fn run(
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
+        Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -121,10 +122,11 @@ pub(super) fn run(
             };
             // What was known is told in a review, as long as there are incidents to review.
             conditions::forget(tx, before(retention))?;
+            let turns = crate::store::load::forget(tx, before(retention), FORGET_MAX)?;
             let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = filled || incidents || alerts.max(nodes) >= u64::from(FORGET_MAX);
+            let more = filled || incidents || alerts.max(nodes).max(turns) >= u64::from(FORGET_MAX);
             Ok(Reply::Forgotten { more })
         }
     };

@@ -20,6 +20,7 @@
 //! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
+//! - [`load`]: how the load of being on call is shared;
 //! - [`search`]: what alerts and incidents are found by;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
@@ -34,6 +35,7 @@ pub mod hours;
 pub mod incident;
 pub mod inhibit;
 pub mod letter;
+pub mod load;
 pub mod mail;
 pub mod maintenance;
 pub mod matcher;

@@ -8,6 +8,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+pub mod past;
 mod roster;
 
 pub use roster::{Leave, Override, Roster, Turn};

@@ -33,6 +33,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/oncall", get(api::oncall))
         .route("/api/v1/command", get(api::command))
         .route("/api/v1/reports/noise", get(api::report::noise))
+        .route("/api/v1/reports/load", get(api::load::report))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
         .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))

@@ -165,6 +165,13 @@ const TABLES: &[Table] = &[
     ),
     table("test_page", "page", &["page", "drill", "created_at", "answered_at"], &["person", "asked_by"], &[]),
     table("delivery_drill", "at", &["at", "ends_at", "told_at"], &[], &[]),
+    table(
+        "oncall_history",
+        "rotation, person, from_at",
+        &["from_at", "until_at", "is_open"],
+        &["rotation", "person"],
+        &[],
+    ),
     table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];

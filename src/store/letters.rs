@@ -240,6 +240,9 @@ pub struct Wanted {
     pub held: Vec<i64>,
 }
 
+/// At least so many letters are looked at before some are taken.
+const LOOKED_AT_MIN: u32 = 64;
+
 /// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
 /// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
 /// the way.
@@ -263,7 +266,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
-    drop_pointless(tx, channel)?;
+    drop_pointless(tx, channel, *limit)?;
     let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
            (select root from thread where thread.incident = letter.incident and thread.channel =
@@ -385,11 +388,24 @@ pub fn waking_of(tx: &Tx<'_>, incident: i64) -> Result<Vec<(String, bool)>, Stor
 /// What the engine says.
 pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<(String, Timestamp)>, StoreError> {
     let (waking, telling) = beyond(tx);
+    // One look at the index for each channel, and not one at every letter that waits.
     tx.query(
         &format!(
-            "select channel, min(due_at) from letter where state in ('pending', 'sending')
-               and (due_at <= ?1 or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3) and not {WAITS}))
-             group by channel order by channel",
+            "with recursive known (channel) as (
+               select min(channel) from letter where state in ('pending', 'sending')
+               union all
+               select (select min(channel) from letter
+                       where state in ('pending', 'sending') and letter.channel > known.channel)
+               from known where known.channel is not null)
+             select channel, due from (
+               select known.channel, coalesce(
+                 (select min(due_at) from letter where letter.channel = known.channel
+                    and state in ('pending', 'sending') and due_at <= ?1),
+                 (select min(due_at) from letter where letter.channel = known.channel
+                    and state in ('pending', 'sending') and due_at > ?2
+                    and (kind in ('page', 'help', 'pio_page') or due_at > ?3) and not {WAITS})) as due
+               from known where known.channel is not null) found
+             where due is not null order by channel",
         ),
         &[tx.now.into(), waking.into(), telling.into()],
         |row| Ok((row.text(0)?, row.time(1)?)),
@@ -421,16 +437,26 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
     )
 }
 
-/// Answer links and the words around them are kept no longer than they are needed.
-fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
-    tx.write(
-        "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where channel = ?2 and person <> '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
-           select 1 from incident where incident.id = letter.incident and (
-             (letter.kind = 'page' and incident.phase <> 'triggered')
-             or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
-        &[tx.now.into(), channel.into()],
-    )
+/// Answer links and the words around them are kept no longer than they are needed. Of the letters that are due those are looked
+/// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
+fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32) -> Result<(), StoreError> {
+    let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
+    loop {
+        let dropped = tx.execute(
+            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+             where seq in (select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
+                 and next.due_at <= ?1 order by next.due_at, next.seq limit ?2)
+               and person <> '' and exists (
+                 select 1 from incident where incident.id = letter.incident and (
+                   (letter.kind = 'page' and incident.phase <> 'triggered')
+                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+            &[tx.now.into(), most.into(), channel.into()],
+        )?;
+        // As many of those that were looked at are left as are taken.
+        if dropped <= u64::from(limit.max(LOOKED_AT_MIN)) {
+            return Ok(());
+        }
+    }
 }
 
 /// Of letters that are about to be taken, those whose person has answered since they were written are dropped: nobody is

@@ -21,6 +21,7 @@ pub mod history;
 pub mod incidents;
 pub mod inhibitors;
 pub mod letters;
+pub mod load;
 mod many;
 mod migrate;
 pub mod mirror;
