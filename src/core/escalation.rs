@@ -35,7 +35,7 @@ impl<'a> Staff<'a> {
                 Target::Person(name) => vec![name.clone()],
                 Target::Rotation(name) => {
                     let rotation = self.rules.rotations.get(name);
-                    rotation.map(|rotation| rotation.duty(name, self.roster, now).people).unwrap_or_default()
+                    rotation.map(|rotation| rotation.people_at(name, self.roster, now)).unwrap_or_default()
                 }
             };
             for person in found {
@@ -162,7 +162,18 @@ pub fn next(policy: &Policy, staff: Staff<'_>, current: Option<&Escalation>, now
             return Some(Move { round, step, last_resort, people, due });
         }
     }
-    None
+    // Nobody is waited for who is not there: rounds that name nobody are over, and a last resort that does is none.
+    let round = current.map_or(0, |current| current.round);
+    last_resort(policy, staff, round, now).or_else(|| {
+        let steps = policy.steps.iter().enumerate();
+        steps.map(|(index, step)| (index, step, staff.people(&step.page, now))).find_map(
+            |(index, step, people)| {
+                let due = now.saturating_add(step.wait.max(WAIT_MIN)).unwrap_or(Timestamp::MAX);
+                let (round, step) = (round.saturating_add(1), u32::try_from(index).ok()?);
+                (!people.is_empty()).then_some(Move { round, step, last_resort: false, people, due })
+            },
+        )
+    })
 }
 
 /// The last resort of a policy, if it names somebody at this hour, out of its turn.
@@ -265,6 +276,24 @@ mod tests {
             last_resort: vec![],
         };
         assert_eq!(walk(&policy, &rules(&["tom"]), 2), ["0/2 tom", "1/2 tom"]);
+    }
+
+    #[test]
+    fn rounds_of_nobody_are_not_walked_and_a_last_resort_of_nobody_is_none() {
+        let to = |name: &str| vec![Target::Person(name.into())];
+        let nobody_but = Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: to("cto") };
+        assert_eq!(walk(&nobody_but, &rules(&["cto"]), 2), ["0/1 cto", "1/1 cto"]);
+        let mut steps =
+            Policy { steps: vec![step(&["gone"]), step(&["tom"])], repeat: 0, last_resort: to("gone") };
+        assert_eq!(walk(&steps, &rules(&["tom"]), 3), ["0/1 tom", "1/1 tom", "2/1 tom"]);
+        // It stands at a last resort that has gone since.
+        steps.repeat = 5;
+        let current =
+            Escalation { round: 6, step: 2, awaiting: vec!["gone".into()], due: Timestamp::UNIX_EPOCH };
+        let house = rules(&["tom"]);
+        let found =
+            next(&steps, Staff::as_configured(&house), Some(&current), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((found.people, found.last_resort), (vec!["tom".to_owned()], false));
     }
 
     #[test]
