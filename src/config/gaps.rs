@@ -42,13 +42,14 @@ pub struct Nobody {
 }
 
 impl Nobody {
-    /// What it means, for people; hours of a zone.
-    pub fn words(&self, zone: &TimeZone) -> String {
+    /// What it means, for people: hours of the zone in which they speak of its policy.
+    pub fn words(&self, rules: &Rules) -> String {
+        let zone = rules.policies.get(&self.policy).map_or(TimeZone::UTC, |policy| zone(rules, policy));
         format!(
             "an incident of {} ({}) would wake nobody from {}{}: policy {} names nobody then, by no step and no last resort",
             self.service,
             words(&self.severities),
-            times(self.from, self.until, zone),
+            times(self.from, self.until, &zone),
             more(self.more),
             self.policy
         )
@@ -132,11 +133,7 @@ pub fn new_errors(config: &Config, in_use: &Rules, from: Timestamp) -> Vec<Strin
 
 fn told(config: &Config, gaps: &[Nobody]) -> Vec<String> {
     let place = |one: &Nobody| config.places.policies.get(&one.policy);
-    let zone = |one: &Nobody| {
-        let policy = config.rules.policies.get(&one.policy);
-        policy.map_or(TimeZone::UTC, |policy| zone(&config.rules, policy))
-    };
-    gaps.iter().map(|one| placed(place(one), &one.words(&zone(one)))).collect()
+    gaps.iter().map(|one| placed(place(one), &one.words(&config.rules))).collect()
 }
 
 /// What should be known: rotations that have nobody for some time while others of the same policy are there, and calendars
@@ -201,8 +198,8 @@ fn times(from: Timestamp, until: Timestamp, zone: &TimeZone) -> String {
 fn more(count: usize) -> String {
     match count {
         0 => String::new(),
-        1 => ", and once more in the four weeks from now".into(),
-        _ => format!(", and {count} more times in the four weeks from now"),
+        1 => ", and once more after that".into(),
+        _ => format!(", and {count} more times after that"),
     }
 }
 

@@ -41,6 +41,8 @@ mod stories;
 #[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
+mod stories_rotations;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
