@@ -22,7 +22,7 @@ use crate::channels::client::Client;
 use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
-use crate::config::{self, Config, Listen, Server};
+use crate::config::{self, Config, Listen, Server, gaps};
 use crate::deadlines::{Deadlines, Filling, HeardSince};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
@@ -405,6 +405,11 @@ impl Running {
             Err(_) => notify(&[NotifyState::Reloading]),
         }
         let read = (self.reload)().and_then(|(config, house)| {
+            // There is something better to go on with: the one in use. At a start there is not.
+            let gaps = gaps::new_errors(&config, &self.house.get().rules, self.clock.now());
+            if !gaps.is_empty() {
+                return Err(gaps.join("; "));
+            }
             if let Some(tls) = &self.tls {
                 tls.reload(self.clock.now()).map_err(|error| error.to_string())?;
             }

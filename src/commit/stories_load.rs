@@ -10,20 +10,23 @@ use super::*;
 use crate::core::alert::Status;
 use crate::core::load::{Load, Tally};
 use crate::core::oncall::past::{self, Kept};
-use crate::core::oncall::{Roster, Rotation};
+use crate::core::oncall::{Hours, Layer, Roster, Rotation, Turns};
 use crate::core::rules::Rules;
 use crate::house::House;
 use crate::store::load;
 
 fn weekly(members: &[&str], zone: &str) -> Rotation {
-    Rotation {
-        time_zone: TimeZone::get(zone).unwrap(),
-        members: members.iter().map(|&name| name.to_owned()).collect(),
-        shift_days: 7,
+    let time_zone = TimeZone::get(zone).unwrap();
+    let layer = Layer {
+        time_zone: time_zone.clone(),
+        members: members.iter().map(|&name| vec![name.to_owned()]).collect(),
+        shift_hours: 7 * 24,
         handover_day: Some(Weekday::Monday),
         handover_time: time(9, 0, 0, 0),
         start: date(2026, 1, 5),
-    }
+        hours: Hours::always(),
+    };
+    Rotation { time_zone, turns: Turns::Layers(vec![layer]), shadows: Vec::new() }
 }
 
 fn rules_with(rotations: &[(&str, Rotation)]) -> Rules {
@@ -94,7 +97,7 @@ impl Story {
             assumed |= some;
         }
         let in_rotations: BTreeSet<String> =
-            rules.rotations.values().flat_map(|rotation| rotation.members.iter().cloned()).collect();
+            rules.rotations.values().flat_map(|rotation| rotation.everybody()).map(str::to_owned).collect();
         let zone =
             |name: &str| rules.people.get(name).map_or(TimeZone::UTC, |person| person.time_zone.clone());
         (tally.sum(turns, &in_rotations, zone), assumed)

@@ -22,6 +22,7 @@ use crate::core::rules::{Rules, Target};
 mod calendar;
 mod edges;
 mod errors;
+pub mod gaps;
 mod heartbeats;
 mod hide;
 mod inhibit;
@@ -31,6 +32,7 @@ mod people;
 mod policies;
 pub mod preview;
 mod read;
+mod rotations;
 mod routes;
 pub mod secrets;
 mod services;
@@ -39,6 +41,8 @@ mod sources;
 mod stories;
 #[cfg(test)]
 mod stories_maintenance;
+#[cfg(test)]
+mod stories_rotations;
 #[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
@@ -86,8 +90,19 @@ pub struct Config {
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
     pub emergency: Option<Emergency>,
+    /// Where rotations and policies stand.
+    pub places: Places,
     /// What is allowed and should be known.
     pub warnings: Vec<String>,
+}
+
+/// Where things stand of which something can be wrong that only shows at some hour, by their names.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Each `[[rotation]]`.
+    pub rotations: BTreeMap<String, Place>,
+    /// Each `[[escalation]]`.
+    pub policies: BTreeMap<String, Place>,
 }
 
 /// `[emergency]`
@@ -429,7 +444,13 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut reading = Reading { errors: Errors::new(path, text), warnings: Vec::new(), mode, directory };
+    let mut reading = Reading {
+        errors: Errors::new(path, text),
+        warnings: Vec::new(),
+        places: Places::default(),
+        mode,
+        directory,
+    };
     let (table, problems) = DeTable::parse_recoverable(text);
     if !problems.is_empty() {
         return Err(not_toml(reading.errors, text, &problems));
@@ -481,6 +502,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             ways,
             templates,
             emergency,
+            places: reading.places,
             warnings: reading.warnings,
         }),
         _ => {

@@ -1,6 +1,7 @@
 //! Configurations that are right, and what is said of those that are not.
 
 use super::*;
+use crate::core::escalation::Staff;
 
 pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
@@ -71,7 +72,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
     assert_eq!(config.rules.internal_channels, ["ops-room", "staff-mail", "status-board"]);
     assert_eq!(config.rules.fallbacks["ops-room"], "staff-mail");
     assert_eq!(config.server.body_max, 1024 * 1024);
-    assert_eq!(config.rules.rotations["sre"].shift_days, 7);
+    assert_eq!(config.rules.rotations["sre"].everybody().len(), 2);
     assert_eq!(config.rules.maintenance[0].services.len(), 1);
     assert_eq!(config.sources["ups"].map.as_ref().unwrap().headers, ["x-event-type"]);
 }
@@ -86,6 +87,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         include_str!("mod.rs"),
         include_str!("names.rs"),
         include_str!("people.rs"),
+        include_str!("rotations.rs"),
         include_str!("services.rs"),
         include_str!("sources.rs"),
         include_str!("ways.rs"),
@@ -94,7 +96,7 @@ fn every_key_that_is_read_stands_in_the_example() {
     let mut checked = 0;
     for ask in [
         "needed", "text", "texts", "boolean", "number", "size", "duration", "timeout", "secret", "secrets",
-        "table", "tables",
+        "table", "tables", "turns",
     ] {
         for piece in code.split(&format!(".{ask}(reading, \"")).skip(1) {
             let key = piece.split('"').next().unwrap();
@@ -138,7 +140,7 @@ fn each_fault_says_what_to_do() {
         said("relays = [\"file:./onscene-data/mail\"]", "relays = [\"mx.example.net\"]"),
         said("email = \"maya@example.net\"\n", ""),
         said("members = [\"maya\"]", "members = []"),
-        said("shift = \"1 week\"", "shift = \"36h\""),
+        said("shift = \"1 week\"", "shift = \"90m\""),
         said("handover = \"Mon 09:00\"", "handover = \"nine\""),
         said("audience = \"internal\"", "audience = \"public\""),
         said("recipients = [\"staff@example.net\"]", ""),
@@ -199,7 +201,11 @@ fn the_preview_names_who_is_woken_over_a_hand_over() {
     let text = include_str!("../../config/onscene.toml");
     let config = parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Skip).unwrap();
     let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
-    let shown = preview::render(&config.rules, at("2026-03-22T00:00:00Z"), at("2026-04-05T00:00:00Z"));
+    let shown = preview::render(
+        Staff::as_configured(&config.rules),
+        at("2026-03-22T00:00:00Z"),
+        at("2026-04-05T00:00:00Z"),
+    );
     let shop: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("service shop")).collect();
     insta::assert_snapshot!("preview", shop.join("\n"));
 }

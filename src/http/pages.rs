@@ -5,13 +5,17 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
+use crate::config::gaps;
 use crate::core::condition::known;
+use crate::core::escalation::Staff;
+use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
 use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents;
@@ -32,6 +36,7 @@ const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
 const ALERTS_SHOWN: u32 = 100;
 const ENTRIES_SHOWN: u32 = 200;
+const GAPS_SHOWN: usize = 5;
 /// Silences in force are counted up to here.
 const SILENCES_COUNTED: u32 = 1000;
 
@@ -94,6 +99,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
     let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);
+    let gaps = gaps_ahead(&rules, desk.clock.now());
     let hour = |at| hour(at, &TimeZone::UTC);
     let shown = |found: Vec<crate::core::incident::Incident>| -> Vec<Value> {
         found
@@ -112,8 +118,16 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values = context! { incidents => shown(open), past => shown(past), others, held, known, more_known };
+    let values =
+        context! { incidents => shown(open), past => shown(past), others, held, known, more_known, gaps };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
+}
+
+/// When an incident would wake nobody in the next two weeks, in words: the first few services of it.
+fn gaps_ahead(rules: &Rules, now: Timestamp) -> Vec<String> {
+    let until = now.saturating_add(gaps::AHEAD_ON_PAGES).unwrap_or(now);
+    let found = gaps::nobody(Staff::as_configured(rules), now, until);
+    found.iter().take(GAPS_SHOWN).map(|gap| gap.words(rules)).collect()
 }
 
 /// Names of nodes with another configuration than this node's. Another version may put the same configuration into other

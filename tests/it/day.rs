@@ -208,7 +208,9 @@ fn programs_read_what_commands_say() {
         assert_eq!((kept["id"].as_i64(), kept["source"].as_str()), (Some(1), Some("pingdom")), "{kept}");
         assert!(kept["error"].is_string(), "{kept}");
     }
-    let spans = &said(&["check", "--json"])["services"]["shop"]["spans"];
+    let served = &said(&["check", "--json"])["services"]["shop"][0];
+    assert_eq!(served["severities"], json!(["SEV1", "SEV2", "SEV3", "SEV4"]), "{served}");
+    let spans = &served["spans"];
     assert_eq!(spans[0]["woken"], json!([["maya"], ["tom"], ["maya"]]), "{spans}");
 }
 

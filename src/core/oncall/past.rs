@@ -169,17 +169,21 @@ pub fn turns(
 mod tests {
     use jiff::tz::TimeZone;
 
+    use super::super::{Hours, Layer, Turns};
     use super::*;
 
     fn weekly(members: &[&str]) -> Rotation {
-        Rotation {
-            time_zone: TimeZone::get("Europe/Oslo").unwrap(),
-            members: members.iter().map(|&name| name.to_owned()).collect(),
-            shift_days: 7,
+        let time_zone = TimeZone::get("Europe/Oslo").unwrap();
+        let layer = Layer {
+            time_zone: time_zone.clone(),
+            members: members.iter().map(|&name| vec![name.to_owned()]).collect(),
+            shift_hours: 7 * 24,
             handover_day: Some(jiff::civil::Weekday::Monday),
             handover_time: jiff::civil::time(9, 0, 0, 0),
             start: jiff::civil::date(2026, 1, 5),
-        }
+            hours: Hours::always(),
+        };
+        Rotation { time_zone, turns: Turns::Layers(vec![layer]), shadows: Vec::new() }
     }
 
     fn at(text: &str) -> Timestamp {

@@ -84,7 +84,7 @@ pub(in super::super) async fn report(
 
 /// Everybody who takes turns in a rotation of today.
 fn in_rotations(rules: &Rules) -> BTreeSet<String> {
-    rules.rotations.values().flat_map(|rotation| rotation.members.iter().cloned()).collect()
+    rules.rotations.values().flat_map(|rotation| rotation.everybody()).map(str::to_owned).collect()
 }
 
 /// Who was on call.

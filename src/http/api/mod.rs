@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
+use crate::core::oncall::{Duty, Roster};
 use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
@@ -251,14 +252,17 @@ pub(super) async fn oncall(
             )
         }
     };
-    let shifts: Vec<Value> = rules
+    let wanted = rules
         .rotations
         .iter()
         .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
-        .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())))
-        .filter_map(|(name, rotation)| rotation.at(at).map(|shift| (name, shift)))
-        .map(|(name, shift)| json!({"rotation": name, "person": shift.person, "until": shift.until}))
-        .collect();
+        .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())));
+    let mut shifts: Vec<Value> = Vec::new();
+    for (name, rotation) in wanted {
+        let Duty { people, until, .. } = rotation.duty(name, &Roster::nothing(), at);
+        let each = people.iter().map(|person| json!({"rotation": name, "person": person, "until": until}));
+        shifts.extend(each);
+    }
     Ok(Json(json!({"at": at, "oncall": shifts})).into_response())
 }
 
