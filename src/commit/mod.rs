@@ -46,6 +46,7 @@ mod mail;
 mod memory;
 mod merges;
 mod outbox;
+mod roster;
 mod run;
 mod silence;
 #[cfg(test)]
@@ -88,6 +89,8 @@ mod stories_over;
 #[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
+mod stories_roster;
+#[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
@@ -104,6 +107,7 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
+pub use roster::Change;
 use run::run;
 use spool::Spool;
 
@@ -227,6 +231,8 @@ pub enum Command {
         /// By whom.
         by: By,
     },
+    /// Something is said of who is on call.
+    Roster(Change),
     /// Alerts that fire are looked at by rules of inhibition that are new to this node.
     FillInhibitors {
         /// The source and key of the last that was.

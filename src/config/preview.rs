@@ -27,12 +27,12 @@ pub struct Span {
 
 /// Who an incident that opens at any time would wake, if nobody answers. A span ends where a rotation of the policy is
 /// handed over; who opens an incident minutes before that wakes the next one with a later step.
-pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp) -> Vec<Span> {
+pub fn preview(staff: Staff<'_>, policy: &Policy, from: Timestamp, until: Timestamp) -> Vec<Span> {
     let mut spans: Vec<Span> = Vec::new();
     let mut at = from;
     while at < until {
-        let next = hand_over(rules, policy, at).min(until);
-        let woken = woken(rules, policy, at);
+        let next = hand_over(staff, policy, at).min(until);
+        let woken = woken(staff, policy, at);
         match spans.last_mut() {
             Some(last) if last.woken == woken => last.until = next,
             _ => spans.push(Span { from: at, until: next, woken }),
@@ -43,21 +43,23 @@ pub fn preview(rules: &Rules, policy: &Policy, from: Timestamp, until: Timestamp
 }
 
 /// The first hand-over after an instant in any rotation a policy names.
-fn hand_over(rules: &Rules, policy: &Policy, at: Timestamp) -> Timestamp {
+fn hand_over(staff: Staff<'_>, policy: &Policy, at: Timestamp) -> Timestamp {
     let steps = policy.steps.iter().flat_map(|step| &step.page);
     let ends = steps.chain(&policy.last_resort).filter_map(|target| match target {
-        Target::Rotation(name) => rules.rotations.get(name)?.at(at).map(|shift| shift.until),
+        Target::Rotation(name) => {
+            staff.rules.rotations.get(name).map(|rotation| rotation.duty(name, staff.roster, at).until)
+        }
         Target::Person(_) => None,
     });
     ends.filter(|end| *end > at).min().unwrap_or(Timestamp::MAX)
 }
 
-fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] {
+fn woken(staff: Staff<'_>, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] {
     let mut found: [Vec<String>; 3] = Default::default();
     let (mut now, mut current) = (opened, None::<Escalation>);
     let last = opened.saturating_add(SignedDuration::from_mins(AFTER_MIN[2])).unwrap_or(opened);
     while now <= last {
-        let Some(step) = escalation::next(policy, Staff::as_configured(rules), current.as_ref(), now) else {
+        let Some(step) = escalation::next(policy, staff, current.as_ref(), now) else {
             break;
         };
         let minutes = now.duration_since(opened).as_mins();
@@ -81,7 +83,7 @@ fn woken(rules: &Rules, policy: &Policy, opened: Timestamp) -> [Vec<String>; 3] 
 pub fn as_json(rules: &Rules, from: Timestamp, until: Timestamp) -> Value {
     let services = rules.services.iter().filter_map(|(name, service)| {
         let policy = rules.policies.get(&service.policy)?;
-        let spans: Vec<Value> = preview(rules, policy, from, until)
+        let spans: Vec<Value> = preview(Staff::as_configured(rules), policy, from, until)
             .into_iter()
             .map(|span| json!({"from": span.from, "until": span.until, "woken": span.woken}))
             .collect();
@@ -99,7 +101,7 @@ pub fn render(rules: &Rules, from: Timestamp, until: Timestamp) -> String {
         let zone_name = zone.iana_name().unwrap_or("UTC").to_owned();
         text.push_str(&format!("service {name}, policy {} (hours of {zone_name}):\n", service.policy));
         let hour = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M").to_string();
-        for span in preview(rules, policy, from, until) {
+        for span in preview(Staff::as_configured(rules), policy, from, until) {
             text.push_str(&format!("  {} to {}:", hour(span.from), hour(span.until)));
             for (after, people) in AFTER_MIN.iter().zip(&span.woken) {
                 let people = if people.is_empty() { "-".to_owned() } else { people.join(", ") };

@@ -8,7 +8,8 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-mod roster;
+pub mod ahead;
+pub mod roster;
 
 pub use roster::{Leave, Override, Roster, Turn};
 
@@ -56,11 +57,11 @@ impl Rotation {
     pub fn duty(&self, name: &str, roster: &Roster, at: Timestamp) -> Duty {
         let shift = self.at(at);
         let until = shift.as_ref().map_or(Timestamp::MAX, |shift| shift.until);
-        let mut people: Vec<String> = shift.map(|shift| shift.person).into_iter().collect();
-        let holding = roster.overrides.iter().filter(|one| one.rotation == name && one.holds(at));
-        if let Some(one) = holding.max_by_key(|one| one.created_at) {
-            people = vec![one.person.clone()];
-        }
+        let turn = shift.and_then(|shift| self.members.iter().position(|member| *member == shift.person));
+        let mut from_there = turn.into_iter().flat_map(|turn| self.members.iter().cycle().skip(turn));
+        let there = from_there.by_ref().take(self.members.len()).find(|member| !roster.is_away(member, at));
+        let people: Vec<String> = there.cloned().into_iter().collect();
+        let people = roster.stand_in(name, &people, at);
         let until = roster.next_change(at).map_or(until, |change| change.min(until));
         Duty { people, shadows: Vec::new(), until }
     }

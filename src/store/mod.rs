@@ -29,6 +29,7 @@ pub mod nodes;
 pub mod noise;
 pub mod postgres;
 pub mod readers;
+pub mod roster;
 mod row;
 pub mod search;
 pub mod sight;

@@ -15,6 +15,7 @@
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `roster`: who is on call, and who stands in;
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
@@ -44,6 +45,7 @@ mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod roster;
 mod routed;
 mod send;
 mod senders;
