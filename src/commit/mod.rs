@@ -55,6 +55,8 @@ pub mod spool;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_ahead;
+#[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
 mod stories_flapping;

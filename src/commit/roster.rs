@@ -1,7 +1,8 @@
 //! What is said of who is on call, inside the transaction.
 //!
 //! Pages that are out stay what they are: whoever was woken was woken. The next step of an incident asks anew who is on call,
-//! and finds what was said. Everything here is checked by the writers' turn, so that two nodes cannot say too much together.
+//! and finds what was said. Nobody stands in while they are away, whichever was said first: people end the one before they say
+//! the other, and nobody has to know which counts. Everything here is checked by the writers' turn, so that two nodes cannot say too much together.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -122,6 +123,15 @@ impl Work<'_, '_> {
         let checked = leave.check(now).map_err(DoorError::BadTurn).and_then(|()| self.knows(&leave.person));
         if let Err(error) = checked {
             return Ok(Err(error));
+        }
+        let mut overrides = said.overrides.iter();
+        let stands_in =
+            |one: &&Override| one.person == leave.person && one.from < leave.until && leave.from < one.until;
+        if let Some(one) = overrides.find(stands_in) {
+            return Ok(Err(DoorError::BadTurn(format!(
+                "{} stands in in {} from {:.0} until {:.0}; end override {} first, or put somebody else in",
+                one.person, one.rotation, one.from, one.until, one.id
+            ))));
         }
         if said.leaves.len() >= at_most() {
             return Ok(Err(DoorError::TooManyTurns("leave", said.leaves.len())));

@@ -442,8 +442,12 @@ fn what_cannot_be_is_refused_in_words_and_changes_nothing() {
     // Nobody stands in who is away.
     let leave = story.is_away("kim", 30, 90).unwrap();
     refused(story.says(good), &leave);
-    let before = story.stands_in("kim", 0, 30);
-    story.says(before).unwrap();
+    let before = story.stands_in("kim", 0, 29);
+    let before = story.says(before).unwrap();
+    // Nor is anybody away who stands in, until that is ended.
+    refused(story.is_away("kim", 10, 20), &format!("end override {before} first"));
+    story.ends(&before).unwrap();
+    story.is_away("kim", 10, 20).unwrap();
     story.0.proves_whole();
 }
 
@@ -482,7 +486,7 @@ fn there_are_so_many_and_no_more_and_what_is_over_is_kept_for_a_while() {
     story.committer.house.swap(house);
     story.ask(Command::Forget).unwrap();
     assert_eq!(story.look(|tx| roster::overrides(tx, Which::All, 5000)).len(), kept.len());
-    story.passes(25 * 60);
+    story.passes(24 * 60);
     story.ask(Command::Forget).unwrap();
     let kept = story.look(|tx| roster::overrides(tx, Which::All, 5000));
     assert_eq!(kept.iter().map(|one| &one.id).collect::<Vec<_>>(), [&fresh]);
@@ -520,7 +524,7 @@ fn a_policy_whose_rotation_is_empty_for_a_while_wakes_the_last_who_are_left() {
     }
     assert_eq!(story.strikes("db-1"), ["lee"]);
     assert_eq!(story.goes_on(1), ["lee"], "the next round");
-    story.passes(11);
+    story.passes(16);
     story.tick(1);
     assert_eq!(story.woken(), ["maya"], "they are back");
     let by = By { actor: Actor::Person("lee".into()), route: Route::Api, occurred_at: None };

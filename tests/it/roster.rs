@@ -126,8 +126,12 @@ fn two_change_places_one_is_away_and_a_time_without_anybody_is_warned_of() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(said(&wrong).contains("is not on call in sre"), "{wrong:?}");
 
-    // The one who stands in falls ill: the turn is whose it was.
-    let away = oncall(&["leave", other, "--for", "12h", "--reason", "ill"]);
+    // The one who stands in falls ill, and gives the turn back first.
+    let away = || oncall(&["leave", other, "--for", "12h", "--reason", "ill"]);
+    assert!(said(&away()).contains("stands in in sre"), "{:?}", away());
+    let ended = oncall(&["end", text(&swapped).lines().next().unwrap()]);
+    assert!(ended.status.success(), "{ended:?}");
+    let away = away();
     assert!(away.status.success() && !said(&away).contains("nobody"), "{away:?}");
     assert_eq!(on_call(&daemon, &token)["person"], json!(usual));
     assert!(!page(&daemon, &token, "/").contains("Nobody"));
@@ -138,6 +142,8 @@ fn two_change_places_one_is_away_and_a_time_without_anybody_is_warned_of() {
         let shown = page(&daemon, &token, path);
         assert!(shown.contains("Nobody is on call in sre now until "), "{path}: {shown}");
     }
+    let figures = daemon.get("/metrics").unwrap().body;
+    assert!(figures.contains("onscene_oncall_gap_seconds{rotation=\"sre\"} 0\n"), "{figures}");
     let now = daemon.api(&token, "GET", "/api/v1/oncall", &Value::Null).json();
     assert_eq!(
         (now["oncall"].as_array().map(Vec::len), &now["nobody"][0]["rotation"]),

@@ -176,12 +176,12 @@ impl Roster {
     }
 
     /// Who is on call in a rotation where these people would be: overrides put others in their places, each in the order in
-    /// which they were said, so that of several the newest counts. One who is away stands in for nobody.
+    /// which they were said, so that of several the newest counts.
     pub fn stand_in(&self, rotation: &str, people: &[String], at: Timestamp) -> Vec<String> {
         // Each place with everybody who had it until now, the last of them last.
         let mut places: Vec<Vec<&str>> = people.iter().map(|person| vec![person.as_str()]).collect();
         let mut said: Vec<&Override> = self.overrides.iter().filter(|one| one.rotation == rotation).collect();
-        said.retain(|one| one.holds(at) && !self.is_away(&one.person, at));
+        said.retain(|one| one.holds(at));
         said.sort_by_key(|one| (one.created_at, &one.id));
         for one in said {
             let Some(whose) = one.instead_of.as_deref() else {
