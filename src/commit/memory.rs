@@ -71,6 +71,20 @@ impl Memory {
         if !memory.on {
             return Ok(memory);
         }
+        // Whoever is decided about: who is on call is asked with the first question.
+        let decides = |job: &Job| {
+            !matches!(
+                &*job.command,
+                Command::Claim(_)
+                    | Command::Beat(_)
+                    | Command::Leave { .. }
+                    | Command::Forget
+                    | Command::Roster(_)
+            )
+        };
+        if jobs.iter().any(decides) {
+            roster::ahead(tx)?;
+        }
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {
                 Command::Events(delivered) => Some(delivered),

@@ -136,6 +136,18 @@ impl Tx<'_> {
         }
     }
 
+    /// Sends a question ahead that is going to be asked in the same words and with the same values, before anything is written
+    /// that it depends on: where every question is a trip it travels with the next one. It is answered so once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn ahead(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(_) => Ok(()),
+            By::Postgres(session) => session.ahead(sql, binds),
+        }
+    }
+
     /// The end of a question whose rows are about to be taken: a row that somebody else holds outside of the writers'
     /// turn, such as an operator with a session of their own, is passed over and not waited for.
     pub fn for_taking(&self, table: &str) -> String {

@@ -14,6 +14,9 @@ pub const OPEN_MAX: u32 = 500;
 /// Most overrides, and most leaves, that are over and kept, the newest.
 pub const ENDED_KEPT: u32 = 1000;
 
+/// All that is kept of both.
+const MOST: i64 = 2 * (OPEN_MAX as i64 + ENDED_KEPT as i64);
+
 const OVERRIDE: &str =
     "id, rotation, person, instead_of, starts_at, ends_at, author, reason, created_at, ended_by";
 const LEAVE: &str = "id, person, starts_at, ends_at, author, reason, created_at, ended_by";
@@ -118,21 +121,21 @@ pub fn open(tx: &Tx<'_>) -> Result<Roster, StoreError> {
     since(tx, tx.now)
 }
 
+/// Sends ahead what [`open`] is going to ask for.
+///
+/// # Errors
+/// What the engine says.
+pub fn ahead(tx: &Tx<'_>) -> Result<(), StoreError> {
+    tx.ahead(&since_sql(), &[tx.now.into(), MOST.into()])
+}
+
 /// Everything that was not over at an hour, as far as it is kept: in one question, because it is one of every decision. A
 /// row that cannot be read counts for nothing, and no page waits for it.
 ///
 /// # Errors
 /// What the engine says.
 pub fn since(tx: &Tx<'_>, hour: Timestamp) -> Result<Roster, StoreError> {
-    let sql = format!(
-        "select {OVERRIDE} from oncall_override where ends_at > ?1
-         union all
-         select id, '', person, null, starts_at, ends_at, author, reason, created_at, ended_by
-           from oncall_leave where ends_at > ?1
-         order by created_at, id limit ?2"
-    );
-    let most = i64::from(2 * (OPEN_MAX + ENDED_KEPT));
-    let rows = tx.query(&sql, &[hour.into(), most.into()], |row| Ok(read_override(row)))?;
+    let rows = tx.query(&since_sql(), &[hour.into(), MOST.into()], |row| Ok(read_override(row)))?;
     let mut roster = Roster::nothing();
     for row in rows {
         match row {
@@ -153,6 +156,17 @@ pub fn since(tx: &Tx<'_>, hour: Timestamp) -> Result<Roster, StoreError> {
         }
     }
     Ok(roster)
+}
+
+/// A leave is read as an override of no rotation.
+fn since_sql() -> String {
+    format!(
+        "select {OVERRIDE} from oncall_override where ends_at > ?1
+         union all
+         select id, '', person, null, starts_at, ends_at, author, reason, created_at, ended_by
+           from oncall_leave where ends_at > ?1
+         order by created_at, id limit ?2"
+    )
 }
 
 /// Forgets what is over, but for the newest [`ENDED_KEPT`] of each kind.
