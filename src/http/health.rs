@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 
-use super::api::roster::gaps;
+use super::api::roster::{gaps, said};
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
 use crate::core::oncall::Roster;
 use crate::core::oncall::ahead::AHEAD;
 use crate::core::rules::Rules;
-use crate::store::{heartbeats, held, incidents, letters, roster};
+use crate::store::{heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -37,7 +37,7 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             let rules = desk.house.get().rules.clone();
             let read = desk.sight.now(move |tx| {
                 let counted = (incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?);
-                let said = roster::open(tx)?.of_people(|person| rules.people.contains_key(person));
+                let said = said(tx, &rules, tx.now)?;
                 Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now)))
             });
             Some(read.await)

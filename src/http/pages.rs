@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
+use super::api::roster::said;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
@@ -21,7 +22,7 @@ use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder};
-use crate::store::{Tx, conditions, held as held_back, nodes, roster};
+use crate::store::{Tx, conditions, held as held_back, nodes};
 
 mod ahead;
 pub(super) mod held;
@@ -89,8 +90,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         let in_force = silences::list(tx, Which::In(Life::Active), SILENCES_COUNTED)?.len();
         let held = held::summary(&held_back::each(tx)?, in_force);
         let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
-        let said = roster::open(tx)?.of_people(|person| rules.people.contains_key(person));
-        let warnings = ahead::warnings(&rules, &said, tx.now);
+        let warnings = ahead::warnings(&rules, &said(tx, &rules, tx.now)?, tx.now);
         Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, warnings))
     });
     let Seen { value: (open, past, nodes, held, conditions, warnings), as_of } = match read.await {

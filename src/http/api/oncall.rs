@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
+use super::roster::said;
 use super::{severity, shown};
 use crate::config::nearest;
 use crate::config::preview::{self, Span};
@@ -18,7 +19,6 @@ use crate::core::escalation::Staff;
 use crate::core::incident::Severity;
 use crate::core::oncall::Roster;
 use crate::core::rules::{Rules, Target};
-use crate::store::roster;
 use crate::store::sight::Seen;
 
 /// How much of the time ahead one answer tells: four weeks, with the hour by which daylight saving may make them longer.
@@ -50,9 +50,11 @@ pub(in super::super) async fn now(
         return Err(Problem::not_found(format!("there is no rotation {name}{near}")));
     }
     let of_service = query.service.as_ref().map(|name| rotations_of(&rules, name)).transpose()?;
-    let read = desk.sight.or_last(move |tx| roster::since(tx, at.min(tx.now)));
+    let read = {
+        let rules = rules.clone();
+        desk.sight.or_last(move |tx| said(tx, &rules, at))
+    };
     let Seen { value: said, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    let said = said.of_people(|person| rules.people.contains_key(person));
     let (mut oncall, mut shadows, mut nobody) = (Vec::new(), Vec::new(), Vec::new());
     for (name, rotation) in &rules.rotations {
         let is_wanted = query.rotation.as_ref().is_none_or(|wanted| wanted == name)
@@ -134,7 +136,7 @@ pub(in super::super) async fn preview(
     }
     let (of, by) = (service.clone(), rules.clone());
     let read = desk.sight.or_last(move |tx| {
-        let said = roster::since(tx, from.min(tx.now))?.of_people(|person| by.people.contains_key(person));
+        let said = said(tx, &by, from)?;
         Ok(previewed(&by, &said, &of, severity, (from, until)))
     });
     let Seen { value: spans, as_of } = read.await.map_err(|error| cannot_read(&error))?;

@@ -22,6 +22,7 @@ use crate::core::incident::Severity;
 use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::crypto;
+use crate::http::api::roster::said;
 use crate::http::body;
 use crate::http::desk::Desk;
 use crate::http::html::Pages;
@@ -238,7 +239,7 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
             (rules.clone(), chosen.as_ref().map(|one| (one.service.clone(), one.severity, one.day)));
         desk.sight.or_last(move |tx| {
             let now = tx.now;
-            let said = roster::open(tx)?.of_people(|person| rules.people.contains_key(person));
+            let said = said(tx, &rules, now)?;
             let chosen = chosen.clone().map(|(service, severity, day)| Chosen { service, severity, day });
             let overrides = roster::overrides(tx, Which::Open, roster::OPEN_MAX)?;
             let leaves = roster::leaves(tx, Which::Open, roster::OPEN_MAX)?;
