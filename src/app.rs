@@ -252,6 +252,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         house: house.clone(),
         clock: clock.clone(),
         node: config.server.external_url.clone(),
+        sight: desk.sight.clone(),
     };
     spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));

@@ -75,6 +75,18 @@ pub enum DoorError {
     /// A known condition that makes no sense.
     #[error("{0}")]
     BadCondition(String),
+    /// There is no such override, or no such leave.
+    #[error("there is no {0} {1}")]
+    NoTurn(&'static str, String),
+    /// There are as many overrides, or leaves, as there may be.
+    #[error("there are {1} {0}s that are not over; end one of them first")]
+    TooManyTurns(&'static str, usize),
+    /// Somebody, or a rotation, that there is not.
+    #[error("{0}")]
+    Unknown(String),
+    /// An override or a leave that makes no sense.
+    #[error("{0}")]
+    BadTurn(String),
     /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
     #[error("a fault of onscene; it is in the log")]
     Fault,

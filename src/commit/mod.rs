@@ -49,6 +49,7 @@ mod merges;
 mod outbox;
 mod press;
 mod reach;
+mod roster;
 mod run;
 mod silence;
 #[cfg(test)]
@@ -56,6 +57,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_ahead;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
@@ -93,6 +96,8 @@ mod stories_over;
 #[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
+mod stories_roster;
+#[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
@@ -111,6 +116,7 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
+pub use roster::Change;
 use run::run;
 use spool::Spool;
 
@@ -236,6 +242,8 @@ pub enum Command {
         /// By whom.
         by: By,
     },
+    /// Something is said of who is on call.
+    Roster(Change),
     /// Alerts that fire are looked at by rules of inhibition that are new to this node.
     FillInhibitors {
         /// The source and key of the last that was.

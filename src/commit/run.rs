@@ -12,7 +12,7 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, conditions, letters, nodes, silences, tokens, unreadable};
+use crate::store::{StoreError, Tx, conditions, letters, nodes, roster, silences, tokens, unreadable};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -82,6 +82,7 @@ pub(super) fn run(
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
         Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
+        Command::Roster(change) => work.change_roster(change)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -123,6 +124,7 @@ pub(super) fn run(
             // What was known is told in a review, as long as there are incidents to review.
             conditions::forget(tx, before(retention))?;
             let turns = crate::store::load::forget(tx, before(retention), FORGET_MAX)?;
+            roster::forget(tx, before(retention))?;
             let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();

@@ -51,6 +51,7 @@ mod ways;
 pub mod words;
 
 pub use errors::Errors;
+pub(crate) use errors::nearest;
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 

@@ -13,10 +13,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+pub mod ahead;
 mod hours;
 mod layer;
 pub mod past;
-mod roster;
+pub mod roster;
 mod said;
 #[cfg(test)]
 mod stories;

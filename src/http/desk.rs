@@ -175,12 +175,16 @@ impl From<DoorError> for Problem {
             DoorError::NoIncident(_)
             | DoorError::NoToken(_)
             | DoorError::NoSilence(_)
-            | DoorError::NoCondition(_) => Self::not_found(detail),
-            DoorError::TooManyTokens(_) | DoorError::TooManySilences(_) | DoorError::TooManyConditions(_) => {
-                Self::conflict(detail)
+            | DoorError::NoCondition(_)
+            | DoorError::NoTurn(..) => Self::not_found(detail),
+            DoorError::TooManyTokens(_)
+            | DoorError::TooManySilences(_)
+            | DoorError::TooManyConditions(_)
+            | DoorError::TooManyTurns(..) => Self::conflict(detail),
+            DoorError::BadSilence(_) | DoorError::BadCondition(_) | DoorError::BadTurn(_) => {
+                Self::bad_request(detail)
             }
-            DoorError::BadSilence(_) | DoorError::BadCondition(_) => Self::bad_request(detail),
-            DoorError::NoService(_) => Self::unprocessable(detail),
+            DoorError::NoService(_) | DoorError::Unknown(_) => Self::unprocessable(detail),
             DoorError::Robot => Self::conflict(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),

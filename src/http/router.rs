@@ -30,7 +30,15 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
-        .route("/api/v1/oncall", get(api::oncall))
+        .route("/api/v1/oncall", get(api::oncall::now))
+        .route("/api/v1/oncall/preview", get(api::oncall::preview))
+        .route("/api/v1/overrides", get(api::roster::overrides).post(api::roster::add_override))
+        .route("/api/v1/overrides/{id}", get(api::roster::show_override))
+        .route("/api/v1/overrides/{id}/end", post(api::roster::end_override))
+        .route("/api/v1/swaps", post(api::roster::swap))
+        .route("/api/v1/leaves", get(api::roster::leaves).post(api::roster::add_leave))
+        .route("/api/v1/leaves/{id}", get(api::roster::show_leave))
+        .route("/api/v1/leaves/{id}/end", post(api::roster::end_leave))
         .route("/api/v1/command", get(api::command))
         .route("/api/v1/reports/noise", get(api::report::noise))
         .route("/api/v1/reports/load", get(api::load::report))
@@ -56,6 +64,16 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
         .route("/incidents/{id}", get(pages::incident))
         .route("/silences", get(pages::held::page))
+        // What another site sends must not be said in the name of who is logged in here.
+        .merge(
+            Router::new()
+                .route("/oncall", get(pages::oncall::page))
+                .route("/oncall/overrides", post(pages::oncall::add_override))
+                .route("/oncall/overrides/{id}/end", post(pages::oncall::end_override))
+                .route("/oncall/leaves", post(pages::oncall::add_leave))
+                .route("/oncall/leaves/{id}/end", post(pages::oncall::end_leave))
+                .layer(CsrfLayer::new()),
+        )
         .with_state((desk, html));
     machines
         .merge(people)

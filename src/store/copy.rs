@@ -110,6 +110,20 @@ pub(super) const CONDITION: Table = table(
     &["id", "services", "text", "created_by", "ended_by"],
     &[],
 );
+pub(super) const OVERRIDE: Table = table(
+    "oncall_override",
+    "id",
+    &["starts_at", "ends_at", "created_at"],
+    &["id", "rotation", "person", "instead_of", "author", "reason", "ended_by"],
+    &[],
+);
+pub(super) const LEAVE: Table = table(
+    "oncall_leave",
+    "id",
+    &["starts_at", "ends_at", "created_at"],
+    &["id", "person", "author", "reason", "ended_by"],
+    &[],
+);
 /// Filled by the nodes themselves, so that it is no part of a whole copy.
 pub(super) const NODE: Table = table(
     "node",
@@ -149,6 +163,8 @@ const TABLES: &[Table] = &[
     ),
     SILENCE,
     CONDITION,
+    OVERRIDE,
+    LEAVE,
     table(
         "alert_move",
         "from_incident, into_incident, alert",

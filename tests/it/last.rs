@@ -30,6 +30,10 @@ impl Held {
         assert_eq!(press(daemon.address, &link, "answer=take").unwrap().status, 200);
         let condition = serde_json::json!({"text": "no failover <now>", "services": ["shop"], "for": "2h"});
         assert_eq!(daemon.api(&token, "POST", "/api/v1/conditions", &condition).status, 201);
+        let hour = |hours| jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        let stands_in = serde_json::json!({"rotation": "sre", "person": "tom", "reason": "the <dentist>",
+            "starts_at": hour(1), "ends_at": hour(2)});
+        assert_eq!(daemon.api(&token, "POST", "/api/v1/overrides", &stands_in).status, 201);
         let silence = serde_json::json!({"matchers": "key=\"db-9\"", "for": "2h", "comment": "new disks"});
         assert_eq!(daemon.api(&token, "POST", "/api/v1/silences", &silence).status, 201);
         assert_eq!(daemon.alert("db-9", "firing").json()["results"][0]["outcome"], "suppressed");
@@ -87,6 +91,7 @@ impl Held {
             (self.link.as_str(), "no failover &lt;now&gt;"),
             ("/silences", "no failover &lt;now&gt;"),
             ("/silences", "new disks"),
+            ("/oncall", "the &lt;dentist&gt;"),
             // Which alerts that holds is not in the copy.
             ("/silences", "cannot be seen now"),
         ] {
@@ -110,6 +115,9 @@ impl Held {
             ("/api/v1/command", "\"person\":\"maya\""),
             ("/api/v1/conditions", "no failover <now>"),
             ("/api/v1/silences", "\"held\":null"),
+            ("/api/v1/overrides", "the <dentist>"),
+            ("/api/v1/oncall", "\"person\":\"maya\""),
+            ("/api/v1/oncall/preview?service=shop", "[\"tom\"]"),
         ] {
             let began = Instant::now();
             let answer = self.ask(path);
@@ -120,7 +128,9 @@ impl Held {
         // What is not known is not said to be nowhere.
         assert_eq!(self.ask("/api/v1/incidents/99").status, 503);
         assert_eq!(self.page(token, "/incidents/99").status, 503);
-        for path in ["/api/v1/silences", "/api/v1/conditions"] {
+        let page = self.page(token, "/oncall").body;
+        assert!(!page.contains("method=\"post\""), "nothing can be written down: {page}");
+        for path in ["/api/v1/silences", "/api/v1/conditions", "/api/v1/overrides"] {
             let listed = self.ask(path).json();
             let one = listed.as_object().unwrap().values().next().unwrap()[0].clone();
             let shown = self.ask(&format!("{path}/{}", one["id"].as_str().unwrap()));

@@ -17,6 +17,7 @@
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
 //! - `rota`: who is on call when, against another implementation of time zones;
+//! - `roster`: who is on call, and who stands in;
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
@@ -48,6 +49,7 @@ mod real;
 mod remote;
 mod replication;
 mod robots;
+mod roster;
 mod rota;
 mod routed;
 mod send;

@@ -68,6 +68,15 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         // What is not so bad wakes somebody else.
         services.get_mut("web").unwrap().policies = [(Severity::Sev3, "quiet".to_owned())].into();
     }
+    if dice.one_in(2) {
+        // Whoever is on call comes first, and after them somebody who is always there.
+        rules.rotations = super::super::stories_roster::rotations("2025-12-01", "1 day");
+        let names: Vec<String> = rules.rotations.keys().cloned().collect();
+        for policy in rules.policies.values_mut() {
+            let name = names[dice.index(names.len())].clone();
+            policy.steps[0].page = vec![Target::Rotation(name)];
+        }
+    }
     rules.flapping = flapping;
     rules.services = services;
     rules.needs = Needs::of(&rules.services);
