@@ -40,6 +40,8 @@ mod stories;
 #[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
+mod stories_policies;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;

@@ -44,4 +44,6 @@ pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_policy;
 pub mod timeline;
