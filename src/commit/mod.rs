@@ -94,6 +94,8 @@ mod stories_orders;
 #[cfg(test)]
 mod stories_over;
 #[cfg(test)]
+mod stories_policy;
+#[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
 mod stories_roster;

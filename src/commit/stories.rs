@@ -238,7 +238,7 @@ fn the_first_answer_commands_and_the_second_is_told_the_name() {
     // The page to maya has become pointless; kim is called as PIO, and maya is told.
     assert_eq!(Story::told(&story.claim("")), ["notice maya", "pio_page kim"]);
     assert_eq!(story.claim("ops-room").len(), 1);
-    story.passes(60);
+    story.passes(14);
     assert_eq!(story.tick(1), Reason::NotDue);
     story.proves_whole();
 }

@@ -42,6 +42,8 @@ mod stories;
 #[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
+mod stories_policies;
+#[cfg(test)]
 mod stories_rotations;
 #[cfg(test)]
 mod stories_secrets;

@@ -690,8 +690,9 @@ impl Incident {
         if let Phase::Triggered { escalation: Some(escalation), held_until, .. } = &mut self.phase {
             escalation.awaiting.retain(|waiting| waiting != person);
             if escalation.awaiting.is_empty() {
-                // Nobody is left who has heard: nothing is put off.
+                // Nobody is left who has heard: nothing is put off, and nobody is reminded.
                 *held_until = None;
+                escalation.reminders.clear();
             }
         }
     }

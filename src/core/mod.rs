@@ -48,4 +48,6 @@ pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_policy;
 pub mod timeline;

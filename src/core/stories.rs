@@ -14,7 +14,7 @@ use super::letter::{Letter, Why};
 use super::rules::{Person, Policy, Rules, Service, Step, Target};
 use super::timeline::{Actor, Entry, Fact, Route};
 
-fn house() -> Rules {
+pub(super) fn house() -> Rules {
     let person = |name: &str| {
         let email = format!("{name}@example.net");
         (name.to_owned(), Person { email, ..Person::default() })
@@ -45,7 +45,7 @@ fn house() -> Rules {
     }
 }
 
-fn begin() -> Timestamp {
+pub(super) fn begin() -> Timestamp {
     "2026-11-23T02:00:00Z".parse().unwrap()
 }
 
@@ -53,11 +53,11 @@ fn by(name: &str) -> By {
     By { actor: Actor::Person(name.into()), route: Route::AnswerLink, occurred_at: None }
 }
 
-fn source() -> By {
+pub(super) fn source() -> By {
     By { actor: Actor::Source("pingdom".into()), route: Route::Webhook, occurred_at: None }
 }
 
-fn told(letter: &Letter) -> String {
+pub(super) fn told(letter: &Letter) -> String {
     match letter {
         Letter::Page { person, attempt, why } => format!("page {person} ({attempt}, {})", why.as_str()),
         Letter::PioPage { person } => format!("call PIO {person}"),
@@ -71,7 +71,7 @@ fn told(letter: &Letter) -> String {
 const FLAPS: Flaps = Flaps { began: None, calm_at: Timestamp::UNIX_EPOCH };
 
 /// An act of an alert that flaps, at an hour: calm by a quarter of an hour later.
-fn at(mut act: Act, now: Timestamp) -> Act {
+pub(super) fn at(mut act: Act, now: Timestamp) -> Act {
     if let Act::Join(Join { flaps: Some(flaps), .. }) | Act::Recover { flaps: Some(flaps), .. } = &mut act {
         flaps.calm_at = now + Flapping::default().calm_after;
     }
@@ -93,7 +93,7 @@ fn join(source: String, key: String) -> Join {
 }
 
 /// What a line asks for. `alert KEY`, `recover KEY`, `tick`, or a person and what they do.
-fn act(line: &str) -> (Act, By) {
+pub(super) fn act(line: &str) -> (Act, By) {
     let words: Vec<&str> = line.split(' ').collect();
     let alert = |key: &str| (String::from("pingdom"), key.to_owned());
     match words[..] {
@@ -295,7 +295,7 @@ fn help_wakes_who_is_not_here_yet_and_a_relapse_keeps_the_commander() {
 }
 
 /// Any act of anybody, for the laws that hold whatever happens.
-fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
+pub(super) fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
     let person = prop::sample::select(vec!["maya", "tom", "kim", "cto", "stranger"]);
     let term = 0_u32..4;
     let acts = prop_oneof![
@@ -320,7 +320,7 @@ fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
 }
 
 /// Every law of an incident that is not bound to one story.
-fn obeys(before: &Incident, decision: &Decision) {
+pub(super) fn obeys(before: &Incident, decision: &Decision) {
     let after = &decision.incident;
     let mut fold = before.clone();
     for entry in &decision.entries {

@@ -3,12 +3,13 @@
 use super::*;
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::flapping::Flapping;
+use crate::core::hours::Hours;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
 use crate::core::reach::Way;
 use crate::core::route;
-use crate::core::rules::{Policy, Service, Step, Target};
+use crate::core::rules::{Policy, Service, Step, Target, Watch};
 use crate::house::House;
 
 /// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
@@ -92,6 +93,13 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     if dice.one_in(3) {
         rules.maintenance = vec![maintenance(dice, began)];
     }
+    for policy in rules.policies.values_mut() {
+        asks_for_more(dice, policy, began);
+    }
+    if dice.one_in(2) {
+        let after = SignedDuration::from_mins(5 + dice.below(40));
+        rules.clocks.silent_after = [Severity::Sev1, Severity::Sev3].map(|severity| (severity, after)).into();
+    }
     house.rules = Arc::new(rules);
     house
 }
@@ -109,6 +117,33 @@ fn ways(dice: &mut Dice) -> Vec<Way> {
         0 => Vec::new(),
         1 => vec![way("push", 0)],
         _ => vec![way("push", 0), way("sms", 2 + 2 * dice.below(3))],
+    }
+}
+
+/// Steps that are not always there, everybody at once, people who watch, and reminders.
+fn asks_for_more(dice: &mut Dice, policy: &mut Policy, began: Timestamp) {
+    if dice.one_in(3) {
+        policy.steps[dice.index(2)].when.severities = [Severity::Sev1, Severity::Sev2].into();
+    }
+    if dice.one_in(3) {
+        // From somewhere in the first hour on, for as long.
+        let from = began + SignedDuration::from_mins(dice.below(60));
+        let clock = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).time();
+        let span = Some((clock(from), clock(from + SignedDuration::from_mins(1 + dice.below(90)))));
+        let hours = Hours { days: Vec::new(), span, time_zone: jiff::tz::TimeZone::UTC };
+        policy.steps[dice.index(2)].when.hours = Some(hours);
+    }
+    if dice.one_in(3) {
+        policy.everybody = [Severity::Sev1, Severity::Sev3].into();
+    }
+    if dice.one_in(3) {
+        let severities = [Severity::Sev1, Severity::Sev2].into();
+        let after = u32::from(dice.one_in(2));
+        policy.watch = Watch { who: vec![Target::Person("kim".into())], severities, after };
+    }
+    if dice.one_in(3) {
+        let every = SignedDuration::from_mins(1 + dice.below(3));
+        policy.steps.iter_mut().for_each(|step| step.remind = Some(every));
     }
 }
 

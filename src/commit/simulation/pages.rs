@@ -5,6 +5,8 @@
 //! incident was open again; it became worse; somebody could not be reached, or cannot.
 
 use super::*;
+use crate::core::escalation::REMIND_MIN;
+use crate::core::letter::Why;
 use crate::store::timeline::Kept;
 
 /// How long every step of every policy waits.
@@ -55,8 +57,13 @@ fn woken(all: &BTreeMap<i64, Vec<Kept>>, id: i64, until: Option<(i64, usize)>) -
                 escalates = true;
             }
             Fact::Paged { person, why, .. } => {
-                let before = woken.insert(person.clone(), entry.at);
-                let soon = before.is_some_and(|before| entry.at.duration_since(before) < STEP_WAIT);
+                let before = woken.get(person).copied();
+                // Who only watches may be woken at any time because it is their turn.
+                if why != Why::Watching.as_str() {
+                    woken.insert(person.clone(), entry.at);
+                }
+                let wait = if why == Why::Reminder.as_str() { REMIND_MIN } else { STEP_WAIT };
+                let soon = before.is_some_and(|before| entry.at.duration_since(before) < wait);
                 assert!(
                     !soon,
                     "{person} is woken for INC-{id} ({why}) at {}, and was at {before:?}",

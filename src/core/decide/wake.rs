@@ -232,3 +232,46 @@ impl Work<'_> {
 pub(super) fn has_answered(status: ResponderStatus) -> bool {
     matches!(status, ResponderStatus::Acknowledged | ResponderStatus::OnScene)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::incident::Severity;
+    use super::super::super::stories::{begin, house, told};
+    use super::super::{By, Opening, Staff, open};
+    use super::*;
+
+    #[test]
+    fn who_goes_along_is_told_once_by_a_notice_and_not_waited_for() {
+        let (rules, by) = (house(), By::dispatch());
+        let opening = Opening {
+            title: "down".into(),
+            service: "shop".into(),
+            severity: Severity::Sev1,
+            alert: None,
+            group: None,
+            storm: false,
+        };
+        let now = begin();
+        let staff = Staff::as_configured(&rules);
+        let incident = open(1, opening, &by, staff, now).unwrap().incident;
+        let mut work =
+            Work { incident, entries: Vec::new(), letters: Vec::new(), by: &by, rules: &rules, staff, now };
+        let goes = |work: &mut Work<'_>, people: &[&str], shadows: &[&str]| {
+            let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+            let (people, shadows, reminders) = (names(people), names(shadows), Vec::new());
+            let (round, step, due) = (0, 1, work.now);
+            let next = escalation::Move { round, step, last_resort: false, people, shadows, due, reminders };
+            work.go(next, Why::OnCall).unwrap();
+            let letters = std::mem::take(&mut work.letters);
+            letters.iter().map(told).collect::<Vec<_>>()
+        };
+        // Maya was paged when it was opened; tom goes along with nobody whom he is paged beside.
+        let told = goes(&mut work, &["tom"], &["kim", "tom", "maya"]);
+        assert_eq!(told, ["tell kim shadowing", "page tom (1, on_call)"]);
+        assert_eq!(work.escalation().unwrap().awaiting, ["tom"]);
+        assert!(work.incident.responder("kim").is_none(), "who goes along answers nothing");
+        let text = work.entries[0].fact.text();
+        assert!(text.ends_with("told, without having to answer: kim"), "{text}");
+        assert_eq!(goes(&mut work, &["cto"], &["kim"]), ["page cto (1, on_call)"]);
+    }
+}
