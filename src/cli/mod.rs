@@ -25,6 +25,7 @@ mod mail_in;
 mod migrate;
 mod place;
 mod progress;
+mod reach;
 mod replay;
 mod report;
 mod send;
@@ -59,6 +60,8 @@ enum Command {
     Silence(silence::Silence),
     /// Tell people who are woken what holds meanwhile
     Condition(condition::Condition),
+    /// Whether people can be reached
+    Oncall(reach::Oncall),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -165,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Alert(alert) => alert.run(),
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
+        Command::Oncall(oncall) => oncall.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

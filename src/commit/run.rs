@@ -12,7 +12,7 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, conditions, letters, nodes, silences, tokens, unreadable};
+use crate::store::{StoreError, Tx, conditions, letters, nodes, reach, silences, tokens, unreadable};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -81,6 +81,15 @@ pub(super) fn run(
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
+        Command::Test { person, asked_by } => work.test(person, asked_by)?,
+        Command::Confirm { link } => {
+            work.confirm(link)?;
+            Ok(Reply::Done)
+        }
+        Command::Opened { link } => {
+            work.opened(link)?;
+            Ok(Reply::Done)
+        }
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -112,6 +121,7 @@ pub(super) fn run(
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
+            reach::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;
             let filled = crate::store::history::fill(tx, FILL_MAX)?;

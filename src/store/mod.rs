@@ -28,6 +28,7 @@ pub mod moves;
 pub mod nodes;
 pub mod noise;
 pub mod postgres;
+pub mod reach;
 pub mod readers;
 mod row;
 pub mod search;

@@ -28,6 +28,7 @@ use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timel
 pub(super) mod conditions;
 pub(super) mod history;
 mod lasting;
+pub(super) mod reach;
 pub(super) mod report;
 pub(super) mod silences;
 pub(super) mod store;
