@@ -26,6 +26,7 @@ mod migrate;
 mod oncall;
 mod place;
 mod progress;
+mod reach;
 mod replay;
 mod report;
 mod send;

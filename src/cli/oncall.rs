@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, ServerFlags};
 use super::hours::{Hours, ask_for, end, hour, length, local};
-use super::{Exit, fail, out, say, text};
+use super::{Exit, fail, out, reach, say, text};
 use crate::config::words;
 
 /// Who is on call, who would be woken, and who stands in
@@ -22,7 +22,15 @@ pub(super) struct Oncall {
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
-    what: What,
+    asked: Asked,
+}
+
+#[derive(Debug, Subcommand)]
+enum Asked {
+    #[command(flatten)]
+    Turns(What),
+    #[command(flatten)]
+    Reach(reach::What),
 }
 
 #[derive(Debug, Subcommand)]
@@ -126,19 +134,23 @@ impl Oncall {
             Ok(client) => client,
             Err(exit) => return exit,
         };
-        let answer = match self.what.ask(&client) {
+        let what = match self.asked {
+            Asked::Turns(what) => what,
+            Asked::Reach(what) => return what.run(&client, self.json),
+        };
+        let answer = match what.ask(&client) {
             Ok(answer) => answer,
             Err(exit) => return exit,
         };
         // Hours are those of the rotation; who wants JSON reads any.
-        let zones = match &self.what {
+        let zones = match &what {
             What::Now { .. } | What::Preview { .. } => Ok(BTreeMap::new()),
             _ if self.json => Ok(BTreeMap::new()),
             _ => zones(&client),
         };
         match zones {
             Ok(_) if self.json => out(&format!("{answer}\n")),
-            Ok(zones) => out(&self.what.shown(&answer, &zones)),
+            Ok(zones) => out(&what.shown(&answer, &zones)),
             // It is done all the same.
             Err(exit) => return exit,
         }

@@ -255,6 +255,23 @@ pub enum Command {
     },
     /// Who is on call is written down.
     NoteDuty,
+    /// Somebody gets a test page by every way.
+    Test {
+        /// Who.
+        person: String,
+        /// Who asked for it.
+        asked_by: String,
+    },
+    /// The person of a test says that it has arrived.
+    Confirm {
+        /// The hash of the link whose button was pressed.
+        link: [u8; 32],
+    },
+    /// The link of a page was followed.
+    Opened {
+        /// Its hash.
+        link: [u8; 32],
+    },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -421,6 +438,8 @@ pub enum Reply {
         /// All were looked at; what other rules have left is forgotten when it is asked again later.
         waits: bool,
     },
+    /// To [`Command::Test`]: the number of the test.
+    Tested(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`]: the id by which it is revoked.

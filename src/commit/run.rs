@@ -12,7 +12,7 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, conditions, letters, nodes, roster, silences, tokens, unreadable};
+use crate::store::{StoreError, Tx, conditions, letters, nodes, reach, roster, silences, tokens, unreadable};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -83,6 +83,15 @@ pub(super) fn run(
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
         Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
         Command::Roster(change) => work.change_roster(change)?,
+        Command::Test { person, asked_by } => work.test(person, asked_by)?,
+        Command::Confirm { link } => {
+            work.confirm(link)?;
+            Ok(Reply::Done)
+        }
+        Command::Opened { link } => {
+            work.opened(link)?;
+            Ok(Reply::Done)
+        }
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -114,6 +123,7 @@ pub(super) fn run(
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
+            reach::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;
             let filled = crate::store::history::fill(tx, FILL_MAX)?;

@@ -6,10 +6,12 @@
 //! than anybody reads ([`nonce`]), or they press the first button that there is, which people do not see. A human whose
 //! press is not taken has the page before them again, with all that they wrote, and is one press away.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use minijinja::context;
 use secrecy::SecretString;
@@ -23,9 +25,10 @@ use crate::core::decide::{Act, Reason, Refusal};
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, Tx, incidents};
+use crate::store::{StoreError, Tx, incidents, reach};
 
 mod nonce;
+mod test;
 
 use nonce::{Made, Not, Page};
 
@@ -36,6 +39,8 @@ const TOKEN_BYTES_MAX: usize = 64;
 /// Alerts and entries shown.
 const ALERTS_MAX: u32 = 20;
 const ENTRIES_SHOWN: u32 = 12;
+/// How long somebody waits for it to be written down that they followed a link.
+const OPENED_WAIT: Duration = Duration::from_millis(300);
 /// What the button says that people do not see.
 const PROGRAM: &str = "program";
 
@@ -54,16 +59,33 @@ impl Known {
 }
 
 /// `GET /r/{token}`
-pub(super) async fn show(State((desk, pages)): State<(Desk, Pages)>, Path(token): Path<String>) -> Response {
+pub(super) async fn show(
+    State((desk, pages)): State<(Desk, Pages)>,
+    method: Method,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Response {
     if token.len() > TOKEN_BYTES_MAX {
         return Trouble::Unknown.page(&pages);
     }
     let read = desk.sight.or_last(move |tx| {
         let Some(known) = Known::find(tx, &token)? else { return Ok(None) };
-        Ok(look(tx, known.link.incident)?.map(|found| (known, found)))
+        let seen = reach::followed(tx, &known.hash)?.is_none_or(|found| found.opened_at.is_some());
+        match known.link.purpose {
+            Purpose::Test => Ok(Some((known, None, seen))),
+            _ => Ok(look(tx, known.link.incident)?.map(|found| (known, Some(found), seen))),
+        }
     });
     match read.await {
-        Ok(Seen { value: Some((known, found)), as_of }) => {
+        Ok(Seen { value: Some((known, found, seen)), as_of }) => {
+            if !seen && as_of.is_none() && method == Method::GET && !is_ahead(&headers) {
+                // A hint for who reads the timeline. Whoever waits for the page does not wait for it.
+                let told = desk.door.ask(Command::Opened { link: known.hash });
+                let _late = tokio::time::timeout(OPENED_WAIT, told).await;
+            }
+            let Some(found) = found else {
+                return test::page(&desk, &pages, &known, Made::now(Page::First, desk.clock.now()), None);
+            };
             let shown = Shown::of(Made::now(Page::First, desk.clock.now()));
             page(&desk, &pages, &known, found, &Shown { as_of, ..shown })
         }
@@ -74,6 +96,13 @@ pub(super) async fn show(State((desk, pages)): State<(Desk, Pages)>, Path(token)
             Trouble::Store.page(&pages)
         }
     }
+}
+
+/// Whether a program says of itself that it fetches what somebody may look at later.
+fn is_ahead(headers: &HeaderMap) -> bool {
+    let names = ["purpose", "sec-purpose", "x-purpose", "x-moz"];
+    let said = names.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+    said.into_iter().any(|said| said.contains("prefetch") || said.contains("preview"))
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -110,6 +139,9 @@ pub(super) async fn answer(
         Ok(bytes) => form_of(&bytes),
         Err(_) => None,
     };
+    if known.link.purpose == Purpose::Test {
+        return test::pressed(&desk, &pages, &known, form.as_ref()).await;
+    }
     let shown = match form {
         Some(form) => match taken(&desk, &headers, &known, &form).await {
             Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed) {

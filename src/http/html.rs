@@ -34,6 +34,7 @@ impl Pages {
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),
             ("answer.html", include_str!("templates/answer.html")),
+            ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
             ("index.html", include_str!("templates/index.html")),

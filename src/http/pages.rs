@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::config::gaps;
 use crate::core::condition::known;
 use crate::core::escalation::Staff;
+use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
 use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents;
@@ -25,7 +26,7 @@ use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder};
-use crate::store::{Tx, conditions, held as held_back, nodes};
+use crate::store::{Tx, conditions, held as held_back, nodes, reach};
 
 mod ahead;
 pub(super) mod held;
@@ -40,7 +41,9 @@ const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
 const ALERTS_SHOWN: u32 = 100;
 const ENTRIES_SHOWN: u32 = 200;
+/// Gaps in who is on call that are told on the first page.
 const GAPS_SHOWN: usize = 5;
+const PAGES_SHOWN: usize = 60;
 /// Silences in force are counted up to here.
 const SILENCES_COUNTED: u32 = 1000;
 
@@ -160,11 +163,14 @@ pub(super) async fn incident(
     let Ok(id) = id.parse::<i64>() else { return nothing() };
     let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-        Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN).map(Some)
+        let woken = reach::pages(tx, id)?;
+        Ok(Some((Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
     });
     match read.await {
-        Ok(Seen { value: Some(found), as_of }) => {
-            let values = about(&found, &desk.house.get().rules, None, desk.clock.now());
+        Ok(Seen { value: Some((found, woken)), as_of }) => {
+            let rules = desk.house.get().rules.clone();
+            let values = about(&found, &rules, None, desk.clock.now());
+            let values = context! { pages => paged(&woken, &rules), ..values };
             pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
         Ok(Seen { value: None, as_of: None }) => nothing(),
@@ -201,6 +207,22 @@ async fn holder_of(desk: &Desk, headers: &HeaderMap, acts: bool) -> Result<Holde
         }
         holder => Ok(holder),
     }
+}
+
+/// What became of the newest pages of an incident.
+fn paged(pages: &[reach::Page], rules: &Rules) -> Vec<Value> {
+    let hour = |at| hour(at, &TimeZone::UTC);
+    let one = |page: &reach::Page| {
+        let ways = page.legs.iter().map(|leg| format!("{} {}", leg.name(), leg.state));
+        context! {
+            name => full_name(rules, &page.person),
+            at => hour(page.at),
+            ways => ways.collect::<Vec<_>>(),
+            opened_at => page.opened_at.map(hour),
+            answered_at => page.answered.as_ref().map(|(at, _)| hour(*at)),
+        }
+    };
+    pages.iter().take(PAGES_SHOWN).map(one).collect()
 }
 
 /// Where somebody who is not logged in goes.

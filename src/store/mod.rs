@@ -29,6 +29,7 @@ pub mod moves;
 pub mod nodes;
 pub mod noise;
 pub mod postgres;
+pub mod reach;
 pub mod readers;
 pub mod roster;
 mod row;

@@ -19,6 +19,8 @@ pub enum Purpose {
     Answer,
     /// Writing the first statement, as its PIO.
     Statement,
+    /// Saying that a test has arrived. It is of no incident.
+    Test,
 }
 
 impl Purpose {
@@ -26,6 +28,7 @@ impl Purpose {
         match self {
             Self::Answer => "answer",
             Self::Statement => "statement",
+            Self::Test => "test",
         }
     }
 }
@@ -88,6 +91,7 @@ pub fn link(tx: &Tx<'_>, token: &str) -> Result<Option<Link>, StoreError> {
             let purpose = match row.text(2)?.as_str() {
                 "answer" => Purpose::Answer,
                 "statement" => Purpose::Statement,
+                "test" => Purpose::Test,
                 _ => return Err(StoreError::Decode("an answer link for an unknown purpose")),
             };
             Ok(Link { incident: row.int(0)?, person: row.text(1)?, purpose })

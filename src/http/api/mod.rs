@@ -29,6 +29,7 @@ pub(super) mod history;
 mod lasting;
 pub(super) mod load;
 pub(super) mod oncall;
+pub(super) mod reach;
 pub(super) mod report;
 pub(super) mod roster;
 pub(super) mod silences;
