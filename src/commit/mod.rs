@@ -31,6 +31,7 @@ use crate::store::silences::Built;
 use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
 
 mod acts;
+mod answers;
 pub mod away;
 mod condition;
 mod door;
@@ -54,6 +55,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_answers;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
@@ -95,6 +98,7 @@ mod stories_shuffled;
 #[cfg(test)]
 mod stories_unread;
 
+pub use answers::{Answering, PageOf};
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
@@ -105,6 +109,7 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
+pub use press::Press;
 use run::run;
 use spool::Spool;
 
@@ -153,6 +158,8 @@ pub enum Command {
     },
     /// Somebody, or something, pressed a button of an answer page.
     Press(Press),
+    /// Somebody answered a page by another way than its link.
+    Answer(Answering),
     /// An incident becomes part of another.
     Merge {
         /// Which.
@@ -285,21 +292,6 @@ impl Command {
     }
 }
 
-/// A press of a button of an answer page.
-#[derive(Debug)]
-pub struct Press {
-    /// The link of the page, by [`tokens::link_hash`].
-    pub link: [u8; 32],
-    /// When the page was made that the button stood on.
-    pub made_at: Timestamp,
-    /// The incident of the link.
-    pub incident: i64,
-    /// The person of the link.
-    pub person: String,
-    /// What the button means; `None`: it is one that people do not see.
-    pub act: Option<Act>,
-}
-
 /// Events of one delivery.
 #[derive(Debug)]
 pub struct Delivered {
@@ -389,7 +381,7 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Unreadable`]: it came before, and was kept then.
     KeptBefore,
-    /// To [`Command::Act`], [`Command::Press`] and [`Command::Declare`].
+    /// To [`Command::Act`], [`Command::Press`], [`Command::Answer`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
     Looked(bool),

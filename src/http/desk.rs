@@ -163,7 +163,9 @@ impl From<DoorError> for Problem {
             }
             DoorError::BadSilence(_) | DoorError::BadCondition(_) => Self::bad_request(detail),
             DoorError::NoService(_) => Self::unprocessable(detail),
-            DoorError::Robot => Self::conflict(detail),
+            DoorError::Robot | DoorError::OtherPage => Self::conflict(detail),
+            DoorError::NoPage => Self::not_found(detail),
+            DoorError::NotYours => Self::forbidden(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
             DoorError::Fault => Self::internal(),
