@@ -38,6 +38,8 @@ pub struct House {
     pub ways: BTreeMap<String, Channel>,
     /// The way to persons.
     pub mailer: Option<Arc<Mailer>>,
+    /// What proves who brings an answer to a page.
+    pub answers: AnswerKeys,
     /// Incidents that ended longer ago are forgotten; `None` keeps them.
     pub retention: Option<SignedDuration>,
     /// Whom to tell when a shared store is away for long.
@@ -137,6 +139,7 @@ impl House {
             channels: built,
             ways,
             mailer,
+            answers: AnswerKeys::of(config),
             retention,
             emergency: config.emergency.clone(),
             config_hash: hash(config),
@@ -263,6 +266,34 @@ fn mapping() -> config::Mapping {
             let faults = Mapping::new(expressions, &[]).err().unwrap_or_default();
             faults.into_iter().map(|fault| (fault.field, fault.piece, fault.why)).collect()
         },
+    }
+}
+
+/// What proves who brings an answer to a page. Any of several secrets will do; where there is none, that way is closed.
+#[derive(Default)]
+pub struct AnswerKeys {
+    /// How we are reached from outside, which Twilio signs.
+    pub external_url: String,
+    /// The tokens that Twilio signs with.
+    pub twilio: Vec<SecretString>,
+    /// The secrets that Slack signs with.
+    pub slack: Vec<SecretString>,
+    /// The secrets that buttons in Mattermost are signed with.
+    pub mattermost: Vec<SecretString>,
+    /// The words that Telegram sends along.
+    pub telegram: Vec<SecretString>,
+}
+
+impl AnswerKeys {
+    fn of(config: &Config) -> Self {
+        let config::Answers { twilio, slack, mattermost, telegram } = &config.answers;
+        Self {
+            external_url: config.server.external_url.clone(),
+            twilio: twilio.clone(),
+            slack: slack.clone(),
+            mattermost: mattermost.clone(),
+            telegram: telegram.clone(),
+        }
     }
 }
 

@@ -42,6 +42,15 @@ pub enum DoorError {
     /// A program pressed a button of this page since it was made.
     #[error("a program pressed a button of this page, and nothing was decided")]
     Robot,
+    /// Nothing that can be answered went to the address that the answer comes from.
+    #[error("no page that can be answered so is known here")]
+    NoPage,
+    /// The page was for somebody else, or went to another address.
+    #[error("that page was for somebody else")]
+    NotYours,
+    /// The page asks for something else than a Commander.
+    #[error("that page does not ask for a Commander; open its link to answer it")]
+    OtherPage,
     /// The queue is full.
     #[error("too many requests wait for the disk; try again in a moment")]
     Full,

@@ -31,6 +31,7 @@ use crate::store::silences::Built;
 use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
 
 mod acts;
+mod answers;
 pub mod away;
 mod condition;
 mod door;
@@ -59,6 +60,8 @@ pub mod spool;
 mod stories;
 #[cfg(test)]
 mod stories_ahead;
+#[cfg(test)]
+mod stories_answers;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
@@ -108,6 +111,7 @@ mod stories_unread;
 #[cfg(test)]
 mod stories_ways;
 
+pub use answers::{Answering, PageOf};
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
@@ -118,6 +122,7 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
+pub use press::Press;
 pub use roster::Change;
 use run::run;
 use spool::Spool;
@@ -167,6 +172,8 @@ pub enum Command {
     },
     /// Somebody, or something, pressed a button of an answer page.
     Press(Press),
+    /// Somebody answered a page by another way than its link.
+    Answer(Answering),
     /// An incident becomes part of another.
     Merge {
         /// Which.
@@ -320,21 +327,6 @@ impl Command {
     }
 }
 
-/// A press of a button of an answer page.
-#[derive(Debug)]
-pub struct Press {
-    /// The link of the page, by [`tokens::link_hash`].
-    pub link: [u8; 32],
-    /// When the page was made that the button stood on.
-    pub made_at: Timestamp,
-    /// The incident of the link.
-    pub incident: i64,
-    /// The person of the link.
-    pub person: String,
-    /// What the button means; `None`: it is one that people do not see.
-    pub act: Option<Act>,
-}
-
 /// Events of one delivery.
 #[derive(Debug)]
 pub struct Delivered {
@@ -424,7 +416,7 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Unreadable`]: it came before, and was kept then.
     KeptBefore,
-    /// To [`Command::Act`], [`Command::Press`] and [`Command::Declare`].
+    /// To [`Command::Act`], [`Command::Press`], [`Command::Answer`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`]: whether there
     /// was anything to write.

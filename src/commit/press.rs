@@ -4,11 +4,28 @@
 //! too. Whatever was pressed on a page that had been made by then does nothing, and that is looked at inside the
 //! transaction: two presses at the same moment have an order.
 
+use jiff::Timestamp;
+
 use super::acts::Work;
-use super::{DoorError, Press, Reply};
+use super::{DoorError, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::timeline::{Actor, Route};
 use crate::store::{StoreError, tokens};
+
+/// A press of a button of an answer page.
+#[derive(Debug)]
+pub struct Press {
+    /// The link of the page, by [`tokens::link_hash`].
+    pub link: [u8; 32],
+    /// When the page was made that the button stood on.
+    pub made_at: Timestamp,
+    /// The incident of the link.
+    pub incident: i64,
+    /// The person of the link.
+    pub person: String,
+    /// What the button means; `None`: it is one that people do not see.
+    pub act: Option<Act>,
+}
 
 impl Work<'_, '_> {
     pub(super) fn press(&mut self, press: &Press) -> Result<Result<Reply, DoorError>, StoreError> {

@@ -69,6 +69,7 @@ pub(super) fn run(
             work.act(home, act.clone(), by)?
         }
         Command::Press(press) => work.press(press)?,
+        Command::Answer(answering) => work.take_answer(answering)?,
         Command::Merge { incident, into, term, by } => work.merge(*incident, *into, *term, by)?,
         Command::Split { incident, part, term, by } => work.split(*incident, part, *term, by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,

@@ -19,6 +19,7 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
+mod answers;
 mod calendar;
 mod edges;
 mod errors;
@@ -52,6 +53,7 @@ mod stories_wrong;
 mod ways;
 pub mod words;
 
+pub use answers::Answers;
 pub use errors::Errors;
 pub(crate) use errors::nearest;
 pub use heartbeats::HeartbeatConfig;
@@ -89,6 +91,8 @@ pub struct Config {
     pub channels: Vec<ChannelConfig>,
     /// Ways to persons beside mail, in the order of the file.
     pub ways: Vec<ChannelConfig>,
+    /// How the carriers of answers prove what they are.
+    pub answers: Answers,
     /// The operator's own templates.
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
@@ -473,6 +477,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
+    let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
         table.end(&mut reading);
@@ -503,6 +508,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             heartbeats,
             channels,
             ways,
+            answers,
             templates,
             emergency,
             places: reading.places,

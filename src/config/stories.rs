@@ -81,6 +81,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
 fn every_key_that_is_read_stands_in_the_example() {
     let text = include_str!("../../config/onscene.toml");
     let code = [
+        include_str!("answers.rs"),
         include_str!("edges.rs"),
         include_str!("heartbeats.rs"),
         include_str!("maintenance.rs"),

@@ -309,7 +309,7 @@ fn meant(form: &Form, link: &Link) -> Option<Act> {
     })
 }
 
-fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
+pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
     let has_command = commander.is_some();
     let commander = commander.unwrap_or_else(|| "Nobody".into());
     match (act, reason) {

@@ -7,7 +7,7 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{alertmanager_api, answer, api, compat, health, heartbeat, intake, opsgenie, pages};
+use super::{alertmanager_api, answer, answers, api, compat, health, heartbeat, intake, opsgenie, pages};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
@@ -22,6 +22,11 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/v2/alerts", get(opsgenie::alerts).post(opsgenie::alerts))
         .route("/v2/alerts/{*rest}", get(opsgenie::about).post(opsgenie::about).put(opsgenie::about))
         .route("/heartbeat/{name}/{token}", get(heartbeat::ping).post(heartbeat::ping))
+        .route("/answers/twilio/sms", post(answers::twilio::sms))
+        .route("/answers/twilio/voice", post(answers::twilio::voice))
+        .route("/answers/slack", post(answers::slack::pressed))
+        .route("/answers/mattermost", post(answers::mattermost::pressed))
+        .route("/answers/telegram", post(answers::telegram::pressed))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))

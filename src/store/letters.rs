@@ -363,6 +363,30 @@ pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> 
     })
 }
 
+/// The address that the letter with this id went to.
+///
+/// # Errors
+/// What the engine says.
+pub fn address_of(tx: &Tx<'_>, id: &str) -> Result<Option<String>, StoreError> {
+    tx.query_one("select address from letter where id = ?1", &[id.into()], |row| row.text(0))
+}
+
+/// Letters that woke somebody at an address, written at this hour or later, of incidents that were open then, the newest
+/// first: their ids. At most so many.
+///
+/// # Errors
+/// What the engine says.
+pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "select id from letter
+         where incident in (select id from incident where phase <> 'resolved' or resolved_at >= ?2)
+           and address = ?1 and person <> '' and kind in ('page', 'help', 'pio_page') and created_at >= ?2
+         order by seq desc limit ?3",
+        &[address.into(), since.into(), i64::from(most).into()],
+        |row| row.text(0),
+    )
+}
+
 /// The pages of an incident that wake somebody, the newest first: whom, and whether it may have reached them by any way.
 ///
 /// # Errors
