@@ -74,7 +74,9 @@ fn somebody_stands_in_and_is_woken_until_that_is_ended() {
     let listed = text(&oncall(&["list"]));
     assert!(listed.contains(&id) && listed.contains("tom in sre") && listed.contains("maya: the <dentist>"));
     let shown = page(&daemon, &token, "/oncall");
-    for words in ["<b>Tom Berg</b> until", "Stands in: the &lt;dentist&gt;", "(Maya Lind)", "Europe&#x2f;Oslo"] {
+    for words in
+        ["<b>Tom Berg</b> until", "Stands in: the &lt;dentist&gt;", "(Maya Lind)", "Europe&#x2f;Oslo"]
+    {
         assert!(shown.contains(words), "{words} in {shown}");
     }
     for thing in ["<script", "<img", "<link", "<iframe", "javascript:", " onclick", "@import"] {
