@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Beat, Clock};
-use crate::commit::{Command, Door, Reply};
+use crate::commit::{Command, Door, DoorError, Reply};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
@@ -26,8 +26,11 @@ use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
 use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, load, nodes, silences};
 
-/// Most deadlines met in one step; they share a commit.
-const STEP_MAX: u32 = 128;
+/// Most deadlines of a sort that are met in one step.
+const STEP_MAX: u32 = 1024;
+/// Most that wait at the door at the same time: while one commit is on its way to disk, the next is full. What people do comes
+/// behind no more than these.
+const AT_ONCE: usize = 256;
 /// The store is asked at least this often, whatever was promised.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.
@@ -296,16 +299,25 @@ impl Deadlines {
         }
         // Asked side by side, so that they share a commit.
         let mut asked = JoinSet::new();
-        for (command, due_at) in due {
-            let door = self.door.clone();
-            asked.spawn(async move { (due_at, door.ask(command).await) });
-        }
-        let (mut trouble, mut progress) = (false, false);
-        while let Some(answer) = asked.join_next().await {
+        let (mut trouble, mut progress, mut stuck) = (false, false, false);
+        let mut due = due.into_iter();
+        loop {
+            while asked.len() < AT_ONCE
+                && !stuck
+                && let Some((command, due_at)) = due.next()
+            {
+                let door = self.door.clone();
+                asked.spawn(async move { (due_at, door.ask(command).await) });
+            }
+            let Some(answer) = asked.join_next().await else { break };
+            self.beat.strike();
             match answer {
                 Ok((due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
                 Ok((_, Err(error))) => {
                     trouble = true;
+                    // One at fault does not hold up the others; where the store does, there is no use in asking for more.
+                    stuck |=
+                        !matches!(error, DoorError::Fault | DoorError::Refused(_) | DoorError::NoIncident(_));
                     tracing::error!(%error, "a deadline could not be met; trying again");
                 }
                 Err(error) => {
