@@ -4,13 +4,12 @@
 //! at each of them, and the rules decide. Woken by commits that set an hour, and by the next hour.
 //! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Beat, Clock};
@@ -297,31 +296,29 @@ impl Deadlines {
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
             return if fills { Next::Now } else { Next::Wait(until.min(ASK_EVERY)) };
         }
-        // Asked side by side, so that they share a commit.
-        let mut asked = JoinSet::new();
+        // Asked side by side, so that they share a commit; the door answers in the order in which it was asked.
         let (mut trouble, mut progress, mut stuck) = (false, false, false);
-        let mut due = due.into_iter();
+        let (mut due, mut asked) = (due.into_iter(), VecDeque::new());
         loop {
             while asked.len() < AT_ONCE
                 && !stuck
                 && let Some((command, due_at)) = due.next()
             {
-                let door = self.door.clone();
-                asked.spawn(async move { (due_at, door.ask(command).await) });
+                asked.push_back((due_at, self.door.begin(command)));
             }
-            let Some(answer) = asked.join_next().await else { break };
+            let Some((due_at, begun)) = asked.pop_front() else { break };
+            let answer = match begun {
+                Ok(begun) => begun.answer().await,
+                Err(error) => Err(error),
+            };
             self.beat.strike();
             match answer {
-                Ok((due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
-                Ok((_, Err(error))) => {
+                Ok(reply) => progress |= self.observe(due_at, &reply),
+                Err(error) => {
                     trouble = true;
                     // One at fault does not hold up the others; where the store does, there is no use in asking for more.
                     stuck |=
                         !matches!(error, DoorError::Fault | DoorError::Refused(_) | DoorError::NoIncident(_));
-                    tracing::error!(%error, "a deadline could not be met; trying again");
-                }
-                Err(error) => {
-                    trouble = true;
                     tracing::error!(%error, "a deadline could not be met; trying again");
                 }
             }
