@@ -148,6 +148,23 @@ impl Answer {
     }
 }
 
+/// What was asked and is not answered yet. Its time runs from when it was asked.
+pub struct Asked(tokio::time::Timeout<oneshot::Receiver<Result<Reply, DoorError>>>);
+
+impl Asked {
+    /// Waits until it is on disk.
+    ///
+    /// # Errors
+    /// As [`Door::ask`].
+    pub async fn answer(self) -> Result<Reply, DoorError> {
+        match self.0.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(DoorError::Closed),
+            Err(_) => Err(DoorError::Late),
+        }
+    }
+}
+
 /// The side of the door where commands go in. Cheap to clone.
 #[derive(Clone)]
 pub struct Door {
@@ -165,13 +182,18 @@ impl Door {
     /// # Errors
     /// A [`DoorError`] that says why nothing was changed; after [`DoorError::Late`] it may have been.
     pub async fn ask(&self, command: Command) -> Result<Reply, DoorError> {
+        self.begin(command)?.answer().await
+    }
+
+    /// Asks, and leaves the answer for later: who asks for much at once needs no task for each, of which every one would be
+    /// woken by its answer, before those that people wait for.
+    ///
+    /// # Errors
+    /// When it could not even be asked: nothing was changed.
+    pub fn begin(&self, command: Command) -> Result<Asked, DoorError> {
         let (job, answered) = Job::new(command);
         self.put(job)?;
-        match tokio::time::timeout(ANSWER_WAIT, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(DoorError::Closed),
-            Err(_) => Err(DoorError::Late),
-        }
+        Ok(Asked(tokio::time::timeout(ANSWER_WAIT, answered)))
     }
 
     fn put(&self, job: Job) -> Result<(), DoorError> {

@@ -338,7 +338,9 @@ mod tests {
             .map(|(week, carried)| (week.to_string(), carried.pages))
             .collect();
         assert_eq!(weeks, [("2026-11-02".to_owned(), 6), ("2026-11-09".to_owned(), 1)]);
-        assert!(!load.people["tom"].in_rotation && load.shared(|carried| carried.pages as f64).is_none());
+        assert!(
+            !load.people["tom"].in_rotation && load.shared(|carried| carried.on_call.as_secs_f64()).is_none()
+        );
     }
 
     #[test]

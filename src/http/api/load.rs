@@ -120,6 +120,9 @@ impl Turns {
     }
 }
 
+/// How much somebody carried of something.
+type Amount = fn(&Carried) -> f64;
+
 fn shown(load: &Load, weeks: f64, by_week: bool, only: Option<&str>) -> Value {
     let people: Vec<Value> = load
         .people
@@ -127,7 +130,7 @@ fn shown(load: &Load, weeks: f64, by_week: bool, only: Option<&str>) -> Value {
         .filter(|(name, _)| only.is_none_or(|only| only == name.as_str()))
         .map(|(name, part)| person(name, part, load, weeks, by_week))
         .collect();
-    let measures: [(&str, fn(&Carried) -> f64); 3] =
+    let measures: [(&str, Amount); 3] =
         [("hours_on_call", hours), ("pages", |one| figure(one.pages)), ("wake_ups", |one| figure(one.woken))];
     let fairness: Vec<Value> = measures
         .into_iter()
