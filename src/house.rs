@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Shared};
+use crate::channels::{self, Channel, Fields, Heard, Shared};
 use crate::config::{self, Config, Database, Emergency, HeartbeatConfig, SourceKind};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
@@ -76,7 +76,7 @@ impl House {
             None => None,
         };
         let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
-        let shared = Shared { client, mailer: mailer.clone() };
+        let shared = Shared { client, mailer: mailer.clone(), heard: Heard::default() };
         let mut built = BTreeMap::new();
         let mut recipients = BTreeMap::new();
         for channel in &config.channels {
