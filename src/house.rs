@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Shared};
+use crate::channels::{self, Channel, Fields, Heard, Shared};
 use crate::config::{self, ChannelConfig, Config, Database, Emergency, HeartbeatConfig, SourceKind};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
@@ -80,7 +80,8 @@ impl House {
             None => None,
         };
         let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
-        let shared = Shared { client, mailer: mailer.clone() };
+        let answers = AnswerKeys::of(config);
+        let shared = Shared { client, mailer: mailer.clone(), heard: answers.heard() };
         let build = |channel: &ChannelConfig, what: &str| {
             let wrong = |why: String| format!("{}: {what} {}: {why}", channel.place, channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
@@ -139,7 +140,7 @@ impl House {
             channels: built,
             ways,
             mailer,
-            answers: AnswerKeys::of(config),
+            answers,
             retention,
             emergency: config.emergency.clone(),
             config_hash: hash(config),
@@ -293,6 +294,16 @@ impl AnswerKeys {
             slack: slack.clone(),
             mattermost: mattermost.clone(),
             telegram: telegram.clone(),
+        }
+    }
+
+    /// Whose calls can be believed: only there a button or a key is offered.
+    fn heard(&self) -> Heard {
+        Heard {
+            twilio: !self.twilio.is_empty(),
+            slack: !self.slack.is_empty(),
+            telegram: !self.telegram.is_empty(),
+            mattermost: self.mattermost.first().cloned(),
         }
     }
 }

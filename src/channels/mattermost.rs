@@ -1,8 +1,9 @@
-//! Mattermost: a post of a bot in its direct chat with a person; a page is urgent and has a button that takes command.
+//! Mattermost: a post of a bot in its direct chat with a person; a page is urgent and has buttons that answer it.
 //!
 //! The address is the id of a user; the chat with them is made when there is none, which changes nothing when there is
-//! one. `channel:ID` writes into a channel that is there. Buttons are there when `secret_file` is set: Mattermost does not
-//! sign what it sends to `/answers/mattermost`, so what it sends back is signed beforehand, by [`signature`].
+//! one. `channel:ID` writes into a channel that is there. Buttons are there when there is a secret for them: Mattermost does
+//! not sign what it sends to `/answers/mattermost`, so what it sends back is signed beforehand; and under a page to a user
+//! only, because who presses one has to be whom the page went to.
 //!
 //! The delivery is the post's `pending_post_id`: for half a minute a server answers a repeat with the post it made (or
 //! with 500, while it makes it); later a repeat is a second post in a person's own chat, which is harmless. Where the server
@@ -19,7 +20,7 @@ use tokio::sync::OnceCell;
 
 use super::api::{Api, bounded, strange, usual};
 use super::client::Answer;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
 use crate::crypto;
 
 /// Mattermost, as a way to persons.
@@ -28,7 +29,6 @@ pub const KIND: Kind = Kind {
     keys: &[
         Key { name: "url", secret: false, required: true },
         Key { name: "token", secret: true, required: true },
-        Key { name: "secret", secret: true, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Mattermost::build,
@@ -40,18 +40,15 @@ pub const KIND: Kind = Kind {
 const TEXT_CHARS_MAX: usize = 16_383;
 /// Ids have so many small letters and digits.
 const ID_CHARS: usize = 26;
-/// A shorter secret could be guessed.
-const SECRET_BYTES_MIN: usize = 16;
 /// Before the id of a channel.
 const CHANNEL: &str = "channel:";
 /// Where buttons go, under the address of our pages.
-pub const ANSWERS: &str = "/answers/mattermost";
-/// The `action` in the context of the button that takes command.
-pub const TAKE: &str = "take";
+const ANSWERS: &str = "/answers/mattermost";
 
 /// One bot.
 pub struct Mattermost {
     api: Api,
+    /// What buttons are signed with.
     secret: Option<SecretString>,
     /// Its id, once it was asked for.
     own: OnceCell<String>,
@@ -63,7 +60,7 @@ struct Said {
 }
 
 /// What proves that a button is one of ours: in hexadecimal digits, over the action, a dot and the delivery.
-pub fn signature(secret: &SecretString, action: &str, delivery: &str) -> String {
+fn signature(secret: &SecretString, action: &str, delivery: &str) -> String {
     let signed = [action.as_bytes(), b".", delivery.as_bytes()];
     crypto::hex(&crypto::hmac_sha256(secret.expose_secret().as_bytes(), &signed))
 }
@@ -72,10 +69,7 @@ impl Mattermost {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
         let api = Api::new(&mut fields, shared, "url", None)?.bearer(&token)?;
-        let secret = fields.secrets.remove("secret");
-        if secret.as_ref().is_some_and(|secret| secret.expose_secret().len() < SECRET_BYTES_MIN) {
-            return Err(format!("the secret is too short: at least {SECRET_BYTES_MIN} bytes"));
-        }
+        let secret = shared.heard.mattermost.clone();
         Ok(Channel::Mattermost(Self { api, secret, own: OnceCell::new() }))
     }
 
@@ -118,20 +112,21 @@ impl Mattermost {
         if parcel.wakes {
             body["metadata"] = json!({"priority": {"priority": "urgent"}});
         }
-        let asks = self.secret.as_ref().filter(|_| parcel.asks_for_command());
+        let is_one = !parcel.to.starts_with(CHANNEL);
+        let asks = self.secret.as_ref().filter(|_| is_one && parcel.asks_for_command());
         if let (Some(secret), Some(origin)) = (asks, parcel.origin()) {
-            let signature = signature(secret, TAKE, &parcel.delivery);
-            let context = json!({"action": TAKE, "delivery": parcel.delivery, "signature": signature});
-            body["props"] = json!({"attachments": [{
-                "fallback": "Answer on the answer page.",
-                "actions": [{
-                    "id": TAKE,
-                    "name": "Take command",
+            let buttons = BUTTONS.map(|(word, label)| {
+                let signature = signature(secret, word, &parcel.delivery);
+                let context = json!({"action": word, "delivery": parcel.delivery, "signature": signature});
+                json!({
+                    "id": word,
+                    "name": label,
                     "type": "button",
-                    "style": "primary",
                     "integration": {"url": format!("{origin}{ANSWERS}"), "context": context},
-                }],
-            }]});
+                })
+            });
+            let fallback = "Answer on the answer page.";
+            body["props"] = json!({"attachments": [{"fallback": fallback, "actions": buttons}]});
         }
         body
     }
@@ -182,21 +177,19 @@ fn address(to: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{MATTERMOST, UNHEARD, build, json_answer, parcel, receiver};
     use super::*;
 
     const MAYA: &str = "mayamayamayamayamayamaya26";
-    const SECRET: &str = "0123456789abcdef-not-a-real-secret";
 
     fn fixture(name: &str) -> &'static str {
         let path = format!("{}/tests/fixtures/channels/mattermost/{name}.json", env!("CARGO_MANIFEST_DIR"));
         std::fs::read_to_string(path).unwrap().leak()
     }
 
-    fn bot(url: &str, secret: bool) -> Channel {
-        let secrets = [("token", "not-a-real-token"), ("secret", SECRET)];
-        let texts = [("url", url), ("private_addresses", "allow")];
-        build(&KIND, &texts, if secret { &secrets } else { &secrets[..1] }).unwrap()
+    fn bot(url: &str, heard: bool) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow"), UNHEARD];
+        build(&KIND, if heard { &texts[..2] } else { &texts }, &[("token", "not-a-real-token")]).unwrap()
     }
 
     fn page() -> Parcel {
@@ -232,20 +225,26 @@ mod tests {
         let button = &body["props"]["attachments"][0]["actions"][0]["integration"];
         assert_eq!(button["url"], "https://onscene.example.net/answers/mattermost");
         let signed = b"take.0123456789abcdef0123456789abcdef";
-        let expected = crypto::hex(&crypto::hmac_sha256(SECRET.as_bytes(), &[signed]));
+        let expected = crypto::hex(&crypto::hmac_sha256(MATTERMOST.as_bytes(), &[signed]));
         assert_eq!(button["context"]["signature"], expected);
+        let decline = &body["props"]["attachments"][0]["actions"][2]["integration"]["context"];
+        assert_eq!(decline["action"], "decline");
+        assert_ne!(decline["signature"], expected.as_str(), "one button's signature is no other's");
     }
 
     #[tokio::test]
-    async fn without_a_secret_there_is_no_button_and_a_channel_is_taken_as_it_is() {
-        let (url, requests) = receiver(vec![json_answer("201 Created", fixture("post"))]).await;
+    async fn a_channel_is_taken_as_it_is_and_there_and_without_a_secret_is_no_button() {
+        let made = |name| json_answer("201 Created", fixture(name));
+        let answers = vec![made("post"), json_answer("200 OK", fixture("me")), made("direct"), made("post")];
+        let (url, requests) = receiver(answers).await;
         let to = "channel:directdirectdirectdirect26".to_owned();
-        assert_eq!(bot(&url, false).send(&Parcel { to, ..page() }).await.as_str(), "accepted");
-        let body = requests.await[0].json();
-        assert_eq!(
-            (&body["channel_id"], &body["props"]),
-            (&"directdirectdirectdirect26".into(), &Value::Null)
-        );
+        assert_eq!(bot(&url, true).send(&Parcel { to, ..page() }).await.as_str(), "accepted");
+        assert_eq!(bot(&url, false).send(&page()).await.as_str(), "accepted");
+        let requests = requests.await;
+        for body in [requests[0].json(), requests[3].json()] {
+            assert_eq!(body["channel_id"], "directdirectdirectdirect26");
+            assert_eq!(body["props"], Value::Null);
+        }
     }
 
     #[tokio::test]

@@ -94,7 +94,27 @@ pub struct Shared {
     pub client: client::Client,
     /// The one mailer, when `[mail]` is configured.
     pub mailer: Option<Arc<mail::Mailer>>,
+    /// Which answers are heard.
+    pub heard: Heard,
 }
+
+/// Which of those that carry answers are known to us by a secret of `[answers]`. Of the others nothing is heard, so no button
+/// and no key of theirs is offered.
+#[derive(Clone, Default)]
+pub struct Heard {
+    /// `POST /answers/twilio/sms` and `/voice`.
+    pub twilio: bool,
+    /// `POST /answers/slack`.
+    pub slack: bool,
+    /// `POST /answers/telegram`.
+    pub telegram: bool,
+    /// `POST /answers/mattermost`: what its buttons are signed with.
+    pub mattermost: Option<SecretString>,
+}
+
+/// The answers that a button gives, as on the answer page: the word that its call comes with, and what people read.
+const BUTTONS: [(&str, &str); 3] =
+    [("take", "Take command"), ("help", "Take command, call for help"), ("decline", "I can't")];
 
 /// A built channel.
 pub enum Channel {

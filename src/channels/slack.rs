@@ -1,9 +1,10 @@
 //! Slack: `chat.postMessage` with a bot token (scope `chat:write`): to a room, with one thread for each incident, or to
 //! a person, whose address is the id of a user (the direct message is opened by it) or of a direct message.
 //!
-//! Under a page to a person are buttons. Those that answer are there when `signing_secret_file` is set, by which Slack's
-//! calls to `/answers/slack` are known (the app's "interactivity" has to lead there): [`TAKE`] and [`DECLINE`], each with the
-//! delivery for its value. A person has one conversation with the bot, so it is not divided into threads.
+//! Under a page to a person are buttons. Those that answer are there when Slack's calls to `/answers/slack` are believed (the
+//! app's "interactivity" has to lead there), each with its word for `action_id` and the delivery for its value; and under
+//! pages to a user only, because who presses one has to be whom the page went to. A person has one conversation with the
+//! bot, so it is not divided into threads.
 //!
 //! Slack documents no idempotency, so what may have been written is not written again: the fallback
 //! channel says so. (A page is, because an unwoken person is worse.) Errors come as HTTP 200 with `"ok": false`; the
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Client, Failure, Reach};
 use super::webhook::reach;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
 
 /// Slack by bot token.
 pub const KIND: Kind = Kind {
@@ -25,7 +26,6 @@ pub const KIND: Kind = Kind {
     keys: &[
         Key { name: "token", secret: true, required: true },
         Key { name: "room", secret: false, required: false },
-        Key { name: "signing_secret", secret: true, required: false },
         Key { name: "api_url", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
@@ -40,12 +40,10 @@ const API_URL: &str = "https://slack.com/api";
 const TEXT_CHARS_MAX: usize = 3900;
 /// A section of a message with buttons takes so much, and so does what the notification shows.
 const SECTION_CHARS_MAX: usize = 3000;
-/// The `action_id` of the button that takes command, and of the one that says that this person cannot.
-pub const TAKE: &str = "take";
-/// See [`TAKE`].
-pub const DECLINE: &str = "decline";
 
 const NO_ROOM: &str = "`room` is the id of a channel, such as C0123456789";
+/// Ids of users begin so.
+const USERS: [char; 2] = ['U', 'W'];
 /// An id of Slack is longer than this and its first letter.
 const ID_CHARS_MIN: usize = 6;
 /// Not now.
@@ -97,7 +95,7 @@ impl Slack {
         if room.as_ref().is_some_and(String::is_empty) {
             return Err(NO_ROOM.into());
         }
-        let is_heard = fields.secrets.contains_key("signing_secret");
+        let is_heard = shared.heard.slack;
         let api = fields.texts.remove("api_url").unwrap_or_else(|| API_URL.into());
         let uri = format!("{}/chat.postMessage", api.trim_end_matches('/'));
         let uri: Uri = uri.parse().map_err(|_| "`api_url` is no address".to_owned())?;
@@ -144,8 +142,8 @@ impl Slack {
         let mut blocks = vec![json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})];
         let button = |id: &str, label: &str| json!({"type": "button", "action_id": id, "text": {"type": "plain_text", "text": label}});
         let mut buttons = Vec::new();
-        if self.is_heard && parcel.asks_for_command() {
-            for (id, label) in [(TAKE, "Take command"), (DECLINE, "I can't")] {
+        if self.is_heard && parcel.asks_for_command() && parcel.to.starts_with(USERS) {
+            for (id, label) in BUTTONS {
                 let mut button = button(id, label);
                 button["value"] = parcel.delivery.clone().into();
                 buttons.push(button);
@@ -236,7 +234,7 @@ fn address(id: &str) -> Result<(), String> {
     let rest = id.get(1..).unwrap_or_default();
     let fits = rest.len() >= ID_CHARS_MIN
         && rest.chars().all(|one| one.is_ascii_uppercase() || one.is_ascii_digit());
-    if fits && id.starts_with(['U', 'W', 'D']) {
+    if fits && (id.starts_with(USERS) || id.starts_with('D')) {
         return Ok(());
     }
     Err("the address of a person is the id of their user, such as U0123456789 (profile → more → copy member ID), or of a \
@@ -255,7 +253,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, parcel, receiver};
     use super::*;
 
     fn room(url: &str) -> Channel {
@@ -267,10 +265,10 @@ mod tests {
         Parcel { to: String::new(), ..parcel(attempt) }
     }
 
-    fn person(url: &str, secret: bool) -> Channel {
-        let texts = [("api_url", url), ("private_addresses", "allow")];
-        let secrets = [("token", "xoxb-not-a-real-token"), ("signing_secret", "not-a-real-secret")];
-        build(&KIND, &texts, if secret { &secrets } else { &secrets[..1] }).unwrap()
+    fn person(url: &str, heard: bool) -> Channel {
+        let texts = [("api_url", url), ("private_addresses", "allow"), UNHEARD];
+        let texts = if heard { &texts[..2] } else { &texts[..] };
+        build(&KIND, texts, &[("token", "xoxb-not-a-real-token")]).unwrap()
     }
 
     fn page() -> Parcel {
@@ -280,10 +278,11 @@ mod tests {
     #[tokio::test]
     async fn a_page_to_a_person_has_buttons_that_answer_and_one_that_opens_the_answer_page() {
         let ok = include_str!("../../tests/fixtures/channels/slack/ok.json");
-        let (url, requests) = receiver(vec![said(ok); 3]).await;
+        let (url, requests) = receiver(vec![said(ok); 4]).await;
         person(&url, true).send(&page()).await;
         person(&url, false).send(&page()).await;
         person(&url, true).send(&Parcel { event_type: "notice.taken".into(), answer: None, ..page() }).await;
+        person(&url, true).send(&Parcel { to: "D0123ABCD".into(), ..page() }).await;
         let requests = requests.await;
         let body = requests[0].json();
         assert_eq!((&body["channel"], &body["thread_ts"]), (&"U0123456789".into(), &Value::Null));
@@ -291,13 +290,19 @@ mod tests {
         assert!(text.contains("&lt;!channel&gt;"), "{text}");
         let buttons = body["blocks"][1]["elements"].as_array().unwrap();
         let ids: Vec<_> = buttons.iter().map(|button| button["action_id"].as_str().unwrap()).collect();
-        assert_eq!(ids, ["take", "decline", "open"]);
+        assert_eq!(ids, ["take", "help", "decline", "open"]);
         assert_eq!(buttons[0]["value"], "0123456789abcdef0123456789abcdef");
-        assert_eq!(buttons[1]["value"], "0123456789abcdef0123456789abcdef");
-        assert_eq!(buttons[2]["url"], "https://onscene.example.net/r/TOKEN");
+        assert_eq!(buttons[2]["value"], "0123456789abcdef0123456789abcdef");
+        assert_eq!(buttons[3]["url"], "https://onscene.example.net/r/TOKEN");
         let unheard = requests[1].json();
         assert_eq!(unheard["blocks"][1]["elements"].as_array().unwrap().len(), 1, "{unheard}");
         assert_eq!(requests[2].json()["blocks"].as_array().unwrap().len(), 1);
+        let direct = requests[3].json();
+        assert_eq!(
+            direct["blocks"][1]["elements"].as_array().unwrap().len(),
+            1,
+            "who presses would not be known: {direct}"
+        );
     }
 
     #[tokio::test]

@@ -32,6 +32,10 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
     }
 }
 
+/// What buttons of Mattermost are signed with.
+pub(super) const MATTERMOST: &str = "0123456789abcdef-not-a-real-secret";
+/// Among the texts: no answer is heard.
+pub(super) const UNHEARD: (&str, &str) = ("unheard", "");
 /// Stands between the items of a list for [`build`].
 pub(super) const UNIT: char = '\u{1f}';
 
@@ -41,6 +45,8 @@ pub(super) fn build(
     texts: &[(&str, &str)],
     secrets: &[(&str, &str)],
 ) -> Result<Channel, String> {
+    let heard = Heard { twilio: true, slack: true, telegram: true, mattermost: Some(MATTERMOST.into()) };
+    let heard = if texts.contains(&UNHEARD) { Heard::default() } else { heard };
     let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
@@ -51,7 +57,10 @@ pub(super) fn build(
     let lists = lists.into_iter().map(|(name, value)| (name, value.split(UNIT).map(str::to_owned).collect()));
     let fields = Fields { texts, lists: lists.collect(), secrets };
     let mailer = mail::Mailer::new("onscene <pager@example.net>", &["file:/nonexistent".into()], None, None)?;
-    (kind.build)(fields, &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)) })
+    (kind.build)(
+        fields,
+        &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)), heard },
+    )
 }
 
 /// A request as a receiver saw it.

@@ -1,11 +1,12 @@
-//! Telegram: `sendMessage` of a bot, with two buttons under a page: one that takes command, and one that opens the answer
-//! page. Plain text, without any mode of markup, so nothing in an alert is read as more than words.
+//! Telegram: `sendMessage` of a bot, with buttons under a page: those that answer it, and one that opens the answer page.
+//! Plain text, without any mode of markup, so nothing in an alert is read as more than words.
 //!
 //! The token of the bot is a part of the address, which therefore stands in no error. A person has to write to the bot
 //! once before it may write to them; their chat has a number, which is their address here.
 //!
-//! "Take command" is there when `webhook_secret_file` is set, by which Telegram's calls to `/answers/telegram` are
-//! known (`secret_token` of `setWebhook`); otherwise nobody would hear it. Its data is `a:` and the delivery.
+//! Buttons that answer are there when Telegram's calls to `/answers/telegram` are believed (`setWebhook` has to lead there),
+//! with a letter and the delivery for their data; and in a chat with one person only, because who presses one has to be
+//! whom the page went to.
 //!
 //! It knows no idempotency. Errors are `{"ok": false, "error_code": 403, "description": "..."}`. A group that became a
 //! supergroup has another number, which the answer tells: the letter goes there at once, and a line in the log says that
@@ -20,14 +21,13 @@ use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
 use super::client::Answer;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
 
 /// Telegram, as a way to persons.
 pub const KIND: Kind = Kind {
     name: "telegram",
     keys: &[
         Key { name: "token", secret: true, required: true },
-        Key { name: "webhook_secret", secret: true, required: false },
         Key { name: "api_url", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
@@ -39,12 +39,12 @@ pub const KIND: Kind = Kind {
 const API_URL: &str = "https://api.telegram.org";
 /// In UTF-16 units, as Telegram counts.
 const TEXT_UNITS_MAX: usize = 4096;
-/// What begins the data of the button that takes command; the delivery follows.
-pub const TAKE: &str = "a:";
+/// What begins the data of the buttons, in the order of [`BUTTONS`]; the delivery follows.
+const LETTERS: [&str; BUTTONS.len()] = ["a:", "h:", "d:"];
 /// Most bytes of a button's data.
 const DATA_BYTES_MAX: usize = 64;
 
-const _: () = assert!(TAKE.len() + 32 <= DATA_BYTES_MAX, "a delivery is 32 digits");
+const _: () = assert!(LETTERS[0].len() + 32 <= DATA_BYTES_MAX, "a delivery is 32 digits");
 
 /// One bot.
 pub struct Telegram {
@@ -76,7 +76,7 @@ impl Telegram {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
         let api = Api::new(&mut fields, shared, "api_url", Some(API_URL))?;
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
-        let is_heard = fields.secrets.contains_key("webhook_secret");
+        let is_heard = shared.heard.telegram;
         Ok(Channel::Telegram(Self { api, token, is_heard }))
     }
 
@@ -118,11 +118,14 @@ impl Telegram {
             "link_preview_options": {"is_disabled": true},
             "disable_notification": !parcel.wakes,
         });
-        let take = (self.is_heard && parcel.asks_for_command())
-            .then(|| json!({"text": "Take command", "callback_data": format!("{TAKE}{}", parcel.delivery)}));
+        let is_one = chat > 0;
+        let letters = if self.is_heard && is_one && parcel.asks_for_command() { &LETTERS[..] } else { &[] };
+        let answers = letters.iter().zip(BUTTONS).map(|(letter, (_, label))| {
+            json!({"text": label, "callback_data": format!("{letter}{}", parcel.delivery)})
+        });
         let open =
             link.filter(|link| is_outside(link)).map(|link| json!({"text": "Answer page", "url": link}));
-        let buttons: Vec<Value> = take.into_iter().chain(open).map(|button| json!([button])).collect();
+        let buttons: Vec<Value> = answers.chain(open).map(|button| json!([button])).collect();
         if !buttons.is_empty() {
             body["reply_markup"] = json!({"inline_keyboard": buttons});
         }
@@ -172,14 +175,14 @@ fn address(chat: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
     use super::*;
 
     const TOKEN: &str = "110201543:not-a-real-token";
 
-    fn bot(url: &str, secrets: &[(&str, &str)]) -> Channel {
-        let texts = [("api_url", url), ("private_addresses", "allow")];
-        build(&KIND, &texts, secrets).unwrap()
+    fn bot(url: &str, heard: bool) -> Channel {
+        let texts = [("api_url", url), ("private_addresses", "allow"), UNHEARD];
+        build(&KIND, if heard { &texts[..2] } else { &texts }, &[("token", TOKEN)]).unwrap()
     }
 
     fn page() -> Parcel {
@@ -190,13 +193,12 @@ mod tests {
     async fn a_page_has_a_button_that_takes_command_and_one_that_opens_the_answer_page() {
         let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
         let (url, requests) = receiver(vec![json_answer("200 OK", ok); 4]).await;
-        let heard = [("token", TOKEN), ("webhook_secret", "not-a-real-secret")];
-        let sent = bot(&url, &heard).send(&page()).await;
+        let sent = bot(&url, true).send(&page()).await;
         assert_eq!(sent, Outcome::Accepted { remote_id: Some("1365".into()) });
-        bot(&url, &heard).send(&Parcel { wakes: false, event_type: "notice.taken".into(), ..page() }).await;
-        bot(&url, &[("token", TOKEN)]).send(&page()).await;
+        bot(&url, true).send(&Parcel { wakes: false, event_type: "notice.taken".into(), ..page() }).await;
+        bot(&url, false).send(&page()).await;
         let inside = Some("http://localhost:8087/r/TOKEN".to_owned());
-        bot(&url, &[("token", TOKEN)]).send(&Parcel { answer: inside, ..page() }).await;
+        bot(&url, false).send(&Parcel { answer: inside, ..page() }).await;
         let requests = requests.await;
         assert!(
             requests[0].line.starts_with(&format!("POST /bot{TOKEN}/sendMessage ")),
@@ -210,7 +212,8 @@ mod tests {
         assert_eq!(body["disable_notification"], false);
         let buttons = &body["reply_markup"]["inline_keyboard"];
         assert_eq!(buttons[0][0]["callback_data"], "a:0123456789abcdef0123456789abcdef");
-        assert_eq!(buttons[1][0]["url"], "https://onscene.example.net/r/TOKEN");
+        assert_eq!(buttons[2][0]["callback_data"], "d:0123456789abcdef0123456789abcdef");
+        assert_eq!(buttons[3][0]["url"], "https://onscene.example.net/r/TOKEN");
         let notice = requests[1].json();
         assert_eq!(notice["disable_notification"], true);
         assert_eq!(notice["reply_markup"]["inline_keyboard"].as_array().unwrap().len(), 1);
@@ -227,10 +230,13 @@ mod tests {
         let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
         let answers = vec![json_answer("400 Bad Request", moved), json_answer("200 OK", ok)];
         let (url, requests) = receiver(answers).await;
-        let sent = bot(&url, &[("token", TOKEN)]).send(&Parcel { to: "-4012".into(), ..parcel(1) }).await;
+        let sent = bot(&url, true).send(&Parcel { to: "-4012".into(), ..parcel(1) }).await;
         assert_eq!(sent.as_str(), "accepted");
         let requests = requests.await;
-        assert_eq!(requests[0].json()["chat_id"], -4012);
+        let group = requests[0].json();
+        assert_eq!(group["chat_id"], -4012);
+        let buttons = group["reply_markup"]["inline_keyboard"].as_array().unwrap().len();
+        assert_eq!(buttons, 1, "who presses in a group is not whom the page went to");
         assert_eq!(requests[1].json()["chat_id"], -1_001_234_567_890_i64);
     }
 
@@ -259,7 +265,7 @@ mod tests {
             ),
         ] {
             let (url, _requests) = receiver(vec![json_answer(status, fixture(body))]).await;
-            assert_eq!(bot(&url, &[("token", TOKEN)]).send(&page()).await, meant);
+            assert_eq!(bot(&url, false).send(&page()).await, meant);
         }
     }
 
@@ -267,7 +273,7 @@ mod tests {
     async fn a_long_text_is_cut_as_telegram_counts_and_keeps_the_link() {
         let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
         let (url, requests) = receiver(vec![json_answer("200 OK", ok)]).await;
-        bot(&url, &[("token", TOKEN)]).send(&Parcel { text: "🔥 down ".repeat(2000), ..page() }).await;
+        bot(&url, false).send(&Parcel { text: "🔥 down ".repeat(2000), ..page() }).await;
         let text = requests.await[0].json()["text"].as_str().unwrap().to_owned();
         let units = text.encode_utf16().count();
         assert!(units <= 4096 && units > 4000, "{units}");

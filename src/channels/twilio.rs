@@ -25,7 +25,6 @@ pub(super) const KEYS: &[Key] = &[
     Key { name: "account_sid", secret: false, required: true },
     Key { name: "key_sid", secret: false, required: true },
     Key { name: "key_secret", secret: true, required: true },
-    Key { name: "auth_token", secret: true, required: false },
     Key { name: "from", secret: false, required: true },
     Key { name: "status_callback", secret: false, required: false },
     Key { name: "api_url", secret: false, required: false },
@@ -40,7 +39,7 @@ pub(super) struct Account {
     pub(super) from: String,
     /// Where Twilio tells what becomes of it.
     pub(super) status_callback: Option<String>,
-    /// Answers are believed by the account's token; without it nobody hears them, and none is asked for.
+    /// Answers are heard; else none is asked for.
     pub(super) is_heard: bool,
 }
 
@@ -66,7 +65,7 @@ impl Account {
         let status_callback = fields.texts.remove("status_callback");
         let secret = fields.secrets.remove("key_secret").ok_or("`key_secret_file` is missing")?;
         let api = Api::new(&mut fields, shared, "api_url", Some(API_URL))?.basic(&key, &secret)?;
-        let is_heard = fields.secrets.contains_key("auth_token");
+        let is_heard = shared.heard.twilio;
         Ok(Self { api, sid, from, status_callback, is_heard })
     }
 

@@ -1,8 +1,8 @@
-//! Calls by Twilio: a voice says what is wrong, twice, and whoever presses 1 takes command.
+//! Calls by Twilio: a voice says what is wrong, twice, and a key that is pressed answers.
 //!
 //! What is said travels with the request (`Twiml`), so nothing is asked of us when the phone is lifted, and a call works
 //! while the store is away. The pressed key goes to `/answers/twilio/voice?delivery=ID` at the address of the answer
-//! link; that is said only with `auth_token_file`, by which Twilio's calls are known. No key: nobody took anything, and
+//! link; that is said only where Twilio's calls are believed. No key: nobody took anything, and
 //! `MachineDetection` keeps a mailbox from counting as a person; escalation goes on all the time. A call is for pages: anything
 //! else is refused, because nobody is rung up to be told that all is well. What the errors mean is said in `twilio.rs`.
 
@@ -26,7 +26,9 @@ const SAID_CHARS_MAX: usize = 500;
 /// It rings for so long, in seconds: a mailbox takes over at thirty or so.
 const RINGS_S: &str = "30";
 /// Where keys go, under the address of our pages.
-pub const ANSWERS: &str = "/answers/twilio/voice";
+const ANSWERS: &str = "/answers/twilio/voice";
+/// What the voice says of the keys.
+const KEYS_ARE: &str = "Press 1 to take command, 2 to take command and call for help, 9 if you cannot.";
 
 const _: () = assert!(
     SAID_CHARS_MAX * 2 + 2000 < TWIML_CHARS_MAX,
@@ -69,7 +71,7 @@ impl TwilioVoice {
         let origin = parcel.origin().filter(|_| self.account.is_heard && parcel.asks_for_command());
         match origin {
             Some(origin) => {
-                let says = format!("<Say>{what} Press 1 to take command.</Say>");
+                let says = format!("<Say>{what} {KEYS_ARE}</Say>");
                 let action = escape(&format!("{origin}{ANSWERS}?delivery={}", parcel.delivery));
                 format!(
                     "<Response><Gather numDigits=\"1\" timeout=\"10\" method=\"POST\" action=\"{action}\">{says}\
@@ -110,7 +112,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
     use super::*;
 
     fn phone(url: &str, heard: bool) -> Channel {
@@ -122,8 +124,8 @@ mod tests {
             ("api_url", url),
             ("private_addresses", "allow"),
         ];
-        let secrets = [("key_secret", "not-a-real-secret"), ("auth_token", "not-a-real-token")];
-        build(&KIND, &texts, if heard { &secrets } else { &secrets[..1] }).unwrap()
+        let texts: Vec<_> = texts.into_iter().chain((!heard).then_some(UNHEARD)).collect();
+        build(&KIND, &texts, &[("key_secret", "not-a-real-secret")]).unwrap()
     }
 
     fn page() -> Parcel {
@@ -148,8 +150,9 @@ mod tests {
         assert_eq!((form["To"].as_str(), form["From"].as_str()), ("+4712345678", "+15005550006"));
         assert_eq!(form["MachineDetection"], "Enable");
         assert_eq!(form["StatusCallback"], "https://hooks.example.net/twilio");
-        let says = "<Say>Incident 42. SEV1 shop: &lt;b&gt;&quot;A &amp; B&quot;&lt;/b&gt; is &apos;down&apos;  Press 1 to take \
-                    command.</Say>";
+        let says =
+            "<Say>Incident 42. SEV1 shop: &lt;b&gt;&quot;A &amp; B&quot;&lt;/b&gt; is &apos;down&apos;  ";
+        let says = format!("{says}{KEYS_ARE}</Say>");
         assert_eq!(
             form["Twiml"],
             format!(
@@ -169,7 +172,7 @@ mod tests {
         phone(&url, true).send(&Parcel { short: "\"&\"<'".repeat(2000), ..page() }).await;
         let twiml = requests.await[0].form()["Twiml"].clone();
         assert!(twiml.chars().count() <= TWIML_CHARS_MAX, "{}", twiml.chars().count());
-        assert_eq!(twiml.matches("… Press 1 to take command.</Say>").count(), 2, "{twiml}");
+        assert_eq!(twiml.matches(&format!("… {KEYS_ARE}</Say>")).count(), 2, "{twiml}");
         let whole = ["amp;", "lt;", "gt;", "quot;", "apos;"];
         for after in twiml.split('&').skip(1) {
             assert!(whole.iter().any(|word| after.starts_with(word)), "{twiml}");

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use onscene::channels::client::Client;
-use onscene::channels::{Channel, Fields, Outcome, Parcel, Shared, Thread, matrix};
+use onscene::channels::{Channel, Fields, Heard, Outcome, Parcel, Shared, Thread, matrix};
 use onscene::crypto;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ impl Synapse {
         let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
         let secrets = [("token".to_owned(), token.to_owned().into())].into();
         let fields = Fields { texts, secrets, ..Fields::default() };
-        let shared = Shared { client: Client::new(None).unwrap(), mailer: None };
+        let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
         (matrix::KIND.build)(fields, &shared).unwrap()
     }
 }
@@ -189,7 +189,7 @@ async fn a_person_reads_a_letter_once_however_often_it_is_sent() {
     let stranger = server.channel("syt_not_a_real_token", "");
     assert_eq!(stranger.send(&page(&room)).await, refused("answered 401 (M_UNKNOWN_TOKEN)", true));
     let lost = server.channel(&ours.token, "/elsewhere").send(&page(&room)).await;
-    assert_eq!(lost, refused("answered 404 (M_UNRECOGNIZED)", true));
+    assert_eq!(lost, refused("answered 404", true));
 
     // Too many at once: it says how long to wait, and later the same letter is taken.
     let (last, waits) = {
@@ -213,5 +213,6 @@ async fn a_person_reads_a_letter_once_however_often_it_is_sent() {
     let away = eventually("nobody listens there", || {
         std::net::TcpStream::connect(server.address).is_err().then_some(page(&room))
     });
-    assert_eq!(channel.send(&away).await.as_str(), "wait");
+    // A connection that was open before may have taken it; a new one cannot be made.
+    assert_eq!(server.channel(&ours.token, "").send(&away).await.as_str(), "wait");
 }
