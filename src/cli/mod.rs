@@ -23,8 +23,10 @@ mod kinds;
 mod logfmt;
 mod mail_in;
 mod migrate;
+mod oncall;
 mod place;
 mod progress;
+mod reach;
 mod replay;
 mod report;
 mod send;
@@ -59,6 +61,8 @@ enum Command {
     Silence(silence::Silence),
     /// Tell people who are woken what holds meanwhile
     Condition(condition::Condition),
+    /// Who is on call, who would be woken, and who stands in
+    Oncall(oncall::Oncall),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -165,6 +169,7 @@ pub fn run() -> ExitCode {
         Command::Alert(alert) => alert.run(),
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
+        Command::Oncall(oncall) => oncall.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

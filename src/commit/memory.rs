@@ -22,7 +22,7 @@ use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, conditions, moves};
+use crate::store::{StoreError, Tx, alerts, conditions, moves, roster};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -40,8 +40,10 @@ pub(super) struct Memory {
     silences: Option<Vec<Arc<Silence>>>,
     /// Conditions that are known or will be, once they were asked for: nobody asks who writes to no person.
     conditions: Option<Vec<Condition>>,
-    /// What was said of who is on call, once it was asked for.
+    /// What was said of who is on call, of people there are, once it was asked for.
     roster: Option<Arc<Roster>>,
+    /// Who there is.
+    rules: Arc<Rules>,
     /// Open incidents by the service that leads them, once they were asked for.
     open_of: HashMap<String, Vec<Candidate>>,
     /// Incidents that were opened lately and are open, once that was asked for.
@@ -59,10 +61,29 @@ pub(super) struct Memory {
 
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
-    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built, rules: &Rules) -> Result<Self, StoreError> {
-        let mut memory = Self { on: tx.is_far(), built, ..Self::default() };
+    pub(super) fn of(
+        tx: &Tx<'_>,
+        jobs: &[Job],
+        built: Built,
+        rules: &Arc<Rules>,
+    ) -> Result<Self, StoreError> {
+        let mut memory = Self { on: tx.is_far(), built, rules: rules.clone(), ..Self::default() };
         if !memory.on {
             return Ok(memory);
+        }
+        // Whoever is decided about: who is on call is asked with the first question.
+        let decides = |job: &Job| {
+            !matches!(
+                &*job.command,
+                Command::Claim(_)
+                    | Command::Beat(_)
+                    | Command::Leave { .. }
+                    | Command::Forget
+                    | Command::Roster(_)
+            )
+        };
+        if jobs.iter().any(decides) {
+            roster::ahead(tx)?;
         }
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {
@@ -79,6 +100,7 @@ impl Memory {
         let mut wanted: BTreeSet<i64> = known.iter().flatten().filter_map(|known| known.incident).collect();
         wanted.extend(jobs.iter().filter_map(|job| match &*job.command {
             Command::Act { incident, .. } => Some(*incident),
+            Command::Press(press) => Some(press.incident),
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,
         }));
@@ -225,9 +247,22 @@ impl Memory {
         Ok(self.conditions.insert(known))
     }
 
-    /// What was said of who is on call.
-    pub(super) fn roster(&mut self, _tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
-        Ok(self.roster.get_or_insert_default().clone())
+    /// What was said of who is on call, as far as it is not over.
+    pub(super) fn roster(&mut self, tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
+        let known = match self.roster.take() {
+            Some(known) => known,
+            None => Arc::new(self.asked_roster(tx)?),
+        };
+        Ok(self.roster.insert(known).clone())
+    }
+
+    fn asked_roster(&self, tx: &Tx<'_>) -> Result<Roster, StoreError> {
+        Ok(roster::open(tx)?.of_people(|person| self.rules.people.contains_key(person)))
+    }
+
+    /// Something else was said of who is on call.
+    pub(super) fn forget_roster(&mut self) {
+        self.roster = None;
     }
 
     /// Conditions have changed.
@@ -455,6 +490,7 @@ impl Memory {
             heard: std::mem::take(&mut self.heard),
             written: std::mem::take(&mut self.written),
             built: self.built.clone(),
+            rules: self.rules.clone(),
             ..Self::default()
         };
     }
@@ -508,6 +544,9 @@ pub(super) mod tests {
             }
             if let Some(known) = &self.conditions {
                 assert_eq!(*known, conditions::open(tx).unwrap());
+            }
+            if let Some(known) = &self.roster {
+                assert_eq!(**known, self.asked_roster(tx).unwrap());
             }
             for (place, known) in &self.inhibitors {
                 assert_eq!(*known, inhibitors::at(tx, *place).unwrap(), "{place}");

@@ -31,10 +31,12 @@ use crate::store::silences::Built;
 use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
 
 mod acts;
+mod answers;
 pub mod away;
 mod condition;
 mod door;
 mod drain;
+mod duty;
 mod effects;
 mod events;
 mod heartbeat;
@@ -46,6 +48,9 @@ mod mail;
 mod memory;
 mod merges;
 mod outbox;
+mod press;
+mod reach;
+mod roster;
 mod run;
 mod silence;
 #[cfg(test)]
@@ -53,6 +58,10 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_ahead;
+#[cfg(test)]
+mod stories_answers;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
@@ -72,6 +81,8 @@ mod stories_known;
 #[cfg(test)]
 mod stories_late;
 #[cfg(test)]
+mod stories_load;
+#[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
 mod stories_merges;
@@ -90,12 +101,17 @@ mod stories_policy;
 #[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
+mod stories_roster;
+#[cfg(test)]
 mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
 #[cfg(test)]
 mod stories_unread;
+#[cfg(test)]
+mod stories_ways;
 
+pub use answers::{Answering, PageOf};
 use away::Away;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
@@ -106,6 +122,8 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
+pub use press::Press;
+pub use roster::Change;
 use run::run;
 use spool::Spool;
 
@@ -152,6 +170,10 @@ pub enum Command {
         /// By whom.
         by: By,
     },
+    /// Somebody, or something, pressed a button of an answer page.
+    Press(Press),
+    /// Somebody answered a page by another way than its link.
+    Answer(Answering),
     /// An incident becomes part of another.
     Merge {
         /// Which.
@@ -229,12 +251,33 @@ pub enum Command {
         /// By whom.
         by: By,
     },
+    /// Something is said of who is on call.
+    Roster(Change),
     /// Alerts that fire are looked at by rules of inhibition that are new to this node.
     FillInhibitors {
         /// The source and key of the last that was.
         after: (String, String),
         /// What is kept by rules that this node does not have is left alone while others run with another configuration.
         patient: bool,
+    },
+    /// Who is on call is written down.
+    NoteDuty,
+    /// Somebody gets a test page by every way.
+    Test {
+        /// Who.
+        person: String,
+        /// Who asked for it.
+        asked_by: String,
+    },
+    /// The person of a test says that it has arrived.
+    Confirm {
+        /// The hash of the link whose button was pressed.
+        link: [u8; 32],
+    },
+    /// The link of a page was followed.
+    Opened {
+        /// Its hash.
+        link: [u8; 32],
     },
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
@@ -373,9 +416,10 @@ pub enum Reply {
     Kept(i64),
     /// To [`Command::Unreadable`]: it came before, and was kept then.
     KeptBefore,
-    /// To [`Command::Act`] and [`Command::Declare`].
+    /// To [`Command::Act`], [`Command::Press`], [`Command::Answer`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
-    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come.
+    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`]: whether there
+    /// was anything to write.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),
@@ -386,6 +430,8 @@ pub enum Reply {
         /// All were looked at; what other rules have left is forgotten when it is asked again later.
         waits: bool,
     },
+    /// To [`Command::Test`]: the number of the test.
+    Tested(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`]: the id by which it is revoked.

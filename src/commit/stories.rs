@@ -28,15 +28,7 @@ pub(super) struct Story {
 fn rules() -> Rules {
     let person = |name: &str| {
         let email = format!("{name}@example.net");
-        (
-            name.to_owned(),
-            Person {
-                full_name: String::new(),
-                email,
-                time_zone: jiff::tz::TimeZone::UTC,
-                administrator: false,
-            },
-        )
+        (name.to_owned(), Person { email, ..Person::default() })
     };
     let person_target = |name: &str| Target::Person(name.into());
     let step = |name: &str| Step {

@@ -21,7 +21,7 @@ impl Story {
     }
 
     /// Every letter to a person that was written since this was asked last, as `person: kind type`; all are taken and arrive.
-    fn all_letters(&mut self) -> Vec<String> {
+    fn written(&mut self) -> Vec<String> {
         let claims = self.claim("");
         let told = claims.iter().map(|claim| {
             let words: serde_json::Value = serde_json::from_str(&claim.payload).unwrap();
@@ -40,7 +40,7 @@ impl Story {
         told
     }
 
-    fn hears_of(&mut self, key: &str, severity: AlertSeverity) -> Option<i64> {
+    fn struck_by(&mut self, key: &str, severity: AlertSeverity) -> Option<i64> {
         let event =
             Event { severity: Some(severity), ..Event::new(key, Status::Firing, format!("{key} is down")) };
         let Reply::Events(_, results) = self.ask(self.delivery("pingdom", vec![event])).unwrap() else {
@@ -58,35 +58,35 @@ fn watched(policy: &mut Policy) {
 #[test]
 fn who_watches_answers_by_their_page_and_everybody_who_was_paged_is_told() {
     let mut story = Story::with_policy(watched);
-    story.hears_of("db-1", AlertSeverity::Critical);
-    assert_eq!(story.all_letters(), ["kim: page page", "maya: page page"]);
+    story.struck_by("db-1", AlertSeverity::Critical);
+    assert_eq!(story.written(), ["kim: page page", "maya: page page"]);
     story.passes(5);
     assert_eq!(story.tick(1), Reason::EscalatedOnTime);
-    assert_eq!(story.all_letters(), ["tom: page page"]);
+    assert_eq!(story.written(), ["tom: page page"]);
     assert_eq!(story.act(1, "kim", Act::Answer { help: false }).unwrap().1, Reason::TookCommand);
     let told =
         ["kim: pio_page pio_page", "maya: notice notice.acknowledged", "tom: notice notice.acknowledged"];
-    assert_eq!(story.all_letters(), told);
+    assert_eq!(story.written(), told);
     story.act(1, "kim", Act::Resolve { term: 1, false_alarm: false }).unwrap();
-    assert_eq!(story.all_letters(), ["maya: notice notice.resolved", "tom: notice notice.resolved"]);
+    assert_eq!(story.written(), ["maya: notice notice.resolved", "tom: notice notice.resolved"]);
     story.proves_whole();
 }
 
 #[test]
 fn who_watched_what_became_part_of_another_hears_of_that_one() {
     let mut story = Story::with_policy(watched);
-    story.hears_of("db-1", AlertSeverity::Warning);
-    assert_eq!(story.all_letters(), ["maya: page page"]);
-    story.hears_of("db-2", AlertSeverity::Critical);
-    assert_eq!(story.all_letters(), ["kim: page page", "maya: page page"]);
+    story.struck_by("db-1", AlertSeverity::Warning);
+    assert_eq!(story.written(), ["maya: page page"]);
+    story.struck_by("db-2", AlertSeverity::Critical);
+    assert_eq!(story.written(), ["kim: page page", "maya: page page"]);
     let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
     story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
     // It is as bad as the other from now on; who was woken for that knows.
-    assert_eq!(story.all_letters(), ["kim: notice notice.merged", "maya: notice notice.merged"]);
+    assert_eq!(story.written(), ["kim: notice notice.merged", "maya: notice notice.merged"]);
     story.act(1, "maya", Act::Answer { help: false }).unwrap();
-    assert_eq!(story.all_letters(), ["kim: pio_page pio_page"], "who is woken needs no notice of the same");
+    assert_eq!(story.written(), ["kim: pio_page pio_page"], "who is woken needs no notice of the same");
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
-    assert_eq!(story.all_letters(), ["kim: notice notice.resolved"]);
+    assert_eq!(story.written(), ["kim: notice notice.resolved"]);
     story.proves_whole();
 }
 
@@ -96,12 +96,12 @@ fn who_is_woken_because_it_got_worse_is_woken_although_somebody_has_it() {
         watched(policy);
         policy.everybody = [Severity::Sev1].into();
     });
-    story.hears_of("db-1", AlertSeverity::Warning);
-    assert_eq!(story.all_letters(), ["maya: page page"]);
+    story.struck_by("db-1", AlertSeverity::Warning);
+    assert_eq!(story.written(), ["maya: page page"]);
     story.act(1, "maya", Act::Answer { help: false }).unwrap();
-    assert_eq!(story.all_letters(), ["kim: pio_page pio_page"]);
-    story.hears_of("db-1", AlertSeverity::Critical);
-    assert_eq!(story.all_letters(), ["kim: help page", "maya: notice notice.worse", "tom: help page"]);
+    assert_eq!(story.written(), ["kim: pio_page pio_page"]);
+    story.struck_by("db-1", AlertSeverity::Critical);
+    assert_eq!(story.written(), ["kim: help page", "maya: notice notice.worse", "tom: help page"]);
     story.proves_whole();
 }
 
@@ -112,20 +112,20 @@ fn a_reminder_goes_to_who_has_not_answered_and_counts_no_step() {
         policy.steps[0] =
             Step { page, remind: Some(SignedDuration::from_mins(2)), ..policy.steps[0].clone() };
     });
-    story.hears_of("db-1", AlertSeverity::Critical);
-    assert_eq!(story.all_letters(), ["kim: page page", "maya: page page"]);
+    story.struck_by("db-1", AlertSeverity::Critical);
+    assert_eq!(story.written(), ["kim: page page", "maya: page page"]);
     story.act(1, "kim", Act::Decline).unwrap();
     story.passes(1);
     assert_eq!(story.tick(1), Reason::NotDue);
     story.passes(1);
     assert_eq!(story.tick(1), Reason::Reminded);
-    assert_eq!(story.all_letters(), ["maya: page page"]);
+    assert_eq!(story.written(), ["maya: page page"]);
     // The daemon was away: of what was missed, one reminder, and none when the next step is due.
     story.passes(2);
-    assert_eq!((story.tick(1), story.all_letters().len()), (Reason::Reminded, 1));
+    assert_eq!((story.tick(1), story.written().len()), (Reason::Reminded, 1));
     story.passes(60);
     assert_eq!(story.tick(1), Reason::EscalatedOnTime);
-    assert_eq!(story.all_letters(), ["tom: page page"]);
+    assert_eq!(story.written(), ["tom: page page"]);
     let text = story.metrics.text().unwrap();
     for (step, times) in [("1", 1), ("2", 1)] {
         let counted = format!("onscene_escalations_total{{policy=\"default\",step=\"{step}\"}} {times}\n");
@@ -137,23 +137,23 @@ fn a_reminder_goes_to_who_has_not_answered_and_counts_no_step() {
 #[test]
 fn who_commands_keeps_command_however_long_nothing_is_heard_of_them() {
     let mut story = Story::new();
-    story.hears_of("db-1", AlertSeverity::Critical);
-    story.all_letters();
+    story.struck_by("db-1", AlertSeverity::Critical);
+    story.written();
     story.act(1, "maya", Act::Answer { help: false }).unwrap();
-    assert_eq!(story.all_letters(), ["kim: pio_page pio_page"]);
+    assert_eq!(story.written(), ["kim: pio_page pio_page"]);
     story.passes(15);
     assert_eq!(story.tick(1), Reason::AskedCommander);
-    assert_eq!(story.all_letters(), ["maya: help page"]);
+    assert_eq!(story.written(), ["maya: help page"]);
     story.passes(5);
     assert_eq!(story.tick(1), Reason::CommanderIsSilent);
-    assert_eq!(story.all_letters(), ["maya: help page", "tom: help page"]);
+    assert_eq!(story.written(), ["maya: help page", "tom: help page"]);
     // A day without anybody: asked and called again, once in a quarter of an hour.
     for _ in 0..96 {
         story.passes(14);
         assert_eq!(story.tick(1), Reason::NotDue);
         story.passes(1);
         assert_eq!(story.tick(1), Reason::CommanderIsSilent);
-        assert_eq!(story.all_letters(), ["maya: help page", "tom: help page"]);
+        assert_eq!(story.written(), ["maya: help page", "tom: help page"]);
     }
     // The page's own link is a sign of life, and so is saying the same again.
     story.act(1, "maya", Act::CheckIn).unwrap();
@@ -161,7 +161,7 @@ fn who_commands_keeps_command_however_long_nothing_is_heard_of_them() {
     assert_eq!(story.tick(1), Reason::NotDue);
     story.passes(1);
     assert_eq!(story.tick(1), Reason::AskedCommander);
-    story.all_letters();
+    story.written();
     assert_eq!(story.act(1, "maya", Act::Answer { help: false }).unwrap().1, Reason::AlreadyCommands);
     story.passes(14);
     assert_eq!(story.tick(1), Reason::NotDue);
@@ -177,7 +177,7 @@ fn a_row_that_a_node_of_the_version_before_has_written_is_whole_all_the_same() {
         policy.steps[0].remind = Some(SignedDuration::from_mins(2));
     });
     for key in ["a", "b"] {
-        story.hears_of(key, AlertSeverity::Critical);
+        story.struck_by(key, AlertSeverity::Critical);
     }
     story.act(1, "maya", Act::Answer { help: false }).unwrap();
     // It keeps what it knows, and nothing else.

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use super::names::{self, known};
-use super::people::{handover, time_zone};
+use super::people::time_zone;
 use super::read::{At, Reading, Table};
+use super::rotations::handover;
 use super::{calendar, words};
 use crate::core::maintenance::{Times, Window, listed};
 use crate::core::rules::Rules;

@@ -19,9 +19,11 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
+mod answers;
 mod calendar;
 mod edges;
 mod errors;
+pub mod gaps;
 mod heartbeats;
 mod hide;
 mod inhibit;
@@ -31,6 +33,7 @@ mod people;
 mod policies;
 pub mod preview;
 mod read;
+mod rotations;
 mod routes;
 pub mod secrets;
 mod services;
@@ -42,13 +45,17 @@ mod stories_maintenance;
 #[cfg(test)]
 mod stories_policies;
 #[cfg(test)]
+mod stories_rotations;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
 pub mod words;
 
+pub use answers::Answers;
 pub use errors::Errors;
+pub(crate) use errors::nearest;
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 
@@ -82,12 +89,27 @@ pub struct Config {
     pub heartbeats: BTreeMap<String, HeartbeatConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
+    /// Ways to persons beside mail, in the order of the file.
+    pub ways: Vec<ChannelConfig>,
+    /// How the carriers of answers prove what they are.
+    pub answers: Answers,
     /// The operator's own templates.
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
     pub emergency: Option<Emergency>,
+    /// Where rotations and policies stand.
+    pub places: Places,
     /// What is allowed and should be known.
     pub warnings: Vec<String>,
+}
+
+/// Where things stand of which something can be wrong that only shows at some hour, by their names.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Each `[[rotation]]`.
+    pub rotations: BTreeMap<String, Place>,
+    /// Each `[[escalation]]`.
+    pub policies: BTreeMap<String, Place>,
 }
 
 /// `[emergency]`
@@ -129,6 +151,8 @@ pub struct Server {
     pub idle_timeout: Duration,
     /// Most commands that wait for the disk.
     pub queue_max: usize,
+    /// A button of an answer page that is pressed sooner than this is asked for once more.
+    pub answer_after: Duration,
 }
 
 impl Config {
@@ -150,6 +174,7 @@ impl Config {
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
             ("server.queue_max", new.queue_max != old.queue_max),
+            ("server.answer_after", new.answer_after != old.answer_after),
         ];
         let server = differs.into_iter().filter_map(|(key, differs)| differs.then_some(key));
         server.chain(self.store.database.differs(&store.database)).collect()
@@ -279,7 +304,7 @@ pub struct Map {
     pub headers: Vec<String>,
 }
 
-/// One `[[channel]]`.
+/// One `[[channel]]`, or one `[[way]]`.
 #[derive(Debug)]
 pub struct ChannelConfig {
     /// Its name.
@@ -362,6 +387,10 @@ pub struct SourceKind {
 pub struct ChannelKind {
     /// Its name.
     pub name: &'static str,
+    /// Set when it reaches persons: says what is wrong with an address of one.
+    pub address: Option<fn(&str) -> Result<(), String>>,
+    /// Whether it takes status.
+    pub status: bool,
     /// Its own keys.
     pub keys: Vec<ChannelKey>,
 }
@@ -422,7 +451,13 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut reading = Reading { errors: Errors::new(path, text), warnings: Vec::new(), mode, directory };
+    let mut reading = Reading {
+        errors: Errors::new(path, text),
+        warnings: Vec::new(),
+        places: Places::default(),
+        mode,
+        directory,
+    };
     let (table, problems) = DeTable::parse_recoverable(text);
     if !problems.is_empty() {
         return Err(not_toml(reading.errors, text, &problems));
@@ -432,7 +467,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
-    let mut rules = people::rules(&mut root, &mut reading);
+    let ways = ways::ways(&mut root, &mut reading, kinds);
+    let mut rules = people::rules(&mut root, &mut reading, &ways, kinds);
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
@@ -440,7 +476,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
-    let channels = ways::channels(&mut root, &mut reading, kinds);
+    let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
+    let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
         table.end(&mut reading);
@@ -470,8 +507,11 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             sources,
             heartbeats,
             channels,
+            ways,
+            answers,
             templates,
             emergency,
+            places: reading.places,
             warnings: reading.warnings,
         }),
         _ => {

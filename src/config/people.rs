@@ -1,22 +1,15 @@
-//! The people of the house: persons and rotations.
+//! The people of the house, and whom policies name.
 
-use jiff::SignedDuration;
-use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{policies, services};
+use super::{ChannelConfig, Kinds, policies, rotations, services, ways};
 use crate::core::correlate::Grouping;
 use crate::core::flapping::Flapping;
-use crate::core::oncall::Rotation;
 use crate::core::rules::{Clocks, Person, Rules, Target};
-
-/// Hour of the hand-over when nobody says.
-const HANDOVER_USUAL: &str = "Mon 09:00";
-const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// `[incidents]`: how long things may take, and how alerts become incidents.
 fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
@@ -37,12 +30,17 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, 
     (clocks, grouping, flapping)
 }
 
-pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
+pub(super) fn rules(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    ways: &[ChannelConfig],
+    kinds: &Kinds,
+) -> Rules {
     let (clocks, grouping, flapping) = incidents(root, reading);
     let storm = services::storm(root, reading);
     let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
-    persons(root, reading, &mut rules);
-    rotations(root, reading, &mut rules);
+    persons(root, reading, &mut rules, ways, kinds);
+    rotations::rotations(root, reading, &mut rules);
     let open = policies::policies(root, reading, &mut rules);
     services::services(root, reading, &mut rules);
     open.end(reading, &rules);
@@ -52,7 +50,13 @@ pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
     rules
 }
 
-fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
+fn persons(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    rules: &mut Rules,
+    ways: &[ChannelConfig],
+    kinds: &Kinds,
+) {
     for mut table in root.tables(reading, "person") {
         let name = names::name(&mut table, reading);
         let full_name = table.text(reading, "full_name").map(|name| name.value).unwrap_or_default();
@@ -64,76 +68,14 @@ fn persons(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         }
         let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
+        let (ways, quiet) = ways::of_person(&mut table, reading, ways, kinds);
         table.end(reading);
         let Some(name) = name else { continue };
         let email = email.map(|email| email.value).unwrap_or_default();
         let time_zone = zone.unwrap_or(TimeZone::UTC);
-        let person = Person { full_name, email, time_zone, administrator };
+        let person = Person { full_name, email, time_zone, administrator, ways, quiet };
         if rules.people.insert(name.value.clone(), person).is_some() {
             reading.errors.add(name.span, format!("there are two persons called {}", name.value));
-        }
-    }
-}
-
-fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
-    for mut table in root.tables(reading, "rotation") {
-        let name = names::name(&mut table, reading);
-        let zone = table.needed(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
-        let faults = reading.errors.count();
-        let members = table.texts(reading, "members").unwrap_or_default();
-        if members.is_empty() && reading.errors.count() == faults {
-            reading.errors.add(table.span.clone(), "[[rotation]] needs `members`: at least one person");
-        }
-        for member in &members {
-            can_be_paged(reading, rules, member);
-        }
-        let shift_days = table.duration(reading, "shift").map_or(Some(7), |shift| {
-            let days = shift.value.as_hours() / 24;
-            if days >= 1 && DAY * i32::try_from(days).unwrap_or(0) == shift.value {
-                return u32::try_from(days).ok();
-            }
-            reading.errors.add(shift.span, "`shift` is a number of whole days or weeks, such as \"1 week\"");
-            None
-        });
-        let written = table.text(reading, "handover");
-        let text = written.as_ref().map_or(HANDOVER_USUAL, |written| written.value.as_str());
-        let hand = handover(text);
-        if let (None, Some(written)) = (&hand, &written) {
-            let what =
-                "`handover` is a day and an hour, such as \"Mon 09:00\", or only an hour for shifts of days";
-            reading.errors.add(written.span.clone(), what);
-        }
-        let start = table.needed(reading, "start").and_then(|start| {
-            let date = start.value.parse::<Date>().ok();
-            if date.is_none() {
-                reading
-                    .errors
-                    .add(start.span, "`start` is the date of the first shift, such as \"2026-01-05\"");
-            }
-            date
-        });
-        table.end(reading);
-        // What is wrong was told; the name is known all the same, so that nothing else is wrong because of it.
-        let Some(name) = name else { continue };
-        let (time_zone, shift_days) = (zone.unwrap_or(TimeZone::UTC), shift_days.unwrap_or(7));
-        let (day, time) = hand.unwrap_or((None, Time::midnight()));
-        let start = start.unwrap_or(Date::ZERO);
-        // A day of the week says nothing about shifts that are not whole weeks.
-        let whole_weeks = shift_days % 7 == 0;
-        if let (Some(_), false, Some(written)) = (day, whole_weeks, &written) {
-            let what = "shifts that are not whole weeks are handed over at an hour, such as \"09:00\", not on a weekday";
-            reading.errors.add(written.span.clone(), what);
-        }
-        let rotation = Rotation {
-            time_zone,
-            members: members.into_iter().map(|member| member.value).collect(),
-            shift_days,
-            handover_day: day.filter(|_| whole_weeks),
-            handover_time: time,
-            start,
-        };
-        if rules.rotations.insert(name.value.clone(), rotation).is_some() {
-            reading.errors.add(name.span, format!("there are two rotations called {}", name.value));
         }
     }
 }
@@ -164,7 +106,7 @@ pub(super) fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rule
 }
 
 /// Somebody who must be paged and cannot be is an error, not a surprise at night.
-fn can_be_paged(reading: &mut Reading, rules: &Rules, name: &At<String>) -> bool {
+pub(super) fn can_be_paged(reading: &mut Reading, rules: &Rules, name: &At<String>) -> bool {
     if !known(reading, name, "person", rules.people.keys().map(String::as_str)) {
         return false;
     }
@@ -184,31 +126,4 @@ pub(super) fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<Time
     let near = nearest(&zone.value, all.iter().map(String::as_str));
     reading.errors.add(zone.span.clone(), format!("no time zone is called `{}`{near}", zone.value));
     None
-}
-
-pub(super) fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
-    let (day, hour) = match text.trim().split_once(' ') {
-        None => (None, text.trim()),
-        Some((day, hour)) => (Some(weekday(day)?), hour.trim()),
-    };
-    Some((day, clock(hour)?))
-}
-
-/// An hour as a clock shows it: `09:00`.
-pub(super) fn clock(text: &str) -> Option<Time> {
-    let (hours, minutes) = text.split_once(':')?;
-    Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
-}
-
-pub(super) fn weekday(text: &str) -> Option<Weekday> {
-    Some(match text.to_ascii_lowercase().as_str() {
-        "mon" | "monday" => Weekday::Monday,
-        "tue" | "tuesday" => Weekday::Tuesday,
-        "wed" | "wednesday" => Weekday::Wednesday,
-        "thu" | "thursday" => Weekday::Thursday,
-        "fri" | "friday" => Weekday::Friday,
-        "sat" | "saturday" => Weekday::Saturday,
-        "sun" | "sunday" => Weekday::Sunday,
-        _ => return None,
-    })
 }

@@ -8,8 +8,9 @@ use jiff::civil::{Time, Weekday};
 
 use super::errors::nearest;
 use super::names::{self, known};
-use super::people::{clock, targets, time_zone, weekday};
+use super::people::{targets, time_zone};
 use super::read::{At, Reading, Table};
+use super::rotations::{clock, weekday};
 use super::words;
 use crate::core::escalation::{Case, LAST_RESORT_WAIT, REMIND_MIN, REMINDERS_MAX, WAIT_MIN};
 use crate::core::hours::Hours;
@@ -59,6 +60,8 @@ pub(super) fn policies(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         let place = table.span.clone();
         table.end(reading);
         let Some(name) = name else { continue };
+        let at = reading.errors.place(name.span.start);
+        reading.places.policies.insert(name.value.clone(), at);
         let (repeat, remind) = (u32::try_from(repeat).unwrap_or(0), remind.map(|remind| remind.value));
         let policy = Policy { steps, repeat, last_resort, everybody, remind, watch };
         open.places.push((name.value.clone(), place));

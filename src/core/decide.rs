@@ -363,8 +363,8 @@ pub fn decide(
         staff,
         now,
     };
-    if by.route == Route::AnswerLink {
-        // A link is for one person and one incident, and ends with it.
+    if by.route.answers_a_page() {
+        // An answer to a page is one person's, of one incident, and ends with it.
         work.person()?;
         work.open_only()?;
     }
@@ -653,8 +653,8 @@ impl Work<'_> {
         if help && reason != Reason::CommandIsTaken {
             self.call_for_help(before.as_ref())?;
         }
-        if self.by.route == Route::Mail {
-            // No page shows who has command now, so a letter says it.
+        if matches!(self.by.route, Route::Mail | Route::Chat) {
+            // No page shows who has command now, and some chats show no answer, so a letter says it.
             self.letters.push(Letter::Notice { person, news: News::Acknowledged });
         }
         Ok(reason)

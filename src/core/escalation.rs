@@ -34,7 +34,7 @@ impl<'a> Staff<'a> {
     pub fn people(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
             Target::Person(name) => vec![name.clone()],
-            Target::Rotation(name) => self.duty(name, now).people,
+            Target::Rotation(name) => self.on_call(name, now),
         })
     }
 
@@ -43,7 +43,7 @@ impl<'a> Staff<'a> {
         self.named(targets, |target| match target {
             Target::Person(name) if self.roster.is_away(name, now) => Vec::new(),
             Target::Person(name) => vec![name.clone()],
-            Target::Rotation(name) => self.duty(name, now).people,
+            Target::Rotation(name) => self.on_call(name, now),
         })
     }
 
@@ -53,6 +53,11 @@ impl<'a> Staff<'a> {
             Target::Person(_) => Vec::new(),
             Target::Rotation(name) => self.duty(name, now).shadows,
         })
+    }
+
+    fn on_call(self, rotation: &str, now: Timestamp) -> Vec<String> {
+        let found = self.rules.rotations.get(rotation);
+        found.map(|found| found.people_at(rotation, self.roster, now)).unwrap_or_default()
     }
 
     fn duty(self, rotation: &str, now: Timestamp) -> Duty {
@@ -101,6 +106,11 @@ impl When {
 }
 
 impl Policy {
+    /// Whether it wakes others for a severity than for another.
+    pub fn minds_severity(&self) -> bool {
+        !self.everybody.is_empty() || self.steps.iter().any(|step| !step.when.severities.is_empty())
+    }
+
     /// The first instant after this one at which a step may come or go by its hours.
     pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         let hours = self.steps.iter().filter_map(|step| step.when.hours.as_ref());
@@ -421,15 +431,7 @@ mod tests {
 
     fn rules(names: &[&str]) -> Rules {
         let person = |name: &&str| {
-            (
-                (*name).to_owned(),
-                Person {
-                    full_name: String::new(),
-                    email: format!("{name}@example.net"),
-                    time_zone: jiff::tz::TimeZone::UTC,
-                    administrator: false,
-                },
-            )
+            ((*name).to_owned(), Person { email: format!("{name}@example.net"), ..Person::default() })
         };
         Rules { people: names.iter().map(person).collect::<BTreeMap<_, _>>(), ..Rules::default() }
     }
@@ -493,6 +495,34 @@ mod tests {
             ..Policy::default()
         };
         assert_eq!(walk(&policy, &rules(&["tom"]), 2), ["0/2 tom", "1/2 tom"]);
+    }
+
+    #[test]
+    fn rounds_of_nobody_are_not_walked_and_a_last_resort_of_nobody_is_none() {
+        let to = |name: &str| vec![Target::Person(name.into())];
+        let nobody_but =
+            Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: to("cto"), ..Policy::default() };
+        assert_eq!(walk(&nobody_but, &rules(&["cto"]), 2), ["0/1 cto", "1/1 cto"]);
+        let mut steps = Policy {
+            steps: vec![step(&["gone"]), step(&["tom"])],
+            repeat: 0,
+            last_resort: to("gone"),
+            ..Policy::default()
+        };
+        assert_eq!(walk(&steps, &rules(&["tom"]), 3), ["0/1 tom", "1/1 tom", "2/1 tom"]);
+        // It stands at a last resort that has gone since.
+        steps.repeat = 5;
+        let current = Escalation {
+            round: 6,
+            step: 2,
+            awaiting: vec!["gone".into()],
+            due: Timestamp::UNIX_EPOCH,
+            reminders: Vec::new(),
+        };
+        let house = rules(&["tom"]);
+        let found =
+            next(&steps, Staff::as_configured(&house), CASE, Some(&current), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((found.people, found.last_resort), (vec!["tom".to_owned()], false));
     }
 
     #[test]

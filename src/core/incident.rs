@@ -23,6 +23,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 4] = [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4];
+
     /// The word used everywhere: `SEV1` to `SEV4`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -35,9 +38,7 @@ impl Severity {
 
     /// Reads `SEV1` to `SEV4`, in any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4]
-            .into_iter()
-            .find(|severity| severity.as_str().eq_ignore_ascii_case(word.trim()))
+        Self::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word.trim()))
     }
 }
 

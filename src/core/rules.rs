@@ -16,6 +16,7 @@ use super::incident::Severity;
 use super::inhibit;
 use super::maintenance::Window;
 use super::oncall::Rotation;
+use super::reach::{Quiet, Way};
 use super::route::Route;
 
 /// Everything `decide` may ask about the house.
@@ -117,6 +118,23 @@ pub struct Person {
     pub time_zone: TimeZone,
     /// May order relief and read everything.
     pub administrator: bool,
+    /// How a page reaches them beside mail, in the order of the configuration.
+    pub ways: Vec<Way>,
+    /// When pages come by mail alone.
+    pub quiet: Option<Quiet>,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self {
+            full_name: String::new(),
+            email: String::new(),
+            time_zone: TimeZone::UTC,
+            administrator: false,
+            ways: Vec::new(),
+            quiet: None,
+        }
+    }
 }
 
 /// One target of a step.

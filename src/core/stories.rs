@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -18,10 +17,7 @@ use super::timeline::{Actor, Entry, Fact, Route};
 pub(super) fn house() -> Rules {
     let person = |name: &str| {
         let email = format!("{name}@example.net");
-        (
-            name.to_owned(),
-            Person { full_name: String::new(), email, time_zone: TimeZone::UTC, administrator: false },
-        )
+        (name.to_owned(), Person { email, ..Person::default() })
     };
     let step = |name: &str, minutes| Step {
         page: vec![Target::Person(name.into())],

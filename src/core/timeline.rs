@@ -64,6 +64,12 @@ pub enum Route {
     AnswerLink,
     /// A mail that answers a letter, or tells what became of it.
     Mail,
+    /// A text message that answers a page.
+    Sms,
+    /// A key that was pressed during a call.
+    Voice,
+    /// A button under a page in a chat.
+    Chat,
     /// The API, and so the commands.
     Api,
     /// The daemon's own clock or delivery.
@@ -77,6 +83,9 @@ impl Route {
             Self::Webhook => "webhook",
             Self::AnswerLink => "answer_link",
             Self::Mail => "mail",
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+            Self::Chat => "chat",
             Self::Api => "api",
             Self::Daemon => "daemon",
         }
@@ -84,9 +93,22 @@ impl Route {
 
     /// Reads what [`Route::as_str`] wrote.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Webhook, Self::AnswerLink, Self::Mail, Self::Api, Self::Daemon]
-            .into_iter()
-            .find(|route| route.as_str() == word)
+        let all = [
+            Self::Webhook,
+            Self::AnswerLink,
+            Self::Mail,
+            Self::Sms,
+            Self::Voice,
+            Self::Chat,
+            Self::Api,
+            Self::Daemon,
+        ];
+        all.into_iter().find(|route| route.as_str() == word)
+    }
+
+    /// Whether it answers a page as the link of it does: for one person, and until the incident is over.
+    pub fn answers_a_page(self) -> bool {
+        matches!(self, Self::AnswerLink | Self::Sms | Self::Voice | Self::Chat)
     }
 }
 

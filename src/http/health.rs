@@ -1,11 +1,18 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
+use jiff::Timestamp;
 
+use super::api::roster::{gaps, said};
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
+use crate::core::oncall::Roster;
+use crate::core::oncall::ahead::AHEAD;
+use crate::core::rules::Rules;
 use crate::store::{heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
@@ -26,17 +33,23 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
     let counted = match desk.sight.mirror() {
         // Nobody waits for figures of a store that is known to be away.
         Some(mirror) if mirror.is_away() => None,
-        _ => Some(
-            desk.sight
-                .now(|tx| {
-                    Ok((incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?, held::each(tx)?))
-                })
-                .await,
-        ),
+        _ => {
+            let rules = desk.house.get().rules.clone();
+            let read = desk.sight.now(move |tx| {
+                let counted = (incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?);
+                let said = said(tx, &rules, tx.now)?;
+                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now)))
+            });
+            Some(read.await)
+        }
     };
     match counted {
-        Some(Ok((incidents, letters, heard, held))) => {
+        Some(Ok(((incidents, letters, heard), held, gaps))) => {
             let metrics = &desk.metrics;
+            metrics.oncall_gap.reset();
+            for (rotation, seconds) in gaps {
+                metrics.oncall_gap.with_label_values(&[rotation.as_str()]).set(seconds);
+            }
             metrics.heartbeat_missing.reset();
             for name in desk.house.get().heartbeats.keys() {
                 let missing = heard.iter().any(|heard| heard.name == *name && heard.missing_at.is_some());
@@ -77,4 +90,14 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             Problem::internal().into_response()
         }
     }
+}
+
+/// Seconds until nobody is on call in a rotation, where that is within two weeks.
+fn first_gaps(rules: &Rules, said: &Roster, now: Timestamp) -> BTreeMap<String, i64> {
+    let until = now.saturating_add(AHEAD).unwrap_or(now);
+    let mut first = BTreeMap::new();
+    for gap in gaps(rules, said, (now, until)) {
+        first.entry(gap.rotation).or_insert_with(|| gap.from.duration_since(now).as_secs());
+    }
+    first
 }

@@ -34,10 +34,12 @@ impl Pages {
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),
             ("answer.html", include_str!("templates/answer.html")),
+            ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("oncall.html", include_str!("templates/oncall.html")),
             ("silences.html", include_str!("templates/silences.html")),
         ] {
             pages.add_template(name, text)?;
@@ -236,7 +238,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0 };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, gaps => vec!["from Friday"], warnings => vec!["Nobody is on call in sre"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

@@ -7,6 +7,7 @@ use crate::core::hours::Hours;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
+use crate::core::reach::Way;
 use crate::core::route;
 use crate::core::rules::{Policy, Service, Step, Target, Watch};
 use crate::house::House;
@@ -25,6 +26,9 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         return house;
     }
     let mut rules = (*house.rules).clone();
+    for person in rules.people.values_mut() {
+        person.ways = ways(dice);
+    }
     let step = |name: &str| Step {
         page: vec![Target::Person(name.into())],
         wait: SignedDuration::from_mins(5),
@@ -65,6 +69,15 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         // What is not so bad wakes somebody else.
         services.get_mut("web").unwrap().policies = [(Severity::Sev3, "quiet".to_owned())].into();
     }
+    if dice.one_in(2) {
+        // Whoever is on call comes first, and after them somebody who is always there.
+        rules.rotations = super::super::stories_roster::rotations("2025-12-01", "1 day");
+        let names: Vec<String> = rules.rotations.keys().cloned().collect();
+        for policy in rules.policies.values_mut() {
+            let name = names[dice.index(names.len())].clone();
+            policy.steps[0].page = vec![Target::Rotation(name)];
+        }
+    }
     rules.flapping = flapping;
     rules.services = services;
     rules.needs = Needs::of(&rules.services);
@@ -89,6 +102,22 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     }
     house.rules = Arc::new(rules);
     house
+}
+
+/// Two ways beside mail for some: one at once, one after the first step of a policy, or a little before.
+fn ways(dice: &mut Dice) -> Vec<Way> {
+    let way = |name: &str, after| Way {
+        name: name.into(),
+        to: format!("{name}-address"),
+        after: SignedDuration::from_mins(after),
+        severities: Vec::new(),
+        notices: name == "push",
+    };
+    match dice.below(3) {
+        0 => Vec::new(),
+        1 => vec![way("push", 0)],
+        _ => vec![way("push", 0), way("sms", 2 + 2 * dice.below(3))],
+    }
 }
 
 /// Steps that are not always there, everybody at once, people who watch, and reminders.

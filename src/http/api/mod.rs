@@ -17,7 +17,6 @@ use super::problem::Problem;
 use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
-use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 use crate::store::search::Filter;
@@ -28,7 +27,11 @@ use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timel
 pub(super) mod conditions;
 pub(super) mod history;
 mod lasting;
+pub(super) mod load;
+pub(super) mod oncall;
+pub(super) mod reach;
 pub(super) mod report;
+pub(super) mod roster;
 pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
@@ -208,57 +211,6 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
             ));
         }
     })
-}
-
-/// What `GET /api/v1/oncall` asks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OncallQuery {
-    rotation: Option<String>,
-    service: Option<String>,
-    at: Option<Timestamp>,
-}
-
-/// `GET /api/v1/oncall`
-pub(super) async fn oncall(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    query: Result<Query<OncallQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let at = query.at.unwrap_or_else(|| desk.clock.now());
-    let rules = desk.house.get().rules.clone();
-    if let Some(name) = query.rotation.as_ref().filter(|name| !rules.rotations.contains_key(*name)) {
-        return Err(Problem::not_found(format!("there is no rotation {name}")));
-    }
-    let of_service: Option<Vec<&str>> = match &query.service {
-        None => None,
-        Some(name) => {
-            let service = rules.services.get(name);
-            let service = service.ok_or_else(|| Problem::not_found(format!("there is no service {name}")))?;
-            let steps =
-                rules.policies.get(&service.policy).map(|policy| policy.steps.as_slice()).unwrap_or_default();
-            let targets = steps.iter().flat_map(|step| &step.page);
-            Some(
-                targets
-                    .filter_map(|target| match target {
-                        Target::Rotation(name) => Some(name.as_str()),
-                        Target::Person(_) => None,
-                    })
-                    .collect(),
-            )
-        }
-    };
-    let shifts: Vec<Value> = rules
-        .rotations
-        .iter()
-        .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
-        .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())))
-        .filter_map(|(name, rotation)| rotation.at(at).map(|shift| (name, shift)))
-        .map(|(name, shift)| json!({"rotation": name, "person": shift.person, "until": shift.until}))
-        .collect();
-    Ok(Json(json!({"at": at, "oncall": shifts})).into_response())
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
