@@ -198,6 +198,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         firing => incident.firing,
         woken,
         on_scene,
+        still_there => is_asked(incident, me),
         commander => command.map(|command| context! {
             name => name(&command.person), since => hour(command.since), term => command.term,
             me => me == Some(command.person.as_str()),
@@ -213,6 +214,16 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
             hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
             actor => kept.entry.actor.label(), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
+    }
+}
+
+/// Whether who looks commands, and was asked for a sign of life.
+fn is_asked(incident: &Incident, me: Option<&str>) -> bool {
+    match &incident.phase {
+        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign) } => {
+            sign.asked > 0 && me == Some(command.person.as_str())
+        }
+        _ => false,
     }
 }
 
