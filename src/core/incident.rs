@@ -9,6 +9,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::letter::Why;
 use super::timeline::{Entry, Fact, Joined};
 
+/// After a reminder that came late the next one comes no sooner.
+pub const REMINDERS_APART_MIN: SignedDuration = SignedDuration::from_secs(30);
+
 /// How bad an incident is; SEV1 is worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -587,10 +590,11 @@ impl Incident {
         }
     }
 
-    /// Those who have not answered were reminded: of hours that were missed, once.
+    /// Those who have not answered were reminded: of hours that were missed once, and not again at once after one that was late.
     fn reminded(&mut self, at: Timestamp) {
         if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
-            escalation.reminders.retain(|hour| *hour > at);
+            let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
+            escalation.reminders.retain(|hour| *hour >= not_before);
         }
     }
 

@@ -5,7 +5,7 @@
 //! incident was open again; it became worse; somebody could not be reached, or cannot.
 
 use super::*;
-use crate::core::escalation::REMIND_MIN;
+use crate::core::incident::REMINDERS_APART_MIN;
 use crate::core::letter::Why;
 use crate::store::timeline::Kept;
 
@@ -65,7 +65,7 @@ fn woken(all: &BTreeMap<i64, Vec<Kept>>, id: i64, until: Option<(i64, usize)>) -
                 if why != Why::Watching.as_str() {
                     woken.insert(person.clone(), entry.at);
                 }
-                let wait = if why == Why::Reminder.as_str() { REMIND_MIN } else { STEP_WAIT };
+                let wait = if why == Why::Reminder.as_str() { REMINDERS_APART_MIN } else { STEP_WAIT };
                 let soon = before.is_some_and(|before| entry.at.duration_since(before) < wait);
                 assert!(
                     !soon,
