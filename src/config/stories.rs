@@ -119,6 +119,23 @@ fn every_key_that_is_read_stands_in_the_example() {
 }
 
 #[test]
+fn a_page_is_looked_at_for_two_seconds_unless_it_is_said_and_for_ten_at_most() {
+    let with = |line: &str| read(&GOOD.replacen("[server]\n", &format!("[server]\n{line}\n"), 1));
+    let after = |line: &str| with(line).map(|config| config.server.answer_after.as_millis());
+    assert_eq!(after(""), Ok(2_000));
+    assert_eq!(after("answer_after = \"0s\""), Ok(0));
+    assert_eq!(after("answer_after = \"10s\""), Ok(10_000));
+    for wrong in ["11s", "-1s", "2"] {
+        let said = after(&format!("answer_after = \"{wrong}\"")).unwrap_err();
+        assert!(said.contains("answer_after"), "{said}");
+    }
+    let answers = with("").unwrap().answers;
+    assert!(answers.twilio.is_empty() && answers.telegram.is_empty(), "every way is closed");
+    let open = read(&format!("{GOOD}\n[answers]\nslack_signing_secret = \"a secret\"\n")).unwrap();
+    assert_eq!(open.answers.slack.len(), 1);
+}
+
+#[test]
 fn a_wrong_key_is_shown_with_its_line_and_the_nearest_right_one() {
     insta::assert_snapshot!("wrong_key", said("external_url = ", "externl_url = "));
 }

@@ -146,7 +146,7 @@ pub(super) async fn answer(
         Some(form) => match taken(&desk, &headers, &known, &form).await {
             Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed) {
                 Ok(shown) => shown,
-                Err(response) => return response,
+                Err(response) => return *response,
             },
             Err(said) => Shown { form, ..said },
         },
@@ -211,14 +211,14 @@ fn decided(
     pages: &Pages,
     act: &Act,
     pressed: Result<Reply, DoorError>,
-) -> Result<Shown, Response> {
+) -> Result<Shown, Box<Response>> {
     let name = |person: &str| full_name(&desk.house.get().rules, person);
     let (status, said) = match pressed {
         Ok(Reply::Decided(incident, reason)) => {
             let commander = incident.commander().map(|command| name(&command.person));
             (StatusCode::OK, told(act, reason, commander))
         }
-        Ok(_) => return Err(not_yet(pages, &DoorError::Fault.to_string())),
+        Ok(_) => return Err(Box::new(not_yet(pages, &DoorError::Fault.to_string()))),
         Err(DoorError::Refused(Refusal::Stale { commander, .. })) => {
             (StatusCode::CONFLICT, format!("Nothing was changed: {} has command.", name(&commander)))
         }
@@ -229,9 +229,9 @@ fn decided(
             let text = "The store did not say whether your answer was written down: it may have been. Please open the \
                         link of your page again and look before you press a button once more. Until you know, act as \
                         if you have command and tell the others yourself.";
-            return Err(pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text));
+            return Err(Box::new(pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text)));
         }
-        Err(error) => return Err(not_yet(pages, &error.to_string())),
+        Err(error) => return Err(Box::new(not_yet(pages, &error.to_string()))),
     };
     let made = Made::now(Page::Known, desk.clock.now());
     Ok(Shown { status, said: Some(said), ..Shown::of(made) })

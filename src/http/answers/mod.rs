@@ -31,7 +31,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const ANSWER_WAIT: Duration = Duration::from_millis(2_500);
 
 /// The secrets of a way; 404 where it is closed.
-fn keys<'a>(secrets: &'a [SecretString]) -> Result<impl Iterator<Item = &'a [u8]> + Clone, Problem> {
+fn keys(secrets: &[SecretString]) -> Result<impl Iterator<Item = &[u8]> + Clone, Problem> {
     if secrets.is_empty() {
         return Err(Problem::not_found("nothing lives at this address"));
     }
