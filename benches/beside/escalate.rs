@@ -19,6 +19,8 @@ const WAIT: Duration = Duration::from_secs(60);
 /// Answers a second while it happens, and how many.
 const ANSWERS_PER_SECOND: u32 = 40;
 const ANSWERS: usize = 200;
+/// Who answers: several, each of whom waits for nobody else.
+const PEOPLE: usize = 10;
 /// Nobody waits longer for the rest.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -185,14 +187,24 @@ fn delivery(people: usize) -> Vec<u8> {
     .into_bytes()
 }
 
-/// Answers incidents at a fixed rate from the hour on, each another, from all over the house; how long each took from when it
-/// was due.
+/// Answers incidents at a fixed rate from the hour on, each another, from all over the house, as people do who do not wait for each
+/// other; how long each took from when it was due.
 fn answers(address: SocketAddr, token: &str, from: Instant) -> Vec<Duration> {
     // A connection that says nothing for long is closed.
     std::thread::sleep(from.saturating_duration_since(Instant::now() + Duration::from_secs(1)));
+    std::thread::scope(|scope| {
+        let people: Vec<_> =
+            (0..PEOPLE).map(|first| scope.spawn(move || one_answers(address, token, from, first))).collect();
+        people.into_iter().flat_map(|one| one.join().expect("answers")).collect()
+    })
+}
+
+/// Every so many-th answer, over a connection of its own.
+fn one_answers(address: SocketAddr, token: &str, from: Instant, first: usize) -> Vec<Duration> {
     let mut connection = TcpStream::connect(address).expect("it listens");
     connection.set_nodelay(true).expect("a TCP option");
-    (0..ANSWERS)
+    (first..ANSWERS)
+        .step_by(PEOPLE)
         .map(|n| {
             let due = from + Duration::from_secs_f64(n as f64 / f64::from(ANSWERS_PER_SECOND));
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
