@@ -84,7 +84,12 @@ impl World {
                 known.leaves.retain(|one| one.created_at <= entry.at);
                 let mut duties =
                     self.rules.rotations.iter().map(|(name, one)| one.duty(name, &known, entry.at));
-                let on_call = duties.any(|duty| duty.people == *awaiting);
+                // Where everybody is woken at once they are among others.
+                let all = self.rules.policies.values().any(|policy| !policy.everybody.is_empty());
+                let on_call = duties.any(|duty| match all {
+                    true => duty.people.iter().all(|person| awaiting.contains(person)),
+                    false => duty.people == *awaiting,
+                });
                 assert!(on_call, "INC-{id} woke {awaiting:?} at {}, who were not on call", entry.at);
             }
         }
