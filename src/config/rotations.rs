@@ -24,15 +24,16 @@ const SPANS_MAX: usize = 24;
 const DAY_MIN: u16 = 24 * 60;
 /// What says how a layer goes: in the rotation itself, or in each of its layers.
 const OF_A_LAYER: [&str; 6] = ["members", "shift", "handover", "start", "days", "hours"];
-const DAYS: [(&str, Weekday); 7] = [
-    ("Mon", Weekday::Monday),
-    ("Tue", Weekday::Tuesday),
-    ("Wed", Weekday::Wednesday),
-    ("Thu", Weekday::Thursday),
-    ("Fri", Weekday::Friday),
-    ("Sat", Weekday::Saturday),
-    ("Sun", Weekday::Sunday),
+const DAYS: [Weekday; 7] = [
+    Weekday::Monday,
+    Weekday::Tuesday,
+    Weekday::Wednesday,
+    Weekday::Thursday,
+    Weekday::Friday,
+    Weekday::Saturday,
+    Weekday::Sunday,
 ];
+const FULL: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 pub(super) fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     for mut table in root.tables(reading, "rotation") {
@@ -217,8 +218,12 @@ fn hours(table: &mut Table<'_>, reading: &mut Reading) -> Hours {
 fn span_of_days(text: &str) -> Result<Vec<Weekday>, String> {
     let day = |text: &str| {
         weekday(text.trim()).ok_or_else(|| {
-            let near = nearest(text.trim(), DAYS.iter().map(|(name, _)| *name));
-            let near = if near.is_empty() { "; write \"Mon\" or \"Mon-Fri\"".to_owned() } else { near };
+            let near = nearest(&text.trim().to_ascii_lowercase(), FULL);
+            let near = if near.is_empty() {
+                "; the days are Mon, Tue, Wed, Thu, Fri, Sat and Sun".into()
+            } else {
+                near
+            };
             format!("no day of the week is called `{}`{near}", text.trim())
         })
     };
@@ -278,9 +283,9 @@ pub(super) fn clock(text: &str) -> Option<Time> {
     Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
 }
 
+/// A day of the week, whole or its first three letters.
 pub(super) fn weekday(text: &str) -> Option<Weekday> {
     let text = text.to_ascii_lowercase();
-    let full = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-    let index = full.iter().position(|day| *day == text || day[..3] == text)?;
-    DAYS.get(index).map(|(_, day)| *day)
+    let index = FULL.iter().position(|day| *day == text || day[..3] == text)?;
+    DAYS.get(index).copied()
 }

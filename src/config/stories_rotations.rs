@@ -37,8 +37,13 @@ fn what_is_wrong_with_a_rotation_is_said_with_its_line() {
     for (said, words) in [
         (with(""), "nothing"),
         (with("days = [\"Mon-Fri\", \"sunday\"]\nhours = [\"08:00-16:00\", \"22:00-06:00\"]"), "nothing"),
-        (with("days = [\"Mon-Fir\"]"), "no day of the week is called `Fir`; did you mean `Fri`?"),
-        (with("days = [\"weekend\"]"), "no day of the week is called `weekend`; "),
+        (with("days = [\"Mon-Fir\"]"), "no day of the week is called `Fir`; did you mean `friday`?"),
+        (with("days = [\"weekend\"]"), "no day of the week is called `weekend`"),
+        (with("days = [\"Sundya\"]"), "no day of the week is called `Sundya`; did you mean `sunday`?"),
+        (
+            with("days = [\"1\"]"),
+            "no day of the week is called `1`; the days are Mon, Tue, Wed, Thu, Fri, Sat and Sun",
+        ),
         (with("days = []"), "`days` is empty: the layer would never be open"),
         (with("hours = []"), "`hours` is empty: the layer would never be open"),
         (with("days = \"Mon-Fri\""), "`days` is a list of texts"),
@@ -53,7 +58,7 @@ fn what_is_wrong_with_a_rotation_is_said_with_its_line() {
         (with("shadow = [\"kim\"]"), "has no key `shadow`; did you mean `shadows`?"),
         (with("hour = [\"08:00-09:00\"]"), "has no key `hour`; did you mean `hours`?"),
         (members("[\"maya\", [\"tom\", \"kim\"]]"), "nothing"),
-        (members("[\"maya\", [\"tom\", \"kmi\"]]"), "no person is called `kmi`; did you mean `kim`?"),
+        (members("[\"maya\", [\"tom\", \"kmi\"]]"), "no person is called `kmi`"),
         (members("[\"maya\", [\"tom\", \"lee\"]]"), "lee is to be paged here and has no `email`"),
         (members("[\"maya\", [\"tom\", \"tom\"]]"), "tom is in this turn already"),
         (members("[\"maya\", []]"), "this turn is nobody's"),
@@ -117,7 +122,7 @@ fn what_says_nothing_or_is_never_seen_is_warned_of() {
     let layer = |more: &str| format!("[[rotation.layers]]\n{FLAT}{more}\n");
     let hidden = warned(&format!("{}{}", layer(""), layer("")));
     assert!(
-        hidden.contains("nobody is ever on call by this layer, but while all of the one in line 47"),
+        hidden.contains("nobody is ever on call by this layer, but while all of the one in line 46"),
         "{hidden}"
     );
     assert_eq!(warned(&format!("{}{}", layer(""), layer("days = [\"Sat\"]"))), "");
@@ -153,7 +158,7 @@ fn an_hour_in_which_an_incident_would_wake_nobody_is_an_error_with_the_line_of_i
 fn where_others_of_the_policy_are_there_a_gap_is_a_warning() {
     let text = house(&format!("{FLAT}{OFFICE}"));
     let step = "steps = [{ page = [\"rotation:sre\"], wait = \"5m\" }]";
-    let expected = "onscene.toml:39: rotation sre has nobody on call from Mon 2026-03-02 16:00 to Tue 2026-03-03 08:00 \
+    let expected = "onscene.toml:38: rotation sre has nobody on call from Mon 2026-03-02 16:00 to Tue 2026-03-03 08:00 \
                     (Europe/Oslo), and 19 more times after that: policy default would wake only others then";
     for others in [
         "steps = [{ page = [\"rotation:sre\"] }, { page = [\"person:tom\"] }]",
@@ -201,7 +206,7 @@ fn a_gap_of_some_severities_is_told_of_these() {
     );
     let (errors, _) = gaps_of(&calm);
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].contains(":59: an incident of shop (SEV3, SEV4) would wake nobody"), "{errors:?}");
+    assert!(errors[0].contains(":60: an incident of shop (SEV3, SEV4) would wake nobody"), "{errors:?}");
 }
 
 #[test]

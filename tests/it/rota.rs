@@ -39,7 +39,7 @@ fn layer(members: &str, hours: u32, first: &str, days: &[u8], spans: &[&str]) ->
     let named: Vec<&str> = days.iter().map(|day| names[usize::from(*day)]).collect();
     let mut text = format!("members = {members}\nshift = \"{hours}h\"\nstart = \"{date}\"\n");
     // Weeks are handed over on the day of the week on which they begin.
-    let day = if hours % 168 == 0 { "Mon " } else { "" };
+    let day = if hours.is_multiple_of(168) { "Mon " } else { "" };
     text.push_str(&format!("handover = \"{day}{hour}\"\n"));
     if !named.is_empty() {
         text.push_str(&format!("days = {named:?}\n"));
