@@ -4,18 +4,15 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use jiff::SignedDuration;
-use jiff::civil::{Time, Weekday};
 
 use super::errors::nearest;
 use super::names::{self, known};
 use super::people::{targets, time_zone};
 use super::read::{At, Reading, Table};
-use super::rotations::{clock, weekday};
-use super::words;
+use super::{rotations, words};
 use crate::core::escalation::{Case, LAST_RESORT_WAIT, REMIND_MIN, REMINDERS_MAX, WAIT_MIN};
-use crate::core::hours::Hours;
 use crate::core::incident::Severity;
-use crate::core::rules::{Clocks, Policy, Rules, Step, Watch, When};
+use crate::core::rules::{Clocks, Policy, Rules, Step, Timetable, Watch, When};
 
 const STEP_WAIT_USUAL: SignedDuration = SignedDuration::from_mins(5);
 /// Of these severities those who watch hear when nobody says.
@@ -104,7 +101,7 @@ fn step(
     let when = When {
         severities: severities(&mut table, reading, "severities").unwrap_or_default(),
         services: services.iter().map(|service| service.value.clone()).collect(),
-        hours: hours(&mut table, reading),
+        hours: timetable(&mut table, reading),
     };
     open.services.extend(services);
     table.end(reading);
@@ -161,71 +158,21 @@ fn severity(reading: &mut Reading, word: &str, span: &Range<usize>) -> Option<Se
 }
 
 /// `days`, `hours` and `time_zone`.
-fn hours(table: &mut Table<'_>, reading: &mut Reading) -> Option<Hours> {
-    let days = table.texts(reading, "days");
-    let span = table.text(reading, "hours");
+fn timetable(table: &mut Table<'_>, reading: &mut Reading) -> Option<Timetable> {
     let zone = table.text(reading, "time_zone");
-    let is_said = table.has("days") || table.has("hours");
-    if !is_said {
+    let hours = rotations::hours(table, reading, "step");
+    if !table.has("days") && !table.has("hours") {
         if let Some(zone) = zone {
             reading.errors.add(zone.span, "`time_zone` is that of `days` and `hours`: there are none");
         }
         return None;
     }
-    if zone.is_none() && !table.has("time_zone") {
+    if !table.has("time_zone") {
         let place = table.place(if table.has("hours") { "hours" } else { "days" });
         reading.errors.add(place, "`days` and `hours` need `time_zone`: whose clock it is");
     }
-    let zone = zone.and_then(|zone| time_zone(reading, &zone));
-    if let Some([]) = days.as_deref() {
-        reading.errors.add(table.place("days"), "`days` is empty: leave it out, or name a day");
-    }
-    let days: Vec<Weekday> = days.into_iter().flatten().flat_map(|day| days_of(reading, &day)).collect();
-    let span = match span {
-        Some(span) => Some(clocks(reading, &span)?),
-        None => None,
-    };
-    Some(Hours { days, span, time_zone: zone? })
-}
-
-/// A day, or several: `Mon` or `Mon-Fri`.
-fn days_of(reading: &mut Reading, text: &At<String>) -> Vec<Weekday> {
-    let (first, last) = text.value.split_once('-').unwrap_or((&text.value, &text.value));
-    let mut found = [first.trim(), last.trim()].map(|day| weekday(day).ok_or_else(|| day.to_owned()));
-    if let Some(Err(wrong)) = found.iter_mut().find(|day| day.is_err()) {
-        let near = nearest(&wrong.to_ascii_lowercase(), DAYS);
-        let what = format!("`{wrong}` is no day; write \"Mon\", or \"Mon-Fri\" for several{near}");
-        reading.errors.add(text.span.clone(), what);
-        return Vec::new();
-    }
-    let [Ok(first), Ok(last)] = found else { return Vec::new() };
-    let week = std::iter::successors(Some(first), |day| Some(day.next()));
-    let more = usize::try_from(last.since(first)).unwrap_or(0);
-    week.take(more + 1).collect()
-}
-
-const DAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-
-/// `08:00-17:00`; `22:00-06:00` goes past midnight.
-fn clocks(reading: &mut Reading, text: &At<String>) -> Option<(Time, Time)> {
-    let until = |text: &str| if text == "24:00" { Some(Time::midnight()) } else { clock(text) };
-    let read = text.value.split_once('-');
-    let read = read.and_then(|(from, to)| Some((clock(from.trim())?, until(to.trim())?)));
-    match read {
-        None => {
-            let what =
-                "`hours` are two hours of a clock, such as \"08:00-17:00\", or \"22:00-06:00\" past midnight";
-            reading.errors.add(text.span.clone(), what);
-            None
-        }
-        Some((from, until)) if from == until => {
-            reading
-                .errors
-                .add(text.span.clone(), "`hours` end when they begin: leave them out for the whole day");
-            None
-        }
-        found => found,
-    }
+    let time_zone = zone.and_then(|zone| time_zone(reading, &zone))?;
+    Some(Timetable { hours, time_zone })
 }
 
 /// `silent_after` of `[incidents]`: for severities that are not named there it stays as it is when nobody says.

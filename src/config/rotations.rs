@@ -120,7 +120,7 @@ fn layer(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, zone: &Tim
         }
         date
     });
-    let hours = hours(table, reading);
+    let hours = hours(table, reading, "layer");
     let (day, time) = hand.unwrap_or((None, Time::midnight()));
     // A day of the week says nothing about shifts that are not whole weeks.
     let whole_weeks = shift_hours.is_multiple_of(WEEK_HOURS);
@@ -174,8 +174,8 @@ fn shift(table: &mut Table<'_>, reading: &mut Reading) -> u32 {
     })
 }
 
-/// `days` and `hours`: when the layer is open.
-fn hours(table: &mut Table<'_>, reading: &mut Reading) -> Hours {
+/// `days` and `hours`: when a layer of a rotation, or a step of a policy, is open. `whose`: what it is called.
+pub(super) fn hours(table: &mut Table<'_>, reading: &mut Reading, whose: &str) -> Hours {
     let mut days: Vec<Weekday> = Vec::new();
     let faults = reading.errors.count();
     for written in table.texts(reading, "days").unwrap_or_default() {
@@ -189,7 +189,8 @@ fn hours(table: &mut Table<'_>, reading: &mut Reading) -> Hours {
         match span_of_hours(&written.value) {
             Ok(found) => {
                 if spans.iter().any(|other| overlap(*other, found)) {
-                    reading.warn(&written.span, "these hours overlap with others of the same layer");
+                    reading
+                        .warn(&written.span, format!("these hours overlap with others of the same {whose}"));
                 }
                 spans.push(found);
             }
@@ -197,19 +198,19 @@ fn hours(table: &mut Table<'_>, reading: &mut Reading) -> Hours {
         }
     }
     if spans.len() > SPANS_MAX {
-        reading.errors.add(table.place("hours"), format!("a layer has at most {SPANS_MAX} spans of hours"));
+        reading.errors.add(table.place("hours"), format!("a {whose} has at most {SPANS_MAX} spans of hours"));
     }
     for (key, none) in [("days", days.is_empty()), ("hours", spans.is_empty())] {
         if none && table.has(key) && reading.errors.count() == faults {
             let what =
-                format!("`{key}` is empty: the layer would never be open; leave it out for all of them");
+                format!("`{key}` is empty: the {whose} would never be open; leave it out for all of them");
             reading.errors.add(table.place(key), what);
         }
     }
     let hours = Hours::new(&days, &spans);
     if hours.is_always() && (table.has("days") || table.has("hours")) && reading.errors.count() == faults {
         let key = if table.has("hours") { "hours" } else { "days" };
-        reading.warn(&table.place(key), format!("`{key}` says nothing: the layer is open at all hours"));
+        reading.warn(&table.place(key), format!("`{key}` says nothing: the {whose} is open at all hours"));
     }
     hours
 }
@@ -278,13 +279,13 @@ pub(super) fn handover(text: &str) -> Option<(Option<Weekday>, Time)> {
 }
 
 /// An hour as a clock shows it: `09:00`.
-pub(super) fn clock(text: &str) -> Option<Time> {
+fn clock(text: &str) -> Option<Time> {
     let (hours, minutes) = text.split_once(':')?;
     Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok()
 }
 
 /// A day of the week, whole or its first three letters.
-pub(super) fn weekday(text: &str) -> Option<Weekday> {
+fn weekday(text: &str) -> Option<Weekday> {
     let text = text.to_ascii_lowercase();
     let index = FULL.iter().position(|day| *day == text || day[..3] == text)?;
     DAYS.get(index).copied()

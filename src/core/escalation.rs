@@ -95,7 +95,7 @@ impl<'a> Case<'a> {
 impl When {
     /// Whether a step is there for an incident at an hour.
     pub fn holds(&self, case: Case<'_>, now: Timestamp) -> bool {
-        self.is_for(case) && self.hours.as_ref().is_none_or(|hours| hours.holds(now))
+        self.is_for(case) && self.hours.as_ref().is_none_or(|open| open.hours.open_at(&open.time_zone, now))
     }
 
     /// Whether it is there for an incident at some hour.
@@ -114,7 +114,7 @@ impl Policy {
     /// The first instant after this one at which a step may come or go by its hours.
     pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
         let hours = self.steps.iter().filter_map(|step| step.when.hours.as_ref());
-        hours.map(|hours| hours.next_change(after)).min()
+        hours.filter_map(|open| open.hours.next_change(&open.time_zone, after)).min()
     }
 }
 

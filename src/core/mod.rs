@@ -9,7 +9,7 @@
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
 //! - [`decide`]: the only place where an incident changes;
-//! - [`escalation`], [`oncall`], [`hours`]: whom to wake, and when;
+//! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`reach`]: by which ways a page reaches its person;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
@@ -31,7 +31,6 @@ pub mod decide;
 pub mod escalation;
 pub mod flapping;
 pub mod heartbeat;
-pub mod hours;
 pub mod incident;
 pub mod inhibit;
 pub mod letter;

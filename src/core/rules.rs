@@ -11,11 +11,10 @@ use jiff::tz::TimeZone;
 use super::alert::AlertSeverity;
 use super::correlate::{Grouping, Needs, Storm};
 use super::flapping::Flapping;
-use super::hours::Hours;
 use super::incident::Severity;
 use super::inhibit;
 use super::maintenance::Window;
-use super::oncall::Rotation;
+use super::oncall::{Hours, Rotation};
 use super::reach::{Quiet, Way};
 use super::route::Route;
 
@@ -184,7 +183,16 @@ pub struct When {
     /// For incidents that these services lead; none: any.
     pub services: BTreeSet<String>,
     /// At these hours; `None`: at any.
-    pub hours: Option<Hours>,
+    pub hours: Option<Timetable>,
+}
+
+/// Hours of days, by the clock of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timetable {
+    /// Which.
+    pub hours: Hours,
+    /// Whose clock.
+    pub time_zone: TimeZone,
 }
 
 /// Who is told by a page and need not answer, though they may: who answers first commands.

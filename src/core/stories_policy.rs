@@ -2,17 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::{Weekday, time};
+use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::decide::{Act, By, Opening, decide, open};
 use super::escalation::{self, Case, Staff};
-use super::hours::Hours;
 use super::incident::{Escalation, Incident, Severity};
-use super::oncall::{Leave, Roster};
-use super::rules::{Policy, Rules, Step, Target, Watch, When};
+use super::oncall::{Hours, Leave, Roster};
+use super::rules::{Policy, Rules, Step, Target, Timetable, Watch, When};
 use super::stories::{act, any_act, at, begin, house, obeys, source, told};
 
 fn mins(minutes: i64) -> SignedDuration {
@@ -33,12 +32,8 @@ fn only_for(severities: &[Severity], step: Step) -> Step {
 }
 
 fn only_by_day(step: Step) -> Step {
-    let hours = Hours {
-        days: Vec::new(),
-        span: Some((time(8, 0, 0, 0), time(17, 0, 0, 0))),
-        time_zone: TimeZone::UTC,
-    };
-    Step { when: When { hours: Some(hours), ..step.when }, ..step }
+    let hours = Some(Timetable { hours: Hours::new(&[], &[(8 * 60, 17 * 60)]), time_zone: TimeZone::UTC });
+    Step { when: When { hours, ..step.when }, ..step }
 }
 
 /// The house of the stories with another policy.
@@ -345,11 +340,9 @@ fn chance() -> impl Strategy<Value = Chance> {
     let some = || prop::sample::subsequence(&PEOPLE[..], 0..4);
     let severities =
         || prop::sample::subsequence(&[Severity::Sev1, Severity::Sev2, Severity::Sev3][..], 0..3);
-    let hours =
-        (0_i8..24, 0_i8..24, prop::sample::subsequence(&[Weekday::Monday, Weekday::Tuesday][..], 0..2));
-    let hours = hours.prop_map(|(from, until, days)| Hours {
-        days,
-        span: (from != until).then(|| (time(from, 30, 0, 0), time(until, 30, 0, 0))),
+    let days = prop::sample::subsequence(&[Weekday::Monday, Weekday::Tuesday][..], 0..2);
+    let hours = (0_u16..24, 0_u16..24, days).prop_map(|(from, until, days)| Timetable {
+        hours: Hours::new(&days, &[(from * 60 + 30, until * 60 + 30)]),
         time_zone: TimeZone::get("Europe/Oslo").unwrap(),
     });
     let step = (some(), 1_i64..20, severities(), prop::option::of(hours), prop::option::of(1_i64..9));

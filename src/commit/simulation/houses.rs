@@ -3,13 +3,13 @@
 use super::*;
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::flapping::Flapping;
-use crate::core::hours::Hours;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
+use crate::core::oncall::Hours;
 use crate::core::reach::Way;
 use crate::core::route;
-use crate::core::rules::{Policy, Service, Step, Target, Watch};
+use crate::core::rules::{Policy, Service, Step, Target, Timetable, Watch};
 use crate::house::House;
 
 /// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
@@ -128,9 +128,12 @@ fn asks_for_more(dice: &mut Dice, policy: &mut Policy, began: Timestamp) {
     if dice.one_in(3) {
         // From somewhere in the first hour on, for as long.
         let from = began + SignedDuration::from_mins(dice.below(60));
-        let clock = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).time();
-        let span = Some((clock(from), clock(from + SignedDuration::from_mins(1 + dice.below(90)))));
-        let hours = Hours { days: Vec::new(), span, time_zone: jiff::tz::TimeZone::UTC };
+        let clock = |at: Timestamp| {
+            let time = at.to_zoned(jiff::tz::TimeZone::UTC).time();
+            u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap()
+        };
+        let span = (clock(from), clock(from + SignedDuration::from_mins(1 + dice.below(90))));
+        let hours = Timetable { hours: Hours::new(&[], &[span]), time_zone: jiff::tz::TimeZone::UTC };
         policy.steps[dice.index(2)].when.hours = Some(hours);
     }
     if dice.one_in(3) {
