@@ -25,7 +25,7 @@ pub(in super::super) async fn people(
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
     // What is known of addresses is not in the copy that is shown while the store is away.
-    let known = desk.sight.now(|tx| reach::all(tx)).await.map_err(|error| cannot_read(&error))?;
+    let known = desk.sight.now(reach::all).await.map_err(|error| cannot_read(&error))?;
     let house = desk.house.get();
     let people = house.rules.people.iter().map(|(name, person)| person_of(name, person, &known));
     Ok(Json(json!({"people": people.collect::<Vec<_>>()})).into_response())
