@@ -88,6 +88,8 @@ mod stories_orders;
 #[cfg(test)]
 mod stories_over;
 #[cfg(test)]
+mod stories_reach;
+#[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
 mod stories_routes;

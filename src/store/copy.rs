@@ -163,8 +163,7 @@ const TABLES: &[Table] = &[
         &["person", "way", "address", "outcome", "why"],
         &[],
     ),
-    table("test_page", "page", &["page", "drill", "created_at", "answered_at"], &["person", "asked_by"], &[]),
-    table("delivery_drill", "at", &["at", "ends_at", "told_at"], &[], &[]),
+    table("test_page", "page", &["page", "created_at", "answered_at"], &["person", "asked_by"], &[]),
     table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),
     table("heartbeat", "name", &["last_at", "count", "excused_at", "missing_at", "told_at"], &["name"], &[]),
 ];
