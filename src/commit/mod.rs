@@ -110,7 +110,7 @@ pub use hold::Holder;
 use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
-use run::run;
+pub use reach::Asked;
 use spool::Spool;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
@@ -242,23 +242,8 @@ pub enum Command {
         /// What is kept by rules that this node does not have is left alone while others run with another configuration.
         patient: bool,
     },
-    /// Somebody gets a test page by every way.
-    Test {
-        /// Who.
-        person: String,
-        /// Who asked for it.
-        asked_by: String,
-    },
-    /// The person of a test says that it has arrived.
-    Confirm {
-        /// The hash of the link whose button was pressed.
-        link: [u8; 32],
-    },
-    /// The link of a page was followed.
-    Opened {
-        /// Its hash.
-        link: [u8; 32],
-    },
+    /// Whether pages reach people.
+    Reach(Asked),
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -424,7 +409,7 @@ pub enum Reply {
         /// All were looked at; what other rules have left is forgotten when it is asked again later.
         waits: bool,
     },
-    /// To [`Command::Test`]: the number of the test.
+    /// To [`Asked::Test`]: the number of the test.
     Tested(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
@@ -727,7 +712,7 @@ impl Committer {
                 let mut effects = Effects::default();
                 let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
-                    jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
+                    jobs.iter().map(|job| run::run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
                 memory.write(tx)?;
                 #[cfg(test)]

@@ -81,15 +81,7 @@ pub(super) fn run(
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
-        Command::Test { person, asked_by } => work.test(person, asked_by)?,
-        Command::Confirm { link } => {
-            work.confirm(link)?;
-            Ok(Reply::Done)
-        }
-        Command::Opened { link } => {
-            work.opened(link)?;
-            Ok(Reply::Done)
-        }
+        Command::Reach(asked) => work.reach(asked)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),

@@ -31,7 +31,7 @@ fn with_a_push() -> Story {
 
 impl Story {
     fn tests(&mut self, person: &str) -> Result<i64, DoorError> {
-        let command = Command::Test { person: person.into(), asked_by: "tom".into() };
+        let command = Command::Reach(Asked::Test { person: person.into(), asked_by: "tom".into() });
         match self.ask(command)? {
             Reply::Tested(page) => Ok(page),
             _ => panic!("another answer"),
@@ -69,7 +69,7 @@ fn a_test_goes_by_every_way_at_once_and_says_so_first() {
     story.settle(mail, Settlement::Refused { why: "550 no such user".into() });
     story.settle(push, Settlement::Accepted { remote_id: None });
     assert!(story.claim("").is_empty(), "nobody else is woken because of a test");
-    story.ask(Command::Confirm { link: by_push }).unwrap();
+    story.ask(Command::Reach(Asked::Confirmed(by_push))).unwrap();
     assert_eq!(
         story.addresses(),
         ["maya mail maya@example.net refused", "maya push maya-push accepted confirmed"]
@@ -124,10 +124,10 @@ fn that_a_link_was_followed_is_written_down_once_and_decides_nothing() {
     let link = link_in(&claim);
     story.settle(claim, Settlement::Accepted { remote_id: None });
     for _ in 0..3 {
-        story.ask(Command::Opened { link }).unwrap();
+        story.ask(Command::Reach(Asked::Opened(link))).unwrap();
         story.passes(1);
     }
-    story.ask(Command::Opened { link: [7; 32] }).unwrap();
+    story.ask(Command::Reach(Asked::Opened([7; 32]))).unwrap();
     let entries = story.look(|tx| timeline::list(tx, 1, 0, 100));
     let opened = entries.iter().filter(|kept| kept.text.starts_with("page to maya: opened"));
     assert_eq!(opened.count(), 1);
