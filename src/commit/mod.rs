@@ -99,6 +99,8 @@ mod stories_over;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]
+mod stories_reach;
+#[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
 mod stories_roster;
@@ -123,6 +125,7 @@ use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
 pub use press::Press;
+pub use reach::Asked;
 pub use roster::Change;
 use run::run;
 use spool::Spool;
@@ -262,23 +265,8 @@ pub enum Command {
     },
     /// Who is on call is written down.
     NoteDuty,
-    /// Somebody gets a test page by every way.
-    Test {
-        /// Who.
-        person: String,
-        /// Who asked for it.
-        asked_by: String,
-    },
-    /// The person of a test says that it has arrived.
-    Confirm {
-        /// The hash of the link whose button was pressed.
-        link: [u8; 32],
-    },
-    /// The link of a page was followed.
-    Opened {
-        /// Its hash.
-        link: [u8; 32],
-    },
+    /// Whether pages reach people.
+    Reach(Asked),
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -430,7 +418,7 @@ pub enum Reply {
         /// All were looked at; what other rules have left is forgotten when it is asked again later.
         waits: bool,
     },
-    /// To [`Command::Test`]: the number of the test.
+    /// To [`Asked::Test`]: the number of the test.
     Tested(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
@@ -733,7 +721,7 @@ impl Committer {
                 let mut effects = Effects::default();
                 let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
-                    jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
+                    jobs.iter().map(|job| run::run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
                 memory.write(tx)?;
                 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::lasting::author;
 use super::{acting, not_there, number};
-use crate::commit::{Command, Reply};
+use crate::commit::{Asked, Command, Reply};
 use crate::core::reach::{MAIL, Way};
 use crate::core::rules::Person;
 use crate::store::letters::Leg;
@@ -62,7 +62,7 @@ pub(in super::super) async fn test(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let command = Command::Test { person: name, asked_by: author(&by.actor) };
+    let command = Command::Reach(Asked::Test { person: name, asked_by: author(&by.actor) });
     let Reply::Tested(page) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
     let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| {
         drop(cannot_read(&error));
