@@ -127,7 +127,6 @@ pub use merges::{Part, followed};
 pub use press::Press;
 pub use reach::Asked;
 pub use roster::Change;
-use run::run;
 use spool::Spool;
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
