@@ -23,7 +23,7 @@ use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
 use crate::config::{self, Config, Listen, Server, gaps};
-use crate::deadlines::{Deadlines, Filling, HeardSince};
+use crate::deadlines::{Deadlines, Filling, HeardSince, Rush};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::house::{Current, House};
@@ -204,6 +204,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     }
     // Who looks at much must not keep those waiting who wake people.
     let workers_readers = Readers::new(place.clone(), clock.clone());
+    let rush = Rush::default();
     let deadlines = Deadlines {
         door: door.clone(),
         readers: workers_readers.clone(),
@@ -215,6 +216,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         heard_since,
         node: presence.id.clone(),
         filling: Filling::default(),
+        rush: rush.clone(),
     };
     let delivery = Delivery {
         door: door.clone(),
@@ -223,6 +225,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         clock: clock.clone(),
         metrics: metrics.clone(),
         wake: wakes.letters.clone(),
+        rush,
     };
     let meters = Meters::default();
     let desk = Desk::from(Tools {

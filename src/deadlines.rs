@@ -62,6 +62,32 @@ pub struct Deadlines {
     pub node: Arc<str>,
     /// The rules of inhibition by which alerts that fire were looked at.
     pub filling: Filling,
+    /// Told while many have passed.
+    pub rush: Rush,
+}
+
+/// Many deadlines have passed at the same moment and are being met: sending what was decided waits a little for what is not yet.
+/// Clones are the same rush.
+#[derive(Clone, Debug, Default)]
+pub struct Rush(Arc<Mutex<Option<Instant>>>);
+
+impl Rush {
+    /// Nobody hurries for longer: a door that takes nothing must not keep letters.
+    const LASTS_MAX: Duration = Duration::from_secs(3);
+
+    fn begins(&self, now: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    fn is_over(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Whether it goes on.
+    pub fn goes_on(&self, now: Instant) -> bool {
+        let begun = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        begun.is_some_and(|begun| now.saturating_duration_since(begun) < Self::LASTS_MAX)
+    }
 }
 
 /// Alerts that fire are looked at once by rules of inhibition that are new to this node: at its start, and when it reads others.
@@ -298,6 +324,9 @@ impl Deadlines {
         }
         // Asked side by side, so that they share a commit; the door answers in the order in which it was asked.
         let (mut trouble, mut progress, mut stuck) = (false, false, false);
+        if due.len() > AT_ONCE {
+            self.rush.begins(self.clock.mark());
+        }
         let (mut due, mut asked) = (due.into_iter(), VecDeque::new());
         loop {
             while asked.len() < AT_ONCE
@@ -323,6 +352,7 @@ impl Deadlines {
                 }
             }
         }
+        self.rush.is_over();
         // The hour of the door may lag behind ours for a moment: asking again at once would not bring it on.
         if trouble || !progress {
             return Next::Wait(TROUBLE_WAIT);

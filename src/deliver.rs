@@ -21,6 +21,7 @@ use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply};
 use crate::crypto;
+use crate::deadlines::Rush;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::render::Words;
@@ -34,6 +35,8 @@ const PERSONS_HANDS: u32 = 32;
 const CHANNEL_HANDS: u32 = 4;
 /// The same, by each way of persons: one that hangs holds up no other.
 const WAY_HANDS: u32 = 16;
+/// While many deadlines have passed and are not met yet: who else is to be woken is found out first, and that is soon done.
+const RUSH_HANDS: u32 = 2;
 /// Letters for a channel or a way that this node does not know are left to others for so long: while a configuration is
 /// changed node after node, one of them may. After that it is no one's.
 const UNKNOWN_CHANNEL_WAIT: SignedDuration = SignedDuration::from_secs(120);
@@ -84,6 +87,8 @@ pub struct Delivery {
     pub metrics: Arc<Metrics>,
     /// Woken when letters were written.
     pub wake: Arc<Notify>,
+    /// Many deadlines are being met.
+    pub rush: Rush,
 }
 
 /// Attempts under way. A letter is held until its outcome is on disk: as long as this process knows an
@@ -154,6 +159,7 @@ impl Delivery {
         };
         let house = self.house.get();
         let now = self.clock.now();
+        let rush = self.rush.goes_on(self.clock.mark());
         for (channel, since) in due {
             let most = match channel.as_str() {
                 "" => PERSONS_HANDS,
@@ -162,6 +168,7 @@ impl Delivery {
                 _ if since <= now && now.duration_since(since) < UNKNOWN_CHANNEL_WAIT => continue,
                 _ => CHANNEL_HANDS,
             };
+            let most = if rush { most.min(RUSH_HANDS) } else { most };
             let held = hands.of(&channel);
             let limit = most.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX));
             if limit == 0 {
