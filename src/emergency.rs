@@ -16,6 +16,7 @@ use crate::commit::away::{Away, State};
 use crate::commit::spool::Held;
 use crate::core::escalation::Staff;
 use crate::crypto;
+use crate::feeds::Last;
 use crate::house::Current;
 use crate::render;
 
@@ -34,6 +35,8 @@ pub struct Emergency {
     pub clock: Clock,
     /// How this node is reached.
     pub node: String,
+    /// Who is on call by calendars, as far as this process knows.
+    pub calendars: std::sync::Arc<Last>,
 }
 
 /// What was told, and when to look again.
@@ -71,7 +74,8 @@ impl Emergency {
         if now.duration_since(since) < emergency.after {
             return;
         }
-        for person in Staff::as_configured(&house.rules).people(&emergency.page, now) {
+        let roster = self.calendars.roster();
+        for person in (Staff { rules: &house.rules, roster: &roster }).people(&emergency.page, now) {
             let early = told.not_before.get(&person).is_some_and(|at| now < *at);
             if early || told.held.get(&person) == Some(&held) {
                 continue;

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{self, Config, Database, Emergency, HeartbeatConfig, SourceKind};
+use crate::config::{self, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
@@ -32,6 +32,8 @@ pub struct House {
     pub sources: BTreeMap<String, Source>,
     /// Pings that have to come again and again, by name.
     pub heartbeats: BTreeMap<String, HeartbeatHere>,
+    /// Calendars that rotations follow, by the name of the rotation.
+    pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, by name.
     pub channels: BTreeMap<String, Channel>,
     /// The way to persons.
@@ -120,6 +122,7 @@ impl House {
             recipients,
             sources,
             heartbeats: heartbeats(config),
+            feeds: config.feeds.clone(),
             channels: built,
             mailer,
             retention,

@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::{ConfigFlag, Exit, explain, kinds, out, say};
+use super::{ConfigFlag, Exit, explain, feeds, kinds, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, preview};
 
@@ -71,17 +71,25 @@ impl Check {
         for warning in &config.warnings {
             say(&format!("warning: {warning}"));
         }
-        let from = Clock::system().now();
+        let clock = Clock::system();
+        let calendars = feeds::known(&config, &clock);
+        let (told, ages) = feeds::shown(&config, &calendars, &clock);
+        for warning in &told {
+            say(&format!("warning: {warning}"));
+        }
+        let from = clock.now();
         let until = from.saturating_add(PREVIEW).unwrap_or(from);
         if self.json {
-            let warnings: Vec<String> = config.warnings.iter().map(ToString::to_string).collect();
+            let warnings: Vec<&String> = config.warnings.iter().chain(&told).collect();
             let woken = preview::as_json(&config.rules, from, until);
             let windows = preview::maintenance_as_json(&config.rules.maintenance, from, until);
-            let all = serde_json::json!({"warnings": warnings, "services": woken, "maintenance": windows});
+            let all = serde_json::json!({"warnings": warnings, "services": woken, "maintenance": windows,
+                "calendars": feeds::as_json(&calendars)});
             out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(&config.rules, from, until));
             out(&preview::maintenance(&config.rules.maintenance, from, until));
+            out(&ages);
         }
         say(&format!("{}: good", path.display()));
         Exit::Done

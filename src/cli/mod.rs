@@ -13,16 +13,19 @@ use serde_json::Value;
 use crate::config::secrets;
 
 mod alert;
+mod calendar;
 mod check;
 mod client;
 mod condition;
 mod explain;
+mod feeds;
 mod hours;
 mod incident;
 mod kinds;
 mod logfmt;
 mod mail_in;
 mod migrate;
+mod oncall;
 mod place;
 mod progress;
 mod replay;
@@ -59,6 +62,8 @@ enum Command {
     Silence(silence::Silence),
     /// Tell people who are woken what holds meanwhile
     Condition(condition::Condition),
+    /// Who is on call: calendars for others to follow
+    Oncall(oncall::Oncall),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -165,6 +170,7 @@ pub fn run() -> ExitCode {
         Command::Alert(alert) => alert.run(),
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
+        Command::Oncall(oncall) => oncall.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

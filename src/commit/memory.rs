@@ -1,7 +1,7 @@
 //! What a transaction knows of alerts and incidents, so that a store that is far away is asked once for a whole
 //! batch and not once for each event. For a store of this machine it remembers no rows: asking is cheaper there.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, conditions, moves};
+use crate::store::{StoreError, Tx, alerts, calendars, conditions, moves};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -53,6 +53,8 @@ pub(super) struct Memory {
     /// Alerts that keep others quiet, by the places where those look, once they were asked for.
     inhibitors: HashMap<i64, Vec<Inhibitor>>,
     built: Built,
+    /// Whether a rotation follows a calendar, so that there is one to ask for.
+    follows_calendars: bool,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
 }
@@ -60,7 +62,8 @@ pub(super) struct Memory {
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
     pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built, rules: &Rules) -> Result<Self, StoreError> {
-        let mut memory = Self { on: tx.is_far(), built, ..Self::default() };
+        let follows_calendars = rules.rotations.values().any(|rotation| rotation.follows_calendar());
+        let mut memory = Self { on: tx.is_far(), built, follows_calendars, ..Self::default() };
         if !memory.on {
             return Ok(memory);
         }
@@ -226,8 +229,17 @@ impl Memory {
     }
 
     /// What was said of who is on call.
-    pub(super) fn roster(&mut self, _tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
-        Ok(self.roster.get_or_insert_default().clone())
+    pub(super) fn roster(&mut self, tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
+        if let Some(known) = &self.roster {
+            return Ok(known.clone());
+        }
+        let calendars = if self.follows_calendars { calendars::turns(tx)? } else { BTreeMap::new() };
+        Ok(self.roster.insert(Arc::new(Roster { calendars, ..Roster::nothing() })).clone())
+    }
+
+    /// What was said of who is on call has changed.
+    pub(super) fn forget_roster(&mut self) {
+        self.roster = None;
     }
 
     /// Conditions have changed.

@@ -28,10 +28,11 @@ use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::letters::{self, Claim, Settlement};
 use crate::store::silences::Built;
-use crate::store::{Connection, Place, StoreError, nodes, tokens, unreadable};
+use crate::store::{Connection, Place, StoreError, calendars, nodes, tokens, unreadable};
 
 mod acts;
 pub mod away;
+mod calendar;
 mod condition;
 mod door;
 mod drain;
@@ -53,6 +54,8 @@ mod simulation;
 pub mod spool;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_calendar;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
@@ -95,6 +98,7 @@ mod stories_shuffled;
 mod stories_unread;
 
 use away::Away;
+pub use calendar::Asked;
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use drain::{DRAIN_TRIES, Tried};
@@ -257,6 +261,22 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+    /// A calendar was asked for that a rotation follows.
+    Calendar(Box<Asked>),
+    /// A private address of a calendar is made.
+    LinkCalendar {
+        /// Its token, of which only the hash is kept.
+        token: SecretString,
+        /// Whose calendar.
+        subject: calendars::Subject,
+        /// Who makes it.
+        by: String,
+    },
+    /// A private address of a calendar is revoked.
+    UnlinkCalendar {
+        /// Its id.
+        id: String,
+    },
     /// A node is there.
     Beat(Box<nodes::Present>),
     /// A node stops.
@@ -386,7 +406,7 @@ pub enum Reply {
     },
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
-    /// To [`Command::MakeToken`]: the id by which it is revoked.
+    /// To [`Command::MakeToken`] and [`Command::LinkCalendar`]: the id by which it is revoked.
     Made(String),
     /// To [`Command::Forget`].
     Forgotten {

@@ -19,9 +19,9 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
-mod calendar;
 mod edges;
 mod errors;
+mod feeds;
 mod heartbeats;
 mod hide;
 mod inhibit;
@@ -46,6 +46,7 @@ mod ways;
 pub mod words;
 
 pub use errors::Errors;
+pub use feeds::{FeedConfig, FeedPlace, address as feed_address};
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 
@@ -77,6 +78,8 @@ pub struct Config {
     pub sources: BTreeMap<String, Source>,
     /// Pings that have to come again and again, by name.
     pub heartbeats: BTreeMap<String, HeartbeatConfig>,
+    /// Calendars that rotations follow, by the name of the rotation.
+    pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
     /// The operator's own templates.
@@ -419,7 +422,13 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
     };
-    let mut reading = Reading { errors: Errors::new(path, text), warnings: Vec::new(), mode, directory };
+    let mut reading = Reading {
+        errors: Errors::new(path, text),
+        warnings: Vec::new(),
+        mode,
+        directory,
+        feeds: BTreeMap::new(),
+    };
     let (table, problems) = DeTable::parse_recoverable(text);
     if !problems.is_empty() {
         return Err(not_toml(reading.errors, text, &problems));
@@ -466,6 +475,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             rules: Arc::new(rules),
             sources,
             heartbeats,
+            feeds: reading.feeds,
             channels,
             templates,
             emergency,

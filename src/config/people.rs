@@ -5,6 +5,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
+use super::feeds;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
@@ -46,6 +47,7 @@ pub(super) fn rules(root: &mut Table<'_>, reading: &mut Reading) -> Rules {
     rotations(root, reading, &mut rules);
     policies(root, reading, &mut rules);
     services::services(root, reading, &mut rules);
+    feeds::somebody(reading, &rules);
     if !root.has("mail") && !rules.policies.is_empty() {
         reading.errors.add_whole("[mail] is missing: pages go out by mail, and nobody could be woken");
     }
@@ -79,6 +81,17 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
     for mut table in root.tables(reading, "rotation") {
         let name = names::name(&mut table, reading);
         let zone = table.needed(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
+        if feeds::follows_one(&table) {
+            let (rotation, feed) = feeds::rotation(&mut table, reading, zone.unwrap_or(TimeZone::UTC));
+            let Some(name) = name else { continue };
+            reading.feeds.extend(feed.map(|feed| (name.value.clone(), feed)));
+            feeds::few(reading, &table);
+            table.end(reading);
+            if rules.rotations.insert(name.value.clone(), rotation).is_some() {
+                reading.errors.add(name.span, format!("there are two rotations called {}", name.value));
+            }
+            continue;
+        }
         let faults = reading.errors.count();
         let members = table.texts(reading, "members").unwrap_or_default();
         if members.is_empty() && reading.errors.count() == faults {
@@ -127,6 +140,7 @@ fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
         let rotation = Rotation {
             time_zone,
             members: members.into_iter().map(|member| member.value).collect(),
+            calendar: false,
             shift_days,
             handover_day: day.filter(|_| whole_weeks),
             handover_time: time,

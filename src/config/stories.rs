@@ -75,6 +75,7 @@ fn every_key_that_is_read_stands_in_the_example() {
     let text = include_str!("../../config/onscene.toml");
     let code = [
         include_str!("edges.rs"),
+        include_str!("feeds.rs"),
         include_str!("heartbeats.rs"),
         include_str!("maintenance.rs"),
         include_str!("mod.rs"),

@@ -8,8 +8,10 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
+mod calendar;
 mod roster;
 
+pub use calendar::{Said, Stint, normal};
 pub use roster::{Leave, Override, Roster, Turn};
 
 /// People taking turns.
@@ -17,8 +19,10 @@ pub use roster::{Leave, Override, Roster, Turn};
 pub struct Rotation {
     /// Zone of the hand-over hour.
     pub time_zone: TimeZone,
-    /// Who takes turns, in order; never empty.
+    /// Who takes turns, in order; empty only where a calendar says who.
     pub members: Vec<String>,
+    /// It follows a calendar: whom the roster's turns name, and nobody in between.
+    pub calendar: bool,
     /// Length of a shift in days, at least 1; a week is 7.
     pub shift_days: u32,
     /// Day of the week of the hand-over; `None` for shifts that are not whole weeks.
@@ -54,9 +58,12 @@ pub struct Shift {
 impl Rotation {
     /// Who is on call at an instant, with what was said since. `name`: the rotation's own.
     pub fn duty(&self, name: &str, roster: &Roster, at: Timestamp) -> Duty {
-        let shift = self.at(at);
-        let until = shift.as_ref().map_or(Timestamp::MAX, |shift| shift.until);
+        let shift = if self.calendar { None } else { self.at(at) };
+        let mut until = shift.as_ref().map_or(Timestamp::MAX, |shift| shift.until);
         let mut people: Vec<String> = shift.map(|shift| shift.person).into_iter().collect();
+        if self.calendar {
+            (people, until) = calendar::at(roster.calendars.get(name).map_or(&[], |turns| turns), at);
+        }
         let holding = roster.overrides.iter().filter(|one| one.rotation == name && one.holds(at));
         if let Some(one) = holding.max_by_key(|one| one.created_at) {
             people = vec![one.person.clone()];
@@ -110,6 +117,7 @@ mod tests {
         Rotation {
             time_zone: TimeZone::get(zone).unwrap(),
             members: vec!["maya".into(), "tom".into(), "kim".into()],
+            calendar: false,
             shift_days: 7,
             handover_day: Some(Weekday::Monday),
             handover_time: jiff::civil::time(9, 0, 0, 0),

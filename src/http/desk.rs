@@ -156,11 +156,13 @@ impl From<DoorError> for Problem {
             DoorError::Refused(refusal) => refused(&refusal, detail),
             DoorError::NoIncident(_)
             | DoorError::NoToken(_)
+            | DoorError::NoLink(_)
             | DoorError::NoSilence(_)
             | DoorError::NoCondition(_) => Self::not_found(detail),
-            DoorError::TooManyTokens(_) | DoorError::TooManySilences(_) | DoorError::TooManyConditions(_) => {
-                Self::conflict(detail)
-            }
+            DoorError::TooManyTokens(_)
+            | DoorError::TooManyLinks(_)
+            | DoorError::TooManySilences(_)
+            | DoorError::TooManyConditions(_) => Self::conflict(detail),
             DoorError::BadSilence(_) | DoorError::BadCondition(_) => Self::bad_request(detail),
             DoorError::NoService(_) => Self::unprocessable(detail),
             DoorError::Full => Self::unavailable(detail, 1),

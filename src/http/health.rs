@@ -6,7 +6,8 @@ use http::{StatusCode, header};
 
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
-use crate::store::{heartbeats, held, incidents, letters};
+use crate::feeds::age_s;
+use crate::store::{calendars, heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -23,20 +24,36 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
 
 /// Figures for Prometheus. What stands in the store is counted when it is asked for.
 pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
+    let follows = !desk.house.get().feeds.is_empty();
     let counted = match desk.sight.mirror() {
         // Nobody waits for figures of a store that is known to be away.
         Some(mirror) if mirror.is_away() => None,
         _ => Some(
             desk.sight
-                .now(|tx| {
-                    Ok((incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?, held::each(tx)?))
+                .now(move |tx| {
+                    Ok((
+                        (
+                            incidents::counts(tx)?,
+                            letters::waiting(tx)?,
+                            heartbeats::all(tx)?,
+                            held::each(tx)?,
+                        ),
+                        if follows { calendars::all(tx)? } else { Vec::new() },
+                    ))
                 })
                 .await,
         ),
     };
     match counted {
-        Some(Ok((incidents, letters, heard, held))) => {
+        Some(Ok(((incidents, letters, heard, held), kept))) => {
             let metrics = &desk.metrics;
+            metrics.calendar_age.reset();
+            let now = desk.clock.now();
+            for name in desk.house.get().feeds.keys() {
+                let kept = kept.iter().find(|one| one.rotation == *name);
+                let age = age_s(kept, metrics.started_at(), now);
+                metrics.calendar_age.with_label_values(&[name]).set(age);
+            }
             metrics.heartbeat_missing.reset();
             for name in desk.house.get().heartbeats.keys() {
                 let missing = heard.iter().any(|heard| heard.name == *name && heard.missing_at.is_some());
@@ -52,7 +69,6 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             }
             metrics.deliveries_pending.reset();
             metrics.delivery_oldest.reset();
-            let now = desk.clock.now();
             for (channel, count, oldest) in letters {
                 let channel = if channel.is_empty() { "mail" } else { channel.as_str() };
                 metrics.deliveries_pending.with_label_values(&[channel]).set(count);

@@ -28,6 +28,7 @@ mod alertmanager_api;
 mod answer;
 pub mod api;
 pub mod body;
+mod calendar;
 pub mod compat;
 mod connection;
 pub mod desk;

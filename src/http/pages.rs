@@ -13,13 +13,14 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use crate::core::condition::known;
 use crate::core::silence::State as Life;
+use crate::feeds::all_troubles;
 use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents;
 use crate::store::nodes::Node;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
-use crate::store::{conditions, held as held_back, nodes};
+use crate::store::{calendars, conditions, held as held_back, nodes};
 
 pub(super) mod held;
 
@@ -77,20 +78,23 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     if let Some(elsewhere) = stranger(&desk, &headers).await {
         return elsewhere;
     }
-    let read = desk.sight.or_last(|tx| {
+    let house = desk.house.get();
+    let follows = !house.feeds.is_empty();
+    let read = desk.sight.or_last(move |tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
         let in_force = silences::list(tx, Which::In(Life::Active), SILENCES_COUNTED)?.len();
         let held = held::summary(&held_back::each(tx)?, in_force);
         let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
-        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?))
+        let calendars = if follows { calendars::all(tx)? } else { Vec::new() };
+        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, calendars))
     });
-    let Seen { value: (open, past, nodes, held, conditions), as_of } = match read.await {
+    let Seen { value: (open, past, nodes, held, conditions, calendars), as_of } = match read.await {
         Ok(found) => found,
         Err(error) => return unreadable(&pages, &error),
     };
-    let house = desk.house.get();
     let rules = house.rules.clone();
+    let warned = all_troubles(&house, &calendars, desk.clock.now());
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
     let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);
@@ -112,7 +116,8 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values = context! { incidents => shown(open), past => shown(past), others, held, known, more_known };
+    let values =
+        context! { incidents => shown(open), past => shown(past), others, warned, held, known, more_known };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 

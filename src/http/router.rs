@@ -7,7 +7,7 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{alertmanager_api, answer, api, compat, health, heartbeat, intake, opsgenie, pages};
+use super::{alertmanager_api, answer, api, calendar, compat, health, heartbeat, intake, opsgenie, pages};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
@@ -31,6 +31,9 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall))
+        .route("/api/v1/calendars", get(api::calendars::list).post(api::calendars::create))
+        .route("/api/v1/calendars/{id}/revoke", post(api::calendars::revoke))
+        .route("/calendar/{file}", get(calendar::show))
         .route("/api/v1/command", get(api::command))
         .route("/api/v1/reports/noise", get(api::report::noise))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))

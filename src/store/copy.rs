@@ -105,6 +105,21 @@ pub(super) const CONDITION: Table = table(
     &["id", "services", "text", "created_by", "ended_by"],
     &[],
 );
+/// What calendars say of rotations, and the private addresses of those that are made of rotations.
+pub(super) const CALENDAR: Table = table(
+    "calendar",
+    "rotation",
+    &["changed_at", "fetched_at", "tried_at"],
+    &["rotation", "turns", "hash", "error", "warnings"],
+    &[],
+);
+pub(super) const CALENDAR_LINK: Table = table(
+    "calendar_link",
+    "id",
+    &["created_at", "revoked_at"],
+    &["id", "rotation", "person", "created_by"],
+    &["hash"],
+);
 /// Filled by the nodes themselves, so that it is no part of a whole copy.
 pub(super) const NODE: Table = table(
     "node",
@@ -144,6 +159,8 @@ const TABLES: &[Table] = &[
     ),
     SILENCE,
     CONDITION,
+    CALENDAR,
+    CALENDAR_LINK,
     table(
         "alert_move",
         "from_incident, into_incident, alert",

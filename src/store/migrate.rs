@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
     (6, "0006_known.sql", include_str!("migrations/0006_known.sql")),
+    (9, "0009_calendar.sql", include_str!("migrations/0009_calendar.sql")),
 ];
 
 /// Brings the schema up to date.

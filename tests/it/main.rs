@@ -2,6 +2,7 @@
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `away`: a node cut off from its shared store hears all the same;
+//! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
@@ -28,6 +29,7 @@
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
 mod away;
+mod calendar;
 mod compat;
 mod day;
 mod disk;

@@ -17,14 +17,18 @@ use super::problem::Problem;
 use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
+use crate::core::oncall::Roster;
 use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
+use crate::store::{
+    StoreError, Tx, alerts, calendars as kept_calendars, conditions as known_conditions, timeline,
+};
 
+pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod history;
 mod lasting;
@@ -250,15 +254,40 @@ pub(super) async fn oncall(
             )
         }
     };
+    // Only what follows a calendar needs to be asked for.
+    let Seen { value: kept, as_of } = match crate::feeds::any(&rules) {
+        false => Seen { value: Vec::new(), as_of: None },
+        true => desk.sight.or_last(kept_calendars::all).await.map_err(|error| cannot_read(&error))?,
+    };
+    let calendars = kept.iter().map(|one| (one.rotation.clone(), one.turns.clone())).collect();
+    let roster = Roster { calendars, ..Roster::nothing() };
     let shifts: Vec<Value> = rules
         .rotations
         .iter()
         .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
         .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())))
-        .filter_map(|(name, rotation)| rotation.at(at).map(|shift| (name, shift)))
-        .map(|(name, shift)| json!({"rotation": name, "person": shift.person, "until": shift.until}))
+        .flat_map(|(name, rotation)| {
+            let kept = kept.iter().find(|one| one.rotation == *name);
+            let duty = rotation.duty(name, &roster, at);
+            let until = Some(duty.until).filter(|until| *until < Timestamp::MAX);
+            let mut rows: Vec<Value> = duty
+                .people
+                .iter()
+                .map(|person| json!({"rotation": name, "person": person, "until": until}))
+                .collect();
+            if rotation.follows_calendar() {
+                if rows.is_empty() {
+                    rows.push(json!({"rotation": name, "person": null, "until": until}));
+                }
+                let state = json!({"fetched_at": kept.and_then(|one| one.fetched_at),
+                    "error": kept.and_then(|one| one.error.clone()),
+                    "warnings": kept.map(|one| one.warnings.clone()).unwrap_or_default()});
+                rows.iter_mut().for_each(|row| row["calendar"] = state.clone());
+            }
+            rows
+        })
         .collect();
-    Ok(Json(json!({"at": at, "oncall": shifts})).into_response())
+    Ok(shown(&desk, Json(json!({"at": at, "oncall": shifts})).into_response(), as_of))
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
