@@ -127,6 +127,13 @@ fn each(
     mut take: impl FnMut(&str, Result<Vec<Event>, String>) -> Result<(), String>,
 ) -> Result<(), String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let last = text.trim_end().rsplit(['\r', '\n']).next().unwrap_or_default();
+    if !last.trim().eq_ignore_ascii_case("END:VCALENDAR") {
+        let begins =
+            text.trim_start().get(..15).is_some_and(|first| first.eq_ignore_ascii_case("BEGIN:VCALENDAR"));
+        let why = if begins { "it breaks off before its end" } else { "this is no iCalendar file" };
+        return Err(why.into());
+    }
     let (mut parser, mut events, mut any) = (Parser::new(text), 0, false);
     let (mut times_left, mut steps_left) = (TIMES_MAX, STEPS_MAX);
     loop {

@@ -72,7 +72,7 @@ fn whom_the_calendar_names_at_this_hour_is_woken_and_in_a_gap_the_next_step() {
     story.passes(10);
     assert_eq!(story.wakes("db-2"), ["tom"]);
     story.passes(10);
-    assert_eq!(story.wakes("db-3"), ["maya", "tom"]);
+    assert_eq!(story.wakes("db-3"), ["tom", "maya"]);
     story.passes(10);
     assert_eq!(story.wakes("db-4"), ["kim"]);
     story.proves_whole();
