@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -124,24 +125,81 @@ impl Feeds {
             }
             self.of = Some(house.clone());
         }
-        let due =
-            house.feeds.iter().filter(|(name, _)| self.known.get(*name).is_none_or(|known| known.due <= now));
-        let due: Vec<(&String, &FeedConfig)> = due.collect();
-        // One that does not answer keeps no other waiting.
-        let asked = due.iter().map(|(name, feed)| {
-            let before = self.known.get(*name).and_then(|known| known.answer.clone());
-            self.ask(&house, name, feed, before)
+        let is_due = |name: &str| self.known.get(name).is_none_or(|known| known.due <= now);
+        let due: Vec<(&String, &FeedConfig)> = house.feeds.iter().filter(|(name, _)| is_due(name)).collect();
+        let asker =
+            Asker { client: self.client.clone(), clock: self.clock.clone(), rules: house.rules.clone() };
+        let asked = due.into_iter().map(|(name, feed)| {
+            let before = self.known.get(name).and_then(|known| known.answer.clone());
+            let asker = &asker;
+            async move { (name, feed, asker.ask(name, feed, before).await) }
         });
-        let asked = futures_util::future::join_all(asked).await;
-        for ((name, feed), asked) in due.into_iter().zip(asked) {
-            self.take(name, feed, asked).await;
+        // Each is kept as it comes: one that does not answer keeps no other waiting.
+        let mut asked: FuturesUnordered<_> = asked.collect();
+        while let Some((name, feed, found)) = asked.next().await {
+            self.take(name, feed, found).await;
         }
     }
 
+    /// Keeps what came of asking for one, and says so when that is new.
+    async fn take(&mut self, name: &str, feed: &FeedConfig, asked: Result<(Answer, Read), String>) {
+        let now = self.clock.mark();
+        let of = identity(feed);
+        let fresh = || Known { of, due: now, answer: None, wrong: 0, ignored: 0 };
+        let known = self.known.entry(name.to_owned()).or_insert_with(fresh);
+        let found = match asked {
+            Ok((answer, read)) => {
+                if known.wrong > 0 {
+                    tracing::info!(rotation = name, "the calendar of a rotation can be read again");
+                }
+                if read.ignored != known.ignored && read.ignored > 0 {
+                    let times = read.ignored;
+                    tracing::warn!(
+                        rotation = name,
+                        times,
+                        "events of a calendar are nobody's turn; the pages say which"
+                    );
+                }
+                (known.answer, known.wrong, known.ignored) = (Some(answer), 0, read.ignored);
+                self.last.put(name, &read.turns);
+                Ok((read.turns, read.warnings))
+            }
+            Err(why) => {
+                if known.wrong == 0 {
+                    let error = why.as_str();
+                    tracing::error!(
+                        rotation = name,
+                        error,
+                        "the calendar of a rotation cannot be read; what it said last stays"
+                    );
+                }
+                known.wrong = known.wrong.saturating_add(1);
+                Err(why)
+            }
+        };
+        let again = AGAIN.saturating_mul(1 << known.wrong.saturating_sub(1).min(10)).min(feed.every);
+        known.due = now + if found.is_ok() { feed.every } else { again };
+        let asked = Asked { rotation: name.to_owned(), found };
+        if let Err(error) = self.door.ask(Command::Calendar(Box::new(asked))).await {
+            tracing::debug!(rotation = name, %error, "what a calendar says could not be kept; trying again");
+            if let Some(known) = self.known.get_mut(name) {
+                known.due = now + AGAIN.min(feed.every);
+            }
+        }
+    }
+}
+
+/// Asks for calendars, and reads them.
+struct Asker {
+    client: Client,
+    clock: Clock,
+    rules: Arc<Rules>,
+}
+
+impl Asker {
     /// Asks for one, and reads it.
     async fn ask(
         &self,
-        house: &House,
         name: &str,
         feed: &FeedConfig,
         before: Option<Answer>,
@@ -154,7 +212,7 @@ impl Feeds {
             }
             FeedPlace::Web { .. } => self.of_web(feed, before).await?,
         };
-        let (rules, text, now) = (house.rules.clone(), answer.text.clone(), self.clock.now());
+        let (rules, text, now) = (self.rules.clone(), answer.text.clone(), self.clock.now());
         let name = name.to_owned();
         let read = tokio::task::spawn_blocking(move || {
             let zone = rules.rotations.get(&name).map(|rotation| rotation.time_zone.clone());
@@ -203,53 +261,6 @@ impl Feeds {
             }
         }
         Err("it leads from one address to another and never to a calendar".into())
-    }
-
-    /// Keeps what came of asking for one, and says so when that is new.
-    async fn take(&mut self, name: &str, feed: &FeedConfig, asked: Result<(Answer, Read), String>) {
-        let now = self.clock.mark();
-        let of = identity(feed);
-        let fresh = || Known { of, due: now, answer: None, wrong: 0, ignored: 0 };
-        let known = self.known.entry(name.to_owned()).or_insert_with(fresh);
-        let found = match asked {
-            Ok((answer, read)) => {
-                if known.wrong > 0 {
-                    tracing::info!(rotation = name, "the calendar of a rotation can be read again");
-                }
-                if read.ignored != known.ignored && read.ignored > 0 {
-                    let times = read.ignored;
-                    tracing::warn!(
-                        rotation = name,
-                        times,
-                        "events of a calendar are nobody's turn; the pages say which"
-                    );
-                }
-                (known.answer, known.wrong, known.ignored) = (Some(answer), 0, read.ignored);
-                self.last.put(name, &read.turns);
-                Ok((read.turns, read.warnings))
-            }
-            Err(why) => {
-                if known.wrong == 0 {
-                    let error = why.as_str();
-                    tracing::error!(
-                        rotation = name,
-                        error,
-                        "the calendar of a rotation cannot be read; what it said last stays"
-                    );
-                }
-                known.wrong = known.wrong.saturating_add(1);
-                Err(why)
-            }
-        };
-        let again = AGAIN.saturating_mul(1 << known.wrong.saturating_sub(1).min(10)).min(feed.every);
-        known.due = now + if found.is_ok() { feed.every } else { again };
-        let asked = Asked { rotation: name.to_owned(), found };
-        if let Err(error) = self.door.ask(Command::Calendar(Box::new(asked))).await {
-            tracing::debug!(rotation = name, %error, "what a calendar says could not be kept; trying again");
-            if let Some(known) = self.known.get_mut(name) {
-                known.due = now + AGAIN.min(feed.every);
-            }
-        }
     }
 }
 

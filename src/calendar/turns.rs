@@ -308,6 +308,12 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_that_never_comes_true_is_given_up() {
+        let never = "SUMMARY:maya|DTSTART:20260101T080000Z|DURATION:PT1H|RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=7";
+        assert!(parsed(&[never]).is_ok_and(|read| read.turns.len() <= 1));
+    }
+
+    #[test]
     fn whole_days_are_days_of_the_zone_of_the_rotation() {
         let day = "SUMMARY:maya|DTSTART;VALUE=DATE:20260329|DTEND;VALUE=DATE:20260330";
         assert_eq!(turns(&[day]), ["maya 2026-03-28T23:00:00Z 2026-03-29T22:00:00Z"]);

@@ -37,6 +37,8 @@ mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_feeds;
+#[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
 mod stories_secrets;

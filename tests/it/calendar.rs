@@ -112,7 +112,7 @@ pub fn reloads(daemon: &Daemon) {
 }
 
 fn woken(daemon: &Daemon, key: &str, person: &str) {
-    assert_eq!(daemon.alert(key, "firing").status, 200);
+    assert_eq!(daemon.alert(key, "firing").status, 202);
     daemon.mail_to(&format!("{person}@example.net"), &format!("{key} is down"));
 }
 

@@ -340,6 +340,8 @@ fn in_nights_in_which_clocks_are_set_turns_are_those_of_a_library() {
         };
         event("w1", "maya", "20260105T090000", "20260112T090000", "FREQ=WEEKLY;INTERVAL=2");
         event("w2", "tom", "20260112T090000", "20260119T090000", "FREQ=WEEKLY;INTERVAL=2");
+        // From an hour of spring on it is somebody else's, an hour later and for longer.
+        event("t", "kim", "20260106T120000", "20260106T140000", "FREQ=WEEKLY");
         event("n", "kim", "20260105T220000", "20260106T060000", "FREQ=DAILY");
         for (uid, hours) in
             [("h1", ["013000", "023000"]), ("h2", ["021500", "030000"]), ("h3", ["000000", "010000"])]
@@ -347,7 +349,11 @@ fn in_nights_in_which_clocks_are_set_turns_are_those_of_a_library() {
             let [from, until] = hours.map(|hour| format!("20260103T{hour}"));
             event(uid, "tom", &from, &until, "FREQ=WEEKLY;BYDAY=SU,SA");
         }
-        text.push_str("END:VCALENDAR|");
+        text.push_str(&format!(
+            "BEGIN:VEVENT|UID:t|DTSTAMP:20260101T000000Z|SUMMARY:tom|\
+             RECURRENCE-ID;RANGE=THISANDFUTURE;TZID={zone}:20260324T120000|DTSTART;TZID={zone}:20260324T130000|\
+             DTEND;TZID={zone}:20260324T160000|END:VEVENT|END:VCALENDAR|"
+        ));
         let text = text.replace('|', "\r\n");
         fs::write(&file, &text).unwrap();
         // From the middle of each, its turns reach over all changes of a year.
