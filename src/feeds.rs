@@ -423,7 +423,10 @@ mod tests {
             told(Some(&kept(None, Some("it is answered with 404"), &[])))
                 .contains("never read, so that nobody is on call by it: it is answered with 404.")
         );
-        assert_eq!(told(Some(&kept(Some(before(23)), Some("it is answered with 404"), &[turn.clone()]))), "");
+        assert_eq!(
+            told(Some(&kept(Some(before(23)), Some("it is answered with 404"), std::slice::from_ref(&turn)))),
+            ""
+        );
         assert!(
             told(Some(&kept(Some(before(25)), Some("it is answered with 404"), &[turn])))
                 .contains("read last 25 hours ago")

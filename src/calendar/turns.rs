@@ -17,6 +17,8 @@ use crate::core::rules::Person;
 pub const BEHIND: SignedDuration = SignedDuration::from_hours(32 * 24);
 /// And so far ahead.
 pub const AHEAD: SignedDuration = SignedDuration::from_hours(95 * 24);
+/// No turn ends later: the store keeps hours in microseconds, which end a little before ours do.
+const LAST: Timestamp = Timestamp::constant(253_000_000_000, 0);
 /// Most turns of a rotation.
 pub const TURNS_MAX: usize = 2000;
 /// Most events that are told by name, of each sort.
@@ -62,7 +64,7 @@ pub fn read(
         }
         turns.extend(names.into_iter().map(|name| Turn {
             from: event.open.from,
-            until: event.open.until,
+            until: event.open.until.min(LAST),
             person: name.to_owned(),
         }));
     }
@@ -310,7 +312,7 @@ mod tests {
     #[test]
     fn a_rule_that_never_comes_true_is_given_up() {
         let never = "SUMMARY:maya|DTSTART:20260101T080000Z|DURATION:PT1H|RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30;COUNT=7";
-        assert!(parsed(&[never]).is_ok_and(|read| read.turns.len() <= 1));
+        assert_eq!(parsed(&[never]).map_or(0, |read| read.turns.len()), 0);
     }
 
     #[test]
