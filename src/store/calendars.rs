@@ -42,21 +42,23 @@ pub fn turns(tx: &Tx<'_>) -> Result<BTreeMap<String, Arc<Vec<Turn>>>, StoreError
     Ok(found.into_iter().flatten().collect())
 }
 
-/// What is known of all calendars.
+/// What is known of all calendars; of one that cannot be read no turns are.
 ///
 /// # Errors
-/// What the engine says, or when a row cannot be read.
+/// What the engine says.
 pub fn all(tx: &Tx<'_>) -> Result<Vec<Kept>, StoreError> {
     let sql =
         "select rotation, turns, changed_at, fetched_at, error, warnings from calendar order by rotation";
     tx.query(sql, &[], |row| {
+        let rotation = row.text(0)?;
+        let turns = from_words(row.text_ref(1)?).inspect_err(|error| warn(&rotation, error));
         Ok(Kept {
-            rotation: row.text(0)?,
-            turns: Arc::new(from_words(row.text_ref(1)?)?),
+            rotation,
+            turns: Arc::new(turns.unwrap_or_default()),
             changed_at: row.time(2)?,
             fetched_at: row.time_or_null(3)?,
             error: row.text_or_null(4)?,
-            warnings: serde_json::from_str(row.text_ref(5)?)?,
+            warnings: serde_json::from_str(row.text_ref(5)?).unwrap_or_default(),
         })
     })
 }
