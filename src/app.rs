@@ -22,14 +22,14 @@ use crate::channels::client::Client;
 use crate::clock::{Beat, Clock};
 use crate::commit::spool::Spool;
 use crate::commit::{self, Command, Committer, Door, Reply, Wakes};
-use crate::config::{self, Config, Listen, Server};
+use crate::config::{self, Config, Listen, Server, gaps};
 use crate::deadlines::{Deadlines, Filling, HeardSince};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
 use crate::feeds::{Feeds, Last};
 use crate::house::{Current, House};
 use crate::http::accept::{self, Meters};
-use crate::http::desk::Desk;
+use crate::http::desk::{Desk, Tools};
 use crate::http::html::Pages;
 use crate::http::limits::Limits;
 use crate::http::listen::{Address, HandedOver, Listener};
@@ -226,7 +226,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         wake: wakes.letters.clone(),
     };
     let meters = Meters::default();
-    let desk = Desk {
+    let desk = Desk::from(Tools {
         door: door.clone(),
         sight: Sight::new(readers, mirror.clone()),
         house: house.clone(),
@@ -239,7 +239,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
         unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
-    };
+    });
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     if let Some(mirror) = mirror {
@@ -258,6 +258,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         clock: clock.clone(),
         node: config.server.external_url.clone(),
         calendars,
+        sight: desk.sight.clone(),
     };
     spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
@@ -371,6 +372,7 @@ fn limits(config: &Config) -> Limits {
         header_timeout: server.header_timeout,
         body_timeout: server.body_timeout,
         idle_timeout: server.idle_timeout,
+        answer_after: server.answer_after,
         ..Limits::default()
     }
 }
@@ -410,6 +412,11 @@ impl Running {
             Err(_) => notify(&[NotifyState::Reloading]),
         }
         let read = (self.reload)().and_then(|(config, house)| {
+            // There is something better to go on with: the one in use. At a start there is not.
+            let gaps = gaps::new_errors(&config, &self.house.get().rules, self.clock.now());
+            if !gaps.is_empty() {
+                return Err(gaps.join("; "));
+            }
             if let Some(tls) = &self.tls {
                 tls.reload(self.clock.now()).map_err(|error| error.to_string())?;
             }

@@ -40,6 +40,17 @@ pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     tag
 }
 
+/// HMAC with SHA-1, which some services still sign with. As a signature it holds, although SHA-1 as a hash does not.
+pub fn hmac_sha1(key: &[u8], parts: &[&[u8]]) -> [u8; 20] {
+    let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, key));
+    for part in parts {
+        context.update(part);
+    }
+    let mut tag = [0; 20];
+    tag.copy_from_slice(context.sign().as_ref());
+    tag
+}
+
 /// A secret for one link or one program: 128 random bits as 22 characters of base64url.
 ///
 /// # Errors
@@ -158,6 +169,11 @@ mod tests {
         assert_eq!(
             hex(&hmac_sha256(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
+        );
+        // RFC 2202, test case 2.
+        assert_eq!(
+            hex(&hmac_sha1(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
         );
     }
 

@@ -4,29 +4,34 @@
 //! at each of them, and the rules decide. Woken by commits that set an hour, and by the next hour.
 //! Deadlines are absolute and on disk, so what fell due while the daemon was down runs when it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::Notify;
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Beat, Clock};
-use crate::commit::{Command, Door, Reply};
+use crate::commit::{Command, Door, DoorError, Reply};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
 use crate::core::inhibit::Rule;
+use crate::core::oncall::past;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, nodes, silences};
+use crate::store::{
+    StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, load, nodes, roster, silences,
+};
 
-/// Most deadlines met in one step; they share a commit.
-const STEP_MAX: u32 = 128;
+/// Most deadlines of a sort that are met in one step.
+const STEP_MAX: u32 = 1024;
+/// Most that wait at the door at the same time: while one commit is on its way to disk, the next is full. What people do comes
+/// behind no more than these.
+const AT_ONCE: usize = 256;
 /// The store is asked at least this often, whatever was promised.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.
@@ -159,6 +164,16 @@ struct Found {
     next: Option<Timestamp>,
     /// A node may hear what nobody else does, so that nobody's silence says anything.
     cut_off: bool,
+    /// Who is on call is not what was written down last.
+    duty: bool,
+}
+
+/// Whether who is on call is to be written down. While nodes run with different configurations, each would say of the same
+/// rotation something else: that is left until they agree.
+fn notes_duty(tx: &Tx<'_>, house: &House) -> Result<bool, StoreError> {
+    let roster = roster::said(tx, &house.rules, tx.now)?;
+    let is_due = past::is_due(&house.rules.rotations, &roster, &load::open(tx)?, tx.now);
+    Ok(is_due && nodes::list(tx)?.iter().all(|node| node.config_hash == house.config_hash))
 }
 
 /// What is heard at this node and, as far as it is known, at those that share its store.
@@ -178,7 +193,8 @@ impl Found {
         let others = nodes::others(tx, node)?;
         let hearing = of_all(tx, own, &others);
         let look = |(alert, at)| (Command::AlertDue { alert, hearing }, at);
-        let mut found = Self { cut_off: others.one_is_cut_off, ..Self::default() };
+        let duty = notes_duty(tx, house)?;
+        let mut found = Self { cut_off: others.one_is_cut_off, duty, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
@@ -263,7 +279,7 @@ impl Deadlines {
         let fills = self.fill(&house).await;
         let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
         let node = self.node.clone();
-        let Found { due, next, cut_off } =
+        let Found { due, next, cut_off, duty } =
             match self.readers.read(move |tx| Found::look(tx, &house, &node, hearing)).await {
                 Ok(found) => found,
                 Err(error) => {
@@ -272,6 +288,9 @@ impl Deadlines {
                     return Next::Wait(TROUBLE_WAIT);
                 }
             };
+        if duty && let Err(error) = self.door.ask(Command::NoteDuty).await {
+            tracing::warn!(%error, "who is on call cannot be written down; trying again");
+        }
         if cut_off {
             self.heard_since.begins_anew(self.clock.now());
         }
@@ -280,22 +299,29 @@ impl Deadlines {
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
             return if fills { Next::Now } else { Next::Wait(until.min(ASK_EVERY)) };
         }
-        // Asked side by side, so that they share a commit.
-        let mut asked = JoinSet::new();
-        for (command, due_at) in due {
-            let door = self.door.clone();
-            asked.spawn(async move { (due_at, door.ask(command).await) });
-        }
-        let (mut trouble, mut progress) = (false, false);
-        while let Some(answer) = asked.join_next().await {
+        // Asked side by side, so that they share a commit; the door answers in the order in which it was asked.
+        let (mut trouble, mut progress, mut stuck) = (false, false, false);
+        let (mut due, mut asked) = (due.into_iter(), VecDeque::new());
+        loop {
+            while asked.len() < AT_ONCE
+                && !stuck
+                && let Some((command, due_at)) = due.next()
+            {
+                asked.push_back((due_at, self.door.begin(command)));
+            }
+            let Some((due_at, begun)) = asked.pop_front() else { break };
+            let answer = match begun {
+                Ok(begun) => begun.answer().await,
+                Err(error) => Err(error),
+            };
+            self.beat.strike();
             match answer {
-                Ok((due_at, Ok(reply))) => progress |= self.observe(due_at, &reply),
-                Ok((_, Err(error))) => {
-                    trouble = true;
-                    tracing::error!(%error, "a deadline could not be met; trying again");
-                }
+                Ok(reply) => progress |= self.observe(due_at, &reply),
                 Err(error) => {
                     trouble = true;
+                    // One at fault does not hold up the others; where the store does, there is no use in asking for more.
+                    stuck |=
+                        !matches!(error, DoorError::Fault | DoorError::Refused(_) | DoorError::NoIncident(_));
                     tracing::error!(%error, "a deadline could not be met; trying again");
                 }
             }

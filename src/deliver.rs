@@ -32,6 +32,11 @@ const LEASE: SignedDuration = SignedDuration::from_secs(60);
 /// Attempts at the same time: to persons, and to each channel.
 const PERSONS_HANDS: u32 = 32;
 const CHANNEL_HANDS: u32 = 4;
+/// The same, by each way of persons: one that hangs holds up no other.
+const WAY_HANDS: u32 = 16;
+/// Letters for a channel or a way that this node does not know are left to others for so long: while a configuration is
+/// changed node after node, one of them may. After that it is no one's.
+const UNKNOWN_CHANNEL_WAIT: SignedDuration = SignedDuration::from_secs(120);
 /// Waits between the attempts of a letter that wakes somebody, in seconds; the last one goes on.
 const WAKING_LADDER_S: &[u64] = &[5, 15, 30, 60];
 /// Waits between the attempts of any other letter, in seconds; the last one goes on.
@@ -147,9 +152,17 @@ impl Delivery {
                 return Duration::from_secs(1);
             }
         };
-        for channel in due {
+        let house = self.house.get();
+        let now = self.clock.now();
+        for (channel, since) in due {
+            let most = match channel.as_str() {
+                "" => PERSONS_HANDS,
+                name if house.ways.contains_key(name) => WAY_HANDS,
+                name if house.channels.contains_key(name) => CHANNEL_HANDS,
+                _ if since <= now && now.duration_since(since) < UNKNOWN_CHANNEL_WAIT => continue,
+                _ => CHANNEL_HANDS,
+            };
             let held = hands.of(&channel);
-            let most = if channel.is_empty() { PERSONS_HANDS } else { CHANNEL_HANDS };
             let limit = most.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX));
             if limit == 0 {
                 continue;
@@ -199,8 +212,10 @@ impl Delivery {
             }
             return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), true);
         }
-        let Some(channel) = house.channels.get(&claim.channel) else {
-            return (refused("no channel of this name is configured any more"), false);
+        let known = if claim.person.is_empty() { &house.channels } else { &house.ways };
+        let Some(channel) = known.get(&claim.channel) else {
+            let what = if claim.person.is_empty() { "channel" } else { "way" };
+            return (refused(&format!("no {what} of this name is configured any more")), false);
         };
         let again = channel.recognises_repeats();
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
@@ -291,7 +306,8 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 }
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
-/// arrived can be sent again. `jitter` is from 0 to 1.
+/// arrived can be sent again. One that wakes somebody is in any case: a second call is harmless, a missing one is not.
+/// `jitter` is from 0 to 1.
 pub(crate) fn settle(
     claim: &Claim,
     outcome: &Outcome,
@@ -323,7 +339,7 @@ pub(crate) fn settle(
         // The relay's own fault says nothing about this recipient.
         Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
         Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
-        Outcome::Unknown { why } if again && !spent => later(Duration::ZERO, why),
+        Outcome::Unknown { why } if (again || wakes) && !spent => later(Duration::ZERO, why),
         Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
     }
 }
@@ -365,6 +381,9 @@ mod tests {
         assert_eq!(wait(&broken, Kind::Page, 1, true), "again in 30 s");
         assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");
         assert_eq!(wait(&unknown, Kind::Page, 1, true), "again in 5 s");
+        assert_eq!(wait(&unknown, Kind::Page, 1, false), "again in 5 s");
+        assert_eq!(wait(&unknown, Kind::Page, 30, false), "unknown");
+        assert_eq!(wait(&unknown, Kind::Notice, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");
     }

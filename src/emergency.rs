@@ -1,6 +1,6 @@
 //! When the store takes no writes for long: mail by this node alone, past the store, to whom the configuration names.
 //!
-//! Reads: what the door knows of the store, every few seconds. Sends: one mail to each person, and another when
+//! Reads: what the door knows of the store, every few seconds; who is on call, as far as that is known. Sends: one mail to each person, and another when
 //! more has come and the same time has passed again. Several nodes may each send theirs: each tells what it holds.
 //! It writes nothing; after a restart it may tell again.
 
@@ -15,13 +15,18 @@ use crate::clock::Clock;
 use crate::commit::away::{Away, State};
 use crate::commit::spool::Held;
 use crate::core::escalation::Staff;
+use crate::core::oncall::Roster;
 use crate::crypto;
 use crate::feeds::Last;
 use crate::house::Current;
 use crate::render;
+use crate::store::roster;
+use crate::store::sight::Sight;
 
 /// How often it looks.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How long it is waited for who is on call, as people said since.
+const ROSTER_WAIT: Duration = Duration::from_secs(5);
 /// A mail that no relay takes is tried again after this long.
 const TRY_AGAIN: SignedDuration = SignedDuration::from_secs(20);
 
@@ -37,6 +42,8 @@ pub struct Emergency {
     pub node: String,
     /// Who is on call by calendars, as far as this process knows.
     pub calendars: std::sync::Arc<Last>,
+    /// Where it stands who is on call: in what was known last, while the store is away.
+    pub sight: Sight,
 }
 
 /// What was told, and when to look again.
@@ -74,7 +81,7 @@ impl Emergency {
         if now.duration_since(since) < emergency.after {
             return;
         }
-        let roster = self.calendars.roster();
+        let roster = self.roster(&house).await;
         for person in (Staff { rules: &house.rules, roster: &roster }).people(&emergency.page, now) {
             let early = told.not_before.get(&person).is_some_and(|at| now < *at);
             if early || told.held.get(&person) == Some(&held) {
@@ -90,6 +97,17 @@ impl Emergency {
                 told.held.insert(person, held.clone());
             }
         }
+    }
+
+    /// What was said of who is on call, and what calendars say, as far as this node knows; nothing, where it knows nothing.
+    async fn roster(&self, house: &crate::house::House) -> Roster {
+        let rules = house.rules.clone();
+        let known = self.sight.or_last(move |tx| roster::said(tx, &rules, tx.now));
+        let known = tokio::time::timeout(ROSTER_WAIT, known).await;
+        let mut known = known.ok().and_then(Result::ok).map(|seen| seen.value).unwrap_or_default();
+        // This process may have read a calendar since the store was seen last.
+        known.calendars.extend(self.calendars.turns());
+        known
     }
 
     /// Whether it is done: taken, or refused for good.

@@ -23,7 +23,7 @@ use crate::channels::client::{Client, Fetched, Reach};
 use crate::clock::Clock;
 use crate::commit::{Asked, Command, Door};
 use crate::config::{FeedConfig, FeedPlace, feed_address};
-use crate::core::oncall::{Roster, Turn};
+use crate::core::oncall::Turn;
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::house::{Current, House};
@@ -61,10 +61,9 @@ pub struct Feeds {
 pub struct Last(Mutex<BTreeMap<String, Arc<Vec<Turn>>>>);
 
 impl Last {
-    /// Who is on call by calendars.
-    pub fn roster(&self) -> Roster {
-        let calendars = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Roster { calendars, ..Roster::nothing() }
+    /// Who is on call by calendars, by the rotations that follow them.
+    pub fn turns(&self) -> BTreeMap<String, Arc<Vec<Turn>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn put(&self, rotation: &str, turns: &[Turn]) {

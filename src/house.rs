@@ -8,8 +8,10 @@ use secrecy::SecretString;
 
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Shared};
-use crate::config::{self, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind};
+use crate::channels::{self, Channel, Fields, Heard, Shared};
+use crate::config::{
+    self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
+};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
@@ -36,8 +38,12 @@ pub struct House {
     pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, by name.
     pub channels: BTreeMap<String, Channel>,
+    /// Ways to persons beside mail, by name.
+    pub ways: BTreeMap<String, Channel>,
     /// The way to persons.
     pub mailer: Option<Arc<Mailer>>,
+    /// What proves who brings an answer to a page.
+    pub answers: AnswerKeys,
     /// Incidents that ended longer ago are forgotten; `None` keeps them.
     pub retention: Option<SignedDuration>,
     /// Whom to tell when a shared store is away for long.
@@ -78,22 +84,35 @@ impl House {
             None => None,
         };
         let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
-        let shared = Shared { client, mailer: mailer.clone() };
-        let mut built = BTreeMap::new();
-        let mut recipients = BTreeMap::new();
-        for channel in &config.channels {
-            let at = &channel.place;
-            let wrong = |why: String| format!("{at}: channel {}: {why}", channel.name);
+        let answers = AnswerKeys::of(config);
+        let shared = Shared { client, mailer: mailer.clone(), heard: answers.heard() };
+        let build = |channel: &ChannelConfig, what: &str| {
+            let wrong = |why: String| format!("{}: {what} {}: {why}", channel.place, channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
             if !is_wanted(kind) {
-                continue;
+                return Ok(None);
             }
             let fields = Fields {
                 texts: channel.texts.clone(),
                 lists: channel.lists.clone(),
                 secrets: channel.secrets.clone(),
             };
-            let channel_built = (kind.build)(fields, &shared).map_err(wrong)?;
+            let built = match what {
+                "way" => (kind.build)(fields, &shared),
+                _ => kind.build_for_status(fields, &shared),
+            };
+            built.map_err(wrong).map(Some)
+        };
+        let mut ways = BTreeMap::new();
+        for way in &config.ways {
+            if let Some(built) = build(way, "way")? {
+                ways.insert(way.name.clone(), built);
+            }
+        }
+        let mut built = BTreeMap::new();
+        let mut recipients = BTreeMap::new();
+        for channel in &config.channels {
+            let Some(channel_built) = build(channel, "channel")? else { continue };
             if let Channel::Mail(mail) = &channel_built {
                 recipients.insert(channel.name.clone(), mail.recipients().to_vec());
             }
@@ -124,7 +143,9 @@ impl House {
             heartbeats: heartbeats(config),
             feeds: config.feeds.clone(),
             channels: built,
+            ways,
             mailer,
+            answers,
             retention,
             emergency: config.emergency.clone(),
             config_hash: hash(config),
@@ -155,13 +176,15 @@ fn hash<'a>(config: &'a Config) -> String {
     };
     let sources = config.sources.values().map(said);
     let heartbeats = config.heartbeats.iter().map(|(name, one)| (name, &one.beat));
-    let channels = config.channels.iter().map(|one| (&one.name, &one.kind, &one.texts, &one.lists));
+    let said = |one: &'a ChannelConfig| (&one.name, &one.kind, &one.texts, &one.lists);
+    let (channels, ways) = (config.channels.iter().map(said), config.ways.iter().map(said));
     let words = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         config.rules,
         sources.collect::<Vec<_>>(),
         heartbeats.collect::<Vec<_>>(),
         channels.collect::<Vec<_>>(),
+        ways.collect::<Vec<_>>(),
         config.store.retention,
         config.emergency
     );
@@ -221,6 +244,8 @@ pub fn kinds() -> config::Kinds {
             .iter()
             .map(|kind| config::ChannelKind {
                 name: kind.name,
+                address: kind.address,
+                status: kind.status,
                 keys: kind
                     .keys
                     .iter()
@@ -247,6 +272,44 @@ fn mapping() -> config::Mapping {
             let faults = Mapping::new(expressions, &[]).err().unwrap_or_default();
             faults.into_iter().map(|fault| (fault.field, fault.piece, fault.why)).collect()
         },
+    }
+}
+
+/// What proves who brings an answer to a page. Any of several secrets will do; where there is none, that way is closed.
+#[derive(Default)]
+pub struct AnswerKeys {
+    /// How we are reached from outside, which Twilio signs.
+    pub external_url: String,
+    /// The tokens that Twilio signs with.
+    pub twilio: Vec<SecretString>,
+    /// The secrets that Slack signs with.
+    pub slack: Vec<SecretString>,
+    /// The secrets that buttons in Mattermost are signed with.
+    pub mattermost: Vec<SecretString>,
+    /// The words that Telegram sends along.
+    pub telegram: Vec<SecretString>,
+}
+
+impl AnswerKeys {
+    fn of(config: &Config) -> Self {
+        let config::Answers { twilio, slack, mattermost, telegram } = &config.answers;
+        Self {
+            external_url: config.server.external_url.clone(),
+            twilio: twilio.clone(),
+            slack: slack.clone(),
+            mattermost: mattermost.clone(),
+            telegram: telegram.clone(),
+        }
+    }
+
+    /// Whose calls can be believed: only there a button or a key is offered.
+    fn heard(&self) -> Heard {
+        Heard {
+            twilio: !self.twilio.is_empty(),
+            slack: !self.slack.is_empty(),
+            telegram: !self.telegram.is_empty(),
+            mattermost: self.mattermost.first().cloned(),
+        }
     }
 }
 

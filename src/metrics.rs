@@ -57,6 +57,8 @@ pub struct Metrics {
     pub commands: IntCounterVec,
     /// `onscene_heartbeat_missing{name}`
     pub heartbeat_missing: IntGaugeVec,
+    /// `onscene_oncall_gap_seconds{rotation}`
+    pub oncall_gap: IntGaugeVec,
     /// `onscene_deadline_lateness_seconds`
     pub deadline_lateness: Histogram,
     /// `onscene_http_connections`
@@ -243,6 +245,12 @@ impl Metrics {
                 "onscene_heartbeat_missing",
                 "Whether a heartbeat is missing.",
                 &["name"],
+            )?,
+            oncall_gap: int_gauges(
+                &r,
+                "onscene_oncall_gap_seconds",
+                "Until nobody is on call, where that is within two weeks.",
+                &["rotation"],
             )?,
             deadline_lateness: histogram(
                 &r,

@@ -160,8 +160,9 @@ impl Renderer {
 
     /// Puts words to one letter. `note` is added to a status that took another way than usual.
     pub fn words(&self, letter: &Letter, about: &About<'_>, note: Option<&str>) -> Words {
-        let text = self.text(letter, about, note, "txt");
-        let html = self.text(letter, about, note, "html");
+        let (name, context) = self.context(letter, about, note);
+        let text = self.text(name, &context, about, "txt");
+        let html = self.text(name, &context, about, "html");
         let incident = about.incident;
         let (event_type, page_attempt) = match letter {
             Letter::Page { attempt, .. } => ("page".to_owned(), *attempt),
@@ -184,11 +185,37 @@ impl Renderer {
         }
     }
 
-    fn text(&self, letter: &Letter, about: &About<'_>, note: Option<&str>, ending: &str) -> String {
-        let (name, context) = self.context(letter, about, note);
+    /// The words of a test page, for one way: nothing is wrong, and it says so first.
+    pub fn test_words(&self, person: &str, rules: &Rules, way: &str, token: &str) -> Words {
+        let url = format!("{}/r/{token}", self.external_url);
+        let short = "TEST: nothing is wrong. Did this page reach you?".to_owned();
+        let said = format!(
+            "This is a test of how pages reach {}; it came by {way}. Nothing is wrong, and there is nothing to take.",
+            full_name(rules, person)
+        );
+        let html = format!(
+            "<!doctype html><html><body><p><b>{}</b></p><p>{}</p><p><a href=\"{}\">It reached me</a></p></body></html>",
+            escape(&short),
+            escape(&said),
+            escape(&url)
+        );
+        Words {
+            subject: "TEST of your pages: nothing is wrong".to_owned(),
+            text: format!("{short}\n\n{said}\n\nIf it did, say so here:\n{url}\n"),
+            html,
+            data: serde_json::json!({"test": true, "person": person, "way": way}),
+            event_type: "test".to_owned(),
+            incident_state: "test".to_owned(),
+            page_attempt: 1,
+            short,
+            answer: Some(url),
+        }
+    }
+
+    fn text(&self, name: &str, context: &minijinja::Value, about: &About<'_>, ending: &str) -> String {
         let name = format!("{name}.{ending}");
         for environment in self.operators.iter().chain([&self.own]) {
-            match environment.get_template(&name).and_then(|template| template.render(&context)) {
+            match environment.get_template(&name).and_then(|template| template.render(context)) {
                 Ok(text) => return text,
                 Err(error) => {
                     tracing::error!(template = name, %error, "a template failed; the program's own is used")
@@ -460,13 +487,23 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
+    const EVERY_WHY: [Why; 10] = [
+        Why::OnCall,
+        Why::LastResort,
+        Why::Help,
+        Why::CommandedBefore,
+        Why::Storm,
+        Why::Worse,
+        Why::Reminder,
+        Why::Watching,
+        Why::SilentCommander,
+        Why::SilenceHelp,
+    ];
+
     pub(super) fn letters() -> Vec<Letter> {
         let person = || "maya".to_owned();
         let mut letters: Vec<Letter> =
-            [Why::OnCall, Why::LastResort, Why::Help, Why::CommandedBefore, Why::Storm, Why::Worse]
-                .into_iter()
-                .map(|why| Letter::Page { person: person(), attempt: 2, why })
-                .collect();
+            EVERY_WHY.into_iter().map(|why| Letter::Page { person: person(), attempt: 2, why }).collect();
         letters.push(Letter::PioPage { person: person() });
         letters.extend(misread().map(|why| Letter::Misread { person: person(), why, next_at: None }));
         let news = [
@@ -484,6 +521,7 @@ mod samples {
             News::TookIn,
             News::Split,
             News::Storm,
+            News::Shadowing,
         ];
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
@@ -498,10 +536,11 @@ mod samples {
         let at = Timestamp::UNIX_EPOCH;
         let command =
             || Command { person: "maya".into(), term: 1, since: at, reason: CommandReason::FirstResponder };
-        let escalation = Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at };
+        let escalation =
+            Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at, reminders: vec![] };
         [
             Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
-            Phase::Acknowledged { command: command() },
+            Phase::Acknowledged { command: command(), sign: None },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
             Phase::Resolved { resolution: Resolution::SelfCleared, at, last: None },
@@ -526,6 +565,7 @@ mod samples {
             alerts: 12,
             firing: 1,
             responders: Vec::new(),
+            shadows: Vec::new(),
             pio: None,
             calm_at: None,
             next_update_by: Some(at),
@@ -660,12 +700,8 @@ mod tests {
     #[test]
     fn a_letter_about_a_reply_says_what_became_of_it_who_commands_and_what_to_do() {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
-        let person = Person {
-            full_name: "Maya Lind".into(),
-            email: "maya@example.net".into(),
-            time_zone: TimeZone::UTC,
-            administrator: false,
-        };
+        let person =
+            Person { full_name: "Maya Lind".into(), email: "maya@example.net".into(), ..Person::default() };
         let rules = Rules { people: [("maya".to_owned(), person)].into(), ..Rules::default() };
         let mut shown = String::new();
         for (incident, to) in samples::incidents().iter().zip(["maya", "tom", "tom", "maya"]) {

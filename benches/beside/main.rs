@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! benches/run                 everything
-//! benches/run posts|pages|start|storm|postgres|history
+//! benches/run posts|pages|start|storm|postgres|history|escalate
 //! benches/run quick posts     one round: for looking, not for quoting
 //! ```
 //!
@@ -13,6 +13,7 @@
 //! - `storm`: 50,000 different alerts in ten seconds; when the first page came, and how many letters there were.
 //! - `postgres`: the same as `posts`, on PostgreSQL, beside SQLite and beside alerta on the same PostgreSQL.
 //! - `history`: questions about a million alerts and 100,000 incidents, on SQLite and on PostgreSQL.
+//! - `escalate`: the next step of 10,000 incidents is due at the same moment, on SQLite and on PostgreSQL.
 //!
 //! Medians of five rounds; the sides take turns, and every round begins with an empty directory.
 
@@ -29,6 +30,7 @@
 use std::time::{Duration, Instant};
 
 mod alerta;
+mod escalate;
 mod history;
 mod load;
 mod postgres;
@@ -79,6 +81,9 @@ fn main() {
     }
     if wants("history") {
         history::run();
+    }
+    if wants("escalate") {
+        escalate::run(rounds);
     }
 }
 

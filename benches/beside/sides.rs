@@ -56,13 +56,6 @@ impl Side {
 
     /// The same; `storms`: more new incidents than usual become one; in Alertmanager, all alerts are one group.
     pub fn start_with(kind: Kind, relay: SocketAddr, store: &str, storms: bool) -> Self {
-        let directory =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
-        let _none = fs::remove_dir_all(&directory);
-        fs::create_dir_all(&directory).expect("a directory");
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let address = listener.local_addr().expect("an address");
-        drop(listener);
         let config = match kind {
             Kind::Onscene => ONSCENE,
             Kind::Alertmanager => ALERTMANAGER,
@@ -70,7 +63,24 @@ impl Side {
         };
         let config = config
             .replace("STORM_OFF", if storms { "false" } else { "true" })
-            .replace("GROUP_BY", if storms { "[]" } else { "[alertname]" })
+            .replace("GROUP_BY", if storms { "[]" } else { "[alertname]" });
+        Self::start_written(kind, relay, store, &config)
+    }
+
+    /// onscene with a house of its own.
+    pub fn start_house(relay: SocketAddr, store: &str, config: &str) -> Self {
+        Self::start_written(Kind::Onscene, relay, store, config)
+    }
+
+    fn start_written(kind: Kind, relay: SocketAddr, store: &str, config: &str) -> Self {
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}-{kind}", std::process::id()));
+        let _none = fs::remove_dir_all(&directory);
+        fs::create_dir_all(&directory).expect("a directory");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        drop(listener);
+        let config = config
             .replace("STORE", store)
             .replace("LISTEN", &address.to_string())
             .replace("DIR", directory.to_str().expect("a plain path"))

@@ -10,7 +10,7 @@ use std::time::Instant;
 /// The relay.
 pub struct Sink {
     pub address: SocketAddr,
-    times: Arc<Mutex<BTreeMap<String, Instant>>>,
+    times: Arc<Mutex<BTreeMap<String, (Instant, Instant)>>>,
     seen: Arc<AtomicUsize>,
     mails: Arc<AtomicUsize>,
 }
@@ -44,13 +44,20 @@ impl Sink {
 
     /// When the first mail about each key came.
     pub fn times(&self) -> BTreeMap<String, Instant> {
-        self.times.lock().expect("nobody panics with it").clone()
+        let times = self.times.lock().expect("nobody panics with it");
+        times.iter().map(|(key, (first, _))| (key.clone(), *first)).collect()
+    }
+
+    /// When the last mail about each key came.
+    pub fn last(&self) -> BTreeMap<String, Instant> {
+        let times = self.times.lock().expect("nobody panics with it");
+        times.iter().map(|(key, (_, last))| (key.clone(), *last)).collect()
     }
 }
 
 fn talk(
     mut stream: TcpStream,
-    times: &Mutex<BTreeMap<String, Instant>>,
+    times: &Mutex<BTreeMap<String, (Instant, Instant)>>,
     seen: &AtomicUsize,
     mails: &AtomicUsize,
 ) -> Option<()> {
@@ -88,7 +95,7 @@ fn talk(
                 if let Some(key) = key {
                     let mut times = times.lock().ok()?;
                     if times.len() < 1_000_000 {
-                        times.entry(key).or_insert(at);
+                        times.entry(key).or_insert((at, at)).1 = at;
                     }
                     seen.store(times.len(), Ordering::Relaxed);
                 }

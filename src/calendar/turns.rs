@@ -173,8 +173,7 @@ mod tests {
     fn people() -> BTreeMap<String, Person> {
         let person = |name: &str, full_name: &str| {
             let email = format!("{}@Example.net", full_name.split(' ').next().unwrap());
-            let person =
-                Person { full_name: full_name.into(), email, time_zone: TimeZone::UTC, administrator: false };
+            let person = Person { full_name: full_name.into(), email, ..Person::default() };
             (name.to_owned(), person)
         };
         BTreeMap::from([person("maya", "Maya Lind"), person("tom", "Tom Berg"), person("kim", "Kim Øst")])

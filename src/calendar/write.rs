@@ -130,12 +130,7 @@ mod tests {
     fn what_is_written_is_read_back_as_it_was() {
         let odd = format!("Maya \\ Lind, \"the\"; first: {}", "ø".repeat(100));
         let people = BTreeMap::from([("maya", odd.as_str()), ("tom", "Tom Berg")].map(|(name, full)| {
-            let person = Person {
-                full_name: full.to_owned(),
-                email: String::new(),
-                time_zone: TimeZone::UTC,
-                administrator: false,
-            };
+            let person = Person { full_name: full.to_owned(), ..Person::default() };
             (name.to_owned(), person)
         }));
         let events = [event(FIRST[0], FIRST[1], "maya", &odd), event(NEXT[0], NEXT[1], "tom", "Tom Berg")];

@@ -118,6 +118,20 @@ impl Client {
         self.ask(Method::POST, reach, uri, headers, body).await
     }
 
+    /// Puts a body where it belongs.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn put(
+        &self,
+        reach: Reach,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        self.ask(Method::PUT, reach, uri, headers, body).await
+    }
+
     /// Fetches an address.
     ///
     /// # Errors

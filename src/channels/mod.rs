@@ -12,15 +12,45 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
+mod api;
 pub mod client;
+pub mod command;
+mod fit;
+pub mod gotify;
 pub mod mail;
+pub mod matrix;
+pub mod mattermost;
+pub mod ntfy;
+pub mod pushover;
 pub mod slack;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_http;
+pub mod telegram;
+mod twilio;
+pub mod twilio_sms;
+pub mod twilio_voice;
 pub mod webhook;
 
 /// Every kind of channel there is.
-pub const KINDS: &[Kind] = &[mail::KIND, slack::KIND, webhook::KIND];
+pub const KINDS: &[Kind] = &[
+    mail::KIND,
+    slack::KIND,
+    webhook::KIND,
+    command::KIND,
+    gotify::KIND,
+    matrix::KIND,
+    mattermost::KIND,
+    ntfy::KIND,
+    pushover::KIND,
+    telegram::KIND,
+    twilio_sms::KIND,
+    twilio_voice::KIND,
+];
+
+/// Says what is wrong with an address of a person.
+pub type CheckAddress = fn(&str) -> Result<(), String>;
 
 /// One kind of channel.
 pub struct Kind {
@@ -31,7 +61,7 @@ pub struct Kind {
     /// Builds the channel. The error is a sentence for the operator.
     pub build: fn(Fields, &Shared) -> Result<Channel, String>,
     /// Set when it reaches persons (`[[way]] kind = "..."`): says what is wrong with an address of one.
-    pub address: Option<fn(&str) -> Result<(), String>>,
+    pub address: Option<CheckAddress>,
     /// Whether it takes status (`[[channel]] kind = "..."`).
     pub status: bool,
 }
@@ -64,7 +94,27 @@ pub struct Shared {
     pub client: client::Client,
     /// The one mailer, when `[mail]` is configured.
     pub mailer: Option<Arc<mail::Mailer>>,
+    /// Which answers are heard.
+    pub heard: Heard,
 }
+
+/// Which of those that carry answers are known to us by a secret of `[answers]`. Of the others nothing is heard, so no button
+/// and no key of theirs is offered.
+#[derive(Clone, Default)]
+pub struct Heard {
+    /// `POST /answers/twilio/sms` and `/voice`.
+    pub twilio: bool,
+    /// `POST /answers/slack`.
+    pub slack: bool,
+    /// `POST /answers/telegram`.
+    pub telegram: bool,
+    /// `POST /answers/mattermost`: what its buttons are signed with.
+    pub mattermost: Option<SecretString>,
+}
+
+/// The answers that a button gives, as on the answer page: the word that its call comes with, and what people read.
+const BUTTONS: [(&str, &str); 3] =
+    [("take", "Take command"), ("help", "Take command, call for help"), ("decline", "I can't")];
 
 /// A built channel.
 pub enum Channel {
@@ -74,11 +124,49 @@ pub enum Channel {
     Slack(slack::Slack),
     /// See [`webhook`].
     Webhook(webhook::Webhook),
+    /// See [`command`].
+    Command(command::Command),
+    /// See [`gotify`].
+    Gotify(gotify::Gotify),
+    /// See [`matrix`].
+    Matrix(matrix::Matrix),
+    /// See [`mattermost`].
+    Mattermost(mattermost::Mattermost),
+    /// See [`ntfy`].
+    Ntfy(ntfy::Ntfy),
+    /// See [`pushover`].
+    Pushover(pushover::Pushover),
+    /// See [`telegram`].
+    Telegram(telegram::Telegram),
+    /// See [`twilio_sms`].
+    TwilioSms(twilio_sms::TwilioSms),
+    /// See [`twilio_voice`].
+    TwilioVoice(twilio_voice::TwilioVoice),
 }
 
 /// Finds a kind by its name.
 pub fn kind(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
+}
+
+impl Kind {
+    /// Builds a channel that takes status.
+    ///
+    /// # Errors
+    /// A sentence for the operator.
+    pub fn build_for_status(&self, fields: Fields, shared: &Shared) -> Result<Channel, String> {
+        if !self.status {
+            return Err(format!(
+                "a channel of the kind {} reaches persons: write it as a `[[way]]`",
+                self.name
+            ));
+        }
+        let channel = (self.build)(fields, shared)?;
+        if let Channel::Slack(slack) = &channel {
+            slack.takes_status()?;
+        }
+        Ok(channel)
+    }
 }
 
 impl Channel {
@@ -88,15 +176,31 @@ impl Channel {
             Self::Mail(channel) => channel.send(parcel).await,
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
+            Self::Command(channel) => channel.send(parcel).await,
+            Self::Gotify(channel) => channel.send(parcel).await,
+            Self::Matrix(channel) => channel.send(parcel).await,
+            Self::Mattermost(channel) => channel.send(parcel).await,
+            Self::Ntfy(channel) => channel.send(parcel).await,
+            Self::Pushover(channel) => channel.send(parcel).await,
+            Self::Telegram(channel) => channel.send(parcel).await,
+            Self::TwilioSms(channel) => channel.send(parcel).await,
+            Self::TwilioVoice(channel) => channel.send(parcel).await,
         }
     }
 
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter: then one that
-    /// may have been written is sent again.
+    /// may have been written is sent again. A letter that wakes somebody is in any case.
     pub fn recognises_repeats(&self) -> bool {
         match self {
-            Self::Mail(_) | Self::Webhook(_) => true,
-            Self::Slack(_) => false,
+            Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            // A program is told the delivery.
+            Self::Command(_) => true,
+            Self::Slack(_)
+            | Self::Gotify(_)
+            | Self::Pushover(_)
+            | Self::Telegram(_)
+            | Self::TwilioSms(_)
+            | Self::TwilioVoice(_) => false,
         }
     }
 }
@@ -153,6 +257,19 @@ pub struct Parcel {
     pub thread_root: Option<String>,
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n.
     pub attempt: u32,
+}
+
+impl Parcel {
+    /// Whether it asks its reader to take command: then a button or a key may do so.
+    fn asks_for_command(&self) -> bool {
+        self.answer.is_some() && self.event_type == "page"
+    }
+
+    /// The address of our own pages, as the answer link has it, without a slash at its end: answers by other ways go
+    /// there too.
+    fn origin(&self) -> Option<&str> {
+        self.answer.as_deref()?.rsplit_once("/r/").map(|(origin, _)| origin)
+    }
 }
 
 /// What became of one attempt. Never a bool: "it may have happened" is an answer of its own.

@@ -24,7 +24,7 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         answer: Some("https://onscene.example.net/r/TOKEN".into()),
         wakes: true,
         data: serde_json::json!({"incident": {"id": 42}}),
-        event_type: "incident.acknowledged".into(),
+        event_type: "page".into(),
         created_at: at(0),
         now: at(i64::from(attempt) * 10),
         thread_root: None,
@@ -32,19 +32,35 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
     }
 }
 
+/// What buttons of Mattermost are signed with.
+pub(super) const MATTERMOST: &str = "0123456789abcdef-not-a-real-secret";
+/// Among the texts: no answer is heard.
+pub(super) const UNHEARD: (&str, &str) = ("unheard", "");
+/// Stands between the items of a list for [`build`].
+pub(super) const UNIT: char = '\u{1f}';
+
 /// Builds a channel of a kind.
 pub(super) fn build(
     kind: &Kind,
     texts: &[(&str, &str)],
     secrets: &[(&str, &str)],
 ) -> Result<Channel, String> {
+    let heard = Heard { twilio: true, slack: true, telegram: true, mattermost: Some(MATTERMOST.into()) };
+    let heard = if texts.contains(&UNHEARD) { Heard::default() } else { heard };
     let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     };
     let secrets = own(secrets).into_iter().map(|(name, value)| (name, SecretString::from(value))).collect();
-    let fields = Fields { texts: own(texts), lists: BTreeMap::new(), secrets };
+    // A list is a text with the separator of units between.
+    let (lists, texts): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        own(texts).into_iter().partition(|(_, value)| value.contains(UNIT));
+    let lists = lists.into_iter().map(|(name, value)| (name, value.split(UNIT).map(str::to_owned).collect()));
+    let fields = Fields { texts, lists: lists.collect(), secrets };
     let mailer = mail::Mailer::new("onscene <pager@example.net>", &["file:/nonexistent".into()], None, None)?;
-    (kind.build)(fields, &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)) })
+    (kind.build)(
+        fields,
+        &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)), heard },
+    )
 }
 
 /// A request as a receiver saw it.
@@ -62,6 +78,30 @@ impl Seen {
         let line = self.head.lines().find(|line| line.to_lowercase().starts_with(&format!("{name}:")));
         line.and_then(|line| line.split_once(": ")).map(|(_, value)| value.to_owned()).unwrap_or_default()
     }
+}
+
+impl Seen {
+    /// The body, as JSON.
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
+    }
+
+    /// The body, as a form.
+    pub(super) fn form(&self) -> BTreeMap<String, String> {
+        let text = |text: &str| {
+            let text = text.replace('+', " ");
+            percent_encoding::percent_decode_str(&text).decode_utf8().unwrap().into_owned()
+        };
+        let pairs = self.body.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.map(|(name, value)| (text(name), text(value))).collect()
+    }
+}
+
+/// An answer with a body of JSON, or of what is said to be.
+pub(super) fn json_answer(status: &str, body: &str) -> &'static str {
+    let head =
+        format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}", body.len());
+    format!("{head}\r\n\r\n{body}").leak()
 }
 
 /// A receiver that gives these answers, one a connection or request, and then tells what it saw.

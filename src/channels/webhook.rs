@@ -26,9 +26,22 @@ pub const KIND: Kind = Kind {
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Webhook::build,
-    address: None,
+    address: Some(address),
     status: true,
 };
+
+/// Longest word by which a receiver knows a person.
+const ADDRESS_BYTES_MAX: usize = 200;
+
+/// As a way, `to` of each body says whom it is for, in any word that the receiver knows them by.
+fn address(to: &str) -> Result<(), String> {
+    let fits = (1..=ADDRESS_BYTES_MAX).contains(&to.trim().len()) && !to.contains(char::is_control);
+    if fits {
+        Ok(())
+    } else {
+        Err("it is one line, of 200 bytes at most, by which the receiver knows this person".into())
+    }
+}
 
 /// A shorter secret could be guessed.
 const SECRET_BYTES_MIN: usize = 16;
@@ -97,6 +110,11 @@ impl Webhook {
 fn body(parcel: &Parcel) -> Bytes {
     let mut data = parcel.data.clone();
     data["text"] = parcel.text.clone().into();
+    if !parcel.to.is_empty() {
+        data["to"] = parcel.to.clone().into();
+        data["short"] = parcel.short.clone().into();
+        data["answer"] = parcel.answer.clone().into();
+    }
     let body = serde_json::json!({"type": parcel.event_type, "timestamp": parcel.created_at, "data": data});
     Bytes::from(body.to_string())
 }

@@ -5,10 +5,11 @@ use jiff::SignedDuration;
 
 use super::{ConfigFlag, Exit, explain, feeds, kinds, out, say};
 use crate::clock::Clock;
-use crate::config::{SecretsMode, preview};
+use crate::config::{SecretsMode, gaps, preview};
+use crate::core::escalation::Staff;
 
-/// How far the preview looks.
-const PREVIEW: SignedDuration = SignedDuration::from_hours(4 * 7 * 24);
+/// How far the preview looks: as far as gaps are looked for.
+const PREVIEW: SignedDuration = gaps::AHEAD;
 
 /// Validate the configuration; print who is woken when, for the next four weeks
 #[derive(Debug, Args)]
@@ -68,26 +69,34 @@ impl Check {
             say(&error);
             return Exit::Config;
         }
-        for warning in &config.warnings {
-            say(&format!("warning: {warning}"));
-        }
         let clock = Clock::system();
-        let calendars = feeds::known(&config, &clock);
-        let (told, ages) = feeds::shown(&config, &calendars, &clock);
-        for warning in &told {
-            say(&format!("warning: {warning}"));
-        }
         let from = clock.now();
         let until = from.saturating_add(PREVIEW).unwrap_or(from);
+        let calendars = feeds::known(&config, &clock);
+        let (told, ages) = feeds::shown(&config, &calendars, &clock);
+        let roster = feeds::roster(&calendars);
+        let missing = gaps::warnings(&config, &roster, from);
+        let warnings: Vec<String> = config.warnings.iter().cloned().chain(told).chain(missing).collect();
+        for warning in &warnings {
+            say(&format!("warning: {warning}"));
+        }
+        let errors = gaps::errors(&config, from);
+        if !errors.is_empty() {
+            say(&errors.join("\n"));
+            return Exit::Config;
+        }
+        let staff = Staff { rules: &config.rules, roster: &roster };
         if self.json {
-            let warnings: Vec<&String> = config.warnings.iter().chain(&told).collect();
-            let woken = preview::as_json(&config.rules, from, until);
-            let windows = preview::maintenance_as_json(&config.rules.maintenance, from, until);
-            let all = serde_json::json!({"warnings": warnings, "services": woken, "maintenance": windows,
-                "calendars": feeds::as_json(&calendars)});
+            let all = serde_json::json!({
+                "warnings": warnings,
+                "services": preview::as_json(staff, from, until),
+                "rotations": preview::rotations_as_json(staff, from, until),
+                "maintenance": preview::maintenance_as_json(&config.rules.maintenance, from, until),
+                "calendars": feeds::as_json(&calendars),
+            });
             out(&format!("{all}\n"));
         } else if !self.quiet {
-            out(&preview::render(&config.rules, from, until));
+            out(&preview::render(staff, from, until));
             out(&preview::maintenance(&config.rules.maintenance, from, until));
             out(&ages);
         }

@@ -10,7 +10,7 @@ use super::{Exit, fail, kinds, out};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::core::alert::{AlertSeverity, Event, Status};
-use crate::core::escalation::{self, Staff};
+use crate::core::escalation::{self, Case, Staff};
 use crate::core::inhibit::Sight;
 use crate::core::maintenance;
 use crate::core::matcher::Matcher;
@@ -286,8 +286,8 @@ fn alert(
     let now = Clock::system().now();
     let severity = severities.of(event.severity);
     let policy = rules.policy_of(service, severity);
-    let first =
-        policy.and_then(|(_, policy)| escalation::next(policy, Staff::as_configured(rules), None, now));
+    let (staff, case) = (Staff::as_configured(rules), Case { severity, service });
+    let first = policy.and_then(|(_, policy)| escalation::next(policy, staff, case, None, now));
     Outcome::Alert {
         service: service.to_owned(),
         severity: severity.as_str(),

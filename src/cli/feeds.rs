@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::place::store;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::core::oncall::Roster;
 use crate::feeds::troubles;
 use crate::store::calendars::{self, Kept};
 use crate::store::{Connection, Place};
@@ -53,6 +54,13 @@ pub(super) fn shown(
         text.push_str(&format!("calendar of rotation {name}: {read}; {turns} turns to come{last}{error}\n"));
     }
     (warnings, text)
+}
+
+/// Who is on call by them.
+pub(super) fn roster(known: &Result<Vec<Kept>, String>) -> Roster {
+    let kept = known.as_deref().unwrap_or_default();
+    let calendars = kept.iter().map(|one| (one.rotation.clone(), one.turns.clone())).collect();
+    Roster { calendars, ..Roster::nothing() }
 }
 
 /// For programs.

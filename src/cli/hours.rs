@@ -1,4 +1,4 @@
-//! What holds from one hour to another: what `onscene silence` and `onscene condition` have in common.
+//! What holds from one hour to another: what `onscene silence`, `condition` and `oncall` have in common.
 
 use clap::Args;
 use jiff::Timestamp;
@@ -40,12 +40,12 @@ impl Hours {
 }
 
 /// A length of time, of which the daemon understands the same.
-fn length(text: &str) -> Result<String, String> {
+pub(super) fn length(text: &str) -> Result<String, String> {
     words::duration(text).map(|_| text.to_owned())
 }
 
 /// An hour: of any zone, or by the clock of this machine.
-fn hour(text: &str) -> Result<Timestamp, String> {
+pub(super) fn hour(text: &str) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse::<Timestamp>() {
         return Ok(at);
     }
@@ -53,6 +53,19 @@ fn hour(text: &str) -> Result<Timestamp, String> {
     local.map(|at| at.timestamp()).ok_or_else(|| {
         "write it as 2026-12-01T02:00:00Z, or 2026-12-01T02:00 by the clock of this machine".into()
     })
+}
+
+/// An hour as the people of a zone read it, with the name of that; of no zone that is known here, as it is.
+pub(super) fn local(value: &Value, zone: &Value) -> String {
+    let at = value.as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let zone = zone.as_str().and_then(|zone| TimeZone::get(zone).ok());
+    match (at, zone) {
+        (Some(at), Some(zone)) => {
+            let name = zone.iana_name().unwrap_or("UTC").to_owned();
+            format!("{} {name}", at.to_zoned(zone).strftime("%a %Y-%m-%d %H:%M"))
+        }
+        _ => second(value),
+    }
 }
 
 /// An hour without the parts of its second.
@@ -88,6 +101,9 @@ mod tests {
     #[test]
     fn hours_are_of_any_zone_or_of_this_machine() {
         assert_eq!(hour("2026-12-01T02:00:00+02:00").unwrap().to_string(), "2026-12-01T00:00:00Z");
+        let said = |at: &str, zone: &str| local(&json!(at), &json!(zone));
+        assert_eq!(said("2026-07-01T07:00:00Z", "Europe/Oslo"), "Wed 2026-07-01 09:00 Europe/Oslo");
+        assert_eq!(said("2026-07-01T07:00:00.5Z", "Nowhere"), "2026-07-01T07:00:00Z");
         assert!(hour("2026-12-01T02:00").is_ok() && hour("2026-12-01 02:00").is_ok());
         assert!(hour("tomorrow").is_err());
     }

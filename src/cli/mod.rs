@@ -28,6 +28,7 @@ mod migrate;
 mod oncall;
 mod place;
 mod progress;
+mod reach;
 mod replay;
 mod report;
 mod send;
@@ -62,7 +63,7 @@ enum Command {
     Silence(silence::Silence),
     /// Tell people who are woken what holds meanwhile
     Condition(condition::Condition),
-    /// Who is on call: calendars for others to follow
+    /// Who is on call, who would be woken, and who stands in
     Oncall(oncall::Oncall),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),

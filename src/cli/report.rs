@@ -4,11 +4,13 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::alert::pairs;
-use super::client::ServerFlags;
+use super::client::{Client, ServerFlags};
 use super::progress::Progress;
 use super::text;
 use super::{Exit, out, say};
 use crate::clock::Clock;
+
+mod load;
 
 /// Numbers about the past
 #[derive(Debug, Args)]
@@ -36,6 +38,42 @@ enum What {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// How being on call is shared: hours, pages, nights, and how soon people answered
+    Load {
+        /// From this hour on (RFC 3339), or how long ago: 90d, 12h
+        #[arg(long, default_value = "90d", value_name = "WHEN")]
+        since: String,
+        /// Up to this hour, or how long ago [default: now]
+        #[arg(long, value_name = "WHEN")]
+        until: Option<String>,
+        /// Each week too, from Monday on where the person lives
+        #[arg(long)]
+        by: Option<By>,
+        /// Of this person only
+        #[arg(long, value_name = "NAME")]
+        person: Option<String>,
+        /// How it is written
+        #[arg(long, default_value = "text")]
+        format: LoadFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum By {
+    /// Week by week
+    Week,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LoadFormat {
+    /// For a terminal
+    Text,
+    /// Markdown, for a wiki
+    Md,
+    /// A table for other programs: a row a person, or a person and week
+    Csv,
+    /// As the API says it
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,12 +92,39 @@ impl Report {
             Ok(client) => client,
             Err(exit) => return exit,
         };
-        let What::Noise { since, until, format } = &self.what;
-        let query = pairs(&[("since", &Some(since.clone())), ("until", until)]);
+        match &self.what {
+            What::Noise { since, until, format } => {
+                let query = pairs(&[("since", &Some(since.clone())), ("until", until)]);
+                self.tell(&client, "noise", &query, |answer| match format {
+                    Format::Json => format!("{answer}\n"),
+                    Format::Text => noise(answer, &Plain),
+                    Format::Md => noise(answer, &Markdown),
+                })
+            }
+            What::Load { since, until, by, person, format } => {
+                let week = by.map(|By::Week| "week".to_owned());
+                let query = pairs(&[
+                    ("since", &Some(since.clone())),
+                    ("until", until),
+                    ("by", &week),
+                    ("person", person),
+                ]);
+                let by_week = by.is_some();
+                self.tell(&client, "load", &query, |answer| match format {
+                    LoadFormat::Json => format!("{answer}\n"),
+                    LoadFormat::Text => load::shown(answer, by_week, &Plain),
+                    LoadFormat::Md => load::shown(answer, by_week, &Markdown),
+                    LoadFormat::Csv => load::csv(answer, by_week),
+                })
+            }
+        }
+    }
+
+    fn tell(&self, client: &Client, name: &str, query: &str, shown: impl Fn(&Value) -> String) -> Exit {
         let clock = Clock::system();
         let progress = Progress::new(&clock, "reports");
         progress.turn();
-        let answer = client.get(&format!("/api/v1/reports/noise?{}", query.trim_start_matches('&')));
+        let answer = client.get(&format!("/api/v1/reports/{name}?{}", query.trim_start_matches('&')));
         progress.end();
         let answer = match answer {
             Ok(answer) => answer,
@@ -68,12 +133,7 @@ impl Report {
         if answer["complete"] == false {
             say("there is too much to count in one go; the newest incidents are missing. Ask for fewer days");
         }
-        out(&match format {
-            _ if self.json => format!("{answer}\n"),
-            Format::Json => format!("{answer}\n"),
-            Format::Text => noise(&answer, &Plain),
-            Format::Md => noise(&answer, &Markdown),
-        });
+        out(&if self.json { format!("{answer}\n") } else { shown(&answer) });
         Exit::Done
     }
 }

@@ -12,7 +12,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use super::{ConfigFlag, Exit, LogFormat, fail, say};
 use crate::app::{self, Parts};
 use crate::clock::Clock;
-use crate::config::{self, Config, SecretsMode, secrets};
+use crate::config::{self, Config, SecretsMode, gaps, secrets};
 use crate::house::{self, House};
 use crate::http::listen::{self, Address};
 use crate::http::tls::Tls;
@@ -52,6 +52,10 @@ impl Serve {
         };
         if let Err(why) = self.log_to() {
             return fail(&why);
+        }
+        // What does not start wakes nobody at all: a gap may be weeks off, or of one service of many.
+        for gap in gaps::errors(&config, clock.now()) {
+            tracing::error!("{gap}");
         }
         // What a panic says may quote a body; where it happened does not.
         std::panic::set_hook(Box::new(|panic| {

@@ -4,15 +4,20 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
+use crate::core::alert::one_line;
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
 use crate::core::oncall::Roster;
-use crate::core::timeline::Fact;
+use crate::core::reach;
+use crate::core::timeline::{Actor, Fact};
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
 use crate::store::letters::{self, Claim, Settlement};
 use crate::store::{StoreError, Tx, alerts};
+
+/// Longest answer of another side on a timeline, in characters.
+const SAID_CHARS_MAX: usize = 120;
 
 /// What a command works with.
 pub(super) struct Work<'a, 'c> {
@@ -133,12 +138,12 @@ impl Work<'_, '_> {
     pub(super) fn save(&mut self, decision: &Decision, before: Option<&Saved>) -> Result<(), StoreError> {
         let id = decision.incident.id;
         if !decision.entries.is_empty() {
-            let head = incidents::save(self.tx, decision, before.map(|saved| saved.head))?;
+            let head = incidents::save(self.tx, decision, before)?;
             self.memory.put_incident(&decision.incident, head);
             self.memory.correlate(decision, before.is_none());
         }
         for entry in &decision.entries {
-            match entry.fact {
+            match &entry.fact {
                 Fact::Resolved { .. } => {
                     alerts::close(self.tx, id)?;
                     if !self.house.rules.inhibit.is_empty() {
@@ -150,10 +155,20 @@ impl Work<'_, '_> {
                     alerts::reopen(self.tx, id)?;
                     self.memory.closed(id, None);
                 }
+                Fact::StatementDrafted { .. } => {
+                    // The PIO has done what they were called for, and need not be called by other ways.
+                    if let Actor::Person(person) = &entry.actor {
+                        letters::answered(self.tx, id, person, true)?;
+                    }
+                }
+                Fact::Acknowledged { person } | Fact::CheckedIn { person } | Fact::Declined { person } => {
+                    letters::answered(self.tx, id, person, false)?;
+                }
                 _ => {}
             }
         }
         self.write_letters(decision)?;
+        self.write_more(decision)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())
@@ -187,25 +202,52 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
-        let unreached = claim.kind.wakes() && outcome == "refused";
+        if claim.incident == 0 {
+            return self.tested(claim, outcome, why);
+        }
+        let page = claim.page.unwrap_or(claim.number());
+        let unreached = match outcome {
+            "refused" if claim.kind.wakes() => letters::unreached(self.tx, page)?,
+            _ => None,
+        };
         // Whoever waits for an answer goes on without it, also where the incident has become part of another.
-        let incident = if unreached { self.home_of(claim.incident)? } else { claim.incident };
+        let is_lost = unreached.is_some();
+        let incident = if is_lost { self.home_of(claim.incident)? } else { claim.incident };
         let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
-        let act = if unreached {
-            Act::Unreachable { person: claim.person.clone(), why: why.to_owned() }
-        } else {
-            let to = if claim.person.is_empty() { &claim.channel } else { &claim.person };
-            Act::Deliver {
-                what: claim.kind.as_str().to_owned(),
-                to: to.clone(),
-                outcome: outcome.to_owned(),
-                why: why.to_owned(),
+        let act = match unreached {
+            Some(why) => Act::Unreachable { person: claim.person.clone(), why },
+            None => {
+                let to = if claim.person.is_empty() { &claim.channel } else { &claim.person };
+                let remote = match settlement {
+                    Settlement::Accepted { remote_id } => remote_id.as_deref().unwrap_or_default(),
+                    _ => "",
+                };
+                Act::Deliver {
+                    what: claim.kind.as_str().to_owned(),
+                    to: to.clone(),
+                    outcome: outcome.to_owned(),
+                    why: how(claim, if why.is_empty() { remote } else { why }),
+                }
             }
         };
         self.must(&saved, act, &By::dispatch())?;
-        if outcome != "accepted" && !claim.channel.is_empty() {
+        if outcome != "accepted" && claim.person.is_empty() {
             self.fall_back(claim, outcome, why)?;
         }
         Ok(())
     }
+}
+
+/// By which way a page went, and what the other side said, as the timeline tells it. Of a channel only what it said
+/// when it was not taken.
+fn how(claim: &Claim, said: &str) -> String {
+    if claim.person.is_empty() {
+        return said.to_owned();
+    }
+    let way = if claim.channel.is_empty() { reach::MAIL } else { &claim.channel };
+    // Some relays say the address again, which has no place there.
+    let words = one_line(said);
+    let words: Vec<&str> = words.split(' ').filter(|word| !word.contains('@')).collect();
+    let said: String = words.join(" ").chars().take(SAID_CHARS_MAX).collect();
+    if said.is_empty() { format!("by {way}") } else { format!("by {way}: {said}") }
 }

@@ -39,6 +39,18 @@ pub enum DoorError {
     /// There is no such service.
     #[error("there is no service {0}")]
     NoService(String),
+    /// A program pressed a button of this page since it was made.
+    #[error("a program pressed a button of this page, and nothing was decided")]
+    Robot,
+    /// Nothing that can be answered went to the address that the answer comes from.
+    #[error("no page that can be answered so is known here")]
+    NoPage,
+    /// The page was for somebody else, or went to another address.
+    #[error("that page was for somebody else")]
+    NotYours,
+    /// The page asks for something else than a Commander.
+    #[error("that page does not ask for a Commander; open its link to answer it")]
+    OtherPage,
     /// The queue is full.
     #[error("too many requests wait for the disk; try again in a moment")]
     Full,
@@ -78,6 +90,18 @@ pub enum DoorError {
     /// A known condition that makes no sense.
     #[error("{0}")]
     BadCondition(String),
+    /// There is no such override, or no such leave.
+    #[error("there is no {0} {1}")]
+    NoTurn(&'static str, String),
+    /// There are as many overrides, or leaves, as there may be.
+    #[error("there are {1} {0}s that are not over; end one of them first")]
+    TooManyTurns(&'static str, usize),
+    /// Somebody, or a rotation, that there is not.
+    #[error("{0}")]
+    Unknown(String),
+    /// An override or a leave that makes no sense.
+    #[error("{0}")]
+    BadTurn(String),
     /// It cannot be done, and would not be the next time: a fault of ours, which is logged.
     #[error("a fault of onscene; it is in the log")]
     Fault,
@@ -130,6 +154,23 @@ impl Answer {
     }
 }
 
+/// What was asked and is not answered yet. Its time runs from when it was asked.
+pub struct Asked(tokio::time::Timeout<oneshot::Receiver<Result<Reply, DoorError>>>);
+
+impl Asked {
+    /// Waits until it is on disk.
+    ///
+    /// # Errors
+    /// As [`Door::ask`].
+    pub async fn answer(self) -> Result<Reply, DoorError> {
+        match self.0.await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(DoorError::Closed),
+            Err(_) => Err(DoorError::Late),
+        }
+    }
+}
+
 /// The side of the door where commands go in. Cheap to clone.
 #[derive(Clone)]
 pub struct Door {
@@ -147,13 +188,18 @@ impl Door {
     /// # Errors
     /// A [`DoorError`] that says why nothing was changed; after [`DoorError::Late`] it may have been.
     pub async fn ask(&self, command: Command) -> Result<Reply, DoorError> {
+        self.begin(command)?.answer().await
+    }
+
+    /// Asks, and leaves the answer for later: who asks for much at once needs no task for each, of which every one would be
+    /// woken by its answer, before those that people wait for.
+    ///
+    /// # Errors
+    /// When it could not even be asked: nothing was changed.
+    pub fn begin(&self, command: Command) -> Result<Asked, DoorError> {
         let (job, answered) = Job::new(command);
         self.put(job)?;
-        match tokio::time::timeout(ANSWER_WAIT, answered).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(DoorError::Closed),
-            Err(_) => Err(DoorError::Late),
-        }
+        Ok(Asked(tokio::time::timeout(ANSWER_WAIT, answered)))
     }
 
     fn put(&self, job: Job) -> Result<(), DoorError> {

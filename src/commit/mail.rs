@@ -91,14 +91,15 @@ impl Work<'_, '_> {
         let ignored = |why: Ignored| MailResult::ignored(mail, why);
         let Some((letter, direct)) = letter else { return Ok(ignored(self.unnamed(mail)?)) };
         let incident = self.home_of(letter.incident)?;
+        let letter = self.as_it_came_back(mail, letter)?;
         let Some(saved) = self.memory.incident(self.tx, incident)? else {
             return Ok(ignored(Ignored::UnknownLetter));
         };
-        let misread = mail::misread(mail, letter, *direct, &saved.incident, &self.house.rules);
-        let meant = match mail::meaning(mail, letter, *direct, &saved.incident, &self.house.rules) {
+        let misread = mail::misread(mail, &letter, *direct, &saved.incident, &self.house.rules);
+        let meant = match mail::meaning(mail, &letter, *direct, &saved.incident, &self.house.rules) {
             Ok(meant) => meant,
             Err(why) => {
-                self.tell_of(letter, misread)?;
+                self.tell_of(&letter, misread)?;
                 return Ok(ignored(why));
             }
         };
@@ -107,8 +108,26 @@ impl Work<'_, '_> {
             return Ok(result(mail, "repeated", Some(incident), "this message was taken before"));
         }
         let result = self.carry_out(mail, incident, meant)?;
-        self.tell_of(letter, misread)?;
+        self.tell_of(&letter, misread)?;
         Ok(result)
+    }
+
+    /// A page that came back reached nobody by mail, whatever the relay said when it took it. Other ways of it stand, or are
+    /// taken at once when they only waited for mail.
+    fn as_it_came_back(&mut self, mail: &Mail, letter: &Letter) -> Result<Letter, StoreError> {
+        let mut letter = letter.clone();
+        if let What::Bounce { failed: true, why } = &mail.what
+            && letter.wakes
+        {
+            let why = format!("it came back: {why}");
+            letters::came_back(self.tx, &letter.id, &why)?;
+            letter.otherwise = letters::unreached(self.tx, letter.page)?.is_none();
+            if letter.incident == 0 {
+                self.test_came_back(&letter, &why)?;
+            }
+            self.effects.wrote();
+        }
+        Ok(letter)
     }
 
     /// A message that names no letter that is known does nothing. Who was called and wrote it is told so: some mail programs

@@ -1,7 +1,7 @@
 //! What a transaction knows of alerts and incidents, so that a store that is far away is asked once for a whole
 //! batch and not once for each event. For a store of this machine it remembers no rows: asking is cheaper there.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,7 +22,7 @@ use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, calendars, conditions, moves};
+use crate::store::{StoreError, Tx, alerts, conditions, moves, roster};
 
 #[derive(Default)]
 pub(super) struct Memory {
@@ -40,8 +40,10 @@ pub(super) struct Memory {
     silences: Option<Vec<Arc<Silence>>>,
     /// Conditions that are known or will be, once they were asked for: nobody asks who writes to no person.
     conditions: Option<Vec<Condition>>,
-    /// What was said of who is on call, once it was asked for.
+    /// What was said of who is on call, of people there are, once it was asked for.
     roster: Option<Arc<Roster>>,
+    /// Who there is.
+    rules: Arc<Rules>,
     /// Open incidents by the service that leads them, once they were asked for.
     open_of: HashMap<String, Vec<Candidate>>,
     /// Incidents that were opened lately and are open, once that was asked for.
@@ -53,19 +55,38 @@ pub(super) struct Memory {
     /// Alerts that keep others quiet, by the places where those look, once they were asked for.
     inhibitors: HashMap<i64, Vec<Inhibitor>>,
     built: Built,
-    /// Whether a rotation follows a calendar, so that there is one to ask for.
-    follows_calendars: bool,
     /// How many alerts had been heard of when an alert was written whole: what was heard before says nothing new.
     written: HashMap<i64, usize>,
 }
 
 impl Memory {
     /// Asks for everything that these commands are going to ask for, in three trips.
-    pub(super) fn of(tx: &Tx<'_>, jobs: &[Job], built: Built, rules: &Rules) -> Result<Self, StoreError> {
-        let follows_calendars = rules.rotations.values().any(|rotation| rotation.follows_calendar());
-        let mut memory = Self { on: tx.is_far(), built, follows_calendars, ..Self::default() };
+    pub(super) fn of(
+        tx: &Tx<'_>,
+        jobs: &[Job],
+        built: Built,
+        rules: &Arc<Rules>,
+    ) -> Result<Self, StoreError> {
+        let mut memory = Self { on: tx.is_far(), built, rules: rules.clone(), ..Self::default() };
         if !memory.on {
             return Ok(memory);
+        }
+        // Whoever is decided about: who is on call is asked with the first question.
+        let decides = |job: &Job| {
+            !matches!(
+                &*job.command,
+                Command::Claim(_)
+                    | Command::Beat(_)
+                    | Command::Leave { .. }
+                    | Command::Forget
+                    | Command::Roster(_)
+                    | Command::Calendar(_)
+                    | Command::LinkCalendar { .. }
+                    | Command::UnlinkCalendar { .. }
+            )
+        };
+        if jobs.iter().any(decides) {
+            roster::ahead(tx)?;
         }
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {
@@ -82,6 +103,7 @@ impl Memory {
         let mut wanted: BTreeSet<i64> = known.iter().flatten().filter_map(|known| known.incident).collect();
         wanted.extend(jobs.iter().filter_map(|job| match &*job.command {
             Command::Act { incident, .. } => Some(*incident),
+            Command::Press(press) => Some(press.incident),
             Command::Settle { claim, alone: false, .. } => Some(claim.incident),
             _ => None,
         }));
@@ -228,16 +250,20 @@ impl Memory {
         Ok(self.conditions.insert(known))
     }
 
-    /// What was said of who is on call.
+    /// What was said of who is on call, as far as it is not over, and what calendars say.
     pub(super) fn roster(&mut self, tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
-        if let Some(known) = &self.roster {
-            return Ok(known.clone());
-        }
-        let calendars = if self.follows_calendars { calendars::turns(tx)? } else { BTreeMap::new() };
-        Ok(self.roster.insert(Arc::new(Roster { calendars, ..Roster::nothing() })).clone())
+        let known = match self.roster.take() {
+            Some(known) => known,
+            None => Arc::new(self.asked_roster(tx)?),
+        };
+        Ok(self.roster.insert(known).clone())
     }
 
-    /// What was said of who is on call has changed.
+    fn asked_roster(&self, tx: &Tx<'_>) -> Result<Roster, StoreError> {
+        roster::said(tx, &self.rules, tx.now)
+    }
+
+    /// Something else was said of who is on call.
     pub(super) fn forget_roster(&mut self) {
         self.roster = None;
     }
@@ -467,6 +493,7 @@ impl Memory {
             heard: std::mem::take(&mut self.heard),
             written: std::mem::take(&mut self.written),
             built: self.built.clone(),
+            rules: self.rules.clone(),
             ..Self::default()
         };
     }
@@ -520,6 +547,9 @@ pub(super) mod tests {
             }
             if let Some(known) = &self.conditions {
                 assert_eq!(*known, conditions::open(tx).unwrap());
+            }
+            if let Some(known) = &self.roster {
+                assert_eq!(**known, self.asked_roster(tx).unwrap());
             }
             for (place, known) in &self.inhibitors {
                 assert_eq!(*known, inhibitors::at(tx, *place).unwrap(), "{place}");

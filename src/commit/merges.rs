@@ -104,6 +104,7 @@ impl Work<'_, '_> {
             Ok(off) => off,
             Err(refusal) => return refused(refusal),
         };
+        moves::back(self.tx, other, id)?;
         self.save(&off, Some(home))?;
         self.save(&back, Some(&saved))?;
         self.memory.moved();

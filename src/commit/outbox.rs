@@ -1,10 +1,14 @@
 //! Letters into the outbox, with their words, inside the transaction that decided them.
 
+use jiff::SignedDuration;
+
 use super::acts::Work;
 use crate::core::condition::{Known, known, struck};
 use crate::core::decide::Decision;
-use crate::core::incident::Incident;
+use crate::core::incident::{Incident, Phase, ResponderStatus};
 use crate::core::letter::{Letter, Why};
+use crate::core::reach::ways_for;
+use crate::core::timeline::Fact;
 use crate::crypto::{self, NoRandomness};
 use crate::render::{ALERTS_SHOWN_MAX, About, Words};
 use crate::store::letters::{self, Claim, Kind, NewLetter};
@@ -21,21 +25,77 @@ impl Work<'_, '_> {
         let house = self.house;
         let known = self.known(decision)?;
         for letter in &decision.letters {
-            let token = self.link(incident, letter)?;
+            let link = link(incident, letter);
+            let token = link.as_ref().map(|_| crypto::random_token().map_err(no_randomness)).transpose()?;
             let token = token.as_deref();
             let about = About { incident, alerts: &shown, rules: &house.rules, token, known: &known };
             let words = house.renderer.words(letter, &about, None);
-            match letter {
-                Letter::Page { person, why, .. } => {
-                    let kind = if *why == Why::Help { Kind::Help } else { Kind::Page };
-                    self.write_person(incident, kind, person, &words)?;
+            let page = match letter {
+                Letter::Page { person, .. } => {
+                    // That somebody has it is no reason to let them sleep who are woken because of it.
+                    let kind = if incident.commander().is_some() { Kind::Help } else { Kind::Page };
+                    self.write_person(incident, kind, person, &words)?
                 }
                 Letter::PioPage { person } => self.write_person(incident, Kind::Pio, person, &words)?,
-                Letter::Notice { person, .. } | Letter::Misread { person, .. } => {
-                    self.write_person(incident, Kind::Notice, person, &words)?;
+                // Who wrote by mail is told by mail.
+                Letter::Misread { person, .. } => {
+                    self.write_by_mail(incident, Kind::Notice, person, &words)?;
+                    None
                 }
-                Letter::Status { channel, .. } => self.write_channel(incident.id, channel, &words)?,
+                Letter::Notice { person, .. } => self.write_person(incident, Kind::Notice, person, &words)?,
+                Letter::Status { channel, .. } => {
+                    self.write_channel(incident.id, channel, &words)?;
+                    None
+                }
+            };
+            if let (Some(token), Some(link)) = (token, link) {
+                tokens::put_link_of(self.tx, token, &link, page, None)?;
             }
+        }
+        Ok(())
+    }
+
+    /// An incident is worse than it was, and its people are not paged for that again: those who were paged and have not answered
+    /// hear of it by the ways that are for what is as bad as this, in the hours in which they were left alone as well.
+    pub(super) fn write_more(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        let incident = &decision.incident;
+        let rose = decision.entries.iter().any(|entry| matches!(entry.fact, Fact::SeverityRaised { .. }));
+        if !rose || !matches!(incident.phase, Phase::Triggered { quiet_until: None, .. }) {
+            return Ok(());
+        }
+        let house = self.house;
+        let paged = |name: &str| {
+            decision
+                .letters
+                .iter()
+                .any(|letter| matches!(letter, Letter::Page { person, .. } if person == name))
+        };
+        for known in &incident.responders {
+            let person = house.rules.people.get(&known.person).filter(|person| !person.ways.is_empty());
+            let (Some(person), ResponderStatus::Paged) = (person, known.status) else { continue };
+            if paged(&known.person) {
+                continue;
+            }
+            let Some(page) = letters::newest_page(self.tx, incident.id, &known.person)? else { continue };
+            let there = letters::legs(self.tx, page)?;
+            let mut legs = ways_for(person, incident.severity, true, self.tx.now);
+            legs.retain(|leg| !there.iter().any(|known| known.way == leg.way && known.address == leg.to));
+            if legs.is_empty() {
+                continue;
+            }
+            let letter =
+                Letter::Page { person: known.person.clone(), attempt: known.pages, why: Why::OnCall };
+            let token = crypto::random_token().map_err(no_randomness)?;
+            let shown = alerts::of_incident(self.tx, incident.id, ALERTS_SHOWN_MAX)?;
+            let about =
+                About { incident, alerts: &shown, rules: &house.rules, token: Some(&token), known: &[] };
+            let words = house.renderer.words(&letter, &about, None);
+            for leg in &legs {
+                let to = To { person: &known.person, channel: &leg.way, address: &leg.to };
+                self.write(incident.id, Kind::Page, &to, &words, (Some(page), leg.after))?;
+            }
+            let link = Link { incident: incident.id, person: known.person.clone(), purpose: Purpose::Answer };
+            tokens::put_link_of(self.tx, &token, &link, Some(page), None)?;
         }
         Ok(())
     }
@@ -67,65 +127,114 @@ impl Work<'_, '_> {
         self.write_channel(claim.incident, &fallback.clone(), &words)
     }
 
-    /// Each page has an answer link of its own: one recipient, one incident.
-    fn link(&self, incident: &Incident, letter: &Letter) -> Result<Option<String>, StoreError> {
-        let (person, purpose) = match letter {
-            Letter::Page { person, .. } => (person, Purpose::Answer),
-            Letter::PioPage { person } => (person, Purpose::Statement),
-            Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => return Ok(None),
-        };
-        let token = crypto::random_token().map_err(no_randomness)?;
-        let link = Link { incident: incident.id, person: person.clone(), purpose };
-        tokens::put_link(self.tx, &token, &link)?;
-        Ok(Some(token))
-    }
-
+    /// A letter by each way of a person, those of a page as one. Answers the number of the page.
     fn write_person(
         &mut self,
         incident: &Incident,
         kind: Kind,
         person: &str,
         words: &Words,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<i64>, StoreError> {
+        let wakes = kind.wakes();
+        let legs = match self.house.rules.people.get(person) {
+            Some(known) => ways_for(known, incident.severity, wakes, self.tx.now),
+            None => return self.write_by_mail(incident, kind, person, words),
+        };
+        let mut page = None;
+        for leg in &legs {
+            if leg.to.is_empty() && !wakes {
+                // Somebody without an address answered by the API; there is nowhere to write to.
+                continue;
+            }
+            let to = To { person, channel: &leg.way, address: &leg.to };
+            let number = self.write(incident.id, kind, &to, words, (page, leg.after))?;
+            page = page.or(wakes.then_some(number));
+        }
+        Ok(page)
+    }
+
+    fn write_by_mail(
+        &mut self,
+        incident: &Incident,
+        kind: Kind,
+        person: &str,
+        words: &Words,
+    ) -> Result<Option<i64>, StoreError> {
         let address = self.house.rules.people.get(person).map_or("", |known| known.email.as_str());
         if address.is_empty() && !kind.wakes() {
-            // Somebody without an address answered by the API; there is nowhere to write to.
-            return Ok(());
+            return Ok(None);
         }
-        self.write(incident.id, kind, person, "", address, words)
+        let to = To { person, channel: "", address };
+        let number = self.write(incident.id, kind, &to, words, (None, SignedDuration::ZERO))?;
+        Ok(kind.wakes().then_some(number))
     }
 
     fn write_channel(&mut self, incident: i64, channel: &str, words: &Words) -> Result<(), StoreError> {
         let house = self.house;
         match house.recipients.get(channel) {
             // One recipient a message: one that is refused must not hold up the others.
-            Some(recipients) => recipients
-                .iter()
-                .try_for_each(|address| self.write(incident, Kind::Status, "", channel, address, words)),
-            None => self.write(incident, Kind::Status, "", channel, "", words),
+            Some(recipients) => recipients.iter().try_for_each(|address| {
+                let to = To { person: "", channel, address };
+                self.write(incident, Kind::Status, &to, words, (None, SignedDuration::ZERO)).map(drop)
+            }),
+            None => {
+                let to = To { person: "", channel, address: "" };
+                self.write(incident, Kind::Status, &to, words, (None, SignedDuration::ZERO)).map(drop)
+            }
         }
     }
 
-    fn write(
+    /// Writes one letter; `place`: the page it is one of, and how long it waits for the others of it. Answers its number.
+    pub(super) fn write(
         &mut self,
         incident: i64,
         kind: Kind,
-        person: &str,
-        channel: &str,
-        address: &str,
+        to: &To<'_>,
         words: &Words,
-    ) -> Result<(), StoreError> {
+        (page, after): (Option<i64>, SignedDuration),
+    ) -> Result<i64, StoreError> {
         let id = crypto::random_id().map_err(no_randomness)?;
         let payload = serde_json::to_string(words)?;
         let received_at = self.received_at.filter(|_| kind.wakes());
-        let letter =
-            NewLetter { id: &id, incident, kind, person, channel, address, payload: &payload, received_at };
-        letters::put(self.tx, &letter)?;
+        let To { person, channel, address } = *to;
+        let letter = NewLetter {
+            id: &id,
+            incident,
+            kind,
+            person,
+            channel,
+            address,
+            payload: &payload,
+            received_at,
+            page,
+            after,
+        };
+        let number = letters::put(self.tx, &letter)?;
         self.effects.wrote();
-        Ok(())
+        Ok(number)
     }
 }
 
-fn no_randomness(error: NoRandomness) -> StoreError {
+/// Whom a letter is for, and by what.
+pub(super) struct To<'a> {
+    /// Empty for a channel's.
+    pub(super) person: &'a str,
+    /// A channel or a way; empty: mail to a person.
+    pub(super) channel: &'a str,
+    /// Where to, when the channel needs to be told.
+    pub(super) address: &'a str,
+}
+
+/// Each page has an answer link of its own, the same in all its letters: one recipient, one incident.
+fn link(incident: &Incident, letter: &Letter) -> Option<Link> {
+    let (person, purpose) = match letter {
+        Letter::Page { person, .. } => (person, Purpose::Answer),
+        Letter::PioPage { person } => (person, Purpose::Statement),
+        Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => return None,
+    };
+    Some(Link { incident: incident.id, person: person.clone(), purpose })
+}
+
+pub(super) fn no_randomness(error: NoRandomness) -> StoreError {
     StoreError::File { path: "random bytes".into(), error: std::io::Error::other(error.to_string()) }
 }

@@ -12,7 +12,9 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, calendars, conditions, letters, nodes, silences, tokens, unreadable};
+use crate::store::{
+    StoreError, Tx, calendars, conditions, letters, nodes, reach, roster, silences, tokens, unreadable,
+};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -68,6 +70,8 @@ pub(super) fn run(
             let home = if follows { work.home_of(*incident)? } else { *incident };
             work.act(home, act.clone(), by)?
         }
+        Command::Press(press) => work.press(press)?,
+        Command::Answer(answering) => work.take_answer(answering)?,
         Command::Merge { incident, into, term, by } => work.merge(*incident, *into, *term, by)?,
         Command::Split { incident, part, term, by } => work.split(*incident, part, *term, by)?,
         Command::Declare { title, service, severity, by } => work.declare(title, service, *severity, by)?,
@@ -80,6 +84,17 @@ pub(super) fn run(
         Command::EndSilence { id, source } => work.end_silence(id, source.as_deref())?,
         Command::AddCondition { condition, by } => work.add_condition(condition, by)?,
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
+        Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
+        Command::Roster(change) => work.change_roster(change)?,
+        Command::Test { person, asked_by } => work.test(person, asked_by)?,
+        Command::Confirm { link } => {
+            work.confirm(link)?;
+            Ok(Reply::Done)
+        }
+        Command::Opened { link } => {
+            work.opened(link)?;
+            Ok(Reply::Done)
+        }
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -120,6 +135,7 @@ pub(super) fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             calendars::forget(tx, before(REVOKED_KEPT))?;
+            reach::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;
             let filled = crate::store::history::fill(tx, FILL_MAX)?;
@@ -129,10 +145,12 @@ pub(super) fn run(
             };
             // What was known is told in a review, as long as there are incidents to review.
             conditions::forget(tx, before(retention))?;
+            let turns = crate::store::load::forget(tx, before(retention), FORGET_MAX)?;
+            roster::forget(tx, before(retention))?;
             let (_, incidents) = crate::store::incidents::forget(tx, before(retention), FORGET_MAX)?;
             let alerts = crate::store::alerts::forget_loose(tx, before(retention), FORGET_MAX)?;
             work.memory.forget();
-            let more = filled || incidents || alerts.max(nodes) >= u64::from(FORGET_MAX);
+            let more = filled || incidents || alerts.max(nodes).max(turns) >= u64::from(FORGET_MAX);
             Ok(Reply::Forgotten { more })
         }
     };

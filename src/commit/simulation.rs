@@ -4,7 +4,7 @@
 //! the nodes differ by up to a minute. What must hold is looked at all the way and at the end.
 //!
 //! Each seed has a house of its own: services with a window or without, that need one another or not, storms, groups of
-//! senders, inhibition, maintenance; people make, change and end silences, put incidents together and take them apart.
+//! senders, inhibition, maintenance; people make, change and end silences, put incidents together and take them apart, stand in for each other and go away.
 //!
 //! The store is a file in memory, or PostgreSQL when the suite runs on it. The seeds are the same in every run, so that
 //! a red one means a change and not bad luck; `ONSCENE_SIMULATION_SEED` is the first of others, and
@@ -19,7 +19,7 @@ use crate::channels::Outcome;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
 use crate::core::escalation::longest_wait;
-use crate::core::incident::Phase;
+use crate::core::incident::{Phase, ResponderStatus};
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Fact, Route};
 use crate::deliver::settle;
@@ -37,6 +37,7 @@ mod pages;
 mod people;
 mod proofs;
 mod rest;
+mod rosters;
 
 use hears::{Posted, Said};
 use holds::Fits;
@@ -165,7 +166,9 @@ impl World {
             32..46 => self.somebody_acts(),
             46..48 => self.somebody_merges(),
             48..50 => self.somebody_splits(),
-            50..52 => self.somebody_silences(),
+            50 => self.somebody_silences(),
+            51 if self.dice.one_in(2) => self.somebody_silences(),
+            51 => self.somebody_changes_the_roster(),
             52..62 => self.meets_deadlines(),
             62..72 => self.claims(),
             72..84 => self.an_attempt_ends(),
@@ -307,6 +310,7 @@ fn run(seed: u64) {
     world.nobody_is_woken_twice();
     world.what_fires_is_said_again();
     world.every_page_is_a_letter();
+    world.who_was_on_call_was_woken();
     world.alerts_are_what_was_said_last();
     world.every_event_has_its_outcome();
 }

@@ -28,19 +28,20 @@ pub(super) struct Story {
 fn rules() -> Rules {
     let person = |name: &str| {
         let email = format!("{name}@example.net");
-        (
-            name.to_owned(),
-            Person {
-                full_name: String::new(),
-                email,
-                time_zone: jiff::tz::TimeZone::UTC,
-                administrator: false,
-            },
-        )
+        (name.to_owned(), Person { email, ..Person::default() })
     };
     let person_target = |name: &str| Target::Person(name.into());
-    let step = |name: &str| Step { page: vec![person_target(name)], wait: SignedDuration::from_mins(5) };
-    let policy = Policy { steps: vec![step("maya"), step("tom")], repeat: 1, last_resort: vec![] };
+    let step = |name: &str| Step {
+        page: vec![person_target(name)],
+        wait: SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    let policy = Policy {
+        steps: vec![step("maya"), step("tom")],
+        repeat: 1,
+        last_resort: vec![],
+        ..Policy::default()
+    };
     let service = Service {
         policy: "default".into(),
         pio: vec![person_target("kim")],
@@ -237,7 +238,7 @@ fn the_first_answer_commands_and_the_second_is_told_the_name() {
     // The page to maya has become pointless; kim is called as PIO, and maya is told.
     assert_eq!(Story::told(&story.claim("")), ["notice maya", "pio_page kim"]);
     assert_eq!(story.claim("ops-room").len(), 1);
-    story.passes(60);
+    story.passes(14);
     assert_eq!(story.tick(1), Reason::NotDue);
     story.proves_whole();
 }

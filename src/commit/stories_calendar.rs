@@ -7,25 +7,22 @@ use secrecy::SecretString;
 use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::Status;
-use crate::core::oncall::{Rotation, Turn};
-use crate::core::rules::{Step, Target};
+use crate::core::oncall::{Rotation, Turn, Turns};
+use crate::core::rules::{Step, Target, When};
 use crate::house::House;
 use crate::store::calendars::{Kept, Subject};
 
 /// Who is on call in `sre` by a calendar is woken first, then kim.
 fn story() -> Story {
     let mut rules = (*house().rules).clone();
-    let sre = Rotation {
-        time_zone: TimeZone::UTC,
-        members: Vec::new(),
-        calendar: true,
-        shift_days: 7,
-        handover_day: None,
-        handover_time: jiff::civil::Time::midnight(),
-        start: jiff::civil::Date::ZERO,
-    };
+    let sre = Rotation { time_zone: TimeZone::UTC, turns: Turns::Calendar, shadows: Vec::new() };
     rules.rotations.insert("sre".into(), sre);
-    let step = |target| Step { page: vec![target], wait: SignedDuration::from_mins(5) };
+    let step = |target| Step {
+        page: vec![target],
+        wait: SignedDuration::from_mins(5),
+        when: When::default(),
+        remind: None,
+    };
     rules.policies.get_mut("default").unwrap().steps =
         vec![step(Target::Rotation("sre".into())), step(Target::Person("kim".into()))];
     let story = Story::new();
@@ -57,7 +54,7 @@ impl Story {
         self.look(|tx| tx.query(sql, &[incident.into()], |row| row.text(0)))
     }
 
-    fn kept(&mut self) -> Kept {
+    fn kept_calendar(&mut self) -> Kept {
         self.look(calendars::all).remove(0)
     }
 }
@@ -83,7 +80,7 @@ fn what_was_read_last_stays_however_often_it_cannot_be_read() {
     let mut story = story();
     let turns = vec![story.turn("maya", -60, 600)];
     story.calendar_says(turns.clone(), &["an event is nobody's"]);
-    let read = story.kept();
+    let read = story.kept_calendar();
     assert_eq!(
         (read.turns.as_slice(), read.fetched_at, &read.error),
         (turns.as_slice(), Some(read.changed_at), &None)
@@ -93,17 +90,17 @@ fn what_was_read_last_stays_however_often_it_cannot_be_read() {
     story.passes(5);
     story.calendar_fails("no whole answer in 30 s");
     assert_eq!(story.wakes("db-1"), ["maya"]);
-    let kept = story.kept();
+    let kept = story.kept_calendar();
     let failed = Kept { error: Some("no whole answer in 30 s".into()), ..read.clone() };
     assert_eq!(kept, failed);
     // The same once more is no change.
     story.calendar_says(turns, &[]);
-    let again = story.kept();
+    let again = story.kept_calendar();
     assert_eq!((again.changed_at, again.error, again.warnings), (read.changed_at, None, Vec::new()));
     assert!(again.fetched_at > read.fetched_at);
     let other = vec![story.turn("tom", -60, 600)];
     story.calendar_says(other, &[]);
-    assert!(story.kept().changed_at > read.changed_at);
+    assert!(story.kept_calendar().changed_at > read.changed_at);
     assert_eq!(story.wakes("db-2"), ["tom"]);
 }
 
@@ -111,7 +108,7 @@ fn what_was_read_last_stays_however_often_it_cannot_be_read() {
 fn a_calendar_that_never_could_be_read_is_nobodys_and_says_why() {
     let mut story = story();
     story.calendar_fails("it is answered with 401");
-    let kept = story.kept();
+    let kept = story.kept_calendar();
     assert_eq!(
         (kept.fetched_at, kept.error.as_deref(), kept.turns.len()),
         (None, Some("it is answered with 401"), 0)

@@ -17,9 +17,12 @@ use crate::store::{alerts, incidents};
 pub(super) fn rules() -> Rules {
     let mut rules = (*house().rules).clone();
     let policy = |name: &str| {
-        let step =
-            rules::Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
-        Policy { steps: vec![step], repeat: 0, last_resort: vec![] }
+        let step = rules::Step {
+            page: vec![Target::Person(name.into())],
+            wait: SignedDuration::from_mins(5),
+            ..rules::Step::default()
+        };
+        Policy { steps: vec![step], repeat: 0, last_resort: vec![], ..Policy::default() }
     };
     rules.policies = [("default", "maya"), ("network", "tom"), ("quiet", "kim")]
         .map(|(name, person)| (name.to_owned(), policy(person)))
@@ -397,9 +400,11 @@ fn many() -> Rules {
             steps: vec![rules::Step {
                 page: vec![Target::Person(format!("p{number}"))],
                 wait: SignedDuration::from_mins(5),
+                ..rules::Step::default()
             }],
             repeat: 0,
             last_resort: vec![],
+            ..Policy::default()
         };
         let person =
             rules::Person { email: format!("p{number}@example.net"), ..rules.people["maya"].clone() };

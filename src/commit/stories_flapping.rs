@@ -29,9 +29,13 @@ fn story_with(change: impl FnOnce(&mut Rules)) -> Story {
 
 /// What is no worse than SEV3 wakes kim, and then tom.
 fn two_policies(rules: &mut Rules) {
-    let step =
-        |name: &str| Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
-    let quiet = Policy { steps: vec![step("kim"), step("tom")], repeat: 1, last_resort: vec![] };
+    let step = |name: &str| Step {
+        page: vec![Target::Person(name.into())],
+        wait: SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    let quiet =
+        Policy { steps: vec![step("kim"), step("tom")], repeat: 1, last_resort: vec![], ..Policy::default() };
     rules.policies.insert("quiet".into(), quiet);
     rules.services.values_mut().for_each(|service| {
         service.policies = [(Severity::Sev3, "quiet".to_owned())].into();
@@ -435,8 +439,8 @@ fn what_cleared_itself_and_flaps_when_it_is_back_wakes_people_at_once() {
 fn a_round_does_not_rest_while_somebody_in_it_has_not_heard() {
     let mut story = story_with(|rules| {
         let page = ["maya", "tom"].map(|name| Target::Person(name.into())).into();
-        let step = Step { page, wait: SignedDuration::from_mins(5) };
-        let policy = Policy { steps: vec![step], repeat: 3, last_resort: vec![] };
+        let step = Step { page, wait: SignedDuration::from_mins(5), ..Step::default() };
+        let policy = Policy { steps: vec![step], repeat: 3, last_resort: vec![], ..Policy::default() };
         rules.policies.values_mut().for_each(|known| *known = policy.clone());
     });
     story.comes(critical("db"));

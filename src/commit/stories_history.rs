@@ -56,7 +56,7 @@ impl Story {
         self.look(|tx| tx.query_one(&sql, &[], |row| row.int(0))).unwrap()
     }
 
-    fn change(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<(), StoreError>) {
+    pub(super) fn change(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<(), StoreError>) {
         let now = self.clock.now();
         self.committer.connection.write(now, work).unwrap();
     }

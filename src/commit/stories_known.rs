@@ -88,7 +88,9 @@ impl Story {
 
     /// The words of all letters that were written to people, or to a channel: kind, person, words.
     fn words_to(&mut self, channel: &str) -> Vec<(String, String, Words)> {
-        let sql = "select kind, person, payload from letter where channel = ?1 order by seq";
+        // Of a letter that is not needed any more the words are forgotten.
+        let sql =
+            "select kind, person, payload from letter where channel = ?1 and payload <> '' order by seq";
         self.look(|tx| {
             tx.query(sql, &[channel.into()], |row| {
                 Ok((row.text(0)?, row.text(1)?, serde_json::from_str(&row.text(2)?)?))
@@ -144,9 +146,10 @@ fn people_of_the_house_are_told_and_no_channel_is() {
     // Paged, and the next one as well.
     story.passes(6);
     story.tick(incident);
+    let mut letters = story.words_to("");
     story.act(incident, "tom", Act::Answer { help: true }).unwrap();
     let mut told: Vec<(String, bool)> = Vec::new();
-    let letters = story.words_to("");
+    letters.extend(story.words_to(""));
     told.extend(
         letters.iter().map(|(kind, person, words)| (format!("{kind} {person}"), tells(words, "no failover"))),
     );

@@ -208,8 +208,9 @@ fn what_is_over_and_said_to_be_over_shows_no_clock_that_lags() {
 fn what_gets_less_bad_and_worse_again_wakes_nobody_twice() {
     let mut story = Story::new();
     let mut rules = (*house().rules).clone();
-    let step = |name: &str| Step { page: vec![Target::Person(name.into())], wait: mins(5) };
-    let quiet = Policy { steps: vec![step("kim")], repeat: 1, last_resort: vec![] };
+    let step =
+        |name: &str| Step { page: vec![Target::Person(name.into())], wait: mins(5), ..Step::default() };
+    let quiet = Policy { steps: vec![step("kim")], repeat: 1, last_resort: vec![], ..Policy::default() };
     rules.policies.insert("quiet".into(), quiet);
     rules.services.values_mut().for_each(|service| {
         service.policies =

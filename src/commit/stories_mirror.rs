@@ -17,7 +17,7 @@ use crate::store::search::Filter;
 use crate::store::sight::Sight;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
-use crate::store::{alerts, calendars, conditions, timeline};
+use crate::store::{alerts, calendars, conditions, roster, timeline};
 
 /// A story, and who copies it.
 struct Copied {
@@ -96,6 +96,7 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
     seen.push_str(&format!("{:#?}", conditions::open(tx)?));
     seen.push_str(&format!("{:#?}", (calendars::all(tx)?, calendars::links(tx)?)));
+    seen.push_str(&format!("{:#?}", roster::open(tx)?));
     seen.push_str(&format!("{:#?}", silences::list(tx, Which::Open, 100)?));
     Ok(seen)
 }
@@ -419,4 +420,54 @@ fn silences_and_known_conditions_are_in_the_mirror_until_they_end() {
     copied.story.passes(61);
     copied.is_true();
     assert_eq!(copied.count("known_condition"), 0);
+}
+
+#[test]
+fn overrides_and_leaves_are_in_the_mirror_until_they_end() {
+    use crate::core::oncall::{Leave, Override};
+    let mut copied = Copied::new();
+    let now = copied.story.clock.now();
+    let until = now + SignedDuration::from_mins(60);
+    let mut rules = (*super::stories::house().rules).clone();
+    let rotation = super::stories_roster::rules().rotations["sre"].clone();
+    rules.rotations.insert("sre".into(), rotation);
+    copied
+        .story
+        .committer
+        .house
+        .swap(crate::house::House { rules: Arc::new(rules), ..super::stories::house() });
+    let stands_in = Override {
+        id: "o".into(),
+        rotation: "sre".into(),
+        person: "kim".into(),
+        instead_of: None,
+        from: now,
+        until,
+        author: "maya".into(),
+        reason: "the dentist".into(),
+        created_at: now,
+        ended_by: None,
+    };
+    let leave = Leave {
+        id: "l".into(),
+        person: "tom".into(),
+        from: now,
+        until,
+        author: "tom".into(),
+        reason: "holidays".into(),
+        created_at: now,
+        ended_by: None,
+    };
+    copied.story.ask(Command::Roster(Change::StandIn(vec![stands_in]))).unwrap();
+    copied.story.ask(Command::Roster(Change::Away(leave))).unwrap();
+    copied.is_true();
+    assert_eq!((copied.count("oncall_override"), copied.count("oncall_leave")), (1, 1));
+    let known = copied.inside(roster::open);
+    assert_eq!((known.overrides[0].person.as_str(), known.leaves[0].person.as_str()), ("kim", "tom"));
+    copied.story.ask(Command::Roster(Change::EndLeave { id: "l".into(), who: "tom".into() })).unwrap();
+    copied.is_true();
+    assert_eq!((copied.count("oncall_override"), copied.count("oncall_leave")), (1, 0));
+    copied.story.passes(61);
+    copied.is_true();
+    assert_eq!(copied.count("oncall_override"), 0);
 }

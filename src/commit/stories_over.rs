@@ -17,9 +17,14 @@ fn story() -> Story {
     let step = |names: &[&str]| Step {
         page: names.iter().map(|name| Target::Person((*name).into())).collect(),
         wait: SignedDuration::from_mins(5),
+        ..Step::default()
     };
-    let policy =
-        Policy { steps: vec![step(&["maya", "tom"]), step(&["kim"])], repeat: 1, last_resort: vec![] };
+    let policy = Policy {
+        steps: vec![step(&["maya", "tom"]), step(&["kim"])],
+        repeat: 1,
+        last_resort: vec![],
+        ..Policy::default()
+    };
     rules.policies.insert("default".into(), policy);
     story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
     story

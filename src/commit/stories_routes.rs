@@ -13,8 +13,15 @@ use crate::store::{incidents, unreadable};
 fn story(routes: &[(&str, To)]) -> Story {
     let mut house = house();
     let mut rules = (*house.rules).clone();
-    let step = Step { page: vec![Target::Person("tom".into())], wait: jiff::SignedDuration::from_mins(5) };
-    rules.policies.insert("payments".into(), Policy { steps: vec![step], repeat: 0, last_resort: vec![] });
+    let step = Step {
+        page: vec![Target::Person("tom".into())],
+        wait: jiff::SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    rules.policies.insert(
+        "payments".into(),
+        Policy { steps: vec![step], repeat: 0, last_resort: vec![], ..Policy::default() },
+    );
     let payments = Service { policy: "payments".into(), ..rules.services["shop"].clone() };
     rules.services.insert("payments".into(), payments);
     rules.routes = routes

@@ -21,6 +21,9 @@ const BODY_MAX: usize = 64 * MIB;
 /// A spool that holds less is soon full; one that holds more takes long to be taken.
 const SPOOL_MIN: usize = MIB;
 const SPOOL_MAX: usize = 64 * 1024 * MIB;
+/// Nobody reads an answer page and presses a button on it sooner; nobody would wait for longer.
+const ANSWER_AFTER: Duration = Duration::from_secs(2);
+const ANSWER_AFTER_MAX: Duration = Duration::from_secs(10);
 /// How long a store may be away before anybody is told.
 const EMERGENCY_MIN: SignedDuration = SignedDuration::from_secs(10);
 const EMERGENCY_MAX: SignedDuration = SignedDuration::from_hours(24);
@@ -75,6 +78,7 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
     let header_timeout = table.timeout(reading, "header_timeout").unwrap_or(seconds(10));
     let body_timeout = table.timeout(reading, "body_timeout").unwrap_or(seconds(20));
     let idle_timeout = table.timeout(reading, "idle_timeout").unwrap_or(seconds(75));
+    let answer_after = answer_after(&mut table, reading);
     table.later(reading, &["public_listen"]);
     table.end(reading);
     Some(Server {
@@ -87,7 +91,20 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
         body_timeout,
         idle_timeout,
         queue_max: usize::try_from(queue_max).unwrap_or(usize::MAX),
+        answer_after,
     })
+}
+
+/// How long a page is looked at before a button on it is pressed.
+fn answer_after(table: &mut Table<'_>, reading: &mut Reading) -> Duration {
+    let Some(found) = table.duration(reading, "answer_after") else { return ANSWER_AFTER };
+    match Duration::try_from(found.value) {
+        Ok(value) if value <= ANSWER_AFTER_MAX => value,
+        _ => {
+            reading.errors.add(found.span, "`answer_after` lies between 0s and 10s");
+            ANSWER_AFTER
+        }
+    }
 }
 
 fn address(text: &str) -> Option<Listen> {

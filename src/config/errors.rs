@@ -143,7 +143,7 @@ impl fmt::Display for Errors {
 impl std::error::Error for Errors {}
 
 /// The nearest right word, as the end of a sentence; empty when none is near.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let alike = |known: &str| strsim::jaro_winkler(word, known);
     let best = known.into_iter().map(|known| (alike(known), known)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {

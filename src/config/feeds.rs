@@ -1,17 +1,15 @@
 //! Rotations that follow a calendar: where it is, and how it is asked for.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use http::Uri;
 use jiff::SignedDuration;
-use jiff::civil::Time;
-use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::SecretsMode;
 use super::read::{Reading, Table};
-use crate::core::oncall::Rotation;
 use crate::core::rules::{Rules, Target};
 
 /// How often a calendar is asked for when nobody says, and the bounds.
@@ -27,7 +25,7 @@ const FEEDS_MAX: usize = 100;
 /// The keys that say where a calendar is.
 const PLACES: [&str; 4] = ["calendar", "calendar_url", "calendar_url_file", "calendar_url_env"];
 /// What a calendar says instead.
-const SAID_BY_IT: [&str; 4] = ["members", "shift", "handover", "start"];
+const SAID_BY_IT: [&str; 7] = ["members", "shift", "handover", "start", "days", "hours", "layers"];
 
 /// The calendar that a rotation follows.
 #[derive(Clone, Debug)]
@@ -65,12 +63,8 @@ pub(super) fn follows_one(table: &Table<'_>) -> bool {
     PLACES.iter().any(|key| table.has(key))
 }
 
-/// The rest of a rotation that follows a calendar.
-pub(super) fn rotation(
-    table: &mut Table<'_>,
-    reading: &mut Reading,
-    time_zone: TimeZone,
-) -> (Rotation, Option<FeedConfig>) {
+/// The calendar that a rotation follows. `None`: what is wrong with it was told.
+pub(super) fn feed(table: &mut Table<'_>, reading: &mut Reading) -> Option<FeedConfig> {
     for key in SAID_BY_IT {
         if table.has(key) {
             let what = format!("`{key}` is said by the calendar: leave one or the other out");
@@ -86,17 +80,8 @@ pub(super) fn rotation(
         let what = "`calendar_stale` is shorter than `calendar_every`: it would always be stale";
         reading.errors.add(table.place("calendar_stale"), what);
     }
-    let rotation = Rotation {
-        time_zone,
-        members: Vec::new(),
-        calendar: true,
-        shift_days: 7,
-        handover_day: None,
-        handover_time: Time::midnight(),
-        start: jiff::civil::Date::ZERO,
-    };
     let every = Duration::try_from(every).unwrap_or(Duration::from_secs(900));
-    (rotation, at.map(|at| FeedConfig { at, every, stale }))
+    at.map(|at| FeedConfig { at, every, stale })
 }
 
 fn length(
@@ -245,10 +230,10 @@ pub(super) fn somebody(reading: &mut Reading, rules: &Rules) {
 }
 
 /// That there are not too many.
-pub(super) fn few(reading: &mut Reading, table: &Table<'_>) {
+pub(super) fn few(reading: &mut Reading, rotation: Range<usize>) {
     if reading.feeds.len() > FEEDS_MAX {
         let what = format!("more than {FEEDS_MAX} rotations follow a calendar");
-        reading.errors.add(table.span.clone(), what);
+        reading.errors.add(rotation, what);
     }
 }
 

@@ -8,8 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 
 use super::names::{self, known};
-use super::people::{handover, time_zone};
+use super::people::time_zone;
 use super::read::{At, Reading, Table};
+use super::rotations::handover;
 use super::words;
 use crate::calendar::read as calendar;
 use crate::core::maintenance::{Times, Window, listed};

@@ -19,17 +19,21 @@ use toml::de::DeTable;
 
 use crate::core::rules::{Rules, Target};
 
+mod answers;
 mod edges;
 mod errors;
 mod feeds;
+pub mod gaps;
 mod heartbeats;
 mod hide;
 mod inhibit;
 mod maintenance;
 mod names;
 mod people;
+mod policies;
 pub mod preview;
 mod read;
+mod rotations;
 mod routes;
 pub mod secrets;
 mod services;
@@ -41,13 +45,19 @@ mod stories_feeds;
 #[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
+mod stories_policies;
+#[cfg(test)]
+mod stories_rotations;
+#[cfg(test)]
 mod stories_secrets;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
 pub mod words;
 
+pub use answers::Answers;
 pub use errors::Errors;
+pub(crate) use errors::nearest;
 pub use feeds::{FeedConfig, FeedPlace, address as feed_address};
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
@@ -84,12 +94,27 @@ pub struct Config {
     pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
+    /// Ways to persons beside mail, in the order of the file.
+    pub ways: Vec<ChannelConfig>,
+    /// How the carriers of answers prove what they are.
+    pub answers: Answers,
     /// The operator's own templates.
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
     pub emergency: Option<Emergency>,
+    /// Where rotations and policies stand.
+    pub places: Places,
     /// What is allowed and should be known.
     pub warnings: Vec<String>,
+}
+
+/// Where things stand of which something can be wrong that only shows at some hour, by their names.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Each `[[rotation]]`.
+    pub rotations: BTreeMap<String, Place>,
+    /// Each `[[escalation]]`.
+    pub policies: BTreeMap<String, Place>,
 }
 
 /// `[emergency]`
@@ -131,6 +156,8 @@ pub struct Server {
     pub idle_timeout: Duration,
     /// Most commands that wait for the disk.
     pub queue_max: usize,
+    /// A button of an answer page that is pressed sooner than this is asked for once more.
+    pub answer_after: Duration,
 }
 
 impl Config {
@@ -152,6 +179,7 @@ impl Config {
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
             ("server.queue_max", new.queue_max != old.queue_max),
+            ("server.answer_after", new.answer_after != old.answer_after),
         ];
         let server = differs.into_iter().filter_map(|(key, differs)| differs.then_some(key));
         server.chain(self.store.database.differs(&store.database)).collect()
@@ -281,7 +309,7 @@ pub struct Map {
     pub headers: Vec<String>,
 }
 
-/// One `[[channel]]`.
+/// One `[[channel]]`, or one `[[way]]`.
 #[derive(Debug)]
 pub struct ChannelConfig {
     /// Its name.
@@ -364,6 +392,10 @@ pub struct SourceKind {
 pub struct ChannelKind {
     /// Its name.
     pub name: &'static str,
+    /// Set when it reaches persons: says what is wrong with an address of one.
+    pub address: Option<fn(&str) -> Result<(), String>>,
+    /// Whether it takes status.
+    pub status: bool,
     /// Its own keys.
     pub keys: Vec<ChannelKey>,
 }
@@ -427,6 +459,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let mut reading = Reading {
         errors: Errors::new(path, text),
         warnings: Vec::new(),
+        places: Places::default(),
         mode,
         directory,
         feeds: BTreeMap::new(),
@@ -440,7 +473,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let server = edges::server(&mut root, &mut reading);
     let store = edges::store(&mut root, &mut reading, kinds);
     let mail = edges::mail(&mut root, &mut reading, kinds);
-    let mut rules = people::rules(&mut root, &mut reading);
+    let ways = ways::ways(&mut root, &mut reading, kinds);
+    let mut rules = people::rules(&mut root, &mut reading, &ways, kinds);
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
@@ -448,7 +482,8 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
-    let channels = ways::channels(&mut root, &mut reading, kinds);
+    let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
+    let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
         table.end(&mut reading);
@@ -479,8 +514,11 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             heartbeats,
             feeds: reading.feeds,
             channels,
+            ways,
+            answers,
             templates,
             emergency,
+            places: reading.places,
             warnings: reading.warnings,
         }),
         _ => {

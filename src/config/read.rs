@@ -11,7 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::errors::{Errors, nearest};
-use super::{SecretsMode, hide, secrets, words};
+use super::{Places, SecretsMode, hide, secrets, words};
 
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const TIMEOUT_MAX: Duration = Duration::from_secs(600);
@@ -27,6 +27,8 @@ pub(super) struct At<T> {
 pub(super) struct Reading {
     pub(super) errors: Errors,
     pub(super) warnings: Vec<String>,
+    /// Where things stand of which something can be wrong that only shows at some hour.
+    pub(super) places: Places,
     pub(super) mode: SecretsMode,
     pub(super) directory: std::path::PathBuf,
     /// Calendars that rotations follow, by the name of the rotation.
@@ -99,6 +101,24 @@ impl<'a> Table<'a> {
         let found = self.typed(reading, key, "a list of texts, [\"...\"]", |value| {
             let each = |one: &Spanned<DeValue<'_>>| {
                 one.get_ref().as_str().map(|text| At { value: text.to_owned(), span: one.span() })
+            };
+            value.as_array()?.iter().map(each).collect::<Option<Vec<_>>>()
+        });
+        found.map(|found| found.value)
+    }
+
+    /// A list of texts, each of which may be a list of several.
+    pub(super) fn turns(&mut self, reading: &mut Reading, key: &str) -> Option<Vec<At<Vec<At<String>>>>> {
+        let text = |one: &Spanned<DeValue<'_>>| {
+            one.get_ref().as_str().map(|text| At { value: text.to_owned(), span: one.span() })
+        };
+        let found = self.typed(reading, key, "a list of texts, [\"...\", [\"...\", \"...\"]]", |value| {
+            let each = |one: &Spanned<DeValue<'_>>| {
+                let several = match one.get_ref().as_array() {
+                    Some(several) => several.iter().map(text).collect::<Option<Vec<_>>>()?,
+                    None => vec![text(one)?],
+                };
+                Some(At { value: several, span: one.span() })
             };
             value.as_array()?.iter().map(each).collect::<Option<Vec<_>>>()
         });

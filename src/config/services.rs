@@ -10,6 +10,7 @@ use super::people::targets;
 use super::read::{At, Reading, Table};
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::Severity;
+use crate::core::oncall::Rotation;
 use crate::core::rules::{Rules, Service, SeverityMap, Target};
 
 /// A longer window would hide what has nothing to do with it.
@@ -160,8 +161,7 @@ fn people<'a>(targets: &'a [Target], rules: &'a Rules) -> BTreeSet<&'a str> {
                 found.insert(name.as_str());
             }
             Target::Rotation(name) => {
-                let members = rules.rotations.get(name).map(|rotation| rotation.members.as_slice());
-                found.extend(members.unwrap_or_default().iter().map(String::as_str));
+                found.extend(rules.rotations.get(name).map(Rotation::everybody).unwrap_or_default());
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Configurations that are right, and what is said of those that are not.
 
 use super::*;
+use crate::core::escalation::Staff;
 
 pub(super) fn kinds() -> Kinds {
     let key = |name, secret, required| ChannelKey { name, secret, required };
@@ -24,10 +25,16 @@ pub(super) fn kinds() -> Kinds {
         })
         .into(),
         channels: vec![
-            ChannelKind { name: "mail", keys: vec![key("recipients", false, true)] },
-            ChannelKind { name: "slack", keys: vec![key("token", true, true), key("room", false, true)] },
-            ChannelKind { name: "webhook", keys: vec![key("url", false, true), key("secret", true, true)] },
-        ],
+            ("mail", vec![key("recipients", false, true)]),
+            ("slack", vec![key("token", true, true), key("room", false, true)]),
+            ("webhook", vec![key("url", false, true), key("secret", true, true)]),
+        ]
+        .into_iter()
+        .map(|(name, keys)| {
+            let address = crate::channels::kind(name).and_then(|kind| kind.address);
+            ChannelKind { name, address, status: true, keys }
+        })
+        .collect(),
         relay: |relay| {
             let known = ["smtp://", "smtps://", "file:"].iter().any(|scheme| relay.starts_with(scheme));
             if known { Ok(()) } else { Err("a relay begins with smtps://, smtp:// or file:".into()) }
@@ -65,7 +72,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
     assert_eq!(config.rules.internal_channels, ["ops-room", "staff-mail", "status-board"]);
     assert_eq!(config.rules.fallbacks["ops-room"], "staff-mail");
     assert_eq!(config.server.body_max, 1024 * 1024);
-    assert_eq!(config.rules.rotations["sre"].shift_days, 7);
+    assert_eq!(config.rules.rotations["sre"].everybody().len(), 2);
     assert_eq!(config.rules.maintenance[0].services.len(), 1);
     assert_eq!(config.sources["ups"].map.as_ref().unwrap().headers, ["x-event-type"]);
 }
@@ -74,6 +81,7 @@ fn the_example_with_every_key_is_good_without_its_secrets() {
 fn every_key_that_is_read_stands_in_the_example() {
     let text = include_str!("../../config/onscene.toml");
     let code = [
+        include_str!("answers.rs"),
         include_str!("edges.rs"),
         include_str!("feeds.rs"),
         include_str!("heartbeats.rs"),
@@ -81,6 +89,8 @@ fn every_key_that_is_read_stands_in_the_example() {
         include_str!("mod.rs"),
         include_str!("names.rs"),
         include_str!("people.rs"),
+        include_str!("rotations.rs"),
+        include_str!("policies.rs"),
         include_str!("services.rs"),
         include_str!("sources.rs"),
         include_str!("ways.rs"),
@@ -89,7 +99,7 @@ fn every_key_that_is_read_stands_in_the_example() {
     let mut checked = 0;
     for ask in [
         "needed", "text", "texts", "boolean", "number", "size", "duration", "timeout", "secret", "secrets",
-        "table", "tables",
+        "table", "tables", "turns",
     ] {
         for piece in code.split(&format!(".{ask}(reading, \"")).skip(1) {
             let key = piece.split('"').next().unwrap();
@@ -107,6 +117,23 @@ fn every_key_that_is_read_stands_in_the_example() {
     for key in kinds().mapping.fields {
         assert!(text.contains(&format!("\n{key} = ")), "{key}");
     }
+}
+
+#[test]
+fn a_page_is_looked_at_for_two_seconds_unless_it_is_said_and_for_ten_at_most() {
+    let with = |line: &str| read(&GOOD.replacen("[server]\n", &format!("[server]\n{line}\n"), 1));
+    let after = |line: &str| with(line).map(|config| config.server.answer_after.as_millis());
+    assert_eq!(after(""), Ok(2_000));
+    assert_eq!(after("answer_after = \"0s\""), Ok(0));
+    assert_eq!(after("answer_after = \"10s\""), Ok(10_000));
+    for wrong in ["11s", "-1s", "2"] {
+        let said = after(&format!("answer_after = \"{wrong}\"")).unwrap_err();
+        assert!(said.contains("answer_after"), "{said}");
+    }
+    let answers = with("").unwrap().answers;
+    assert!(answers.twilio.is_empty() && answers.telegram.is_empty(), "every way is closed");
+    let open = read(&format!("{GOOD}\n[answers]\nslack_signing_secret = \"a secret\"\n")).unwrap();
+    assert_eq!(open.answers.slack.len(), 1);
 }
 
 #[test]
@@ -133,7 +160,7 @@ fn each_fault_says_what_to_do() {
         said("relays = [\"file:./onscene-data/mail\"]", "relays = [\"mx.example.net\"]"),
         said("email = \"maya@example.net\"\n", ""),
         said("members = [\"maya\"]", "members = []"),
-        said("shift = \"1 week\"", "shift = \"36h\""),
+        said("shift = \"1 week\"", "shift = \"90m\""),
         said("handover = \"Mon 09:00\"", "handover = \"nine\""),
         said("audience = \"internal\"", "audience = \"public\""),
         said("recipients = [\"staff@example.net\"]", ""),
@@ -194,7 +221,11 @@ fn the_preview_names_who_is_woken_over_a_hand_over() {
     let text = include_str!("../../config/onscene.toml");
     let config = parse(Path::new("onscene.toml"), text, &kinds(), SecretsMode::Skip).unwrap();
     let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
-    let shown = preview::render(&config.rules, at("2026-03-22T00:00:00Z"), at("2026-04-05T00:00:00Z"));
+    let shown = preview::render(
+        Staff::as_configured(&config.rules),
+        at("2026-03-22T00:00:00Z"),
+        at("2026-04-05T00:00:00Z"),
+    );
     let shop: Vec<&str> = shown.lines().skip_while(|line| !line.starts_with("service shop")).collect();
     insta::assert_snapshot!("preview", shop.join("\n"));
 }

@@ -54,6 +54,11 @@ fn what_is_wrong_of_a_calendar_is_told_and_its_address_is_not() {
         ("calendar = \"https://example.net/hush\"\ncalendar_url = \"https://example.net/hush\"", "not both"),
         (&format!("{at}members = [\"you\"]"), "`members` is said by the calendar"),
         (&format!("{at}start = \"2026-01-01\""), "`start` is said by the calendar"),
+        (&format!("{at}hours = [\"08:00-16:00\"]"), "`hours` is said by the calendar"),
+        (
+            &format!("{at}[[rotation.layers]]\nmembers = [\"you\"]\nstart = \"2026-01-01\""),
+            "`layers` is said by the calendar",
+        ),
         (&format!("{at}calendar_every = \"1m\""), "`calendar_every` lies between 5m and 24h"),
         (&format!("{at}calendar_stale = \"30 days\""), "`calendar_stale` lies between 15m and 14d"),
         (&format!("{at}calendar_every = \"1h\"\ncalendar_stale = \"30m\""), "always be stale"),

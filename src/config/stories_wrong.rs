@@ -2,6 +2,7 @@
 
 use super::stories::{GOOD, read, said};
 use super::*;
+use crate::core::escalation::Staff;
 
 const TOM: &str = "[[person]]\nname = \"tom\"\nemail = \"tom@example.net\"\n\n";
 
@@ -210,7 +211,11 @@ fn a_preview_ends_at_the_minute_of_the_hand_over() {
         .replace("[\"person:maya\"]", "[\"person:maya\", \"person:tom\"]");
     let config = read(&text).unwrap();
     let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
-    let shown = preview::render(&config.rules, at("2026-03-22T10:03:27Z"), at("2026-04-01T00:00:00Z"));
+    let shown = preview::render(
+        Staff::as_configured(&config.rules),
+        at("2026-03-22T10:03:27Z"),
+        at("2026-04-01T00:00:00Z"),
+    );
     insta::assert_snapshot!("preview_minutes", shown);
 }
 

@@ -1,59 +1,212 @@
-//! Channels: the ways out.
+//! Channels and ways: what carries status out, and pages to persons beside mail.
 
 use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use jiff::civil::Time;
 
 use super::errors::nearest;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::{ChannelConfig, ChannelKind, Kinds, SecretsMode};
+use crate::core::incident::Severity;
+use crate::core::reach::{AFTER_MAX, MAIL, Quiet, Way};
 
-pub(super) fn channels(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Vec<ChannelConfig> {
+pub(super) fn channels(
+    root: &mut Table<'_>,
+    reading: &mut Reading,
+    kinds: &Kinds,
+    ways: &[ChannelConfig],
+) -> Vec<ChannelConfig> {
     let mut found: Vec<ChannelConfig> = Vec::new();
     let mut fallbacks: Vec<(String, At<String>)> = Vec::new();
     for mut table in root.tables(reading, "channel") {
         let name = names::name(&mut table, reading);
-        let kind = table.needed(reading, "kind");
         let fallback = table.text(reading, "fallback");
         audience(&mut table, reading);
-        if let Some(kind) = &kind {
-            known(reading, kind, "kind of channel", kinds.channels.iter().map(|kind| kind.name));
-        }
-        let spec =
-            kind.as_ref().and_then(|kind| kinds.channels.iter().find(|known| known.name == kind.value));
-        let mut channel = ChannelConfig {
-            name: String::new(),
-            kind: String::new(),
-            fallback: fallback.as_ref().map(|fallback| fallback.value.clone()),
-            texts: BTreeMap::new(),
-            lists: BTreeMap::new(),
-            secrets: BTreeMap::new(),
-            place: reading.errors.place(table.span.start),
-        };
-        match spec {
-            Some(spec) => {
-                own_keys(&mut table, reading, spec, &mut channel);
-                table.end(reading);
-            }
-            // Without a known kind nobody can say which of its keys are right.
-            None => drop(table),
-        }
-        let (Some(name), Some(kind)) = (name, kind) else { continue };
-        if name.value == "mail" {
-            let what = "`mail` is what metrics call the letters to persons; give the channel another name";
-            reading.errors.add(name.span, what);
-            continue;
-        }
-        if found.iter().any(|other| other.name == name.value) {
-            reading.errors.add(name.span, format!("there are two channels called {}", name.value));
+        let spec = kinds.channels.iter().filter(|kind| kind.status);
+        let one = one(table, reading, "channel", spec);
+        let (Some(name), Some(mut channel)) = (name, one) else { continue };
+        channel.fallback = fallback.as_ref().map(|fallback| fallback.value.clone());
+        if !is_free(reading, &name, "channel", &[("channel", &found), ("way", ways)]) {
             continue;
         }
         if let Some(fallback) = fallback {
             fallbacks.push((name.value.clone(), fallback));
         }
-        found.push(ChannelConfig { name: name.value, kind: kind.value, ..channel });
+        found.push(ChannelConfig { name: name.value, ..channel });
     }
     fall_back(reading, &found, &fallbacks);
     found
+}
+
+/// `[[way]]`: what carries pages to persons beside mail.
+pub(super) fn ways(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -> Vec<ChannelConfig> {
+    let mut found: Vec<ChannelConfig> = Vec::new();
+    for mut table in root.tables(reading, "way") {
+        let name = names::name(&mut table, reading);
+        let spec = kinds.channels.iter().filter(|kind| kind.address.is_some());
+        let one = one(table, reading, "way", spec);
+        let (Some(name), Some(way)) = (name, one) else { continue };
+        if is_free(reading, &name, "way", &[("way", &found)]) {
+            found.push(ChannelConfig { name: name.value, ..way });
+        }
+    }
+    found
+}
+
+/// Metrics and letters know channels and ways by their names, so each has one of its own.
+fn is_free(reading: &mut Reading, name: &At<String>, what: &str, taken: &[(&str, &[ChannelConfig])]) -> bool {
+    if name.value == "mail" {
+        let what =
+            format!("`mail` is what metrics call the letters to persons; give the {what} another name");
+        reading.errors.add(name.span.clone(), what);
+        return false;
+    }
+    for (of, others) in taken {
+        if others.iter().any(|other| other.name == name.value) {
+            let said = match *of == what {
+                true => format!("there are two {what}s called {}", name.value),
+                false => {
+                    format!("there is a {of} called {} already; give the {what} another name", name.value)
+                }
+            };
+            reading.errors.add(name.span.clone(), said);
+            return false;
+        }
+    }
+    true
+}
+
+/// The kind of a channel or a way, and the keys of that kind. It has no name yet.
+fn one<'k>(
+    mut table: Table<'_>,
+    reading: &mut Reading,
+    what: &str,
+    kinds: impl Iterator<Item = &'k ChannelKind> + Clone,
+) -> Option<ChannelConfig> {
+    let kind = table.needed(reading, "kind");
+    if let Some(kind) = &kind {
+        known(reading, kind, &format!("kind of {what}"), kinds.clone().map(|kind| kind.name));
+    }
+    let mut kinds = kinds;
+    let spec = kind.as_ref().and_then(|kind| kinds.find(|known| known.name == kind.value));
+    let mut found = ChannelConfig {
+        name: String::new(),
+        kind: String::new(),
+        fallback: None,
+        texts: BTreeMap::new(),
+        lists: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        place: reading.errors.place(table.span.start),
+    };
+    match spec {
+        Some(spec) => {
+            own_keys(&mut table, reading, spec, what, &mut found);
+            table.end(reading);
+        }
+        // Without a known kind nobody can say which of its keys are right.
+        None => drop(table),
+    }
+    Some(ChannelConfig { kind: kind?.value, ..found })
+}
+
+/// `ways` and `quiet` of a person.
+pub(super) fn of_person(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    ways: &[ChannelConfig],
+    kinds: &Kinds,
+) -> (Vec<Way>, Option<Quiet>) {
+    let mut found: Vec<Way> = Vec::new();
+    for mut one in table.tables(reading, "ways") {
+        let way = one.needed(reading, "way");
+        let to = one.needed(reading, "to");
+        let after = one.duration(reading, "after");
+        let severities = severities(&mut one, reading);
+        let notices = one.boolean(reading, "notices").unwrap_or(false);
+        one.end(reading);
+        if let Some(after) = &after
+            && after.value > AFTER_MAX
+        {
+            reading.errors.add(after.span.clone(), "`after` is at most 1h: nobody is woken so late");
+        }
+        let (Some(way), Some(to)) = (way, to) else { continue };
+        if way.value == MAIL {
+            let what = "mail is always there, and at once: it goes to `email`; leave it out here";
+            reading.errors.add(way.span, what);
+            continue;
+        }
+        if !known(reading, &way, "way", ways.iter().map(|way| way.name.as_str())) {
+            continue;
+        }
+        let kind = ways.iter().find(|known| known.name == way.value).map(|known| known.kind.as_str());
+        let kind = kind.and_then(|kind| kinds.channels.iter().find(|known| known.name == kind));
+        if let Some(Err(why)) = kind.and_then(|kind| kind.address).map(|address| address(&to.value)) {
+            reading
+                .errors
+                .add(to.span.clone(), format!("this is no address of the way {}: {why}", way.value));
+        }
+        if found.iter().any(|other| other.name == way.value && other.to == to.value) {
+            let what = format!("the way {} to this address is there twice", way.value);
+            reading.errors.add(way.span, what);
+            continue;
+        }
+        let after = after.map_or(SignedDuration::ZERO, |after| after.value);
+        found.push(Way { name: way.value, to: to.value, after, severities, notices });
+    }
+    (found, quiet(table, reading))
+}
+
+fn quiet(table: &mut Table<'_>, reading: &mut Reading) -> Option<Quiet> {
+    let mut table = table.table(reading, "quiet")?;
+    let (faults, span) = (reading.errors.count(), table.span.clone());
+    let mut hours = Vec::new();
+    for one in table.texts(reading, "hours").unwrap_or_default() {
+        match hours_of(&one.value) {
+            Some(found) => hours.push(found),
+            None => {
+                let what = "these are no hours, such as \"22:00-07:00\"";
+                reading.errors.add(one.span, what);
+            }
+        }
+    }
+    let severities = severities(&mut table, reading);
+    table.end(reading);
+    if reading.errors.count() == faults && (hours.is_empty() || severities.is_empty()) {
+        let what = "`quiet` needs `hours` and `severities`, such as { hours = [\"22:00-07:00\"], severities = [\"SEV4\"] }";
+        reading.errors.add(span, what);
+    }
+    Some(Quiet { hours, severities })
+}
+
+fn severities(table: &mut Table<'_>, reading: &mut Reading) -> Vec<Severity> {
+    let all = [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4];
+    let mut found = Vec::new();
+    for one in table.texts(reading, "severities").unwrap_or_default() {
+        if known(reading, &one, "severity", all.map(Severity::as_str)) {
+            found.extend(all.into_iter().find(|severity| severity.as_str() == one.value));
+        }
+    }
+    found
+}
+
+/// `22:00-07:00`; `24:00` is the end of the day.
+fn hours_of(text: &str) -> Option<(Time, Time)> {
+    let time = |text: &str| {
+        let (hours, minutes) = text.trim().split_once(':')?;
+        let digits = |text: &str| text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if !digits(hours) || !digits(minutes) {
+            return None;
+        }
+        match (hours, minutes) {
+            ("24", "00") => Some(Time::midnight()),
+            _ => Time::new(hours.parse().ok()?, minutes.parse().ok()?, 0, 0).ok(),
+        }
+    };
+    let (from, until) = text.split_once('-')?;
+    let (from, until) = (time(from)?, time(until)?);
+    (from != until).then_some((from, until))
 }
 
 /// Who a channel is for.
@@ -89,7 +242,13 @@ fn fall_back(reading: &mut Reading, found: &[ChannelConfig], fallbacks: &[(Strin
     }
 }
 
-fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, channel: &mut ChannelConfig) {
+fn own_keys(
+    table: &mut Table<'_>,
+    reading: &mut Reading,
+    spec: &ChannelKind,
+    kind_of: &str,
+    channel: &mut ChannelConfig,
+) {
     for key in &spec.keys {
         let there = if key.secret {
             let faults = reading.errors.count();
@@ -118,7 +277,7 @@ fn own_keys(table: &mut Table<'_>, reading: &mut Reading, spec: &ChannelKind, ch
         };
         if key.required && !there {
             let name = if key.secret { format!("{}_file", key.name) } else { key.name.to_owned() };
-            let what = format!("a channel of the kind {} needs `{name}`", spec.name);
+            let what = format!("a {kind_of} of the kind {} needs `{name}`", spec.name);
             reading.errors.add(table.span.clone(), what);
         }
     }

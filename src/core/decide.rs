@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 mod flapping;
 mod gather;
 mod reason;
+mod silent;
 mod wake;
 
 pub use reason::Reason;
@@ -316,6 +317,8 @@ pub fn open(
     if !(waits && work.waits_for_its_cause()?) {
         work.escalate()?;
     }
+    let opened = work.incident.clone();
+    work.tell_watchers(&opened)?;
     Ok(work.done(Reason::Opened))
 }
 
@@ -360,8 +363,8 @@ pub fn decide(
         staff,
         now,
     };
-    if by.route == Route::AnswerLink {
-        // A link is for one person and one incident, and ends with it.
+    if by.route.answers_a_page() {
+        // An answer to a page is one person's, of one incident, and ends with it.
         work.person()?;
         work.open_only()?;
     }
@@ -390,15 +393,18 @@ pub fn decide(
         }
         Act::Tick { unheard } => work.tick(&unheard)?,
         Act::Unreachable { person, why } => {
-            work.add(Fact::Unreachable { person, why })?;
-            work.escalate_if_nobody_is_left()?
+            work.add(Fact::Unreachable { person: person.clone(), why })?;
+            match work.escalate_if_nobody_is_left()? {
+                Reason::Recorded => work.commander_is_out_of_reach(&person)?,
+                other => other,
+            }
         }
         Act::Deliver { what, to, outcome, why } => {
             work.add(Fact::Delivered { what, to, outcome, why })?;
             Reason::Recorded
         }
         Act::Tell { person, why } => {
-            let next_at = work.incident.due_at().filter(|due| *due > now);
+            let next_at = work.incident.next_people_at().filter(|due| *due > now);
             work.letters.push(Letter::Misread { person, why, next_at });
             Reason::Recorded
         }
@@ -439,6 +445,7 @@ pub fn decide(
         Act::Resolve { term, false_alarm } => work.resolve(term, false_alarm)?,
         Act::Reopen { why } => work.reopen(&why)?,
     };
+    work.tell_watchers(incident)?;
     Ok(work.done(reason))
 }
 
@@ -577,8 +584,11 @@ impl Work<'_> {
         if due > self.now {
             return Ok(Reason::NotDue);
         }
-        if let Phase::Triggered { quiet_until: Some(_), .. } = self.incident.phase {
-            return self.clear(unheard);
+        match &self.incident.phase {
+            Phase::Triggered { quiet_until: Some(_), .. } => return self.clear(unheard),
+            Phase::Acknowledged { .. } => return self.looks_for_the_commander(),
+            _ if self.is_to_remind() => return self.remind(),
+            _ => {}
         }
         if self.incident.is_quietly_open() {
             self.wakes_at_last()?;
@@ -613,7 +623,7 @@ impl Work<'_> {
 
     /// Waits from now on for what is waited for. Nobody is woken earlier than the rules say.
     fn set_hour_anew(&mut self) -> Result<Reason, Refusal> {
-        let wait = escalation::wait_of(&self.incident, self.rules);
+        let wait = escalation::wait_of(&self.incident, self.rules, self.now);
         let due = self.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
         self.dispatch(Fact::Rescheduled { due })?;
         Ok(Reason::Rescheduled)
@@ -628,7 +638,10 @@ impl Work<'_> {
                 self.take_command(&person, CommandReason::FirstResponder)?;
                 Reason::TookCommand
             }
-            Some(command) if command.person == person => Reason::AlreadyCommands,
+            Some(command) if command.person == person => {
+                self.gives_a_sign(&person)?;
+                Reason::AlreadyCommands
+            }
             Some(_) => {
                 let known = self.incident.responder(&person).map(|known| known.status);
                 if !matches!(known, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
@@ -640,8 +653,8 @@ impl Work<'_> {
         if help && reason != Reason::CommandIsTaken {
             self.call_for_help(before.as_ref())?;
         }
-        if self.by.route == Route::Mail {
-            // No page shows who has command now, so a letter says it.
+        if matches!(self.by.route, Route::Mail | Route::Chat) {
+            // No page shows who has command now, and some chats show no answer, so a letter says it.
             self.letters.push(Letter::Notice { person, news: News::Acknowledged });
         }
         Ok(reason)
@@ -650,7 +663,8 @@ impl Work<'_> {
     fn take_command(&mut self, person: &str, reason: CommandReason) -> Result<(), Refusal> {
         self.add(Fact::Acknowledged { person: person.to_owned() })?;
         let term = self.incident.term + 1;
-        self.add(Fact::CommandTaken { person: person.to_owned(), term, reason })?;
+        let sign_after = self.sign_after(self.incident.severity);
+        self.add(Fact::CommandTaken { person: person.to_owned(), term, reason, sign_after })?;
         self.promise()?;
         let news = if reason == CommandReason::Reopened { News::Reopened } else { News::Acknowledged };
         self.status(news);

@@ -1,14 +1,17 @@
 //! Whom to wake, and when: the walk through an escalation policy.
 //!
 //! A policy is walked step by step, `repeat` times over, then its last resort again and again; without
-//! a last resort the steps loop. A step that names nobody at this hour is skipped at once, so the walk
-//! never stalls and never ends.
+//! a last resort the steps loop. A step that names nobody at this hour, or is not there for this incident, is skipped at
+//! once, so the walk never stalls and never ends. For severities that wake everybody, the steps are one.
+//!
+//! Somebody who is away is skipped where a step names them, and what a step is not there for is believed, as long as the
+//! policy names somebody else. Where it does not, that is worth less than that somebody is woken.
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::incident::{Escalation, Incident, Phase};
-use super::oncall::Roster;
-use super::rules::{Policy, Rules, Target};
+use super::incident::{Escalation, Incident, Phase, Severity};
+use super::oncall::{Duty, Roster};
+use super::rules::{Policy, Rules, Step, Target, When};
 
 /// Who can be woken: what the configuration says, and what was said since.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +32,89 @@ impl<'a> Staff<'a> {
 
     /// The people a list of targets means at an instant: each once, and only people there are.
     pub fn people(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        self.named(targets, |target| match target {
+            Target::Person(name) => vec![name.clone()],
+            Target::Rotation(name) => self.on_call(name, now),
+        })
+    }
+
+    /// The same, but for those who are named themselves and are away. A rotation knows itself who stands in.
+    pub fn present(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        self.named(targets, |target| match target {
+            Target::Person(name) if self.roster.is_away(name, now) => Vec::new(),
+            Target::Person(name) => vec![name.clone()],
+            Target::Rotation(name) => self.on_call(name, now),
+        })
+    }
+
+    /// Who goes along with the rotations of a list of targets, and never has to answer.
+    pub fn shadows(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        self.named(targets, |target| match target {
+            Target::Person(_) => Vec::new(),
+            Target::Rotation(name) => self.duty(name, now).shadows,
+        })
+    }
+
+    fn on_call(self, rotation: &str, now: Timestamp) -> Vec<String> {
+        let found = self.rules.rotations.get(rotation);
+        found.map(|found| found.people_at(rotation, self.roster, now)).unwrap_or_default()
+    }
+
+    fn duty(self, rotation: &str, now: Timestamp) -> Duty {
+        let found = self.rules.rotations.get(rotation);
+        found.map(|found| found.duty(rotation, self.roster, now)).unwrap_or_default()
+    }
+
+    fn named(self, targets: &[Target], of: impl Fn(&Target) -> Vec<String>) -> Vec<String> {
         let mut people: Vec<String> = Vec::new();
-        for target in targets {
-            let found = match target {
-                Target::Person(name) => vec![name.clone()],
-                Target::Rotation(name) => {
-                    let rotation = self.rules.rotations.get(name);
-                    rotation.map(|rotation| rotation.duty(name, self.roster, now).people).unwrap_or_default()
-                }
-            };
-            for person in found {
-                if self.rules.people.contains_key(&person) && !people.contains(&person) {
-                    people.push(person);
-                }
+        for person in targets.iter().flat_map(of) {
+            if self.rules.people.contains_key(&person) && !people.contains(&person) {
+                people.push(person);
             }
         }
         people
+    }
+}
+
+/// What of an incident decides whom to wake for it, beside its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case<'a> {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The service that leads.
+    pub service: &'a str,
+}
+
+impl<'a> Case<'a> {
+    /// As an incident is now.
+    pub fn of(incident: &'a Incident) -> Self {
+        Self { severity: incident.severity, service: incident.leads() }
+    }
+}
+
+impl When {
+    /// Whether a step is there for an incident at an hour.
+    pub fn holds(&self, case: Case<'_>, now: Timestamp) -> bool {
+        self.is_for(case) && self.hours.as_ref().is_none_or(|open| open.hours.open_at(&open.time_zone, now))
+    }
+
+    /// Whether it is there for an incident at some hour.
+    pub fn is_for(&self, case: Case<'_>) -> bool {
+        (self.severities.is_empty() || self.severities.contains(&case.severity))
+            && (self.services.is_empty() || self.services.contains(case.service))
+    }
+}
+
+impl Policy {
+    /// Whether it wakes others for a severity than for another.
+    pub fn minds_severity(&self) -> bool {
+        !self.everybody.is_empty() || self.steps.iter().any(|step| !step.when.severities.is_empty())
+    }
+
+    /// The first instant after this one at which a step may come or go by its hours.
+    pub fn next_change(&self, after: Timestamp) -> Option<Timestamp> {
+        let hours = self.steps.iter().filter_map(|step| step.when.hours.as_ref());
+        hours.filter_map(|open| open.hours.next_change(&open.time_zone, after)).min()
     }
 }
 
@@ -54,6 +124,10 @@ pub const LAST_RESORT_WAIT: SignedDuration = SignedDuration::from_mins(10);
 pub const NOBODY_RETRY: SignedDuration = SignedDuration::from_mins(1);
 /// A shorter wait in a policy counts as this much: a page needs time to be read.
 pub const WAIT_MIN: SignedDuration = SignedDuration::from_secs(15);
+/// Nobody is reminded more often.
+pub const REMIND_MIN: SignedDuration = SignedDuration::from_mins(1);
+/// Nor so often for one step.
+pub const REMINDERS_MAX: u32 = 5;
 
 /// Clocks of one moment differ by no more.
 pub const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(1);
@@ -61,27 +135,36 @@ pub const CLOCKS_DIFFER_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Whether the hour of an incident lies further ahead than what is waited for. A clock that has been put right since set it,
 /// or rules with longer waits; it will not be waited for.
 pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
-    // Who was waited for may have said meanwhile that they cannot: the hour stays.
-    let wait = wait_of(incident, rules).max(match &incident.phase {
-        Phase::Triggered { escalation: Some(current), .. } => step_wait(policy_of(incident, rules), current),
-        _ => SignedDuration::ZERO,
-    });
-    let latest = now.saturating_add(wait.saturating_add(CLOCKS_DIFFER_MAX));
-    incident.due_at().zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
+    let policy = policy_of(incident, rules);
+    let (wait, hour) = match &incident.phase {
+        // Who was waited for may have said meanwhile that they cannot: the hour stays. It counts before that of a reminder.
+        Phase::Triggered { escalation: Some(current), quiet_until: None, held_until: None } => {
+            (step_wait(policy, current), Some(current.due))
+        }
+        Phase::Triggered { escalation: Some(current), .. } => (step_wait(policy, current), None),
+        // Other steps may have been there when it was set.
+        _ if incident.is_quietly_open() => (longest_step(policy), None),
+        _ => (SignedDuration::ZERO, None),
+    };
+    let latest =
+        now.saturating_add(wait.max(wait_of(incident, rules, now)).saturating_add(CLOCKS_DIFFER_MAX));
+    hour.or(incident.due_at()).zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
 }
 
 /// How long an incident waits for what it waits for now.
-pub fn wait_of(incident: &Incident, rules: &Rules) -> SignedDuration {
+pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDuration {
+    let first = || first_wait(policy_of(incident, rules), Case::of(incident), now);
     match &incident.phase {
         Phase::Triggered { quiet_until: None, escalation: Some(current), .. } => {
             wait(policy_of(incident, rules), current)
         }
         Phase::Triggered { quiet_until: None, held_until: Some(_), .. } if incident.is_quietly_open() => {
-            first_wait(policy_of(incident, rules))
+            first()
         }
         Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
             rules.grouping_of(&incident.service).settle
         }
+        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.max(first()),
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
         _ => quiet_wait(rules),
     }
@@ -91,10 +174,21 @@ fn policy_of<'a>(incident: &Incident, rules: &'a Rules) -> Option<&'a Policy> {
     rules.policy_of(incident.leads(), incident.severity).map(|(_, policy)| policy)
 }
 
-/// How long the first people of a policy have to answer.
-pub fn first_wait(policy: Option<&Policy>) -> SignedDuration {
-    let first = policy.and_then(|policy| policy.steps.first());
-    first.map_or(LAST_RESORT_WAIT, |first| first.wait.max(WAIT_MIN))
+/// How long the first people of a policy have to answer: those of the first step that is there.
+pub fn first_wait(policy: Option<&Policy>, case: Case<'_>, now: Timestamp) -> SignedDuration {
+    let steps = || policy.into_iter().flat_map(|policy| &policy.steps);
+    let first = steps().find(|step| step.when.holds(case, now)).or_else(|| steps().next());
+    first.map_or(LAST_RESORT_WAIT, wait_in)
+}
+
+/// How long any step of a policy is waited for at most.
+fn longest_step(policy: Option<&Policy>) -> SignedDuration {
+    let waits = policy.into_iter().flat_map(|policy| &policy.steps).map(wait_in);
+    waits.max().unwrap_or(LAST_RESORT_WAIT)
+}
+
+fn wait_in(step: &Step) -> SignedDuration {
+    step.wait.max(WAIT_MIN)
 }
 
 /// The longest that an incident is quiet before it clears itself.
@@ -107,8 +201,9 @@ fn quiet_wait(rules: &Rules) -> SignedDuration {
 /// The longest that anything is waited for under these rules, and a little more: clocks of one moment differ.
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
+    let signs = rules.clocks.silent_after.values().copied();
     let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, quiet_wait(rules)];
-    steps.chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
+    steps.chain(signs).chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
 }
 
 /// How long the step an escalation stands at is waited for.
@@ -120,9 +215,12 @@ pub fn wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
 }
 
 fn step_wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
-    let index = usize::try_from(current.step).unwrap_or(usize::MAX);
-    let step = policy.and_then(|policy| policy.steps.get(index));
-    step.map_or(LAST_RESORT_WAIT, |step| step.wait.max(WAIT_MIN))
+    step_of(policy, current.step).map_or(LAST_RESORT_WAIT, wait_in)
+}
+
+fn step_of(policy: Option<&Policy>, step: u32) -> Option<&Step> {
+    let index = usize::try_from(step).unwrap_or(usize::MAX);
+    policy.and_then(|policy| policy.steps.get(index))
 }
 
 /// The next people to wake.
@@ -130,65 +228,196 @@ fn step_wait(policy: Option<&Policy>, current: &Escalation) -> SignedDuration {
 pub struct Move {
     /// How often the steps have begun anew.
     pub round: u32,
-    /// Index of the step; the number of steps for the last resort.
+    /// Index of the step, of the first when several are one; the number of steps for the last resort.
     pub step: u32,
     /// Whether the steps ran out.
     pub last_resort: bool,
     /// Whom to wake; never empty.
     pub people: Vec<String>,
+    /// Who goes along with them, and is told without having to answer.
+    pub shadows: Vec<String>,
     /// When to go on if nobody answers.
     pub due: Timestamp,
+    /// When those who have not answered are reminded before that.
+    pub reminders: Vec<Timestamp>,
+}
+
+/// How much of what keeps people from being woken is believed.
+#[derive(Clone, Copy)]
+struct Belief {
+    /// What a step is there for.
+    conditions: bool,
+    /// Who is away.
+    leave: bool,
+}
+
+/// Less and less, until somebody is named.
+const BELIEFS: [Belief; 4] = [
+    Belief { conditions: true, leave: true },
+    Belief { conditions: true, leave: false },
+    Belief { conditions: false, leave: true },
+    Belief { conditions: false, leave: false },
+];
+
+/// A policy as it stands for an incident at an hour.
+struct Walk<'a> {
+    policy: &'a Policy,
+    staff: Staff<'a>,
+    now: Timestamp,
+    /// What each step names; nothing when it is not there.
+    targets: Vec<Vec<Target>>,
+    /// Whom each step wakes.
+    steps: Vec<Vec<String>>,
+    /// Whom the last resort wakes, whoever is away.
+    last: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn new(policy: &'a Policy, staff: Staff<'a>, case: Case<'_>, belief: Belief, now: Timestamp) -> Self {
+        let is_there = |step: &Step| !belief.conditions || step.when.holds(case, now);
+        let names = |step: &Step| if is_there(step) { step.page.clone() } else { Vec::new() };
+        let mut targets: Vec<Vec<Target>> = policy.steps.iter().map(names).collect();
+        let wakes = |targets: &Vec<Target>| match belief.leave {
+            true => staff.present(targets, now),
+            false => staff.people(targets, now),
+        };
+        if policy.everybody.contains(&case.severity)
+            && let Some(first) = targets.iter().position(|targets| !wakes(targets).is_empty())
+        {
+            let all: Vec<Target> = targets.iter_mut().flat_map(std::mem::take).collect();
+            targets[first] = all;
+        }
+        let steps = targets.iter().map(wakes).collect();
+        let last = staff.people(&policy.last_resort, now);
+        Self { policy, staff, now, targets, steps, last }
+    }
+
+    /// The next step that names somebody. `None`: nothing does.
+    fn next(&self, current: Option<&Escalation>) -> Option<Move> {
+        let mut at = current.map(|current| (current.round, current.step));
+        let all = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        if self.steps.iter().all(Vec::is_empty) {
+            // Nobody is found by going through them round after round.
+            let round = at.map_or(0, |(round, step)| round.saturating_add(u32::from(step >= all)));
+            return self.last_resort(round);
+        }
+        // One whole round and the last resort are enough to meet every step once.
+        for _ in 0..all.saturating_add(2) {
+            let (round, step) = self.after(all, at);
+            if step >= all {
+                return self.last_resort(round);
+            }
+            let index = usize::try_from(step).ok()?;
+            let people = self.steps.get(index)?;
+            if !people.is_empty() {
+                let (step_of, targets) = (self.policy.steps.get(index)?, self.targets.get(index)?);
+                let shadows = self.staff.shadows(targets, self.now);
+                let (due, reminders) = self.hours(wait_in(step_of), step_of.remind);
+                let people = people.clone();
+                return Some(Move { round, step, last_resort: false, people, shadows, due, reminders });
+            }
+            at = Some((round, step));
+        }
+        None
+    }
+
+    /// What comes after a step, whoever that wakes. The last resort is only come to when it wakes somebody.
+    fn after(&self, all: u32, at: Option<(u32, u32)>) -> (u32, u32) {
+        let Some((round, step)) = at else { return (0, 0) };
+        if step.saturating_add(1) < all {
+            return (round, step + 1);
+        }
+        let ran_out = round >= self.policy.repeat || step >= all;
+        if ran_out && !self.last.is_empty() {
+            return (round.saturating_add(u32::from(step >= all)), all);
+        }
+        (round.saturating_add(1), 0)
+    }
+
+    fn last_resort(&self, round: u32) -> Option<Move> {
+        let shadows = self.staff.shadows(&self.policy.last_resort, self.now);
+        let step = u32::try_from(self.steps.len()).unwrap_or(u32::MAX);
+        let people = self.last.clone();
+        let (due, reminders) = self.hours(LAST_RESORT_WAIT, self.policy.remind);
+        (!people.is_empty()).then_some(Move {
+            round,
+            step,
+            last_resort: true,
+            people,
+            shadows,
+            due,
+            reminders,
+        })
+    }
+
+    /// Until when those are waited for who are woken now, and when they are reminded.
+    fn hours(&self, wait: SignedDuration, remind: Option<SignedDuration>) -> (Timestamp, Vec<Timestamp>) {
+        let due = self.now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        let every = remind.map(|every| every.max(REMIND_MIN));
+        let next = |at: &Timestamp| at.checked_add(every?).ok();
+        let hours = std::iter::successors(next(&self.now), next).take_while(|hour| *hour < due);
+        (due, hours.take(usize::try_from(REMINDERS_MAX).unwrap_or(usize::MAX)).collect())
+    }
 }
 
 /// The next step that names somebody, after `current` (or the first). `None` when the policy names
 /// nobody at all at this hour.
-pub fn next(policy: &Policy, staff: Staff<'_>, current: Option<&Escalation>, now: Timestamp) -> Option<Move> {
-    let steps = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
-    let mut at = current.map(|current| (current.round, current.step));
-    // One whole round and the last resort are enough to meet every target once.
-    for _ in 0..steps.saturating_add(2) {
-        let (round, step) = after(policy, steps, at);
-        at = Some((round, step));
-        let last_resort = step >= steps;
-        let (targets, wait) = if last_resort {
-            (&policy.last_resort, LAST_RESORT_WAIT)
-        } else {
-            let step = policy.steps.get(usize::try_from(step).ok()?)?;
-            (&step.page, step.wait.max(WAIT_MIN))
-        };
-        let people = staff.people(targets, now);
-        if !people.is_empty() {
-            let due = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
-            return Some(Move { round, step, last_resort, people, due });
-        }
-    }
-    None
+pub fn next(
+    policy: &Policy,
+    staff: Staff<'_>,
+    case: Case<'_>,
+    current: Option<&Escalation>,
+    now: Timestamp,
+) -> Option<Move> {
+    BELIEFS.into_iter().find_map(|belief| Walk::new(policy, staff, case, belief, now).next(current))
 }
 
 /// The last resort of a policy, if it names somebody at this hour, out of its turn.
-pub fn last_resort(policy: &Policy, staff: Staff<'_>, round: u32, now: Timestamp) -> Option<Move> {
-    let people = staff.people(&policy.last_resort, now);
-    let step = u32::try_from(policy.steps.len()).unwrap_or(u32::MAX);
-    let due = now.saturating_add(LAST_RESORT_WAIT).unwrap_or(Timestamp::MAX);
-    (!people.is_empty()).then_some(Move { round, step, last_resort: true, people, due })
+pub fn last_resort(
+    policy: &Policy,
+    staff: Staff<'_>,
+    case: Case<'_>,
+    round: u32,
+    now: Timestamp,
+) -> Option<Move> {
+    Walk::new(policy, staff, case, BELIEFS[0], now).last_resort(round)
 }
 
 /// Everybody the steps of a policy name at this hour, in their order.
-pub fn everybody(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
-    let targets: Vec<Target> = policy.steps.iter().flat_map(|step| step.page.iter().cloned()).collect();
+pub fn everybody(policy: &Policy, staff: Staff<'_>, case: Case<'_>, now: Timestamp) -> Vec<String> {
+    let there = policy.steps.iter().filter(|step| step.when.holds(case, now));
+    let targets: Vec<Target> = there.flat_map(|step| step.page.iter().cloned()).collect();
+    staff.present(&targets, now)
+}
+
+/// Whom each step of a policy that is there wakes at this hour, and then its last resort.
+pub fn in_order(policy: &Policy, staff: Staff<'_>, case: Case<'_>, now: Timestamp) -> Vec<Vec<String>> {
+    let Walk { mut steps, last, .. } = Walk::new(policy, staff, case, BELIEFS[0], now);
+    steps.push(last);
+    steps
+}
+
+/// Everybody a policy names at all: also who is away, and in steps that are not there.
+pub fn whoever(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
+    let steps = policy.steps.iter().flat_map(|step| step.page.iter().cloned());
+    let targets: Vec<Target> = steps.chain(policy.last_resort.iter().cloned()).collect();
     staff.people(&targets, now)
 }
 
-fn after(policy: &Policy, steps: u32, at: Option<(u32, u32)>) -> (u32, u32) {
-    let Some((round, step)) = at else { return (0, 0) };
-    if step.saturating_add(1) < steps {
-        return (round, step + 1);
+/// The step that an escalation stands at, once more, for other people: those of it are out of reach.
+pub fn instead(policy: Option<&Policy>, current: &Escalation, people: Vec<String>, now: Timestamp) -> Move {
+    let Escalation { round, step, .. } = *current;
+    let due = now.saturating_add(step_wait(policy, current)).unwrap_or(Timestamp::MAX);
+    let last_resort = step_of(policy, step).is_none();
+    Move { round, step, last_resort, people, shadows: Vec::new(), due, reminders: Vec::new() }
+}
+
+/// Who is told by a page of an incident and need not answer, once so many steps were not answered.
+pub fn watchers(policy: &Policy, staff: Staff<'_>, severity: Severity, now: Timestamp) -> Vec<String> {
+    match policy.watch.severities.contains(&severity) {
+        true => staff.present(&policy.watch.who, now),
+        false => Vec::new(),
     }
-    let ran_out = round >= policy.repeat || step >= steps;
-    if ran_out && !policy.last_resort.is_empty() {
-        return (round.saturating_add(u32::from(step >= steps)), steps);
-    }
-    (round.saturating_add(1), 0)
 }
 
 #[cfg(test)]
@@ -198,24 +427,18 @@ mod tests {
     use super::super::rules::{Person, Step};
     use super::*;
 
+    const CASE: Case<'_> = Case { severity: Severity::Sev1, service: "shop" };
+
     fn rules(names: &[&str]) -> Rules {
         let person = |name: &&str| {
-            (
-                (*name).to_owned(),
-                Person {
-                    full_name: String::new(),
-                    email: format!("{name}@example.net"),
-                    time_zone: jiff::tz::TimeZone::UTC,
-                    administrator: false,
-                },
-            )
+            ((*name).to_owned(), Person { email: format!("{name}@example.net"), ..Person::default() })
         };
         Rules { people: names.iter().map(person).collect::<BTreeMap<_, _>>(), ..Rules::default() }
     }
 
     fn step(names: &[&str]) -> Step {
         let page = names.iter().map(|name| Target::Person((*name).into())).collect();
-        Step { page, wait: SignedDuration::from_mins(5) }
+        Step { page, wait: SignedDuration::from_mins(5), ..Step::default() }
     }
 
     fn walk(policy: &Policy, rules: &Rules, count: usize) -> Vec<String> {
@@ -223,7 +446,7 @@ mod tests {
         let mut current = None;
         let mut seen = Vec::new();
         for _ in 0..count {
-            let Some(found) = next(policy, Staff::as_configured(rules), current.as_ref(), now) else {
+            let Some(found) = next(policy, Staff::as_configured(rules), CASE, current.as_ref(), now) else {
                 seen.push("nobody".into());
                 break;
             };
@@ -234,6 +457,7 @@ mod tests {
                 step: found.step,
                 awaiting: found.people,
                 due: found.due,
+                reminders: found.reminders,
             });
         }
         seen
@@ -242,8 +466,12 @@ mod tests {
     #[test]
     fn steps_then_rounds_then_the_last_resort_for_ever() {
         let last_resort = vec![Target::Person("cto".into())];
-        let policy =
-            Policy { steps: vec![step(&["maya"]), step(&["tom", "maya", "tom"])], repeat: 1, last_resort };
+        let policy = Policy {
+            steps: vec![step(&["maya"]), step(&["tom", "maya", "tom"])],
+            repeat: 1,
+            last_resort,
+            ..Policy::default()
+        };
         let seen = walk(&policy, &rules(&["maya", "tom", "cto"]), 7);
         assert_eq!(
             seen,
@@ -253,7 +481,8 @@ mod tests {
 
     #[test]
     fn without_a_last_resort_the_steps_loop() {
-        let policy = Policy { steps: vec![step(&["maya"])], repeat: 0, last_resort: vec![] };
+        let policy =
+            Policy { steps: vec![step(&["maya"])], repeat: 0, last_resort: vec![], ..Policy::default() };
         assert_eq!(walk(&policy, &rules(&["maya"]), 3), ["0/0 maya", "1/0 maya", "2/0 maya"]);
     }
 
@@ -263,13 +492,43 @@ mod tests {
             steps: vec![step(&["gone"]), step(&[]), step(&["tom"])],
             repeat: 0,
             last_resort: vec![],
+            ..Policy::default()
         };
         assert_eq!(walk(&policy, &rules(&["tom"]), 2), ["0/2 tom", "1/2 tom"]);
     }
 
     #[test]
+    fn rounds_of_nobody_are_not_walked_and_a_last_resort_of_nobody_is_none() {
+        let to = |name: &str| vec![Target::Person(name.into())];
+        let nobody_but =
+            Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: to("cto"), ..Policy::default() };
+        assert_eq!(walk(&nobody_but, &rules(&["cto"]), 2), ["0/1 cto", "1/1 cto"]);
+        let mut steps = Policy {
+            steps: vec![step(&["gone"]), step(&["tom"])],
+            repeat: 0,
+            last_resort: to("gone"),
+            ..Policy::default()
+        };
+        assert_eq!(walk(&steps, &rules(&["tom"]), 3), ["0/1 tom", "1/1 tom", "2/1 tom"]);
+        // It stands at a last resort that has gone since.
+        steps.repeat = 5;
+        let current = Escalation {
+            round: 6,
+            step: 2,
+            awaiting: vec!["gone".into()],
+            due: Timestamp::UNIX_EPOCH,
+            reminders: Vec::new(),
+        };
+        let house = rules(&["tom"]);
+        let found =
+            next(&steps, Staff::as_configured(&house), CASE, Some(&current), Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((found.people, found.last_resort), (vec!["tom".to_owned()], false));
+    }
+
+    #[test]
     fn a_policy_that_names_nobody_says_so() {
-        let policy = Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: vec![] };
+        let policy =
+            Policy { steps: vec![step(&["gone"])], repeat: 3, last_resort: vec![], ..Policy::default() };
         assert_eq!(walk(&policy, &rules(&[]), 2), ["nobody"]);
     }
 }

@@ -1,12 +1,16 @@
 //! An incident: what people respond to, as the fold of its timeline.
 //!
 //! State changes only by [`Incident::apply`]. The phases hold what exists in them and nothing else: an
-//! acknowledged incident has no page deadline, so it cannot page; a triggered one has no Commander, so
-//! none can be shown.
+//! acknowledged incident has no page deadline, so it cannot walk a policy; a triggered one has no Commander, so
+//! none can be shown. What an acknowledged one may have is an hour at which its Commander is looked for ([`Sign`]).
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::letter::Why;
 use super::timeline::{Entry, Fact, Joined};
+
+/// After a reminder that came late the next one comes no sooner.
+pub const REMINDERS_APART_MIN: SignedDuration = SignedDuration::from_secs(30);
 
 /// How bad an incident is; SEV1 is worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,6 +26,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Self; 4] = [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4];
+
     /// The word used everywhere: `SEV1` to `SEV4`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -34,9 +41,7 @@ impl Severity {
 
     /// Reads `SEV1` to `SEV4`, in any case.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Sev1, Self::Sev2, Self::Sev3, Self::Sev4]
-            .into_iter()
-            .find(|severity| severity.as_str().eq_ignore_ascii_case(word.trim()))
+        Self::ALL.into_iter().find(|severity| severity.as_str().eq_ignore_ascii_case(word.trim()))
     }
 }
 
@@ -108,6 +113,29 @@ pub struct Escalation {
     pub awaiting: Vec<String>,
     /// When the next step is due.
     pub due: Timestamp,
+    /// When those who have not answered are reminded before that.
+    pub reminders: Vec<Timestamp>,
+}
+
+/// When it is looked whether who commands is still there. Whatever they do is a sign of life.
+///
+/// When the hour comes they are asked, and when it comes again more people are paged for help. That is all it can do: it
+/// never changes who commands, never steps through a policy, and nobody it wakes is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// So long after a sign of life it is looked.
+    pub after: SignedDuration,
+    /// When it is looked next.
+    pub due: Timestamp,
+    /// How often it was looked in vain since the last one.
+    pub asked: u32,
+}
+
+impl Sign {
+    /// From a sign of life on.
+    fn from(after: SignedDuration, at: Timestamp) -> Self {
+        Self { after, due: at.saturating_add(after).unwrap_or(Timestamp::MAX), asked: 0 }
+    }
 }
 
 /// The states of an incident, each with what exists only in it.
@@ -127,6 +155,8 @@ pub enum Phase {
     Acknowledged {
         /// Who.
         command: Command,
+        /// When it is looked whether they are still there; `None`: never.
+        sign: Option<Sign>,
     },
     /// The harm stopped; being watched.
     Mitigated {
@@ -192,6 +222,15 @@ pub struct Responder {
     pub pages: u32,
     /// How often before it was over last: whoever has no more pages than that has not heard that it is open again.
     pub pages_before: u32,
+    /// They were told by a page that they need not answer, and by no other.
+    pub watching: bool,
+}
+
+impl Responder {
+    /// Whether they were paged since it is open.
+    pub fn has_heard(&self) -> bool {
+        self.pages > self.pages_before
+    }
 }
 
 /// What people respond to.
@@ -233,6 +272,8 @@ pub struct Incident {
     pub firing: u32,
     /// People on it, in the order they came.
     pub responders: Vec<Responder>,
+    /// Who went along with those who were woken, and was told once.
+    pub shadows: Vec<String>,
     /// The PIO who was called, when one was.
     pub pio: Option<(String, Timestamp)>,
     /// An alert of it flaps, and is calm when it does not change until then: it does not clear itself before.
@@ -262,7 +303,7 @@ impl Incident {
     /// Who commands now.
     pub fn commander(&self) -> Option<&Command> {
         match &self.phase {
-            Phase::Acknowledged { command } | Phase::Mitigated { command, .. } => Some(command),
+            Phase::Acknowledged { command, .. } | Phase::Mitigated { command, .. } => Some(command),
             Phase::Triggered { .. } | Phase::Resolved { .. } => None,
         }
     }
@@ -285,11 +326,23 @@ impl Incident {
         match &self.phase {
             Phase::Triggered { quiet_until: Some(until), .. }
             | Phase::Triggered { held_until: Some(until), .. } => Some(*until),
-            Phase::Triggered { escalation: Some(escalation), .. } => Some(escalation.due),
-            Phase::Triggered { .. }
-            | Phase::Acknowledged { .. }
-            | Phase::Mitigated { .. }
-            | Phase::Resolved { .. } => None,
+            Phase::Triggered { escalation: Some(escalation), .. } => {
+                // A reminder never delays the next step.
+                Some(escalation.reminders.first().map_or(escalation.due, |hour| *hour.min(&escalation.due)))
+            }
+            Phase::Acknowledged { sign, .. } => sign.as_ref().map(|sign| sign.due),
+            Phase::Triggered { .. } | Phase::Mitigated { .. } | Phase::Resolved { .. } => None,
+        }
+    }
+
+    /// When the next people are woken if nobody answers, while anybody is waited for.
+    pub fn next_people_at(&self) -> Option<Timestamp> {
+        match &self.phase {
+            Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None } => {
+                Some(escalation.due)
+            }
+            Phase::Triggered { .. } => self.due_at(),
+            Phase::Acknowledged { .. } | Phase::Mitigated { .. } | Phase::Resolved { .. } => None,
         }
     }
 
@@ -331,6 +384,7 @@ impl Incident {
             alerts: 0,
             firing: 0,
             responders: Vec::new(),
+            shadows: Vec::new(),
             pio: None,
             calm_at: None,
             next_update_by: None,
@@ -366,13 +420,14 @@ impl Incident {
                     *quiet_until = Some(*until);
                 }
             }
-            Fact::Escalated { round, step, awaiting, due, .. } => {
+            Fact::Escalated { round, step, awaiting, due, reminders, shadows, .. } => {
                 let Phase::Triggered { escalation, held_until, .. } = &mut self.phase else {
                     return wrong("it escalated although a human had it or it was over");
                 };
                 *held_until = None;
-                *escalation =
-                    Some(Escalation { round: *round, step: *step, awaiting: awaiting.clone(), due: *due });
+                let (awaiting, reminders) = (awaiting.clone(), reminders.clone());
+                *escalation = Some(Escalation { round: *round, step: *step, awaiting, due: *due, reminders });
+                self.shadows.extend(shadows.iter().cloned());
             }
             Fact::Rescheduled { due } => match &mut self.phase {
                 Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
@@ -382,15 +437,27 @@ impl Incident {
                         escalation.due = escalation.due.min(*due);
                     }
                 }
-                Phase::Triggered { escalation: Some(escalation), .. } => escalation.due = *due,
+                Phase::Triggered { escalation: Some(escalation), .. } => {
+                    escalation.due = *due;
+                    // They were hours of the same clock.
+                    escalation.reminders.clear();
+                }
+                Phase::Acknowledged { sign: Some(sign), .. } => sign.due = *due,
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
-            Fact::Paged { person, .. } => self.paged(person, at),
+            Fact::Paged { person, why, sign_due, .. } => {
+                self.paged(person, why == Why::Watching.as_str(), at);
+                if why == Why::Reminder.as_str() {
+                    self.reminded(at);
+                }
+                self.looked_in_vain(*sign_due);
+            }
+            Fact::HelpCalled { sign_due, .. } => self.looked_in_vain(*sign_due),
             Fact::Unreachable { person, .. } => self.drop_out(person, ResponderStatus::Unreachable, at),
             Fact::Declined { person } => self.drop_out(person, ResponderStatus::Declined, at),
             Fact::Acknowledged { person } => self.responds(person, ResponderStatus::Acknowledged, at),
             Fact::CheckedIn { person } => self.responds(person, ResponderStatus::OnScene, at),
-            Fact::CommandTaken { person, term, reason } => {
+            Fact::CommandTaken { person, term, reason, sign_after } => {
                 if self.commander().is_some() {
                     return wrong("command was taken while somebody had it");
                 }
@@ -401,22 +468,24 @@ impl Incident {
                 self.acknowledged_at.get_or_insert(at);
                 self.phase = Phase::Acknowledged {
                     command: Command { person: person.clone(), term: *term, since: at, reason: *reason },
+                    sign: sign_after.map(|after| Sign::from(after, at)),
                 };
             }
             Fact::PioCalled { person } => self.pio = Some((person.clone(), at)),
             Fact::Promised { by } => self.next_update_by = Some(*by),
             Fact::Mitigated { cause } => {
-                let Phase::Acknowledged { command } = &self.phase else {
+                let Phase::Acknowledged { command, .. } = &self.phase else {
                     return wrong("it was mitigated without being acknowledged");
                 };
                 self.phase = Phase::Mitigated { command: command.clone(), cause: cause.clone() };
                 self.mitigated_at = Some(at);
             }
-            Fact::Relapsed => {
+            Fact::Relapsed { sign_after } => {
                 let Phase::Mitigated { command, .. } = &self.phase else {
                     return wrong("it relapsed without having been mitigated");
                 };
-                self.phase = Phase::Acknowledged { command: command.clone() };
+                let sign = sign_after.map(|after| Sign::from(after, at));
+                self.phase = Phase::Acknowledged { command: command.clone(), sign };
                 self.mitigated_at = None;
             }
             Fact::Resolved { resolution } => {
@@ -458,11 +527,14 @@ impl Incident {
                 self.affects(&before);
             }
             Fact::StormBegan => self.storm = true,
-            Fact::SeverityRaised { from, to } => {
+            Fact::SeverityRaised { from, to, sign_after } => {
                 if self.severity != *from || to >= from {
                     return wrong("the severity did not rise from what it was");
                 }
                 self.severity = *to;
+                if let Phase::Acknowledged { sign, .. } = &mut self.phase {
+                    *sign = sign_after.map(|after| Sign::from(after, at));
+                }
             }
             Fact::Held { until } => match &mut self.phase {
                 Phase::Triggered { escalation: None, held_until, .. } => *held_until = Some(*until),
@@ -496,14 +568,34 @@ impl Incident {
             Fact::SplitFrom { alerts, firing, .. } => self.gains(*alerts, *firing),
             Fact::AlertFlaps { .. }
             | Fact::SourceAcknowledged { .. }
-            | Fact::HelpCalled { .. }
             | Fact::Note { .. }
             | Fact::StatementDrafted { .. }
             | Fact::NobodyToPage
             | Fact::Delivered { .. } => {}
         }
+        if let Phase::Acknowledged { command, sign: Some(sign) } = &mut self.phase
+            && entry.actor.person() == Some(command.person.as_str())
+        {
+            *sign = Sign::from(sign.after, at);
+        }
         self.seq = entry.seq;
         Ok(())
+    }
+
+    /// Who commands gave no sign of life up to now.
+    fn looked_in_vain(&mut self, next: Option<Timestamp>) {
+        if let (Phase::Acknowledged { sign: Some(sign), .. }, Some(next)) = (&mut self.phase, next) {
+            sign.due = next;
+            sign.asked = sign.asked.saturating_add(1);
+        }
+    }
+
+    /// Those who have not answered were reminded: of hours that were missed once, and not again at once after one that was late.
+    fn reminded(&mut self, at: Timestamp) {
+        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
+            let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
+            escalation.reminders.retain(|hour| *hour >= not_before);
+        }
     }
 
     fn gains(&mut self, alerts: u32, firing: u32) {
@@ -523,14 +615,17 @@ impl Incident {
 
     /// Somebody was on an incident that became part of this one.
     fn comes_along(&mut self, joined: &Joined, at: Timestamp) {
-        let Joined { person, status, pages, pages_before } = joined.clone();
+        let Joined { person, status, pages, pages_before, watching } = joined.clone();
         match self.responders.iter_mut().find(|known| known.person == person) {
             // What they heard there, they have heard.
             Some(known) if pages > pages_before => {
+                known.watching = watching && (known.watching || !known.has_heard());
                 known.pages_before = known.pages_before.min(known.pages.saturating_sub(1));
             }
             Some(_) => {}
-            None => self.responders.push(Responder { person, status, since: at, pages, pages_before }),
+            None => {
+                self.responders.push(Responder { person, status, since: at, pages, pages_before, watching });
+            }
         }
     }
 
@@ -562,8 +657,10 @@ impl Incident {
         }
     }
 
-    fn paged(&mut self, person: &str, at: Timestamp) {
+    fn paged(&mut self, person: &str, watching: bool, at: Timestamp) {
         if let Some(known) = self.responders.iter_mut().find(|known| known.person == person) {
+            // Of a page before it was over last they know nothing now.
+            known.watching = watching && (known.watching || !known.has_heard());
             known.pages += 1;
             if matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined) {
                 known.status = ResponderStatus::Paged;
@@ -571,14 +668,14 @@ impl Incident {
             }
         } else {
             let status = ResponderStatus::Paged;
-            self.responders.push(Responder {
-                person: person.to_owned(),
-                status,
-                since: at,
-                pages: 1,
-                pages_before: 0,
-            });
+            let mut known = Self::comes(person, status, at);
+            (known.pages, known.watching) = (1, watching);
+            self.responders.push(known);
         }
+    }
+
+    fn comes(person: &str, status: ResponderStatus, since: Timestamp) -> Responder {
+        Responder { person: person.to_owned(), status, since, pages: 0, pages_before: 0, watching: false }
     }
 
     fn responds(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
@@ -588,10 +685,7 @@ impl Incident {
                 known.status = status;
                 known.since = at;
             }
-            None => {
-                let person = person.to_owned();
-                self.responders.push(Responder { person, status, since: at, pages: 0, pages_before: 0 });
-            }
+            None => self.responders.push(Self::comes(person, status, at)),
         }
     }
 
@@ -600,8 +694,9 @@ impl Incident {
         if let Phase::Triggered { escalation: Some(escalation), held_until, .. } = &mut self.phase {
             escalation.awaiting.retain(|waiting| waiting != person);
             if escalation.awaiting.is_empty() {
-                // Nobody is left who has heard: nothing is put off.
+                // Nobody is left who has heard: nothing is put off, and nobody is reminded.
                 *held_until = None;
+                escalation.reminders.clear();
             }
         }
     }

@@ -87,6 +87,14 @@ pub enum Why {
     Storm,
     /// It got so much worse that other people are to know.
     Worse,
+    /// They were paged before in this step, and have not answered.
+    Reminder,
+    /// They watch: they are told, and need not answer.
+    Watching,
+    /// They command, and have given no sign of life for long.
+    SilentCommander,
+    /// Who commands gives no sign of life.
+    SilenceHelp,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -120,6 +128,8 @@ pub enum News {
     Split,
     /// More incidents came than people can look at, and became this one.
     Storm,
+    /// Somebody they go along with was woken.
+    Shadowing,
 }
 
 impl News {
@@ -140,6 +150,7 @@ impl News {
             Self::TookIn => "took-in",
             Self::Split => "split",
             Self::Storm => "storm",
+            Self::Shadowing => "shadowing",
         }
     }
 }
@@ -167,6 +178,10 @@ impl Why {
             Self::CommandedBefore => "commanded_before",
             Self::Storm => "storm",
             Self::Worse => "worse",
+            Self::Reminder => "reminder",
+            Self::Watching => "watching",
+            Self::SilentCommander => "silent_commander",
+            Self::SilenceHelp => "silence_help",
         }
     }
 }

@@ -117,6 +117,10 @@ pub struct Letter {
     pub channel: String,
     /// When it was written.
     pub written_at: Timestamp,
+    /// The number of its page.
+    pub page: i64,
+    /// Another letter of its page has reached the person, or may yet.
+    pub otherwise: bool,
 }
 
 /// Why a message means nothing.
@@ -210,8 +214,10 @@ pub fn meaning(
     };
     match &mail.what {
         What::Own => Err(Ignored::Own),
-        // Somebody who answered was reached, whatever became of one of the letters.
-        What::Bounce { failed: true, why } if letter.wakes && !has_answered(incident, &letter.person) => {
+        // Somebody who answered was reached, whatever became of one of the letters; and who has the page by another way.
+        What::Bounce { failed: true, why }
+            if letter.wakes && !letter.otherwise && !has_answered(incident, &letter.person) =>
+        {
             let person = letter.person.clone();
             reported(Act::Unreachable { person, why: format!("it came back: {why}") })
         }
@@ -322,7 +328,6 @@ fn said(said: &Said, letter: &Letter, direct: bool, by: By) -> Result<Meaning, I
 mod tests {
     use std::collections::BTreeMap;
 
-    use jiff::tz::TimeZone;
     use proptest::prelude::*;
 
     use super::super::decide::{self, Opening};
@@ -332,12 +337,7 @@ mod tests {
     use super::*;
 
     fn rules() -> Rules {
-        let person = |email: &str| Person {
-            full_name: String::new(),
-            email: email.into(),
-            time_zone: TimeZone::UTC,
-            administrator: false,
-        };
+        let person = |email: &str| Person { email: email.into(), ..Person::default() };
         let people = BTreeMap::from([
             ("maya".to_owned(), person("Maya@example.net")),
             ("tom".to_owned(), person("tom@example.net")),
@@ -365,7 +365,18 @@ mod tests {
         let wakes = what.ends_with("page") || what == "help";
         let channel = if person.is_empty() { "staff".to_owned() } else { String::new() };
         let (id, written_at) = ("l".to_owned(), Timestamp::UNIX_EPOCH);
-        Letter { id, what, wakes, commands, incident: 1, person: person.into(), channel, written_at }
+        Letter {
+            id,
+            what,
+            wakes,
+            commands,
+            incident: 1,
+            person: person.into(),
+            channel,
+            written_at,
+            page: 1,
+            otherwise: false,
+        }
     }
 
     fn mail(from: &str, what: What, answer: Option<Answer>, text: &str) -> Mail {

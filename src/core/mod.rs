@@ -10,6 +10,7 @@
 //! - [`timeline`]: the facts an incident is made of;
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
+//! - [`reach`]: by which ways a page reaches its person;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
@@ -19,6 +20,7 @@
 //! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
+//! - [`load`]: how the load of being on call is shared;
 //! - [`search`]: what alerts and incidents are found by;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
@@ -32,15 +34,19 @@ pub mod heartbeat;
 pub mod incident;
 pub mod inhibit;
 pub mod letter;
+pub mod load;
 pub mod mail;
 pub mod maintenance;
 pub mod matcher;
 pub mod noise;
 pub mod oncall;
+pub mod reach;
 pub mod route;
 pub mod rules;
 pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_policy;
 pub mod timeline;

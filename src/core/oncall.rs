@@ -1,36 +1,60 @@
-//! Who is on call when: rotations by whole days or weeks, handed over at a wall-clock hour of a zone.
+//! Who is on call when: rotations of layers, and what was said since.
 //!
-//! Shift *k* begins at the hand-over hour of the rotation's zone, `k × shift_days` days after the first
-//! hand-over. Days are calendar days, so a shift over a change of daylight saving is an hour longer or
-//! shorter, and the hand-over stays at the hour people know.
+//! A layer is people taking turns by the clock on the wall (`layer`), in the hours in which it is open (`hours`). Of several
+//! layers a later one stands above an earlier one, and takes its place where it is open. So a team that follows the sun is
+//! three layers with hours of their own, and a night that is handled otherwise is a layer above the week. What was said while
+//! the daemon runs (`roster`) comes last: who stands in, and who is away.
+//!
+//! Before its first hand-over the lowest layer belongs to its first turn, so there is never nobody because of a date in the
+//! future; a layer above it begins with its first hand-over, so a new order can be written down before it holds.
 
-use jiff::civil::{Date, Time, Weekday};
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{Span, Timestamp};
 
+pub mod ahead;
 mod calendar;
-mod roster;
+mod hours;
+mod layer;
+pub mod past;
+pub mod roster;
+mod said;
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod stories_naive;
+#[cfg(test)]
+mod stories_said;
 
 pub use calendar::{Said, Stint, normal};
+pub use hours::Hours;
+pub use layer::Layer;
 pub use roster::{Leave, Override, Roster, Turn};
 
-/// People taking turns.
+/// So many changes of what was said or of hours that change nothing about who is on call are looked beyond.
+const LOOKED_BEYOND_MAX: usize = 400;
+/// So many turns are looked at for the shifts of one question: 40 years of shifts of an hour.
+const TURNS_MAX: usize = 350_640;
+
+/// Who answers for something, at any hour.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    /// Zone of the hand-over hour.
+    /// The zone in which people speak of it.
     pub time_zone: TimeZone,
-    /// Who takes turns, in order; empty only where a calendar says who.
-    pub members: Vec<String>,
-    /// It follows a calendar: whom the roster's turns name, and nobody in between.
-    pub calendar: bool,
-    /// Length of a shift in days, at least 1; a week is 7.
-    pub shift_days: u32,
-    /// Day of the week of the hand-over; `None` for shifts that are not whole weeks.
-    pub handover_day: Option<Weekday>,
-    /// Hour of the hand-over in `time_zone`.
-    pub handover_time: Time,
-    /// Date of the first shift, which is the first member's.
-    pub start: Date,
+    /// Whose turn it is.
+    pub turns: Turns,
+    /// Who is told of its pages and never answers for it.
+    pub shadows: Vec<String>,
+}
+
+/// Whose turn it is in a rotation.
+#[derive(Clone, Debug)]
+pub enum Turns {
+    /// By layers, of which a later one stands above an earlier one.
+    Layers(Vec<Layer>),
+    /// As a calendar says, which is read while the daemon runs: [`Roster::calendars`].
+    Calendar,
 }
 
 /// Who is on call in a rotation at an instant.
@@ -38,140 +62,183 @@ pub struct Rotation {
 pub struct Duty {
     /// Who is woken; several when they share a turn; nobody in a gap.
     pub people: Vec<String>,
-    /// Who is told and never has to answer.
+    /// Who is told and never has to answer; nobody in a gap.
     pub shadows: Vec<String>,
-    /// Until when this holds at least.
+    /// The next instant at which this can change: a hand-over, hours that begin or end, or what was said.
     pub until: Timestamp,
 }
 
-/// One person's turn.
+/// A time for which the same people are on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shift {
-    /// Who.
-    pub person: String,
-    /// When it began.
+    /// Who, together; nobody in a gap.
+    pub people: Vec<String>,
+    /// From when.
     pub from: Timestamp,
-    /// When it ends: the next hand-over.
+    /// Until when, not included.
     pub until: Timestamp,
+}
+
+/// What is so at an instant. While it stays equal nothing has changed that anybody would see.
+#[derive(PartialEq, Eq)]
+struct State {
+    seat: Seat,
+    people: Vec<String>,
+    shadows: Vec<String>,
+}
+
+/// By what somebody is on call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Seat {
+    /// A gap.
+    Nobody,
+    /// Somebody stands in for everybody.
+    Said,
+    /// A turn of a layer, by their numbers from 0.
+    Turn(usize, i64),
+    /// A calendar.
+    Calendar,
 }
 
 impl Rotation {
     /// Who is on call at an instant, with what was said since. `name`: the rotation's own.
     pub fn duty(&self, name: &str, roster: &Roster, at: Timestamp) -> Duty {
-        let shift = if self.calendar { None } else { self.at(at) };
-        let mut until = shift.as_ref().map_or(Timestamp::MAX, |shift| shift.until);
-        let mut people: Vec<String> = shift.map(|shift| shift.person).into_iter().collect();
-        if self.calendar {
-            (people, until) = calendar::at(roster.calendars.get(name).map_or(&[], |turns| turns), at);
+        let state = self.state(name, roster, at);
+        let mut until = self.next_event(name, roster, at, state.seat);
+        for _ in 0..LOOKED_BEYOND_MAX {
+            if until == Timestamp::MAX {
+                break;
+            }
+            let then = self.state(name, roster, until);
+            if then != state {
+                break;
+            }
+            until = self.next_event(name, roster, until, then.seat);
         }
-        let holding = roster.overrides.iter().filter(|one| one.rotation == name && one.holds(at));
-        if let Some(one) = holding.max_by_key(|one| one.created_at) {
-            people = vec![one.person.clone()];
+        Duty { people: state.people, shadows: state.shadows, until }
+    }
+
+    /// Who is on call at an instant, without asking until when.
+    pub fn people_at(&self, name: &str, roster: &Roster, at: Timestamp) -> Vec<String> {
+        self.state(name, roster, at).people
+    }
+
+    /// Who is on call from one instant to another, in spans that follow one another without a hole: a gap is one without
+    /// people, and neighbours have different people. At most `max` of them.
+    pub fn shifts(
+        &self,
+        name: &str,
+        roster: &Roster,
+        from: Timestamp,
+        until: Timestamp,
+        max: usize,
+    ) -> Vec<Shift> {
+        let mut shifts: Vec<Shift> = Vec::new();
+        let mut at = from;
+        for _ in 0..TURNS_MAX {
+            if at >= until {
+                break;
+            }
+            let state = self.state(name, roster, at);
+            let next = self.next_event(name, roster, at, state.seat).min(until);
+            let count = shifts.len();
+            match shifts.last_mut() {
+                Some(last) if last.people == state.people => last.until = next,
+                _ if count >= max => break,
+                _ => shifts.push(Shift { people: state.people, from: at, until: next }),
+            }
+            at = next;
         }
-        let until = roster.next_change(at).map_or(until, |change| change.min(until));
-        Duty { people, shadows: Vec::new(), until }
+        shifts
     }
 
-    /// Who is on call at an instant. Before the first hand-over it is the first member, so there is
-    /// never nobody. `None` only for a rotation without members or at the end of time.
-    pub fn at(&self, at: Timestamp) -> Option<Shift> {
-        let local = at.to_zoned(self.time_zone.clone()).date();
-        let days = self.first_handover().until(local).ok()?.get_days();
-        let length = i32::try_from(self.shift_days.max(1)).ok()?;
-        let mut index = days.div_euclid(length);
-        // The date alone cannot say on which side of the hand-over hour an instant lies.
-        while self.begins(index)? > at {
-            index -= 1;
-        }
-        while self.begins(index + 1)? <= at {
-            index += 1;
-        }
-        let index = index.max(-1);
-        let member = usize::try_from(index.max(0)).ok()?.checked_rem(self.members.len())?;
-        let until = self.begins(index.max(-1) + 1)?;
-        // Everything before the second hand-over is one long first shift.
-        let (from, until) =
-            if index < 0 { (Timestamp::MIN, self.begins(1)?) } else { (self.begins(index)?, until) };
-        Some(Shift { person: self.members.get(member)?.clone(), from, until })
+    /// Everybody who takes turns as the configuration says; nobody for a calendar.
+    pub fn everybody(&self) -> BTreeSet<&str> {
+        let Turns::Layers(layers) = &self.turns else { return BTreeSet::new() };
+        layers.iter().flat_map(|layer| &layer.members).flatten().map(String::as_str).collect()
     }
 
-    fn first_handover(&self) -> Date {
-        let Some(day) = self.handover_day else { return self.start };
-        let wait = day.since(self.start.weekday());
-        self.start.checked_add(Span::new().days(i64::from(wait))).unwrap_or(self.start)
-    }
-
-    fn begins(&self, index: i32) -> Option<Timestamp> {
-        let days = i64::from(index) * i64::from(self.shift_days.max(1));
-        let date = self.first_handover().checked_add(Span::new().days(days)).ok()?;
-        let zoned = date.to_datetime(self.handover_time).to_zoned(self.time_zone.clone()).ok()?;
-        Some(zoned.timestamp())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn weekly(zone: &str) -> Rotation {
-        Rotation {
-            time_zone: TimeZone::get(zone).unwrap(),
-            members: vec!["maya".into(), "tom".into(), "kim".into()],
-            calendar: false,
-            shift_days: 7,
-            handover_day: Some(Weekday::Monday),
-            handover_time: jiff::civil::time(9, 0, 0, 0),
-            start: jiff::civil::date(2026, 1, 5),
-        }
-    }
-
-    fn who(rotation: &Rotation, at: &str) -> String {
-        rotation.at(at.parse().unwrap()).unwrap().person
-    }
-
-    #[test]
-    fn the_hand_over_is_at_nine_on_monday_in_oslo_winter_and_summer() {
-        let sre = weekly("Europe/Oslo");
-        assert_eq!(who(&sre, "2026-01-05T08:00:00Z"), "maya");
-        assert_eq!(who(&sre, "2026-01-12T07:59:59Z"), "maya");
-        assert_eq!(who(&sre, "2026-01-12T08:00:00Z"), "tom");
-        // 2026-03-29 the clocks go forward: nine o'clock in Oslo is then seven UTC.
-        assert_eq!(who(&sre, "2026-03-30T06:59:59Z"), "kim");
-        assert_eq!(who(&sre, "2026-03-30T07:00:00Z"), "maya");
-    }
-
-    #[test]
-    fn a_shift_over_the_change_of_daylight_saving_is_an_hour_shorter() {
-        let shift = weekly("Europe/Oslo").at("2026-03-28T12:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(shift.until.duration_since(shift.from).as_hours(), 7 * 24 - 1);
-    }
-
-    #[test]
-    fn zones_of_half_an_hour_hand_over_at_their_own_nine() {
-        let lord_howe = weekly("Australia/Lord_Howe");
-        let shift = lord_howe.at("2026-06-03T00:00:00Z".parse().unwrap()).unwrap();
-        let local = shift.from.to_zoned(TimeZone::get("Australia/Lord_Howe").unwrap());
-        assert_eq!((local.hour(), local.minute(), local.weekday()), (9, 0, Weekday::Monday));
-    }
-
-    #[test]
-    fn before_the_start_the_first_member_is_on_call() {
-        let sre = weekly("UTC");
-        let shift = sre.at("2025-06-01T00:00:00Z".parse().unwrap()).unwrap();
-        assert_eq!(shift.person, "maya");
-        assert_eq!(shift.until, "2026-01-12T09:00:00Z".parse().unwrap());
-    }
-
-    #[test]
-    fn every_hour_of_a_year_lies_inside_the_shift_it_is_given() {
-        for zone in ["Europe/Oslo", "America/St_Johns", "Asia/Kolkata", "UTC"] {
-            let rotation = weekly(zone);
-            let mut at: Timestamp = "2026-01-06T00:00:00Z".parse().unwrap();
-            for _ in 0..(366 * 24) {
-                let shift = rotation.at(at).unwrap();
-                assert!(shift.from <= at && at < shift.until, "{zone} {at} {shift:?}");
-                at += jiff::SignedDuration::from_hours(1);
+    fn state(&self, name: &str, roster: &Roster, at: Timestamp) -> State {
+        let said = roster.holding(name, at);
+        let (seat, people) = self.seat(name, roster, &said, at);
+        let mut shadows: Vec<String> = Vec::new();
+        for shadow in self.shadows.iter().filter(|_| !people.is_empty()) {
+            if !people.contains(shadow) && !shadows.contains(shadow) && !roster.is_away(shadow, at) {
+                shadows.push(shadow.clone());
             }
         }
+        State { seat, people, shadows }
+    }
+
+    fn seat(&self, name: &str, roster: &Roster, said: &[&Override], at: Timestamp) -> (Seat, Vec<String>) {
+        let standing = |turn: &[String]| roster.standing(turn, said, at);
+        if said.iter().any(|one| one.instead_of.is_none()) {
+            return (Seat::Said, standing(&[]));
+        }
+        let layers = match &self.turns {
+            Turns::Layers(layers) => layers,
+            Turns::Calendar => {
+                let people = standing(&roster.of_calendar(name, at));
+                return (if people.is_empty() { Seat::Nobody } else { Seat::Calendar }, people);
+            }
+        };
+        for (index, layer) in layers.iter().enumerate().rev() {
+            let Some(turn) = layer.turn(at).or((index == 0).then_some(0)) else { continue };
+            if !layer.hours.open_at(&layer.time_zone, at) {
+                continue;
+            }
+            // Whoever is away is followed by the next turn of which somebody is there.
+            let count = i64::try_from(layer.members.len()).unwrap_or(i64::MAX);
+            for next in 0..count {
+                let people = standing(layer.people(turn.saturating_add(next)));
+                if !people.is_empty() {
+                    return (Seat::Turn(index, turn), people);
+                }
+            }
+        }
+        (Seat::Nobody, Vec::new())
+    }
+
+    /// The first instant after this one at which what is so now may be over: it need not be.
+    fn next_event(&self, name: &str, roster: &Roster, after: Timestamp, seat: Seat) -> Timestamp {
+        let mut next = roster.next_change_of(name, after, |person| self.may_mean(person));
+        let mut at = |event: Timestamp| {
+            if event > after {
+                next = next.min(event);
+            }
+        };
+        match (&self.turns, seat) {
+            // Who stands in for everybody hides all below.
+            (_, Seat::Said) => {}
+            (Turns::Calendar, _) => {
+                let turns = roster.calendars.get(name).map(|turns| turns.as_slice()).unwrap_or_default();
+                turns.iter().flat_map(|turn| [turn.from, turn.until]).for_each(at);
+            }
+            (Turns::Layers(layers), _) => {
+                for (index, layer) in layers.iter().enumerate().rev() {
+                    let turn = layer.turn(after);
+                    if index > 0 && turn.is_none() {
+                        at(layer.ends(-1));
+                        continue;
+                    }
+                    if let Some(change) = layer.hours.next_change(&layer.time_zone, after) {
+                        at(change);
+                    }
+                    if matches!(seat, Seat::Turn(on_call, _) if on_call == index) {
+                        at(layer.ends(turn.unwrap_or(0)));
+                        // What lies below is not seen.
+                        break;
+                    }
+                }
+            }
+        }
+        next
+    }
+
+    /// Whether the leave of somebody can change who is on call or told.
+    fn may_mean(&self, person: &str) -> bool {
+        let Turns::Layers(layers) = &self.turns else { return true };
+        let mut members = layers.iter().flat_map(|layer| &layer.members).flatten();
+        self.shadows.iter().any(|shadow| shadow == person) || members.any(|member| member == person)
     }
 }

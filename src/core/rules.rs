@@ -3,7 +3,7 @@
 //! Built by `config`, handed to `decide`. Names are unique within their kind; the configuration has
 //! already proved that every name used here exists.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -14,7 +14,8 @@ use super::flapping::Flapping;
 use super::incident::Severity;
 use super::inhibit;
 use super::maintenance::Window;
-use super::oncall::Rotation;
+use super::oncall::{Hours, Rotation};
+use super::reach::{Quiet, Way};
 use super::route::Route;
 
 /// Everything `decide` may ask about the house.
@@ -85,11 +86,23 @@ pub struct Clocks {
     pub self_clear_after: SignedDuration,
     /// An alert that fires again within this long of its incident's end opens that incident again.
     pub reopen_within: SignedDuration,
+    /// So long after the last sign of life a Commander is asked whether they are still there, by severity; never for one
+    /// that does not stand here.
+    pub silent_after: BTreeMap<Severity, SignedDuration>,
 }
 
 impl Default for Clocks {
     fn default() -> Self {
-        Self { self_clear_after: SignedDuration::from_mins(3), reopen_within: SignedDuration::from_hours(24) }
+        Self {
+            self_clear_after: SignedDuration::from_mins(3),
+            reopen_within: SignedDuration::from_hours(24),
+            // What can wait for the morning is left alone: who took it may have gone back to sleep.
+            silent_after: [
+                (Severity::Sev1, SignedDuration::from_mins(15)),
+                (Severity::Sev2, SignedDuration::from_mins(25)),
+            ]
+            .into(),
+        }
     }
 }
 
@@ -104,6 +117,23 @@ pub struct Person {
     pub time_zone: TimeZone,
     /// May order relief and read everything.
     pub administrator: bool,
+    /// How a page reaches them beside mail, in the order of the configuration.
+    pub ways: Vec<Way>,
+    /// When pages come by mail alone.
+    pub quiet: Option<Quiet>,
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self {
+            full_name: String::new(),
+            email: String::new(),
+            time_zone: TimeZone::UTC,
+            administrator: false,
+            ways: Vec::new(),
+            quiet: None,
+        }
+    }
 }
 
 /// One target of a step.
@@ -116,23 +146,64 @@ pub enum Target {
 }
 
 /// Whom to wake, in what order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// At least one.
     pub steps: Vec<Step>,
     /// How often the steps run again before the last resort.
     pub repeat: u32,
-    /// Paged again and again after that. When empty, the steps loop.
+    /// Paged again and again after that. When it names nobody, the steps loop.
     pub last_resort: Vec<Target>,
+    /// For incidents of these severities all whom the steps name are woken at once.
+    pub everybody: BTreeSet<Severity>,
+    /// How often who waits in the last resort is reminded; `None`: never.
+    pub remind: Option<SignedDuration>,
+    /// Who is told by a page and need not answer.
+    pub watch: Watch,
 }
 
 /// One step of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Step {
     /// Whom to page.
     pub page: Vec<Target>,
     /// How long to wait for an answer.
     pub wait: SignedDuration,
+    /// For which incidents, and at what hours it is there.
+    pub when: When,
+    /// How often those who have not answered are reminded meanwhile; `None`: never.
+    pub remind: Option<SignedDuration>,
+}
+
+/// When a step is there. One that is not is skipped at once, like one that names nobody.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct When {
+    /// For incidents of these severities; none: of all.
+    pub severities: BTreeSet<Severity>,
+    /// For incidents that these services lead; none: any.
+    pub services: BTreeSet<String>,
+    /// At these hours; `None`: at any.
+    pub hours: Option<Timetable>,
+}
+
+/// Hours of days, by the clock of a zone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timetable {
+    /// Which.
+    pub hours: Hours,
+    /// Whose clock.
+    pub time_zone: TimeZone,
+}
+
+/// Who is told by a page and need not answer, though they may: who answers first commands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Who.
+    pub who: Vec<Target>,
+    /// Of incidents of these severities.
+    pub severities: BTreeSet<Severity>,
+    /// After so many steps have not been answered; 0: with the first page.
+    pub after: u32,
 }
 
 /// What is affected by incidents.

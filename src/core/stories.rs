@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -11,26 +10,25 @@ use super::decide::{Act, By, Decision, Join, Opening, Refusal, decide, open};
 use super::escalation::{Staff, longest_wait};
 use super::flapping::{Flapping, Flaps};
 use super::incident::{Incident, Phase, Severity};
-use super::letter::Letter;
+use super::letter::{Letter, Why};
 use super::rules::{Person, Policy, Rules, Service, Step, Target};
 use super::timeline::{Actor, Entry, Fact, Route};
 
-fn house() -> Rules {
+pub(super) fn house() -> Rules {
     let person = |name: &str| {
         let email = format!("{name}@example.net");
-        (
-            name.to_owned(),
-            Person { full_name: String::new(), email, time_zone: TimeZone::UTC, administrator: false },
-        )
+        (name.to_owned(), Person { email, ..Person::default() })
     };
     let step = |name: &str, minutes| Step {
         page: vec![Target::Person(name.into())],
         wait: SignedDuration::from_mins(minutes),
+        ..Step::default()
     };
     let policy = Policy {
         steps: vec![step("maya", 5), step("tom", 5)],
         repeat: 0,
         last_resort: vec![Target::Person("cto".into())],
+        ..Policy::default()
     };
     let service = Service {
         policy: "default".into(),
@@ -47,7 +45,7 @@ fn house() -> Rules {
     }
 }
 
-fn begin() -> Timestamp {
+pub(super) fn begin() -> Timestamp {
     "2026-11-23T02:00:00Z".parse().unwrap()
 }
 
@@ -55,11 +53,11 @@ fn by(name: &str) -> By {
     By { actor: Actor::Person(name.into()), route: Route::AnswerLink, occurred_at: None }
 }
 
-fn source() -> By {
+pub(super) fn source() -> By {
     By { actor: Actor::Source("pingdom".into()), route: Route::Webhook, occurred_at: None }
 }
 
-fn told(letter: &Letter) -> String {
+pub(super) fn told(letter: &Letter) -> String {
     match letter {
         Letter::Page { person, attempt, why } => format!("page {person} ({attempt}, {})", why.as_str()),
         Letter::PioPage { person } => format!("call PIO {person}"),
@@ -73,7 +71,7 @@ fn told(letter: &Letter) -> String {
 const FLAPS: Flaps = Flaps { began: None, calm_at: Timestamp::UNIX_EPOCH };
 
 /// An act of an alert that flaps, at an hour: calm by a quarter of an hour later.
-fn at(mut act: Act, now: Timestamp) -> Act {
+pub(super) fn at(mut act: Act, now: Timestamp) -> Act {
     if let Act::Join(Join { flaps: Some(flaps), .. }) | Act::Recover { flaps: Some(flaps), .. } = &mut act {
         flaps.calm_at = now + Flapping::default().calm_after;
     }
@@ -95,7 +93,7 @@ fn join(source: String, key: String) -> Join {
 }
 
 /// What a line asks for. `alert KEY`, `recover KEY`, `tick`, or a person and what they do.
-fn act(line: &str) -> (Act, By) {
+pub(super) fn act(line: &str) -> (Act, By) {
     let words: Vec<&str> = line.split(' ').collect();
     let alert = |key: &str| (String::from("pingdom"), key.to_owned());
     match words[..] {
@@ -297,7 +295,7 @@ fn help_wakes_who_is_not_here_yet_and_a_relapse_keeps_the_commander() {
 }
 
 /// Any act of anybody, for the laws that hold whatever happens.
-fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
+pub(super) fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
     let person = prop::sample::select(vec!["maya", "tom", "kim", "cto", "stranger"]);
     let term = 0_u32..4;
     let acts = prop_oneof![
@@ -322,7 +320,7 @@ fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
 }
 
 /// Every law of an incident that is not bound to one story.
-fn obeys(before: &Incident, decision: &Decision) {
+pub(super) fn obeys(before: &Incident, decision: &Decision) {
     let after = &decision.incident;
     let mut fold = before.clone();
     for entry in &decision.entries {
@@ -345,12 +343,23 @@ fn obeys(before: &Incident, decision: &Decision) {
             assert!(after.due_at().is_some(), "escalation cannot stall");
         }
         Phase::Triggered { .. } => assert!(after.due_at().is_some(), "escalation cannot stall"),
+        Phase::Acknowledged { sign: Some(sign), .. } => {
+            assert_eq!(after.due_at(), Some(sign.due), "who has it is looked for, and nothing else is due");
+        }
         _ => assert_eq!(after.due_at(), None, "who has it is left alone"),
     }
+    let mut woken = Vec::new();
     for letter in &decision.letters {
-        if let Letter::Page { why, .. } = letter {
-            let wakes = matches!(after.phase, Phase::Triggered { .. }) || why.as_str() == "help";
-            assert!(wakes, "a taken incident wakes nobody but by a call for help");
+        if let Letter::Page { person, why, .. } = letter {
+            let wakes = match why {
+                Why::Help | Why::Watching | Why::Worse | Why::Storm => true,
+                Why::SilentCommander => after.commander().is_some_and(|command| command.person == *person),
+                Why::SilenceHelp => after.commander().is_some_and(|command| command.person != *person),
+                _ => matches!(after.phase, Phase::Triggered { .. }),
+            };
+            assert!(wakes, "a taken incident wakes nobody but by a call for help, or its Commander");
+            assert!(!woken.contains(person), "{person} is woken twice at once");
+            woken.push(person.clone());
         }
     }
 }
@@ -392,9 +401,14 @@ fn somebody_is_woken_for_a_service_that_has_left_the_configuration() {
     let told = story_in(&rules, "5 tick");
     assert_eq!(told, "0 opened: page maya (1, on_call)\n5 escalated_on_time: page tom (1, on_call)");
     let elsewhere = Policy {
-        steps: vec![Step { page: vec![Target::Person("kim".into())], wait: SignedDuration::from_mins(5) }],
+        steps: vec![Step {
+            page: vec![Target::Person("kim".into())],
+            wait: SignedDuration::from_mins(5),
+            ..Step::default()
+        }],
         repeat: 0,
         last_resort: vec![],
+        ..Policy::default()
     };
     rules.policies = BTreeMap::from([("night".to_owned(), elsewhere)]);
     assert!(story_in(&rules, "").contains("page kim"), "there is no policy `default`");

@@ -3,7 +3,7 @@
 //! An entry is one line: when it was recorded, when it happened, who did it, holding which office and
 //! term, by which route, and the fact itself. Entries are never changed; a correction is a new entry.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::correlate::Because;
 use super::incident::{CommandReason, Resolution, ResponderStatus, Severity};
@@ -64,6 +64,12 @@ pub enum Route {
     AnswerLink,
     /// A mail that answers a letter, or tells what became of it.
     Mail,
+    /// A text message that answers a page.
+    Sms,
+    /// A key that was pressed during a call.
+    Voice,
+    /// A button under a page in a chat.
+    Chat,
     /// The API, and so the commands.
     Api,
     /// The daemon's own clock or delivery.
@@ -77,6 +83,9 @@ impl Route {
             Self::Webhook => "webhook",
             Self::AnswerLink => "answer_link",
             Self::Mail => "mail",
+            Self::Sms => "sms",
+            Self::Voice => "voice",
+            Self::Chat => "chat",
             Self::Api => "api",
             Self::Daemon => "daemon",
         }
@@ -84,9 +93,22 @@ impl Route {
 
     /// Reads what [`Route::as_str`] wrote.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Webhook, Self::AnswerLink, Self::Mail, Self::Api, Self::Daemon]
-            .into_iter()
-            .find(|route| route.as_str() == word)
+        let all = [
+            Self::Webhook,
+            Self::AnswerLink,
+            Self::Mail,
+            Self::Sms,
+            Self::Voice,
+            Self::Chat,
+            Self::Api,
+            Self::Daemon,
+        ];
+        all.into_iter().find(|route| route.as_str() == word)
+    }
+
+    /// Whether it answers a page as the link of it does: for one person, and until the incident is over.
+    pub fn answers_a_page(self) -> bool {
+        matches!(self, Self::AnswerLink | Self::Sms | Self::Voice | Self::Chat)
     }
 }
 
@@ -122,6 +144,8 @@ pub struct Joined {
     pub pages: u32,
     /// How often before that incident was over last.
     pub pages_before: u32,
+    /// They were told, and need not answer.
+    pub watching: bool,
 }
 
 /// What happened.
@@ -186,6 +210,8 @@ pub enum Fact {
         from: Severity,
         /// How bad it is.
         to: Severity,
+        /// So long after a sign of life who commands is asked for the next one, from now on.
+        sign_after: Option<SignedDuration>,
     },
     /// Nobody is woken yet: what it depends on may say first that it is the cause.
     Held {
@@ -272,6 +298,10 @@ pub enum Fact {
         awaiting: Vec<String>,
         /// When the next step is due.
         due: Timestamp,
+        /// When those who have not answered are reminded before that.
+        reminders: Vec<Timestamp>,
+        /// Who goes along with them and is told, once, without having to answer.
+        shadows: Vec<String>,
     },
     /// The policy names nobody at this hour.
     NobodyToPage,
@@ -288,6 +318,8 @@ pub enum Fact {
         attempt: u32,
         /// Why: see [`super::letter::Why`].
         why: String,
+        /// Who commands is asked for a sign of life: until when it is waited for.
+        sign_due: Option<Timestamp>,
     },
     /// A page did not reach somebody.
     Unreachable {
@@ -319,11 +351,15 @@ pub enum Fact {
         term: u32,
         /// Why.
         reason: CommandReason,
+        /// So long after a sign of life they are asked for the next one; `None`: never.
+        sign_after: Option<SignedDuration>,
     },
-    /// The Commander asked for more people.
+    /// The Commander asked for more people, or gave no sign of life.
     HelpCalled {
         /// Who is paged for it.
         paged: Vec<String>,
+        /// Who commands gave no sign of life: when that is looked at again.
+        sign_due: Option<Timestamp>,
     },
     /// The PIO was called.
     PioCalled {
@@ -346,7 +382,10 @@ pub enum Fact {
         cause: Option<String>,
     },
     /// An alert fired again after mitigation: acknowledged again, same Commander.
-    Relapsed,
+    Relapsed {
+        /// So long after a sign of life they are asked for the next one; `None`: never.
+        sign_after: Option<SignedDuration>,
+    },
     /// Over.
     Resolved {
         /// How.
@@ -408,7 +447,7 @@ impl Fact {
             Self::StatementDrafted { .. } => "statement_drafted",
             Self::Promised { .. } => "promised",
             Self::Mitigated { .. } => "mitigated",
-            Self::Relapsed => "relapsed",
+            Self::Relapsed { .. } => "relapsed",
             Self::Resolved { .. } => "resolved",
             Self::Reopened { .. } => "reopened",
             Self::Note { .. } => "note",
@@ -441,7 +480,7 @@ impl Fact {
                 "a storm: more incidents come than people can look at, so they are this one until it is over"
                     .into()
             }
-            Self::SeverityRaised { from, to } => {
+            Self::SeverityRaised { from, to, .. } => {
                 format!("worse than it was: {} instead of {}", to.as_str(), from.as_str())
             }
             Self::Held { until } => {
@@ -479,31 +518,48 @@ impl Fact {
             Self::SourceAcknowledged { source, key } => {
                 format!("{key} was acknowledged at {source}; that makes nobody Commander")
             }
-            Self::Escalated { round, step, last_resort: false, awaiting, due } => {
-                format!("round {}, step {}: {} to answer by {due:.0}", round + 1, step + 1, people(awaiting))
-            }
-            Self::Escalated { last_resort: true, awaiting, due, .. } => {
-                format!("last resort: {} to answer by {due:.0}", people(awaiting))
+            Self::Escalated { round, step, last_resort, awaiting, due, shadows, .. } => {
+                let step = match last_resort {
+                    true => "last resort".to_owned(),
+                    false => format!("round {}, step {}", round + 1, step + 1),
+                };
+                let told = if shadows.is_empty() { "" } else { "; told, without having to answer: " };
+                format!("{step}: {} to answer by {due:.0}{told}{}", people(awaiting), shadows.join(", "))
             }
             Self::Rescheduled { due } => {
                 format!("its hour lay further ahead than any wait; it is looked at again at {due}")
             }
             Self::NobodyToPage => "the escalation policy names nobody at this hour; trying again".into(),
-            Self::Paged { person, attempt, .. } => format!("{person} is paged (page {attempt})"),
+            Self::Paged { person, attempt, why, .. } => match why.as_str() {
+                "watching" => format!("{person} is told by a page, and need not answer (page {attempt})"),
+                "reminder" => format!("{person} has not answered, and is reminded (page {attempt})"),
+                "silent_commander" => {
+                    format!(
+                        "{person} has command, gives no sign of life, and is asked for one (page {attempt})"
+                    )
+                }
+                _ => format!("{person} is paged (page {attempt})"),
+            },
             Self::Unreachable { person, why } => format!("the page did not reach {person}: {why}"),
             Self::Declined { person } => format!("{person} cannot take it"),
             Self::Acknowledged { person } => format!("{person} acknowledged"),
             Self::CheckedIn { person } => format!("{person} is on scene"),
-            Self::CommandTaken { person, term, reason } => {
+            Self::CommandTaken { person, term, reason, .. } => {
                 format!("{person} has command (term {term}, {})", reason.as_str())
             }
-            Self::HelpCalled { paged } => format!("called for help: {}", people(paged)),
+            Self::HelpCalled { paged, sign_due: None } => format!("called for help: {}", people(paged)),
+            Self::HelpCalled { paged, sign_due: Some(_) } => {
+                format!(
+                    "who has command gives no sign of life, and keeps it; called for help: {}",
+                    people(paged)
+                )
+            }
             Self::PioCalled { person } => format!("{person} is called as PIO"),
             Self::StatementDrafted { text } => format!("first statement drafted: {text}"),
             Self::Promised { by } => format!("next internal update by {by:.0}"),
             Self::Mitigated { cause: Some(cause) } => format!("mitigated by: {cause}"),
             Self::Mitigated { cause: None } => "mitigated, unexplained".into(),
-            Self::Relapsed => "relapsed: an alert fires again".into(),
+            Self::Relapsed { .. } => "relapsed: an alert fires again".into(),
             Self::Resolved { resolution } => format!("resolved: {}", resolution.as_str()),
             Self::Reopened { why, .. } => format!("open again: {why}"),
             Self::Note { text } => text.clone(),

@@ -1,26 +1,36 @@
 //! The answer page `/r/{token}`: GET shows, POST answers.
 //!
 //! The token is the whole authority: one recipient, one incident, until it is over. Mail scanners and
-//! previews follow links by GET, and a GET changes nothing; that is why a button has to be pressed.
+//! previews follow links by GET, and a GET changes nothing; that is why a button has to be pressed. Some scanners press
+//! buttons, too. They give themselves away by what they do and by nothing that they say of themselves: they press sooner
+//! than anybody reads ([`nonce`]), or they press the first button that there is, which people do not see. A human whose
+//! press is not taken has the page before them again, with all that they wrote, and is one press away.
+
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use minijinja::context;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
-use crate::commit::{DoorError, followed};
-use crate::core::decide::{Act, By, Reason, Refusal};
-use crate::core::timeline::{Actor, Route};
+use crate::commit::{Command, DoorError, Press, Reply, followed};
+use crate::core::decide::{Act, Reason, Refusal};
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, Tx, incidents};
+use crate::store::{StoreError, Tx, incidents, reach};
+
+mod nonce;
+mod test;
+
+use nonce::{Made, Not, Page};
 
 /// Largest form, in bytes.
 const FORM_BYTES_MAX: usize = 32 * 1024;
@@ -29,19 +39,55 @@ const TOKEN_BYTES_MAX: usize = 64;
 /// Alerts and entries shown.
 const ALERTS_MAX: u32 = 20;
 const ENTRIES_SHOWN: u32 = 12;
+/// How long somebody waits for it to be written down that they followed a link.
+const OPENED_WAIT: Duration = Duration::from_millis(300);
+/// What the button says that people do not see.
+const PROGRAM: &str = "program";
+
+/// A link that was found, and what its forms are signed with.
+struct Known {
+    hash: [u8; 32],
+    link: Link,
+    key: SecretString,
+}
+
+impl Known {
+    fn find(tx: &Tx<'_>, token: &str) -> Result<Option<Self>, StoreError> {
+        let Some(link) = tokens::link(tx, token)? else { return Ok(None) };
+        Ok(Some(Self { hash: tokens::link_hash(token), link, key: tokens::answer_key(tx)? }))
+    }
+}
 
 /// `GET /r/{token}`
-pub(super) async fn show(State((desk, pages)): State<(Desk, Pages)>, Path(token): Path<String>) -> Response {
+pub(super) async fn show(
+    State((desk, pages)): State<(Desk, Pages)>,
+    method: Method,
+    headers: HeaderMap,
+    Path(token): Path<String>,
+) -> Response {
     if token.len() > TOKEN_BYTES_MAX {
         return Trouble::Unknown.page(&pages);
     }
     let read = desk.sight.or_last(move |tx| {
-        let Some(link) = tokens::link(tx, &token)? else { return Ok(None) };
-        Ok(look(tx, link.incident)?.map(|found| (link, found)))
+        let Some(known) = Known::find(tx, &token)? else { return Ok(None) };
+        let seen = reach::followed(tx, &known.hash)?.is_none_or(|found| found.opened_at.is_some());
+        match known.link.purpose {
+            Purpose::Test => Ok(Some((known, None, seen))),
+            _ => Ok(look(tx, known.link.incident)?.map(|found| (known, Some(found), seen))),
+        }
     });
     match read.await {
-        Ok(Seen { value: Some((link, found)), as_of }) => {
-            page(&desk, &pages, &link, found, StatusCode::OK, None, as_of)
+        Ok(Seen { value: Some((known, found, seen)), as_of }) => {
+            if !seen && as_of.is_none() && method == Method::GET && !is_ahead(&headers) {
+                // A hint for who reads the timeline. Whoever waits for the page does not wait for it.
+                let told = desk.door.ask(Command::Opened { link: known.hash });
+                let _late = tokio::time::timeout(OPENED_WAIT, told).await;
+            }
+            let Some(found) = found else {
+                return test::page(&desk, &pages, &known, Made::now(Page::First, desk.clock.now()), None);
+            };
+            let shown = Shown::of(Made::now(Page::First, desk.clock.now()));
+            page(&desk, &pages, &known, found, &Shown { as_of, ..shown })
         }
         Ok(Seen { value: None, as_of: None }) => Trouble::Unknown.page(&pages),
         Ok(Seen { value: None, .. }) => Trouble::Store.page(&pages),
@@ -52,6 +98,13 @@ pub(super) async fn show(State((desk, pages)): State<(Desk, Pages)>, Path(token)
     }
 }
 
+/// Whether a program says of itself that it fetches what somebody may look at later.
+fn is_ahead(headers: &HeaderMap) -> bool {
+    let names = ["purpose", "sec-purpose", "x-purpose", "x-moz"];
+    let said = names.iter().filter_map(|name| headers.get(*name)?.to_str().ok());
+    said.into_iter().any(|said| said.contains("prefetch") || said.contains("preview"))
+}
+
 #[derive(Debug, Default, Deserialize)]
 struct Form {
     #[serde(default)]
@@ -59,20 +112,23 @@ struct Form {
     #[serde(default)]
     text: String,
     term: Option<u32>,
+    #[serde(default)]
+    nonce: String,
 }
 
 /// `POST /r/{token}`
 pub(super) async fn answer(
     State((desk, pages)): State<(Desk, Pages)>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
     if token.len() > TOKEN_BYTES_MAX {
         return Trouble::Unknown.page(&pages);
     }
     // Whoever changes something goes by the store alone.
-    let link = match desk.sight.now(move |tx| tokens::link(tx, &token)).await {
-        Ok(Some(link)) => link,
+    let known = match desk.sight.now(move |tx| Known::find(tx, &token)).await {
+        Ok(Some(known)) => known,
         Ok(None) => return Trouble::Unknown.page(&pages),
         Err(error) => {
             drop(cannot_read(&error));
@@ -80,24 +136,91 @@ pub(super) async fn answer(
         }
     };
     let form = match body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await {
-        Ok(bytes) => serde_urlencoded(&bytes),
+        Ok(bytes) => form_of(&bytes),
         Err(_) => None,
     };
-    let Some(act) = form.as_ref().and_then(|form| meant(form, &link)) else {
-        let said =
-            "That was no answer this page knows. Nothing was changed; please press one of the buttons.";
-        return page_now(&desk, &pages, &link, StatusCode::BAD_REQUEST, said.into()).await;
+    if known.link.purpose == Purpose::Test {
+        return test::pressed(&desk, &pages, &known, form.as_ref()).await;
+    }
+    let shown = match form {
+        Some(form) => match taken(&desk, &headers, &known, &form).await {
+            Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed) {
+                Ok(shown) => shown,
+                Err(response) => return *response,
+            },
+            Err(said) => Shown { form, ..said },
+        },
+        None => not_an_answer(&desk),
     };
-    let by = By { actor: Actor::Person(link.person.clone()), route: Route::AnswerLink, occurred_at: None };
-    let (status, said) = match desk.door.act(link.incident, act.clone(), by).await {
-        Ok((incident, reason)) => {
-            let rules = desk.house.get().rules.clone();
-            let commander = incident.commander().map(|command| full_name(&rules, &command.person));
-            (StatusCode::OK, told(&act, reason, commander))
+    page_now(&desk, &pages, &known, &shown).await
+}
+
+/// Gives a press to the door, when a human may have made it; else what the page says to that.
+async fn taken(
+    desk: &Desk,
+    headers: &HeaderMap,
+    known: &Known,
+    form: &Form,
+) -> Result<(Act, Result<Reply, DoorError>), Shown> {
+    let Known { hash, link, key } = known;
+    let now = desk.clock.now();
+    let press = |made_at, act| {
+        let (incident, person) = (link.incident, link.person.clone());
+        desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act }))
+    };
+    if form.answer == PROGRAM {
+        // What cannot be remembered now is pressed in vain all the same.
+        let _remembered = press(now, None).await;
+        let said = "That button is for programs that look through mail; people do not see it. Nothing was decided. If you \
+                    are a person, please press one of the other buttons.";
+        return Err(Shown::once_more(Made::now(Page::First, desk.clock.now()), StatusCode::CONFLICT, said));
+    }
+    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
+        let said =
+            "Nothing was decided: the button stood on a page of another site. Please press once more, here.";
+        return Err(Shown::once_more(Made::now(Page::Again, now), StatusCode::FORBIDDEN, said));
+    }
+    let made = match Made::read(&form.nonce, key, hash, now, desk.limits.answer_after) {
+        Ok(made) => made,
+        Err(Not::Early(made)) => {
+            let said = "Nothing was decided yet. Please press once more: programs that look through mail press buttons, too, \
+                        and are as quick as that.";
+            return Err(Shown::once_more(made, StatusCode::CONFLICT, said));
         }
+        Err(Not::Unknown(made)) => {
+            let said = "Nothing was decided yet. Please press once more: this page was opened long ago, or is not as it was \
+                        sent.";
+            return Err(Shown::once_more(made, StatusCode::CONFLICT, said));
+        }
+    };
+    let act = meant(form, link).ok_or_else(|| not_an_answer(desk))?;
+    match press(made.at, Some(act.clone())).await {
+        Err(DoorError::Robot) => {
+            let said = "Nothing was decided yet. Please press once more: since this page was opened, a program that looks \
+                        through mail has pressed a button on it.";
+            let made = Made::now(Page::Again, desk.clock.now());
+            Err(Shown::once_more(made, StatusCode::CONFLICT, said))
+        }
+        answer => Ok((act, answer)),
+    }
+}
+
+/// What the page says to what the door said; or all there is to say.
+fn decided(
+    desk: &Desk,
+    pages: &Pages,
+    act: &Act,
+    pressed: Result<Reply, DoorError>,
+) -> Result<Shown, Box<Response>> {
+    let name = |person: &str| full_name(&desk.house.get().rules, person);
+    let (status, said) = match pressed {
+        Ok(Reply::Decided(incident, reason)) => {
+            let commander = incident.commander().map(|command| name(&command.person));
+            (StatusCode::OK, told(act, reason, commander))
+        }
+        Ok(_) => return Err(Box::new(not_yet(pages, &DoorError::Fault.to_string()))),
         Err(DoorError::Refused(Refusal::Stale { commander, .. })) => {
-            let name = full_name(&desk.house.get().rules, &commander);
-            (StatusCode::CONFLICT, format!("Nothing was changed: {name} has command."))
+            (StatusCode::CONFLICT, format!("Nothing was changed: {} has command.", name(&commander)))
         }
         Err(DoorError::Refused(refusal)) => {
             (StatusCode::CONFLICT, format!("Nothing was changed: {refusal}."))
@@ -106,11 +229,47 @@ pub(super) async fn answer(
             let text = "The store did not say whether your answer was written down: it may have been. Please open the \
                         link of your page again and look before you press a button once more. Until you know, act as \
                         if you have command and tell the others yourself.";
-            return pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text);
+            return Err(Box::new(pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text)));
         }
-        Err(error) => return not_yet(&pages, &error.to_string()),
+        Err(error) => return Err(Box::new(not_yet(pages, &error.to_string()))),
     };
-    page_now(&desk, &pages, &link, status, said).await
+    let made = Made::now(Page::Known, desk.clock.now());
+    Ok(Shown { status, said: Some(said), ..Shown::of(made) })
+}
+
+fn not_an_answer(desk: &Desk) -> Shown {
+    let said = "That was no answer this page knows. Nothing was changed; please press one of the buttons.";
+    Shown::once_more(Made::now(Page::Again, desk.clock.now()), StatusCode::BAD_REQUEST, said)
+}
+
+/// How the page is shown.
+struct Shown {
+    status: StatusCode,
+    /// Above everything else.
+    said: Option<String>,
+    /// That is why a press was not taken.
+    again: bool,
+    made: Made,
+    /// What was written in a form that was not taken: it is not lost.
+    form: Form,
+    /// Of an hour that is past.
+    as_of: Option<Timestamp>,
+}
+
+impl Shown {
+    fn of(made: Made) -> Self {
+        Self { status: StatusCode::OK, said: None, again: false, made, form: Form::default(), as_of: None }
+    }
+
+    fn once_more(made: Made, status: StatusCode, said: &str) -> Self {
+        Self { status, said: Some(said.to_owned()), again: true, ..Self::of(made) }
+    }
+
+    /// What was written, where it belongs.
+    fn unsaid(&self) -> minijinja::Value {
+        let text = |answer: &str| (self.form.answer == answer).then_some(self.form.text.as_str());
+        context! { note => text("note"), cause => text("mitigate"), draft => text("statement") }
+    }
 }
 
 /// An answer that was not written down: what to do all the same.
@@ -122,7 +281,7 @@ fn not_yet(pages: &Pages, why: &str) -> Response {
     pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not yet", &text)
 }
 
-fn serde_urlencoded(bytes: &[u8]) -> Option<Form> {
+fn form_of(bytes: &[u8]) -> Option<Form> {
     let query = std::str::from_utf8(bytes).ok()?;
     let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build().ok()?;
     axum::extract::Query::<Form>::try_from_uri(&uri).ok().map(|query| query.0)
@@ -150,7 +309,7 @@ fn meant(form: &Form, link: &Link) -> Option<Act> {
     })
 }
 
-fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
+pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> String {
     let has_command = commander.is_some();
     let commander = commander.unwrap_or_else(|| "Nobody".into());
     match (act, reason) {
@@ -212,39 +371,39 @@ fn look(tx: &Tx<'_>, id: i64) -> Result<Option<Found>, StoreError> {
 }
 
 /// The page as it is after an answer, which the last known state would not show.
-async fn page_now(desk: &Desk, pages: &Pages, link: &Link, status: StatusCode, said: String) -> Response {
-    let id = link.incident;
+async fn page_now(desk: &Desk, pages: &Pages, known: &Known, shown: &Shown) -> Response {
+    let id = known.link.incident;
     match desk.sight.now(move |tx| look(tx, id)).await {
-        Ok(Some(found)) => page(desk, pages, link, found, status, Some(said), None),
+        Ok(Some(found)) => page(desk, pages, known, found, shown),
         Ok(None) => Trouble::Unknown.page(pages),
         Err(error) => {
             drop(cannot_read(&error));
-            pages.message(status, "The store cannot be reached any more", &said)
+            let said = shown.said.as_deref().unwrap_or_default();
+            pages.message(shown.status, "The store cannot be reached any more", said)
         }
     }
 }
 
-fn page(
-    desk: &Desk,
-    pages: &Pages,
-    link: &Link,
-    found: Found,
-    status: StatusCode,
-    said: Option<String>,
-    as_of: Option<Timestamp>,
-) -> Response {
+fn page(desk: &Desk, pages: &Pages, known: &Known, found: Found, shown: &Shown) -> Response {
     let rules = desk.house.get().rules.clone();
+    let link = &known.link;
     let values = about(&found, &rules, Some(&link.person), desk.clock.now());
     let incident = &found.incident;
     let service = rules.services.get(incident.leads());
     let public = service.and_then(|service| service.public_name.clone()).unwrap_or(incident.service.clone());
+    // There is nothing to press once more.
+    let over = shown.again && !incident.is_open();
+    let said = if over { Some("Nothing was changed: the incident is over.") } else { shown.said.as_deref() };
     let more = context! {
         said,
+        nonce => shown.made.word(&known.key, &known.hash),
+        unsaid => shown.unsaid(),
         was => (link.incident != incident.id).then_some(link.incident),
         me => context! { name => full_name(&rules, &link.person) },
         statement => link.purpose == Purpose::Statement,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),
     };
     let zone = zone_of(&rules, &link.person);
-    pages.page_of(status, "answer.html", context! { ..more, ..values }, desk.stale(as_of), &zone)
+    let away = desk.stale(shown.as_of);
+    pages.page_of(shown.status, "answer.html", context! { ..more, ..values }, away, &zone)
 }

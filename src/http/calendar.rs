@@ -18,8 +18,8 @@ use crate::core::rules::{Person, Rules};
 use crate::crypto;
 use crate::render::full_name;
 use crate::store::calendars::{self, Kept, Subject};
+use crate::store::roster;
 use crate::store::sight::Seen;
-use crate::store::{StoreError, Tx};
 
 /// A token has 22 characters; anything longer is none.
 const TOKEN_BYTES_MAX: usize = 64;
@@ -42,9 +42,13 @@ pub(super) async fn show(
     if token.len() > TOKEN_BYTES_MAX || token.contains('\0') {
         return Err(unknown());
     }
+    let house = desk.house.get();
+    let rules = house.rules.clone();
     let read = desk.sight.or_last(move |tx| {
         let Some(subject) = calendars::shown_by(tx, &token)? else { return Ok(None) };
-        Ok(Some((subject, said(tx)?)))
+        // Also what is over, and what was ended early: what is told of a turn never is older than before.
+        let roster = roster::said(tx, &rules, Timestamp::UNIX_EPOCH)?;
+        Ok(Some((subject, (roster, calendars::all(tx)?))))
     });
     let (subject, (roster, kept), as_of) = match read.await.map_err(|error| cannot_read(&error))? {
         Seen { value: Some((subject, said)), as_of } => (subject, said, as_of),
@@ -56,9 +60,7 @@ pub(super) async fn show(
             ));
         }
     };
-    let house = desk.house.get();
-    let rules = &house.rules;
-    let text = written(rules, &roster, &kept, &subject, desk.clock.now());
+    let text = written(&house.rules, &roster, &kept, &subject, desk.clock.now());
     let etag = format!("\"{}\"", crypto::hex(&crypto::sha256(text.as_bytes())[..16]));
     let mut answer = match is_known(&headers, &etag) {
         true => StatusCode::NOT_MODIFIED.into_response(),
@@ -78,13 +80,6 @@ pub(super) async fn show(
         stale.mark(&mut answer);
     }
     Ok(answer)
-}
-
-/// What was said of who is on call, and what calendars say.
-fn said(tx: &Tx<'_>) -> Result<(Roster, Vec<Kept>), StoreError> {
-    let kept = calendars::all(tx)?;
-    let calendars = kept.iter().map(|one| (one.rotation.clone(), one.turns.clone())).collect();
-    Ok((Roster { calendars, ..Roster::nothing() }, kept))
 }
 
 fn unknown() -> Problem {

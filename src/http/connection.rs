@@ -23,7 +23,7 @@ use hyper::body::{Frame, Incoming, SizeHint};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
@@ -120,10 +120,11 @@ where
     let stream = TokioIo::new(Stream::new(socket, activity.clone(), limits));
     let service = Service { router: shared.router.clone(), activity: activity.clone(), peer };
     let mut connection = pin!(shared.builder.serve_connection(stream, service));
-    let mut deadline = pin!(sleep(activity.patience(limits)));
+    let mut still = Still::new(&activity, limits);
     let mut ending = false;
     loop {
         tokio::select! {
+            biased;
             ended = connection.as_mut() => {
                 if let Err(error) = ended {
                     tracing::debug!(http.error = %error, "a connection broke off");
@@ -133,13 +134,12 @@ where
             () = shared.stop.cancelled(), if !ending => {
                 ending = true;
                 connection.as_mut().graceful_shutdown();
-                deadline.set(sleep(limits.linger + GRACE));
+                still.again(limits.linger + GRACE);
             }
-            () = activity.changed.notified(), if !ending => deadline.set(sleep(activity.patience(limits))),
-            () = deadline.as_mut() => {
+            () = still.for_too_long(ending) => {
                 if activity.is_running() {
                     // Set anew when the request ends; until then this only wakes up now and then.
-                    deadline.set(sleep(if ending { limits.linger + GRACE } else { limits.idle_timeout }));
+                    still.again(if ending { limits.linger + GRACE } else { limits.idle_timeout });
                 } else if ending {
                     return;
                 } else {
@@ -151,7 +151,52 @@ where
                     // its way is either served or known to be unserved.
                     ending = true;
                     connection.as_mut().graceful_shutdown();
-                    deadline.set(sleep(limits.linger + GRACE));
+                    still.again(limits.linger + GRACE);
+                }
+            }
+        }
+    }
+}
+
+/// How long a connection has stood as it stands. A busy one changes twice a request: that moves an hour, and neither the
+/// timer, which is armed for what comes first, nor the connection, which is not asked again.
+struct Still<'a> {
+    activity: &'a Activity,
+    limits: &'a Limits,
+    timer: Pin<Box<Sleep>>,
+    until: Instant,
+}
+
+impl<'a> Still<'a> {
+    fn new(activity: &'a Activity, limits: &'a Limits) -> Self {
+        let timer = Box::pin(sleep(activity.patience(limits)));
+        let until = timer.deadline();
+        Self { activity, limits, timer, until }
+    }
+
+    /// Waits this long from now on.
+    fn again(&mut self, patience: Duration) {
+        self.timer.set(sleep(patience));
+        self.until = self.timer.deadline();
+    }
+
+    /// Ends when nothing has changed for too long. `ending`: whatever changes.
+    async fn for_too_long(&mut self, ending: bool) {
+        loop {
+            tokio::select! {
+                biased;
+                () = self.activity.changed.notified(), if !ending => {
+                    // A sleep that nobody waits for knows the hour all the same.
+                    self.until = sleep(self.activity.patience(self.limits)).deadline();
+                    if self.until < self.timer.deadline() {
+                        self.timer.as_mut().reset(self.until);
+                    }
+                }
+                () = self.timer.as_mut() => {
+                    if self.until <= self.timer.deadline() {
+                        return;
+                    }
+                    self.timer.as_mut().reset(self.until);
                 }
             }
         }

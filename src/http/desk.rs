@@ -1,5 +1,6 @@
 //! What requests work with.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,9 +24,12 @@ use crate::metrics::Metrics;
 use crate::store::sight::{Seen, Sight};
 use crate::store::{StoreError, tokens};
 
-/// What every request may use. Cheap to clone.
+/// What every request may use. Cheap to clone: the router does so several times a request.
 #[derive(Clone)]
-pub struct Desk {
+pub struct Desk(Arc<Tools>);
+
+/// What lies on the desk.
+pub struct Tools {
     /// Where changes go.
     pub door: Door,
     /// Where the state is read.
@@ -50,6 +54,20 @@ pub struct Desk {
     pub refusals: Refusals,
     /// What the transport counts.
     pub meters: Meters,
+}
+
+impl From<Tools> for Desk {
+    fn from(tools: Tools) -> Self {
+        Self(Arc::new(tools))
+    }
+}
+
+impl Deref for Desk {
+    type Target = Tools;
+
+    fn deref(&self) -> &Tools {
+        &self.0
+    }
 }
 
 impl Desk {
@@ -158,13 +176,20 @@ impl From<DoorError> for Problem {
             | DoorError::NoToken(_)
             | DoorError::NoLink(_)
             | DoorError::NoSilence(_)
-            | DoorError::NoCondition(_) => Self::not_found(detail),
+            | DoorError::NoCondition(_)
+            | DoorError::NoTurn(..) => Self::not_found(detail),
             DoorError::TooManyTokens(_)
             | DoorError::TooManyLinks(_)
             | DoorError::TooManySilences(_)
-            | DoorError::TooManyConditions(_) => Self::conflict(detail),
-            DoorError::BadSilence(_) | DoorError::BadCondition(_) => Self::bad_request(detail),
-            DoorError::NoService(_) => Self::unprocessable(detail),
+            | DoorError::TooManyConditions(_)
+            | DoorError::TooManyTurns(..) => Self::conflict(detail),
+            DoorError::BadSilence(_) | DoorError::BadCondition(_) | DoorError::BadTurn(_) => {
+                Self::bad_request(detail)
+            }
+            DoorError::NoService(_) | DoorError::Unknown(_) => Self::unprocessable(detail),
+            DoorError::Robot | DoorError::OtherPage => Self::conflict(detail),
+            DoorError::NoPage => Self::not_found(detail),
+            DoorError::NotYours => Self::forbidden(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
             DoorError::Fault => Self::internal(),

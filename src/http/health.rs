@@ -1,12 +1,20 @@
 //! `/healthz`, `/readyz` and `/metrics`.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
+use jiff::Timestamp;
 
+use super::api::roster::gaps;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
+use crate::core::oncall::Roster;
+use crate::core::oncall::ahead::AHEAD;
+use crate::core::rules::Rules;
 use crate::feeds::age_s;
+use crate::store::roster::said;
 use crate::store::{calendars, heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
@@ -28,31 +36,30 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
     let counted = match desk.sight.mirror() {
         // Nobody waits for figures of a store that is known to be away.
         Some(mirror) if mirror.is_away() => None,
-        _ => Some(
-            desk.sight
-                .now(move |tx| {
-                    Ok((
-                        (
-                            incidents::counts(tx)?,
-                            letters::waiting(tx)?,
-                            heartbeats::all(tx)?,
-                            held::each(tx)?,
-                        ),
-                        if follows { calendars::all(tx)? } else { Vec::new() },
-                    ))
-                })
-                .await,
-        ),
+        _ => {
+            let rules = desk.house.get().rules.clone();
+            let read = desk.sight.now(move |tx| {
+                let counted = (incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?);
+                let said = said(tx, &rules, tx.now)?;
+                let kept = if follows { calendars::all(tx)? } else { Vec::new() };
+                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now), kept))
+            });
+            Some(read.await)
+        }
     };
     match counted {
-        Some(Ok(((incidents, letters, heard, held), kept))) => {
+        Some(Ok(((incidents, letters, heard), held, gaps, kept))) => {
             let metrics = &desk.metrics;
-            metrics.calendar_age.reset();
             let now = desk.clock.now();
+            metrics.calendar_age.reset();
             for name in desk.house.get().feeds.keys() {
                 let kept = kept.iter().find(|one| one.rotation == *name);
                 let age = age_s(kept, metrics.started_at(), now);
                 metrics.calendar_age.with_label_values(&[name]).set(age);
+            }
+            metrics.oncall_gap.reset();
+            for (rotation, seconds) in gaps {
+                metrics.oncall_gap.with_label_values(&[rotation.as_str()]).set(seconds);
             }
             metrics.heartbeat_missing.reset();
             for name in desk.house.get().heartbeats.keys() {
@@ -93,4 +100,14 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             Problem::internal().into_response()
         }
     }
+}
+
+/// Seconds until nobody is on call in a rotation, where that is within two weeks.
+fn first_gaps(rules: &Rules, said: &Roster, now: Timestamp) -> BTreeMap<String, i64> {
+    let until = now.saturating_add(AHEAD).unwrap_or(now);
+    let mut first = BTreeMap::new();
+    for gap in gaps(rules, said, (now, until)) {
+        first.entry(gap.rotation).or_insert_with(|| gap.from.duration_since(now).as_secs());
+    }
+    first
 }

@@ -34,10 +34,12 @@ impl Pages {
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),
             ("answer.html", include_str!("templates/answer.html")),
+            ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("oncall.html", include_str!("templates/oncall.html")),
             ("silences.html", include_str!("templates/silences.html")),
         ] {
             pages.add_template(name, text)?;
@@ -196,6 +198,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         firing => incident.firing,
         woken,
         on_scene,
+        still_there => is_asked(incident, me),
         commander => command.map(|command| context! {
             name => name(&command.person), since => hour(command.since), term => command.term,
             me => me == Some(command.person.as_str()),
@@ -214,6 +217,16 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
     }
 }
 
+/// Whether who looks commands, and was asked for a sign of life.
+fn is_asked(incident: &Incident, me: Option<&str>) -> bool {
+    match &incident.phase {
+        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign) } => {
+            sign.asked > 0 && me == Some(command.person.as_str())
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,7 +238,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], warned => vec!["The calendar is old."], held => "1 alert", known => nothing(), more_known => 0 };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, gaps => vec!["from Friday"], warnings => vec!["Nobody is on call in sre"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Method, StatusCode, header};
 use jiff::Timestamp;
@@ -39,48 +39,36 @@ const HEADER_NAME_CHARS_MAX: usize = 64;
 /// `/in/{source}`
 pub(super) async fn without_token(
     State(desk): State<Desk>,
-    method: Method,
     Path(source): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
-    take(&desk, &method, &source, None, query, &headers, body).await
+    take(&desk, &source, None, request).await
 }
 
 /// `/in/{source}/{token}`
 pub(super) async fn with_token(
     State(desk): State<Desk>,
-    method: Method,
     Path((source, token)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
-    take(&desk, &method, &source, Some(token), query, &headers, body).await
+    take(&desk, &source, Some(token), request).await
 }
 
-async fn take(
-    desk: &Desk,
-    method: &Method,
-    source: &str,
-    token: Option<String>,
-    query: Option<String>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Response {
+async fn take(desk: &Desk, source: &str, token: Option<String>, request: Request) -> Response {
+    let (request, body) = request.into_parts();
+    let (method, headers) = (&request.method, &request.headers);
+    let query = request.uri.query().unwrap_or_default();
     let began = desk.clock.mark();
     let house = desk.house.get();
     let Some(source) = house.sources.get(source) else {
         return Problem::not_found("no source of this name is configured").into_response();
     };
-    let query = query.unwrap_or_default();
     if source.kind.webhook_profile && *method == Method::OPTIONS {
-        let asked = authorise(source, token, &query, headers).and_then(|_| profile::allow(headers));
+        let asked = authorise(source, token, query, headers).and_then(|_| profile::allow(headers));
         let asked = asked.inspect_err(|problem| note(desk, source, problem));
         return asked.unwrap_or_else(IntoResponse::into_response);
     }
-    let answer = accept(desk, method, source, token, &query, headers, body).await;
+    let answer = accept(desk, method, source, token, query, headers, body).await;
     desk.metrics.ingest.observe(began.elapsed().as_secs_f64());
     match answer {
         Ok(taken) => (StatusCode::ACCEPTED, Json(accepted(&taken))).into_response(),

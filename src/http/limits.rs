@@ -30,6 +30,8 @@ const TLS_TIMEOUT_S: u64 = 10;
 const LINGER_S: u64 = 2;
 /// Seconds that running requests get when the server stops.
 const DRAIN_S: u64 = 10;
+/// Seconds that nobody needs less of to read an answer page and to press a button on it.
+const ANSWER_AFTER_S: u64 = 2;
 
 /// hyper refuses an HTTP/1 buffer below this.
 pub(super) const BUFFER_BYTES_MIN: usize = 8 * 1024;
@@ -71,6 +73,8 @@ pub struct Limits {
     pub linger: Duration,
     /// How long running requests get when the server stops.
     pub drain: Duration,
+    /// A button of an answer page that is pressed sooner than this is asked for once more.
+    pub answer_after: Duration,
 }
 
 impl Default for Limits {
@@ -89,6 +93,7 @@ impl Default for Limits {
             tls_timeout: Duration::from_secs(TLS_TIMEOUT_S),
             linger: Duration::from_secs(LINGER_S),
             drain: Duration::from_secs(DRAIN_S),
+            answer_after: Duration::from_secs(ANSWER_AFTER_S),
         }
     }
 }

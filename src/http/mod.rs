@@ -5,7 +5,7 @@
 //! - `intake`: alerts in; `profile`: senders that ask first; [`sns`]: what Amazon has signed; [`refused`]: what is not
 //!   believed; `heartbeat`: pings;
 //! - `compat`, `opsgenie`, `alertmanager_api`: alerts in, at the addresses of others;
-//! - `answer`: the link in a page; `api`: what the commands speak; `pages`: for people who are logged in; `health`: alive,
+//! - `answer`: the link in a page; `answers`: by text message, by a key during a call, by a button in a chat; `api`: what the commands speak; `pages`: for people who are logged in; `health`: alive,
 //!   ready, figures;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
@@ -26,6 +26,7 @@
 pub mod accept;
 mod alertmanager_api;
 mod answer;
+mod answers;
 pub mod api;
 pub mod body;
 mod calendar;

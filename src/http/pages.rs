@@ -5,24 +5,33 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
+use super::problem::Problem;
+use crate::config::gaps;
 use crate::core::condition::known;
+use crate::core::escalation::Staff;
+use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
 use crate::feeds::all_troubles;
 use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents;
 use crate::store::nodes::Node;
+use crate::store::roster::said;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
-use crate::store::{calendars, conditions, held as held_back, nodes};
+use crate::store::tokens::{self, Holder};
+use crate::store::{Tx, calendars, conditions, held as held_back, nodes, reach};
 
+mod ahead;
 pub(super) mod held;
+pub(super) mod oncall;
 
 /// The cookie that holds a token of the API. The prefix binds it to this host.
 const COOKIE: &str = "onscene_token";
@@ -33,6 +42,9 @@ const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
 const ALERTS_SHOWN: u32 = 100;
 const ENTRIES_SHOWN: u32 = 200;
+/// Gaps in who is on call that are told on the first page.
+const GAPS_SHOWN: usize = 5;
+const PAGES_SHOWN: usize = 60;
 /// Silences in force are counted up to here.
 const SILENCES_COUNTED: u32 = 1000;
 
@@ -79,7 +91,7 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         return elsewhere;
     }
     let house = desk.house.get();
-    let follows = !house.feeds.is_empty();
+    let (rules, follows) = (house.rules.clone(), !house.feeds.is_empty());
     let read = desk.sight.or_last(move |tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
@@ -87,14 +99,19 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         let held = held::summary(&held_back::each(tx)?, in_force);
         let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
         let calendars = if follows { calendars::all(tx)? } else { Vec::new() };
-        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, calendars))
+        let roster = said(tx, &rules, tx.now)?;
+        let warnings = ahead::warnings(&rules, &roster, tx.now);
+        let gaps = gaps_ahead(Staff { rules: &rules, roster: &roster }, tx.now);
+        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, (warnings, gaps, calendars)))
     });
-    let Seen { value: (open, past, nodes, held, conditions, calendars), as_of } = match read.await {
-        Ok(found) => found,
-        Err(error) => return unreadable(&pages, &error),
-    };
+    let Seen { value: (open, past, nodes, held, conditions, (warnings, gaps, calendars)), as_of } =
+        match read.await {
+            Ok(found) => found,
+            Err(error) => return unreadable(&pages, &error),
+        };
     let rules = house.rules.clone();
-    let warned = all_troubles(&house, &calendars, desk.clock.now());
+    let mut warnings = warnings;
+    warnings.extend(all_troubles(&house, &calendars, desk.clock.now()));
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
     let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);
@@ -116,9 +133,15 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values =
-        context! { incidents => shown(open), past => shown(past), others, warned, held, known, more_known };
+    let values = context! { incidents => shown(open), past => shown(past), others, held, known, more_known, gaps, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
+}
+
+/// When an incident would wake nobody in the next two weeks, in words: the first few services of it.
+fn gaps_ahead(staff: Staff<'_>, now: Timestamp) -> Vec<String> {
+    let until = now.saturating_add(gaps::AHEAD_ON_PAGES).unwrap_or(now);
+    let found = gaps::nobody(staff, now, until);
+    found.iter().take(GAPS_SHOWN).map(|gap| gap.words(staff.rules)).collect()
 }
 
 /// Names of nodes with another configuration than this node's. Another version may put the same configuration into other
@@ -145,11 +168,14 @@ pub(super) async fn incident(
     let Ok(id) = id.parse::<i64>() else { return nothing() };
     let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-        Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN).map(Some)
+        let woken = reach::pages(tx, id)?;
+        Ok(Some((Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
     });
     match read.await {
-        Ok(Seen { value: Some(found), as_of }) => {
-            let values = about(&found, &desk.house.get().rules, None, desk.clock.now());
+        Ok(Seen { value: Some((found, woken)), as_of }) => {
+            let rules = desk.house.get().rules.clone();
+            let values = about(&found, &rules, None, desk.clock.now());
+            let values = context! { pages => paged(&woken, &rules), ..values };
             pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
         Ok(Seen { value: None, as_of: None }) => nothing(),
@@ -162,10 +188,51 @@ pub(super) async fn incident(
     }
 }
 
+/// The token that a browser brings.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
+    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+/// Who is logged in; else where they go. Who `acts` is looked up in the store alone, and is still of the house.
+async fn holder_of(desk: &Desk, headers: &HeaderMap, acts: bool) -> Result<Holder, Response> {
+    let elsewhere = || Redirect::to("/login").into_response();
+    let token = cookie(headers).ok_or_else(elsewhere)?.to_owned();
+    let find = move |tx: &Tx<'_>| tokens::api_holder(tx, &token);
+    let found =
+        if acts { desk.sight.now(find).await } else { desk.sight.or_last(find).await.map(|seen| seen.value) };
+    let found = found.map_err(|error| {
+        drop(cannot_read(&error));
+        Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
+            .into_response()
+    })?;
+    match found.ok_or_else(elsewhere)? {
+        Holder::Person(name) if acts && !desk.house.get().rules.people.contains_key(&name) => {
+            Err(Problem::forbidden(format!("{name} is not a person of this house any more")).into_response())
+        }
+        holder => Ok(holder),
+    }
+}
+
+/// What became of the newest pages of an incident.
+fn paged(pages: &[reach::Page], rules: &Rules) -> Vec<Value> {
+    let hour = |at| hour(at, &TimeZone::UTC);
+    let one = |page: &reach::Page| {
+        let ways = page.legs.iter().map(|leg| format!("{} {}", leg.name(), leg.state));
+        context! {
+            name => full_name(rules, &page.person),
+            at => hour(page.at),
+            ways => ways.collect::<Vec<_>>(),
+            opened_at => page.opened_at.map(hour),
+            answered_at => page.answered.as_ref().map(|(at, _)| hour(*at)),
+        }
+    };
+    pages.iter().take(PAGES_SHOWN).map(one).collect()
+}
+
 /// Where somebody who is not logged in goes.
 async fn stranger(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
-    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
-    let token = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='));
+    let token = cookie(headers);
     let known = match token {
         Some(token) => desk.knows(token.to_owned()).await.map(|seen| seen.value),
         None => Ok(false),

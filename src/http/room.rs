@@ -31,6 +31,15 @@ pub(super) async fn read(desk: &Desk, body: Body) -> Result<(Bytes, Room), Probl
 
 /// Reads a body of which nobody knows yet whether he may send it who sends it.
 pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Room), Problem> {
+    read_unproven_to(desk, body, desk.limits.body_max).await
+}
+
+/// The same, where no honest body is larger than this.
+pub(super) async fn read_unproven_to(
+    desk: &Desk,
+    body: Body,
+    body_max: usize,
+) -> Result<(Bytes, Room), Problem> {
     let limits = &desk.limits;
     let mut room = take(&desk.unproven, FIRST_KIB)?;
     let grow = |bytes: usize| {
@@ -38,12 +47,12 @@ pub(super) async fn read_unproven(desk: &Desk, body: Body) -> Result<(Bytes, Roo
         if needs <= has {
             return Ok(());
         }
-        let more = needs.max(has.saturating_mul(2).min(kib(limits.body_max))).saturating_sub(has);
+        let more = needs.max(has.saturating_mul(2).min(kib(body_max))).saturating_sub(has);
         room.merge(take(&desk.unproven, more)?);
         Ok(())
     };
     let deadline = limits.unproven_timeout.min(limits.body_timeout);
-    let bytes = body::read_with(body, limits.body_max, deadline, grow).await?;
+    let bytes = body::read_with(body, body_max, deadline, grow).await?;
     Ok((bytes, room))
 }
 
@@ -77,6 +86,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::commit::{self, Wakes};
     use crate::house::{Current, House};
+    use crate::http::desk::Tools;
     use crate::http::limits::Limits;
     use crate::metrics::Metrics;
     use crate::store::readers::Readers;
@@ -96,7 +106,7 @@ mod tests {
         let readers = Readers::new(place.clone(), clock.clone());
         let (door, _committer) =
             commit::door(room, connection, place, clock.clone(), house.clone(), metrics.clone(), wakes);
-        let desk = Desk {
+        let desk = Desk::from(Tools {
             door,
             sight: Sight::new(readers, None),
             house,
@@ -109,7 +119,7 @@ mod tests {
             sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),
             refusals: crate::http::refused::Refusals::default(),
             meters: crate::http::accept::Meters::default(),
-        };
+        });
         desk.door.away().take_deaf();
         let large = || Body::from(vec![b'x'; FIRST_KIB * 1024 * 2]);
         assert!(read_unproven(&desk, large()).await.is_err(), "no room to grow");

@@ -7,7 +7,9 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{alertmanager_api, answer, api, calendar, compat, health, heartbeat, intake, opsgenie, pages};
+use super::{
+    alertmanager_api, answer, answers, api, calendar, compat, health, heartbeat, intake, opsgenie, pages,
+};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
@@ -22,6 +24,11 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/v2/alerts", get(opsgenie::alerts).post(opsgenie::alerts))
         .route("/v2/alerts/{*rest}", get(opsgenie::about).post(opsgenie::about).put(opsgenie::about))
         .route("/heartbeat/{name}/{token}", get(heartbeat::ping).post(heartbeat::ping))
+        .route("/answers/twilio/sms", post(answers::twilio::sms))
+        .route("/answers/twilio/voice", post(answers::twilio::voice))
+        .route("/answers/slack", post(answers::slack::pressed))
+        .route("/answers/mattermost", post(answers::mattermost::pressed))
+        .route("/answers/telegram", post(answers::telegram::pressed))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
@@ -29,13 +36,26 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/alerts", get(api::history::alerts))
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
+        .route("/api/v1/incidents/{id}/pages", get(api::reach::pages))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
-        .route("/api/v1/oncall", get(api::oncall))
+        .route("/api/v1/oncall", get(api::oncall::now))
+        .route("/api/v1/oncall/preview", get(api::oncall::preview))
         .route("/api/v1/calendars", get(api::calendars::list).post(api::calendars::create))
         .route("/api/v1/calendars/{id}/revoke", post(api::calendars::revoke))
         .route("/calendar/{file}", get(calendar::show))
+        .route("/api/v1/overrides", get(api::roster::overrides).post(api::roster::add_override))
+        .route("/api/v1/overrides/{id}", get(api::roster::show_override))
+        .route("/api/v1/overrides/{id}/end", post(api::roster::end_override))
+        .route("/api/v1/swaps", post(api::roster::swap))
+        .route("/api/v1/leaves", get(api::roster::leaves).post(api::roster::add_leave))
+        .route("/api/v1/leaves/{id}", get(api::roster::show_leave))
+        .route("/api/v1/leaves/{id}/end", post(api::roster::end_leave))
+        .route("/api/v1/people", get(api::reach::people))
+        .route("/api/v1/people/{name}/test", post(api::reach::test))
+        .route("/api/v1/tests/{n}", get(api::reach::show_test))
         .route("/api/v1/command", get(api::command))
         .route("/api/v1/reports/noise", get(api::report::noise))
+        .route("/api/v1/reports/load", get(api::load::report))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
         .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))
@@ -58,6 +78,16 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
         .route("/incidents/{id}", get(pages::incident))
         .route("/silences", get(pages::held::page))
+        // What another site sends must not be said in the name of who is logged in here.
+        .merge(
+            Router::new()
+                .route("/oncall", get(pages::oncall::page))
+                .route("/oncall/overrides", post(pages::oncall::add_override))
+                .route("/oncall/overrides/{id}/end", post(pages::oncall::end_override))
+                .route("/oncall/leaves", post(pages::oncall::add_leave))
+                .route("/oncall/leaves/{id}/end", post(pages::oncall::end_leave))
+                .layer(CsrfLayer::new()),
+        )
         .with_state((desk, html));
     machines
         .merge(people)

@@ -38,6 +38,8 @@ mod report;
 mod stories;
 mod words;
 
+pub use words::answer as answer_of;
+
 use parts::Head;
 
 /// Mail.

@@ -87,8 +87,13 @@ pub(super) const INCIDENT_TERM: Table =
     table("incident_term", "term, incident", &["incident"], &["term"], &[]);
 pub(super) const ALERT_HEARD: Table =
     table("alert_heard", "alert", &["alert", "count", "last_seen", "expires_at"], &[], &[]);
-pub(super) const ANSWER_TOKEN: Table =
-    table("answer_token", "hash", &["incident", "created_at"], &["person", "purpose"], &["hash"]);
+pub(super) const ANSWER_TOKEN: Table = table(
+    "answer_token",
+    "hash",
+    &["incident", "created_at", "page", "letter", "opened_at"],
+    &["person", "purpose"],
+    &["hash"],
+);
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
 pub(super) const SILENCE: Table = table(
@@ -120,6 +125,20 @@ pub(super) const CALENDAR_LINK: Table = table(
     &["id", "rotation", "person", "created_by"],
     &["hash"],
 );
+pub(super) const OVERRIDE: Table = table(
+    "oncall_override",
+    "id",
+    &["starts_at", "ends_at", "created_at"],
+    &["id", "rotation", "person", "instead_of", "author", "reason", "ended_by"],
+    &[],
+);
+pub(super) const LEAVE: Table = table(
+    "oncall_leave",
+    "id",
+    &["starts_at", "ends_at", "created_at"],
+    &["id", "person", "author", "reason", "ended_by"],
+    &[],
+);
 /// Filled by the nodes themselves, so that it is no part of a whole copy.
 pub(super) const NODE: Table = table(
     "node",
@@ -142,7 +161,7 @@ const TABLES: &[Table] = &[
     table(
         "letter",
         "seq",
-        &["seq", "incident", "created_at", "received_at", "attempts", "due_at"],
+        &["seq", "incident", "created_at", "received_at", "attempts", "due_at", "page"],
         &["id", "kind", "lane", "person", "channel", "address", "payload", "state", "remote_id", "why"],
         &[],
     ),
@@ -161,11 +180,29 @@ const TABLES: &[Table] = &[
     CONDITION,
     CALENDAR,
     CALENDAR_LINK,
+    OVERRIDE,
+    LEAVE,
     table(
         "alert_move",
         "from_incident, into_incident, alert",
         &["alert", "from_incident", "into_incident", "moved_at"],
         &[],
+        &[],
+    ),
+    table(
+        "reach",
+        "person, way, address",
+        &["tested_at", "confirmed_at"],
+        &["person", "way", "address", "outcome", "why"],
+        &[],
+    ),
+    table("test_page", "page", &["page", "drill", "created_at", "answered_at"], &["person", "asked_by"], &[]),
+    table("delivery_drill", "at", &["at", "ends_at", "told_at"], &[], &[]),
+    table(
+        "oncall_history",
+        "rotation, person, from_at",
+        &["from_at", "until_at", "is_open"],
+        &["rotation", "person"],
         &[],
     ),
     table("inhibitor", "alert, place", &["alert", "rule", "place"], &[], &[]),

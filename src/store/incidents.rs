@@ -44,38 +44,45 @@ pub fn load_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Saved>>, StoreEr
 
 const LOAD: &str = "select state, head from incident where id = ?1";
 
-/// Saves what was decided: entries and state together. `head` is the newest hash before the decision,
-/// `None` for a new incident. Answers the newest hash.
+/// Saves what was decided: entries and state together. `before` is the incident before the decision, `None` for a new one.
+/// Answers the newest hash.
 ///
 /// # Errors
 /// What the engine says.
-pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<[u8; 32], StoreError> {
+pub fn save(tx: &Tx<'_>, decision: &Decision, before: Option<&Saved>) -> Result<[u8; 32], StoreError> {
     let incident = &decision.incident;
-    let new_head = timeline::append(tx, incident.id, &decision.entries, head.unwrap_or(NO_HASH))?;
+    let new_head =
+        timeline::append(tx, incident.id, &decision.entries, before.map_or(NO_HASH, |before| before.head))?;
     let state = wire::state_to_json(incident)?;
-    let resolved_at = incident.resolution().map(|(_, at)| at);
-    let commander = incident.commander().map(|command| command.person.as_str());
-    let joined_at = (head.is_none() || joins(decision)).then_some(tx.now);
+    if let Some(before) = before
+        && !joins(decision)
+        && Columns::of(&before.incident) == Columns::of(incident)
+    {
+        save_narrow(tx, &before.incident, incident, &new_head, &state)?;
+        return Ok(new_head);
+    }
+    let joined_at = (before.is_none() || joins(decision)).then_some(tx.now);
+    let columns = Columns::of(incident);
     let binds: [Bind<'_>; 17] = [
         incident.id.into(),
-        (&incident.title).into(),
-        (&incident.service).into(),
-        incident.severity.as_str().into(),
-        incident.state().into(),
-        incident.opened_at.into(),
-        resolved_at.into(),
+        columns.title.into(),
+        columns.service.into(),
+        columns.severity.into(),
+        columns.phase.into(),
+        columns.opened_at.into(),
+        columns.resolved_at.into(),
         incident.due_at().into(),
-        commander.into(),
+        columns.commander.into(),
         i64::from(incident.seq).into(),
         new_head[..].into(),
         (&state).into(),
-        incident.leads().into(),
-        incident.group.as_deref().unwrap_or_default().into(),
+        columns.leads.into(),
+        columns.group.into(),
         joined_at.into(),
-        i64::from(incident.storm).into(),
-        i64::from(incident.firing).into(),
+        i64::from(columns.storm).into(),
+        i64::from(columns.firing).into(),
     ];
-    if head.is_none() {
+    if before.is_none() {
         tx.write(
             "insert into incident (id, title, service, severity, phase, opened_at, resolved_at, due_at,
                                    commander, seq, head, state, leads, grp, joined_at, storm, firing, indexed)
@@ -92,6 +99,60 @@ pub fn save(tx: &Tx<'_>, decision: &Decision, head: Option<[u8; 32]>) -> Result<
         )?;
     }
     Ok(new_head)
+}
+
+/// What stands beside the state for searching, and changes seldom. `joined_at` does with [`joins`].
+#[derive(PartialEq, Eq)]
+struct Columns<'a> {
+    title: &'a str,
+    service: &'a str,
+    severity: &'a str,
+    phase: &'a str,
+    opened_at: Timestamp,
+    resolved_at: Option<Timestamp>,
+    commander: Option<&'a str>,
+    leads: &'a str,
+    group: &'a str,
+    storm: bool,
+    firing: u32,
+}
+
+impl<'a> Columns<'a> {
+    fn of(incident: &'a Incident) -> Self {
+        Self {
+            title: &incident.title,
+            service: &incident.service,
+            severity: incident.severity.as_str(),
+            phase: incident.state(),
+            opened_at: incident.opened_at,
+            resolved_at: incident.resolution().map(|(_, at)| at),
+            commander: incident.commander().map(|command| command.person.as_str()),
+            leads: incident.leads(),
+            group: incident.group.as_deref().unwrap_or_default(),
+            storm: incident.storm,
+            firing: incident.firing,
+        }
+    }
+}
+
+/// Writes what a step of an escalation or the outcome of a letter changes, and nothing else: every column that is named in an
+/// update costs its indexes, also where it stays as it is.
+fn save_narrow(
+    tx: &Tx<'_>,
+    before: &Incident,
+    incident: &Incident,
+    head: &[u8; 32],
+    state: &str,
+) -> Result<(), StoreError> {
+    let (id, seq) = (incident.id.into(), i64::from(incident.seq).into());
+    if before.due_at() == incident.due_at() {
+        let sql = "update incident set seq = ?2, head = ?3, state = ?4 where id = ?1";
+        return tx.write(sql, &[id, seq, head[..].into(), state.into()]);
+    }
+    tx.write(
+        "update incident set seq = ?2, head = ?3, state = ?4, due_at = ?5 where id = ?1",
+        &[id, seq, head[..].into(), state.into(), incident.due_at().into()],
+    )
 }
 
 /// Whether an alert came to the incident, so that others may follow it.
@@ -123,11 +184,16 @@ pub fn list(tx: &Tx<'_>, filter: &search::Filter) -> Result<Vec<Incident>, Store
 /// What the engine says.
 pub fn due(tx: &Tx<'_>, longest: SignedDuration, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
     let beyond = tx.now.saturating_add(longest).unwrap_or(Timestamp::MAX);
-    tx.query(
-        "select id, due_at from incident where due_at <= ?1 or due_at > ?2 order by due_at limit ?3",
-        &[tx.now.into(), beyond.into(), i64::from(limit).into()],
-        |row| Ok((row.int(0)?, row.time(1)?)),
-    )
+    // Two questions: with one, an engine goes through all that are due, and sorts them, for the few that are asked for.
+    let read = |row: &Row<'_>| Ok((row.int(0)?, row.time(1)?));
+    let overdue = "select id, due_at from incident where due_at <= ?1 order by due_at limit ?2";
+    let mut due = tx.query(overdue, &[tx.now.into(), i64::from(limit).into()], read)?;
+    let room = i64::from(limit).saturating_sub(i64::try_from(due.len()).unwrap_or(i64::MAX));
+    if room > 0 {
+        let ahead = "select id, due_at from incident where due_at > ?1 order by due_at limit ?2";
+        due.extend(tx.query(ahead, &[beyond.into(), room.into()], read)?);
+    }
+    Ok(due)
 }
 
 /// Incidents that were opened under a clock that was ahead by more than `differ` and has been put right since, and when they
@@ -278,14 +344,29 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
         if kept.pages_before == 0 {
             kept.pages_before = known.pages_before;
         }
+        kept.watching |= known.watching;
     }
-    // That the next round rests.
-    if let (
-        Phase::Triggered { escalation: Some(_), held_until: kept, .. },
-        Phase::Triggered { escalation: Some(_), held_until: known, .. },
-    ) = (&mut saved.phase, &fold.phase)
-    {
-        *kept = *known;
+    if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
+        saved.shadows.clone_from(&fold.shadows);
+    }
+    match (&mut saved.phase, &fold.phase) {
+        (
+            Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
+            Phase::Triggered { escalation: Some(fold), held_until: known, .. },
+        ) => {
+            // That the next round rests, and when those who have not answered are reminded.
+            *kept = *known;
+            if saved.reminders.iter().all(|hour| fold.reminders.contains(hour)) {
+                saved.reminders.clone_from(&fold.reminders);
+            }
+        }
+        // That it is looked whether who commands is still there.
+        (Phase::Acknowledged { sign: kept, .. }, Phase::Acknowledged { sign: known, .. })
+            if kept.is_none() =>
+        {
+            kept.clone_from(known);
+        }
+        _ => {}
     }
     saved
 }

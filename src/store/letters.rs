@@ -8,14 +8,15 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Bind, Row, StoreError, Tx};
-use crate::core::mail;
+use crate::core::incident::{Incident, ResponderStatus};
+use crate::core::{mail, reach};
 
 /// What kind of letter: decides how long it is tried and when it has become pointless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Wakes somebody; pointless once a human has the incident.
     Page,
-    /// Wakes somebody the Commander called for; pointless once the incident is over.
+    /// Wakes somebody although a human has the incident: who was called for, or the Commander; pointless once it is over.
     Help,
     /// Wakes the PIO; pointless once the incident is over.
     Pio,
@@ -69,6 +70,10 @@ pub struct NewLetter<'a> {
     pub payload: &'a str,
     /// When the event that caused it was received.
     pub received_at: Option<Timestamp>,
+    /// The number of the page it is a letter of; `None`: the first letter of its page, or no page at all.
+    pub page: Option<i64>,
+    /// How long it waits for the others of its page.
+    pub after: SignedDuration,
 }
 
 /// A letter in somebody's hands. There is one for each attempt; settling it gives it back.
@@ -95,8 +100,10 @@ pub struct Claim {
     pub received_at: Option<Timestamp>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    /// Remote id of the first message of this incident in this channel.
+    /// Remote id of the first message of this incident in this channel, of those to this person where there is one.
     pub thread_root: Option<String>,
+    /// The number of its page; `None`: it is a page of its own, or none.
+    pub page: Option<i64>,
 }
 
 impl Claim {
@@ -123,6 +130,7 @@ impl Claim {
             received_at: None,
             attempt,
             thread_root: None,
+            page: None,
         }
     }
 }
@@ -139,6 +147,10 @@ fn beyond(tx: &Tx<'_>) -> (Timestamp, Timestamp) {
     let beyond = |most| tx.now.saturating_add(most).unwrap_or(Timestamp::MAX);
     (beyond(WAKING_WAIT_MAX), beyond(TELLING_WAIT_MAX))
 }
+
+/// A letter that waits for the others of its page, as it should: it was not tried yet, and was written under a clock that
+/// was not ahead by more than clocks may differ. `?1` is now; this is after all that a person's way may be put off.
+const WAITS: &str = "(page is not null and attempts = 0 and created_at - 60000000 <= ?1)";
 
 /// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -178,22 +190,24 @@ impl Settlement {
     }
 }
 
-/// Writes a letter.
+/// Writes a letter; answers its number.
 ///
 /// # Errors
 /// What the engine says.
-pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<(), StoreError> {
+pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     let seq = tx.next_number("letter")?;
+    let page = letter.page.or((letter.kind.wakes() && !letter.person.is_empty()).then_some(seq));
+    let due_at = tx.now.saturating_add(letter.after).unwrap_or(tx.now);
     // Status keeps its order within an incident and channel; a person's letters do not wait for each other.
-    let lane = if letter.channel.is_empty() {
+    let lane = if letter.channel.is_empty() || !letter.person.is_empty() {
         String::new()
     } else {
         format!("{}/{}/{}", letter.incident, letter.channel, letter.address)
     };
     tx.write(
         "insert into letter (seq, id, incident, kind, lane, person, channel, address, payload, created_at,
-                             received_at, state, attempts, due_at)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', 0, ?10)",
+                             received_at, state, attempts, due_at, page)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', 0, ?12, ?13)",
         &[
             seq.into(),
             letter.id.into(),
@@ -206,9 +220,11 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<(), StoreError> {
             letter.payload.into(),
             tx.now.into(),
             letter.received_at.into(),
+            due_at.into(),
+            page.into(),
         ],
     )?;
-    Ok(())
+    Ok(seq)
 }
 
 /// What a worker asks for.
@@ -224,6 +240,9 @@ pub struct Wanted {
     pub held: Vec<i64>,
 }
 
+/// At least so many letters are looked at before some are taken.
+const LOOKED_AT_MIN: u32 = 64;
+
 /// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
 /// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
 /// the way.
@@ -235,8 +254,10 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
     let (waking, telling) = beyond(tx);
     tx.write(
-        "update letter set due_at = ?1 where channel = ?2 and state in ('pending', 'sending') and due_at > ?3
-           and (kind in ('page', 'help', 'pio_page') or due_at > ?4)",
+        &format!(
+            "update letter set due_at = ?1 where channel = ?2 and state in ('pending', 'sending') and due_at > ?3
+               and (kind in ('page', 'help', 'pio_page') or due_at > ?4) and not {WAITS}",
+        ),
         &[tx.now.into(), channel.into(), waking.into(), telling.into()],
     )?;
     for seq in held {
@@ -245,10 +266,12 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
-    drop_pointless(tx, channel)?;
+    drop_pointless(tx, channel, *limit)?;
     let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel = letter.channel)
+           (select root from thread where thread.incident = letter.incident and thread.channel =
+             case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
+           page
          from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
            and (lane = '' or not exists (
              select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
@@ -256,7 +279,8 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
          order by due_at, seq limit ?3 {}",
         tx.for_taking("letter")
     );
-    let mut claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
+    let claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
+    let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
         tx.write(
@@ -303,9 +327,14 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
     if let Settlement::Accepted { remote_id: Some(root) } = settlement
         && !claim.channel.is_empty()
     {
+        // What is said to one person is a thread of its own.
+        let thread = match claim.person.as_str() {
+            "" => claim.channel.clone(),
+            person => format!("{}/{person}", claim.channel),
+        };
         tx.write(
             "insert into thread (incident, channel, root) values (?1, ?2, ?3) on conflict do nothing",
-            &[claim.incident.into(), (&claim.channel).into(), root.into()],
+            &[claim.incident.into(), (&thread).into(), root.into()],
         )?;
     }
     Ok(true)
@@ -316,7 +345,7 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
 /// # Errors
 /// What the engine says.
 pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> {
-    let sql = "select kind, incident, person, channel, created_at from letter where id = ?1";
+    let sql = "select kind, incident, person, channel, created_at, seq, page from letter where id = ?1";
     tx.query_one(sql, &[id.into()], |row| {
         let kind = Kind::from_word(&row.text(0)?)?;
         Ok(mail::Letter {
@@ -328,34 +357,82 @@ pub fn by_id(tx: &Tx<'_>, id: &str) -> Result<Option<mail::Letter>, StoreError> 
             person: row.text(2)?,
             channel: row.text(3)?,
             written_at: row.time(4)?,
+            otherwise: false,
+            page: row.int_or_null(6)?.unwrap_or(row.int(5)?),
         })
     })
 }
 
-/// The letters of an incident that wake somebody, the newest first: whom, and whether it may have reached them.
+/// The address that the letter with this id went to.
+///
+/// # Errors
+/// What the engine says.
+pub fn address_of(tx: &Tx<'_>, id: &str) -> Result<Option<String>, StoreError> {
+    tx.query_one("select address from letter where id = ?1", &[id.into()], |row| row.text(0))
+}
+
+/// Letters that woke somebody at an address, written at this hour or later, of incidents that were open then, the newest
+/// first: their ids. At most so many.
+///
+/// # Errors
+/// What the engine says.
+pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "select id from letter
+         where incident in (select id from incident where phase <> 'resolved' or resolved_at >= ?2)
+           and address = ?1 and person <> '' and kind in ('page', 'help', 'pio_page') and created_at >= ?2
+         order by seq desc limit ?3",
+        &[address.into(), since.into(), i64::from(most).into()],
+        |row| row.text(0),
+    )
+}
+
+/// The pages of an incident that wake somebody, the newest first: whom, and whether it may have reached them by any way.
 ///
 /// # Errors
 /// What the engine says.
 pub fn waking_of(tx: &Tx<'_>, incident: i64) -> Result<Vec<(String, bool)>, StoreError> {
-    let sql =
-        "select person, state from letter where incident = ?1 and kind in ('page', 'help') order by seq desc";
-    tx.query(sql, &[incident.into()], |row| {
+    // Of a page whose incident became part of this one, only what had not left came here.
+    let sql = "select coalesce(page, seq), person, state from letter where kind in ('page', 'help') and (incident = ?1
+                 or page in (select page from letter where incident = ?1 and page is not null))
+               order by 1 desc, seq desc";
+    let letters = tx.query(sql, &[incident.into()], |row| {
         // One in hand may be there already.
-        Ok((row.text(0)?, matches!(row.text(1)?.as_str(), "accepted" | "unknown" | "sending")))
-    })
+        let reached = matches!(row.text(2)?.as_str(), "accepted" | "unknown" | "sending");
+        Ok((row.int(0)?, row.text(1)?, reached))
+    })?;
+    let pages = letters.chunk_by(|one, other| one.0 == other.0);
+    let whole = |page: &[(i64, String, bool)]| Some((page.first()?.1.clone(), page.iter().any(|one| one.2)));
+    Ok(pages.filter_map(whole).collect())
 }
 
-/// Channels (empty: persons) that have letters due now.
+/// Channels (empty: persons) that have letters due now, and since when the first of them.
 ///
 /// # Errors
 /// What the engine says.
-pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<String>, StoreError> {
+pub fn channels_due(tx: &Tx<'_>) -> Result<Vec<(String, Timestamp)>, StoreError> {
     let (waking, telling) = beyond(tx);
+    // One look at the index for each channel, and not one at every letter that waits.
     tx.query(
-        "select distinct channel from letter where state in ('pending', 'sending')
-           and (due_at <= ?1 or (due_at > ?2 and (kind in ('page', 'help', 'pio_page') or due_at > ?3)))",
+        &format!(
+            "with recursive known (channel) as (
+               select min(channel) from letter where state in ('pending', 'sending')
+               union all
+               select (select min(channel) from letter
+                       where state in ('pending', 'sending') and letter.channel > known.channel)
+               from known where known.channel is not null)
+             select channel, due from (
+               select known.channel, coalesce(
+                 (select min(due_at) from letter where letter.channel = known.channel
+                    and state in ('pending', 'sending') and due_at <= ?1),
+                 (select min(due_at) from letter where letter.channel = known.channel
+                    and state in ('pending', 'sending') and due_at > ?2
+                    and (kind in ('page', 'help', 'pio_page') or due_at > ?3) and not {WAITS})) as due
+               from known where known.channel is not null) found
+             where due is not null order by channel",
+        ),
         &[tx.now.into(), waking.into(), telling.into()],
-        |row| row.text(0),
+        |row| Ok((row.text(0)?, row.time(1)?)),
     )
 }
 
@@ -384,20 +461,178 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
     )
 }
 
-/// Answer links and the words around them are kept no longer than they are needed.
-fn drop_pointless(tx: &Tx<'_>, channel: &str) -> Result<(), StoreError> {
-    if !channel.is_empty() {
-        return Ok(());
+/// Answer links and the words around them are kept no longer than they are needed. Of the letters that are due those are looked
+/// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
+fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32) -> Result<(), StoreError> {
+    let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
+    loop {
+        let dropped = tx.execute(
+            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+             where seq in (select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
+                 and next.due_at <= ?1 order by next.due_at, next.seq limit ?2)
+               and person <> '' and exists (
+                 select 1 from incident where incident.id = letter.incident and (
+                   (letter.kind = 'page' and incident.phase <> 'triggered')
+                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+            &[tx.now.into(), most.into(), channel.into()],
+        )?;
+        // As many of those that were looked at are left as are taken.
+        if dropped <= u64::from(limit.max(LOOKED_AT_MIN)) {
+            return Ok(());
+        }
     }
+}
+
+/// Of letters that are about to be taken, those whose person has answered since they were written are dropped: nobody is
+/// called two minutes after they said that they are there.
+fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreError> {
+    let asks = |claim: &Claim| claim.kind.wakes() && claim.incident > 0;
+    let mut ids: Vec<i64> = claims.iter().filter(|claim| asks(claim)).map(|claim| claim.incident).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    if ids.is_empty() {
+        return Ok(claims);
+    }
+    let loaded = super::incidents::load_each(tx, &ids)?;
+    let mut needed = Vec::with_capacity(claims.len());
+    for claim in claims {
+        let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
+        let incident = place.and_then(|place| loaded.get(place)?.as_ref()).map(|saved| &saved.incident);
+        if incident.is_some_and(|incident| has_answered(incident, &claim)) {
+            tx.write(
+                "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
+                &[claim.seq.into()],
+            )?;
+        } else {
+            needed.push(claim);
+        }
+    }
+    Ok(needed)
+}
+
+/// Whether the person of a page has said something since it was written, so that it need not come by another way. When
+/// in doubt they have not.
+fn has_answered(incident: &Incident, claim: &Claim) -> bool {
+    let Some(known) = incident.responder(&claim.person) else { return false };
+    let said = match known.status {
+        ResponderStatus::Declined => true,
+        // The PIO is asked for something else than to be there.
+        ResponderStatus::Acknowledged | ResponderStatus::OnScene => claim.kind != Kind::Pio,
+        ResponderStatus::Paged | ResponderStatus::Unreachable => false,
+    };
+    said && known.since > claim.created_at
+}
+
+/// What became of one letter of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leg {
+    /// The letter's number.
+    pub letter: i64,
+    /// By which way; empty: mail.
+    pub way: String,
+    /// Where to.
+    pub address: String,
+    /// `pending`, `sending`, `accepted`, `refused`, `bounced`, `unknown` or `dropped`.
+    pub state: String,
+    /// What was answered, when it was not taken.
+    pub why: Option<String>,
+    /// When it became so; while it is pending or being sent, when it is tried next.
+    pub at: Timestamp,
+}
+
+impl Leg {
+    /// The name of the way.
+    pub fn name(&self) -> &str {
+        if self.way.is_empty() { reach::MAIL } else { &self.way }
+    }
+
+    /// Whether it has reached its person, as far as anybody can say, or may yet.
+    fn may_reach(&self) -> bool {
+        matches!(self.state.as_str(), "pending" | "sending" | "accepted" | "unknown")
+    }
+}
+
+/// The letters of a page, in their order.
+///
+/// # Errors
+/// What the engine says.
+pub fn legs(tx: &Tx<'_>, page: i64) -> Result<Vec<Leg>, StoreError> {
+    let sql = "select seq, channel, address, state, why, due_at from letter where page = ?1 or seq = ?1 order by seq";
+    tx.query(sql, &[page.into()], |row| leg(row, 0))
+}
+
+pub(super) fn leg(row: &Row<'_>, from: usize) -> Result<Leg, StoreError> {
+    Ok(Leg {
+        letter: row.int(from)?,
+        way: row.text(from + 1)?,
+        address: row.text(from + 2)?,
+        state: row.text(from + 3)?,
+        why: row.text_or_null(from + 4)?,
+        at: row.time(from + 5)?,
+    })
+}
+
+/// Why a page reached nobody: in words, when each of its letters was refused or came back; `None` while one of them may reach
+/// its person, or nobody knows. Those that only wait for the others are due now, once all others have failed.
+///
+/// # Errors
+/// What the engine says.
+pub fn unreached(tx: &Tx<'_>, page: i64) -> Result<Option<String>, StoreError> {
+    let legs = legs(tx, page)?;
+    let left: Vec<&Leg> = legs.iter().filter(|leg| leg.may_reach()).collect();
+    if left.is_empty() {
+        let why = |leg: &Leg| leg.why.clone().unwrap_or_default();
+        let words: Vec<String> = match &legs[..] {
+            [only] => vec![why(only)],
+            legs => legs.iter().map(|leg| format!("by {}: {}", leg.name(), why(leg))).collect(),
+        };
+        return Ok(Some(words.join("; ")));
+    }
+    let sql =
+        "update letter set due_at = ?2 where page = ?1 and state = 'pending' and attempts = 0 and due_at > ?2
+                 and not exists (select 1 from letter other where other.page = ?1 and (
+                   other.state in ('accepted', 'unknown', 'sending')
+                   or (other.state = 'pending' and (other.attempts > 0 or other.due_at <= ?2))))";
+    tx.write(sql, &[page.into(), tx.now.into()])?;
+    Ok(None)
+}
+
+/// A letter came back: it reached nobody, whatever was said when it was handed over.
+///
+/// # Errors
+/// What the engine says.
+pub fn came_back(tx: &Tx<'_>, id: &str, why: &str) -> Result<(), StoreError> {
     tx.write(
-        "update letter set state = 'dropped', payload = '', why = 'no longer needed'
-         where channel = '' and state in ('pending', 'sending') and due_at <= ?1 and exists (
-           select 1 from incident where incident.id = letter.incident and (
-             (letter.kind = 'page' and incident.phase <> 'triggered')
-             or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
-        &[tx.now.into()],
-    )?;
-    Ok(())
+        "update letter set state = 'bounced', payload = '', why = ?2, due_at = ?3 where id = ?1
+           and state in ('pending', 'sending', 'accepted', 'unknown')",
+        &[id.into(), why.into(), tx.now.into()],
+    )
+}
+
+/// Somebody has said whether they come, or (`as_pio`) has written what they were called for: what still waits to ask
+/// them is not needed any more.
+///
+/// # Errors
+/// What the engine says.
+pub fn answered(tx: &Tx<'_>, incident: i64, person: &str, as_pio: bool) -> Result<(), StoreError> {
+    let kinds = if as_pio { "kind = 'pio_page'" } else { "kind in ('page', 'help')" };
+    tx.write(
+        &format!(
+            "update letter set state = 'dropped', payload = '', why = 'answered already'
+             where incident = ?1 and {kinds} and person = ?2 and state = 'pending'"
+        ),
+        &[incident.into(), person.into()],
+    )
+}
+
+/// The newest page of somebody for an incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn newest_page(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Option<i64>, StoreError> {
+    let sql =
+        "select max(coalesce(page, seq)) from letter where incident = ?1 and kind = 'page' and person = ?2";
+    tx.query_one(sql, &[incident.into(), person.into()], |row| row.int_or_null(0)).map(Option::flatten)
 }
 
 fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
@@ -414,5 +649,6 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         received_at: row.time_or_null(9)?,
         attempt: u32::try_from(row.int(10)?).map_err(|_| StoreError::Decode("attempts out of range"))?,
         thread_root: row.text_or_null(11)?,
+        page: row.int_or_null(12)?,
     })
 }

@@ -5,6 +5,8 @@ use crate::crypto;
 
 /// Under this name a store knows who it is: a random word, made once, by which a copy of it is told from others.
 pub(super) const IDENTITY: &str = "store";
+/// Under this name stands what the forms of answer pages are signed with: random, made once, the same for all nodes.
+pub(super) const ANSWER_KEY: &str = "answer_key";
 
 /// Every migration, oldest first. A file that has landed is never changed.
 const MIGRATIONS: &[(i64, &str, &str)] = &[
@@ -14,7 +16,10 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
     (6, "0006_known.sql", include_str!("migrations/0006_known.sql")),
+    (7, "0007_roster.sql", include_str!("migrations/0007_roster.sql")),
+    (8, "0008_ways.sql", include_str!("migrations/0008_ways.sql")),
     (9, "0009_calendar.sql", include_str!("migrations/0009_calendar.sql")),
+    (10, "0010_load.sql", include_str!("migrations/0010_load.sql")),
 ];
 
 /// Brings the schema up to date.
@@ -63,12 +68,20 @@ pub(super) fn up(tx: &Tx<'_>) -> Result<(), StoreError> {
             &[(*number).into(), (*name).into(), (&checksum).into(), tx.now.into()],
         )?;
     }
-    let identity = crypto::random_id().map_err(|error| StoreError::File {
+    let identity = random_word()?;
+    let key = random_word()?;
+    for (name, value) in [(IDENTITY, &identity), (ANSWER_KEY, &key)] {
+        tx.write(
+            "insert into meta (name, value) values (?1, ?2) on conflict (name) do nothing",
+            &[name.into(), value.into()],
+        )?;
+    }
+    Ok(())
+}
+
+fn random_word() -> Result<String, StoreError> {
+    crypto::random_id().map_err(|error| StoreError::File {
         path: "random bytes".into(),
         error: std::io::Error::other(error.to_string()),
-    })?;
-    tx.write(
-        "insert into meta (name, value) values (?1, ?2) on conflict (name) do nothing",
-        &[IDENTITY.into(), (&identity).into()],
-    )
+    })
 }

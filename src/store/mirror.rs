@@ -3,7 +3,7 @@
 //!
 //! Written by `crate::mirror`, every few seconds, from one unchanging view of the store: the tokens (their hashes
 //! only), incidents that are open and the newest that are over, their timelines, alerts and answer links, the nodes,
-//! and silences and known conditions that have not ended. Letters are not in it, nor are alerts without an incident: which
+//! and silences, known conditions, overrides and leaves that have not ended. Letters are not in it, nor are alerts without an incident: which
 //! ones a silence holds back is not known here. Read by [`super::sight::Sight`] alone: who acts on what is read asks the store.
 //!
 //! It has the schema of a store, so that the same code reads it, and knows whose copy it is: by the address in the
@@ -21,7 +21,7 @@ use tokio::sync::{Notify, watch};
 
 use super::copy::{
     ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, CALENDAR, CALENDAR_LINK, CONDITION, ENTRY, INCIDENT,
-    INCIDENT_TERM, NODE, SILENCE, Value,
+    INCIDENT_TERM, LEAVE, NODE, OVERRIDE, SILENCE, Value,
 };
 use super::migrate::IDENTITY;
 use super::readers::Readers;
@@ -42,11 +42,12 @@ const ENTRIES_PAGE: u32 = 500;
 const TOKENS_MAX: u32 = 10_000;
 /// Most nodes.
 const NODES_MAX: u32 = 200;
-/// Most silences that have not ended, and most known conditions, those first that end last.
+/// Most of what has not ended: silences, known conditions, overrides and leaves, those first that end last.
 const SILENCES_MAX: u32 = 1000;
 const CONDITIONS_MAX: u32 = super::conditions::OPEN_MAX;
 /// Most calendars that rotations follow.
 const CALENDARS_MAX: u32 = 200;
+const ROSTER_MAX: u32 = super::roster::OPEN_MAX;
 /// What is only counted (repeats of an alert) is looked after this often, and so many at a time.
 const COUNTS_EVERY: SignedDuration = SignedDuration::from_secs(10);
 const COUNTS_MAX: u32 = 2000;
@@ -296,7 +297,9 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
     }
     count(from, to, oldest_past)?;
     NODE.renew(from, to, "order by seen_at desc limit ?1", &[i64::from(NODES_MAX).into()])?;
-    for (table, most) in [(SILENCE, SILENCES_MAX), (CONDITION, CONDITIONS_MAX)] {
+    let lasting =
+        [(SILENCE, SILENCES_MAX), (CONDITION, CONDITIONS_MAX), (OVERRIDE, ROSTER_MAX), (LEAVE, ROSTER_MAX)];
+    for (table, most) in lasting {
         let open = "where ends_at > ?1 order by ends_at desc, id limit ?2";
         table.renew(from, to, open, &[from.now.into(), i64::from(most).into()])?;
     }
@@ -429,6 +432,8 @@ fn empty(to: &Tx<'_>) -> Result<(), StoreError> {
         "known_condition",
         "calendar",
         "calendar_link",
+        "oncall_override",
+        "oncall_leave",
     ] {
         to.write(&format!("delete from {table}"), &[])?;
     }

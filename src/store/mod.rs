@@ -22,6 +22,7 @@ pub mod history;
 pub mod incidents;
 pub mod inhibitors;
 pub mod letters;
+pub mod load;
 mod many;
 mod migrate;
 pub mod mirror;
@@ -29,7 +30,9 @@ pub mod moves;
 pub mod nodes;
 pub mod noise;
 pub mod postgres;
+pub mod reach;
 pub mod readers;
+pub mod roster;
 mod row;
 pub mod search;
 pub mod sight;
@@ -133,6 +136,18 @@ impl Tx<'_> {
                     .map(|row| row.as_ref().map(|row| map(&Row(Of::Postgres(row)))).transpose())
                     .collect()
             }
+        }
+    }
+
+    /// Sends a question ahead that is going to be asked in the same words and with the same values, before anything is written
+    /// that it depends on: where every question is a trip it travels with the next one. It is answered so once.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn ahead(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(_) => Ok(()),
+            By::Postgres(session) => session.ahead(sql, binds),
         }
     }
 

@@ -238,6 +238,10 @@ struct Inner {
     connection: Driven,
     statements: HashMap<String, Statement>,
     queued: Vec<(Statement, Vec<Value>)>,
+    /// Questions among what is queued, by their places, that somebody will ask later.
+    ahead: Vec<(usize, String)>,
+    /// What was answered to those that nobody has asked yet.
+    answered: HashMap<String, Vec<tokio_postgres::Row>>,
     /// Counters as they stand in this transaction, and whether they were moved.
     counters: BTreeMap<String, (i64, bool)>,
     /// It met a deadline or an end, and is of no use any more.
@@ -300,6 +304,8 @@ impl Session {
             connection,
             statements: HashMap::new(),
             queued: Vec::new(),
+            ahead: Vec::new(),
+            answered: HashMap::new(),
             counters: BTreeMap::new(),
             broken: false,
         }));
@@ -335,6 +341,8 @@ impl Session {
     fn reset(&self) {
         let mut inner = self.0.borrow_mut();
         inner.queued.clear();
+        inner.ahead.clear();
+        inner.answered.clear();
         inner.counters.clear();
     }
 
@@ -419,12 +427,43 @@ impl Session {
         many.iter().try_for_each(|binds| self.queue(sql, binds))
     }
 
+    /// Queues a question that will be asked later in this transaction: it travels with the next that is waited for.
+    pub(super) fn ahead(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        let place = self.0.borrow().queued.len();
+        self.queue(sql, binds)?;
+        self.0.borrow_mut().ahead.push((place, asked(sql, binds)));
+        Ok(())
+    }
+
+    /// What was answered to a question that was sent ahead.
+    fn answered(
+        &self,
+        sql: &str,
+        binds: &[Bind<'_>],
+    ) -> Result<Option<Vec<tokio_postgres::Row>>, StoreError> {
+        let waits = {
+            let inner = self.0.borrow();
+            if inner.ahead.is_empty() && inner.answered.is_empty() {
+                return Ok(None);
+            }
+            let asked = asked(sql, binds);
+            inner.ahead.iter().any(|(_, known)| *known == asked)
+        };
+        if waits {
+            self.flush()?;
+        }
+        Ok(self.0.borrow_mut().answered.remove(&asked(sql, binds)))
+    }
+
     /// Runs a query.
     pub(super) fn query(
         &self,
         sql: &str,
         binds: &[Bind<'_>],
     ) -> Result<Vec<tokio_postgres::Row>, StoreError> {
+        if let Some(rows) = self.answered(sql, binds)? {
+            return Ok(rows);
+        }
         self.queue(sql, binds)?;
         Ok(self.flush()?.pop().unwrap_or_default())
     }
@@ -486,6 +525,7 @@ impl Session {
     fn flush(&self) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
         let mut inner = self.0.borrow_mut();
         let queued = std::mem::take(&mut inner.queued);
+        let ahead = std::mem::take(&mut inner.ahead);
         let Inner { runtime, client, connection, broken, .. } = &mut *inner;
         let client = &*client;
         let mut rows = Vec::with_capacity(queued.len());
@@ -504,8 +544,17 @@ impl Session {
                 rows.push(answer.inspect_err(|error| *broken |= ends_session(error))?);
             }
         }
+        for (place, asked) in ahead {
+            let answer = rows.get_mut(place).map(std::mem::take).unwrap_or_default();
+            inner.answered.insert(asked, answer);
+        }
         Ok(rows)
     }
+}
+
+/// A question with its values.
+fn asked(sql: &str, binds: &[Bind<'_>]) -> String {
+    format!("{binds:?} {sql}")
 }
 
 /// Drives sends side by side. Each is put on the wire when it is asked first, so they go out in their order.

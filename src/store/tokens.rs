@@ -2,8 +2,15 @@
 
 use jiff::Timestamp;
 
+use secrecy::SecretString;
+
+use super::migrate::ANSWER_KEY;
 use super::{Row, StoreError, Tx};
 use crate::crypto;
+
+/// Beside the ids of deliveries stands which answer links a program was seen at, under the name of a source that none can
+/// have.
+const ROBOTS: &str = "onscene:robot";
 
 /// What an answer link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +19,8 @@ pub enum Purpose {
     Answer,
     /// Writing the first statement, as its PIO.
     Statement,
+    /// Saying that a test has arrived. It is of no incident.
+    Test,
 }
 
 impl Purpose {
@@ -19,6 +28,7 @@ impl Purpose {
         match self {
             Self::Answer => "answer",
             Self::Statement => "statement",
+            Self::Test => "test",
         }
     }
 }
@@ -39,14 +49,31 @@ pub struct Link {
 /// # Errors
 /// What the engine says.
 pub fn put_link(tx: &Tx<'_>, token: &str, link: &Link) -> Result<(), StoreError> {
+    put_link_of(tx, token, link, None, None)
+}
+
+/// The same, with the number of the page it stands in, and that of the one letter where it stands in no other.
+///
+/// # Errors
+/// What the engine says.
+pub fn put_link_of(
+    tx: &Tx<'_>,
+    token: &str,
+    link: &Link,
+    page: Option<i64>,
+    letter: Option<i64>,
+) -> Result<(), StoreError> {
     tx.write(
-        "insert into answer_token (hash, incident, person, purpose, created_at) values (?1, ?2, ?3, ?4, ?5)",
+        "insert into answer_token (hash, incident, person, purpose, created_at, page, letter)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         &[
             crypto::sha256(token.as_bytes())[..].into(),
             link.incident.into(),
             (&link.person).into(),
             link.purpose.as_str().into(),
             tx.now.into(),
+            page.into(),
+            letter.into(),
         ],
     )?;
     Ok(())
@@ -64,10 +91,53 @@ pub fn link(tx: &Tx<'_>, token: &str) -> Result<Option<Link>, StoreError> {
             let purpose = match row.text(2)?.as_str() {
                 "answer" => Purpose::Answer,
                 "statement" => Purpose::Statement,
+                "test" => Purpose::Test,
                 _ => return Err(StoreError::Decode("an answer link for an unknown purpose")),
             };
             Ok(Link { incident: row.int(0)?, person: row.text(1)?, purpose })
         },
+    )
+}
+
+/// The name of a link under which something is known of it: of the token itself nothing can be told from it.
+pub fn link_hash(token: &str) -> [u8; 32] {
+    crypto::sha256(token.as_bytes())
+}
+
+/// What the forms of answer pages are signed with, in every node of this store.
+///
+/// # Errors
+/// What the engine says.
+pub fn answer_key(tx: &Tx<'_>) -> Result<SecretString, StoreError> {
+    let sql = "select value from meta where name = ?1";
+    let key = tx.query_one(sql, &[ANSWER_KEY.into()], |row| row.text(0))?;
+    key.map(SecretString::from).ok_or(StoreError::Decode("a store without a key for answer pages"))
+}
+
+/// Remembers that a program pressed a button of a link's page just now; `false` when one had done so before.
+///
+/// # Errors
+/// What the engine says.
+pub fn saw_robot(tx: &Tx<'_>, link: &[u8; 32]) -> Result<bool, StoreError> {
+    let first = super::unreadable::first_time(tx, ROBOTS, &crypto::hex(link))?;
+    if !first {
+        tx.write(
+            "update delivery set received_at = ?3 where source = ?1 and id = ?2",
+            &[ROBOTS.into(), (&crypto::hex(link)).into(), tx.now.into()],
+        )?;
+    }
+    Ok(first)
+}
+
+/// When a program pressed a button of a link's page last.
+///
+/// # Errors
+/// What the engine says.
+pub fn robot_at(tx: &Tx<'_>, link: &[u8; 32]) -> Result<Option<Timestamp>, StoreError> {
+    tx.query_one(
+        "select received_at from delivery where source = ?1 and id = ?2",
+        &[ROBOTS.into(), (&crypto::hex(link)).into()],
+        |row| row.time(0),
     )
 }
 

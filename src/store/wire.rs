@@ -3,13 +3,14 @@
 //! The names written here are on disk for years and under the hashes of the timeline: a field may be
 //! added with a default, and is never renamed or removed.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::StoreError;
 use crate::core::correlate::Because;
 use crate::core::incident::{
     Command, CommandReason, Escalation, Incident, Phase, Resolution, Responder, ResponderStatus, Severity,
+    Sign,
 };
 use crate::core::timeline::{Fact, Joined};
 
@@ -143,6 +144,7 @@ macro_rules! optional {
 
 optional!(last_command, Command, "CommandRow");
 optional!(maybe_escalation, Escalation, "EscalationRow");
+optional!(maybe_sign, Sign, "SignRow");
 
 mod responders {
     use super::*;
@@ -178,6 +180,16 @@ struct EscalationRow {
     step: u32,
     awaiting: Vec<String>,
     due: Timestamp,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    reminders: Vec<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Sign")]
+struct SignRow {
+    after: SignedDuration,
+    due: Timestamp,
+    asked: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -190,6 +202,8 @@ struct ResponderRow {
     pages: u32,
     #[serde(default, skip_serializing_if = "is_none")]
     pages_before: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    watching: bool,
 }
 
 fn is_none(pages: &u32) -> bool {
@@ -205,6 +219,8 @@ struct JoinedRow {
     pages: u32,
     #[serde(default, skip_serializing_if = "is_none")]
     pages_before: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    watching: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -220,6 +236,8 @@ enum PhaseRow {
     Acknowledged {
         #[serde(with = "CommandRow")]
         command: Command,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_sign")]
+        sign: Option<Sign>,
     },
     Mitigated {
         #[serde(with = "CommandRow")]
@@ -265,6 +283,8 @@ struct IncidentRow {
     firing: u32,
     #[serde(with = "responders")]
     responders: Vec<Responder>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    shadows: Vec<String>,
     pio: Option<(String, Timestamp)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     calm_at: Option<Timestamp>,
@@ -316,6 +336,8 @@ enum FactRow {
         from: Severity,
         #[serde(with = "severity")]
         to: Severity,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_after: Option<SignedDuration>,
     },
     Held {
         until: Timestamp,
@@ -369,6 +391,10 @@ enum FactRow {
         last_resort: bool,
         awaiting: Vec<String>,
         due: Timestamp,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reminders: Vec<Timestamp>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shadows: Vec<String>,
     },
     NobodyToPage,
     Rescheduled {
@@ -378,6 +404,8 @@ enum FactRow {
         person: String,
         attempt: u32,
         why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_due: Option<Timestamp>,
     },
     Unreachable {
         person: String,
@@ -397,9 +425,13 @@ enum FactRow {
         term: u32,
         #[serde(with = "command_reason")]
         reason: CommandReason,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_after: Option<SignedDuration>,
     },
     HelpCalled {
         paged: Vec<String>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_due: Option<Timestamp>,
     },
     PioCalled {
         person: String,
@@ -413,7 +445,10 @@ enum FactRow {
     Mitigated {
         cause: Option<String>,
     },
-    Relapsed,
+    Relapsed {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_after: Option<SignedDuration>,
+    },
     Resolved {
         #[serde(with = "resolution")]
         resolution: Resolution,
@@ -441,6 +476,7 @@ mod tests {
     #[test]
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
+        let quarter = SignedDuration::from_mins(15);
         for fact in [
             Fact::Opened {
                 title: "t".into(),
@@ -469,7 +505,8 @@ mod tests {
             Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
             Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
             Fact::StormBegan,
-            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1 },
+            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1, sign_after: None },
+            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1, sign_after: Some(quarter) },
             Fact::Held { until: at },
             Fact::Merged { into: 2, alerts: 3, firing: 1 },
             Fact::TookIn {
@@ -483,6 +520,7 @@ mod tests {
                     status: ResponderStatus::Paged,
                     pages: 2,
                     pages_before: 1,
+                    watching: true,
                 }],
                 declared: true,
             },
@@ -514,8 +552,26 @@ mod tests {
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },
-            Fact::Relapsed,
-            Fact::CommandTaken { person: "maya".into(), term: 3, reason: CommandReason::Reopened },
+            Fact::Relapsed { sign_after: None },
+            Fact::Relapsed { sign_after: Some(quarter) },
+            Fact::CommandTaken {
+                person: "maya".into(),
+                term: 3,
+                reason: CommandReason::Reopened,
+                sign_after: Some(quarter),
+            },
+            Fact::Escalated {
+                round: 1,
+                step: 2,
+                last_resort: false,
+                awaiting: vec!["maya".into()],
+                due: at,
+                reminders: vec![at],
+                shadows: vec!["kim".into()],
+            },
+            Fact::Paged { person: "maya".into(), attempt: 2, why: "reminder".into(), sign_due: None },
+            Fact::Paged { person: "maya".into(), attempt: 2, why: "w".into(), sign_due: Some(at) },
+            Fact::HelpCalled { paged: vec!["tom".into()], sign_due: Some(at) },
             Fact::Mitigated { cause: None },
             Fact::Resolved { resolution: Resolution::FalseAlarm },
             Fact::Reopened { why: "w".into(), anew: true },

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, answer_link, eventually, on_shared_store, program, request};
+use super::harness::{
+    Answer, Daemon, HOUSE, answer_link, eventually, on_shared_store, open_page, press_on, program,
+};
 use super::way::{CUTS, Far, PASSES, STALLS, Way};
 
 /// A daemon whose way to the store can be cut.
@@ -211,9 +213,9 @@ fn a_lost_answer_to_a_commit_is_told_as_not_known_and_alerts_are_held_all_the_sa
     assert_eq!(noted.status, 503, "{noted:?}");
     assert!(noted.body.contains("look before you do it again"), "{noted:?}");
     assert!(!noted.head.to_lowercase().contains("retry-after"), "{}", noted.head);
-    let pressed = cut_while(&|| {
-        request(daemon.address, "POST", &link, &[], b"answer=note&text=a+slow+button").unwrap()
-    });
+    let page = open_page(daemon.address, &link).unwrap();
+    let pressed =
+        cut_while(&|| press_on(daemon.address, &link, &page, "answer=note&text=a+slow+button").unwrap());
     assert!(pressed.status == 503 && pressed.body.contains("may have been"), "{pressed:?}");
     let heard = cut_while(&|| daemon.alert("slow-1", "firing"));
     assert!(is_held(&heard), "{heard:?}");

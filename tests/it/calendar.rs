@@ -103,7 +103,8 @@ pub fn on_call(daemon: &Daemon, token: &str, rotation: &str, at: Option<Timestam
     let answer = daemon.api(token, "GET", &path, &Value::Null).json();
     let rows = answer["oncall"].as_array().unwrap_or_else(|| panic!("{answer}")).clone();
     let people = rows.iter().filter_map(|row| row["person"].as_str().map(str::to_owned)).collect();
-    (people, rows.first().map(|row| row["calendar"].clone()).unwrap_or_default())
+    let known = rows.first().or_else(|| answer["nobody"].as_array()?.first());
+    (people, known.map(|row| row["calendar"].clone()).unwrap_or_default())
 }
 
 /// Reads its configuration again, and so asks for its calendars.

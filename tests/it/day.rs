@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Daemon, HOUSE, answer_link, eventually, request};
+use super::harness::{Daemon, FORM, HOUSE, answer_link, eventually, open_page, request};
 
 const DOWN: &[u8] = br#"{"check_id":1,"check_name":"Online shop","check_type":"HTTP","previous_state":"UP","current_state":"DOWN"}"#;
 
@@ -39,7 +39,7 @@ fn an_alert_becomes_a_page_a_page_becomes_a_commander_and_status_goes_out() {
     ] {
         assert!(shown.head.contains(header), "{}", shown.head);
     }
-    let taken = daemon.post(&link, b"answer=take");
+    let taken = daemon.press(&link, "answer=take");
     assert!(taken.body.contains("You have command"), "{}", taken.body);
     let status = daemon.mail_to("staff@example.net", "Maya Lind has command of INC-1");
     assert!(
@@ -47,7 +47,7 @@ fn an_alert_becomes_a_page_a_page_becomes_a_commander_and_status_goes_out() {
         "{status}"
     );
     let pio = daemon.mail_to("tom@example.net", "PIO");
-    let draft = daemon.post(&answer_link(&pio), b"answer=statement&text=We+are+looking+at+the+shop.");
+    let draft = daemon.press(&answer_link(&pio), "answer=statement&text=We+are+looking+at+the+shop.");
     assert!(draft.body.contains("We are looking at the shop."), "{}", draft.body);
 
     let token = daemon.token("maya");
@@ -72,16 +72,21 @@ fn a_get_never_answers_and_two_answers_at_once_make_one_commander() {
     daemon.alert("db-1", "firing");
     let links = ["maya@example.net", "tom@example.net"]
         .map(|to| answer_link(&daemon.mail_to(to, "X-Page-Attempt: 1")));
-    for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
+    for method in ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"] {
         for link in &links {
-            request(daemon.address, method, &format!("{link}?answer=take"), &[], b"answer=take");
+            // With all that a form would bring.
+            let fields = format!("answer=take&nonce={}", open_page(daemon.address, link).unwrap());
+            let path = format!("{link}?{fields}");
+            let over = [FORM, ("X-HTTP-Method-Override", "POST"), ("Purpose", "prefetch")];
+            let said = request(daemon.address, method, &path, &over, fields.as_bytes()).unwrap();
+            assert_eq!(said.status, if ["GET", "HEAD"].contains(&method) { 200 } else { 405 }, "{method}");
         }
     }
     let token = daemon.token("maya");
     let incident = || daemon.api(&token, "GET", "/api/v1/incidents/1", &Value::Null).json();
     assert_eq!(incident()["state"], "triggered");
     let said: Vec<String> = std::thread::scope(|scope| {
-        let asked = links.each_ref().map(|link| scope.spawn(|| daemon.post(link, b"answer=take").body));
+        let asked = links.each_ref().map(|link| scope.spawn(|| daemon.press(link, "answer=take").body));
         asked.map(|one| one.join().unwrap()).to_vec()
     });
     let commands = said
@@ -203,7 +208,9 @@ fn programs_read_what_commands_say() {
         assert_eq!((kept["id"].as_i64(), kept["source"].as_str()), (Some(1), Some("pingdom")), "{kept}");
         assert!(kept["error"].is_string(), "{kept}");
     }
-    let spans = &said(&["check", "--json"])["services"]["shop"]["spans"];
+    let served = &said(&["check", "--json"])["services"]["shop"][0];
+    assert_eq!(served["severities"], json!(["SEV1", "SEV2", "SEV3", "SEV4"]), "{served}");
+    let spans = &served["spans"];
     assert_eq!(spans[0]["woken"], json!([["maya"], ["tom"], ["maya"]]), "{spans}");
 }
 
@@ -236,18 +243,18 @@ fn who_says_that_they_cannot_is_told_what_is_true_and_a_link_ends_with_its_incid
     let daemon = Daemon::start(HOUSE);
     daemon.alert("db-1", "firing");
     let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-    let cannot = daemon.post(&link, b"answer=decline");
+    let cannot = daemon.press(&link, "answer=decline");
     assert!(cannot.status == 200 && cannot.body.contains("The next people are called."), "{}", cannot.body);
     // Tom is the last of the steps, and there is no last resort: nobody else is called.
     let last = answer_link(&daemon.mail_to("tom@example.net", "X-Page-Attempt: 1"));
-    let cannot = daemon.post(&last, b"answer=decline");
+    let cannot = daemon.press(&last, "answer=decline");
     assert!(cannot.status == 200 && !cannot.body.contains("The next people are called."), "{}", cannot.body);
     assert!(cannot.body.contains("Nobody else is called at this moment"), "{}", cannot.body);
-    let taken = daemon.post(&last, b"answer=take");
+    let taken = daemon.press(&last, "answer=take");
     assert!(taken.body.contains("You have command"), "{}", taken.body);
-    let cannot = daemon.post(&link, b"answer=decline");
+    let cannot = daemon.press(&link, "answer=decline");
     assert!(cannot.body.contains("Tom Berg has command"), "{}", cannot.body);
-    assert_eq!(daemon.post(&last, b"answer=resolve&term=1").status, 200);
+    assert_eq!(daemon.press(&last, "answer=resolve&term=1").status, 200);
     for act in ["answer=note&text=late", "answer=take", "answer=decline"] {
         let refused = daemon.post(&link, act.as_bytes());
         assert!(

@@ -98,7 +98,7 @@ fn people_put_incidents_together_and_take_them_apart_by_command() {
     let shown = daemon.get(&link).unwrap();
     let page = shown.body;
     assert!(page.contains("INC-2, which you were paged for, is part of this one now."), "{page}");
-    let answered = daemon.post(&link, b"answer=take");
+    let answered = daemon.press(&link, "answer=take");
     assert_eq!(answered.status, 200, "{answered:?}");
     let one = daemon.api(&token, "GET", "/api/v1/incidents/1", &Value::Null).json();
     assert_eq!((one["commander"]["person"].as_str(), one["alert_count"].as_i64()), (Some("maya"), Some(2)));

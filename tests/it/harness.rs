@@ -159,6 +159,7 @@ pub const HOUSE: &str = r#"
 [server]
 listen = "127.0.0.1:PORT"
 external_url = "http://127.0.0.1:PORT"
+answer_after = "0s"
 [store]
 url = "sqlite:DIR/onscene.db"
 [mail]
@@ -359,6 +360,11 @@ impl Daemon {
             .unwrap_or_else(|| panic!("no answer; log: {}", self.log()))
     }
 
+    /// A button of an answer page, as a human presses it.
+    pub fn press(&self, link: &str, fields: &str) -> Answer {
+        press(self.address, link, fields).unwrap_or_else(|| panic!("no answer; log: {}", self.log()))
+    }
+
     /// An alert by the generic source.
     pub fn alert(&self, key: &str, status: &str) -> Answer {
         let body = serde_json::json!({"key": key, "status": status, "title": format!("{key} is down")});
@@ -443,4 +449,28 @@ impl Drop for Daemon {
 pub fn answer_link(mail: &str) -> String {
     let at = mail.find("/r/").unwrap_or_else(|| panic!("no link in {mail}"));
     mail[at..at + 3 + 22].to_owned()
+}
+
+/// Opens an answer page and presses a button on it. Where there is none, it is asked for all the same.
+pub fn press(address: SocketAddr, link: &str, fields: &str) -> Option<Answer> {
+    press_on(address, link, &open_page(address, link)?, fields)
+}
+
+/// Opens an answer page; the word in its forms, where it has some.
+pub fn open_page(address: SocketAddr, link: &str) -> Option<String> {
+    let page = request(address, "GET", link, &[], b"")?;
+    Some(nonce(&page.body).unwrap_or_default().to_owned())
+}
+
+/// Presses a button on a page that was opened before.
+pub fn press_on(address: SocketAddr, link: &str, nonce: &str, fields: &str) -> Option<Answer> {
+    request(address, "POST", link, &[FORM], format!("{fields}&nonce={nonce}").as_bytes())
+}
+
+/// What a form says of its own form.
+pub const FORM: (&str, &str) = ("Content-Type", "application/x-www-form-urlencoded");
+
+/// The word in the forms of an answer page.
+pub fn nonce(page: &str) -> Option<&str> {
+    page.split("name=\"nonce\" value=\"").nth(1)?.split('"').next()
 }

@@ -96,3 +96,50 @@ fn noise_is_counted_by_command() {
     let refused = daemon.command(&["report", "noise", "--since", "1h", "--until", "2h"], Some(&token));
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
 }
+
+#[test]
+fn load_is_counted_by_command() {
+    let daemon = Daemon::start(HOUSE);
+    let token = daemon.token("maya");
+    told(&daemon);
+    eventually("a page", || (daemon.metric("onscene_pages_total{person=\"maya\"}") >= 1.0).then_some(()));
+    let answer = daemon.api(&token, "POST", "/api/v1/incidents/1/ack", &json!({}));
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let run = |arguments: &[&str]| text(&daemon.command(arguments, Some(&token)));
+    let json = |arguments: &[&str]| -> Value {
+        serde_json::from_str(&run(&[&["report", "load", "--json"], arguments].concat())).unwrap()
+    };
+    let report = json(&["--by", "week"]);
+    let maya = report["people"].as_array().unwrap().iter().find(|one| one["person"] == "maya").unwrap();
+    assert!(maya["pages"].as_u64().unwrap() >= 1 && maya["answered"] == 1, "{report}");
+    assert!(maya["answer_seconds"].as_u64().unwrap() < 60, "{report}");
+    let weeks = maya["weeks"].as_array().unwrap();
+    let (sum, all) = (
+        weeks.iter().map(|week| week["hours_on_call"].as_f64().unwrap()).sum::<f64>(),
+        &maya["hours_on_call"],
+    );
+    assert!((sum - all.as_f64().unwrap()).abs() < 0.1, "{report}");
+    // Somebody is on call at every hour of 90 days.
+    let hours = report["hours_on_call"].as_f64().unwrap();
+    assert!((hours - 90.0 * 24.0).abs() < 0.1, "{report}");
+    assert_eq!((&report["complete"], &report["partly_assumed"]), (&json!(true), &json!(true)), "{report}");
+    // It is written down from the first moment on.
+    let kept = eventually("who is on call is written down", || {
+        json(&[])["recorded_since"].as_str().map(str::to_owned)
+    });
+    let since = json(&["--since", &kept]);
+    assert_eq!(since["partly_assumed"], false, "{since}");
+    assert!(since["people"][0].get("weeks").is_none(), "{since}");
+    assert_eq!(json(&["--person", "maya"])["people"].as_array().unwrap().len(), 1);
+    let shown = run(&["report", "load"]);
+    assert!(shown.contains("the rotations of today"), "{shown}");
+    let shown = run(&["report", "load", "--format", "md"]);
+    assert!(shown.starts_with("## Load from ") && shown.contains("| maya | "), "{shown}");
+    let shown = run(&["report", "load", "--format", "csv", "--by", "week"]);
+    assert!(shown.starts_with("person,week,hours_on_call,") && shown.contains("\r\nmaya,20"), "{shown}");
+    for wrong in ["by=month", "since=1h&until=2h", "loud=1"] {
+        let answer = daemon.api(&token, "GET", &format!("/api/v1/reports/load?{wrong}"), &Value::Null);
+        assert_eq!(answer.status, 400, "{wrong}: {answer:?}");
+    }
+    assert_eq!(daemon.get("/api/v1/reports/load").unwrap().status, 401);
+}

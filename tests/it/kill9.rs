@@ -15,7 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, Dice, HOUSE, answer_link, eventually, request};
+use super::harness::{
+    Answer, Daemon, Dice, HOUSE, answer_link, eventually, open_page, press, press_on, request,
+};
 
 const CYCLES: u64 = 20;
 const THREADS: u64 = 8;
@@ -244,11 +246,12 @@ fn who_was_told_you_have_command_has_it_after_kill_9() {
         let subject = format!("Subject: [INC-{incident}] ");
         let links = people.map(|name| answer_link(&daemon.mail_to(&format!("{name}@example.net"), &subject)));
         let address = daemon.address;
+        let pages = links.each_ref().map(|link| (link, open_page(address, link).unwrap()));
         let after = Duration::from_micros(dice.throw(0, 8_000));
         let answers = std::thread::scope(|scope| {
-            let asked = links
+            let asked = pages
                 .each_ref()
-                .map(|link| scope.spawn(move || request(address, "POST", link, &[], b"answer=take")));
+                .map(|(link, page)| scope.spawn(move || press_on(address, link, page, "answer=take")));
             std::thread::sleep(after);
             daemon.kill();
             asked.map(|one| one.join().unwrap().map_or(String::new(), |answer| answer.body))
@@ -288,7 +291,7 @@ fn who_was_told_you_have_command_has_it_after_kill_9() {
         // Both press again, as the browser's error page tells them: there is one Commander, the same as before.
         for link in &links {
             eventually("the answer is taken", || {
-                request(address, "POST", link, &[], b"answer=take").filter(|answer| answer.status < 500)
+                press(address, link, "answer=take").filter(|answer| answer.status < 500)
             });
         }
         let after = daemon.api(&token, "GET", &path, &Value::Null).json();

@@ -74,7 +74,7 @@ fn somebody_says_what_holds_and_who_is_woken_reads_it_first_until_it_is_ended() 
     assert_eq!((&whole["known"][0]["text"], &whole["known"][0]["by"]), (&json!(said), &json!("maya")));
 
     // The channel hears of the incident, and of none of this.
-    assert!(daemon.post(&link, b"answer=help").body.contains("You have command"));
+    assert!(daemon.press(&link, "answer=help").body.contains("You have command"));
     let status = daemon.mail_to("staff@example.net", "has command of INC-1");
     for word in ["failover", "dc2", "Known", "known"] {
         assert!(!status.contains(word), "{word} in {status}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::away::{behind_a_way, is_away, is_back};
-use super::harness::{Answer, Daemon, answer_link, eventually, request};
+use super::harness::{Answer, Daemon, answer_link, eventually, press, request};
 use super::way::{CUTS, PASSES, STALLS, Way};
 
 /// An answer from the mirror needs no more than this, on a busy machine too.
@@ -27,9 +27,13 @@ impl Held {
         let (token, revoked) = (daemon.token("maya"), daemon.token("tom"));
         assert_eq!(daemon.alert("db-1", "firing").status, 202);
         let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-        assert_eq!(request(daemon.address, "POST", &link, &[], b"answer=take").unwrap().status, 200);
+        assert_eq!(press(daemon.address, &link, "answer=take").unwrap().status, 200);
         let condition = serde_json::json!({"text": "no failover <now>", "services": ["shop"], "for": "2h"});
         assert_eq!(daemon.api(&token, "POST", "/api/v1/conditions", &condition).status, 201);
+        let hour = |hours| jiff::Timestamp::now() + jiff::SignedDuration::from_hours(hours);
+        let stands_in = serde_json::json!({"rotation": "sre", "person": "tom", "reason": "the <dentist>",
+            "starts_at": hour(1), "ends_at": hour(2)});
+        assert_eq!(daemon.api(&token, "POST", "/api/v1/overrides", &stands_in).status, 201);
         let silence = serde_json::json!({"matchers": "key=\"db-9\"", "for": "2h", "comment": "new disks"});
         assert_eq!(daemon.api(&token, "POST", "/api/v1/silences", &silence).status, 201);
         assert_eq!(daemon.alert("db-9", "firing").json()["results"][0]["outcome"], "suppressed");
@@ -87,6 +91,7 @@ impl Held {
             (self.link.as_str(), "no failover &lt;now&gt;"),
             ("/silences", "no failover &lt;now&gt;"),
             ("/silences", "new disks"),
+            ("/oncall", "the &lt;dentist&gt;"),
             // Which alerts that holds is not in the copy.
             ("/silences", "cannot be seen now"),
         ] {
@@ -110,6 +115,9 @@ impl Held {
             ("/api/v1/command", "\"person\":\"maya\""),
             ("/api/v1/conditions", "no failover <now>"),
             ("/api/v1/silences", "\"held\":null"),
+            ("/api/v1/overrides", "the <dentist>"),
+            ("/api/v1/oncall", "\"person\":\"maya\""),
+            ("/api/v1/oncall/preview?service=shop", "[\"tom\"]"),
         ] {
             let began = Instant::now();
             let answer = self.ask(path);
@@ -120,7 +128,9 @@ impl Held {
         // What is not known is not said to be nowhere.
         assert_eq!(self.ask("/api/v1/incidents/99").status, 503);
         assert_eq!(self.page(token, "/incidents/99").status, 503);
-        for path in ["/api/v1/silences", "/api/v1/conditions"] {
+        let page = self.page(token, "/oncall").body;
+        assert!(!page.contains("method=\"post\""), "nothing can be written down: {page}");
+        for path in ["/api/v1/silences", "/api/v1/conditions", "/api/v1/overrides"] {
             let listed = self.ask(path).json();
             let one = listed.as_object().unwrap().values().next().unwrap()[0].clone();
             let shown = self.ask(&format!("{path}/{}", one["id"].as_str().unwrap()));
@@ -138,8 +148,7 @@ impl Held {
         let login = request(self.daemon.address, "POST", "/login", &[], form.as_bytes()).unwrap();
         assert!(login.status == 303 && header(&login, "set-cookie").is_some(), "{login:?}");
         let began = Instant::now();
-        let refused =
-            request(self.daemon.address, "POST", &self.link, &[], b"answer=resolve&term=1").unwrap();
+        let refused = press(self.daemon.address, &self.link, "answer=resolve&term=1").unwrap();
         assert!(refused.status == 503 && refused.body.contains("act as if you have command"), "{refused:?}");
         let act = serde_json::json!({"text": "nobody hears this"});
         let act = self.daemon.api(token, "POST", "/api/v1/incidents/1/note", &act);

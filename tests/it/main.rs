@@ -1,6 +1,7 @@
 //! The daemon as it is run: the real binary, real sockets, real programs beside it.
 //!
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
+//! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
@@ -12,10 +13,14 @@
 //! - `known`: known conditions: what people are told who are woken meanwhile;
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `mapped`: senders whose body is their own;
+//! - `matrix`: letters to a person, by a real server of Matrix;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
+//! - `robots`: programs that open answer links, and do not become Commander;
+//! - `rota`: who is on call when, against another implementation of time zones;
+//! - `roster`: who is on call, and who stands in;
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
@@ -28,6 +33,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
 #![allow(clippy::print_stderr, reason = "a test that fails shows the daemon's log")]
 
+mod answers;
 mod away;
 mod calendar;
 mod compat;
@@ -42,10 +48,14 @@ mod kill9;
 mod known;
 mod last;
 mod mapped;
+mod matrix;
 mod nodes;
 mod real;
 mod remote;
 mod replication;
+mod robots;
+mod roster;
+mod rota;
 mod routed;
 mod send;
 mod senders;

@@ -114,7 +114,7 @@ fn two_people_who_answer_on_two_nodes_make_one_commander() {
         let said: Vec<String> = std::thread::scope(|scope| {
             let asked = [0, 1].map(|n| {
                 let (node, link) = (&nodes[n], &links[n]);
-                scope.spawn(move || node.post(link, b"answer=take").body)
+                scope.spawn(move || node.press(link, "answer=take").body)
             });
             asked.map(|one| one.join().unwrap()).to_vec()
         });

@@ -7,6 +7,7 @@
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
+//! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
 //! - `uptime_kuma`: Uptime Kuma as the sender, by its own API;
 //! - `deploy`: the files of deploy/, each judged by the program it is for; `cnpg` judges what no program here can;
@@ -26,6 +27,7 @@ mod mail_in;
 mod postfix;
 mod prometheus;
 mod relay;
+mod scanner;
 mod systemd;
 mod transport;
 mod uptime_kuma;

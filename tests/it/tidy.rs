@@ -205,6 +205,7 @@ fn every_command_stands_in_the_readme() {
         "report",
         "silence",
         "condition",
+        "oncall",
         "token",
         "verify",
         "replay",

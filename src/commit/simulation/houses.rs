@@ -6,8 +6,10 @@ use crate::core::flapping::Flapping;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
+use crate::core::oncall::Hours;
+use crate::core::reach::Way;
 use crate::core::route;
-use crate::core::rules::{Policy, Service, Step, Target};
+use crate::core::rules::{Policy, Service, Step, Target, Timetable, Watch};
 use crate::house::House;
 
 /// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
@@ -24,9 +26,20 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         return house;
     }
     let mut rules = (*house.rules).clone();
-    let step =
-        |name: &str| Step { page: vec![Target::Person(name.into())], wait: SignedDuration::from_mins(5) };
-    let policy = |names: [&str; 2]| Policy { steps: names.map(step).into(), repeat: 1, last_resort: vec![] };
+    for person in rules.people.values_mut() {
+        person.ways = ways(dice);
+    }
+    let step = |name: &str| Step {
+        page: vec![Target::Person(name.into())],
+        wait: SignedDuration::from_mins(5),
+        ..Step::default()
+    };
+    let policy = |names: [&str; 2]| Policy {
+        steps: names.map(step).into(),
+        repeat: 1,
+        last_resort: vec![],
+        ..Policy::default()
+    };
     rules.policies.insert("network".into(), policy(["tom", "maya"]));
     rules.policies.insert("quiet".into(), policy(["kim", "maya"]));
     let window = if dice.one_in(2) { SignedDuration::ZERO } else { SignedDuration::from_mins(5) };
@@ -56,6 +69,15 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         // What is not so bad wakes somebody else.
         services.get_mut("web").unwrap().policies = [(Severity::Sev3, "quiet".to_owned())].into();
     }
+    if dice.one_in(2) {
+        // Whoever is on call comes first, and after them somebody who is always there.
+        rules.rotations = super::super::stories_roster::rotations("2025-12-01", "1 day");
+        let names: Vec<String> = rules.rotations.keys().cloned().collect();
+        for policy in rules.policies.values_mut() {
+            let name = names[dice.index(names.len())].clone();
+            policy.steps[0].page = vec![Target::Rotation(name)];
+        }
+    }
     rules.flapping = flapping;
     rules.services = services;
     rules.needs = Needs::of(&rules.services);
@@ -71,8 +93,61 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     if dice.one_in(3) {
         rules.maintenance = vec![maintenance(dice, began)];
     }
+    for policy in rules.policies.values_mut() {
+        asks_for_more(dice, policy, began);
+    }
+    if dice.one_in(2) {
+        let after = SignedDuration::from_mins(5 + dice.below(40));
+        rules.clocks.silent_after = [Severity::Sev1, Severity::Sev3].map(|severity| (severity, after)).into();
+    }
     house.rules = Arc::new(rules);
     house
+}
+
+/// Two ways beside mail for some: one at once, one after the first step of a policy, or a little before.
+fn ways(dice: &mut Dice) -> Vec<Way> {
+    let way = |name: &str, after| Way {
+        name: name.into(),
+        to: format!("{name}-address"),
+        after: SignedDuration::from_mins(after),
+        severities: Vec::new(),
+        notices: name == "push",
+    };
+    match dice.below(3) {
+        0 => Vec::new(),
+        1 => vec![way("push", 0)],
+        _ => vec![way("push", 0), way("sms", 2 + 2 * dice.below(3))],
+    }
+}
+
+/// Steps that are not always there, everybody at once, people who watch, and reminders.
+fn asks_for_more(dice: &mut Dice, policy: &mut Policy, began: Timestamp) {
+    if dice.one_in(3) {
+        policy.steps[dice.index(2)].when.severities = [Severity::Sev1, Severity::Sev2].into();
+    }
+    if dice.one_in(3) {
+        // From somewhere in the first hour on, for as long.
+        let from = began + SignedDuration::from_mins(dice.below(60));
+        let clock = |at: Timestamp| {
+            let time = at.to_zoned(jiff::tz::TimeZone::UTC).time();
+            u16::try_from(i32::from(time.hour()) * 60 + i32::from(time.minute())).unwrap()
+        };
+        let span = (clock(from), clock(from + SignedDuration::from_mins(1 + dice.below(90))));
+        let hours = Timetable { hours: Hours::new(&[], &[span]), time_zone: jiff::tz::TimeZone::UTC };
+        policy.steps[dice.index(2)].when.hours = Some(hours);
+    }
+    if dice.one_in(3) {
+        policy.everybody = [Severity::Sev1, Severity::Sev3].into();
+    }
+    if dice.one_in(3) {
+        let severities = [Severity::Sev1, Severity::Sev2].into();
+        let after = u32::from(dice.one_in(2));
+        policy.watch = Watch { who: vec![Target::Person("kim".into())], severities, after };
+    }
+    if dice.one_in(3) {
+        let every = SignedDuration::from_mins(1 + dice.below(3));
+        policy.steps.iter_mut().for_each(|step| step.remind = Some(every));
+    }
 }
 
 /// Alerts of a team are about its service.

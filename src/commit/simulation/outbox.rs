@@ -13,7 +13,7 @@ pub(super) struct Sent {
 impl World {
     pub(super) fn claims(&mut self) {
         let Some(node) = self.awake().filter(|node| !self.nodes[*node].cut) else { return };
-        for channel in self.look(letters::channels_due) {
+        for (channel, _) in self.look(letters::channels_due) {
             let of_channel = self.nodes[node].hands.iter().filter(|held| held.claim.channel == channel);
             let held: Vec<i64> = of_channel.map(|held| held.claim.number()).collect();
             let limit = u32::try_from(1 + self.dice.below(4)).unwrap();
@@ -63,6 +63,10 @@ impl World {
             Kind::Help | Kind::Pio => !saved.incident.is_open(),
             _ => false,
         };
+        let known = saved.incident.responder(&claim.person);
+        let declined = known
+            .is_some_and(|known| known.status == ResponderStatus::Declined && known.since > claim.created_at);
+        let pointless = pointless || declined && claim.kind.wakes();
         assert!(!pointless, "{} was woken for nothing", claim.person);
     }
 

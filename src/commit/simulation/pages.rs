@@ -5,6 +5,8 @@
 //! incident was open again; it became worse; somebody could not be reached, or cannot.
 
 use super::*;
+use crate::core::incident::REMINDERS_APART_MIN;
+use crate::core::letter::Why;
 use crate::store::timeline::Kept;
 
 /// How long every step of every policy waits.
@@ -32,7 +34,7 @@ impl World {
 
 /// Goes through an incident's timeline, to its end or until it became part of another for so many a time.
 fn woken(all: &BTreeMap<i64, Vec<Kept>>, id: i64, until: Option<(i64, usize)>) -> Woken {
-    let mut woken = Woken::new();
+    let (mut woken, mut own) = (Woken::new(), Woken::new());
     let mut taken_in: BTreeMap<i64, usize> = BTreeMap::new();
     let (mut merged, mut escalates, mut cause_found) = (0, false, false);
     for entry in all[&id].iter().map(|kept| &kept.entry) {
@@ -55,8 +57,16 @@ fn woken(all: &BTreeMap<i64, Vec<Kept>>, id: i64, until: Option<(i64, usize)>) -
                 escalates = true;
             }
             Fact::Paged { person, why, .. } => {
-                let before = woken.insert(person.clone(), entry.at);
-                let soon = before.is_some_and(|before| entry.at.duration_since(before) < STEP_WAIT);
+                // A reminder is of what they were paged for here, and not of what became part of it.
+                let before = if why == Why::Reminder.as_str() { own.get(person) } else { woken.get(person) };
+                let before = before.copied();
+                own.insert(person.clone(), entry.at);
+                // Who only watches may be woken at any time because it is their turn.
+                if why != Why::Watching.as_str() {
+                    woken.insert(person.clone(), entry.at);
+                }
+                let wait = if why == Why::Reminder.as_str() { REMINDERS_APART_MIN } else { STEP_WAIT };
+                let soon = before.is_some_and(|before| entry.at.duration_since(before) < wait);
                 assert!(
                     !soon,
                     "{person} is woken for INC-{id} ({why}) at {}, and was at {before:?}",

@@ -91,7 +91,7 @@ impl World {
             }
         }
         loop {
-            for channel in self.look(letters::channels_due) {
+            for (channel, _) in self.look(letters::channels_due) {
                 let wanted = Wanted { channel, lease: LEASE, limit: 100, held: Vec::new() };
                 let Some(Ok(Reply::Claims(claims))) = self.nodes[1].ask(Command::Claim(wanted), Fate::Well)
                 else {

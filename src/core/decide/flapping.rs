@@ -33,12 +33,11 @@ impl Work<'_> {
         if !self.merely_flaps() {
             return None;
         }
-        let policy = self.policy();
         // Who is next in this round has not heard of it yet.
-        escalation::next(policy?, self.staff, Some(current), self.now).filter(|next| {
+        self.next_move(Some(current)).filter(|next| {
             next.round > current.round && next.people.iter().all(|person| self.was_paged(person))
         })?;
-        let fires_on = self.now.saturating_add(escalation::wait(policy, current)).ok()?;
+        let fires_on = self.now.saturating_add(escalation::wait(self.policy(), current)).ok()?;
         let latest = current.due.saturating_add(self.rules.flapping_of(service).calm_after).ok()?;
         Some(fires_on.min(latest)).filter(|hour| *hour > self.now)
     }
@@ -52,7 +51,7 @@ impl Work<'_> {
             }
             _ => false,
         };
-        let wait = escalation::first_wait(self.policy());
+        let wait = escalation::first_wait(self.policy(), self.case(), self.now);
         (over && self.merely_flaps()).then(|| self.now.saturating_add(wait).ok()).flatten()
     }
 

@@ -1,12 +1,18 @@
 //! What belongs to an incident: alerts that join it and recover, its cause, and incidents that become part of one another.
 
 use super::super::correlate::Because;
-use super::super::escalation;
+use super::super::escalation::{self, Case};
 use super::super::flapping::Flaps;
 use super::super::incident::{CommandReason, Incident, Phase, Responder, ResponderStatus, Severity};
 use super::super::letter::{Letter, News, Why};
 use super::super::timeline::{Actor, Fact, Joined};
 use super::{Join, Reason, Refusal, Work, flapping};
+
+/// Which policy stands for an incident, and whom it wakes first at this hour.
+struct Standing {
+    policy: Option<String>,
+    first: Vec<String>,
+}
 
 impl Work<'_> {
     /// Whether the first page waits for a cause to be found: a service that depends on others is often not at fault itself.
@@ -83,9 +89,9 @@ impl Work<'_> {
         if flaps.is_none() {
             self.wakes_at_last()?;
         }
-        let before = self.policy_name();
-        let rose = self.raise(severity)?;
         let found = because == Some(Because::Cause) && self.incident.leads() != service;
+        let before = (found || !as_before).then(|| self.standing());
+        let rose = self.raise(severity)?;
         if found {
             self.dispatch(Fact::CauseFound { service: service.clone(), group })?;
         }
@@ -96,7 +102,7 @@ impl Work<'_> {
         } else if !refired && self.incident.alerts.is_power_of_two() {
             self.tell_commander(News::More);
         }
-        self.wake_after(before.as_deref(), rose, found)?;
+        before.map_or(Ok(()), |before| self.wake_after(&before, rose, found))?;
         if because == Some(Because::Storm) {
             self.wake_for(&service)?;
         }
@@ -104,7 +110,8 @@ impl Work<'_> {
     }
 
     fn relapse(&mut self) -> Result<(), Refusal> {
-        self.dispatch(Fact::Relapsed)?;
+        let sign_after = self.sign_after(self.incident.severity);
+        self.dispatch(Fact::Relapsed { sign_after })?;
         self.promise()?;
         self.status(News::Reopened);
         self.tell_commander(News::Reopened);
@@ -197,11 +204,11 @@ impl Work<'_> {
         if !self.incident.is_open() {
             return Ok(Reason::Recorded);
         }
-        let before = self.policy_name();
+        let before = self.standing();
         if !self.raise(severity)? {
             return Ok(Reason::Recorded);
         }
-        self.wake_after(before.as_deref(), true, false)?;
+        self.wake_after(&before, true, false)?;
         Ok(Reason::Worsened)
     }
 
@@ -209,23 +216,29 @@ impl Work<'_> {
         if severity >= self.incident.severity {
             return Ok(false);
         }
-        self.dispatch(Fact::SeverityRaised { from: self.incident.severity, to: severity })?;
+        let from = self.incident.severity;
+        let sign_after = self.sign_after(severity).filter(|_| self.incident.commander().is_some());
+        self.dispatch(Fact::SeverityRaised { from, to: severity, sign_after })?;
         Ok(true)
     }
 
     /// Wakes whom it concerns that an incident got worse, or that its cause was found: those of the policy that stands now,
-    /// when that is another than before. Who was woken knows of a cause by a notice.
-    fn wake_after(&mut self, before: Option<&str>, rose: bool, found: bool) -> Result<(), Refusal> {
+    /// when that is another than before, or wakes others first. Who was woken knows of a cause by a notice.
+    fn wake_after(&mut self, before: &Standing, rose: bool, found: bool) -> Result<(), Refusal> {
         if rose {
             self.tell_commander(News::Worse);
         }
-        let other_policy = self.policy_name().as_deref() != before;
+        let now = self.standing();
+        let other_policy = now.policy != before.policy;
+        // A policy that asks for more people by severity or service is several in one; who was woken by it needs no page.
+        let asks_others = now.first != before.first && !now.first.iter().all(|person| self.was_paged(person));
+        let stands_otherwise = other_policy || asks_others;
         match &self.incident.phase {
             Phase::Triggered { escalation: None, held_until, .. } => {
                 // A cause that needs others itself may not be the last.
                 let grouping = self.rules.grouping_of(self.incident.leads());
                 let waits = held_until.is_some() && !grouping.depends_on.is_empty();
-                let stands = (found && !waits) || (rose && other_policy);
+                let stands = (found && !waits) || (rose && stands_otherwise);
                 if stands && self.incident.is_quietly_open() {
                     self.wakes_at_last()?;
                 } else if found && !waits {
@@ -236,41 +249,33 @@ impl Work<'_> {
                 if found {
                     self.tell_everybody(News::Cause);
                 }
-                if other_policy {
-                    self.begin_policy(|work, person| !rose && work.was_paged(person))?;
+                if stands_otherwise {
+                    let again = rose && other_policy;
+                    self.begin_policy(|work, person| !again && work.was_paged(person))?;
                 }
             }
-            Phase::Acknowledged { .. } | Phase::Mitigated { .. } if rose && other_policy => {
-                self.page_first(Why::Worse)?;
+            Phase::Acknowledged { .. } | Phase::Mitigated { .. } if rose && stands_otherwise => {
+                for person in now.first {
+                    if self.is_new(&person) && (other_policy || !self.was_paged(&person)) {
+                        self.page(person, Why::Worse)?;
+                    }
+                }
             }
             _ => {}
         }
         Ok(())
     }
 
-    /// Wakes the first people of the policy that stands, but for those who answered.
-    fn page_first(&mut self, why: Why) -> Result<(), Refusal> {
-        let first = self.policy().and_then(|policy| escalation::next(policy, self.staff, None, self.now));
-        for person in first.map(|first| first.people).unwrap_or_default() {
-            let status = self.incident.responder(&person).map(|known| known.status);
-            if !matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
-                self.page(person, why)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn policy_name(&self) -> Option<String> {
+    fn standing(&self) -> Standing {
         let found = self.rules.policy_of(self.incident.leads(), self.incident.severity);
-        found.map(|(name, _)| name.to_owned())
+        let first = self.first_move().map(|first| first.people).unwrap_or_default();
+        Standing { policy: found.map(|(name, _)| name.to_owned()), first }
     }
 
     /// Another policy stands from now on, from its first step; `knows`: who needs no page.
     pub(super) fn begin_policy(&mut self, knows: impl Fn(&Self, &str) -> bool) -> Result<(), Refusal> {
-        let next = self.policy().and_then(|policy| escalation::next(policy, self.staff, None, self.now));
-        let Some(escalation::Move { round, step, last_resort, people, due }) = next else { return Ok(()) };
-        self.dispatch(Fact::Escalated { round, step, last_resort, awaiting: people.clone(), due })?;
-        for person in people {
+        let Some(next) = self.first_move() else { return Ok(()) };
+        for person in self.comes_to(next)? {
             if !knows(self, &person) {
                 self.page(person, Why::OnCall)?;
             }
@@ -278,10 +283,11 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Whether somebody was woken since it is open, and has not said that they cannot.
+    /// Whether somebody was woken since it is open, to answer, and has not said that they cannot.
     pub(super) fn was_paged(&self, person: &str) -> bool {
         self.incident.responder(person).is_some_and(|known| {
-            known.pages > known.pages_before
+            known.has_heard()
+                && !known.watching
                 && !matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined)
         })
     }
@@ -292,11 +298,13 @@ impl Work<'_> {
         if matches!(self.incident.phase, Phase::Triggered { escalation: None, .. } | Phase::Resolved { .. }) {
             return Ok(());
         }
-        let policy = self.rules.policy_of(service, self.incident.severity).map(|(_, policy)| policy);
-        let first = policy.and_then(|policy| escalation::next(policy, self.staff, None, self.now));
+        let case = Case { severity: self.incident.severity, service };
+        let policy = self.rules.policy_of(service, case.severity).map(|(_, policy)| policy);
+        let first = policy.and_then(|policy| escalation::next(policy, self.staff, case, None, self.now));
         for person in first.map(|first| first.people).unwrap_or_default() {
             // Whoever is on it is awake, but for those who were before it was over.
-            let is_on_it = |known: &Responder| known.pages > known.pages_before || known.pages_before == 0;
+            let is_on_it =
+                |known: &Responder| !known.watching && (known.has_heard() || known.pages_before == 0);
             if !self.incident.responder(&person).is_some_and(is_on_it) {
                 self.page(person, Why::Storm)?;
             }
@@ -357,6 +365,7 @@ impl Work<'_> {
             status: known.status,
             pages: known.pages,
             pages_before: known.pages_before,
+            watching: known.watching,
         });
         self.add(Fact::TookIn {
             incident: other.id,

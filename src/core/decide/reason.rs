@@ -23,6 +23,12 @@ pub enum Reason {
     EscalatedOnTime,
     /// Nobody of the step can answer.
     EscalatedUnanswered,
+    /// Who was paged in this step and has not answered was paged again.
+    Reminded,
+    /// Who commands gave no sign of life, and was asked for one.
+    AskedCommander,
+    /// Who commands gave none when they were asked, and more people were called.
+    CommanderIsSilent,
     /// The policy names nobody.
     NobodyToPage,
     /// Its hour lay further ahead than any wait there is, and was set anew.
@@ -73,6 +79,9 @@ impl Reason {
             Self::SourceAcknowledged => "source_acknowledged",
             Self::EscalatedOnTime => "escalated_on_time",
             Self::EscalatedUnanswered => "escalated_unanswered",
+            Self::Reminded => "reminded",
+            Self::AskedCommander => "asked_commander",
+            Self::CommanderIsSilent => "commander_is_silent",
             Self::NobodyToPage => "nobody_to_page",
             Self::Rescheduled => "rescheduled",
             Self::NotDue => "not_due",

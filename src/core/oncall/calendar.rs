@@ -2,27 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Roster, Rotation, Turn};
+use super::{Roster, Rotation, Turn, Turns};
 
 /// Most changes that are walked through for one rotation.
 const CHANGES_MAX: usize = 20_000;
-
-/// Whom turns name at an instant, and until when that holds at least.
-pub(super) fn at(turns: &[Turn], at: Timestamp) -> (Vec<String>, Timestamp) {
-    let mut people: Vec<String> = Vec::new();
-    let mut until = Timestamp::MAX;
-    for turn in turns {
-        if turn.from <= at && at < turn.until {
-            if !people.contains(&turn.person) {
-                people.push(turn.person.clone());
-            }
-            until = until.min(turn.until);
-        } else if turn.from > at {
-            until = until.min(turn.from);
-        }
-    }
-    (people, until)
-}
 
 /// Turns in their order, each person's once: those of the same person that touch or overlap are one.
 pub fn normal(mut turns: Vec<Turn>) -> Vec<Turn> {
@@ -66,7 +49,7 @@ pub struct Said {
 impl Rotation {
     /// Whether a calendar says who is on call.
     pub fn follows_calendar(&self) -> bool {
-        self.calendar
+        matches!(self.turns, Turns::Calendar)
     }
 
     /// Who is on call when, of all who are at some instant from one hour to another, each stint whole: from the hand-over at which
@@ -80,7 +63,7 @@ impl Rotation {
         reach: jiff::SignedDuration,
     ) -> Vec<Stint> {
         // What calendars say is as good as configured: hand-overs are where this changes.
-        let plain = Roster { calendars: roster.calendars.clone(), ..Roster::nothing() };
+        let plain = roster.only_calendars();
         let last = until.saturating_add(reach).unwrap_or(Timestamp::MAX);
         let mut at = from.saturating_sub(reach).unwrap_or(Timestamp::MIN);
         let mut handed = self.duty(name, &plain, at).until;
@@ -122,13 +105,19 @@ impl Rotation {
     /// What was said that touches a time of a rotation, if anything was.
     pub fn said(&self, name: &str, roster: &Roster, (from, until): (Timestamp, Timestamp)) -> Option<Said> {
         let touches = |begins: Timestamp, ends: Timestamp| begins <= until && from <= ends;
-        let overrides =
-            roster.overrides.iter().filter(|one| one.rotation == name && touches(one.from, one.until));
-        // One that was ended early ends when that was said.
-        let overrides =
-            overrides.flat_map(|one| [Some(one.created_at), one.ended_by.as_ref().map(|_| one.until)]);
-        let leaves = roster.leaves.iter().filter(|one| touches(one.from, one.until));
-        let leaves = leaves.flat_map(|one| [Some(one.created_at), one.ended_by.as_ref().map(|_| one.until)]);
+        // One that was ended early ends when that was said, and until when it would have lasted is not known any more: it
+        // touches all that comes after, so that what was said of a turn never is older than before.
+        let last = |ends: Timestamp, is_ended: bool| if is_ended { Timestamp::MAX } else { ends };
+        let mut of_overrides = roster.overrides.iter().filter(|one| one.rotation == name).collect::<Vec<_>>();
+        of_overrides.retain(|one| touches(one.from, last(one.until, one.ended_by.is_some())));
+        let overrides = of_overrides
+            .iter()
+            .flat_map(|one| [Some(one.created_at), one.ended_by.as_ref().map(|_| one.until)]);
+        let leaves = roster
+            .leaves
+            .iter()
+            .filter(|one| touches(one.from, last(one.until, one.ended_by.is_some())))
+            .flat_map(|one| [Some(one.created_at), one.ended_by.as_ref().map(|_| one.until)]);
         overrides.chain(leaves).flatten().max().map(|at| Said { at })
     }
 }
@@ -142,7 +131,7 @@ mod tests {
     use jiff::civil::Weekday;
     use jiff::tz::TimeZone;
 
-    use super::super::Override;
+    use super::super::{Hours, Layer, Override};
     use super::*;
 
     fn hour(day: i64, hour: i64) -> Timestamp {
@@ -155,20 +144,21 @@ mod tests {
     }
 
     fn weekly(members: &[&str]) -> Rotation {
-        Rotation {
+        let layer = Layer {
             time_zone: TimeZone::UTC,
-            members: members.iter().map(|name| (*name).to_owned()).collect(),
-            calendar: false,
-            shift_days: 7,
+            members: members.iter().map(|name| vec![(*name).to_owned()]).collect(),
+            shift_hours: 7 * 24,
             handover_day: Some(Weekday::Monday),
             handover_time: jiff::civil::time(9, 0, 0, 0),
             start: jiff::civil::date(2025, 1, 6),
-        }
+            hours: Hours::always(),
+        };
+        Rotation { time_zone: TimeZone::UTC, turns: Turns::Layers(vec![layer]), shadows: Vec::new() }
     }
 
     fn by_calendar(turns: Vec<Turn>) -> (Rotation, Roster) {
         let calendars = BTreeMap::from([("sre".to_owned(), Arc::new(normal(turns)))]);
-        (Rotation { calendar: true, ..weekly(&[]) }, Roster { calendars, ..Roster::nothing() })
+        (Rotation { turns: Turns::Calendar, ..weekly(&[]) }, Roster { calendars, ..Roster::nothing() })
     }
 
     fn said(stints: &[Stint]) -> Vec<String> {
@@ -260,6 +250,31 @@ mod tests {
         );
         assert_eq!(sre.said("sre", &roster, week), Some(Said { at: hour(2, 0) }));
         assert_eq!(sre.said("sre", &roster, (hour(7, 0), hour(8, 0))), None);
+    }
+
+    #[test]
+    fn what_is_told_of_a_turn_never_is_older_than_before_also_when_what_changed_it_ends_before_it_begins() {
+        let sre = weekly(&["maya"]);
+        let week = (hour(12, 9), hour(19, 9));
+        let said = |from, until, ended_by: Option<&str>| {
+            let one = Override {
+                id: "a".into(),
+                rotation: "sre".into(),
+                person: "tom".into(),
+                instead_of: None,
+                from,
+                until,
+                author: "maya".into(),
+                reason: "dentist".into(),
+                created_at: hour(2, 0),
+                ended_by: ended_by.map(str::to_owned),
+            };
+            sre.said("sre", &Roster { overrides: vec![one], ..Roster::nothing() }, week)
+        };
+        assert_eq!(said(hour(13, 0), hour(14, 0), None), Some(Said { at: hour(2, 0) }));
+        // It is kept as one that never held.
+        assert_eq!(said(hour(3, 0), hour(3, 0), Some("maya")), Some(Said { at: hour(3, 0) }));
+        assert_eq!(said(hour(3, 0), hour(4, 0), None), None, "it was over before, as it was said to be");
     }
 
     #[test]

@@ -6,7 +6,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::silence::{State, check_hours};
+
+/// Longest that one override or one leave lasts: who needs more says so again.
+pub const LASTS_MAX: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How far ahead one may end.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(366 * 24);
+/// Longest reason, in bytes.
+pub const REASON_BYTES_MAX: usize = 500;
+/// Longest name of an author, in bytes.
+pub const AUTHOR_BYTES_MAX: usize = 256;
 
 /// Everything that was said, as far as it is not over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +92,22 @@ impl Override {
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.until
     }
+
+    /// Where it is in its life at an hour.
+    pub fn state(&self, now: Timestamp) -> State {
+        State::of(self.from, self.until, now)
+    }
+
+    /// Whether it can be kept.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn check(&self, now: Timestamp) -> Result<(), String> {
+        if self.instead_of.as_ref() == Some(&self.person) {
+            return Err(format!("{} cannot stand in for {}", self.person, self.person));
+        }
+        check("override", (self.from, self.until), &self.reason, &self.author, now)
+    }
 }
 
 impl Leave {
@@ -88,12 +115,99 @@ impl Leave {
     pub fn holds(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.until
     }
+
+    /// Where it is in its life at an hour.
+    pub fn state(&self, now: Timestamp) -> State {
+        State::of(self.from, self.until, now)
+    }
+
+    /// Whether it can be kept.
+    ///
+    /// # Errors
+    /// A sentence for people.
+    pub fn check(&self, now: Timestamp) -> Result<(), String> {
+        check("leave", (self.from, self.until), &self.reason, &self.author, now)
+    }
+}
+
+fn check(
+    what: &str,
+    (from, until): (Timestamp, Timestamp),
+    reason: &str,
+    author: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    check_hours(what, from, until, now)?;
+    if until.duration_since(from) > LASTS_MAX {
+        return Err(format!("one {what} lasts 90 days at most; make another for what comes after"));
+    }
+    if until.duration_since(now) > AHEAD_MAX {
+        return Err(format!("the {what} ends more than a year from now"));
+    }
+    if reason.is_empty() {
+        return Err(format!("say why: others read it who wonder about the {what}"));
+    }
+    if reason.len() > REASON_BYTES_MAX || author.len() > AUTHOR_BYTES_MAX {
+        return Err(format!(
+            "the reason has {REASON_BYTES_MAX} bytes at most, the name of its author {AUTHOR_BYTES_MAX}"
+        ));
+    }
+    Ok(())
 }
 
 impl Roster {
     /// Nothing was said.
     pub const fn nothing() -> Self {
         Self { overrides: Vec::new(), leaves: Vec::new(), calendars: BTreeMap::new() }
+    }
+
+    /// What calendars say, and nothing else.
+    #[must_use]
+    pub fn only_calendars(&self) -> Self {
+        Self { calendars: self.calendars.clone(), ..Self::nothing() }
+    }
+
+    /// The same without what names people whom the house does not know any more: who stood in and has left is nobody, and
+    /// would leave the hour to nobody.
+    #[must_use]
+    pub fn of_people(mut self, is_known: impl Fn(&str) -> bool) -> Self {
+        self.overrides.retain(|one| is_known(&one.person));
+        self
+    }
+
+    /// Who is on call in a rotation where these people would be: overrides put others in their places, each in the order in
+    /// which they were said, so that of several the newest counts.
+    pub fn stand_in(&self, rotation: &str, people: &[String], at: Timestamp) -> Vec<String> {
+        // Each place with everybody who had it until now, the last of them last.
+        let mut places: Vec<Vec<&str>> = people.iter().map(|person| vec![person.as_str()]).collect();
+        let mut said: Vec<&Override> = self.overrides.iter().filter(|one| one.rotation == rotation).collect();
+        said.retain(|one| one.holds(at));
+        said.sort_by_key(|one| (one.created_at, &one.id));
+        for one in said {
+            let Some(whose) = one.instead_of.as_deref() else {
+                places = vec![vec![&one.person]];
+                continue;
+            };
+            // Whose place it is now; else whose it was, before somebody else was put there.
+            let now = places.iter_mut().position(|place| place.last() == Some(&whose));
+            let place = now.or_else(|| places.iter().position(|place| place.contains(&whose)));
+            if let Some(place) = place.and_then(|place| places.get_mut(place)) {
+                place.push(&one.person);
+            }
+        }
+        let mut found: Vec<String> = Vec::new();
+        for person in places.iter().filter_map(|place| place.last()) {
+            if !found.iter().any(|known| known == person) {
+                found.push((*person).to_owned());
+            }
+        }
+        found
+    }
+
+    /// The override by which somebody is on call in a rotation at an instant, if one says so.
+    pub fn puts_in(&self, rotation: &str, person: &str, at: Timestamp) -> Option<&Override> {
+        let own = self.overrides.iter().filter(|one| one.rotation == rotation && one.person == person);
+        own.filter(|one| one.holds(at)).max_by_key(|one| (one.created_at, &one.id))
     }
 
     /// Whether somebody is away.

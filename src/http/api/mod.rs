@@ -17,22 +17,22 @@ use super::problem::Problem;
 use crate::commit::{Command, Part, Reply};
 use crate::core::decide::{Act, By};
 use crate::core::incident::{Incident, Severity};
-use crate::core::oncall::Roster;
-use crate::core::rules::Target;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{
-    StoreError, Tx, alerts, calendars as kept_calendars, conditions as known_conditions, timeline,
-};
+use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
 
 pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod history;
 mod lasting;
+pub(super) mod load;
+pub(super) mod oncall;
+pub(super) mod reach;
 pub(super) mod report;
+pub(super) mod roster;
 pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
@@ -212,82 +212,6 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
             ));
         }
     })
-}
-
-/// What `GET /api/v1/oncall` asks for.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct OncallQuery {
-    rotation: Option<String>,
-    service: Option<String>,
-    at: Option<Timestamp>,
-}
-
-/// `GET /api/v1/oncall`
-pub(super) async fn oncall(
-    State(desk): State<Desk>,
-    headers: HeaderMap,
-    query: Result<Query<OncallQuery>, axum::extract::rejection::QueryRejection>,
-) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let at = query.at.unwrap_or_else(|| desk.clock.now());
-    let rules = desk.house.get().rules.clone();
-    if let Some(name) = query.rotation.as_ref().filter(|name| !rules.rotations.contains_key(*name)) {
-        return Err(Problem::not_found(format!("there is no rotation {name}")));
-    }
-    let of_service: Option<Vec<&str>> = match &query.service {
-        None => None,
-        Some(name) => {
-            let service = rules.services.get(name);
-            let service = service.ok_or_else(|| Problem::not_found(format!("there is no service {name}")))?;
-            let steps =
-                rules.policies.get(&service.policy).map(|policy| policy.steps.as_slice()).unwrap_or_default();
-            let targets = steps.iter().flat_map(|step| &step.page);
-            Some(
-                targets
-                    .filter_map(|target| match target {
-                        Target::Rotation(name) => Some(name.as_str()),
-                        Target::Person(_) => None,
-                    })
-                    .collect(),
-            )
-        }
-    };
-    // Only what follows a calendar needs to be asked for.
-    let Seen { value: kept, as_of } = match crate::feeds::any(&rules) {
-        false => Seen { value: Vec::new(), as_of: None },
-        true => desk.sight.or_last(kept_calendars::all).await.map_err(|error| cannot_read(&error))?,
-    };
-    let calendars = kept.iter().map(|one| (one.rotation.clone(), one.turns.clone())).collect();
-    let roster = Roster { calendars, ..Roster::nothing() };
-    let shifts: Vec<Value> = rules
-        .rotations
-        .iter()
-        .filter(|(name, _)| query.rotation.as_ref().is_none_or(|wanted| wanted == *name))
-        .filter(|(name, _)| of_service.as_ref().is_none_or(|wanted| wanted.contains(&name.as_str())))
-        .flat_map(|(name, rotation)| {
-            let kept = kept.iter().find(|one| one.rotation == *name);
-            let duty = rotation.duty(name, &roster, at);
-            let until = Some(duty.until).filter(|until| *until < Timestamp::MAX);
-            let mut rows: Vec<Value> = duty
-                .people
-                .iter()
-                .map(|person| json!({"rotation": name, "person": person, "until": until}))
-                .collect();
-            if rotation.follows_calendar() {
-                if rows.is_empty() {
-                    rows.push(json!({"rotation": name, "person": null, "until": until}));
-                }
-                let state = json!({"fetched_at": kept.and_then(|one| one.fetched_at),
-                    "error": kept.and_then(|one| one.error.clone()),
-                    "warnings": kept.map(|one| one.warnings.clone()).unwrap_or_default()});
-                rows.iter_mut().for_each(|row| row["calendar"] = state.clone());
-            }
-            rows
-        })
-        .collect();
-    Ok(shown(&desk, Json(json!({"at": at, "oncall": shifts})).into_response(), as_of))
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.

@@ -6,6 +6,7 @@ use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
 use crate::core::condition::{Condition, Known};
 use crate::core::incident::Incident;
+use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
 use crate::store::alerts::Shown;
@@ -99,6 +100,38 @@ pub fn condition(condition: &Condition, now: jiff::Timestamp) -> Value {
         "created_by": condition.created_by,
         "created_at": condition.created_at,
         "ended_by": condition.ended_by,
+    })
+}
+
+/// An override.
+pub fn stand_in(one: &Override, now: jiff::Timestamp) -> Value {
+    json!({
+        "id": one.id,
+        "rotation": one.rotation,
+        "person": one.person,
+        "instead_of": one.instead_of,
+        "state": one.state(now).as_str(),
+        "starts_at": one.from,
+        "ends_at": one.until,
+        "author": one.author,
+        "reason": one.reason,
+        "created_at": one.created_at,
+        "ended_by": one.ended_by,
+    })
+}
+
+/// A leave.
+pub fn leave(one: &Leave, now: jiff::Timestamp) -> Value {
+    json!({
+        "id": one.id,
+        "person": one.person,
+        "state": one.state(now).as_str(),
+        "starts_at": one.from,
+        "ends_at": one.until,
+        "author": one.author,
+        "reason": one.reason,
+        "created_at": one.created_at,
+        "ended_by": one.ended_by,
     })
 }
 

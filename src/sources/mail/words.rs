@@ -85,7 +85,7 @@ fn unsigned(text: &str) -> &str {
 }
 
 /// What a line asks for, when it is clear and says nothing else.
-fn answer(line: &str) -> Option<Answer> {
+pub fn answer(line: &str) -> Option<Answer> {
     if line.len() > ANSWER_BYTES_MAX {
         return None;
     }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::super::harness::{Daemon, HOUSE, answer_link, eventually, program, request};
+use super::super::harness::{Daemon, HOUSE, answer_link, eventually, press, program};
 use super::incident;
 
 /// What Chromium makes of a page.
@@ -74,7 +74,7 @@ fn the_page_of_a_phone_shows_its_buttons_and_then_who_commands() {
     // All of this was looking.
     let state = || incident(&daemon, &token).unwrap();
     assert_eq!((state()["state"].as_str(), &state()["commander"]), (Some("triggered"), &Value::Null));
-    let answer = request(daemon.address, "POST", &path, &[], b"answer=take").unwrap();
+    let answer = press(daemon.address, &path, "answer=take").unwrap();
     assert!(answer.body.contains("You have command"), "{}", answer.body);
     let shown = dom(profile, &url);
     assert!(shown.contains("Maya Lind") && shown.contains("has command"), "{shown}");
@@ -105,7 +105,7 @@ fn what_is_known_stands_on_top_of_the_page_of_a_phone() {
     let made = daemon.api(&token, "POST", "/api/v1/conditions", &said);
     assert_eq!(made.status, 201, "{}", made.body);
     let shown = dom(profile, &url);
-    assert!(shown.find(text).unwrap() < shown.find("<button").unwrap(), "{shown}");
+    assert!(shown.find(text).unwrap() < shown.find("<button class").unwrap(), "{shown}");
     let light = rested("known.png", &[]);
     let dark = rested("known-dark.png", &["--force-dark-mode"]);
     for (name, (width, height, png)) in [("light", &light), ("dark", &dark)] {

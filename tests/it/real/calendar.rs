@@ -304,12 +304,8 @@ fn a_calendar_on_a_caldav_server_says_who_is_woken_as_a_library_reads_it_and_com
 fn people() -> BTreeMap<String, Person> {
     let people = [("maya", "Maya Lind"), ("tom", "Tom Berg"), ("kim", "")];
     BTreeMap::from(people.map(|(name, full_name)| {
-        let person = Person {
-            full_name: full_name.into(),
-            email: format!("{name}@example.net"),
-            time_zone: TimeZone::UTC,
-            administrator: false,
-        };
+        let person =
+            Person { full_name: full_name.into(), email: format!("{name}@example.net"), ..Person::default() };
         (name.to_owned(), person)
     }))
 }

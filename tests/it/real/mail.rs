@@ -72,7 +72,7 @@ fn postfix_takes_a_page_over_tls_with_a_login_and_the_link_in_it_works() {
         "text first: {page}"
     );
     pages(&daemon, "accepted", 1.0);
-    let taken = daemon.post(&answer_link(&page), b"answer=take");
+    let taken = daemon.press(&answer_link(&page), "answer=take");
     assert!(taken.body.contains("You have command"), "{}", taken.body);
     delivered(&postfix, "staff@example.net");
 }
@@ -178,7 +178,7 @@ fn a_connection_that_the_relay_closed_meanwhile_delays_no_letter() {
     let link = answer_link(&relay.letter(MAYA));
     pages(&daemon, "accepted", 1.0);
     // The connection of the page was kept, and leads nowhere any more.
-    daemon.post(&link, b"answer=take");
+    daemon.press(&link, "answer=take");
     for to in ["tom@example.net", "staff@example.net"] {
         relay.letter(to);
     }

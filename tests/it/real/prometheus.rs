@@ -153,7 +153,7 @@ fn a_rule_of_prometheus_pages_once_and_its_recovery_is_written_down() {
     assert_eq!(daemon.mails().len(), 1, "repeats page no one: {:?}", daemon.mails().keys());
     assert_eq!(state()["alert_count"], 1);
 
-    let taken = daemon.post(&answer_link(&page), b"answer=take");
+    let taken = daemon.press(&answer_link(&page), "answer=take");
     assert!(taken.body.contains("You have command"), "{}", taken.body);
     watch.set_broken(false);
     eventually("the recovery is known", || (alert()["status"] == "resolved").then_some(()));
@@ -463,7 +463,7 @@ fn promtool_has_nothing_to_say_about_the_metrics() {
         daemon.alert(key, "firing");
         answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"))
     };
-    daemon.post(&page("db-1"), b"answer=take");
+    daemon.press(&page("db-1"), "answer=take");
     daemon.alert("db-1", "resolved");
     daemon.post("/in/pingdom/test-token-of-pingdom", b"no JSON");
     let token = daemon.token("maya");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::super::harness::{Answer, Dice, request};
+use super::super::harness::{Answer, Dice, press, request};
 use super::relay::Mailboxes;
 
 /// Between two posts of one sender.
@@ -210,7 +210,7 @@ fn answer(field: &Field, from: usize, link: &str) -> Told {
     let until = Instant::now() + STUBBORN;
     for turn in 0.. {
         let address = field.addresses[field.node(from + turn)];
-        let said = request(address, "POST", link, &[], b"answer=take");
+        let said = press(address, link, "answer=take");
         let body = said.as_ref().filter(|said| said.status == 200).map_or("", |said| said.body.as_str());
         if body.contains("You have command. Everybody") {
             return Told::Command;

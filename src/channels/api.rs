@@ -1,0 +1,187 @@
+//! What the kinds that speak to somebody's HTTP API share: where it is, who asks, and what a status means where the
+//! vendor says nothing else.
+
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+
+use super::client::{Answer, Client, Failure, Reach};
+use super::webhook::reach;
+use super::{Fields, Outcome, SEND_DEADLINE, Shared};
+use crate::crypto;
+
+/// What stands in a segment of a path or in a form as it is (RFC 3986: unreserved).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Longest name of an error that is told, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+/// All requests of an attempt together have this long: less than the deadline of every attempt.
+const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
+
+const _: () = assert!(ATTEMPT_DEADLINE.as_secs() < SEND_DEADLINE.as_secs());
+
+/// Somebody's HTTP API.
+pub(super) struct Api {
+    client: Client,
+    base: String,
+    reach: Reach,
+    authorization: Option<HeaderValue>,
+}
+
+impl Api {
+    /// Reads where it is from a key, which may have a usual value, and from `private_addresses`.
+    pub(super) fn new(
+        fields: &mut Fields,
+        shared: &Shared,
+        key: &str,
+        usual: Option<&str>,
+    ) -> Result<Self, String> {
+        let base = fields.texts.remove(key).or_else(|| usual.map(str::to_owned)).unwrap_or_default();
+        let base = base.trim_end_matches('/').to_owned();
+        let uri: Uri = base.parse().map_err(|_| format!("`{key}` is no address"))?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
+            return Err(format!("`{key}` begins with https:// or http:// and names a host"));
+        }
+        if uri.query().is_some() || uri.authority().is_some_and(|at| at.as_str().contains('@')) {
+            return Err(format!("`{key}` holds no user, password or `?`"));
+        }
+        let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
+        Ok(Self { client: shared.client.clone(), base, reach, authorization: None })
+    }
+
+    /// Shows a token with every request.
+    pub(super) fn bearer(self, token: &SecretString) -> Result<Self, String> {
+        self.authorized(&format!("Bearer {}", token.expose_secret()))
+    }
+
+    /// Shows a name and a password with every request.
+    pub(super) fn basic(self, user: &str, password: &SecretString) -> Result<Self, String> {
+        let pair = format!("{user}:{}", password.expose_secret());
+        self.authorized(&format!("Basic {}", crypto::base64(pair.as_bytes())))
+    }
+
+    fn authorized(self, words: &str) -> Result<Self, String> {
+        let mut value = HeaderValue::from_str(words)
+            .map_err(|_| "the secret holds characters that none has".to_owned())?;
+        value.set_sensitive(true);
+        Ok(Self { authorization: Some(value), ..self })
+    }
+
+    /// Posts JSON to a path.
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Answer, Outcome> {
+        self.ask(Method::POST, path, Some("application/json"), Bytes::from(body.to_string()), &[]).await
+    }
+
+    /// The same, with a header whose value is a secret.
+    pub(super) async fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        header: (&'static str, &SecretString),
+    ) -> Result<Answer, Outcome> {
+        let body = Bytes::from(body.to_string());
+        self.ask(Method::POST, path, Some("application/json"), body, &[header]).await
+    }
+
+    /// Puts JSON at a path.
+    pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Answer, Outcome> {
+        self.ask(Method::PUT, path, Some("application/json"), Bytes::from(body.to_string()), &[]).await
+    }
+
+    /// Posts a form to a path.
+    pub(super) async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answer, Outcome> {
+        let pairs = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        let body = pairs.collect::<Vec<_>>().join("&");
+        self.ask(Method::POST, path, Some("application/x-www-form-urlencoded"), Bytes::from(body), &[]).await
+    }
+
+    /// Fetches a path.
+    pub(super) async fn get(&self, path: &str) -> Result<Answer, Outcome> {
+        self.ask(Method::GET, path, None, Bytes::new(), &[]).await
+    }
+
+    /// The error is what it means that no answer came.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<&'static str>,
+        body: Bytes,
+        secrets: &[(&'static str, &SecretString)],
+    ) -> Result<Answer, Outcome> {
+        // The address may hold a secret: it is in no sentence.
+        let uri: Uri = format!("{}{path}", self.base)
+            .parse()
+            .map_err(|_| refused("its address cannot be written", false))?;
+        let mut headers = HeaderMap::new();
+        if let Some(content) = content {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
+        }
+        for (name, secret) in secrets {
+            let mut value = HeaderValue::from_str(secret.expose_secret())
+                .map_err(|_| refused("the secret holds characters that none has", true))?;
+            value.set_sensitive(true);
+            headers.insert(*name, value);
+        }
+        if let Some(authorization) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, authorization.clone());
+        }
+        let answer = match method {
+            Method::GET => self.client.get(self.reach, &uri, headers).await,
+            Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
+            _ => self.client.post(self.reach, &uri, headers, body).await,
+        };
+        answer.map_err(|failure| match failure {
+            Failure::NotSent(why) => Outcome::Wait { after: None, why },
+            Failure::Maybe(why) => Outcome::Unknown { why },
+        })
+    }
+}
+
+/// Ends an attempt of several requests in time; whether it was written is not known then.
+pub(super) async fn bounded(attempt: impl Future<Output = Outcome>) -> Outcome {
+    let late = Outcome::Unknown { why: "no answer in time".into() };
+    tokio::time::timeout(ATTEMPT_DEADLINE, attempt).await.unwrap_or(late)
+}
+
+/// A text as it stands in a segment of a path.
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, UNRESERVED).to_string()
+}
+
+/// What an answer other than 2xx means where the vendor says nothing else. `whole`: statuses for which the fault is the
+/// way's own, such as its secret. `name`: what the other side calls its error, if that says more than the status.
+pub(super) fn usual(answer: &Answer, whole: &[u16], name: Option<&str>) -> Outcome {
+    let status = answer.status.as_u16();
+    let why = match name {
+        Some(name) => format!("answered {status} ({})", plain(name)),
+        None => format!("answered {status}"),
+    };
+    match status {
+        300..=399 => refused(&format!("{why}: redirects are not followed; write the final address"), true),
+        429 | 503 => Outcome::Wait { after: answer.retry_after, why },
+        408 | 425 | 500..=599 => Outcome::Unknown { why },
+        _ => refused(&why, whole.contains(&status)),
+    }
+}
+
+/// A short text of the other side's, as it may be told: one line, and not long.
+pub(super) fn plain(text: &str) -> String {
+    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    super::fit::cut(text.trim(), NAME_CHARS_MAX, super::fit::one)
+}
+
+/// The answer has the right status, but its body is somebody else's: a proxy's page, for instance.
+pub(super) fn strange(of: &str) -> Outcome {
+    Outcome::Unknown { why: format!("its answer is not that of {of}") }
+}
+
+/// Certainly not written.
+pub(super) fn refused(why: &str, whole_channel: bool) -> Outcome {
+    Outcome::Refused { why: why.into(), whole_channel }
+}

@@ -1,0 +1,215 @@
+//! Matrix: `m.room.message` into the direct chat of a person with a user of ours.
+//!
+//! The transaction of a message is its delivery, so a server that has it answers a repeat with the event it already
+//! made: as long as it remembers (Synapse for half an hour and more), and as long as the token is the same, because the
+//! memory is a device's. So the token in `token_file` stays, and nothing is logged in here.
+//!
+//! The address of a person is the room of a direct chat, which people make once: the person invites our user to a chat
+//! that is **not encrypted** (what is sent here can be read by the servers of the room), and writes down its id (room
+//! settings → advanced). Where our user is not yet in the room, an invitation is accepted on the first letter. A page is
+//! `m.text`, not the `m.notice` of bots, which many clients pass over, and mentions the room, which are these two.
+//!
+//! Errors are `{"errcode": "M_FORBIDDEN", ...}`. 401 is the token: the whole way; so is a 404 that names no such
+//! method (`M_UNRECOGNIZED`), or is not from Matrix at all: a wrong address of the server. Any other 403 and 404 is
+//! about this room. 429 says in milliseconds, too, how long to wait.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{Api, bounded, encode, strange, usual};
+use super::client::Answer;
+use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+
+/// Matrix, as a way to persons.
+pub const KIND: Kind = Kind {
+    name: "matrix",
+    keys: &[
+        Key { name: "url", secret: false, required: true },
+        Key { name: "token", secret: true, required: true },
+        Key { name: "private_addresses", secret: false, required: false },
+    ],
+    build: Matrix::build,
+    address: Some(address),
+    status: false,
+};
+
+/// An event has at most 65,536 bytes, with signatures, and text may take twice its room in JSON.
+const TEXT_BYTES_MAX: usize = 24_000;
+/// Longest id of a room, by the specification.
+const ROOM_BYTES_MAX: usize = 255;
+
+/// One user on one server.
+pub struct Matrix {
+    api: Api,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    event_id: Option<String>,
+    errcode: Option<String>,
+    retry_after_ms: Option<u64>,
+}
+
+impl Matrix {
+    fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
+        let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
+        let api = Api::new(&mut fields, shared, "url", None)?.bearer(&token)?;
+        Ok(Channel::Matrix(Self { api }))
+    }
+
+    /// Sends one letter.
+    pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        bounded(self.attempt(parcel)).await
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Outcome {
+        let (room, body) = (encode(&parcel.to), body(parcel));
+        let path =
+            format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{}", encode(&parcel.delivery));
+        let answer = match self.api.put(&path, &body).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        if answer.status != StatusCode::FORBIDDEN {
+            return outcome(&answer);
+        }
+        // Perhaps only invited so far. If the invitation cannot be accepted, the first answer stands.
+        let joined = self.api.post(&format!("/_matrix/client/v3/join/{room}"), &json!({})).await;
+        if !joined.is_ok_and(|joined| joined.status.is_success()) {
+            return outcome(&answer);
+        }
+        match self.api.put(&path, &body).await {
+            Ok(answer) => outcome(&answer),
+            Err(outcome) => outcome,
+        }
+    }
+}
+
+fn body(parcel: &Parcel) -> Value {
+    let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+    let mentions = if parcel.wakes { json!({"room": true}) } else { json!({}) };
+    json!({
+        "msgtype": "m.text",
+        "body": fit::with_link(&text, parcel.answer.as_deref(), TEXT_BYTES_MAX, char::len_utf8),
+        "m.mentions": mentions,
+    })
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    let said = serde_json::from_slice::<Said>(&answer.body).ok();
+    if answer.status.is_success() {
+        return match said.and_then(|said| said.event_id) {
+            Some(event) => Outcome::Accepted { remote_id: Some(event) },
+            None => strange("Matrix"),
+        };
+    }
+    let name = said.as_ref().and_then(|said| said.errcode.as_deref());
+    let whole: &[u16] = match name {
+        None | Some("M_UNRECOGNIZED" | "M_USER_DEACTIVATED" | "M_USER_SUSPENDED") => &[401, 403, 404],
+        Some(_) => &[401],
+    };
+    match usual(answer, whole, name) {
+        Outcome::Wait { after, why } => {
+            let patience = said.and_then(|said| said.retry_after_ms).map(Duration::from_millis);
+            Outcome::Wait { after: after.or(patience), why }
+        }
+        other => other,
+    }
+}
+
+fn address(room: &str) -> Result<(), String> {
+    let fits = room.len() > 1
+        && room.len() <= ROOM_BYTES_MAX
+        && !room.chars().any(|one| one.is_whitespace() || one.is_control());
+    if room.starts_with('!') && fits {
+        return Ok(());
+    }
+    Err("the address of a person is the id of the room of a direct chat with them, which begins with `!` (a user `@...` has \
+         no room until one of the two makes it)"
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::*;
+
+    fn server(url: &str) -> Channel {
+        build(&KIND, &[("url", url), ("private_addresses", "allow")], &[("token", "syt_not_a_real_token")])
+            .unwrap()
+    }
+
+    fn page() -> Parcel {
+        Parcel { to: "!aZ/9:example.net".into(), subject: "[INC-42] shop @room".into(), ..parcel(1) }
+    }
+
+    #[tokio::test]
+    async fn a_letter_is_put_at_the_transaction_of_its_delivery() {
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let (url, requests) = receiver(vec![json_answer("200 OK", ok); 3]).await;
+        let channel = server(&url);
+        let event = Some("$YUwRidLecu:example.net".to_owned());
+        assert_eq!(channel.send(&page()).await, Outcome::Accepted { remote_id: event });
+        channel.send(&Parcel { attempt: 2, ..page() }).await;
+        channel.send(&Parcel { wakes: false, ..page() }).await;
+        let requests = requests.await;
+        let path = "PUT /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/send/m.room.message/0123456789abcdef0123456789abcdef ";
+        assert!(requests[0].line.starts_with(path), "{}", requests[0].line);
+        assert_eq!((&requests[0].line, &requests[0].body), (&requests[1].line, &requests[1].body));
+        assert_eq!(requests[0].header("authorization"), "Bearer syt_not_a_real_token");
+        let body = requests[0].json();
+        assert_eq!((body["msgtype"].as_str(), &body["m.mentions"]["room"]), (Some("m.text"), &true.into()));
+        assert!(body["body"].as_str().unwrap().contains("shop @\u{200b}room"), "{body}");
+        assert_eq!(requests[2].json()["m.mentions"], json!({}));
+    }
+
+    #[tokio::test]
+    async fn an_invitation_is_accepted_on_the_first_letter() {
+        let no = include_str!("../../tests/fixtures/channels/matrix/forbidden.json");
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let joined = r#"{"room_id":"!aZ/9:example.net"}"#;
+        let answers =
+            vec![json_answer("403 Forbidden", no), json_answer("200 OK", joined), json_answer("200 OK", ok)];
+        let (url, requests) = receiver(answers).await;
+        assert_eq!(server(&url).send(&page()).await.as_str(), "accepted");
+        let requests = requests.await;
+        assert!(requests[1].line.starts_with("POST /_matrix/client/v3/join/%21aZ%2F9%3Aexample.net "));
+        assert_eq!((&requests[0].line, &requests[0].body), (&requests[2].line, &requests[2].body));
+        let (url, _requests) = receiver(vec![json_answer("403 Forbidden", no); 2]).await;
+        let refused = Outcome::Refused { why: "answered 403 (M_FORBIDDEN)".into(), whole_channel: false };
+        assert_eq!(server(&url).send(&page()).await, refused);
+    }
+
+    #[tokio::test]
+    async fn a_404_is_about_the_room_or_about_the_server() {
+        for (body, whole) in [
+            (r#"{"errcode":"M_NOT_FOUND","error":"Unknown room"}"#, false),
+            (r#"{"errcode":"M_UNRECOGNIZED","error":"Unrecognized request"}"#, true),
+            ("<html>not here</html>", true),
+        ] {
+            let (url, _requests) = receiver(vec![json_answer("404 Not Found", body)]).await;
+            let outcome = server(&url).send(&page()).await;
+            let Outcome::Refused { whole_channel, .. } = outcome else { panic!("{outcome:?}") };
+            assert_eq!(whole_channel, whole, "{body}");
+        }
+        let slow = include_str!("../../tests/fixtures/channels/matrix/slow.json");
+        let (url, _requests) = receiver(vec![json_answer("429 Too Many Requests", slow)]).await;
+        let why = "answered 429 (M_LIMIT_EXCEEDED)".to_owned();
+        let waits = Outcome::Wait { after: Some(Duration::from_millis(2000)), why };
+        assert_eq!(server(&url).send(&page()).await, waits);
+    }
+
+    #[test]
+    fn the_address_is_a_room() {
+        assert_eq!(
+            (address("!aZ9:example.net"), address("!31hneApxJ_1o-63DmFrpeqnkFfWppnzWso1JvH3ogLM")),
+            (Ok(()), Ok(()))
+        );
+        for wrong in ["", "!", "@maya:example.net", "#room:example.net", "! x"] {
+            assert!(address(wrong).unwrap_err().contains("direct chat"), "{wrong}");
+        }
+    }
+}

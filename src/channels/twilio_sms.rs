@@ -1,0 +1,162 @@
+//! SMS by Twilio: one line, and the answer link.
+//!
+//! A page that could not be delivered in ten minutes is dropped (`ValidityPeriod`, which is ten hours unless it is said):
+//! by then escalation has gone on, and a phone that is switched on in the morning must not ring for the night. Where
+//! Twilio's calls to `/answers/twilio/sms` are believed, a page says that it can be answered by SMS. What the errors mean is said in `twilio.rs`.
+
+use super::twilio::{Account, KEYS, address};
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+
+/// SMS by Twilio, as a way to persons.
+pub const KIND: Kind =
+    Kind { name: "twilio-sms", keys: KEYS, build: TwilioSms::build, address: Some(address), status: false };
+
+/// Three or four segments, where Twilio takes ten: what matters comes first.
+const TEXT_CHARS_MAX: usize = 320;
+/// How long a page, and anything else, is of use, in seconds.
+const WAKING_VALIDITY_S: &str = "600";
+const TELLING_VALIDITY_S: &str = "3600";
+/// What a page says when its answer is heard.
+const ASKS: &str = "Reply 1: take command, 2: and call for help, 9: I can't.";
+
+/// One number that sends.
+pub struct TwilioSms {
+    account: Account,
+}
+
+impl TwilioSms {
+    fn build(fields: Fields, shared: &Shared) -> Result<Channel, String> {
+        Ok(Channel::TwilioSms(Self { account: Account::new(fields, shared)? }))
+    }
+
+    /// Sends one letter.
+    pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        let text = self.text(parcel);
+        let service = self.account.from.starts_with("MG");
+        let from = if service { "MessagingServiceSid" } else { "From" };
+        let validity = if parcel.wakes { WAKING_VALIDITY_S } else { TELLING_VALIDITY_S };
+        let form = vec![
+            ("To", parcel.to.as_str()),
+            (from, self.account.from.as_str()),
+            ("Body", &text),
+            ("ValidityPeriod", validity),
+        ];
+        self.account.make("Messages", form).await
+    }
+
+    fn text(&self, parcel: &Parcel) -> String {
+        let asks = (self.account.is_heard && parcel.asks_for_command()).then_some(ASKS);
+        let begins = format!("INC-{} {}", parcel.incident, parcel.short);
+        let Some(asks) = asks else {
+            return fit::with_link(&begins, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one);
+        };
+        let room = TEXT_CHARS_MAX - asks.len() - 1;
+        format!("{}\n{asks}", fit::with_link(&begins, parcel.answer.as_deref(), room, fit::one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
+    use super::*;
+
+    fn phone(url: &str, from: &str, heard: bool) -> Channel {
+        let texts = [
+            ("account_sid", "AC0123456789abcdef0123456789abcdef"),
+            ("key_sid", "SK0123456789abcdef0123456789abcdef"),
+            ("from", from),
+            ("api_url", url),
+            ("private_addresses", "allow"),
+        ];
+        let texts: Vec<_> = texts.into_iter().chain((!heard).then_some(UNHEARD)).collect();
+        build(&KIND, &texts, &[("key_secret", "not-a-real-secret")]).unwrap()
+    }
+
+    fn page() -> Parcel {
+        Parcel { to: "+4712345678".into(), short: "SEV1 shop: für alle + down".into(), ..parcel(1) }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_one_line_its_link_and_what_to_reply() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued); 3]).await;
+        let sid = Some("SM0123456789abcdef0123456789abcdef".to_owned());
+        let sent = phone(&url, "+15005550006", true).send(&page()).await;
+        assert_eq!(sent, Outcome::Accepted { remote_id: sid });
+        phone(&url, "+15005550006", false).send(&page()).await;
+        let notice = Parcel { wakes: false, answer: None, event_type: "notice.taken".into(), ..page() };
+        phone(&url, "MG0123456789abcdef0123456789abcdef", true).send(&notice).await;
+        let requests = requests.await;
+        let path = "POST /2010-04-01/Accounts/AC0123456789abcdef0123456789abcdef/Messages.json ";
+        assert!(requests[0].line.starts_with(path), "{}", requests[0].line);
+        let key = crate::crypto::base64(b"SK0123456789abcdef0123456789abcdef:not-a-real-secret");
+        assert_eq!(requests[0].header("authorization"), format!("Basic {key}"));
+        let form = requests[0].form();
+        assert_eq!((form["To"].as_str(), form["From"].as_str()), ("+4712345678", "+15005550006"));
+        assert_eq!(form["ValidityPeriod"], "600", "and not the next morning");
+        let link = "https://onscene.example.net/r/TOKEN";
+        assert_eq!(
+            form["Body"],
+            format!(
+                "INC-42 SEV1 shop: für alle + down\n{link}\nReply 1: take command, 2: and call for help, 9: I can't."
+            )
+        );
+        assert!(form["Body"].chars().count() < 160);
+        assert_eq!(requests[1].form()["Body"], format!("INC-42 SEV1 shop: für alle + down\n{link}"));
+        let notice = requests[2].form();
+        assert_eq!(notice["MessagingServiceSid"], "MG0123456789abcdef0123456789abcdef");
+        assert_eq!(notice["Body"], "INC-42 SEV1 shop: für alle + down");
+    }
+
+    #[tokio::test]
+    async fn a_long_line_is_cut_and_neither_the_link_nor_the_way_to_answer_is() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued)]).await;
+        phone(&url, "+15005550006", true).send(&Parcel { short: "down ".repeat(500), ..page() }).await;
+        let text = requests.await[0].form()["Body"].clone();
+        assert!(text.chars().count() <= TEXT_CHARS_MAX, "{}", text.chars().count());
+        let end = "…\nhttps://onscene.example.net/r/TOKEN\nReply 1: take command, 2: and call for help, 9: I can't.";
+        assert!(text.ends_with(end), "{text}");
+    }
+
+    #[tokio::test]
+    async fn what_is_answered_is_about_this_person_or_about_the_account() {
+        for (status, code, meant, whole) in [
+            ("400 Bad Request", 21211, "refused", false),
+            ("400 Bad Request", 21610, "refused", false),
+            ("400 Bad Request", 21408, "refused", false),
+            ("400 Bad Request", 21606, "refused", true),
+            ("401 Unauthorized", 20003, "refused", true),
+            ("404 Not Found", 20404, "refused", true),
+            ("429 Too Many Requests", 20429, "wait", false),
+            ("500 Oops", 20500, "unknown", false),
+        ] {
+            let body = include_str!("../../tests/fixtures/channels/twilio-sms/refused.json");
+            let body = body.replace("21211", &code.to_string()).leak();
+            let (url, _requests) = receiver(vec![json_answer(status, body)]).await;
+            let outcome = phone(&url, "+15005550006", false).send(&page()).await;
+            assert_eq!(outcome.as_str(), meant, "{code}");
+            if let Outcome::Refused { why, whole_channel } = outcome {
+                assert_eq!(whole_channel, whole, "{code}");
+                assert!(why.contains(&code.to_string()) && !why.contains("+47"), "{why}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_when_it_is_built() {
+        let right = [
+            ("account_sid", "AC0123456789abcdef0123456789abcdef"),
+            ("key_sid", "SK0123456789abcdef0123456789abcdef"),
+            ("from", "+15005550006"),
+        ];
+        let secret = [("key_secret", "not-a-real-secret")];
+        assert!(build(&KIND, &right, &secret).is_ok());
+        for at in 0..right.len() {
+            let mut wrong = right;
+            wrong[at].1 = "";
+            let said = build(&KIND, &wrong, &secret).err().unwrap();
+            assert!(said.contains(&format!("`{}`", right[at].0)), "{said}");
+        }
+    }
+}

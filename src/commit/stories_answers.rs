@@ -1,0 +1,295 @@
+//! Stories of answers to pages by every way: the same decision, whichever way it came.
+
+use super::stories::Story;
+use super::*;
+use crate::core::alert::Status;
+use crate::core::decide::Refusal;
+use crate::core::timeline::{Actor, Route};
+use crate::store::{incidents, timeline};
+
+/// The ways that name the page, and the one that does not.
+const WAYS: [Route; 3] = [Route::Voice, Route::Chat, Route::Sms];
+
+impl Story {
+    /// Letters to somebody went to an address: what the ways of persons write.
+    fn reaches(&mut self, person: &str, address: &str) {
+        let now = self.clock.now();
+        let at = "update letter set address = ?2 where person = ?1";
+        let written: Result<(), StoreError> =
+            self.committer.connection.write(now, |tx| tx.write(at, &[person.into(), address.into()]));
+        written.unwrap();
+    }
+
+    fn newest_of(&mut self, person: &str, kind: &str) -> String {
+        let newest = "select id from letter where person = ?1 and kind = ?2 order by seq desc limit 1";
+        self.look(|tx| tx.query_one(newest, &[person.into(), kind.into()], |row| row.text(0))).unwrap()
+    }
+
+    fn answering(&mut self, route: Route, person: &str, act: Act) -> Answering {
+        let page = match route {
+            Route::Sms => PageOf::Newest(None),
+            _ => PageOf::Letter(self.newest_of(person, "page")),
+        };
+        Answering { page, from: format!("at {person}"), act, route, once: None }
+    }
+
+    fn answers(&mut self, route: Route, person: &str, act: Act) -> Result<Reason, DoorError> {
+        self.reaches(person, &format!("at {person}"));
+        let answering = self.answering(route, person, act);
+        self.gives(answering).map(|(_, reason)| reason)
+    }
+
+    fn gives(&mut self, answering: Answering) -> Result<(Incident, Reason), DoorError> {
+        match self.ask(Command::Answer(answering))? {
+            Reply::Decided(incident, reason) => Ok((*incident, reason)),
+            _ => panic!("another answer"),
+        }
+    }
+
+    fn now_commands(&mut self, id: i64) -> Option<String> {
+        let saved = self.look(|tx| incidents::load(tx, id)).unwrap();
+        saved.incident.commander().map(|command| command.person.clone())
+    }
+
+    /// The lines of a timeline: who, holding what, and what; and the ways by which people did it.
+    fn lines(&mut self, id: i64) -> (Vec<String>, Vec<&'static str>) {
+        let entries = self.look(|tx| timeline::list(tx, id, 0, 1000));
+        let ways = entries.iter().filter(|kept| kept.entry.actor.person().is_some());
+        let ways: Vec<_> = ways.map(|kept| kept.entry.route.as_str()).collect();
+        let line = |kept: &timeline::Kept| {
+            // A promise says its hour.
+            let text = kept.text.split(" by ").next().unwrap_or_default();
+            format!("{} {:?} {:?} {text}", kept.entry.actor.label(), kept.entry.office, kept.entry.term)
+        };
+        (entries.iter().map(line).collect(), ways)
+    }
+
+    fn letters_of(&mut self) -> Vec<String> {
+        let all = "select kind, person, channel from letter order by seq";
+        self.look(|tx| {
+            tx.query(all, &[], |row| Ok(format!("{} {}{}", row.text(0)?, row.text(1)?, row.text(2)?)))
+        })
+    }
+}
+
+const TAKE: Act = Act::Answer { help: false };
+const HELP: Act = Act::Answer { help: true };
+
+fn paged() -> Story {
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story
+}
+
+#[test]
+fn each_way_is_the_same_decision_as_the_link() {
+    for act in [TAKE, HELP, Act::Decline] {
+        let mut link = paged();
+        let (_, expected) = link.act(1, "maya", act.clone()).unwrap();
+        let (lines, letters) = (link.lines(1).0, link.letters_of());
+        for route in WAYS {
+            let mut story = paged();
+            assert_eq!(story.answers(route, "maya", act.clone()).unwrap(), expected);
+            let (said, ways) = story.lines(1);
+            assert_eq!(said, lines, "{route:?} {act:?}");
+            assert!(!ways.is_empty() && ways.iter().all(|way| *way == route.as_str()), "{ways:?}");
+            // Some chats show no answer: there a letter says who has command.
+            let mut wanted = letters.clone();
+            if route == Route::Chat && act != Act::Decline {
+                wanted.push("notice maya".into());
+            }
+            let mut written = story.letters_of();
+            for letters in [&mut wanted, &mut written] {
+                letters.sort();
+            }
+            assert_eq!(written, wanted, "{route:?} {act:?}");
+            story.proves_whole();
+        }
+        // The command and the API go through the same door.
+        let mut story = paged();
+        let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+        story.ask(Command::Act { incident: 1, act: act.clone(), by }).unwrap();
+        let (said, ways) = story.lines(1);
+        assert_eq!((said, story.letters_of()), (lines, letters), "{act:?}");
+        assert!(ways.iter().all(|way| *way == "api"));
+    }
+}
+
+#[test]
+fn two_ways_at_once_make_one_commander_and_the_second_is_told_who_has_it() {
+    for (first, second) in
+        [(Route::Sms, Route::Voice), (Route::Voice, Route::Chat), (Route::Chat, Route::Sms)]
+    {
+        let mut story = paged();
+        story.passes(6);
+        story.tick(1);
+        for person in ["maya", "tom"] {
+            story.reaches(person, &format!("at {person}"));
+        }
+        let one = story.answering(first, "tom", TAKE);
+        let two = story.answering(second, "maya", TAKE);
+        let said: Vec<(Option<String>, Reason)> = story
+            .ask_all(vec![Command::Answer(one), Command::Answer(two)])
+            .into_iter()
+            .map(|reply| match reply.unwrap() {
+                Reply::Decided(incident, reason) => {
+                    (incident.commander().map(|command| command.person.clone()), reason)
+                }
+                _ => panic!("another answer"),
+            })
+            .collect();
+        let tom = Some("tom".to_owned());
+        assert_eq!(said, [(tom.clone(), Reason::TookCommand), (tom, Reason::CommandIsTaken)]);
+        // One person by two ways is one answer.
+        assert_eq!(story.answers(second, "tom", TAKE).unwrap(), Reason::AlreadyCommands);
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn the_last_who_cannot_wakes_the_next_by_every_way() {
+    for route in WAYS {
+        let mut story = paged();
+        assert_eq!(story.answers(route, "maya", Act::Decline).unwrap(), Reason::EscalatedUnanswered);
+        assert_eq!(Story::told(&story.claim("")), ["page tom"], "{route:?}: maya has answered");
+        assert_eq!(story.answers(route, "tom", TAKE).unwrap(), Reason::TookCommand);
+        assert_eq!(story.now_commands(1).as_deref(), Some("tom"));
+        let refused = story.answers(route, "tom", Act::Decline).unwrap_err();
+        assert!(matches!(refused, DoorError::Refused(Refusal::WrongState(_))), "{refused}");
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn an_answer_counts_from_where_its_page_went_and_from_nowhere_else() {
+    for route in [Route::Voice, Route::Chat] {
+        let mut story = paged();
+        story.reaches("maya", "at maya");
+        for from in ["at tom", "at maya ", "AT MAYA", ""] {
+            let answering = Answering { from: from.into(), ..story.answering(route, "maya", TAKE) };
+            assert!(matches!(story.gives(answering), Err(DoorError::NotYours)), "{from:?}");
+        }
+        let unknown = PageOf::Letter("0".repeat(32));
+        let answering = Answering { page: unknown, ..story.answering(route, "maya", TAKE) };
+        assert!(matches!(story.gives(answering), Err(DoorError::NoPage)));
+        // A page by mail alone has no address here: nobody answers it so, whatever they say.
+        story.reaches("maya", "");
+        let answering = Answering { from: String::new(), ..story.answering(route, "maya", TAKE) };
+        assert!(matches!(story.gives(answering), Err(DoorError::NotYours)));
+        assert_eq!(story.now_commands(1), None);
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn a_message_without_a_page_answers_the_newest_that_is_open_and_one_with_a_number_that_one() {
+    let mut story = paged();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.hears("pingdom", "db-3", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let message = |incident| Answering {
+        page: PageOf::Newest(incident),
+        from: "+4712345678".into(),
+        act: TAKE,
+        route: Route::Sms,
+        once: None,
+    };
+    assert_eq!(story.gives(message(Some(2))).unwrap().0.id, 2);
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
+    story.act(3, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.act(2, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "it is over");
+    assert!(matches!(story.gives(message(Some(99))), Err(DoorError::NoPage)));
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 1);
+    let stranger = Answering { from: "+4700000000".into(), ..message(None) };
+    assert!(matches!(story.gives(stranger), Err(DoorError::NoPage)));
+    story.proves_whole();
+}
+
+#[test]
+fn a_telephone_that_several_people_share_answers_for_none_of_them() {
+    let mut story = paged();
+    story.passes(6);
+    story.tick(1);
+    for person in ["maya", "tom"] {
+        story.reaches(person, "+4712345678");
+    }
+    let answering = Answering { from: "+4712345678".into(), ..story.answering(Route::Sms, "maya", TAKE) };
+    assert!(matches!(story.gives(answering), Err(DoorError::NotYours)));
+    assert_eq!(story.now_commands(1), None);
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_for_the_pio_makes_no_commander_and_can_be_declined() {
+    for route in WAYS {
+        let mut story = paged();
+        story.act(1, "maya", TAKE).unwrap();
+        story.reaches("kim", "at kim");
+        let page = match route {
+            Route::Sms => PageOf::Newest(None),
+            _ => PageOf::Letter(story.newest_of("kim", "pio_page")),
+        };
+        let mut answering = Answering { page, from: "at kim".into(), act: HELP, route, once: None };
+        let refused = story.gives(answering).unwrap_err();
+        assert!(matches!(refused, DoorError::OtherPage | DoorError::NoPage), "{refused}");
+        answering = Answering {
+            page: PageOf::Letter(story.newest_of("kim", "pio_page")),
+            from: "at kim".into(),
+            act: Act::Decline,
+            route,
+            once: None,
+        };
+        story.gives(answering).unwrap();
+        assert_eq!(story.now_commands(1).as_deref(), Some("maya"));
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn the_same_call_twice_says_what_is_so_and_changes_nothing() {
+    for act in [TAKE, Act::Decline] {
+        let mut story = paged();
+        story.reaches("maya", "at maya");
+        let again = |story: &mut Story| {
+            let answering = story.answering(Route::Chat, "maya", act.clone());
+            story.gives(Answering { once: Some("a word of its sender".into()), ..answering })
+        };
+        again(&mut story).unwrap();
+        let (before, letters) = (story.lines(1), story.letters_of());
+        let (incident, reason) = again(&mut story).unwrap();
+        let expected = if act == TAKE { Reason::AlreadyCommands } else { Reason::Declined };
+        assert_eq!((incident.id, reason), (1, expected));
+        assert_eq!((story.lines(1), story.letters_of()), (before, letters));
+        // What was not believed uses up no word.
+        let mut story = paged();
+        story.reaches("maya", "at maya");
+        let foreign = Answering {
+            from: "at tom".into(),
+            once: Some("a word of its sender".into()),
+            ..story.answering(Route::Chat, "maya", act.clone())
+        };
+        assert!(story.gives(foreign).is_err());
+        again(&mut story).unwrap();
+        assert!(!story.lines(1).1.is_empty());
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn an_answer_goes_where_its_incident_has_gone_and_ends_with_it() {
+    for route in WAYS {
+        let mut story = paged();
+        story.hears("pingdom", "db-2", Status::Firing);
+        story.reaches("maya", "at maya");
+        let answering = story.answering(route, "maya", TAKE);
+        let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+        story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+        let (incident, reason) = story.gives(answering).unwrap();
+        assert_eq!((incident.id, reason), (1, Reason::TookCommand), "{route:?}");
+        story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+        let late = story.answers(route, "maya", TAKE).unwrap_err();
+        assert!(matches!(late, DoorError::NoPage | DoorError::Refused(Refusal::Over(_))), "{late}");
+        story.proves_whole();
+    }
+}

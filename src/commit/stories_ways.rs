@@ -1,0 +1,331 @@
+//! Stories of ways: which letters leave for a page, when, and what becomes of it. Each says every letter that may leave, and
+//! nothing else may.
+
+use jiff::SignedDuration;
+
+use super::stories::{Story, house};
+use super::*;
+use crate::core::alert::{AlertSeverity, Status};
+use crate::core::letter::Misread;
+use crate::core::reach::{Quiet, Way};
+use crate::core::timeline::{Actor, Route};
+use crate::render::Words;
+use crate::store::{letters, timeline};
+
+fn way(name: &str, minutes: i64, severities: &[Severity]) -> Way {
+    Way {
+        name: name.into(),
+        to: format!("{name}-address"),
+        after: SignedDuration::from_mins(minutes),
+        severities: severities.to_vec(),
+        notices: false,
+    }
+}
+
+impl Story {
+    /// Maya has a push at once and an SMS two minutes later; tom has a call after an hour.
+    fn with_ways() -> Self {
+        Self::with_ways_of(vec![way("push", 0, &[]), way("sms", 2, &[])], None)
+    }
+
+    fn with_ways_of(ways: Vec<Way>, quiet: Option<Quiet>) -> Self {
+        let mut house = house();
+        let mut rules = (*house.rules).clone();
+        let maya = rules.people.get_mut("maya").unwrap();
+        (maya.ways, maya.quiet) = (ways, quiet);
+        rules.people.get_mut("tom").unwrap().ways = vec![way("voice", 60, &[])];
+        house.rules = Arc::new(rules);
+        let story = Self::new();
+        story.committer.house.swap(house);
+        story
+    }
+
+    /// Every letter to a person that is due now, taken by whoever carries it: `push page maya push-address`.
+    fn carried(&mut self) -> Vec<Claim> {
+        let mut taken = Vec::new();
+        for (channel, _) in self.look(letters::channels_due) {
+            if channel != "ops-room" {
+                taken.extend(self.claim(&channel));
+            }
+        }
+        taken
+    }
+
+    fn leaves(&mut self) -> Vec<String> {
+        let taken = self.carried();
+        let names = shown(&taken);
+        for claim in taken {
+            self.settle(claim, Settlement::Accepted { remote_id: None });
+        }
+        names
+    }
+
+    /// What leaves within so many minutes, a minute at a time.
+    fn leaves_within(&mut self, minutes: i64) -> Vec<String> {
+        let mut all = Vec::new();
+        for minute in 1..=minutes {
+            self.passes(1);
+            all.extend(self.leaves().into_iter().map(|one| format!("{minute}: {one}")));
+        }
+        all
+    }
+
+    fn is_refused(&mut self, claim: Claim, why: &str) {
+        self.settle(claim, Settlement::Refused { why: why.into() });
+    }
+
+    fn last_lines(&mut self, incident: i64, count: usize) -> Vec<String> {
+        let entries = self.look(|tx| timeline::list(tx, incident, 0, 1000));
+        let skipped = entries.len().saturating_sub(count);
+        entries.into_iter().skip(skipped).map(|kept| kept.text).collect()
+    }
+
+    fn worse(&mut self, key: &str, severity: AlertSeverity) {
+        let mut event = Event::new(key, Status::Firing, format!("{key} is down"));
+        event.severity = Some(severity);
+        self.ask(self.delivery("pingdom", vec![event])).unwrap();
+    }
+}
+
+fn shown(claims: &[Claim]) -> Vec<String> {
+    let name =
+        |claim: &Claim| if claim.channel.is_empty() { "mail".to_owned() } else { claim.channel.clone() };
+    claims.iter().map(|claim| format!("{} {} {}", name(claim), claim.kind.as_str(), claim.person)).collect()
+}
+
+fn taken(mut claims: Vec<Claim>, by: &str) -> (Claim, Vec<Claim>) {
+    let place = claims.iter().position(|claim| claim.channel == by).unwrap();
+    (claims.remove(place), claims)
+}
+
+#[test]
+fn a_page_goes_by_mail_and_push_at_once_and_by_sms_two_minutes_later() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let first = story.carried();
+    assert_eq!(shown(&first), ["mail page maya", "push page maya"]);
+    assert_eq!((&*first[0].address, &*first[1].address), ("maya@example.net", "push-address"));
+    // One link, whichever way it came.
+    let links: Vec<Option<String>> =
+        first.iter().map(|one| serde_json::from_str::<Words>(&one.payload).unwrap().answer).collect();
+    assert!(links[0].is_some() && links[0] == links[1], "{links:?}");
+    for claim in first {
+        story.settle(claim, Settlement::Accepted { remote_id: Some("queued as 4711 for a@b".into()) });
+    }
+    let lines = [
+        "page to maya: accepted (by mail: queued as 4711 for)",
+        "page to maya: accepted (by push: queued as 4711 for)",
+    ];
+    assert_eq!(story.last_lines(1, 2), lines);
+    assert_eq!(story.leaves_within(4), ["2: sms page maya"]);
+    story.passes(1);
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    assert_eq!(story.leaves(), ["mail page tom"]);
+    story.passes(1);
+    story.act(1, "kim", Act::Answer { help: false }).unwrap();
+    assert_eq!(story.leaves(), ["mail notice maya", "mail notice tom", "mail pio_page kim"]);
+    assert_eq!(story.leaves_within(130), Vec::<String>::new(), "tom is not called after an hour");
+    story.proves_whole();
+}
+
+#[test]
+fn nobody_is_called_after_they_answered_whatever_they_said() {
+    for act in [Act::Decline, Act::Answer { help: false }] {
+        let mut story = Story::with_ways();
+        story.hears("pingdom", "db-1", Status::Firing);
+        assert_eq!(story.leaves(), ["mail page maya", "push page maya"]);
+        story.passes(1);
+        let declined = act == Act::Decline;
+        story.act(1, "maya", act).unwrap();
+        let expected: &[&str] = if declined { &["mail page tom"] } else { &["mail pio_page kim"] };
+        assert_eq!(story.leaves(), expected);
+        assert_eq!(story.leaves_within(4), Vec::<String>::new(), "no SMS");
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn who_is_paged_again_after_they_declined_is_called_again() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.leaves();
+    story.passes(1);
+    story.act(1, "maya", Act::Decline).unwrap();
+    assert_eq!(story.leaves(), ["mail page tom"]);
+    story.passes(5);
+    assert_eq!(story.tick(1), Reason::EscalatedOnTime);
+    assert_eq!(story.leaves(), ["mail page maya", "push page maya"]);
+    assert_eq!(story.leaves_within(3), ["2: sms page maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_that_one_way_refused_and_another_took_has_reached_its_person() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (mail, rest) = taken(story.carried(), "");
+    story.is_refused(mail, "550 no such user");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"]);
+    let (push, _) = taken(rest, "push");
+    story.settle(push, Settlement::Accepted { remote_id: None });
+    assert_eq!(story.last_lines(1, 1), ["page to maya: accepted (by push)"]);
+    assert_eq!(story.leaves_within(4), ["2: sms page maya"], "tom sleeps on");
+    story.proves_whole();
+}
+
+#[test]
+fn what_waits_is_taken_at_once_when_all_else_has_failed_and_the_next_people_when_that_fails_too() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (mail, rest) = taken(story.carried(), "");
+    story.is_refused(mail, "550 no such user");
+    assert!(story.carried().is_empty(), "the push may reach her");
+    let (push, _) = taken(rest, "push");
+    story.is_refused(push, "404");
+    let (sms, rest) = taken(story.carried(), "sms");
+    assert!(rest.is_empty());
+    story.is_refused(sms, "21211 no such number");
+    let lines = story.last_lines(1, 3);
+    let why = "by mail: 550 no such user; by push: 404; by sms: 21211 no such number";
+    assert_eq!(lines[0], format!("the page did not reach maya: {why}"));
+    assert_eq!(lines[2], "tom is paged (page 1)");
+    assert_eq!(story.leaves(), ["mail page tom"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_way_that_hangs_or_is_broken_holds_up_no_other_and_the_page_waits_for_it() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (push, rest) = taken(story.carried(), "push");
+    let (mail, _) = taken(rest, "");
+    story.is_refused(mail, "550 no such user");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"], "told at once");
+    // The push gateway answers that nothing can be sent: it is asked again, as mail is.
+    let at = story.clock.now() + SignedDuration::from_secs(30);
+    story.settle(push, Settlement::Again { at, why: "401".into() });
+    assert!(story.carried().is_empty());
+    story.passes(1);
+    let (push, rest) = taken(story.carried(), "push");
+    assert!(rest.is_empty() && push.attempt == 2);
+    story.is_refused(push, "given up after 2 attempts: 401");
+    assert_eq!(shown(&story.carried()), ["sms page maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn who_answered_while_a_way_was_tried_is_not_called_by_it_any_more() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (push, _) = taken(story.carried(), "push");
+    story.passes(1);
+    story.act(1, "maya", Act::Decline).unwrap();
+    let at = story.clock.now() + SignedDuration::from_secs(5);
+    story.settle(push, Settlement::Again { at, why: "busy".into() });
+    story.passes(1);
+    assert_eq!(shown(&story.carried()), ["mail page tom"]);
+    story.proves_whole();
+}
+
+#[test]
+fn in_quiet_hours_mail_comes_alone_and_the_rest_follows_when_it_gets_worse() {
+    let all_day = [(0, 12), (12, 0)];
+    let time = |hour| jiff::civil::time(hour, 0, 0, 0);
+    let hours = all_day.map(|(from, until)| (time(from), time(until))).to_vec();
+    let quiet = Quiet { hours, severities: vec![Severity::Sev3, Severity::Sev4] };
+    let ways = vec![way("push", 0, &[]), way("sms", 2, &[Severity::Sev1])];
+    let mut story = Story::with_ways_of(ways, Some(quiet));
+    story.worse("db-1", AlertSeverity::Warning);
+    assert_eq!(story.leaves(), ["mail page maya"]);
+    assert_eq!(story.leaves_within(3), Vec::<String>::new());
+    story.worse("db-1", AlertSeverity::Error);
+    let push = story.carried();
+    assert_eq!(shown(&push), ["push page maya"], "SEV2 is not for the hours, and not for the SMS");
+    for claim in push {
+        story.is_refused(claim, "404");
+    }
+    assert!(story.last_lines(1, 1)[0].contains("refused (by push"), "the mail of the same page was taken");
+    story.worse("db-1", AlertSeverity::Critical);
+    assert_eq!(story.leaves_within(4), ["2: sms page maya"]);
+    let pages = "select count(distinct page) from letter where kind = 'page'";
+    assert_eq!(story.look(|tx| tx.query_one(pages, &[], |row| row.int(0))), Some(1));
+    story.worse("db-1", AlertSeverity::Critical);
+    assert!(story.carried().is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn what_waits_follows_an_incident_that_became_part_of_another() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "a", Status::Firing);
+    assert_eq!(story.leaves(), ["mail page maya", "push page maya"]);
+    let by = || By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    story.act(1, "tom", Act::Decline).unwrap();
+    story
+        .ask(Command::Declare {
+            title: "b".into(),
+            service: "shop".into(),
+            severity: Severity::Sev2,
+            by: by(),
+        })
+        .unwrap();
+    let second: Vec<String> = story.leaves();
+    assert_eq!(second, ["mail page maya", "push page maya"]);
+    story.passes(1);
+    story.ask(Command::Merge { incident: 1, into: 2, term: None, by: by() }).unwrap();
+    story.leaves();
+    // One SMS, and not one of each.
+    assert_eq!(story.leaves_within(3), ["1: sms page maya"]);
+    story.act(2, "maya", Act::Answer { help: false }).unwrap();
+    story.leaves();
+    assert_eq!(story.leaves_within(10), Vec::<String>::new());
+    story.proves_whole();
+}
+
+#[test]
+fn notices_go_by_the_ways_that_are_to_carry_them_and_answers_to_mail_by_mail() {
+    let mut push = way("push", 1, &[]);
+    push.notices = true;
+    let mut story = Story::with_ways_of(vec![push, way("sms", 2, &[])], None);
+    story.hears("pingdom", "db-1", Status::Firing);
+    assert_eq!(story.leaves(), ["mail page maya"]);
+    assert_eq!(story.leaves_within(3), ["1: push page maya", "2: sms page maya"]);
+    story.act(1, "tom", Act::Answer { help: false }).unwrap();
+    assert_eq!(story.leaves(), ["mail notice maya", "mail pio_page kim", "push notice maya"]);
+    let tell = Act::Tell { person: "maya".into(), why: Misread::Empty };
+    story.ask(Command::Act { incident: 1, act: tell, by: By::dispatch() }).unwrap();
+    assert_eq!(story.leaves(), ["mail notice maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn the_pio_is_not_called_after_they_wrote_what_they_were_called_for() {
+    let mut story = Story::with_ways();
+    let mut house = house();
+    let mut rules = (*house.rules).clone();
+    rules.people.get_mut("kim").unwrap().ways = vec![way("sms", 2, &[])];
+    house.rules = Arc::new(rules);
+    story.committer.house.swap(house);
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    assert_eq!(story.leaves(), ["mail pio_page kim"]);
+    story.passes(1);
+    story.act(1, "kim", Act::Draft { text: "we look into it".into() }).unwrap();
+    assert_eq!(story.leaves_within(5), Vec::<String>::new());
+    story.proves_whole();
+}
+
+#[test]
+fn an_hour_of_delay_is_no_clock_that_was_ahead_and_a_clock_that_was_is_put_right() {
+    let mut story = Story::with_ways_of(vec![way("voice", 60, &[])], None);
+    story.hears("pingdom", "db-1", Status::Firing);
+    assert_eq!(story.leaves(), ["mail page maya"]);
+    assert_eq!(story.leaves_within(4), Vec::<String>::new());
+    story.proves_whole();
+    let mut story = Story::with_ways_of(vec![way("voice", 30, &[])], None);
+    story.passes(600);
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.is_put_back(600);
+    assert_eq!(story.leaves(), ["mail page maya", "voice page maya"], "nobody waits for ten hours");
+    story.proves_whole();
+}

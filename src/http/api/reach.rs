@@ -1,0 +1,130 @@
+//! `/api/v1/people` and `/api/v1/tests`: by which ways people are reached, and whether they are; and what became of the pages of
+//! an incident.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde_json::{Value, json};
+
+use super::super::desk::{Desk, cannot_read};
+use super::super::problem::Problem;
+use super::lasting::author;
+use super::{acting, not_there, number};
+use crate::commit::{Command, Reply};
+use crate::core::reach::{MAIL, Way};
+use crate::core::rules::Person;
+use crate::store::letters::Leg;
+use crate::store::reach::{Known, Page, Test};
+use crate::store::{incidents, reach};
+
+/// `GET /api/v1/people`
+pub(in super::super) async fn people(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    desk.may_look(&headers).await?;
+    // What is known of addresses is not in the copy that is shown while the store is away.
+    let known = desk.sight.now(|tx| reach::all(tx)).await.map_err(|error| cannot_read(&error))?;
+    let house = desk.house.get();
+    let people = house.rules.people.iter().map(|(name, person)| person_of(name, person, &known));
+    Ok(Json(json!({"people": people.collect::<Vec<_>>()})).into_response())
+}
+
+fn person_of(name: &str, person: &Person, known: &[Known]) -> Value {
+    let way = |way: &str, address: &str, of: Option<&Way>| {
+        let known = known.iter().find(|one| one.person == name && one.way == way && one.address == address);
+        json!({
+            "way": way,
+            "to": address,
+            "after_s": of.map_or(0, |way| way.after.as_secs()),
+            "severities": of.map(|way| way.severities.iter().map(|one| one.as_str()).collect::<Vec<_>>()),
+            "tested_at": known.map(|known| known.tested_at),
+            "outcome": known.map(|known| known.outcome.as_str()),
+            "why": known.and_then(|known| known.why.as_deref()),
+            "confirmed_at": known.and_then(|known| known.confirmed_at),
+        })
+    };
+    let mail = (!person.email.is_empty()).then(|| way(MAIL, &person.email, None));
+    let others = person.ways.iter().map(|one| way(&one.name, &one.to, Some(one)));
+    json!({
+        "person": name,
+        "full_name": person.full_name,
+        "time_zone": person.time_zone.iana_name(),
+        "ways": mail.into_iter().chain(others).collect::<Vec<_>>(),
+    })
+}
+
+/// `POST /api/v1/people/{name}/test`
+pub(in super::super) async fn test(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Result<Response, Problem> {
+    let by = acting(&desk, &headers, None).await?;
+    let command = Command::Test { person: name, asked_by: author(&by.actor) };
+    let Reply::Tested(page) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| {
+        drop(cannot_read(&error));
+        Problem::unavailable("the test goes out; it cannot be shown at this moment", 5)
+    })?;
+    let test = found.ok_or_else(Problem::internal)?;
+    Ok((StatusCode::CREATED, Json(test_of(page, &test))).into_response())
+}
+
+/// `GET /api/v1/tests/{n}`
+pub(in super::super) async fn show_test(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path(page): Path<String>,
+) -> Result<Response, Problem> {
+    desk.may_look(&headers).await?;
+    let nothing = || Problem::not_found("there is no test with this number");
+    let page: i64 = page.parse().map_err(|_| nothing())?;
+    let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| cannot_read(&error))?;
+    Ok(Json(test_of(page, &found.ok_or_else(nothing)?)).into_response())
+}
+
+fn test_of(page: i64, test: &Test) -> Value {
+    json!({
+        "test": page,
+        "person": test.person,
+        "asked_by": test.asked_by,
+        "at": test.at,
+        "ways": test.legs.iter().map(leg).collect::<Vec<_>>(),
+        "answered_at": test.answered_at,
+    })
+}
+
+fn leg(leg: &Leg) -> Value {
+    json!({"way": leg.name(), "state": leg.state, "at": leg.at, "why": leg.why})
+}
+
+/// `GET /api/v1/incidents/{n}/pages`
+pub(in super::super) async fn pages(
+    State(desk): State<Desk>,
+    headers: HeaderMap,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    desk.may_look(&headers).await?;
+    let id = number(&id)?;
+    let read = desk.sight.now(move |tx| {
+        let Some(_) = incidents::load(tx, id)? else { return Ok(None) };
+        reach::pages(tx, id).map(Some)
+    });
+    let found = read.await.map_err(|error| cannot_read(&error))?.ok_or_else(|| not_there(id, None))?;
+    let pages: Vec<Value> = found.iter().map(page).collect();
+    Ok(Json(json!({"pages": pages})).into_response())
+}
+
+fn page(page: &Page) -> Value {
+    json!({
+        "person": page.person,
+        "kind": page.kind,
+        "at": page.at,
+        "ways": page.legs.iter().map(leg).collect::<Vec<_>>(),
+        "opened_at": page.opened_at,
+        "answered_at": page.answered.as_ref().map(|(at, _)| at),
+        "answered_by": page.answered.as_ref().map(|(_, route)| route),
+    })
+}
