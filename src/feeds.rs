@@ -21,7 +21,7 @@ use crate::calendar::read::BYTES_MAX;
 use crate::calendar::turns::{self, Read};
 use crate::channels::client::{Client, Fetched, Reach};
 use crate::clock::Clock;
-use crate::commit::{Asked, Command, Door};
+use crate::commit::{CalendarSaid, Command, Door};
 use crate::config::{FeedConfig, FeedPlace, feed_address};
 use crate::core::oncall::Turn;
 use crate::core::rules::Rules;
@@ -178,7 +178,7 @@ impl Feeds {
         };
         let again = AGAIN.saturating_mul(1 << known.wrong.saturating_sub(1).min(10)).min(feed.every);
         known.due = now + if found.is_ok() { feed.every } else { again };
-        let asked = Asked { rotation: name.to_owned(), found };
+        let asked = CalendarSaid { rotation: name.to_owned(), found };
         if let Err(error) = self.door.ask(Command::Calendar(Box::new(asked))).await {
             tracing::debug!(rotation = name, %error, "what a calendar says could not be kept; trying again");
             if let Some(known) = self.known.get_mut(name) {

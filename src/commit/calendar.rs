@@ -10,7 +10,7 @@ use crate::store::calendars::{self, LINKS_MAX, Subject};
 
 /// What came of asking for a calendar.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct CalendarSaid {
     /// Which rotation follows it.
     pub rotation: String,
     /// What it says, and what should be known of it; else why it is not known.
@@ -19,7 +19,7 @@ pub struct Asked {
 
 impl Work<'_, '_> {
     /// Keeps what a calendar says. One that could not be read changes nothing of what is known.
-    pub(super) fn calendar(&mut self, asked: &Asked) -> Result<Reply, StoreError> {
+    pub(super) fn calendar(&mut self, asked: &CalendarSaid) -> Result<Reply, StoreError> {
         match &asked.found {
             Ok((turns, warnings)) => {
                 calendars::put(self.tx, &asked.rotation, turns, warnings)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Answering, Asked, Change, Part, Press};
+use super::{Answering, Asked, CalendarSaid, Change, Part, Press};
 use crate::core::alert::Event;
 use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
@@ -125,23 +125,8 @@ pub enum Command {
     },
     /// Who is on call is written down.
     NoteDuty,
-    /// Somebody gets a test page by every way.
-    Test {
-        /// Who.
-        person: String,
-        /// Who asked for it.
-        asked_by: String,
-    },
-    /// The person of a test says that it has arrived.
-    Confirm {
-        /// The hash of the link whose button was pressed.
-        link: [u8; 32],
-    },
-    /// The link of a page was followed.
-    Opened {
-        /// Its hash.
-        link: [u8; 32],
-    },
+    /// Whether pages reach people.
+    Reach(Asked),
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -166,7 +151,7 @@ pub enum Command {
         id: String,
     },
     /// A calendar was asked for that a rotation follows.
-    Calendar(Box<Asked>),
+    Calendar(Box<CalendarSaid>),
     /// A private address of a calendar is made.
     LinkCalendar {
         /// Its token, of which only the hash is kept.
@@ -309,7 +294,7 @@ pub enum Reply {
         /// All were looked at; what other rules have left is forgotten when it is asked again later.
         waits: bool,
     },
-    /// To [`Command::Test`]: the number of the test.
+    /// To [`Asked::Test`]: the number of the test.
     Tested(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),

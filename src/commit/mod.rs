@@ -95,6 +95,8 @@ mod stories_over;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]
+mod stories_reach;
+#[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
 mod stories_roster;
@@ -109,7 +111,7 @@ mod stories_ways;
 
 pub use answers::{Answering, PageOf};
 use away::Away;
-pub use calendar::Asked;
+pub use calendar::CalendarSaid;
 pub use command::{Command, Delivered, EventResult, MailResult, Posted, Reply, Unread};
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
@@ -121,8 +123,8 @@ use hold::{Keeper, Step};
 use memory::Memory;
 pub use merges::{Part, followed};
 pub use press::Press;
+pub use reach::Asked;
 pub use roster::Change;
-use run::run;
 use spool::Spool;
 
 /// What the stories speak of.
@@ -133,7 +135,7 @@ use {
     crate::core::incident::{Incident, Severity},
     crate::core::silence::Silence,
     crate::store::letters::{self, Claim, Settlement},
-    crate::store::{calendars, nodes, unreadable},
+    crate::store::{calendars, nodes, tokens, unreadable},
 };
 
 /// An idle door tries the store this often, so that `/readyz` tells the truth before the next alert comes.
@@ -447,7 +449,7 @@ impl Committer {
                 let mut effects = Effects::default();
                 let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
-                    jobs.iter().map(|job| run(tx, &house, &mut effects, &mut memory, job)).collect();
+                    jobs.iter().map(|job| run::run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
                 memory.write(tx)?;
                 #[cfg(test)]

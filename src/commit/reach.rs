@@ -20,13 +20,34 @@ use crate::store::{StoreError, reach};
 const TESTS_MAX: i64 = 10;
 const TESTS_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
+/// What is asked about ways to people.
+#[derive(Debug)]
+pub enum Asked {
+    /// Somebody gets a test page by every way.
+    Test {
+        /// Who.
+        person: String,
+        /// Who asked for it.
+        asked_by: String,
+    },
+    /// The person of a test says that it has arrived: the hash of the link whose button was pressed.
+    Confirmed([u8; 32]),
+    /// The link of a page was followed: its hash.
+    Opened([u8; 32]),
+}
+
 impl Work<'_, '_> {
+    pub(super) fn reach(&mut self, asked: &Asked) -> Result<Result<Reply, DoorError>, StoreError> {
+        match asked {
+            Asked::Test { person, asked_by } => return self.test(person, asked_by),
+            Asked::Confirmed(link) => self.confirm(link)?,
+            Asked::Opened(link) => self.opened(link)?,
+        }
+        Ok(Ok(Reply::Done))
+    }
+
     /// Sends a test page to somebody by every way at once. Answers its number.
-    pub(super) fn test(
-        &mut self,
-        name: &str,
-        asked_by: &str,
-    ) -> Result<Result<Reply, DoorError>, StoreError> {
+    fn test(&mut self, name: &str, asked_by: &str) -> Result<Result<Reply, DoorError>, StoreError> {
         let house = self.house;
         let Some(person) = house.rules.people.get(name) else {
             return Ok(Err(DoorError::Refused(Refusal::UnknownPerson(name.to_owned()))));
@@ -76,7 +97,7 @@ impl Work<'_, '_> {
 
     /// The link of a page was followed. That is a hint, for programs follow links too: it is written down once a page, and
     /// decides nothing.
-    pub(super) fn opened(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
+    fn opened(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
         let Some(found) = reach::followed(self.tx, link)?.filter(|found| found.opened_at.is_none()) else {
             return Ok(());
         };
@@ -99,7 +120,7 @@ impl Work<'_, '_> {
     }
 
     /// Somebody says that a test has reached them, by the way whose link they followed.
-    pub(super) fn confirm(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
+    fn confirm(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
         match reach::followed(self.tx, link)? {
             Some(reach::Followed { incident: 0, page: Some(page), letter: Some(letter), .. }) => {
                 reach::confirms(self.tx, page, letter)

@@ -86,15 +86,7 @@ pub(super) fn run(
         Command::EndCondition { id, who, by } => work.end_condition(id, who, by)?,
         Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
         Command::Roster(change) => work.change_roster(change)?,
-        Command::Test { person, asked_by } => work.test(person, asked_by)?,
-        Command::Confirm { link } => {
-            work.confirm(link)?;
-            Ok(Reply::Done)
-        }
-        Command::Opened { link } => {
-            work.opened(link)?;
-            Ok(Reply::Done)
-        }
+        Command::Reach(asked) => work.reach(asked)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),

@@ -38,12 +38,12 @@ impl Story {
 
     fn calendar_says(&mut self, turns: Vec<Turn>, warnings: &[&str]) {
         let warnings = warnings.iter().map(|warning| (*warning).to_owned()).collect();
-        let asked = Asked { rotation: "sre".into(), found: Ok((turns, warnings)) };
+        let asked = CalendarSaid { rotation: "sre".into(), found: Ok((turns, warnings)) };
         assert!(matches!(self.ask(Command::Calendar(Box::new(asked))), Ok(Reply::Done)));
     }
 
     fn calendar_fails(&mut self, why: &str) {
-        let asked = Asked { rotation: "sre".into(), found: Err(why.into()) };
+        let asked = CalendarSaid { rotation: "sre".into(), found: Err(why.into()) };
         assert!(matches!(self.ask(Command::Calendar(Box::new(asked))), Ok(Reply::Done)));
     }
 
@@ -122,7 +122,7 @@ fn a_calendar_that_changes_in_a_transaction_counts_from_then_on() {
     let (first, other) = (vec![story.turn("maya", -60, 60)], vec![story.turn("tom", -60, 60)]);
     let event = |key: &str| vec![Event::new(key, Status::Firing, format!("{key} is down"))];
     let says = |turns| {
-        let asked = Asked { rotation: "sre".into(), found: Ok((turns, Vec::new())) };
+        let asked = CalendarSaid { rotation: "sre".into(), found: Ok((turns, Vec::new())) };
         Command::Calendar(Box::new(asked))
     };
     let commands = vec![

@@ -66,7 +66,7 @@ impl Copied {
 
     /// The calendar of a rotation says something, and others follow that rotation by one more address.
     fn calendar(&mut self, turns: Vec<crate::core::oncall::Turn>) {
-        let asked = Asked { rotation: "sre".into(), found: Ok((turns, vec!["one warning".into()])) };
+        let asked = CalendarSaid { rotation: "sre".into(), found: Ok((turns, vec!["one warning".into()])) };
         self.story.ask(Command::Calendar(Box::new(asked))).unwrap();
         let (token, subject) =
             (crate::crypto::random_token().unwrap().into(), calendars::Subject::Rotation("sre".into()));

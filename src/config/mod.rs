@@ -388,12 +388,15 @@ pub struct SourceKind {
     pub maps: bool,
 }
 
+/// Says what is wrong with an address of a person.
+pub type CheckAddress = fn(&str) -> Result<(), String>;
+
 /// A kind of channel, as far as the configuration needs to know it.
 pub struct ChannelKind {
     /// Its name.
     pub name: &'static str,
     /// Set when it reaches persons: says what is wrong with an address of one.
-    pub address: Option<fn(&str) -> Result<(), String>>,
+    pub address: Option<CheckAddress>,
     /// Whether it takes status.
     pub status: bool,
     /// Its own keys.

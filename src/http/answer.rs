@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
-use crate::commit::{Command, DoorError, Press, Reply, followed};
+use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
 use crate::core::decide::{Act, Reason, Refusal};
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
@@ -80,7 +80,7 @@ pub(super) async fn show(
         Ok(Seen { value: Some((known, found, seen)), as_of }) => {
             if !seen && as_of.is_none() && method == Method::GET && !is_ahead(&headers) {
                 // A hint for who reads the timeline. Whoever waits for the page does not wait for it.
-                let told = desk.door.ask(Command::Opened { link: known.hash });
+                let told = desk.door.ask(Command::Reach(Asked::Opened(known.hash)));
                 let _late = tokio::time::timeout(OPENED_WAIT, told).await;
             }
             let Some(found) = found else {

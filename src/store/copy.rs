@@ -196,8 +196,7 @@ const TABLES: &[Table] = &[
         &["person", "way", "address", "outcome", "why"],
         &[],
     ),
-    table("test_page", "page", &["page", "drill", "created_at", "answered_at"], &["person", "asked_by"], &[]),
-    table("delivery_drill", "at", &["at", "ends_at", "told_at"], &[], &[]),
+    table("test_page", "page", &["page", "created_at", "answered_at"], &["person", "asked_by"], &[]),
     table(
         "oncall_history",
         "rotation, person, from_at",

@@ -27,7 +27,8 @@
 //! - `silenced`: silences of the house, and maintenance;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
-//! - `way`: a way to a server that passes, cuts or stalls.
+//! - `way`: a way to a server that passes, cuts or stalls;
+//! - `ways`: pages by several ways, and tests of whether they reach people.
 
 #![allow(unreachable_pub, reason = "one binary: `pub` here means for the other suites")]
 #![allow(clippy::disallowed_methods, reason = "tests wait, read the clock and start programs by themselves")]
@@ -64,3 +65,4 @@ mod silenced;
 mod sns;
 mod tidy;
 mod way;
+mod ways;

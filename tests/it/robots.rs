@@ -219,7 +219,7 @@ fn the_key_of_the_pages_outlives_a_restart_and_stands_in_no_log() {
     assert!(taken.body.contains("You have command."), "{}", taken.body);
     let mut store = paged.daemon.store();
     let key = store
-        .read(jiff::Timestamp::UNIX_EPOCH, |tx| onscene::store::tokens::answer_key(tx))
+        .read(jiff::Timestamp::UNIX_EPOCH, onscene::store::tokens::answer_key)
         .map(|key| secrecy::ExposeSecret::expose_secret(&key).to_owned())
         .unwrap();
     assert_eq!(key.len(), 32);

@@ -27,7 +27,7 @@ impl Work<'_> {
 
     /// Who commands answers once more: a sign of life, if they were asked for one.
     pub(super) fn gives_a_sign(&mut self, person: &str) -> Result<(), Refusal> {
-        if !self.sign().is_some_and(|sign| sign.asked > 0) {
+        if self.sign().is_none_or(|sign| sign.asked == 0) {
             return Ok(());
         }
         let person = person.to_owned();

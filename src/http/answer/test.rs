@@ -8,7 +8,7 @@ use super::super::desk::Desk;
 use super::super::html::Pages;
 use super::nonce::{Made, Not, Page};
 use super::{Form, Known, not_yet};
-use crate::commit::Command;
+use crate::commit::{Asked, Command};
 use crate::render::full_name;
 
 /// What the button says.
@@ -39,7 +39,7 @@ pub(super) async fn pressed(desk: &Desk, pages: &Pages, known: &Known, form: Opt
             return page(desk, pages, known, made, Some("Please press once more."));
         }
     }
-    match desk.door.ask(Command::Confirm { link: known.hash }).await {
+    match desk.door.ask(Command::Reach(Asked::Confirmed(known.hash))).await {
         Ok(_) => {
             let name = full_name(&desk.house.get().rules, &known.link.person);
             let values = context! { name, nonce => "", said => None::<&str>, done => true };

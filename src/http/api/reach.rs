@@ -11,7 +11,7 @@ use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::lasting::author;
 use super::{acting, not_there, number};
-use crate::commit::{Command, Reply};
+use crate::commit::{Asked, Command, Reply};
 use crate::core::reach::{MAIL, Way};
 use crate::core::rules::Person;
 use crate::store::letters::Leg;
@@ -25,7 +25,7 @@ pub(in super::super) async fn people(
 ) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
     // What is known of addresses is not in the copy that is shown while the store is away.
-    let known = desk.sight.now(|tx| reach::all(tx)).await.map_err(|error| cannot_read(&error))?;
+    let known = desk.sight.now(reach::all).await.map_err(|error| cannot_read(&error))?;
     let house = desk.house.get();
     let people = house.rules.people.iter().map(|(name, person)| person_of(name, person, &known));
     Ok(Json(json!({"people": people.collect::<Vec<_>>()})).into_response())
@@ -62,7 +62,7 @@ pub(in super::super) async fn test(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let command = Command::Test { person: name, asked_by: author(&by.actor) };
+    let command = Command::Reach(Asked::Test { person: name, asked_by: author(&by.actor) });
     let Reply::Tested(page) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
     let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| {
         drop(cannot_read(&error));

@@ -21,20 +21,11 @@ create table reach (
   primary key (person, way, address)
 ) without rowid;
 
--- Test pages: their letters have no incident. `drill`: the hour of the delivery drill that it belongs to.
+-- Test pages: their letters have no incident.
 create table test_page (
   page bigint primary key,
   person text not null,
   asked_by text not null,
-  drill bigint,
   created_at bigint not null,
   answered_at bigint
-) without rowid;
-create index test_page_drill on test_page (drill) where drill is not null;
-
--- Delivery drills that have begun: until when they are to be answered, and when it was told who did not.
-create table delivery_drill (
-  at bigint primary key,
-  ends_at bigint not null,
-  told_at bigint
 ) without rowid;
