@@ -26,6 +26,7 @@ use crate::config::{self, Config, Listen, Server, gaps};
 use crate::deadlines::{Deadlines, Filling, HeardSince, Rush};
 use crate::deliver::Delivery;
 use crate::emergency::Emergency;
+use crate::feeds::{Feeds, Last};
 use crate::house::{Current, House};
 use crate::http::accept::{self, Meters};
 use crate::http::desk::{Desk, Tools};
@@ -250,11 +251,16 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     }
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
     spawn(&mut workers, "the presence", presence.run(metrics.clone(), stop_work.clone()));
+    let calendars = Arc::new(Last::default());
+    let client = Client::new(None).map_err(AppError::Inner)?;
+    let feeds = Feeds::new(door.clone(), house.clone(), clock.clone(), client, calendars.clone());
+    spawn(&mut workers, "the calendars", feeds.run(stop_work.clone()));
     let emergency = Emergency {
         away: door.away().clone(),
         house: house.clone(),
         clock: clock.clone(),
         node: config.server.external_url.clone(),
+        calendars,
         sight: desk.sight.clone(),
     };
     spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));

@@ -23,7 +23,9 @@ use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
-use crate::store::{StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, load, nodes, silences};
+use crate::store::{
+    StoreError, Tx, alerts, heartbeats, held, incidents, inhibitors, load, nodes, roster, silences,
+};
 
 /// Most deadlines of a sort that are met in one step.
 const STEP_MAX: u32 = 1024;
@@ -195,7 +197,8 @@ struct Found {
 /// Whether who is on call is to be written down. While nodes run with different configurations, each would say of the same
 /// rotation something else: that is left until they agree.
 fn notes_duty(tx: &Tx<'_>, house: &House) -> Result<bool, StoreError> {
-    let is_due = past::is_due(&house.rules.rotations, &*load::roster(tx)?, &load::open(tx)?, tx.now);
+    let roster = roster::said(tx, &house.rules, tx.now)?;
+    let is_due = past::is_due(&house.rules.rotations, &roster, &load::open(tx)?, tx.now);
     Ok(is_due && nodes::list(tx)?.iter().all(|node| node.config_hash == house.config_hash))
 }
 

@@ -17,6 +17,7 @@ use crate::commit::spool::Held;
 use crate::core::escalation::Staff;
 use crate::core::oncall::Roster;
 use crate::crypto;
+use crate::feeds::Last;
 use crate::house::Current;
 use crate::render;
 use crate::store::roster;
@@ -39,6 +40,8 @@ pub struct Emergency {
     pub clock: Clock,
     /// How this node is reached.
     pub node: String,
+    /// Who is on call by calendars, as far as this process knows.
+    pub calendars: std::sync::Arc<Last>,
     /// Where it stands who is on call: in what was known last, while the store is away.
     pub sight: Sight,
 }
@@ -96,11 +99,15 @@ impl Emergency {
         }
     }
 
-    /// What was said of who is on call, as far as this node knows; nothing, where it knows nothing.
+    /// What was said of who is on call, and what calendars say, as far as this node knows; nothing, where it knows nothing.
     async fn roster(&self, house: &crate::house::House) -> Roster {
-        let known = tokio::time::timeout(ROSTER_WAIT, self.sight.or_last(roster::open)).await;
-        let known = known.ok().and_then(Result::ok).map(|seen| seen.value).unwrap_or_default();
-        known.of_people(|person| house.rules.people.contains_key(person))
+        let rules = house.rules.clone();
+        let known = self.sight.or_last(move |tx| roster::said(tx, &rules, tx.now));
+        let known = tokio::time::timeout(ROSTER_WAIT, known).await;
+        let mut known = known.ok().and_then(Result::ok).map(|seen| seen.value).unwrap_or_default();
+        // This process may have read a calendar since the store was seen last.
+        known.calendars.extend(self.calendars.turns());
+        known
     }
 
     /// Whether it is done: taken, or refused for good.

@@ -9,7 +9,9 @@ use secrecy::SecretString;
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Heard, Shared};
-use crate::config::{self, ChannelConfig, Config, Database, Emergency, HeartbeatConfig, SourceKind};
+use crate::config::{
+    self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
+};
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
@@ -32,6 +34,8 @@ pub struct House {
     pub sources: BTreeMap<String, Source>,
     /// Pings that have to come again and again, by name.
     pub heartbeats: BTreeMap<String, HeartbeatHere>,
+    /// Calendars that rotations follow, by the name of the rotation.
+    pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, by name.
     pub channels: BTreeMap<String, Channel>,
     /// Ways to persons beside mail, by name.
@@ -137,6 +141,7 @@ impl House {
             recipients,
             sources,
             heartbeats: heartbeats(config),
+            feeds: config.feeds.clone(),
             channels: built,
             ways,
             mailer,

@@ -17,10 +17,12 @@
 //! - [`sources`] turn bytes into events, [`channels`] turn letters into outcomes. Neither meets the store.
 //! - [`http`] is what is seen from outside, [`cli`] the commands, [`config`] what the operator wrote.
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
+//! - [`calendar`] reads and writes iCalendar; [`feeds`] fetches the calendars that rotations follow.
 //! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
 pub mod app;
+pub mod calendar;
 pub mod channels;
 pub mod cli;
 pub mod clock;
@@ -31,6 +33,7 @@ pub mod crypto;
 pub mod deadlines;
 pub mod deliver;
 pub mod emergency;
+pub mod feeds;
 pub mod house;
 pub mod http;
 pub mod json;

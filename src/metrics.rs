@@ -75,6 +75,8 @@ pub struct Metrics {
     pub put_aside: IntCounter,
     /// `onscene_mirror_age_seconds`
     pub mirror_age: Gauge,
+    /// `onscene_calendar_age_seconds{rotation}`
+    pub calendar_age: GaugeVec,
     /// `onscene_config_last_reload_success`
     pub reload_success: IntGauge,
     process: Process,
@@ -281,6 +283,12 @@ impl Metrics {
                 &r,
                 "onscene_mirror_age_seconds",
                 "Since a shared store was last copied for pages to show while it is away; since the start, when it never was.",
+            )?,
+            calendar_age: gauges(
+                &r,
+                "onscene_calendar_age_seconds",
+                "Since the calendar of a rotation was last read well; since the start, when it never was.",
+                &["rotation"],
             )?,
             store_up: int_gauge(&r, "onscene_store_up", "Whether the store takes writes.")?,
             reload_success: int_gauge(

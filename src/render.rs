@@ -148,6 +148,11 @@ impl Renderer {
         format!("{}/incidents/{id}", self.external_url)
     }
 
+    /// The private address of a calendar.
+    pub fn calendar_url(&self, token: &str) -> String {
+        format!("{}/calendar/{token}.ics", self.external_url)
+    }
+
     /// Whether people reach the pages by HTTPS.
     pub fn is_https(&self) -> bool {
         self.external_url.starts_with("https://")

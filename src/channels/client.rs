@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -57,6 +57,17 @@ pub enum Failure {
     NotSent(String),
     /// It may have been received.
     Maybe(String),
+}
+
+/// What was fetched, whole.
+#[derive(Debug)]
+pub struct Fetched {
+    /// Its status.
+    pub status: StatusCode,
+    /// What stands before the body.
+    pub headers: HeaderMap,
+    /// Its body, to its end.
+    pub body: Bytes,
 }
 
 /// Which addresses may be connected to.
@@ -129,6 +140,42 @@ impl Client {
         self.ask(Method::GET, reach, uri, headers, Bytes::new()).await
     }
 
+    /// Fetches something of which half is worth nothing: no more than `bytes_max` of it, within `deadline`.
+    ///
+    /// # Errors
+    /// In words that hold no address: no answer came, or not all of it.
+    pub async fn fetch(
+        &self,
+        reach: Reach,
+        uri: &Uri,
+        headers: HeaderMap,
+        bytes_max: usize,
+        deadline: Duration,
+    ) -> Result<Fetched, String> {
+        let request = request(Method::GET, uri, headers, Bytes::new());
+        let exchange = async {
+            let answer = self.pool(reach).request(request).await.map_err(|error| match failed(error) {
+                Failure::NotSent(why) | Failure::Maybe(why) => why,
+            })?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, bytes_max).collect().await.map_err(|error| match error
+                .is::<LengthLimitError>(
+            ) {
+                true => format!("the answer has more than {bytes_max} bytes"),
+                false => "the answer breaks off before its end".to_owned(),
+            })?;
+            Ok(Fetched { status: head.status, headers: head.headers, body: body.to_bytes() })
+        };
+        match tokio::time::timeout(deadline, exchange).await {
+            Ok(fetched) => fetched,
+            Err(_) => Err(format!("no whole answer in {} s", deadline.as_secs())),
+        }
+    }
+
+    fn pool(&self, reach: Reach) -> &Pool<Connector, Full<Bytes>> {
+        if reach == Reach::Public { &self.public } else { &self.private }
+    }
+
     async fn ask(
         &self,
         method: Method,
@@ -137,15 +184,9 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri.clone();
-        *request.headers_mut() = headers;
-        let agent = http::HeaderValue::from_static(concat!("onscene/", env!("CARGO_PKG_VERSION")));
-        request.headers_mut().insert(header::USER_AGENT, agent);
-        let pool = if reach == Reach::Public { &self.public } else { &self.private };
+        let request = request(method, uri, headers, body);
         let exchange = async {
-            let answer = pool.request(request).await.map_err(failed)?;
+            let answer = self.pool(reach).request(request).await.map_err(failed)?;
             let status = answer.status();
             let seconds = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after =
@@ -159,6 +200,16 @@ impl Client {
             Err(_) => Err(Failure::Maybe("no answer in time".into())),
         }
     }
+}
+
+fn request(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Request<Full<Bytes>> {
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    let agent = http::HeaderValue::from_static(concat!("onscene/", env!("CARGO_PKG_VERSION")));
+    request.headers_mut().insert(header::USER_AGENT, agent);
+    request
 }
 
 fn failed(error: hyper_util::client::legacy::Error) -> Failure {
@@ -207,7 +258,7 @@ impl Connector {
         let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
         if self.reach == Reach::Public && found.iter().any(|address| !is_public(address.ip())) {
             return Err(other(
-                "the host is not on the public Internet, and this channel does not allow others",
+                "the host is not on the public Internet, and `private_addresses` does not allow others",
             ));
         }
         let mut last = other("the host has no address");

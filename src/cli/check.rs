@@ -3,7 +3,7 @@
 use clap::Args;
 use jiff::SignedDuration;
 
-use super::{ConfigFlag, Exit, explain, kinds, out, say};
+use super::{ConfigFlag, Exit, explain, feeds, kinds, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, gaps, preview};
 use crate::core::escalation::Staff;
@@ -69,10 +69,14 @@ impl Check {
             say(&error);
             return Exit::Config;
         }
-        let from = Clock::system().now();
+        let clock = Clock::system();
+        let from = clock.now();
         let until = from.saturating_add(PREVIEW).unwrap_or(from);
-        let warnings: Vec<String> =
-            config.warnings.iter().cloned().chain(gaps::warnings(&config, from)).collect();
+        let calendars = feeds::known(&config, &clock);
+        let (told, ages) = feeds::shown(&config, &calendars, &clock);
+        let roster = feeds::roster(&calendars);
+        let missing = gaps::warnings(&config, &roster, from);
+        let warnings: Vec<String> = config.warnings.iter().cloned().chain(told).chain(missing).collect();
         for warning in &warnings {
             say(&format!("warning: {warning}"));
         }
@@ -81,18 +85,20 @@ impl Check {
             say(&errors.join("\n"));
             return Exit::Config;
         }
-        let staff = Staff::as_configured(&config.rules);
+        let staff = Staff { rules: &config.rules, roster: &roster };
         if self.json {
             let all = serde_json::json!({
                 "warnings": warnings,
                 "services": preview::as_json(staff, from, until),
                 "rotations": preview::rotations_as_json(staff, from, until),
                 "maintenance": preview::maintenance_as_json(&config.rules.maintenance, from, until),
+                "calendars": feeds::as_json(&calendars),
             });
             out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(staff, from, until));
             out(&preview::maintenance(&config.rules.maintenance, from, until));
+            out(&ages);
         }
         say(&format!("{}: good", path.display()));
         Exit::Done

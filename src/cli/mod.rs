@@ -13,10 +13,12 @@ use serde_json::Value;
 use crate::config::secrets;
 
 mod alert;
+mod calendar;
 mod check;
 mod client;
 mod condition;
 mod explain;
+mod feeds;
 mod hours;
 mod incident;
 mod kinds;

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
+use super::calendar::Calendar;
 use super::client::{Client, ServerFlags};
 use super::hours::{Hours, ask_for, end, hour, length, local};
 use super::{Exit, fail, out, reach, say, text};
@@ -114,6 +115,8 @@ enum What {
         #[arg(long)]
         all: bool,
     },
+    /// Follow who is on call in a calendar program, by a private address
+    Calendar(Calendar),
     /// End an override or a leave now
     End {
         /// Its id
@@ -144,7 +147,7 @@ impl Oncall {
         };
         // Hours are those of the rotation; who wants JSON reads any.
         let zones = match &what {
-            What::Now { .. } | What::Preview { .. } => Ok(BTreeMap::new()),
+            What::Now { .. } | What::Preview { .. } | What::Calendar(_) => Ok(BTreeMap::new()),
             _ if self.json => Ok(BTreeMap::new()),
             _ => zones(&client),
         };
@@ -218,6 +221,7 @@ impl What {
                 answer["leaves"] = ask_for(client, "leaves", *all)?["leaves"].take();
                 Ok(answer)
             }
+            Self::Calendar(calendar) => calendar.ask(client),
             Self::End { id } => {
                 for kind in ["overrides", "leaves"] {
                     let known = ask_for(client, kind, true)?;
@@ -253,6 +257,7 @@ impl What {
                 // What scripts want is the id.
                 all.iter().map(|one| text(&one["id"]) + "\n").collect()
             }
+            Self::Calendar(calendar) => calendar.shown(answer),
             Self::End { .. } => whole(answer, zones),
         }
     }
@@ -294,7 +299,12 @@ fn now(answer: &Value) -> String {
     lines.sort_by(|one, other| one.0.cmp(&other.0));
     let width = lines.iter().map(|(rotation, ..)| rotation.len()).max().unwrap_or_default();
     let shown = lines.iter().map(|(rotation, who, one)| {
-        format!("{rotation:width$}  {who}, until {}\n", local(&one["until"], &one["time_zone"]))
+        // A calendar may say nothing of what comes after.
+        let until = match &one["until"] {
+            Value::Null => String::new(),
+            until => format!(", until {}", local(until, &one["time_zone"])),
+        };
+        format!("{rotation:width$}  {who}{until}\n")
     });
     shown.collect()
 }

@@ -66,6 +66,12 @@ pub enum DoorError {
     /// There is no such token.
     #[error("no token that works has the id {0}")]
     NoToken(String),
+    /// There are as many private addresses of calendars as there may be.
+    #[error("there are {0} private addresses of calendars that work; revoke one of them first")]
+    TooManyLinks(i64),
+    /// There is no such private address.
+    #[error("no private address of a calendar that works has the id {0}")]
+    NoLink(String),
     /// There is no such silence.
     #[error("there is no silence {0}")]
     NoSilence(String),

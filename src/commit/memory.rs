@@ -80,6 +80,9 @@ impl Memory {
                     | Command::Leave { .. }
                     | Command::Forget
                     | Command::Roster(_)
+                    | Command::Calendar(_)
+                    | Command::LinkCalendar { .. }
+                    | Command::UnlinkCalendar { .. }
             )
         };
         if jobs.iter().any(decides) {
@@ -247,7 +250,7 @@ impl Memory {
         Ok(self.conditions.insert(known))
     }
 
-    /// What was said of who is on call, as far as it is not over.
+    /// What was said of who is on call, as far as it is not over, and what calendars say.
     pub(super) fn roster(&mut self, tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
         let known = match self.roster.take() {
             Some(known) => known,
@@ -257,7 +260,7 @@ impl Memory {
     }
 
     fn asked_roster(&self, tx: &Tx<'_>) -> Result<Roster, StoreError> {
-        Ok(roster::open(tx)?.of_people(|person| self.rules.people.contains_key(person)))
+        roster::said(tx, &self.rules, tx.now)
     }
 
     /// Something else was said of who is on call.

@@ -12,7 +12,9 @@ use super::{
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
-use crate::store::{StoreError, Tx, conditions, letters, nodes, reach, roster, silences, tokens, unreadable};
+use crate::store::{
+    StoreError, Tx, calendars, conditions, letters, nodes, reach, roster, silences, tokens, unreadable,
+};
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
 pub(super) fn run(
@@ -102,6 +104,14 @@ pub(super) fn run(
             true => Ok(Reply::Done),
             false => Err(DoorError::NoToken(id.clone())),
         },
+        Command::Calendar(asked) => Ok(work.calendar(asked)?),
+        // Nobody would ever see it.
+        Command::LinkCalendar { .. } if job.answer.is_closed() => Err(DoorError::Late),
+        Command::LinkCalendar { token, subject, by } => work.link_calendar(token, subject, by)?,
+        Command::UnlinkCalendar { id } => match calendars::revoke_link(tx, id)? {
+            true => Ok(Reply::Done),
+            false => Err(DoorError::NoLink(id.clone())),
+        },
         Command::Leave { node, heard_since } => {
             nodes::leave(tx, node, *heard_since)?;
             Ok(Reply::Done)
@@ -116,6 +126,7 @@ pub(super) fn run(
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
+            calendars::forget(tx, before(REVOKED_KEPT))?;
             reach::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;

@@ -17,7 +17,7 @@ use crate::store::search::Filter;
 use crate::store::sight::Sight;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
-use crate::store::{alerts, conditions, roster, timeline};
+use crate::store::{alerts, calendars, conditions, roster, timeline};
 
 /// A story, and who copies it.
 struct Copied {
@@ -64,6 +64,15 @@ impl Copied {
             .unwrap()
     }
 
+    /// The calendar of a rotation says something, and others follow that rotation by one more address.
+    fn calendar(&mut self, turns: Vec<crate::core::oncall::Turn>) {
+        let asked = CalendarSaid { rotation: "sre".into(), found: Ok((turns, vec!["one warning".into()])) };
+        self.story.ask(Command::Calendar(Box::new(asked))).unwrap();
+        let (token, subject) =
+            (crate::crypto::random_token().unwrap().into(), calendars::Subject::Rotation("sre".into()));
+        self.story.ask(Command::LinkCalendar { token, subject, by: "maya".into() }).unwrap();
+    }
+
     fn is_true(&mut self) {
         self.steps();
         let there = self.story.look(looks);
@@ -86,6 +95,7 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
     }
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
     seen.push_str(&format!("{:#?}", conditions::open(tx)?));
+    seen.push_str(&format!("{:#?}", (calendars::all(tx)?, calendars::links(tx)?)));
     seen.push_str(&format!("{:#?}", roster::open(tx)?));
     seen.push_str(&format!("{:#?}", silences::list(tx, Which::Open, 100)?));
     Ok(seen)
@@ -113,6 +123,14 @@ fn the_mirror_shows_what_the_store_shows_at_every_turn_of_a_story() {
     copied.is_true();
     let links = copied.count("answer_token");
     assert!(links > 0);
+    copied.calendar(vec![crate::core::oncall::Turn {
+        from: Timestamp::UNIX_EPOCH,
+        until: Timestamp::constant(253_000_000_000, 0),
+        person: "maya".into(),
+    }]);
+    copied.is_true();
+    copied.calendar(Vec::new());
+    copied.is_true();
     copied.story.hears("pingdom", "db-1", Firing);
     copied.is_true();
     copied.story.act(1, "maya", Act::Answer { help: true }).unwrap();

@@ -14,7 +14,7 @@ use super::preview::{next_change, policies, rotations, words, zone};
 use super::{Config, Place};
 use crate::core::escalation::{self, Case, Staff};
 use crate::core::incident::Severity;
-use crate::core::oncall::Turns;
+use crate::core::oncall::Roster;
 use crate::core::rules::{Policy, Rules, Target};
 
 /// How far ahead `onscene check` and a reload look.
@@ -107,7 +107,7 @@ fn gaps_of(
 fn unknown<'a>(staff: Staff<'a>, policy: &'a Policy) -> impl Iterator<Item = &'a str> {
     rotations(policy).into_iter().filter(move |name| {
         let rotation = staff.rules.rotations.get(*name);
-        let by_calendar = rotation.is_some_and(|rotation| matches!(rotation.turns, Turns::Calendar));
+        let by_calendar = rotation.is_some_and(|rotation| rotation.follows_calendar());
         by_calendar && !staff.roster.calendars.contains_key(*name)
     })
 }
@@ -136,11 +136,12 @@ fn told(config: &Config, gaps: &[Nobody]) -> Vec<String> {
     gaps.iter().map(|one| placed(place(one), &one.words(&config.rules))).collect()
 }
 
-/// What should be known: rotations that have nobody for some time while others of the same policy are there, and calendars
-/// of which nothing is known yet.
-pub fn warnings(config: &Config, from: Timestamp) -> Vec<String> {
+/// What should be known: rotations that have nobody for some time while others of the same policy are there, calendars
+/// of which nothing is known yet, and hours of which those that were read say nothing, so that nobody would be woken: that
+/// is no fault of the configuration.
+pub fn warnings(config: &Config, roster: &Roster, from: Timestamp) -> Vec<String> {
     let rules = &config.rules;
-    let staff = Staff::as_configured(rules);
+    let staff = Staff { rules, roster };
     let until = from.saturating_add(AHEAD).unwrap_or(from);
     let used: BTreeSet<&str> = rules
         .services
@@ -159,8 +160,15 @@ pub fn warnings(config: &Config, from: Timestamp) -> Vec<String> {
             said.push(placed(config.places.policies.get(*name), &what));
         }
     }
+    let mut nobody = nobody(staff, from, until);
+    nobody.retain(|one| {
+        let policy = rules.policies.get(&one.policy);
+        let names = policy.map(rotations).unwrap_or_default();
+        names.iter().filter_map(|name| rules.rotations.get(*name)).any(|known| known.follows_calendar())
+    });
+    said.extend(told(config, &nobody));
     for (name, rotation) in &rules.rotations {
-        if matches!(rotation.turns, Turns::Calendar) {
+        if rotation.follows_calendar() && !roster.calendars.contains_key(name) {
             continue;
         }
         let shifts = rotation.shifts(name, staff.roster, from, until, GAPS_MAX);

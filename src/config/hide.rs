@@ -22,6 +22,10 @@ fn in_table(errors: &mut Errors, text: &str, table: &DeTable<'_>, within: &str) 
         let name = key.get_ref().to_ascii_lowercase();
         // The address of a webhook is often its only secret.
         let address = within == "channel" && name == "url";
+        // So is that of a calendar.
+        let calendar = within == "rotation" && name.starts_with("calendar");
+        let has_address = value.get_ref().as_str().is_some_and(|text| text.contains("://"));
+        let address = address || calendar && (has_address || name == "calendar_url");
         let secret = address || SECRET_WORDS.iter().any(|word| name.contains(word));
         // The span of a [table] is its header: what it holds is looked at by its own keys.
         match (secret, value.get_ref()) {

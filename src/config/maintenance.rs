@@ -11,7 +11,8 @@ use super::names::{self, known};
 use super::people::time_zone;
 use super::read::{At, Reading, Table};
 use super::rotations::handover;
-use super::{calendar, words};
+use super::words;
+use crate::calendar::read as calendar;
 use crate::core::maintenance::{Times, Window, listed};
 use crate::core::rules::Rules;
 
@@ -103,7 +104,7 @@ fn by_file(table: &mut Table<'_>, reading: &mut Reading, zone: &TimeZone) -> Opt
         }
     }
     let path = reading.directory.join(&file.value);
-    match read_file(&path).and_then(|text| calendar::read(&text, zone)) {
+    match read_file(&path).and_then(|text| calendar::times(&text, zone)) {
         Ok(found) => {
             for warning in found.warnings {
                 reading.warn(&file.span, format!("{}: {warning}", path.display()));
@@ -119,8 +120,8 @@ fn by_file(table: &mut Table<'_>, reading: &mut Reading, zone: &TimeZone) -> Opt
 
 fn read_file(path: &Path) -> Result<String, String> {
     let facts = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    if facts.len() > calendar::FILE_BYTES_MAX {
-        return Err(format!("it has more than {} bytes", calendar::FILE_BYTES_MAX));
+    if usize::try_from(facts.len()).unwrap_or(usize::MAX) > calendar::BYTES_MAX {
+        return Err(format!("it has more than {} bytes", calendar::BYTES_MAX));
     }
     std::fs::read_to_string(path).map_err(|error| format!("it cannot be read: {error}"))
 }

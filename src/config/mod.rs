@@ -20,9 +20,9 @@ use toml::de::DeTable;
 use crate::core::rules::{Rules, Target};
 
 mod answers;
-mod calendar;
 mod edges;
 mod errors;
+mod feeds;
 pub mod gaps;
 mod heartbeats;
 mod hide;
@@ -41,6 +41,8 @@ mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_feeds;
+#[cfg(test)]
 mod stories_maintenance;
 #[cfg(test)]
 mod stories_policies;
@@ -56,6 +58,7 @@ pub mod words;
 pub use answers::Answers;
 pub use errors::Errors;
 pub(crate) use errors::nearest;
+pub use feeds::{FeedConfig, FeedPlace, address as feed_address};
 pub use heartbeats::HeartbeatConfig;
 use read::{Reading, Table};
 
@@ -87,6 +90,8 @@ pub struct Config {
     pub sources: BTreeMap<String, Source>,
     /// Pings that have to come again and again, by name.
     pub heartbeats: BTreeMap<String, HeartbeatConfig>,
+    /// Calendars that rotations follow, by the name of the rotation.
+    pub feeds: BTreeMap<String, FeedConfig>,
     /// Ways out, in the order of the file.
     pub channels: Vec<ChannelConfig>,
     /// Ways to persons beside mail, in the order of the file.
@@ -460,6 +465,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         places: Places::default(),
         mode,
         directory,
+        feeds: BTreeMap::new(),
     };
     let (table, problems) = DeTable::parse_recoverable(text);
     if !problems.is_empty() {
@@ -509,6 +515,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             rules: Arc::new(rules),
             sources,
             heartbeats,
+            feeds: reading.feeds,
             channels,
             ways,
             answers,

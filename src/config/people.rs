@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
+use super::feeds;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
@@ -44,6 +45,7 @@ pub(super) fn rules(
     let open = policies::policies(root, reading, &mut rules);
     services::services(root, reading, &mut rules);
     open.end(reading, &rules);
+    feeds::somebody(reading, &rules);
     if !root.has("mail") && !rules.policies.is_empty() {
         reading.errors.add_whole("[mail] is missing: pages go out by mail, and nobody could be woken");
     }

@@ -31,6 +31,8 @@ pub(super) struct Reading {
     pub(super) places: Places,
     pub(super) mode: SecretsMode,
     pub(super) directory: std::path::PathBuf,
+    /// Calendars that rotations follow, by the name of the rotation.
+    pub(super) feeds: std::collections::BTreeMap<String, super::FeedConfig>,
 }
 
 impl Reading {

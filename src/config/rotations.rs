@@ -1,4 +1,4 @@
-//! `[[rotation]]`: who takes turns, in one layer or several.
+//! `[[rotation]]`: who takes turns, in one layer or several, or as a calendar says.
 
 use std::ops::Range;
 
@@ -7,6 +7,7 @@ use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::errors::nearest;
+use super::feeds;
 use super::names;
 use super::people::{can_be_paged, time_zone};
 use super::read::{Reading, Table};
@@ -40,9 +41,12 @@ pub(super) fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut
         let name = names::name(&mut table, reading);
         let zone = table.needed(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let zone = zone.unwrap_or(TimeZone::UTC);
-        let layers = match table.has("layers") {
-            true => layers(&mut table, reading, rules, &zone),
-            false => vec![layer(&mut table, reading, rules, &zone)],
+        let (turns, feed) = if feeds::follows_one(&table) {
+            (Turns::Calendar, feeds::feed(&mut table, reading))
+        } else if table.has("layers") {
+            (Turns::Layers(layers(&mut table, reading, rules, &zone)), None)
+        } else {
+            (Turns::Layers(vec![layer(&mut table, reading, rules, &zone)]), None)
         };
         let shadows = table.texts(reading, "shadows").unwrap_or_default();
         for (index, shadow) in shadows.iter().enumerate() {
@@ -51,12 +55,15 @@ pub(super) fn rotations(root: &mut Table<'_>, reading: &mut Reading, rules: &mut
                 reading.warn(&shadow.span, format!("{} is a shadow already", shadow.value));
             }
         }
+        let all = table.span.clone();
         table.end(reading);
         // What is wrong was told; the name is known all the same, so that nothing else is wrong because of it.
         let Some(name) = name else { continue };
+        reading.feeds.extend(feed.map(|feed| (name.value.clone(), feed)));
+        feeds::few(reading, all);
         reading.places.rotations.insert(name.value.clone(), reading.errors.place(name.span.start));
         let shadows = shadows.into_iter().map(|shadow| shadow.value).collect();
-        let rotation = Rotation { time_zone: zone, turns: Turns::Layers(layers), shadows };
+        let rotation = Rotation { time_zone: zone, turns, shadows };
         if rules.rotations.insert(name.value.clone(), rotation).is_some() {
             reading.errors.add(name.span, format!("there are two rotations called {}", name.value));
         }

@@ -83,6 +83,7 @@ fn every_key_that_is_read_stands_in_the_example() {
     let code = [
         include_str!("answers.rs"),
         include_str!("edges.rs"),
+        include_str!("feeds.rs"),
         include_str!("heartbeats.rs"),
         include_str!("maintenance.rs"),
         include_str!("mod.rs"),

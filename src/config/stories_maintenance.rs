@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::calendar;
 use super::stories::{GOOD, read};
 use super::*;
+use crate::calendar::read as calendar;
 use crate::core::maintenance::{Window, listed};
 
 fn at(text: &str) -> Timestamp {
@@ -98,10 +98,10 @@ fn check_shows_when_windows_are_open() {
 }
 
 /// A calendar of these lines.
-fn calendar(lines: &str) -> Result<calendar::Calendar, String> {
+fn calendar(lines: &str) -> Result<calendar::Times, String> {
     let lines = lines.trim().lines().map(str::trim).collect::<Vec<_>>().join("\r\n");
     let text = format!("BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//x//EN\r\n{lines}\r\nEND:VCALENDAR\r\n");
-    calendar::read(&text, &TimeZone::get("Europe/Oslo").unwrap())
+    calendar::times(&text, &TimeZone::get("Europe/Oslo").unwrap())
 }
 
 fn events(lines: &str, from: &str, until: &str) -> Vec<String> {
@@ -222,7 +222,7 @@ fn what_is_wrong_of_a_calendar_is_told_with_the_event() {
         assert!(said.contains(words), "{lines}: {said}");
     }
     for text in ["", "hello", "<html></html>", "BEGIN:VCARD\r\nEND:VCARD\r\n"] {
-        let said = calendar::read(text, &TimeZone::UTC).map(|found| found.times.len());
+        let said = calendar::times(text, &TimeZone::UTC).map(|found| found.times.len());
         assert!(said.is_err_and(|said| said.contains("no iCalendar file")), "{text:?}");
     }
 }

@@ -134,7 +134,7 @@ fn what_says_nothing_or_is_never_seen_is_warned_of() {
 fn gaps_of(text: &str) -> (Vec<String>, Vec<String>) {
     let config = read(text).unwrap();
     let from = at("2026-03-02T12:00:00Z");
-    (gaps::errors(&config, from), gaps::warnings(&config, from))
+    (gaps::errors(&config, from), gaps::warnings(&config, &Roster::nothing(), from))
 }
 
 const OFFICE: &str = "days = [\"Mon-Fri\"]\nhours = [\"08:00-16:00\"]\n";
@@ -248,15 +248,22 @@ fn what_a_calendar_says_is_not_known_to_a_check() {
     config.rules = Arc::new(rules);
     let from = at("2026-03-02T12:00:00Z");
     assert_eq!(gaps::errors(&config, from), Vec::<String>::new());
-    let warned = gaps::warnings(&config, from);
+    let warned = gaps::warnings(&config, &Roster::nothing(), from);
     assert_eq!(warned.len(), 1);
     assert!(
         warned[0].starts_with("onscene.toml:46: who is on call in sre is known when its calendar"),
         "{warned:?}"
     );
-    // Once it has been read, and is empty, there is nobody.
+    // Once it has been read, and is empty, there is nobody: that is told, and is no fault of the configuration.
     let mut roster = Roster::nothing();
     roster.calendars.insert("sre".into(), Arc::new(Vec::new()));
+    let warned = gaps::warnings(&config, &roster, from);
+    assert_eq!(warned.len(), 1);
+    assert!(
+        warned[0].starts_with("onscene.toml:46: an incident of")
+            && warned[0].contains("would wake nobody from"),
+        "{warned:?}"
+    );
     let gaps =
         gaps::nobody(Staff { rules: &config.rules, roster: &roster }, from, at("2026-03-16T12:00:00Z"));
     assert_eq!((gaps.len(), gaps[0].until), (1, at("2026-03-16T12:00:00Z")));

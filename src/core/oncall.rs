@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub mod ahead;
+mod calendar;
 mod hours;
 mod layer;
 pub mod past;
@@ -26,6 +27,7 @@ mod stories_naive;
 #[cfg(test)]
 mod stories_said;
 
+pub use calendar::{Said, Stint, normal};
 pub use hours::Hours;
 pub use layer::Layer;
 pub use roster::{Leave, Override, Roster, Turn};

@@ -174,10 +174,12 @@ impl From<DoorError> for Problem {
             DoorError::Refused(refusal) => refused(&refusal, detail),
             DoorError::NoIncident(_)
             | DoorError::NoToken(_)
+            | DoorError::NoLink(_)
             | DoorError::NoSilence(_)
             | DoorError::NoCondition(_)
             | DoorError::NoTurn(..) => Self::not_found(detail),
             DoorError::TooManyTokens(_)
+            | DoorError::TooManyLinks(_)
             | DoorError::TooManySilences(_)
             | DoorError::TooManyConditions(_)
             | DoorError::TooManyTurns(..) => Self::conflict(detail),

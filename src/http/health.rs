@@ -7,13 +7,15 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 
-use super::api::roster::{gaps, said};
+use super::api::roster::gaps;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
 use crate::core::oncall::Roster;
 use crate::core::oncall::ahead::AHEAD;
 use crate::core::rules::Rules;
-use crate::store::{heartbeats, held, incidents, letters};
+use crate::feeds::age_s;
+use crate::store::roster::said;
+use crate::store::{calendars, heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -30,6 +32,7 @@ pub(super) async fn readyz(State(desk): State<Desk>) -> Response {
 
 /// Figures for Prometheus. What stands in the store is counted when it is asked for.
 pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
+    let follows = !desk.house.get().feeds.is_empty();
     let counted = match desk.sight.mirror() {
         // Nobody waits for figures of a store that is known to be away.
         Some(mirror) if mirror.is_away() => None,
@@ -38,14 +41,22 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             let read = desk.sight.now(move |tx| {
                 let counted = (incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?);
                 let said = said(tx, &rules, tx.now)?;
-                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now)))
+                let kept = if follows { calendars::all(tx)? } else { Vec::new() };
+                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now), kept))
             });
             Some(read.await)
         }
     };
     match counted {
-        Some(Ok(((incidents, letters, heard), held, gaps))) => {
+        Some(Ok(((incidents, letters, heard), held, gaps, kept))) => {
             let metrics = &desk.metrics;
+            let now = desk.clock.now();
+            metrics.calendar_age.reset();
+            for name in desk.house.get().feeds.keys() {
+                let kept = kept.iter().find(|one| one.rotation == *name);
+                let age = age_s(kept, metrics.started_at(), now);
+                metrics.calendar_age.with_label_values(&[name]).set(age);
+            }
             metrics.oncall_gap.reset();
             for (rotation, seconds) in gaps {
                 metrics.oncall_gap.with_label_values(&[rotation.as_str()]).set(seconds);
@@ -65,7 +76,6 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             }
             metrics.deliveries_pending.reset();
             metrics.delivery_oldest.reset();
-            let now = desk.clock.now();
             for (channel, count, oldest) in letters {
                 let channel = if channel.is_empty() { "mail" } else { channel.as_str() };
                 metrics.deliveries_pending.with_label_values(&[channel]).set(count);

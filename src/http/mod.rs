@@ -29,6 +29,7 @@ mod answer;
 mod answers;
 pub mod api;
 pub mod body;
+mod calendar;
 pub mod compat;
 mod connection;
 pub mod desk;

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use super::api::roster::said;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
@@ -19,14 +18,16 @@ use crate::core::condition::known;
 use crate::core::escalation::Staff;
 use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
+use crate::feeds::all_troubles;
 use crate::render::{full_name, hour, shown_known};
 use crate::store::incidents;
 use crate::store::nodes::Node;
+use crate::store::roster::said;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder};
-use crate::store::{Tx, conditions, held as held_back, nodes, reach};
+use crate::store::{Tx, calendars, conditions, held as held_back, nodes, reach};
 
 mod ahead;
 pub(super) mod held;
@@ -90,23 +91,27 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         return elsewhere;
     }
     let house = desk.house.get();
-    let rules = house.rules.clone();
+    let (rules, follows) = (house.rules.clone(), !house.feeds.is_empty());
     let read = desk.sight.or_last(move |tx| {
         let open = Filter { state: Some("open".into()), limit: OPEN_SHOWN, ..Filter::default() };
         let past = Filter { state: Some("resolved".into()), limit: PAST_SHOWN, ..Filter::default() };
         let in_force = silences::list(tx, Which::In(Life::Active), SILENCES_COUNTED)?.len();
         let held = held::summary(&held_back::each(tx)?, in_force);
         let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
+        let calendars = if follows { calendars::all(tx)? } else { Vec::new() };
         let roster = said(tx, &rules, tx.now)?;
         let warnings = ahead::warnings(&rules, &roster, tx.now);
         let gaps = gaps_ahead(Staff { rules: &rules, roster: &roster }, tx.now);
-        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, (warnings, gaps)))
+        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, (warnings, gaps, calendars)))
     });
-    let Seen { value: (open, past, nodes, held, conditions, (warnings, gaps)), as_of } = match read.await {
-        Ok(found) => found,
-        Err(error) => return unreadable(&pages, &error),
-    };
+    let Seen { value: (open, past, nodes, held, conditions, (warnings, gaps, calendars)), as_of } =
+        match read.await {
+            Ok(found) => found,
+            Err(error) => return unreadable(&pages, &error),
+        };
     let rules = house.rules.clone();
+    let mut warnings = warnings;
+    warnings.extend(all_troubles(&house, &calendars, desk.clock.now()));
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
     let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);

@@ -7,7 +7,9 @@ use tower_http::csrf::CsrfLayer;
 use super::desk::Desk;
 use super::html::Pages;
 use super::problem::Problem;
-use super::{alertmanager_api, answer, answers, api, compat, health, heartbeat, intake, opsgenie, pages};
+use super::{
+    alertmanager_api, answer, answers, api, calendar, compat, health, heartbeat, intake, opsgenie, pages,
+};
 
 /// The addresses, and who answers at them.
 pub fn router(desk: Desk, html: Pages) -> Router {
@@ -38,6 +40,9 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
         .route("/api/v1/oncall/preview", get(api::oncall::preview))
+        .route("/api/v1/calendars", get(api::calendars::list).post(api::calendars::create))
+        .route("/api/v1/calendars/{id}/revoke", post(api::calendars::revoke))
+        .route("/calendar/{file}", get(calendar::show))
         .route("/api/v1/overrides", get(api::roster::overrides).post(api::roster::add_override))
         .route("/api/v1/overrides/{id}", get(api::roster::show_override))
         .route("/api/v1/overrides/{id}/end", post(api::roster::end_override))

@@ -110,6 +110,21 @@ pub(super) const CONDITION: Table = table(
     &["id", "services", "text", "created_by", "ended_by"],
     &[],
 );
+/// What calendars say of rotations, and the private addresses of those that are made of rotations.
+pub(super) const CALENDAR: Table = table(
+    "calendar",
+    "rotation",
+    &["changed_at", "fetched_at", "tried_at"],
+    &["rotation", "turns", "hash", "error", "warnings"],
+    &[],
+);
+pub(super) const CALENDAR_LINK: Table = table(
+    "calendar_link",
+    "id",
+    &["created_at", "revoked_at"],
+    &["id", "rotation", "person", "created_by"],
+    &["hash"],
+);
 pub(super) const OVERRIDE: Table = table(
     "oncall_override",
     "id",
@@ -163,6 +178,8 @@ const TABLES: &[Table] = &[
     ),
     SILENCE,
     CONDITION,
+    CALENDAR,
+    CALENDAR_LINK,
     OVERRIDE,
     LEAVE,
     table(

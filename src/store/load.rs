@@ -1,13 +1,11 @@
 //! What a report about load reads: what incidents of a while were to people, and who was on call; and the rows that say so.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::{Row, StoreError, Tx, search, wire};
 use crate::core::load::Touch;
-use crate::core::oncall::Roster;
 use crate::core::oncall::past::{AHEAD_MAX, Kept};
 use crate::core::timeline::Fact;
 
@@ -51,14 +49,6 @@ pub fn page(
         found.entry(incident).or_default().push(touch);
     }
     Ok((found.into_values().collect(), Some(last)))
-}
-
-/// What was said of who is on call, for who only looks.
-///
-/// # Errors
-/// What the engine says.
-pub fn roster(_tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
-    Ok(Arc::new(Roster::nothing()))
 }
 
 const COLUMNS: &str = "rotation, person, from_at, until_at, is_open from oncall_history";

@@ -20,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, watch};
 
 use super::copy::{
-    ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, CONDITION, ENTRY, INCIDENT, INCIDENT_TERM, LEAVE, NODE,
-    OVERRIDE, SILENCE, Value,
+    ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, CALENDAR, CALENDAR_LINK, CONDITION, ENTRY, INCIDENT,
+    INCIDENT_TERM, LEAVE, NODE, OVERRIDE, SILENCE, Value,
 };
 use super::migrate::IDENTITY;
 use super::readers::Readers;
@@ -45,6 +45,8 @@ const NODES_MAX: u32 = 200;
 /// Most of what has not ended: silences, known conditions, overrides and leaves, those first that end last.
 const SILENCES_MAX: u32 = 1000;
 const CONDITIONS_MAX: u32 = super::conditions::OPEN_MAX;
+/// Most calendars that rotations follow.
+const CALENDARS_MAX: u32 = 200;
 const ROSTER_MAX: u32 = super::roster::OPEN_MAX;
 /// What is only counted (repeats of an alert) is looked after this often, and so many at a time.
 const COUNTS_EVERY: SignedDuration = SignedDuration::from_secs(10);
@@ -301,6 +303,9 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
         let open = "where ends_at > ?1 order by ends_at desc, id limit ?2";
         table.renew(from, to, open, &[from.now.into(), i64::from(most).into()])?;
     }
+    CALENDAR.renew(from, to, "order by rotation limit ?1", &[i64::from(CALENDARS_MAX).into()])?;
+    let working = "where revoked_at is null order by id limit ?1";
+    CALENDAR_LINK.renew(from, to, working, &[i64::from(LINKS_MAX).into()])?;
     note(to, AS_OF, &from.now.as_microsecond().to_string())
 }
 
@@ -425,6 +430,8 @@ fn empty(to: &Tx<'_>) -> Result<(), StoreError> {
         "node",
         "silence",
         "known_condition",
+        "calendar",
+        "calendar_link",
         "oncall_override",
         "oncall_leave",
     ] {

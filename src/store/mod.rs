@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 
 pub mod alerts;
+pub mod calendars;
 pub mod conditions;
 pub mod copy;
 mod error;

@@ -3,11 +3,14 @@
 //! All of it that is not over is read in one question by whoever decides, so there is a bounded number of it. What is over is
 //! kept for a while, for people who ask who was on call and why.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
 use super::silences::Which;
-use super::{Row, StoreError, Tx};
+use super::{Row, StoreError, Tx, calendars};
 use crate::core::oncall::{Leave, Override, Roster};
+use crate::core::rules::Rules;
 
 /// Most overrides, and most leaves, that are not over.
 pub const OPEN_MAX: u32 = 500;
@@ -156,6 +159,19 @@ pub fn since(tx: &Tx<'_>, hour: Timestamp) -> Result<Roster, StoreError> {
         }
     }
     Ok(roster)
+}
+
+/// What was not over at an hour, as far as it is kept, of people there are, with what calendars say: all that decides, and all
+/// that pages, the API and figures know of it, comes from here.
+///
+/// # Errors
+/// What the engine says.
+pub fn said(tx: &Tx<'_>, rules: &Rules, since: Timestamp) -> Result<Roster, StoreError> {
+    let said = self::since(tx, since.min(tx.now))?.of_people(|person| rules.people.contains_key(person));
+    // Only who follows one asks for it.
+    let follows = rules.rotations.values().any(|rotation| rotation.follows_calendar());
+    let calendars = if follows { calendars::turns(tx)? } else { BTreeMap::new() };
+    Ok(Roster { calendars, ..said })
 }
 
 /// A leave is read as an override of no rotation.

@@ -3,6 +3,7 @@
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
+//! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
@@ -35,6 +36,7 @@
 
 mod answers;
 mod away;
+mod calendar;
 mod compat;
 mod day;
 mod disk;

@@ -6,6 +6,7 @@
 //! - `inhibition`: Alertmanager beside onscene, which keep the same alerts quiet;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
+//! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
 //! - `uptime_kuma`: Uptime Kuma as the sender, by its own API;
@@ -15,6 +16,7 @@
 
 mod balancer;
 mod browser;
+mod calendar;
 mod clients;
 mod cnpg;
 mod deploy;

@@ -81,7 +81,7 @@ impl Rotation {
     /// configuration itself leaves free, it leaves free on purpose.
     pub fn gaps(&self, name: &str, roster: &Roster, from: Timestamp, until: Timestamp) -> Vec<Gap> {
         let plain = roster.only_calendars();
-        let by_calendar = roster.calendars.contains_key(name);
+        let by_calendar = self.follows_calendar();
         let mut gaps: Vec<Gap> = Vec::new();
         for watch in self.watches(name, roster, from, until) {
             if !watch.people.is_empty() {

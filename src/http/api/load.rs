@@ -16,7 +16,7 @@ use super::history::{Asked, Pairs};
 use crate::core::load::{Carried, Load, Part, Tally};
 use crate::core::oncall::past::{self, Kept};
 use crate::core::rules::Rules;
-use crate::store::{StoreError, Tx, load};
+use crate::store::{StoreError, Tx, load, roster};
 
 /// Incidents read at a time: others read in between.
 const PAGE: u32 = 500;
@@ -100,7 +100,7 @@ struct Turns {
 impl Turns {
     fn read(tx: &Tx<'_>, rules: &Rules, since: Timestamp, until: Timestamp) -> Result<Self, StoreError> {
         let kept = load::kept(tx, since, until)?;
-        let roster = load::roster(tx)?;
+        let roster = roster::said(tx, rules, since)?;
         let are_whole = kept.len() < usize::try_from(load::TURNS_MAX).unwrap_or(usize::MAX);
         let kept_since = load::kept_since(tx)?;
         let (mut all, mut assumed) = (Vec::new(), false);

@@ -24,6 +24,7 @@ use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
 use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
 
+pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod history;
 mod lasting;

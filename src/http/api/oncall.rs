@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::roster::said;
 use super::{severity, shown};
 use crate::config::nearest;
 use crate::config::preview::{self, Span};
@@ -19,6 +18,9 @@ use crate::core::escalation::{Case, Staff};
 use crate::core::incident::Severity;
 use crate::core::oncall::Roster;
 use crate::core::rules::{Rules, Target};
+use crate::feeds;
+use crate::store::calendars::{self, Kept};
+use crate::store::roster::said;
 use crate::store::sight::Seen;
 
 /// How much of the time ahead one answer tells: four weeks, with the hour by which daylight saving may make them longer.
@@ -52,9 +54,12 @@ pub(in super::super) async fn now(
     let of_service = query.service.as_ref().map(|name| rotations_of(&rules, name)).transpose()?;
     let read = {
         let rules = rules.clone();
-        desk.sight.or_last(move |tx| said(tx, &rules, at))
+        desk.sight.or_last(move |tx| {
+            let kept = if feeds::any(&rules) { calendars::all(tx)? } else { Vec::new() };
+            Ok((said(tx, &rules, at)?, kept))
+        })
     };
-    let Seen { value: said, as_of } = read.await.map_err(|error| cannot_read(&error))?;
+    let Seen { value: (said, kept), as_of } = read.await.map_err(|error| cannot_read(&error))?;
     let (mut oncall, mut shadows, mut nobody) = (Vec::new(), Vec::new(), Vec::new());
     for (name, rotation) in &rules.rotations {
         let is_wanted = query.rotation.as_ref().is_none_or(|wanted| wanted == name)
@@ -63,14 +68,25 @@ pub(in super::super) async fn now(
             continue;
         }
         let duty = rotation.duty(name, &said, at);
-        let until = rotation.stays_until(name, &said, at);
+        // A calendar may say nothing of what comes after.
+        let until = Some(rotation.stays_until(name, &said, at)).filter(|until| *until < Timestamp::MAX);
         let zone = rotation.time_zone.iana_name().unwrap_or("UTC");
+        let kept = kept.iter().find(|one| one.rotation == *name);
+        let calendar = rotation.follows_calendar().then(|| known(kept));
+        let row = |mut row: Value| {
+            if let Some(calendar) = &calendar {
+                row["calendar"] = calendar.clone();
+            }
+            row
+        };
         if duty.people.is_empty() {
-            nobody.push(json!({"rotation": name, "until": until, "time_zone": zone}));
+            nobody.push(row(json!({"rotation": name, "until": until, "time_zone": zone})));
         }
         for person in &duty.people {
             let by = said.puts_in(name, person, at).map(|one| one.id.as_str());
-            oncall.push(json!({"rotation": name, "person": person, "until": until, "override": by, "time_zone": zone}));
+            oncall.push(row(
+                json!({"rotation": name, "person": person, "until": until, "override": by, "time_zone": zone}),
+            ));
         }
         for person in &duty.shadows {
             shadows.push(json!({"rotation": name, "person": person, "until": until, "time_zone": zone}));
@@ -78,6 +94,12 @@ pub(in super::super) async fn now(
     }
     let answer = json!({"at": at, "oncall": oncall, "shadows": shadows, "nobody": nobody});
     Ok(shown(&desk, Json(answer).into_response(), as_of))
+}
+
+/// What is known of the calendar of a rotation.
+fn known(kept: Option<&Kept>) -> Value {
+    json!({"fetched_at": kept.and_then(|one| one.fetched_at), "error": kept.and_then(|one| one.error.as_deref()),
+        "warnings": kept.map(|one| one.warnings.as_slice()).unwrap_or_default()})
 }
 
 /// The rotations that a service's policies name.

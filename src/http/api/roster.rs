@@ -294,17 +294,11 @@ pub(in super::super) async fn say(
     let rules = desk.house.get().rules.clone();
     // It is written down: what cannot be seen now is only not warned of.
     let read = desk.sight.now(move |tx| {
-        let said = said(tx, &rules, tx.now)?;
+        let said = roster::said(tx, &rules, tx.now)?;
         Ok(gaps(&rules, &said, (hours.0.max(tx.now), hours.1)))
     });
     let found = read.await.unwrap_or_default();
     Ok(found.iter().map(|gap| Value::from(warning(gap))).collect())
-}
-
-/// Everything that was said of who is on call, of people there are, as far as it was not over at an hour: all that pages, the API
-/// and figures know of it comes from here.
-pub(in super::super) fn said(tx: &Tx<'_>, rules: &Rules, since: Timestamp) -> Result<Roster, StoreError> {
-    Ok(roster::since(tx, since.min(tx.now))?.of_people(|person| rules.people.contains_key(person)))
 }
 
 /// When nobody is on call in any rotation, in an order that people read.

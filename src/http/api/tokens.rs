@@ -95,9 +95,11 @@ pub(in super::super) async fn revoke(
 }
 
 /// Who asks about tokens.
-struct Asking {
-    person: String,
-    administrator: bool,
+pub(super) struct Asking {
+    /// Which person.
+    pub(super) person: String,
+    /// Whether they are an administrator.
+    pub(super) administrator: bool,
 }
 
 impl Asking {
@@ -106,10 +108,12 @@ impl Asking {
     }
 }
 
-async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
+pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
     let person = match desk.holder(headers).await? {
         Holder::Person(person) => person,
-        Holder::Automation(_) => return Err(Problem::forbidden("a program has no say about tokens")),
+        Holder::Automation(_) => {
+            return Err(Problem::forbidden("a program has no say about tokens and private addresses"));
+        }
     };
     match desk.house.get().rules.people.get(&person) {
         Some(known) => Ok(Asking { administrator: known.administrator, person }),

@@ -107,7 +107,8 @@ pub(super) fn rotations(rules: &Rules, roster: &Roster, now: Timestamp) -> Vec<V
         let by = duty.people.iter().find_map(|person| roster.puts_in(name, person, now));
         context! {
             name => name.as_str(), zone => name_of(zone), people => names(&duty.people), shadows => names(&duty.shadows),
-            until => local(rotation.stays_until(name, roster, now), zone),
+            until => Some(rotation.stays_until(name, roster, now)).filter(|until| *until < Timestamp::MAX)
+                .map(|until| local(until, zone)),
             gap => gone.first().is_some_and(|gap| gap.from <= now),
             by => by.map(|one| one.reason.as_str()), next => next.collect::<Vec<_>>(),
             more => watches.len().saturating_sub(WATCHES_SHOWN + 1),

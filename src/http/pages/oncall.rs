@@ -22,13 +22,14 @@ use crate::core::incident::Severity;
 use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::crypto;
-use crate::http::api::roster::said;
+use crate::feeds::all_troubles;
 use crate::http::body;
 use crate::http::desk::Desk;
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
 use crate::render::zone_of;
-use crate::store::roster;
+use crate::store::calendars;
+use crate::store::roster::{self, said};
 use crate::store::sight::Seen;
 use crate::store::silences::Which;
 use crate::store::tokens::Holder;
@@ -232,7 +233,8 @@ fn author(me: &Holder) -> String {
 }
 
 async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Option<Failed>) -> Response {
-    let rules = desk.house.get().rules.clone();
+    let house = desk.house.get();
+    let rules = house.rules.clone();
     let chosen = chosen(&rules, &asked, desk.clock.now());
     let read = {
         let (rules, chosen) =
@@ -240,11 +242,14 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
         desk.sight.or_last(move |tx| {
             let now = tx.now;
             let said = said(tx, &rules, now)?;
+            let kept = if house.feeds.is_empty() { Vec::new() } else { calendars::all(tx)? };
+            let mut warnings = ahead::warnings(&rules, &said, now);
+            warnings.extend(all_troubles(&house, &kept, now));
             let chosen = chosen.clone().map(|(service, severity, day)| Chosen { service, severity, day });
             let overrides = roster::overrides(tx, Which::Open, roster::OPEN_MAX)?;
             let leaves = roster::leaves(tx, Which::Open, roster::OPEN_MAX)?;
             Ok(context! {
-                warnings => ahead::warnings(&rules, &said, now),
+                warnings,
                 rotations => ahead::rotations(&rules, &said, now),
                 overrides => ahead::overrides(&rules, &overrides, now),
                 leaves => ahead::leaves(&rules, &leaves, now),

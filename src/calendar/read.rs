@@ -6,13 +6,15 @@
 //! that zones have in the file itself only the name is taken.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use calcard::common::PartialDateTime;
 use calcard::icalendar::dates::{CalendarErrorType, TimeOrDelta};
 use calcard::icalendar::timezone::TzResolver;
 use calcard::icalendar::{
     ICalendar, ICalendarComponent, ICalendarComponentType, ICalendarEntry, ICalendarFrequency,
-    ICalendarParameterName, ICalendarPeriod, ICalendarProperty, ICalendarStatus, ICalendarValue,
+    ICalendarParameterName, ICalendarParameterValue, ICalendarParticipationStatus, ICalendarPeriod,
+    ICalendarProperty, ICalendarStatus, ICalendarValue, Uri,
 };
 use calcard::{Entry, Parser};
 use jiff::civil::DateTime;
@@ -21,38 +23,125 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::core::maintenance::Open;
 
-/// Largest file, in bytes.
-pub(super) const FILE_BYTES_MAX: u64 = 1024 * 1024;
+/// Largest calendar, in bytes.
+pub const BYTES_MAX: usize = 1024 * 1024;
 /// Most events in it.
 const EVENTS_MAX: usize = 2000;
 /// So often an event is repeated, and no more: every day for 54 years.
 const REPEATED_MAX: usize = 20_000;
 /// Most times of all events together.
 const TIMES_MAX: usize = 200_000;
+/// Most repetitions that are gone through, of all events together.
+const STEPS_MAX: usize = 1_000_000;
 /// A repetition that is read for less than this, and goes on, is told.
 const FAR: SignedDuration = SignedDuration::from_hours(20 * 365 * 24);
 
-/// What a calendar says.
+/// When the events of a calendar are.
 #[derive(Debug, Default)]
-pub(super) struct Calendar {
-    /// When its events are.
-    pub(super) times: Vec<Open>,
+pub struct Times {
+    /// When.
+    pub times: Vec<Open>,
     /// What should be known.
-    pub(super) warnings: Vec<String>,
+    pub warnings: Vec<String>,
 }
 
-/// Reads a calendar. `own` is the zone of hours that name none, and of whole days.
+/// When the events of a calendar are, for who needs to know all of them. `own` is the zone of hours that name none, and of
+/// whole days.
 ///
 /// # Errors
 /// A sentence for people.
-pub(super) fn read(text: &str, own: &TimeZone) -> Result<Calendar, String> {
-    let mut calendar = Calendar::default();
+pub fn times(text: &str, own: &TimeZone) -> Result<Times, String> {
+    let mut found = Times::default();
+    each(text, own, None, &mut found.warnings, |name, events| {
+        let events = events.map_err(|why| format!("its event {name:?} {why}"))?;
+        found.times.extend(events.into_iter().map(|event| event.open));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// One time of an event.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When.
+    pub open: Open,
+    /// What it says of people.
+    pub says: Rc<Says>,
+}
+
+/// What an event says of people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Says {
+    /// What people call it.
+    pub summary: String,
+    /// Who takes part, by their mail addresses, in lower case, without those who have declined.
+    pub attendees: Vec<String>,
+    /// Who have declined.
+    pub declined: Vec<String>,
+    /// Who called for it.
+    pub organizer: Option<String>,
+}
+
+/// The events of a calendar.
+#[derive(Debug, Default)]
+pub struct Events {
+    /// Each time of each of them that is not over at the beginning of the window, and begins before its end.
+    pub events: Vec<Event>,
+    /// How many times of events there are, whenever they are, as far as they were read.
+    pub any: usize,
+    /// What could not be read of it: the event, and why.
+    pub unread: Vec<(String, String)>,
+    /// What should be known.
+    pub warnings: Vec<String>,
+}
+
+/// The events of a calendar, for who needs those from one hour to another, and would rather have some of them than none.
+///
+/// # Errors
+/// A sentence for people: it is no calendar, or too large.
+pub fn events(text: &str, own: &TimeZone, (from, until): (Timestamp, Timestamp)) -> Result<Events, String> {
+    let mut found = Events::default();
+    let mut warnings = Vec::new();
+    each(text, own, Some(until), &mut warnings, |name, events| {
+        match events {
+            Ok(events) => {
+                found.any += events.len();
+                found.events.extend(
+                    events.into_iter().filter(|event| event.open.until > from && event.open.from < until),
+                );
+            }
+            Err(why) => found.unread.push((name.to_owned(), why)),
+        }
+        Ok(())
+    })?;
+    found.warnings = warnings;
+    Ok(found)
+}
+
+/// Goes through a calendar, event by event with all that was changed of it. What repeats is followed to `until`.
+fn each(
+    text: &str,
+    own: &TimeZone,
+    until: Option<Timestamp>,
+    warnings: &mut Vec<String>,
+    mut take: impl FnMut(&str, Result<Vec<Event>, String>) -> Result<(), String>,
+) -> Result<(), String> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let last = text.trim_end().rsplit(['\r', '\n']).next().unwrap_or_default();
+    if !last.trim().eq_ignore_ascii_case("END:VCALENDAR") {
+        let begins =
+            text.trim_start().get(..15).is_some_and(|first| first.eq_ignore_ascii_case("BEGIN:VCALENDAR"));
+        let why = if begins { "it breaks off before its end" } else { "this is no iCalendar file" };
+        return Err(why.into());
+    }
     let (mut parser, mut events, mut any) = (Parser::new(text), 0, false);
+    let (mut times_left, mut steps_left) = (TIMES_MAX, STEPS_MAX);
     loop {
         let found = match parser.entry() {
             Entry::ICalendar(found) => found,
-            Entry::Eof if any => return Ok(calendar),
+            Entry::Eof if any => return Ok(()),
             Entry::InvalidLine(line) if line.trim().is_empty() => continue,
+            Entry::UnterminatedComponent(_) => return Err("it breaks off before its end".into()),
             _ => return Err("this is no iCalendar file".into()),
         };
         any = true;
@@ -72,12 +161,15 @@ pub(super) fn read(text: &str, own: &TimeZone) -> Result<Calendar, String> {
         }
         for components in series.into_values() {
             let name = name(&components);
+            let most = REPEATED_MAX.min(steps_left);
             let times =
-                Series::of(components, &zones, own).and_then(|series| series.times(&mut calendar.warnings));
-            calendar.times.extend(times.map_err(|why| format!("its event {name:?} {why}"))?);
-            if calendar.times.len() > TIMES_MAX {
-                return Err(format!("its events take place more than {TIMES_MAX} times"));
-            }
+                Series::of(components, &zones, own).and_then(|series| series.times(until, most, warnings));
+            let count = times.as_ref().map_or(0, Vec::len);
+            let (times_rest, steps_rest) = (times_left.checked_sub(count), steps_left.checked_sub(count));
+            times_left =
+                times_rest.ok_or_else(|| format!("its events take place more than {TIMES_MAX} times"))?;
+            steps_left = steps_rest.filter(|left| *left > 0).ok_or("its events are repeated too often")?;
+            take(&name, times)?;
         }
     }
 }
@@ -150,10 +242,24 @@ impl Series {
         Ok(Self { events: all, zone, days })
     }
 
-    fn times(self, warnings: &mut Vec<String>) -> Result<Vec<Open>, String> {
+    fn times(
+        mut self,
+        until: Option<Timestamp>,
+        most: usize,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<Event>, String> {
         let name = name(&self.events);
-        let expanded = ICalendar { components: self.events }
-            .expand_dates(calcard::common::timezone::Tz::Floating, REPEATED_MAX);
+        let says: Vec<Rc<Says>> = says(&self.events);
+        let lengths: Vec<Option<SignedDuration>> = self.events.iter().map(follows_from).collect();
+        // Who is on call hands over when the clock on the wall says so, also in the night in which it is set. Only what is said
+        // to last so many hours lasts so many.
+        let exact: Vec<bool> =
+            self.events.iter().map(|event| until.is_none() || lasts_hours(event)).collect();
+        if let Some(until) = until {
+            self.ends(until);
+        }
+        let expanded =
+            ICalendar { components: self.events }.expand_dates(calcard::common::timezone::Tz::Floating, most);
         if let Some(error) = expanded.errors.first() {
             return Err(match &error.error {
                 CalendarErrorType::RRule(error) => format!("is repeated by a rule that is none: {error}"),
@@ -164,20 +270,28 @@ impl Series {
         }
         let mut times = Vec::with_capacity(expanded.events.len());
         for event in expanded.events {
-            let (begins, ends) = event.timestamps();
+            let which = usize::try_from(event.comp_id).unwrap_or(usize::MAX);
+            let (begins, mut ends) = event.timestamps();
+            // What was changed for all that follow lasts as long as the change says.
+            if let (TimeOrDelta::Delta(_), Some(Some(lasts))) = (&event.end, lengths.get(which)) {
+                ends = begins.saturating_add(lasts.as_secs());
+            }
             let from = instant(begins, &self.zone)?;
             // What has an hour lasts as long as it does, by any clock; whole days end with the day.
+            let exact = !self.days && exact.get(which).copied().unwrap_or(true);
             let until = match event.end {
-                TimeOrDelta::Delta(_) if !self.days => from
+                TimeOrDelta::Delta(_) if exact => from
                     .checked_add(SignedDuration::from_secs(ends.saturating_sub(begins)))
                     .map_err(|_| TOO_FAR)?,
                 _ => instant(ends, &self.zone)?,
             };
-            times.push(Open { from, until });
+            let says = says.get(which).cloned().unwrap_or_default();
+            times.push(Event { open: Open { from, until }, says });
         }
         // What ends in the time of those who come after us needs no word.
-        if times.len() >= REPEATED_MAX
-            && let (Some(first), Some(last)) = (times.iter().min(), times.iter().max())
+        let opens = || times.iter().map(|event| event.open);
+        if times.len() >= most
+            && let (Some(first), Some(last)) = (opens().min(), opens().max())
             && last.from.duration_since(first.from) < FAR
         {
             warnings.push(format!(
@@ -187,6 +301,113 @@ impl Series {
         }
         Ok(times)
     }
+
+    /// Lets repetitions end with an hour, unless they are counted: there is no end to most of them.
+    fn ends(&mut self, until: Timestamp) {
+        // A day beyond: zones differ by less.
+        let until = until.saturating_add(SignedDuration::from_hours(24)).unwrap_or(until);
+        let wall = until.to_zoned(self.zone.clone());
+        let last = PartialDateTime {
+            year: u16::try_from(wall.year()).ok(),
+            month: u8::try_from(wall.month()).ok(),
+            day: u8::try_from(wall.day()).ok(),
+            hour: Some(0),
+            minute: Some(0),
+            second: Some(0),
+            ..PartialDateTime::default()
+        };
+        let day = |at: &PartialDateTime| (at.year, at.month, at.day);
+        for entry in self.events.iter_mut().flat_map(|event| &mut event.entries) {
+            for value in &mut entry.values {
+                if let ICalendarValue::RecurrenceRule(rule) = value
+                    && rule.count.is_none()
+                    && rule.until.as_ref().is_none_or(|known| day(known) > day(&last))
+                {
+                    rule.until = Some(last.clone());
+                }
+            }
+        }
+    }
+}
+
+/// What each event of a series says of people. One that says nothing changes nothing about that.
+fn says(events: &[ICalendarComponent]) -> Vec<Rc<Says>> {
+    let own: Vec<Rc<Says>> = events.iter().map(|event| Rc::new(Says::of(event))).collect();
+    let first = own.first().cloned().unwrap_or_default();
+    own.into_iter().map(|one| if *one == Says::default() { first.clone() } else { one }).collect()
+}
+
+/// Whether an event is said to last so many hours, and not until an hour or for so many days.
+fn lasts_hours(event: &ICalendarComponent) -> bool {
+    match first(event, &ICalendarProperty::Duration) {
+        Some(ICalendarValue::Duration(lasts)) => (lasts.hours, lasts.minutes, lasts.seconds) != (0, 0, 0),
+        _ => false,
+    }
+}
+
+/// How long those last that follow a change of one and all that come after it.
+fn follows_from(event: &ICalendarComponent) -> Option<SignedDuration> {
+    let which = event.property(&ICalendarProperty::RecurrenceId)?;
+    which.params.iter().find(|one| one.name == ICalendarParameterName::Range)?;
+    if let Some(ICalendarValue::Duration(lasts)) = first(event, &ICalendarProperty::Duration) {
+        return Some(SignedDuration::from_secs(lasts.to_time_delta()?.num_seconds()));
+    }
+    let hour = |property| match first(event, property)? {
+        ICalendarValue::PartialDateTime(at) => Some(at.to_date_time()?.date_time),
+        _ => None,
+    };
+    let lasts = hour(&ICalendarProperty::Dtend)?.signed_duration_since(hour(&ICalendarProperty::Dtstart)?);
+    Some(SignedDuration::from_secs(lasts.num_seconds()))
+}
+
+impl Says {
+    fn of(event: &ICalendarComponent) -> Self {
+        let summary = match first(event, &ICalendarProperty::Summary) {
+            Some(ICalendarValue::Text(text)) => text.trim().to_owned(),
+            _ => String::new(),
+        };
+        let mut says = Self { summary, ..Self::default() };
+        for entry in &event.entries {
+            let mail = match entry.values.first() {
+                Some(ICalendarValue::Uri(Uri::Location(address)) | ICalendarValue::Text(address)) => {
+                    mail(address)
+                }
+                _ => None,
+            };
+            // Some put the address into a parameter, and something of their own into its place.
+            let mail = mail.or_else(|| parameter(entry, &ICalendarParameterName::Email).and_then(mail_of));
+            let Some(mail) = mail else { continue };
+            match entry.name {
+                ICalendarProperty::Attendee if has_declined(entry) => says.declined.push(mail),
+                ICalendarProperty::Attendee => says.attendees.push(mail),
+                ICalendarProperty::Organizer => says.organizer = Some(mail),
+                _ => {}
+            }
+        }
+        says
+    }
+}
+
+fn mail(address: &str) -> Option<String> {
+    let (scheme, rest) = address.trim().split_once(':')?;
+    let rest = rest.split('?').next().unwrap_or(rest);
+    scheme.eq_ignore_ascii_case("mailto").then(|| mail_of(rest)).flatten()
+}
+
+fn mail_of(text: &str) -> Option<String> {
+    let text = percent_encoding::percent_decode_str(text.trim()).decode_utf8().ok()?;
+    text.contains('@').then(|| text.to_lowercase())
+}
+
+fn parameter<'c>(entry: &'c ICalendarEntry, name: &ICalendarParameterName) -> Option<&'c str> {
+    entry.params.iter().find(|one| one.name == *name)?.value.as_text()
+}
+
+fn has_declined(entry: &ICalendarEntry) -> bool {
+    let partstat = entry.params.iter().find(|one| one.name == ICalendarParameterName::Partstat);
+    partstat.is_some_and(|one| {
+        one.value == ICalendarParameterValue::Partstat(ICalendarParticipationStatus::Declined)
+    })
 }
 
 const TOO_FAR: &str = "takes place in a time that nobody will see";
@@ -214,7 +435,7 @@ impl Wall<'_> {
                 }
                 ICalendarValue::RecurrenceRule(rule) => {
                     if matches!(rule.freq, ICalendarFrequency::Secondly | ICalendarFrequency::Minutely) {
-                        return Err("is repeated every minute or second: that is no maintenance".into());
+                        return Err("is repeated every minute or second: nothing is meant so".into());
                     }
                     if let Some(until) = &mut rule.until {
                         self.hour(until, None)?;
