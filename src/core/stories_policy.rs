@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::decide::{Act, By, Opening, decide, open};
 use super::escalation::{self, Case, Staff};
 use super::incident::{Escalation, Incident, Severity};
-use super::oncall::{Hours, Leave, Roster};
+use super::oncall::{Hours, Layer, Leave, Roster, Rotation, Turns};
 use super::rules::{Policy, Rules, Step, Target, Timetable, Watch, When};
 use super::stories::{act, any_act, at, begin, house, obeys, source, told};
 
@@ -235,6 +235,45 @@ fn who_is_away_is_skipped_as_long_as_somebody_else_is_named() {
     insta::assert_snapshot!("nobody_else", night_without(&["maya", "tom"], &alone, "", 12));
     // The one who is there cannot.
     insta::assert_snapshot!("the_other_cannot", night_without(&["maya"], &alone, "1 tom cannot", 12));
+}
+
+/// The house with one step: a rotation of these, in hours, without a last resort.
+fn turns_of(members: &[&str], hours: Hours) -> Rules {
+    let mut rules = with(|policy| {
+        let page = vec![Target::Rotation("primary".into())];
+        policy.steps = vec![Step { page, wait: mins(5), ..Step::default() }];
+        policy.last_resort = Vec::new();
+    });
+    let layer = Layer {
+        time_zone: TimeZone::UTC,
+        members: members.iter().map(|&name| vec![name.to_owned()]).collect(),
+        shift_hours: 7 * 24,
+        handover_day: Some(Weekday::Monday),
+        handover_time: jiff::civil::time(9, 0, 0, 0),
+        start: jiff::civil::date(2026, 1, 5),
+        hours,
+    };
+    let turns = Turns::Layers(vec![layer]);
+    rules
+        .rotations
+        .insert("primary".into(), Rotation { time_zone: TimeZone::UTC, turns, shadows: Vec::new() });
+    rules
+}
+
+#[test]
+fn a_rotation_of_which_all_are_away_wakes_whose_turn_it_is_and_then_the_others() {
+    let rules = turns_of(&["maya", "tom", "kim"], Hours::always());
+    let usual = night(&rules, Severity::Sev1, "", 1);
+    let told = night_without(&["maya", "tom", "kim"], &rules, "", 6);
+    assert!(told.starts_with(&usual) && told.lines().count() == 2, "{usual} {told}");
+    // One is there, and cannot be reached.
+    let told = night_without(&["maya", "tom"], &rules, "1 unreachable kim", 2);
+    let others = "1:00 escalated_unanswered: page maya (1, on_call), page tom (1, on_call)";
+    assert_eq!(told, format!("0:00 opened: page kim (1, on_call)\n{others}"));
+    // At night it is nobody's turn: all of them are woken, who are worth more than a gap.
+    let rules = turns_of(&["maya", "tom"], Hours::new(&[], &[(8 * 60, 17 * 60)]));
+    let told = night(&rules, Severity::Sev1, "", 1);
+    assert_eq!(told, "0:00 opened: page maya (1, on_call), page tom (1, on_call)");
 }
 
 #[test]
