@@ -650,12 +650,14 @@ impl Work<'_> {
                 Reason::CommandIsTaken
             }
         };
-        if help && reason != Reason::CommandIsTaken {
-            self.call_for_help(before.as_ref())?;
-        }
+        let calls = help && reason != Reason::CommandIsTaken;
+        let somebody_comes = !calls || self.call_for_help(before.as_ref())?;
         if matches!(self.by.route, Route::Mail | Route::Chat) {
             // No page shows who has command now, and some chats show no answer, so a letter says it.
             self.letters.push(Letter::Notice { person, news: News::Acknowledged });
+        }
+        if reason == Reason::AlreadyCommands && !somebody_comes {
+            return Ok(Reason::NobodyToCall);
         }
         Ok(reason)
     }

@@ -200,26 +200,27 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let next = before.and_then(|before| self.next_move(Some(before)));
-        let mut people = next.map(|next| next.people).unwrap_or_default();
-        people.retain(|person| self.is_new(person));
-        if people.is_empty() {
-            people = self.whom_to_call();
-            people.retain(|person| self.is_new(person));
-        }
+    /// Wakes those for help who are not on it yet; whether there was anybody.
+    pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<bool, Refusal> {
+        let people = self.whom_to_call(before);
+        let somebody = !people.is_empty();
         self.add(Fact::HelpCalled { paged: people.clone(), sign_due: None })?;
-        people.into_iter().try_for_each(|person| self.page(person, Why::Help))
+        people.into_iter().try_for_each(|person| self.page(person, Why::Help))?;
+        Ok(somebody)
     }
 
-    /// Everybody the steps name; when they name nobody at this hour, everybody else the policy does.
-    fn whom_to_call(&self) -> Vec<String> {
+    /// The next step, or everybody the steps name, or the last resort, or everybody else the policy names: the first of these
+    /// of whom anybody is not on it yet.
+    fn whom_to_call(&self, before: Option<&Escalation>) -> Vec<String> {
         let Some(policy) = self.policy() else { return Vec::new() };
-        let all = [
+        let next = before.and_then(|before| self.next_move(Some(before)));
+        let mut all = [
+            next.map(|next| next.people).unwrap_or_default(),
             escalation::everybody(policy, self.staff, self.case(), self.now),
             self.staff.people(&policy.last_resort, self.now),
             escalation::whoever(policy, self.staff, self.now),
         ];
+        all.iter_mut().for_each(|people| people.retain(|person| self.is_new(person)));
         all.into_iter().find(|people| !people.is_empty()).unwrap_or_default()
     }
 
