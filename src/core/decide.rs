@@ -644,8 +644,13 @@ impl Work<'_> {
             }
             Some(_) => {
                 let known = self.incident.responder(&person).map(|known| known.status);
-                if !matches!(known, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
-                    self.add(Fact::Acknowledged { person: person.clone() })?;
+                match known {
+                    // Who has command is not heard of: that somebody else is there counts from now on.
+                    Some(ResponderStatus::OnScene) if self.is_silent() => {
+                        self.add(Fact::CheckedIn { person: person.clone() })?;
+                    }
+                    Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene) if !self.is_silent() => {}
+                    _ => self.add(Fact::Acknowledged { person: person.clone() })?,
                 }
                 Reason::CommandIsTaken
             }

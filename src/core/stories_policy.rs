@@ -354,6 +354,30 @@ fn who_commands_and_gives_no_sign_of_life_is_asked_and_then_others_are_called() 
 }
 
 #[test]
+fn who_answered_before_the_commander_was_heard_of_last_is_called_too() {
+    let mut rules = house();
+    rules.services.get_mut("shop").unwrap().pio = Vec::new();
+    let acts = "1 maya answers\n2 tom answers\n10 maya notes\n31 tom answers";
+    insta::assert_snapshot!("both_silent", night(&rules, Severity::Sev1, acts, 50));
+}
+
+#[test]
+fn that_it_gets_worse_is_no_sign_of_life() {
+    let mut rules = house();
+    rules.services.get_mut("shop").unwrap().pio = Vec::new();
+    // Asked after 26 minutes, and not asked anew when it gets worse; asked sooner than it would have been.
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n28 worse SEV1", 32);
+    assert!(
+        told.contains("31:00 commander_is_silent") && told.matches("asked_commander").count() == 1,
+        "{told}"
+    );
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n8 worse SEV1", 32);
+    assert!(told.contains("23:00 asked_commander"), "{told}");
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n20 worse SEV1", 32);
+    assert!(told.contains("26:00 asked_commander"), "{told}");
+}
+
+#[test]
 fn everybody_who_was_paged_hears_who_has_it_and_that_it_is_over() {
     let rules = with(|policy| {
         policy.watch = Watch { who: vec![person("cto")], severities: [Severity::Sev1].into(), after: 0 };
