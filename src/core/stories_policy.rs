@@ -317,6 +317,25 @@ fn those_who_watch_are_told_once_for_each_opening_and_need_not_answer() {
 }
 
 #[test]
+fn whoever_watches_only_what_is_worse_is_told_when_it_is_also_when_others_watched_before() {
+    let mut rules = house();
+    let watch = |names: &[&str]| Watch {
+        who: names.iter().map(|name| person(name)).collect(),
+        severities: Severity::ALL.into(),
+        after: 3,
+    };
+    let mut worse = rules.policies["default"].clone();
+    worse.watch = watch(&["kim", "cto"]);
+    rules.policies.insert("worse".into(), worse);
+    rules.policies.get_mut("default").unwrap().watch = watch(&["cto"]);
+    let shop = rules.services.get_mut("shop").unwrap();
+    shop.pio = Vec::new();
+    shop.policies.insert(Severity::Sev1, "worse".into());
+    let told = night(&rules, Severity::Sev3, "1 maya answers\n2 worse SEV1", 3);
+    assert!(told.ends_with("2:00 worsened: tell maya worse, page kim (1, watching)"), "{told}");
+}
+
+#[test]
 fn those_who_watch_may_be_told_later_and_are_woken_when_it_is_their_turn() {
     let rules = with(|policy| {
         let severities: BTreeSet<Severity> = [Severity::Sev1].into();

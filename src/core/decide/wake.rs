@@ -155,9 +155,7 @@ impl Work<'_> {
             }
             // Who has it tells whom they want to, unless it got worse than these were to hear of before.
             Phase::Acknowledged { .. } | Phase::Mitigated { .. } => {
-                let old = self.rules.policy_of(before.leads(), before.severity).map(|(_, policy)| policy);
-                let watched = old.is_some_and(|old| old.watch.severities.contains(&before.severity));
-                before.commander().is_some() && self.incident.severity < before.severity && !watched
+                before.commander().is_some() && self.incident.severity < before.severity
             }
             _ => false,
         };
@@ -165,6 +163,11 @@ impl Work<'_> {
             return Ok(());
         }
         let mut people = escalation::watchers(policy, self.staff, self.incident.severity, self.now);
+        if self.incident.commander().is_some() {
+            let old = self.rules.policy_of(before.leads(), before.severity);
+            let old = old.map(|(_, old)| escalation::watchers(old, self.staff, before.severity, self.now));
+            people.retain(|person| !old.as_ref().is_some_and(|old| old.contains(person)));
+        }
         people.retain(|person| !self.knows(person));
         people.into_iter().try_for_each(|person| self.page(person, Why::Watching))
     }
