@@ -196,7 +196,8 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
         Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
             rules.grouping_of(&incident.service).settle
         }
-        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.max(first()),
+        // Whoever sets one anew that is longer than any wait of today would be asked to at once again.
+        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.min(longest_wait(rules)).max(first()),
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
         _ => quiet_wait(rules),
     }

@@ -381,6 +381,22 @@ fn who_answered_before_the_commander_was_heard_of_last_is_called_too() {
 }
 
 #[test]
+fn an_hour_further_off_than_any_wait_of_today_is_set_anew_once() {
+    let mut long = house();
+    long.clocks.silent_after.insert(Severity::Sev1, mins(24 * 60));
+    let (rules, nothing) = (house(), Roster::nothing());
+    let mut night = Night::begins(&long, &nothing, Severity::Sev1, begin());
+    night.acts(Act::Answer { help: false }, &act("maya answers").1);
+    night.rules = &rules;
+    let longest = escalation::longest_wait(&rules);
+    assert!(escalation::is_too_far(&night.incident, &rules, night.now));
+    night.acts(Act::TICK, &By::dispatch());
+    assert_eq!(night.incident.due_at(), Some(night.now + longest));
+    night.now += mins(1);
+    assert!(!escalation::is_too_far(&night.incident, &rules, night.now));
+}
+
+#[test]
 fn that_it_gets_worse_is_no_sign_of_life() {
     let mut rules = house();
     rules.services.get_mut("shop").unwrap().pio = Vec::new();
