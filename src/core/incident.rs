@@ -516,6 +516,8 @@ impl Incident {
                 }
                 if *anew {
                     self.responders.iter_mut().for_each(|known| known.pages_before = known.pages);
+                    // Whoever goes along has not heard that it is open again.
+                    self.shadows.clear();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
