@@ -169,7 +169,8 @@ struct Found {
 /// Whether who is on call is to be written down. While nodes run with different configurations, each would say of the same
 /// rotation something else: that is left until they agree.
 fn notes_duty(tx: &Tx<'_>, house: &House) -> Result<bool, StoreError> {
-    let is_due = past::is_due(&house.rules.rotations, &*load::roster(tx)?, &load::open(tx)?, tx.now);
+    let roster = load::roster(tx, &house.rules, tx.now)?;
+    let is_due = past::is_due(&house.rules.rotations, &roster, &load::open(tx)?, tx.now);
     Ok(is_due && nodes::list(tx)?.iter().all(|node| node.config_hash == house.config_hash))
 }
 

@@ -100,7 +100,7 @@ impl Emergency {
     async fn roster(&self, house: &crate::house::House) -> Roster {
         let known = tokio::time::timeout(ROSTER_WAIT, self.sight.or_last(roster::open)).await;
         let known = known.ok().and_then(Result::ok).map(|seen| seen.value).unwrap_or_default();
-        known.of_people(|person| house.rules.people.contains_key(person))
+        known.of_people(|person| house.rules.can_be_paged(person))
     }
 
     /// Whether it is done: taken, or refused for good.

@@ -257,7 +257,7 @@ impl Memory {
     }
 
     fn asked_roster(&self, tx: &Tx<'_>) -> Result<Roster, StoreError> {
-        Ok(roster::open(tx)?.of_people(|person| self.rules.people.contains_key(person)))
+        Ok(roster::open(tx)?.of_people(|person| self.rules.can_be_paged(person)))
     }
 
     /// Something else was said of who is on call.

@@ -1,14 +1,14 @@
 //! What a report about load reads: what incidents of a while were to people, and who was on call; and the rows that say so.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Row, StoreError, Tx, search, wire};
+use super::{Row, StoreError, Tx, roster, search, wire};
 use crate::core::load::Touch;
 use crate::core::oncall::Roster;
 use crate::core::oncall::past::{AHEAD_MAX, Kept};
+use crate::core::rules::Rules;
 use crate::core::timeline::Fact;
 
 /// Most rows about who was on call that a report reads: ten rotations handed over every eight hours, for more than ten years.
@@ -53,12 +53,12 @@ pub fn page(
     Ok((found.into_values().collect(), Some(last)))
 }
 
-/// What was said of who is on call, for who only looks.
+/// What was said of who is on call, of people who can be paged, as far as it was not over at an hour.
 ///
 /// # Errors
 /// What the engine says.
-pub fn roster(_tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
-    Ok(Arc::new(Roster::nothing()))
+pub fn roster(tx: &Tx<'_>, rules: &Rules, since: Timestamp) -> Result<Roster, StoreError> {
+    Ok(roster::since(tx, since.min(tx.now))?.of_people(|person| rules.can_be_paged(person)))
 }
 
 const COLUMNS: &str = "rotation, person, from_at, until_at, is_open from oncall_history";

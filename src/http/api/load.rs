@@ -100,7 +100,7 @@ struct Turns {
 impl Turns {
     fn read(tx: &Tx<'_>, rules: &Rules, since: Timestamp, until: Timestamp) -> Result<Self, StoreError> {
         let kept = load::kept(tx, since, until)?;
-        let roster = load::roster(tx)?;
+        let roster = load::roster(tx, rules, since)?;
         let are_whole = kept.len() < usize::try_from(load::TURNS_MAX).unwrap_or(usize::MAX);
         let kept_since = load::kept_since(tx)?;
         let (mut all, mut assumed) = (Vec::new(), false);

@@ -23,7 +23,7 @@ use crate::core::oncall::{Leave, Override, Roster};
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::store::sight::Seen;
-use crate::store::{StoreError, Tx, roster};
+use crate::store::{StoreError, Tx, load, roster};
 
 /// Most of them in one answer: all that are kept.
 const LISTED_MAX: u32 = roster::OPEN_MAX + roster::ENDED_KEPT;
@@ -304,7 +304,7 @@ pub(in super::super) async fn say(
 /// Everything that was said of who is on call, of people there are, as far as it was not over at an hour: all that pages, the API
 /// and figures know of it comes from here.
 pub(in super::super) fn said(tx: &Tx<'_>, rules: &Rules, since: Timestamp) -> Result<Roster, StoreError> {
-    Ok(roster::since(tx, since.min(tx.now))?.of_people(|person| rules.people.contains_key(person)))
+    load::roster(tx, rules, since)
 }
 
 /// When nobody is on call in any rotation, in an order that people read.
