@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::acts::Work;
 use crate::core::oncall::past;
-use crate::store::{StoreError, load};
+use crate::store::{StoreError, load, roster};
 
 impl Work<'_, '_> {
     /// Writes down who is on call, when that is not what stands there; whether it was not. Of nodes that ask for it at the same
@@ -12,8 +12,10 @@ impl Work<'_, '_> {
     pub(super) fn note_duty(&mut self) -> Result<bool, StoreError> {
         let now = self.tx.now;
         let rotations = &self.house.rules.rotations;
-        let roster = self.memory.roster(self.tx)?;
         let mut open = load::open(self.tx)?;
+        // Also what has ended since it was looked at last.
+        let seen = open.iter().map(|row| row.until).min().unwrap_or(now);
+        let roster = roster::said(self.tx, &self.house.rules, seen)?;
         if !past::is_due(rotations, &roster, &open, now) {
             return Ok(false);
         }

@@ -85,7 +85,9 @@ impl Memory {
                     | Command::UnlinkCalendar { .. }
             )
         };
-        if jobs.iter().any(decides) {
+        // What is answered ahead knows of nothing that is said in this batch.
+        let says = jobs.iter().any(|job| matches!(&*job.command, Command::Roster(_)));
+        if !says && jobs.iter().any(decides) {
             roster::ahead(tx)?;
         }
         let delivered = || {

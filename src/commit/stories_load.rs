@@ -10,10 +10,10 @@ use super::*;
 use crate::core::alert::Status;
 use crate::core::load::{Load, Tally};
 use crate::core::oncall::past::{self, Kept};
-use crate::core::oncall::{Hours, Layer, Roster, Rotation, Turns};
+use crate::core::oncall::{Hours, Layer, Override, Rotation, Turns};
 use crate::core::rules::Rules;
 use crate::house::House;
-use crate::store::load;
+use crate::store::{load, roster};
 
 fn weekly(members: &[&str], zone: &str) -> Rotation {
     let time_zone = TimeZone::get(zone).unwrap();
@@ -56,8 +56,9 @@ impl Story {
 
     /// A worker looks, as it does every few seconds; whether it asks the door.
     fn notes_duty(&mut self, rules: &Rules) -> bool {
-        let due =
-            self.look(|tx| Ok(past::is_due(&rules.rotations, &Roster::nothing(), &load::open(tx)?, tx.now)));
+        let due = self.look(|tx| {
+            Ok(past::is_due(&rules.rotations, &roster::said(tx, rules, tx.now)?, &load::open(tx)?, tx.now))
+        });
         if due {
             assert!(matches!(self.ask(Command::NoteDuty), Ok(Reply::Looked(true))));
         }
@@ -89,10 +90,11 @@ impl Story {
             after = last;
         }
         let kept = self.look(|tx| load::kept(tx, since, until));
+        let roster = self.look(|tx| roster::said(tx, rules, since));
         let (mut turns, mut assumed) = (Vec::new(), false);
         for (name, rotation) in &rules.rotations {
             let own: Vec<Kept> = kept.iter().filter(|row| row.rotation == *name).cloned().collect();
-            let (found, some) = past::turns(name, Some(rotation), &Roster::nothing(), &own, (since, until));
+            let (found, some) = past::turns(name, Some(rotation), &roster, &own, (since, until));
             turns.extend(found);
             assumed |= some;
         }
@@ -140,6 +142,44 @@ fn hours_pages_and_answers_are_counted_over_the_change_of_daylight_saving() {
     // Tom's Monday begins in New York, where it is four o'clock when he takes over in Oslo, and three when he hands over.
     assert_eq!(weeks, [("2026-03-23".to_owned(), 164), ("2026-03-30".to_owned(), 3)]);
     story.proves_whole();
+}
+
+#[test]
+fn whoever_stands_in_is_on_call_and_is_written_down_once() {
+    let mut story = Story::new();
+    let rules = rules_with(&[("sre", weekly(&["maya"], "Europe/Oslo"))]);
+    story.runs_with(&rules);
+    story.it_is("03-03T12:00");
+    assert!(story.notes_duty(&rules));
+    let stands_in = |from: &str, until: &str| Override {
+        id: crate::crypto::random_token().unwrap(),
+        rotation: "sre".into(),
+        person: "tom".into(),
+        instead_of: None,
+        from: at(from),
+        until: at(until),
+        author: "maya".into(),
+        reason: "a concert".into(),
+        created_at: at(from),
+        ended_by: None,
+    };
+    let said = Change::StandIn(vec![stands_in("03-03T13:00", "03-03T15:00")]);
+    story.ask(Command::Roster(said)).unwrap();
+    story.it_is("03-03T13:00");
+    assert!(story.notes_duty(&rules));
+    story.passes(5);
+    assert!(!story.notes_duty(&rules), "nothing is new");
+    // No node ran when it ended.
+    story.it_is("03-03T18:00");
+    assert!(story.notes_duty(&rules));
+    let rows = [
+        "sre maya 03-03T12:00 03-03T13:00",
+        "sre tom 03-03T13:00 03-03T15:00",
+        "sre maya 03-03T15:00 03-03T18:00 on",
+    ];
+    assert_eq!(story.kept(), rows);
+    let (load, assumed) = story.load(&rules, "03-03T12:00", "03-03T18:00");
+    assert_eq!((figures(&load, "tom").0, figures(&load, "maya").0, assumed), (2, 4, false));
 }
 
 #[test]

@@ -197,7 +197,7 @@ pub fn warnings(config: &Config, roster: &Roster, from: Timestamp) -> Vec<String
 fn names_somebody(staff: Staff<'_>, policy: &Policy, at: Timestamp) -> bool {
     // Somebody is woken whatever steps are for, when nobody else is named.
     let case = Case { severity: Severity::Sev1, service: "" };
-    escalation::next(policy, staff, case, None, at).is_some()
+    escalation::planned(policy, staff, case, None, at).is_some()
 }
 
 fn times(from: Timestamp, until: Timestamp, zone: &TimeZone) -> String {

@@ -92,7 +92,7 @@ fn woken(
         let later = now.duration_since(opened);
         let change = next_change(staff, policy, now).checked_sub(later).unwrap_or(Timestamp::MAX);
         until = until.min(change);
-        let Some(step) = escalation::next(policy, staff, case, current.as_ref(), now) else {
+        let Some(step) = escalation::planned(policy, staff, case, current.as_ref(), now) else {
             break;
         };
         let minutes = later.as_mins();

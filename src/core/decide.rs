@@ -644,18 +644,25 @@ impl Work<'_> {
             }
             Some(_) => {
                 let known = self.incident.responder(&person).map(|known| known.status);
-                if !matches!(known, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene)) {
-                    self.add(Fact::Acknowledged { person: person.clone() })?;
+                match known {
+                    // Who has command is not heard of: that somebody else is there counts from now on.
+                    Some(ResponderStatus::OnScene) if self.is_silent() => {
+                        self.add(Fact::CheckedIn { person: person.clone() })?;
+                    }
+                    Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene) if !self.is_silent() => {}
+                    _ => self.add(Fact::Acknowledged { person: person.clone() })?,
                 }
                 Reason::CommandIsTaken
             }
         };
-        if help && reason != Reason::CommandIsTaken {
-            self.call_for_help(before.as_ref())?;
-        }
+        let calls = help && reason != Reason::CommandIsTaken;
+        let somebody_comes = !calls || self.call_for_help(before.as_ref())?;
         if matches!(self.by.route, Route::Mail | Route::Chat) {
             // No page shows who has command now, and some chats show no answer, so a letter says it.
             self.letters.push(Letter::Notice { person, news: News::Acknowledged });
+        }
+        if reason == Reason::AlreadyCommands && !somebody_comes {
+            return Ok(Reason::NobodyToCall);
         }
         Ok(reason)
     }

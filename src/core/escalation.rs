@@ -5,7 +5,8 @@
 //! once, so the walk never stalls and never ends. For severities that wake everybody, the steps are one.
 //!
 //! Somebody who is away is skipped where a step names them, and what a step is not there for is believed, as long as the
-//! policy names somebody else. Where it does not, that is worth less than that somebody is woken.
+//! policy names somebody else. Where it does not, that is worth less than that somebody is woken: so a rotation of which all are
+//! away wakes whose turn it would be, and one in which it is nobody's turn wakes all of it.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -38,6 +39,32 @@ impl<'a> Staff<'a> {
         })
     }
 
+    /// The same, whoever is away: where that leaves a rotation to nobody, it is whose turn it would be.
+    fn regardless(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        self.named(targets, |target| match target {
+            Target::Person(name) => vec![name.clone()],
+            Target::Rotation(name) => {
+                let there = self.on_call(name, now);
+                if there.is_empty() { self.if_all_were_there(name, now) } else { there }
+            }
+        })
+    }
+
+    /// Everybody a list of targets may ever mean: of a rotation, who is on call, who would be if nobody were away, and all
+    /// who take turns.
+    fn anybody(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+        self.named(targets, |target| match target {
+            Target::Person(name) => vec![name.clone()],
+            Target::Rotation(name) => {
+                let mut people = self.on_call(name, now);
+                people.extend(self.if_all_were_there(name, now));
+                let found = self.rules.rotations.get(name);
+                people.extend(found.into_iter().flat_map(|found| found.everybody()).map(str::to_owned));
+                people
+            }
+        })
+    }
+
     /// The same, but for those who are named themselves and are away. A rotation knows itself who stands in.
     pub fn present(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
@@ -58,6 +85,11 @@ impl<'a> Staff<'a> {
     fn on_call(self, rotation: &str, now: Timestamp) -> Vec<String> {
         let found = self.rules.rotations.get(rotation);
         found.map(|found| found.people_at(rotation, self.roster, now)).unwrap_or_default()
+    }
+
+    fn if_all_were_there(self, rotation: &str, now: Timestamp) -> Vec<String> {
+        let roster = self.roster.without_leaves();
+        Staff { rules: self.rules, roster: &roster }.on_call(rotation, now)
     }
 
     fn duty(self, rotation: &str, now: Timestamp) -> Duty {
@@ -164,7 +196,8 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
         Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
             rules.grouping_of(&incident.service).settle
         }
-        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.max(first()),
+        // Whoever sets one anew that is longer than any wait of today would be asked to at once again.
+        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.min(longest_wait(rules)).max(first()),
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
         _ => quiet_wait(rules),
     }
@@ -249,14 +282,17 @@ struct Belief {
     conditions: bool,
     /// Who is away.
     leave: bool,
+    /// Whose turn it is not.
+    turns: bool,
 }
 
 /// Less and less, until somebody is named.
-const BELIEFS: [Belief; 4] = [
-    Belief { conditions: true, leave: true },
-    Belief { conditions: true, leave: false },
-    Belief { conditions: false, leave: true },
-    Belief { conditions: false, leave: false },
+const BELIEFS: [Belief; 5] = [
+    Belief { conditions: true, leave: true, turns: true },
+    Belief { conditions: true, leave: false, turns: true },
+    Belief { conditions: false, leave: true, turns: true },
+    Belief { conditions: false, leave: false, turns: true },
+    Belief { conditions: false, leave: false, turns: false },
 ];
 
 /// A policy as it stands for an incident at an hour.
@@ -277,9 +313,10 @@ impl<'a> Walk<'a> {
         let is_there = |step: &Step| !belief.conditions || step.when.holds(case, now);
         let names = |step: &Step| if is_there(step) { step.page.clone() } else { Vec::new() };
         let mut targets: Vec<Vec<Target>> = policy.steps.iter().map(names).collect();
-        let wakes = |targets: &Vec<Target>| match belief.leave {
-            true => staff.present(targets, now),
-            false => staff.people(targets, now),
+        let wakes = |targets: &Vec<Target>| match belief {
+            Belief { turns: false, .. } => staff.anybody(targets, now),
+            Belief { leave: false, .. } => staff.regardless(targets, now),
+            Belief { leave: true, .. } => staff.present(targets, now),
         };
         if policy.everybody.contains(&case.severity)
             && let Some(first) = targets.iter().position(|targets| !wakes(targets).is_empty())
@@ -288,7 +325,10 @@ impl<'a> Walk<'a> {
             targets[first] = all;
         }
         let steps = targets.iter().map(wakes).collect();
-        let last = staff.people(&policy.last_resort, now);
+        let last = match belief.turns {
+            true => staff.regardless(&policy.last_resort, now),
+            false => staff.anybody(&policy.last_resort, now),
+        };
         Self { policy, staff, now, targets, steps, last }
     }
 
@@ -360,8 +400,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// The next step that names somebody, after `current` (or the first). `None` when the policy names
-/// nobody at all at this hour.
+/// The next step that names somebody, after `current` (or the first). Where nobody has a turn and nobody else is named, all
+/// are woken who take turns. `None` when the policy names nobody at all.
 pub fn next(
     policy: &Policy,
     staff: Staff<'_>,
@@ -370,6 +410,18 @@ pub fn next(
     now: Timestamp,
 ) -> Option<Move> {
     BELIEFS.into_iter().find_map(|belief| Walk::new(policy, staff, case, belief, now).next(current))
+}
+
+/// The same, but for a time in which nobody has a turn: what is planned, of which it is told that it wakes nobody.
+pub fn planned(
+    policy: &Policy,
+    staff: Staff<'_>,
+    case: Case<'_>,
+    current: Option<&Escalation>,
+    now: Timestamp,
+) -> Option<Move> {
+    let mut beliefs = BELIEFS.into_iter().filter(|belief| belief.turns);
+    beliefs.find_map(|belief| Walk::new(policy, staff, case, belief, now).next(current))
 }
 
 /// The last resort of a policy, if it names somebody at this hour, out of its turn.
@@ -397,11 +449,11 @@ pub fn in_order(policy: &Policy, staff: Staff<'_>, case: Case<'_>, now: Timestam
     steps
 }
 
-/// Everybody a policy names at all: also who is away, and in steps that are not there.
+/// Everybody a policy names at all: also who is away, in steps that are not there, and whose turn it is not.
 pub fn whoever(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
     let steps = policy.steps.iter().flat_map(|step| step.page.iter().cloned());
     let targets: Vec<Target> = steps.chain(policy.last_resort.iter().cloned()).collect();
-    staff.people(&targets, now)
+    staff.anybody(&targets, now)
 }
 
 /// The step that an escalation stands at, once more, for other people: those of it are out of reach.

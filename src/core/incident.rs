@@ -136,6 +136,12 @@ impl Sign {
     fn from(after: SignedDuration, at: Timestamp) -> Self {
         Self { after, due: at.saturating_add(after).unwrap_or(Timestamp::MAX), asked: 0 }
     }
+
+    /// It got worse, which is no sign of life: what was asked stays asked, and no hour is put off.
+    fn not_later_than(self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        Self { due: self.due.min(before.due), asked: before.asked, ..self }
+    }
 }
 
 /// The states of an incident, each with what exists only in it.
@@ -510,6 +516,8 @@ impl Incident {
                 }
                 if *anew {
                     self.responders.iter_mut().for_each(|known| known.pages_before = known.pages);
+                    // Whoever goes along has not heard that it is open again.
+                    self.shadows.clear();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
@@ -533,7 +541,8 @@ impl Incident {
                 }
                 self.severity = *to;
                 if let Phase::Acknowledged { sign, .. } = &mut self.phase {
-                    *sign = sign_after.map(|after| Sign::from(after, at));
+                    let before = sign.take();
+                    *sign = sign_after.map(|after| Sign::from(after, at).not_later_than(before));
                 }
             }
             Fact::Held { until } => match &mut self.phase {
@@ -679,8 +688,13 @@ impl Incident {
     }
 
     fn responds(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
+        // While who has command is looked for, it counts who else was heard of since.
+        let looks = match &self.phase {
+            Phase::Acknowledged { command, sign: Some(sign) } => sign.asked > 0 && command.person != person,
+            _ => false,
+        };
         match self.responders.iter_mut().find(|known| known.person == person) {
-            Some(known) if known.status == status => {}
+            Some(known) if known.status == status && !looks => {}
             Some(known) => {
                 known.status = status;
                 known.since = at;

@@ -54,6 +54,11 @@ pub struct Rules {
 }
 
 impl Rules {
+    /// Whether there is somebody of that name whom a page can reach.
+    pub fn can_be_paged(&self, person: &str) -> bool {
+        self.people.get(person).is_some_and(|known| !known.email.is_empty())
+    }
+
     /// Whom to wake for a service. A service that has left the configuration may still have an incident, or an alert
     /// that was held meanwhile: its people are those of the policy `default`, else of the first, for somebody has to
     /// be woken. The name comes first.

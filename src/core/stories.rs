@@ -294,6 +294,12 @@ fn help_wakes_who_is_not_here_yet_and_a_relapse_keeps_the_commander() {
     );
 }
 
+#[test]
+fn a_call_for_help_says_when_nobody_else_is_there() {
+    let told = story("1 maya answers\n2 tom answers\n3 cto answers\n4 maya calls for help");
+    assert!(told.ends_with("4 nobody_to_call [maya 1]"), "{told}");
+}
+
 /// Any act of anybody, for the laws that hold whatever happens.
 pub(super) fn any_act() -> impl Strategy<Value = (Act, By, i64)> {
     let person = prop::sample::select(vec!["maya", "tom", "kim", "cto", "stranger"]);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::decide::{Act, By, Opening, decide, open};
 use super::escalation::{self, Case, Staff};
 use super::incident::{Escalation, Incident, Severity};
-use super::oncall::{Hours, Leave, Roster};
+use super::oncall::{Hours, Layer, Leave, Roster, Rotation, Turns};
 use super::rules::{Policy, Rules, Step, Target, Timetable, Watch, When};
 use super::stories::{act, any_act, at, begin, house, obeys, source, told};
 
@@ -237,6 +237,45 @@ fn who_is_away_is_skipped_as_long_as_somebody_else_is_named() {
     insta::assert_snapshot!("the_other_cannot", night_without(&["maya"], &alone, "1 tom cannot", 12));
 }
 
+/// The house with one step: a rotation of these, in hours, without a last resort.
+fn turns_of(members: &[&str], hours: Hours) -> Rules {
+    let mut rules = with(|policy| {
+        let page = vec![Target::Rotation("primary".into())];
+        policy.steps = vec![Step { page, wait: mins(5), ..Step::default() }];
+        policy.last_resort = Vec::new();
+    });
+    let layer = Layer {
+        time_zone: TimeZone::UTC,
+        members: members.iter().map(|&name| vec![name.to_owned()]).collect(),
+        shift_hours: 7 * 24,
+        handover_day: Some(Weekday::Monday),
+        handover_time: jiff::civil::time(9, 0, 0, 0),
+        start: jiff::civil::date(2026, 1, 5),
+        hours,
+    };
+    let turns = Turns::Layers(vec![layer]);
+    rules
+        .rotations
+        .insert("primary".into(), Rotation { time_zone: TimeZone::UTC, turns, shadows: Vec::new() });
+    rules
+}
+
+#[test]
+fn a_rotation_of_which_all_are_away_wakes_whose_turn_it_is_and_then_the_others() {
+    let rules = turns_of(&["maya", "tom", "kim"], Hours::always());
+    let usual = night(&rules, Severity::Sev1, "", 1);
+    let told = night_without(&["maya", "tom", "kim"], &rules, "", 6);
+    assert!(told.starts_with(&usual) && told.lines().count() == 2, "{usual} {told}");
+    // One is there, and cannot be reached.
+    let told = night_without(&["maya", "tom"], &rules, "1 unreachable kim", 2);
+    let others = "1:00 escalated_unanswered: page maya (1, on_call), page tom (1, on_call)";
+    assert_eq!(told, format!("0:00 opened: page kim (1, on_call)\n{others}"));
+    // At night it is nobody's turn: all of them are woken, who are worth more than a gap.
+    let rules = turns_of(&["maya", "tom"], Hours::new(&[], &[(8 * 60, 17 * 60)]));
+    let told = night(&rules, Severity::Sev1, "", 1);
+    assert_eq!(told, "0:00 opened: page maya (1, on_call), page tom (1, on_call)");
+}
+
 #[test]
 fn where_no_step_is_there_somebody_is_woken_all_the_same() {
     let rules = with(|policy| {
@@ -278,6 +317,25 @@ fn those_who_watch_are_told_once_for_each_opening_and_need_not_answer() {
 }
 
 #[test]
+fn whoever_watches_only_what_is_worse_is_told_when_it_is_also_when_others_watched_before() {
+    let mut rules = house();
+    let watch = |names: &[&str]| Watch {
+        who: names.iter().map(|name| person(name)).collect(),
+        severities: Severity::ALL.into(),
+        after: 3,
+    };
+    let mut worse = rules.policies["default"].clone();
+    worse.watch = watch(&["kim", "cto"]);
+    rules.policies.insert("worse".into(), worse);
+    rules.policies.get_mut("default").unwrap().watch = watch(&["cto"]);
+    let shop = rules.services.get_mut("shop").unwrap();
+    shop.pio = Vec::new();
+    shop.policies.insert(Severity::Sev1, "worse".into());
+    let told = night(&rules, Severity::Sev3, "1 maya answers\n2 worse SEV1", 3);
+    assert!(told.ends_with("2:00 worsened: tell maya worse, page kim (1, watching)"), "{told}");
+}
+
+#[test]
 fn those_who_watch_may_be_told_later_and_are_woken_when_it_is_their_turn() {
     let rules = with(|policy| {
         let severities: BTreeSet<Severity> = [Severity::Sev1].into();
@@ -312,6 +370,46 @@ fn who_commands_and_gives_no_sign_of_life_is_asked_and_then_others_are_called() 
     );
     rules.clocks.silent_after.clear();
     assert_eq!(night(&rules, Severity::Sev1, "1 maya answers", 999).lines().count(), 2);
+}
+
+#[test]
+fn who_answered_before_the_commander_was_heard_of_last_is_called_too() {
+    let mut rules = house();
+    rules.services.get_mut("shop").unwrap().pio = Vec::new();
+    let acts = "1 maya answers\n2 tom answers\n10 maya notes\n31 tom answers";
+    insta::assert_snapshot!("both_silent", night(&rules, Severity::Sev1, acts, 50));
+}
+
+#[test]
+fn an_hour_further_off_than_any_wait_of_today_is_set_anew_once() {
+    let mut long = house();
+    long.clocks.silent_after.insert(Severity::Sev1, mins(24 * 60));
+    let (rules, nothing) = (house(), Roster::nothing());
+    let mut night = Night::begins(&long, &nothing, Severity::Sev1, begin());
+    night.acts(Act::Answer { help: false }, &act("maya answers").1);
+    night.rules = &rules;
+    let longest = escalation::longest_wait(&rules);
+    assert!(escalation::is_too_far(&night.incident, &rules, night.now));
+    night.acts(Act::TICK, &By::dispatch());
+    assert_eq!(night.incident.due_at(), Some(night.now + longest));
+    night.now += mins(1);
+    assert!(!escalation::is_too_far(&night.incident, &rules, night.now));
+}
+
+#[test]
+fn that_it_gets_worse_is_no_sign_of_life() {
+    let mut rules = house();
+    rules.services.get_mut("shop").unwrap().pio = Vec::new();
+    // Asked after 26 minutes, and not asked anew when it gets worse; asked sooner than it would have been.
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n28 worse SEV1", 32);
+    assert!(
+        told.contains("31:00 commander_is_silent") && told.matches("asked_commander").count() == 1,
+        "{told}"
+    );
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n8 worse SEV1", 32);
+    assert!(told.contains("23:00 asked_commander"), "{told}");
+    let told = night(&rules, Severity::Sev2, "1 maya answers\n20 worse SEV1", 32);
+    assert!(told.contains("26:00 asked_commander"), "{told}");
 }
 
 #[test]

@@ -547,6 +547,9 @@ impl Fact {
             Self::CommandTaken { person, term, reason, .. } => {
                 format!("{person} has command (term {term}, {})", reason.as_str())
             }
+            Self::HelpCalled { paged, sign_due: None } if paged.is_empty() => {
+                "called for help: nobody else is there".into()
+            }
             Self::HelpCalled { paged, sign_due: None } => format!("called for help: {}", people(paged)),
             Self::HelpCalled { paged, sign_due: Some(_) } => {
                 format!(

@@ -315,6 +315,9 @@ pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> Stri
     match (act, reason) {
         (_, Reason::TookCommand) => "You have command. Everybody who was paged is told.".into(),
         (Act::Answer { help: true }, Reason::AlreadyCommands) => "More people are being called.".into(),
+        (_, Reason::NobodyToCall) => {
+            "Nobody else is there to call: everybody whom the policy names is on it already.".into()
+        }
         (_, Reason::AlreadyCommands) => "You have command already.".into(),
         (_, Reason::CommandIsTaken) => {
             format!(

@@ -36,14 +36,14 @@ pub fn page(
     let mut found: BTreeMap<i64, Touches> = BTreeMap::new();
     let facts = tx.query(
         "select incident, at, kind, data from entry
-         where incident > ?1 and incident <= ?2 and kind in ('paged', 'acknowledged')",
+         where incident > ?1 and incident <= ?2 and kind in ('paged', 'pio_called', 'acknowledged', 'checked_in')",
         &[after.into(), last.into()],
         |row| Ok((row.int(0)?, row.time(1)?, wire::fact_from_json(row.text_ref(2)?, row.text_ref(3)?)?)),
     )?;
     for (incident, at, fact) in facts {
         let touch = match fact {
-            Fact::Paged { person, .. } => (person, at, Touch::Paged),
-            Fact::Acknowledged { person } => (person, at, Touch::Answered),
+            Fact::Paged { person, .. } | Fact::PioCalled { person } => (person, at, Touch::Paged),
+            Fact::Acknowledged { person } | Fact::CheckedIn { person } => (person, at, Touch::Answered),
             _ => continue,
         };
         found.entry(incident).or_default().push(touch);

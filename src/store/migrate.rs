@@ -16,10 +16,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (4, "0004_silences.sql", include_str!("migrations/0004_silences.sql")),
     (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
     (6, "0006_known.sql", include_str!("migrations/0006_known.sql")),
-    (7, "0007_roster.sql", include_str!("migrations/0007_roster.sql")),
-    (8, "0008_ways.sql", include_str!("migrations/0008_ways.sql")),
-    (9, "0009_calendar.sql", include_str!("migrations/0009_calendar.sql")),
-    (10, "0010_load.sql", include_str!("migrations/0010_load.sql")),
+    (7, "0007_oncall.sql", include_str!("migrations/0007_oncall.sql")),
 ];
 
 /// Brings the schema up to date.

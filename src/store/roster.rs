@@ -161,13 +161,13 @@ pub fn since(tx: &Tx<'_>, hour: Timestamp) -> Result<Roster, StoreError> {
     Ok(roster)
 }
 
-/// What was not over at an hour, as far as it is kept, of people there are, with what calendars say: all that decides, and all
+/// What was not over at an hour, as far as it is kept, of people who can be paged, with what calendars say: all that decides, and all
 /// that pages, the API and figures know of it, comes from here.
 ///
 /// # Errors
 /// What the engine says.
 pub fn said(tx: &Tx<'_>, rules: &Rules, since: Timestamp) -> Result<Roster, StoreError> {
-    let said = self::since(tx, since.min(tx.now))?.of_people(|person| rules.people.contains_key(person));
+    let said = self::since(tx, since.min(tx.now))?.of_people(|person| rules.can_be_paged(person));
     // Only who follows one asks for it.
     let follows = rules.rotations.values().any(|rotation| rotation.follows_calendar());
     let calendars = if follows { calendars::turns(tx)? } else { BTreeMap::new() };

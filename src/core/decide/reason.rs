@@ -43,6 +43,8 @@ pub enum Reason {
     CommandIsTaken,
     /// The Commander answered again.
     AlreadyCommands,
+    /// The Commander called for help, and everybody there is is on it.
+    NobodyToCall,
     /// Somebody cannot.
     Declined,
     /// On scene.
@@ -89,6 +91,7 @@ impl Reason {
             Self::TookCommand => "took_command",
             Self::CommandIsTaken => "command_is_taken",
             Self::AlreadyCommands => "already_commands",
+            Self::NobodyToCall => "nobody_to_call",
             Self::Declined => "declined",
             Self::CheckedIn => "checked_in",
             Self::Mitigated => "mitigated",

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::escalation;
-use super::super::incident::{Phase, ResponderStatus, Severity, Sign};
+use super::super::incident::{Phase, Responder, ResponderStatus, Severity, Sign};
 use super::super::letter::Why;
 use super::super::timeline::Fact;
 use super::wake::has_answered;
@@ -71,25 +71,58 @@ impl Work<'_> {
         Ok(Reason::CommanderIsSilent)
     }
 
-    /// Calls the next people of the policy: those who have not heard of it first. Again only as long as nobody else is on it.
+    /// Calls the next people of the policy: those who have not heard of it first, and with them whoever was on it before the
+    /// Commander was heard of last, and may have gone with them. Again only as long as nobody else is on it.
     fn call_instead(&mut self, commander: &str, asked: u32, due: Timestamp) -> Result<(), Refusal> {
         let others = self.incident.responders.iter().filter(|known| known.person != commander);
-        let is_alone = !others.clone().any(|known| has_answered(known.status));
+        let is_alone = !others.clone().any(|known| self.is_on_it(known));
         let people = if asked > 1 && !is_alone { Vec::new() } else { self.who_comes_instead(commander) };
         self.dispatch(Fact::HelpCalled { paged: people.clone(), sign_due: Some(due) })?;
         people.into_iter().try_for_each(|person| self.page(person, Why::SilenceHelp))
     }
 
+    /// The hour of the Commander's last sign of life, or a little later: hours that were missed are not counted.
+    fn last_sign(&self) -> Timestamp {
+        let Some(sign) = self.sign() else { return Timestamp::MIN };
+        let first = escalation::first_wait(self.policy(), self.case(), self.now);
+        let asked = i32::try_from(sign.asked).unwrap_or(i32::MAX);
+        let silent = match asked {
+            0 => Some(sign.after),
+            _ => sign.after.checked_mul(asked).and_then(|silent| silent.checked_add(first)),
+        };
+        silent.and_then(|silent| sign.due.checked_sub(silent).ok()).unwrap_or(Timestamp::MIN)
+    }
+
+    /// Whether somebody said since the Commander's last sign of life that they are on it.
+    fn is_on_it(&self, known: &Responder) -> bool {
+        has_answered(known.status) && known.since >= self.last_sign()
+    }
+
+    /// Whether the Commander was asked for a sign of life in vain up to now: who else is there is asked anew.
+    pub(super) fn is_silent(&self) -> bool {
+        self.sign().is_some_and(|sign| sign.asked > 0)
+    }
+
     fn who_comes_instead(&self, commander: &str) -> Vec<String> {
         let Some(policy) = self.policy() else { return Vec::new() };
         let may_come = |people: Vec<String>| -> Vec<String> {
-            people.into_iter().filter(|person| person != commander && self.is_new(person)).collect()
+            let is_on_it =
+                |person: &String| self.incident.responder(person).is_some_and(|known| self.is_on_it(known));
+            people.into_iter().filter(|person| person != commander && !is_on_it(person)).collect()
         };
         let steps = escalation::in_order(policy, self.staff, self.case(), self.now);
         let all = may_come(escalation::whoever(policy, self.staff, self.now));
         let next = steps.into_iter().chain([all.clone()]).map(may_come);
         let mut sleeping = next.filter(|people| people.iter().any(|person| !self.was_paged(person)));
         // When all were called before, all of them are called again.
-        sleeping.next().unwrap_or(all)
+        let mut people = sleeping.next().unwrap_or(all);
+        let answered = self.incident.responders.iter().filter(|known| has_answered(known.status));
+        let answered = may_come(answered.map(|known| known.person.clone()).collect());
+        for person in answered.into_iter().filter(|person| self.rules.people.contains_key(person)) {
+            if !people.contains(&person) {
+                people.push(person);
+            }
+        }
+        people
     }
 }

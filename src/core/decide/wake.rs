@@ -155,9 +155,7 @@ impl Work<'_> {
             }
             // Who has it tells whom they want to, unless it got worse than these were to hear of before.
             Phase::Acknowledged { .. } | Phase::Mitigated { .. } => {
-                let old = self.rules.policy_of(before.leads(), before.severity).map(|(_, policy)| policy);
-                let watched = old.is_some_and(|old| old.watch.severities.contains(&before.severity));
-                before.commander().is_some() && self.incident.severity < before.severity && !watched
+                before.commander().is_some() && self.incident.severity < before.severity
             }
             _ => false,
         };
@@ -165,6 +163,11 @@ impl Work<'_> {
             return Ok(());
         }
         let mut people = escalation::watchers(policy, self.staff, self.incident.severity, self.now);
+        if self.incident.commander().is_some() {
+            let old = self.rules.policy_of(before.leads(), before.severity);
+            let old = old.map(|(_, old)| escalation::watchers(old, self.staff, before.severity, self.now));
+            people.retain(|person| !old.as_ref().is_some_and(|old| old.contains(person)));
+        }
         people.retain(|person| !self.knows(person));
         people.into_iter().try_for_each(|person| self.page(person, Why::Watching))
     }
@@ -200,26 +203,27 @@ impl Work<'_> {
         Ok(())
     }
 
-    pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<(), Refusal> {
-        let next = before.and_then(|before| self.next_move(Some(before)));
-        let mut people = next.map(|next| next.people).unwrap_or_default();
-        people.retain(|person| self.is_new(person));
-        if people.is_empty() {
-            people = self.whom_to_call();
-            people.retain(|person| self.is_new(person));
-        }
+    /// Wakes those for help who are not on it yet; whether there was anybody.
+    pub(super) fn call_for_help(&mut self, before: Option<&Escalation>) -> Result<bool, Refusal> {
+        let people = self.whom_to_call(before);
+        let somebody = !people.is_empty();
         self.add(Fact::HelpCalled { paged: people.clone(), sign_due: None })?;
-        people.into_iter().try_for_each(|person| self.page(person, Why::Help))
+        people.into_iter().try_for_each(|person| self.page(person, Why::Help))?;
+        Ok(somebody)
     }
 
-    /// Everybody the steps name; when they name nobody at this hour, everybody else the policy does.
-    fn whom_to_call(&self) -> Vec<String> {
+    /// The next step, or everybody the steps name, or the last resort, or everybody else the policy names: the first of these
+    /// of whom anybody is not on it yet.
+    fn whom_to_call(&self, before: Option<&Escalation>) -> Vec<String> {
         let Some(policy) = self.policy() else { return Vec::new() };
-        let all = [
+        let next = before.and_then(|before| self.next_move(Some(before)));
+        let mut all = [
+            next.map(|next| next.people).unwrap_or_default(),
             escalation::everybody(policy, self.staff, self.case(), self.now),
             self.staff.people(&policy.last_resort, self.now),
             escalation::whoever(policy, self.staff, self.now),
         ];
+        all.iter_mut().for_each(|people| people.retain(|person| self.is_new(person)));
         all.into_iter().find(|people| !people.is_empty()).unwrap_or_default()
     }
 

@@ -167,6 +167,12 @@ impl Roster {
         Self { calendars: self.calendars.clone(), ..Self::nothing() }
     }
 
+    /// The same with nobody away.
+    #[must_use]
+    pub fn without_leaves(&self) -> Self {
+        Self { overrides: self.overrides.clone(), leaves: Vec::new(), calendars: self.calendars.clone() }
+    }
+
     /// The same without what names people whom the house does not know any more: who stood in and has left is nobody, and
     /// would leave the hour to nobody.
     #[must_use]
