@@ -126,7 +126,7 @@ pub(super) fn overrides(rules: &Rules, all: &[Override], now: Timestamp) -> Vec<
             instead_of => one.instead_of.as_deref().map(|whose| full_name(rules, whose)),
             pending => one.state(now) == Life::Pending, from => local(one.from, &zone), until => local(one.until, &zone),
             zone => name_of(&zone), author => full_name(rules, &one.author), reason => one.reason.as_str(),
-            nobody => rotation.is_none() || !rules.people.contains_key(&one.person),
+            nobody => rotation.is_none() || !rules.can_be_paged(&one.person),
         }
     });
     shown.collect()
