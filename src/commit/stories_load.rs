@@ -94,9 +94,9 @@ impl Story {
         let (mut turns, mut assumed) = (Vec::new(), false);
         for (name, rotation) in &rules.rotations {
             let own: Vec<Kept> = kept.iter().filter(|row| row.rotation == *name).cloned().collect();
-            let (found, some) = past::turns(name, Some(rotation), &roster, &own, (since, until));
-            turns.extend(found);
-            assumed |= some;
+            let found = past::turns(name, Some(rotation), &roster, &own, (since, until));
+            turns.extend(found.turns);
+            assumed |= found.assumed;
         }
         let in_rotations: BTreeSet<String> =
             rules.rotations.values().flat_map(|rotation| rotation.everybody()).map(str::to_owned).collect();
