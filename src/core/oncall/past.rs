@@ -312,7 +312,7 @@ mod tests {
         if let Turns::Layers(layers) = &mut hourly.turns {
             (layers[0].shift_hours, layers[0].handover_day) = (1, None);
         }
-        let years = ("2024-11-01T00:00:00Z".parse().unwrap(), at("11-01T00:00"));
+        let years = (at("11-01T00:00"), "2028-11-01T00:00:00Z".parse().unwrap());
         let found = turns("sre", Some(&hourly), &Roster::nothing(), &[], years);
         assert!(!found.complete && found.assumed);
     }
