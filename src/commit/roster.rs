@@ -82,6 +82,12 @@ impl Work<'_, '_> {
             return Err(DoorError::Unknown(format!("there is no rotation {}{near}", one.rotation)));
         };
         self.knows(&one.person)?;
+        if !rules.can_be_paged(&one.person) {
+            return Err(DoorError::BadTurn(format!(
+                "{} has no `email` in the configuration, so no page would reach them",
+                one.person
+            )));
+        }
         let mut leaves = said.leaves.iter();
         if let Some(leave) = leaves
             .find(|leave| leave.person == one.person && leave.from < one.until && one.from < leave.until)

@@ -247,6 +247,20 @@ fn who_stands_in_is_woken_from_their_first_moment_to_their_last() {
 }
 
 #[test]
+fn nobody_stands_in_whom_no_page_reaches() {
+    let mut story = story();
+    let mut rules = rules();
+    rules.people.get_mut("kim").unwrap().email = String::new();
+    let one = story.stands_in("kim", 0, 60);
+    // It was said while a page still reached her.
+    story.says(one.clone()).unwrap();
+    story.committer.house.swap(of(rules));
+    assert_eq!(story.strikes("db-1"), ["maya"]);
+    refused(story.says(Override { id: "a".repeat(22), ..one }), "kim has no `email`");
+    story.0.proves_whole();
+}
+
+#[test]
 fn what_is_out_stays_as_it_is_and_the_next_step_asks_anew() {
     let mut story = story();
     assert_eq!(story.strikes("db-1"), ["maya"]);

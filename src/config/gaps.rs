@@ -19,8 +19,6 @@ use crate::core::rules::{Policy, Rules, Target};
 
 /// How far ahead `onscene check` and a reload look.
 pub const AHEAD: SignedDuration = SignedDuration::from_hours(28 * 24);
-/// How far ahead pages look.
-pub const AHEAD_ON_PAGES: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// Most gaps of a rotation or a policy that are counted.
 const GAPS_MAX: usize = 1000;
 

@@ -559,7 +559,7 @@ impl Incident {
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
             }
-            Fact::TookIn { service, alerts, firing, responders, declared, .. } => {
+            Fact::TookIn { service, alerts, firing, responders, declared, shadows, .. } => {
                 self.declared |= *declared;
                 self.gains(*alerts, *firing);
                 if *firing > 0 {
@@ -567,6 +567,9 @@ impl Incident {
                 }
                 self.affects(service);
                 responders.iter().for_each(|joined| self.comes_along(joined, at));
+                let new = shadows.iter().filter(|shadow| !self.shadows.contains(shadow));
+                let new: Vec<String> = new.cloned().collect();
+                self.shadows.extend(new);
             }
             Fact::SplitOff { alerts, firing, quiet_until: until, .. } => {
                 self.loses(*alerts, *firing, entry.seq)?;

@@ -243,6 +243,8 @@ pub enum Fact {
         responders: Vec<Joined>,
         /// A human had declared it.
         declared: bool,
+        /// Who went along with those who were woken for it, and was told.
+        shadows: Vec<String>,
     },
     /// Some of its alerts are another incident's again, or for the first time.
     SplitOff {

@@ -238,7 +238,7 @@ mod tests {
         let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
         assert_eq!(login.status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, gaps => vec!["from Friday"], warnings => vec!["Nobody is on call in sre"] };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, warnings => vec!["Nobody is on call in sre"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
@@ -13,9 +12,7 @@ use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use super::problem::Problem;
-use crate::config::gaps;
 use crate::core::condition::known;
-use crate::core::escalation::Staff;
 use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
 use crate::feeds::all_troubles;
@@ -42,8 +39,6 @@ const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
 const ALERTS_SHOWN: u32 = 100;
 const ENTRIES_SHOWN: u32 = 200;
-/// Gaps in who is on call that are told on the first page.
-const GAPS_SHOWN: usize = 5;
 const PAGES_SHOWN: usize = 60;
 /// Silences in force are counted up to here.
 const SILENCES_COUNTED: u32 = 1000;
@@ -100,18 +95,17 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
         let (open, past) = (incidents::list(tx, &open)?, incidents::list(tx, &past)?);
         let calendars = if follows { calendars::all(tx)? } else { Vec::new() };
         let roster = said(tx, &rules, tx.now)?;
-        let warnings = ahead::warnings(&rules, &roster, tx.now);
-        let gaps = gaps_ahead(Staff { rules: &rules, roster: &roster }, tx.now);
-        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, (warnings, gaps, calendars)))
+        Ok((open, past, nodes::list(tx)?, held, conditions::open(tx)?, (roster, calendars, tx.now)))
     });
-    let Seen { value: (open, past, nodes, held, conditions, (warnings, gaps, calendars)), as_of } =
+    let Seen { value: (open, past, nodes, held, conditions, (roster, calendars, seen_at)), as_of } =
         match read.await {
             Ok(found) => found,
             Err(error) => return unreadable(&pages, &error),
         };
     let rules = house.rules.clone();
-    let mut warnings = warnings;
-    warnings.extend(all_troubles(&house, &calendars, desk.clock.now()));
+    // Not while the store is read: it takes its time.
+    let mut warnings = ahead::warnings(&rules, &roster, seen_at);
+    warnings.extend(all_troubles(&house, &calendars, seen_at));
     let others = configured_otherwise(&nodes, &house.config_hash, env!("CARGO_PKG_VERSION"));
     let known = known(&conditions, &rules.maintenance, None, desk.clock.now());
     let (known, more_known) = shown_known(&known, &rules, &TimeZone::UTC);
@@ -133,15 +127,9 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values = context! { incidents => shown(open), past => shown(past), others, held, known, more_known, gaps, warnings };
+    let values =
+        context! { incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
-}
-
-/// When an incident would wake nobody in the next two weeks, in words: the first few services of it.
-fn gaps_ahead(staff: Staff<'_>, now: Timestamp) -> Vec<String> {
-    let until = now.saturating_add(gaps::AHEAD_ON_PAGES).unwrap_or(now);
-    let found = gaps::nobody(staff, now, until);
-    found.iter().take(GAPS_SHOWN).map(|gap| gap.words(staff.rules)).collect()
 }
 
 /// Names of nodes with another configuration than this node's. Another version may put the same configuration into other

@@ -357,6 +357,8 @@ enum FactRow {
         responders: Vec<Joined>,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         declared: bool,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        shadows: Vec<String>,
     },
     SplitOff {
         into: i64,
@@ -523,6 +525,7 @@ mod tests {
                     watching: true,
                 }],
                 declared: true,
+                shadows: vec!["kim".into()],
             },
             Fact::SplitOff { into: 2, alerts: 3, firing: 1, quiet_until: Some(at) },
             Fact::SplitFrom { incident: 2, alerts: 3, firing: 1 },

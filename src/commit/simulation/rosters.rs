@@ -74,16 +74,26 @@ impl World {
         }
         let kept = self.look(|tx| roster::since(tx, Timestamp::UNIX_EPOCH));
         for id in self.look(|tx| incidents::numbers(tx, 0, 10_000)) {
+            let mut before = None;
             for entry in self.look(|tx| timeline::list(tx, id, 0, 10_000)).iter().map(|kept| &kept.entry) {
-                let Fact::Escalated { step: 0, awaiting, .. } = &entry.fact else { continue };
-                if awaiting.is_empty() || is_near(&kept, entry.at) {
+                if matches!(entry.fact, Fact::Reopened { .. }) {
+                    before = None;
+                }
+                let Fact::Escalated { round, step, awaiting, .. } = &entry.fact else { continue };
+                // The same step once more wakes others, because nobody of it can be reached.
+                let again = before.replace((*round, *step)) == Some((*round, *step));
+                if *step > 0 || again || awaiting.is_empty() || is_near(&kept, entry.at) {
                     continue;
                 }
                 let mut known = kept.clone();
                 known.overrides.retain(|one| one.created_at <= entry.at);
                 known.leaves.retain(|one| one.created_at <= entry.at);
-                let mut duties =
-                    self.rules.rotations.iter().map(|(name, one)| one.duty(name, &known, entry.at));
+                let all_there = known.without_leaves();
+                let mut duties = self.rules.rotations.iter().map(|(name, one)| {
+                    let duty = one.duty(name, &known, entry.at);
+                    // Where all are away it is whose turn it would be.
+                    if duty.people.is_empty() { one.duty(name, &all_there, entry.at) } else { duty }
+                });
                 // Where everybody is woken at once they are among others.
                 let all = self.rules.policies.values().any(|policy| !policy.everybody.is_empty());
                 let on_call = duties.any(|duty| match all {

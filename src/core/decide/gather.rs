@@ -375,6 +375,7 @@ impl Work<'_> {
             firing: other.firing,
             responders: responders.collect(),
             declared: other.declared,
+            shadows: other.shadows.clone(),
         })?;
         if other.firing > 0 && matches!(self.incident.phase, Phase::Mitigated { .. }) {
             self.relapse()?;

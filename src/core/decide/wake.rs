@@ -240,8 +240,8 @@ pub(super) fn has_answered(status: ResponderStatus) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::super::incident::Severity;
-    use super::super::super::stories::{begin, house, told};
-    use super::super::{By, Opening, Staff, open};
+    use super::super::super::stories::{act, begin, house, told};
+    use super::super::{By, Opening, Staff, decide, open};
     use super::*;
 
     #[test]
@@ -277,5 +277,12 @@ mod tests {
         let text = work.entries[0].fact.text();
         assert!(text.ends_with("told, without having to answer: kim"), "{text}");
         assert_eq!(goes(&mut work, &["cto"], &["kim"]), ["page cto (1, on_call)"]);
+        let mut incident = work.incident.clone();
+        assert_eq!(incident.shadows, ["kim"]);
+        for line in ["tom answers", "tom resolves 1", "maya reopens"] {
+            let (act, by) = act(line);
+            incident = decide(&incident, act, &by, staff, now).unwrap().incident;
+        }
+        assert!(incident.shadows.is_empty(), "who went along has not heard that it is open again");
     }
 }

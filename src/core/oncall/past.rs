@@ -17,6 +17,8 @@ pub const SURE_FOR: SignedDuration = SignedDuration::from_mins(70);
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(1);
 /// Most hand-overs that are caught up with in one go; the rest follow.
 const HANDOVERS_MAX: usize = 1000;
+/// Most hand-overs of a rotation that are gone through where nothing was written down: one every hour, for more than a year.
+const ASSUMED_MAX: usize = 10_000;
 
 /// Somebody had a rotation, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,15 +124,25 @@ pub fn note(
     rows
 }
 
-/// When whom had a rotation from one hour to another: where nothing was written down, as the rotation would have it. With it,
-/// whether any of it is only that.
+/// When whom had a rotation, as it was found for some hours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turned {
+    /// Who, from when, until when.
+    pub turns: Vec<(String, Timestamp, Timestamp)>,
+    /// Some of it was not written down, and is as the rotation would have it.
+    pub assumed: bool,
+    /// There were no more hand-overs than are gone through.
+    pub complete: bool,
+}
+
+/// When whom had a rotation from one hour to another: where nothing was written down, as the rotation would have it.
 pub fn turns(
     name: &str,
     rotation: Option<&Rotation>,
     roster: &Roster,
     kept: &[Kept],
     (since, until): (Timestamp, Timestamp),
-) -> (Vec<(String, Timestamp, Timestamp)>, bool) {
+) -> Turned {
     let mut turns = Vec::new();
     let mut put = |person: &str, from: Timestamp, to: Timestamp| {
         let (from, to) = (from.max(since), to.min(until));
@@ -150,10 +162,16 @@ pub fn turns(
         }
         ends = until;
     }
-    let mut assumed = false;
+    let (mut assumed, mut left) = (false, ASSUMED_MAX);
+    let mut complete = true;
     for (from, to) in [(since, begins.min(until)), (ends.max(since), until)] {
         let mut at = from;
         while at < to && rotation.is_some() {
+            if left == 0 {
+                complete = false;
+                break;
+            }
+            left -= 1;
             let (people, holds) = having(name, rotation, roster, at);
             let next = holds.max(at.saturating_add(SignedDuration::from_secs(1)).unwrap_or(to)).min(to);
             for person in &people {
@@ -162,7 +180,7 @@ pub fn turns(
             (assumed, at) = (true, next);
         }
     }
-    (turns, assumed)
+    Turned { turns, assumed, complete }
 }
 
 #[cfg(test)]
@@ -275,8 +293,9 @@ mod tests {
         book.looks(Some(&sre), "01-08T00:30");
         let kept: Vec<Kept> = book.0.values().cloned().collect();
         let of = |since: &str, until: &str| {
-            let (turns, assumed) =
+            let Turned { turns, assumed, complete } =
                 turns("sre", Some(&sre), &Roster::nothing(), &kept, (at(since), at(until)));
+            assert!(complete);
             let mut turns: Vec<_> = turns
                 .iter()
                 .map(|(who, from, to)| format!("{who} {}", to.duration_since(*from).as_mins()))
@@ -288,5 +307,13 @@ mod tests {
         assert_eq!(of("01-07T23:00", "01-08T01:00"), ("kim 30, maya 30, maya 60".into(), true));
         // Not looked at since: as the rotation says, from the last look on.
         assert_eq!(of("01-08T00:00", "01-12T09:00").0, "kim 30, maya 6210, tom 60");
+        // Two years of shifts of an hour are not gone through for one question.
+        let mut hourly = weekly(&["maya", "tom"]);
+        if let Turns::Layers(layers) = &mut hourly.turns {
+            (layers[0].shift_hours, layers[0].handover_day) = (1, None);
+        }
+        let years = (at("11-01T00:00"), "2028-11-01T00:00:00Z".parse().unwrap());
+        let found = turns("sre", Some(&hourly), &Roster::nothing(), &[], years);
+        assert!(!found.complete && found.assumed);
     }
 }

@@ -173,11 +173,11 @@ impl Roster {
         Self { overrides: self.overrides.clone(), leaves: Vec::new(), calendars: self.calendars.clone() }
     }
 
-    /// The same without what names people whom the house does not know any more: who stood in and has left is nobody, and
-    /// would leave the hour to nobody.
+    /// The same without what names people whom the house does not know any more, or whom no page reaches: who stood in and has
+    /// left is nobody, and would leave the hour to nobody.
     #[must_use]
-    pub fn of_people(mut self, is_known: impl Fn(&str) -> bool) -> Self {
-        self.overrides.retain(|one| is_known(&one.person));
+    pub fn of_people(mut self, can_be_paged: impl Fn(&str) -> bool) -> Self {
+        self.overrides.retain(|one| can_be_paged(&one.person));
         self
     }
 

@@ -1,6 +1,6 @@
 //! `GET /api/v1/reports/load`: how the load of being on call is shared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::Json;
@@ -14,6 +14,7 @@ use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::history::{Asked, Pairs};
 use crate::core::load::{Carried, Load, Part, Tally};
+use crate::core::oncall::Roster;
 use crate::core::oncall::past::{self, Kept};
 use crate::core::rules::Rules;
 use crate::store::{StoreError, Tx, load, roster};
@@ -24,6 +25,8 @@ const PAGE: u32 = 500;
 const WITHIN: Duration = Duration::from_secs(20);
 /// How far back it goes when nobody says.
 const USUAL: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// Nor does it go back further, unless more is kept.
+const LONGEST: SignedDuration = SignedDuration::from_hours(400 * 24);
 /// Incidents that were opened so long before may wake people in the hours that are asked for.
 const BEFORE: SignedDuration = SignedDuration::from_hours(14 * 24);
 
@@ -40,6 +43,8 @@ pub(in super::super) async fn report(
     let since = asked.hour("since")?.unwrap_or_else(|| now.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));
     // Nobody was on call in the future.
     let until = asked.hour("until")?.unwrap_or(now).min(now);
+    let longest = desk.house.get().retention.map_or(LONGEST, |kept| kept.max(LONGEST));
+    let since = since.max(now.saturating_sub(longest).unwrap_or(Timestamp::MIN));
     if since >= until {
         return Err(Problem::bad_request("since: it lies before until, and both in the past"));
     }
@@ -68,8 +73,8 @@ pub(in super::super) async fn report(
         }
     }
     let theirs = rules.clone();
-    let read = desk.sight.now(move |tx| Turns::read(tx, &theirs, since, until)).await;
-    let turns = read.map_err(|error| cannot_read(&error))?;
+    let read = desk.sight.now(move |tx| Kepts::read(tx, &theirs, since, until)).await;
+    let turns = read.map_err(|error| cannot_read(&error))?.turns(&rules, since, until);
     let zone = |name: &str| rules.people.get(name).map_or(TimeZone::UTC, |person| person.time_zone.clone());
     let load = tally.sum(turns.all, &in_rotations(&rules), zone);
     let weeks = until.duration_since(since).as_secs_f64() / (7.0 * 86_400.0);
@@ -97,26 +102,36 @@ struct Turns {
     are_whole: bool,
 }
 
-impl Turns {
+/// What the store knows of it.
+struct Kepts {
+    kept: Vec<Kept>,
+    roster: Roster,
+    kept_since: Option<Timestamp>,
+}
+
+impl Kepts {
     fn read(tx: &Tx<'_>, rules: &Rules, since: Timestamp, until: Timestamp) -> Result<Self, StoreError> {
-        let kept = load::kept(tx, since, until)?;
-        let roster = roster::said(tx, rules, since)?;
-        let are_whole = kept.len() < usize::try_from(load::TURNS_MAX).unwrap_or(usize::MAX);
-        let kept_since = load::kept_since(tx)?;
-        let (mut all, mut assumed) = (Vec::new(), false);
-        let names: BTreeSet<&str> = rules
-            .rotations
-            .keys()
-            .map(String::as_str)
-            .chain(kept.iter().map(|row| row.rotation.as_str()))
-            .collect();
-        for name in names {
-            let own: Vec<Kept> = kept.iter().filter(|row| row.rotation == name).cloned().collect();
-            let (turns, some) = past::turns(name, rules.rotations.get(name), &roster, &own, (since, until));
-            all.extend(turns);
-            assumed |= some;
+        let (kept, roster) = (load::kept(tx, since, until)?, roster::said(tx, rules, since)?);
+        Ok(Self { kept, roster, kept_since: load::kept_since(tx)? })
+    }
+
+    /// Not while the store is read: it takes its time.
+    fn turns(self, rules: &Rules, since: Timestamp, until: Timestamp) -> Turns {
+        let Self { kept, roster, kept_since } = self;
+        let mut are_whole = kept.len() < usize::try_from(load::TURNS_MAX).unwrap_or(usize::MAX);
+        let mut own: BTreeMap<String, Vec<Kept>> =
+            rules.rotations.keys().map(|name| (name.clone(), Vec::new())).collect();
+        for row in kept {
+            own.entry(row.rotation.clone()).or_default().push(row);
         }
-        Ok(Self { all, kept_since, assumed, are_whole })
+        let (mut all, mut assumed) = (Vec::new(), false);
+        for (name, own) in own {
+            let found = past::turns(&name, rules.rotations.get(&name), &roster, &own, (since, until));
+            all.extend(found.turns);
+            assumed |= found.assumed;
+            are_whole &= found.complete;
+        }
+        Turns { all, kept_since, assumed, are_whole }
     }
 }
 

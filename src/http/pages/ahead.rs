@@ -1,11 +1,15 @@
 //! What pages say of the days ahead: who is on call, when nobody will be, and who would be woken.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use minijinja::{Value, context};
 
+use crate::config::gaps::nobody;
 use crate::config::preview::Span;
+use crate::core::escalation::Staff;
 use crate::core::incident::Severity;
 use crate::core::oncall::ahead::AHEAD;
 use crate::core::oncall::{Leave, Override, Roster};
@@ -37,7 +41,7 @@ pub(super) fn name_of(zone: &TimeZone) -> String {
     zone.iana_name().unwrap_or("UTC").to_owned()
 }
 
-/// When nobody is on call, or nobody would be woken, in the next fourteen days: a sentence each, the first few.
+/// When nobody is on call, or an incident would wake nobody, in the next fourteen days: a sentence each, the first few.
 pub(super) fn warnings(rules: &Rules, roster: &Roster, now: Timestamp) -> Vec<String> {
     let until = now.saturating_add(AHEAD).unwrap_or(now);
     let mut all: Vec<(Timestamp, String)> = Vec::new();
@@ -46,22 +50,10 @@ pub(super) fn warnings(rules: &Rules, roster: &Roster, now: Timestamp) -> Vec<St
         let hours = hours((gap.from, gap.until), (now, until), &zone);
         all.push((gap.from, format!("Nobody is on call in {} {hours}", gap.rotation)));
     }
-    for (name, service) in &rules.services {
-        let mut seen: Vec<&str> = Vec::new();
-        for severity in SEVERITIES {
-            let policy = service.policy_at(severity);
-            if seen.contains(&policy) {
-                continue;
-            }
-            seen.push(policy);
-            let nobody = previewed(rules, roster, name, severity, (now, until));
-            for span in nobody.iter().filter(|span| span.woken.iter().all(Vec::is_empty)) {
-                let zone = zone_for(rules, name, severity);
-                let hours = hours((span.from, span.until), (now, until), &zone);
-                let worst = if seen.len() > 1 { format!(" of {}", severity.as_str()) } else { String::new() };
-                all.push((span.from, format!("Nobody would be woken for {name}{worst} {hours}")));
-            }
-        }
+    for one in nobody(Staff { rules, roster }, now, until) {
+        let words = one.words(rules);
+        let words = words.strip_prefix("an ").map(|rest| format!("An {rest}")).unwrap_or(words);
+        all.push((one.from, words));
     }
     all.sort();
     let more = all.len().saturating_sub(WARNINGS_SHOWN);
@@ -127,7 +119,7 @@ pub(super) fn overrides(rules: &Rules, all: &[Override], now: Timestamp) -> Vec<
             instead_of => one.instead_of.as_deref().map(|whose| full_name(rules, whose)),
             pending => one.state(now) == Life::Pending, from => local(one.from, &zone), until => local(one.until, &zone),
             zone => name_of(&zone), author => full_name(rules, &one.author), reason => one.reason.as_str(),
-            nobody => rotation.is_none() || !rules.people.contains_key(&one.person),
+            nobody => rotation.is_none() || !rules.can_be_paged(&one.person),
         }
     });
     shown.collect()
@@ -165,10 +157,11 @@ pub(super) fn woken(rules: &Rules, roster: &Roster, chosen: Option<&Chosen>, now
     }
     let until = now.saturating_add(SOON).unwrap_or(now);
     let mut groups: Vec<(Vec<Span>, TimeZone, Vec<String>)> = Vec::new();
+    let mut known = Previews::default();
     for service in rules.services.keys().take(SERVICES_SHOWN) {
         let mut own: Vec<(Vec<Span>, Vec<&str>)> = Vec::new();
         for severity in SEVERITIES {
-            let spans = previewed(rules, roster, service, severity, (now, until));
+            let spans = known.of(rules, roster, (service, severity), (now, until));
             match own.iter_mut().find(|(known, _)| *known == spans) {
                 Some((_, severities)) => severities.push(severity.as_str()),
                 None => own.push((spans, vec![severity.as_str()])),
@@ -187,6 +180,29 @@ pub(super) fn woken(rules: &Rules, roster: &Roster, chosen: Option<&Chosen>, now
         }
     }
     groups.iter().map(|(spans, zone, names)| group(rules, names, spans, zone)).collect()
+}
+
+/// What was found for one page: most services share their policies.
+#[derive(Default)]
+struct Previews<'a>(BTreeMap<Same<'a>, Vec<Span>>);
+
+/// A policy, with the severity and the service where it minds them.
+type Same<'a> = (&'a str, Option<Severity>, Option<&'a str>);
+
+impl<'a> Previews<'a> {
+    fn of(
+        &mut self,
+        rules: &'a Rules,
+        roster: &Roster,
+        (service, severity): (&'a str, Severity),
+        hours: (Timestamp, Timestamp),
+    ) -> Vec<Span> {
+        let Some((name, policy)) = rules.policy_of(service, severity) else { return Vec::new() };
+        let minds_service = policy.steps.iter().any(|step| !step.when.services.is_empty());
+        let same = (name, policy.minds_severity().then_some(severity), minds_service.then_some(service));
+        let found = self.0.entry(same);
+        found.or_insert_with(|| previewed(rules, roster, service, severity, hours)).clone()
+    }
 }
 
 /// Services of which nothing is told until somebody chooses one.

@@ -237,29 +237,28 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
     let rules = house.rules.clone();
     let chosen = chosen(&rules, &asked, desk.clock.now());
     let read = {
-        let (rules, chosen) =
-            (rules.clone(), chosen.as_ref().map(|one| (one.service.clone(), one.severity, one.day)));
+        let (rules, has_feeds) = (rules.clone(), !house.feeds.is_empty());
         desk.sight.or_last(move |tx| {
-            let now = tx.now;
-            let said = said(tx, &rules, now)?;
-            let kept = if house.feeds.is_empty() { Vec::new() } else { calendars::all(tx)? };
-            let mut warnings = ahead::warnings(&rules, &said, now);
-            warnings.extend(all_troubles(&house, &kept, now));
-            let chosen = chosen.clone().map(|(service, severity, day)| Chosen { service, severity, day });
+            let said = said(tx, &rules, tx.now)?;
+            let kept = if has_feeds { calendars::all(tx)? } else { Vec::new() };
             let overrides = roster::overrides(tx, Which::Open, roster::OPEN_MAX)?;
             let leaves = roster::leaves(tx, Which::Open, roster::OPEN_MAX)?;
-            Ok(context! {
-                warnings,
-                rotations => ahead::rotations(&rules, &said, now),
-                overrides => ahead::overrides(&rules, &overrides, now),
-                leaves => ahead::leaves(&rules, &leaves, now),
-                woken => ahead::woken(&rules, &said, chosen.as_ref(), now),
-            })
+            Ok(((said, kept), overrides, leaves, tx.now))
         })
     };
-    let Seen { value: found, as_of } = match read.await {
+    let Seen { value: ((known, kept), overrides, leaves, now), as_of } = match read.await {
         Ok(seen) => seen,
         Err(error) => return unreadable(pages, &error),
+    };
+    // Not while the store is read: it takes its time.
+    let mut warnings = ahead::warnings(&rules, &known, now);
+    warnings.extend(all_troubles(&house, &kept, now));
+    let found = context! {
+        warnings,
+        rotations => ahead::rotations(&rules, &known, now),
+        overrides => ahead::overrides(&rules, &overrides, now),
+        leaves => ahead::leaves(&rules, &leaves, now),
+        woken => ahead::woken(&rules, &known, chosen.as_ref(), now),
     };
     let people: Vec<Value> = rules
         .people
