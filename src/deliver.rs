@@ -154,6 +154,7 @@ impl Delivery {
         };
         let house = self.house.get();
         let now = self.clock.now();
+        let mut failed = false;
         for (channel, since) in due {
             let most = match channel.as_str() {
                 "" => PERSONS_HANDS,
@@ -167,21 +168,26 @@ impl Delivery {
             if limit == 0 {
                 continue;
             }
-            let claims =
-                match self.door.ask(Command::Claim(Wanted { channel, lease: LEASE, limit, held })).await {
-                    Ok(Reply::Claims(claims)) => claims,
-                    Ok(_) => Vec::new(),
-                    Err(error) => {
-                        tracing::warn!(%error, "letters cannot be claimed; trying again");
-                        return Duration::from_secs(1);
-                    }
-                };
+            let wanted = Wanted { channel: channel.clone(), lease: LEASE, limit, held };
+            let claims = match self.door.ask(Command::Claim(wanted)).await {
+                Ok(Reply::Claims(claims)) => claims,
+                Ok(_) => Vec::new(),
+                Err(error) => {
+                    // What is wrong with the letters of one must not hold back those of the next.
+                    tracing::warn!(%error, letter.channel = channel, "letters cannot be claimed; trying again");
+                    failed = true;
+                    continue;
+                }
+            };
             for claim in claims {
                 let holds = (claim.channel.clone(), claim.number());
                 let delivery = self.clone();
                 let attempt = hands.attempts.spawn(async move { delivery.attempt(claim).await });
                 hands.held.insert(attempt.id(), holds);
             }
+        }
+        if failed {
+            return Duration::from_secs(1);
         }
         let until = next.and_then(|next| Duration::try_from(next.duration_since(self.clock.now())).ok());
         until.unwrap_or(ASK_EVERY).min(ASK_EVERY)

@@ -329,3 +329,23 @@ fn an_hour_of_delay_is_no_clock_that_was_ahead_and_a_clock_that_was_is_put_right
     assert_eq!(story.leaves(), ["mail page maya", "voice page maya"], "nobody waits for ten hours");
     story.proves_whole();
 }
+
+#[test]
+fn an_incident_that_cannot_be_read_holds_back_no_letter_of_another_nor_its_own() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.hears("pingdom", "db-2", Status::Firing);
+    let whole =
+        story.look(|tx| tx.query_one("select state from incident where id = 1", &[], |row| row.text(0)));
+    let put = |story: &mut Story, state: &str| {
+        let sql = "update incident set state = ?1 where id = 1";
+        let now = story.clock.now();
+        story.committer.connection.write(now, |tx| tx.write(sql, &[state.into()])).unwrap();
+    };
+    put(&mut story, "{");
+    let taken = story.carried();
+    let numbers: Vec<(i64, &str)> = taken.iter().map(|one| (one.incident, one.channel.as_str())).collect();
+    assert_eq!(numbers, [(1, ""), (2, ""), (1, "push"), (2, "push")]);
+    put(&mut story, &whole.unwrap());
+    story.proves_whole();
+}

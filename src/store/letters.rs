@@ -493,12 +493,18 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
     if ids.is_empty() {
         return Ok(claims);
     }
-    let loaded = super::incidents::load_each(tx, &ids)?;
+    // One incident that cannot be read must not hold back the letters of all others, nor its own.
+    let loaded = super::incidents::load_readable(tx, &ids)?;
+    for (id, found) in ids.iter().zip(&loaded) {
+        if let Some(Err(error)) = found {
+            tracing::error!(incident.id = id, %error, "who has answered cannot be read; its letters go out");
+        }
+    }
     let mut needed = Vec::with_capacity(claims.len());
     for claim in claims {
         let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
-        let incident = place.and_then(|place| loaded.get(place)?.as_ref()).map(|saved| &saved.incident);
-        if incident.is_some_and(|incident| has_answered(incident, &claim)) {
+        let saved = place.and_then(|place| loaded.get(place)?.as_ref()?.as_ref().ok());
+        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim)) {
             tx.write(
                 "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
                 &[claim.seq.into()],
