@@ -214,6 +214,8 @@ impl Work<'_, '_> {
         let is_lost = unreached.is_some();
         let incident = if is_lost { self.home_of(claim.incident)? } else { claim.incident };
         let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
+        // Who has answered meanwhile was reached.
+        let unreached = unreached.filter(|_| !letters::has_answered(&saved.incident, claim, self.tx.now));
         let act = match unreached {
             Some(why) => Act::Unreachable { person: claim.person.clone(), why },
             None => {

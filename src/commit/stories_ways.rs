@@ -349,3 +349,40 @@ fn an_incident_that_cannot_be_read_holds_back_no_letter_of_another_nor_its_own()
     put(&mut story, &whole.unwrap());
     story.proves_whole();
 }
+
+#[test]
+fn an_answer_of_an_hour_that_is_still_to_come_makes_no_page_vanish() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (push, _) = taken(story.carried(), "push");
+    story.passes(600);
+    story.act(1, "maya", Act::Decline).unwrap();
+    story.is_put_back(599);
+    let at = story.clock.now();
+    story.settle(push, Settlement::Again { at, why: "busy".into() });
+    assert!(shown(&story.carried()).contains(&"push page maya".to_owned()));
+    story.proves_whole();
+}
+
+#[test]
+fn who_answered_before_the_last_way_failed_is_not_out_of_reach() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (mail, rest) = taken(story.carried(), "");
+    let (push, _) = taken(rest, "push");
+    story.is_refused(mail, "550 no such user");
+    story.passes(1);
+    // The SMS that waits is dropped.
+    story.act(1, "maya", Act::Decline).unwrap();
+    story.is_refused(push, "404");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by push: 404)"]);
+    story.proves_whole();
+    // Where no letter waits, it is the answer that tells.
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let mail = story.claim("").remove(0);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.is_refused(mail, "550 no such user");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"]);
+    story.proves_whole();
+}

@@ -504,7 +504,7 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
     for claim in claims {
         let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
         let saved = place.and_then(|place| loaded.get(place)?.as_ref()?.as_ref().ok());
-        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim)) {
+        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim, tx.now)) {
             tx.write(
                 "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
                 &[claim.seq.into()],
@@ -517,8 +517,8 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
 }
 
 /// Whether the person of a page has said something since it was written, so that it need not come by another way. When
-/// in doubt they have not.
-fn has_answered(incident: &Incident, claim: &Claim) -> bool {
+/// in doubt they have not: an hour that is still to come was said by a clock that was ahead and has been put right since.
+pub fn has_answered(incident: &Incident, claim: &Claim, now: Timestamp) -> bool {
     let Some(known) = incident.responder(&claim.person) else { return false };
     let said = match known.status {
         ResponderStatus::Declined => true,
@@ -526,7 +526,7 @@ fn has_answered(incident: &Incident, claim: &Claim) -> bool {
         ResponderStatus::Acknowledged | ResponderStatus::OnScene => claim.kind != Kind::Pio,
         ResponderStatus::Paged | ResponderStatus::Unreachable => false,
     };
-    said && known.since > claim.created_at
+    said && known.since > claim.created_at && known.since <= now
 }
 
 /// What became of one letter of a page.
@@ -579,12 +579,15 @@ pub(super) fn leg(row: &Row<'_>, from: usize) -> Result<Leg, StoreError> {
 }
 
 /// Why a page reached nobody: in words, when each of its letters was refused or came back; `None` while one of them may reach
-/// its person, or nobody knows. Those that only wait for the others are due now, once all others have failed.
+/// its person, or nobody knows, or one was not needed any more, which is no failure. Those that only wait for the others are due now, once all others have failed.
 ///
 /// # Errors
 /// What the engine says.
 pub fn unreached(tx: &Tx<'_>, page: i64) -> Result<Option<String>, StoreError> {
     let legs = legs(tx, page)?;
+    if legs.iter().any(|leg| leg.state == "dropped") {
+        return Ok(None);
+    }
     let left: Vec<&Leg> = legs.iter().filter(|leg| leg.may_reach()).collect();
     if left.is_empty() {
         let why = |leg: &Leg| leg.why.clone().unwrap_or_default();
