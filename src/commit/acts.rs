@@ -167,6 +167,16 @@ impl Work<'_, '_> {
                 _ => {}
             }
         }
+        // Whatever the Commander does is the sign of life that they were asked for.
+        let asked = before.and_then(|saved| match &saved.incident.phase {
+            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => Some(&command.person),
+            _ => None,
+        });
+        if let Some(person) = asked
+            && decision.entries.iter().any(|entry| entry.actor.person() == Some(person))
+        {
+            letters::answered(self.tx, id, person, false)?;
+        }
         self.write_letters(decision)?;
         self.write_more(decision)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
