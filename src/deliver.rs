@@ -44,6 +44,8 @@ const TELLING_LADDER_S: &[u64] = &[5, 30, 120, 300, 900];
 /// Attempts after which a letter is given up. Escalation goes on beside them all the time.
 const WAKING_ATTEMPTS_MAX: u32 = 30;
 const TELLING_ATTEMPTS_MAX: u32 = 12;
+/// One that wakes somebody and may have arrived is sent again so often by a way that takes a repeat for another message.
+const UNSURE_REPEATS_MAX: u32 = 3;
 /// When the fault is the relay's or the channel's own, a page waits this long.
 const WHOLE_CHANNEL_WAIT: Duration = Duration::from_secs(30);
 /// The other side may ask for more patience than ours, but not for more than this: a page is of no use later.
@@ -312,7 +314,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 }
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
-/// arrived can be sent again. One that wakes somebody is in any case: a second call is harmless, a missing one is not.
+/// arrived can be sent again. One that wakes somebody is a few times in any case: a second call is harmless, a missing one is not.
 /// `jitter` is from 0 to 1.
 pub(crate) fn settle(
     claim: &Claim,
@@ -345,7 +347,9 @@ pub(crate) fn settle(
         // The relay's own fault says nothing about this recipient.
         Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
         Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
-        Outcome::Unknown { why } if (again || wakes) && !spent => later(Duration::ZERO, why),
+        Outcome::Unknown { why } if (again || wakes && claim.attempt <= UNSURE_REPEATS_MAX) && !spent => {
+            later(Duration::ZERO, why)
+        }
         Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
     }
 }
@@ -388,7 +392,10 @@ mod tests {
         assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");
         assert_eq!(wait(&unknown, Kind::Page, 1, true), "again in 5 s");
         assert_eq!(wait(&unknown, Kind::Page, 1, false), "again in 5 s");
-        assert_eq!(wait(&unknown, Kind::Page, 30, false), "unknown");
+        assert_eq!(wait(&unknown, Kind::Page, 3, false), "again in 30 s");
+        assert_eq!(wait(&unknown, Kind::Page, 4, false), "unknown", "three calls more, and not thirty");
+        assert_eq!(wait(&unknown, Kind::Page, 29, true), "again in 60 s");
+        assert_eq!(wait(&unknown, Kind::Page, 30, true), "unknown");
         assert_eq!(wait(&unknown, Kind::Notice, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");

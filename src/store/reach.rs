@@ -272,7 +272,20 @@ pub fn confirms(tx: &Tx<'_>, page: i64, letter: i64) -> Result<(), StoreError> {
            and letter.person = reach.person and letter.address = reach.address
            and case when letter.channel = '' then 'mail' else letter.channel end = reach.way)",
         &[letter.into(), tx.now.into()],
-    )
+    )?;
+    // One that is to be tried again, because nobody knew whether it had arrived, has.
+    let waits = "update letter set state = 'dropped', payload = '', why = 'answered already'
+                 where seq = ?1 and incident = 0 and state = 'pending'";
+    if tx.execute(waits, &[letter.into()])? > 0 {
+        tx.write(
+            "update reach set outcome = 'accepted', why = null where outcome = 'pending' and exists (
+               select 1 from letter where letter.seq = ?1 and letter.person = reach.person
+                 and letter.address = reach.address
+                 and case when letter.channel = '' then 'mail' else letter.channel end = reach.way)",
+            &[letter.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Forgets tests that were asked for before an hour, with their letters and links. What is known by them stays.
