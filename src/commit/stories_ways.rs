@@ -386,3 +386,25 @@ fn who_answered_before_the_last_way_failed_is_not_out_of_reach() {
     assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"]);
     story.proves_whole();
 }
+
+#[test]
+fn a_sign_of_life_ends_what_still_waits_of_the_page_that_asked_for_it() {
+    let mut house = house();
+    let mut rules = (*house.rules).clone();
+    rules.people.get_mut("maya").unwrap().ways = vec![way("sms", 2, &[])];
+    rules.clocks.silent_after =
+        Severity::ALL.map(|severity| (severity, SignedDuration::from_mins(30))).into_iter().collect();
+    house.rules = Arc::new(rules);
+    let mut story = Story::new();
+    story.committer.house.swap(house);
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.leaves();
+    story.passes(31);
+    assert_eq!(story.tick(1), Reason::AskedCommander);
+    assert_eq!(story.leaves(), ["mail help maya"]);
+    story.passes(1);
+    story.act(1, "maya", Act::Note { text: "looking at the disks".into() }).unwrap();
+    assert_eq!(story.leaves_within(5), Vec::<String>::new());
+    story.proves_whole();
+}
