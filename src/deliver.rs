@@ -35,7 +35,8 @@ const CHANNEL_HANDS: u32 = 4;
 /// The same, by each way of persons: one that hangs holds up no other.
 const WAY_HANDS: u32 = 16;
 /// Letters for a channel or a way that this node does not know are left to others for so long: while a configuration is
-/// changed node after node, one of them may. After that it is no one's.
+/// changed node after node, one of them may. After that it is no
+/// one's, but for one that wakes somebody: that is tried as often as any.
 const UNKNOWN_CHANNEL_WAIT: SignedDuration = SignedDuration::from_secs(120);
 /// Waits between the attempts of a letter that wakes somebody, in seconds; the last one goes on.
 const WAKING_LADDER_S: &[u64] = &[5, 15, 30, 60];
@@ -158,19 +159,20 @@ impl Delivery {
         let now = self.clock.now();
         let mut failed = false;
         for (channel, since) in due {
-            let most = match channel.as_str() {
-                "" => PERSONS_HANDS,
-                name if house.ways.contains_key(name) => WAY_HANDS,
-                name if house.channels.contains_key(name) => CHANNEL_HANDS,
+            let (most, left) = match channel.as_str() {
+                "" => (PERSONS_HANDS, SignedDuration::ZERO),
+                name if house.ways.contains_key(name) => (WAY_HANDS, SignedDuration::ZERO),
+                name if house.channels.contains_key(name) => (CHANNEL_HANDS, SignedDuration::ZERO),
                 _ if since <= now && now.duration_since(since) < UNKNOWN_CHANNEL_WAIT => continue,
-                _ => CHANNEL_HANDS,
+                // Each letter for itself: that an old one lies there is no reason to take a new one from others.
+                _ => (CHANNEL_HANDS, UNKNOWN_CHANNEL_WAIT),
             };
             let held = hands.of(&channel);
             let limit = most.saturating_sub(u32::try_from(held.len()).unwrap_or(u32::MAX));
             if limit == 0 {
                 continue;
             }
-            let wanted = Wanted { channel: channel.clone(), lease: LEASE, limit, held };
+            let wanted = Wanted { channel: channel.clone(), lease: LEASE, limit, left, held };
             let claims = match self.door.ask(Command::Claim(wanted)).await {
                 Ok(Reply::Claims(claims)) => claims,
                 Ok(_) => Vec::new(),
@@ -220,10 +222,10 @@ impl Delivery {
             }
             return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), true);
         }
+        // A letter to a person goes by a way, and never by a channel that has its name meanwhile.
         let known = if claim.person.is_empty() { &house.channels } else { &house.ways };
         let Some(channel) = known.get(&claim.channel) else {
-            let what = if claim.person.is_empty() { "channel" } else { "way" };
-            return (refused(&format!("no {what} of this name is configured any more")), false);
+            return (unknown_here(claim), false);
         };
         let again = channel.recognises_repeats();
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
@@ -287,6 +289,17 @@ impl Delivery {
                 );
             }
         }
+    }
+}
+
+/// What becomes of a letter whose channel or way this node does not know: another may, after it was told of its
+/// configuration, and nobody is left asleep for that.
+fn unknown_here(claim: &Claim) -> Outcome {
+    let what = if claim.person.is_empty() { "channel" } else { "way" };
+    let why = format!("no {what} of this name is configured any more");
+    match claim.kind.wakes() {
+        true => Outcome::Wait { after: None, why },
+        false => Outcome::Refused { why, whole_channel: false },
     }
 }
 
@@ -399,6 +412,15 @@ mod tests {
         assert_eq!(wait(&unknown, Kind::Notice, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");
+    }
+
+    #[test]
+    fn what_no_node_knows_a_way_for_is_given_up_at_the_end_and_what_wakes_nobody_at_once() {
+        let tried = |kind, attempt| wait(&unknown_here(&claim(kind, attempt)), kind, attempt, false);
+        assert_eq!(tried(Kind::Page, 1), "again in 5 s");
+        let why = "no way of this name is configured any more";
+        assert_eq!(tried(Kind::Page, 30), format!("refused: given up after 30 attempts: {why}"));
+        assert_eq!(tried(Kind::Status, 1), "refused: no channel of this name is configured any more");
     }
 
     #[test]

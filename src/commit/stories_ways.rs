@@ -408,3 +408,25 @@ fn a_sign_of_life_ends_what_still_waits_of_the_page_that_asked_for_it() {
     assert_eq!(story.leaves_within(5), Vec::<String>::new());
     story.proves_whole();
 }
+
+#[test]
+fn each_letter_is_left_to_others_by_its_own_hour() {
+    let mut story = Story::with_ways();
+    let taken = |story: &mut Story| {
+        let (lease, left) = (SignedDuration::from_secs(60), SignedDuration::from_secs(120));
+        let wanted = letters::Wanted { channel: "push".into(), lease, limit: 100, left, held: Vec::new() };
+        let Reply::Claims(claims) = story.ask(Command::Claim(wanted)).unwrap() else {
+            panic!("another answer")
+        };
+        claims.iter().map(|claim| claim.incident).collect::<Vec<_>>()
+    };
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.passes(1);
+    assert_eq!(taken(&mut story), Vec::<i64>::new());
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.passes(1);
+    assert_eq!(taken(&mut story), [1]);
+    story.passes(1);
+    assert_eq!(taken(&mut story), [2], "the lease of the first has run out, and not for so long");
+    story.proves_whole();
+}

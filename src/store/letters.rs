@@ -236,6 +236,8 @@ pub struct Wanted {
     pub lease: SignedDuration,
     /// At most this many.
     pub limit: u32,
+    /// Only letters that have been due for so long: others may take them before.
+    pub left: SignedDuration,
     /// Numbers of the letters of this channel it has in hand: their leases are renewed when they have run out.
     pub held: Vec<i64>,
 }
@@ -250,7 +252,7 @@ const LOOKED_AT_MIN: u32 = 64;
 /// # Errors
 /// What the engine says.
 pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
-    let Wanted { channel, lease, limit, held } = wanted;
+    let Wanted { channel, lease, limit, left, held } = wanted;
     let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
     let (waking, telling) = beyond(tx);
     tx.write(
@@ -267,6 +269,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
         )?;
     }
     drop_pointless(tx, channel, *limit)?;
+    let due_since = tx.now.saturating_sub(*left).unwrap_or(Timestamp::MIN);
     let sql = format!(
         "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
            (select root from thread where thread.incident = letter.incident and thread.channel =
@@ -279,7 +282,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
          order by due_at, seq limit ?3 {}",
         tx.for_taking("letter")
     );
-    let claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
+    let claims = tx.query(&sql, &[channel.into(), due_since.into(), i64::from(*limit).into()], read)?;
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
