@@ -430,3 +430,28 @@ fn each_letter_is_left_to_others_by_its_own_hour() {
     assert_eq!(taken(&mut story), [2], "the lease of the first has run out, and not for so long");
     story.proves_whole();
 }
+
+#[test]
+fn a_page_does_not_wait_behind_the_notices_of_its_way_and_one_that_is_pointless_does_not_leave() {
+    let mut push = way("push", 0, &[]);
+    push.notices = true;
+    let mut story = Story::with_ways_of(vec![push], None);
+    let few = |story: &mut Story| {
+        let (lease, left) = (SignedDuration::from_secs(60), SignedDuration::ZERO);
+        let wanted = letters::Wanted { channel: "push".into(), lease, limit: 2, left, held: Vec::new() };
+        let Reply::Claims(claims) = story.ask(Command::Claim(wanted)).unwrap() else {
+            panic!("another answer")
+        };
+        claims.iter().map(|claim| format!("{} {}", claim.kind.as_str(), claim.incident)).collect::<Vec<_>>()
+    };
+    for incident in 1..=150 {
+        story.hears("pingdom", &format!("db-{incident}"), Status::Firing);
+        story.act(incident, "tom", Act::Answer { help: false }).unwrap();
+    }
+    story.hears("pingdom", "db-151", Status::Firing);
+    story.hears("pingdom", "db-152", Status::Firing);
+    story.act(152, "tom", Act::Answer { help: false }).unwrap();
+    assert_eq!(few(&mut story), ["page 151", "notice 1"]);
+    assert_eq!(few(&mut story), ["notice 2", "notice 3"]);
+    story.proves_whole();
+}

@@ -242,11 +242,14 @@ pub struct Wanted {
     pub held: Vec<i64>,
 }
 
+/// Of letters, those that wake somebody.
+const WAKING: &str = "and kind in ('page', 'help', 'pio_page')";
+
 /// At least so many letters are looked at before some are taken.
 const LOOKED_AT_MIN: u32 = 64;
 
-/// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
-/// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
+/// Takes letters of one channel that are due: those that wake somebody before any other, and of each sort the oldest first.
+/// Their attempts are counted now, so that a letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
 /// the way.
 ///
 /// # Errors
@@ -268,21 +271,32 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
-    drop_pointless(tx, channel, *limit)?;
+    drop_pointless(tx, channel, *limit, "")?;
     let due_since = tx.now.saturating_sub(*left).unwrap_or(Timestamp::MIN);
-    let sql = format!(
-        "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel =
-             case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
-           page
-         from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
-           and (lane = '' or not exists (
-             select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
-               and before.state in ('pending', 'sending')))
-         order by due_at, seq limit ?3 {}",
-        tx.for_taking("letter")
-    );
-    let claims = tx.query(&sql, &[channel.into(), due_since.into(), i64::from(*limit).into()], read)?;
+    let due_first = |which: &str| {
+        let sql = format!(
+            "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
+               (select root from thread where thread.incident = letter.incident and thread.channel =
+                 case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
+               page
+             from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2 {which}
+               and (lane = '' or not exists (
+                 select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
+                   and before.state in ('pending', 'sending')))
+             order by due_at, seq limit ?3 {}",
+            tx.for_taking("letter")
+        );
+        tx.query(&sql, &[channel.into(), due_since.into(), i64::from(*limit).into()], read)
+    };
+    let mut claims = due_first("")?;
+    let most = usize::try_from(*limit).unwrap_or(usize::MAX);
+    if claims.len() >= most && claims.iter().any(|claim| !claim.person.is_empty() && !claim.kind.wakes()) {
+        // Nobody sleeps on because a thousand notices came first.
+        let telling = claims.into_iter().filter(|claim| !claim.kind.wakes());
+        drop_pointless(tx, channel, *limit, WAKING)?;
+        claims = due_first(WAKING)?.into_iter().chain(telling).collect();
+        claims.truncate(most);
+    }
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
@@ -469,17 +483,17 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
 
 /// Answer links and the words around them are kept no longer than they are needed. Of the letters that are due those are looked
 /// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
-fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32) -> Result<(), StoreError> {
+fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32, which: &str) -> Result<(), StoreError> {
     let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
     loop {
         let dropped = tx.execute(
-            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+            &format!("update letter set state = 'dropped', payload = '', why = 'no longer needed'
              where seq in (select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
-                 and next.due_at <= ?1 order by next.due_at, next.seq limit ?2)
+                 and next.due_at <= ?1 {which} order by next.due_at, next.seq limit ?2)
                and person <> '' and exists (
                  select 1 from incident where incident.id = letter.incident and (
                    (letter.kind = 'page' and incident.phase <> 'triggered')
-                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))"),
             &[tx.now.into(), most.into(), channel.into()],
         )?;
         // As many of those that were looked at are left as are taken.
