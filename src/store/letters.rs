@@ -654,14 +654,31 @@ pub fn answered(tx: &Tx<'_>, incident: i64, person: &str, as_pio: bool) -> Resul
     )
 }
 
-/// The newest page of somebody for an incident.
+/// A page of somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Paged {
+    /// Its number.
+    pub page: i64,
+    /// Whether they were called although somebody has the incident.
+    pub for_help: bool,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// The newest page of somebody for an incident, or for one that became part of it while something of that page had not left.
 ///
 /// # Errors
 /// What the engine says.
-pub fn newest_page(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Option<i64>, StoreError> {
-    let sql =
-        "select max(coalesce(page, seq)) from letter where incident = ?1 and kind = 'page' and person = ?2";
-    tx.query_one(sql, &[incident.into(), person.into()], |row| row.int_or_null(0)).map(Option::flatten)
+pub fn newest_page(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Option<Paged>, StoreError> {
+    let sql = "select coalesce(page, seq), seq, kind, created_at from letter
+               where incident = ?1 and kind in ('page', 'help') and person = ?2
+               union select coalesce(page, seq), seq, kind, created_at from letter
+               where page in (select page from letter where incident = ?1 and page is not null)
+                 and kind in ('page', 'help') and person = ?2
+               order by 1 desc, 2 limit 1";
+    tx.query_one(sql, &[incident.into(), person.into()], |row| {
+        Ok(Paged { page: row.int(0)?, for_help: row.text(2)? == Kind::Help.as_str(), at: row.time(3)? })
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
