@@ -38,7 +38,8 @@ const WAY_HANDS: u32 = 16;
 /// While many deadlines have passed and are not met yet: who else is to be woken is found out first, and that is soon done.
 const RUSH_HANDS: u32 = 2;
 /// Letters for a channel or a way that this node does not know are left to others for so long: while a configuration is
-/// changed node after node, one of them may. After that it is no one's.
+/// changed node after node, one of them may. After that it is no
+/// one's, but for one that wakes somebody: that is tried as often as any.
 const UNKNOWN_CHANNEL_WAIT: SignedDuration = SignedDuration::from_secs(120);
 /// Waits between the attempts of a letter that wakes somebody, in seconds; the last one goes on.
 const WAKING_LADDER_S: &[u64] = &[5, 15, 30, 60];
@@ -47,6 +48,8 @@ const TELLING_LADDER_S: &[u64] = &[5, 30, 120, 300, 900];
 /// Attempts after which a letter is given up. Escalation goes on beside them all the time.
 const WAKING_ATTEMPTS_MAX: u32 = 30;
 const TELLING_ATTEMPTS_MAX: u32 = 12;
+/// One that wakes somebody and may have arrived is sent again so often by a way that takes a repeat for another message.
+const UNSURE_REPEATS_MAX: u32 = 3;
 /// When the fault is the relay's or the channel's own, a page waits this long.
 const WHOLE_CHANNEL_WAIT: Duration = Duration::from_secs(30);
 /// The other side may ask for more patience than ours, but not for more than this: a page is of no use later.
@@ -160,13 +163,15 @@ impl Delivery {
         let house = self.house.get();
         let now = self.clock.now();
         let rush = self.rush.goes_on(self.clock.mark());
+        let mut failed = false;
         for (channel, since) in due {
-            let most = match channel.as_str() {
-                "" => PERSONS_HANDS,
-                name if house.ways.contains_key(name) => WAY_HANDS,
-                name if house.channels.contains_key(name) => CHANNEL_HANDS,
+            let (most, left) = match channel.as_str() {
+                "" => (PERSONS_HANDS, SignedDuration::ZERO),
+                name if house.ways.contains_key(name) => (WAY_HANDS, SignedDuration::ZERO),
+                name if house.channels.contains_key(name) => (CHANNEL_HANDS, SignedDuration::ZERO),
                 _ if since <= now && now.duration_since(since) < UNKNOWN_CHANNEL_WAIT => continue,
-                _ => CHANNEL_HANDS,
+                // Each letter for itself: that an old one lies there is no reason to take a new one from others.
+                _ => (CHANNEL_HANDS, UNKNOWN_CHANNEL_WAIT),
             };
             let most = if rush { most.min(RUSH_HANDS) } else { most };
             let held = hands.of(&channel);
@@ -174,21 +179,26 @@ impl Delivery {
             if limit == 0 {
                 continue;
             }
-            let claims =
-                match self.door.ask(Command::Claim(Wanted { channel, lease: LEASE, limit, held })).await {
-                    Ok(Reply::Claims(claims)) => claims,
-                    Ok(_) => Vec::new(),
-                    Err(error) => {
-                        tracing::warn!(%error, "letters cannot be claimed; trying again");
-                        return Duration::from_secs(1);
-                    }
-                };
+            let wanted = Wanted { channel: channel.clone(), lease: LEASE, limit, left, held };
+            let claims = match self.door.ask(Command::Claim(wanted)).await {
+                Ok(Reply::Claims(claims)) => claims,
+                Ok(_) => Vec::new(),
+                Err(error) => {
+                    // What is wrong with the letters of one must not hold back those of the next.
+                    tracing::warn!(%error, letter.channel = channel, "letters cannot be claimed; trying again");
+                    failed = true;
+                    continue;
+                }
+            };
             for claim in claims {
                 let holds = (claim.channel.clone(), claim.number());
                 let delivery = self.clone();
                 let attempt = hands.attempts.spawn(async move { delivery.attempt(claim).await });
                 hands.held.insert(attempt.id(), holds);
             }
+        }
+        if failed {
+            return Duration::from_secs(1);
         }
         let until = next.and_then(|next| Duration::try_from(next.duration_since(self.clock.now())).ok());
         until.unwrap_or(ASK_EVERY).min(ASK_EVERY)
@@ -219,10 +229,10 @@ impl Delivery {
             }
             return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), true);
         }
+        // A letter to a person goes by a way, and never by a channel that has its name meanwhile.
         let known = if claim.person.is_empty() { &house.channels } else { &house.ways };
         let Some(channel) = known.get(&claim.channel) else {
-            let what = if claim.person.is_empty() { "channel" } else { "way" };
-            return (refused(&format!("no {what} of this name is configured any more")), false);
+            return (unknown_here(claim), false);
         };
         let again = channel.recognises_repeats();
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
@@ -289,6 +299,17 @@ impl Delivery {
     }
 }
 
+/// What becomes of a letter whose channel or way this node does not know: another may, after it was told of its
+/// configuration, and nobody is left asleep for that.
+fn unknown_here(claim: &Claim) -> Outcome {
+    let what = if claim.person.is_empty() { "channel" } else { "way" };
+    let why = format!("no {what} of this name is configured any more");
+    match claim.kind.wakes() {
+        true => Outcome::Wait { after: None, why },
+        false => Outcome::Refused { why, whole_channel: false },
+    }
+}
+
 fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
     Parcel {
         delivery: claim.id.clone(),
@@ -313,7 +334,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
 }
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
-/// arrived can be sent again. One that wakes somebody is in any case: a second call is harmless, a missing one is not.
+/// arrived can be sent again. One that wakes somebody is a few times in any case: a second call is harmless, a missing one is not.
 /// `jitter` is from 0 to 1.
 pub(crate) fn settle(
     claim: &Claim,
@@ -346,7 +367,9 @@ pub(crate) fn settle(
         // The relay's own fault says nothing about this recipient.
         Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
         Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
-        Outcome::Unknown { why } if (again || wakes) && !spent => later(Duration::ZERO, why),
+        Outcome::Unknown { why } if (again || wakes && claim.attempt <= UNSURE_REPEATS_MAX) && !spent => {
+            later(Duration::ZERO, why)
+        }
         Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
     }
 }
@@ -389,10 +412,22 @@ mod tests {
         assert_eq!(wait(&broken, Kind::Status, 1, true), "refused: login");
         assert_eq!(wait(&unknown, Kind::Page, 1, true), "again in 5 s");
         assert_eq!(wait(&unknown, Kind::Page, 1, false), "again in 5 s");
-        assert_eq!(wait(&unknown, Kind::Page, 30, false), "unknown");
+        assert_eq!(wait(&unknown, Kind::Page, 3, false), "again in 30 s");
+        assert_eq!(wait(&unknown, Kind::Page, 4, false), "unknown", "three calls more, and not thirty");
+        assert_eq!(wait(&unknown, Kind::Page, 29, true), "again in 60 s");
+        assert_eq!(wait(&unknown, Kind::Page, 30, true), "unknown");
         assert_eq!(wait(&unknown, Kind::Notice, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 1, false), "unknown");
         assert_eq!(wait(&unknown, Kind::Status, 12, true), "unknown");
+    }
+
+    #[test]
+    fn what_no_node_knows_a_way_for_is_given_up_at_the_end_and_what_wakes_nobody_at_once() {
+        let tried = |kind, attempt| wait(&unknown_here(&claim(kind, attempt)), kind, attempt, false);
+        assert_eq!(tried(Kind::Page, 1), "again in 5 s");
+        let why = "no way of this name is configured any more";
+        assert_eq!(tried(Kind::Page, 30), format!("refused: given up after 30 attempts: {why}"));
+        assert_eq!(tried(Kind::Status, 1), "refused: no channel of this name is configured any more");
     }
 
     #[test]

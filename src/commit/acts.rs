@@ -167,6 +167,16 @@ impl Work<'_, '_> {
                 _ => {}
             }
         }
+        // Whatever the Commander does is the sign of life that they were asked for.
+        let asked = before.and_then(|saved| match &saved.incident.phase {
+            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => Some(&command.person),
+            _ => None,
+        });
+        if let Some(person) = asked
+            && decision.entries.iter().any(|entry| entry.actor.person() == Some(person))
+        {
+            letters::answered(self.tx, id, person, false)?;
+        }
         self.write_letters(decision)?;
         self.write_more(decision)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
@@ -214,6 +224,8 @@ impl Work<'_, '_> {
         let is_lost = unreached.is_some();
         let incident = if is_lost { self.home_of(claim.incident)? } else { claim.incident };
         let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
+        // Who has answered meanwhile was reached.
+        let unreached = unreached.filter(|_| !letters::has_answered(&saved.incident, claim, self.tx.now));
         let act = match unreached {
             Some(why) => Act::Unreachable { person: claim.person.clone(), why },
             None => {

@@ -55,12 +55,18 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// An incident is worse than it was, and its people are not paged for that again: those who were paged and have not answered
-    /// hear of it by the ways that are for what is as bad as this, in the hours in which they were left alone as well.
+    /// An incident is worse than it was, and its people are not paged for that again: those who were paged, or called for help,
+    /// and have not answered hear of it by the ways that are for what is as bad as this, in the hours in which they were left
+    /// alone as well.
     pub(super) fn write_more(&mut self, decision: &Decision) -> Result<(), StoreError> {
         let incident = &decision.incident;
         let rose = decision.entries.iter().any(|entry| matches!(entry.fact, Fact::SeverityRaised { .. }));
-        if !rose || !matches!(incident.phase, Phase::Triggered { quiet_until: None, .. }) {
+        let (is_taken, sign) = match &incident.phase {
+            Phase::Triggered { quiet_until: None, .. } => (false, None),
+            Phase::Acknowledged { sign, .. } => (true, sign.as_ref()),
+            _ => return Ok(()),
+        };
+        if !rose {
             return Ok(());
         }
         let house = self.house;
@@ -72,19 +78,31 @@ impl Work<'_, '_> {
         };
         for known in &incident.responders {
             let person = house.rules.people.get(&known.person).filter(|person| !person.ways.is_empty());
-            let (Some(person), ResponderStatus::Paged) = (person, known.status) else { continue };
-            if paged(&known.person) {
+            let Some(person) = person.filter(|_| known.has_heard() && !paged(&known.person)) else {
+                continue;
+            };
+            let Some(newest) = letters::newest_page(self.tx, incident.id, &known.person)? else { continue };
+            // Who had answered before it was opened again, or before they were called for help, has not answered that.
+            let is_awaited = known.status == ResponderStatus::Paged || known.since < newest.at;
+            let commands = incident.commander().is_some_and(|command| command.person == known.person);
+            let is_asked = !commands || sign.is_some_and(|sign| sign.asked > 0);
+            // Nobody is woken by a page of the hours before somebody had it.
+            if !is_awaited || !is_asked || is_taken && !newest.for_help {
                 continue;
             }
-            let Some(page) = letters::newest_page(self.tx, incident.id, &known.person)? else { continue };
+            let page = newest.page;
             let there = letters::legs(self.tx, page)?;
             let mut legs = ways_for(person, incident.severity, true, self.tx.now);
             legs.retain(|leg| !there.iter().any(|known| known.way == leg.way && known.address == leg.to));
             if legs.is_empty() {
                 continue;
             }
-            let letter =
-                Letter::Page { person: known.person.clone(), attempt: known.pages, why: Why::OnCall };
+            let (kind, why) = match (is_taken, commands) {
+                (false, _) => (Kind::Page, Why::OnCall),
+                (true, false) => (Kind::Help, Why::Help),
+                (true, true) => (Kind::Help, Why::SilentCommander),
+            };
+            let letter = Letter::Page { person: known.person.clone(), attempt: known.pages, why };
             let token = crypto::random_token().map_err(no_randomness)?;
             let shown = alerts::of_incident(self.tx, incident.id, ALERTS_SHOWN_MAX)?;
             let about =
@@ -92,7 +110,7 @@ impl Work<'_, '_> {
             let words = house.renderer.words(&letter, &about, None);
             for leg in &legs {
                 let to = To { person: &known.person, channel: &leg.way, address: &leg.to };
-                self.write(incident.id, Kind::Page, &to, &words, (Some(page), leg.after))?;
+                self.write(incident.id, kind, &to, &words, (Some(page), leg.after))?;
             }
             let link = Link { incident: incident.id, person: known.person.clone(), purpose: Purpose::Answer };
             tokens::put_link_of(self.tx, &token, &link, Some(page), None)?;

@@ -167,7 +167,13 @@ impl Story {
 
     pub(super) fn claim(&mut self, channel: &str) -> Vec<Claim> {
         let lease = SignedDuration::from_secs(60);
-        let wanted = letters::Wanted { channel: channel.into(), lease, limit: 100, held: Vec::new() };
+        let wanted = letters::Wanted {
+            channel: channel.into(),
+            lease,
+            limit: 100,
+            left: SignedDuration::ZERO,
+            held: Vec::new(),
+        };
         match self.ask(Command::Claim(wanted)).unwrap() {
             Reply::Claims(claims) => claims,
             _ => panic!("another answer"),
@@ -505,7 +511,13 @@ fn a_letter_in_hand_is_not_given_out_again_while_its_outcome_waits_for_the_store
     let held = story.claim("").remove(0);
     story.passes(3);
     let lease = SignedDuration::from_secs(60);
-    let wanted = |held| letters::Wanted { channel: String::new(), lease, limit: 100, held };
+    let wanted = |held| letters::Wanted {
+        channel: String::new(),
+        lease,
+        limit: 100,
+        left: SignedDuration::ZERO,
+        held,
+    };
     let Reply::Claims(claims) = story.ask(Command::Claim(wanted(vec![held.number()]))).unwrap() else {
         panic!("another answer");
     };
@@ -580,7 +592,13 @@ fn letters_asked_for_by_one_who_has_gone_are_not_handed_out() {
     let mut story = Story::new();
     story.hears("pingdom", "db-1", Status::Firing);
     let lease = SignedDuration::from_secs(60);
-    let wanted = letters::Wanted { channel: String::new(), lease, limit: 100, held: Vec::new() };
+    let wanted = letters::Wanted {
+        channel: String::new(),
+        lease,
+        limit: 100,
+        left: SignedDuration::ZERO,
+        held: Vec::new(),
+    };
     let (job, answered) = Job::new(Command::Claim(wanted));
     drop(answered);
     story.committer.commit(vec![job]).ok().unwrap();

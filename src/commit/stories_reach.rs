@@ -88,6 +88,24 @@ fn a_test_goes_by_every_way_at_once_and_says_so_first() {
 }
 
 #[test]
+fn a_test_that_has_arrived_is_not_sent_again() {
+    let mut story = with_a_push();
+    story.tests("maya").unwrap();
+    let push = story.claim("push").remove(0);
+    let link = link_in(&push);
+    let at = story.clock.now() + SignedDuration::from_secs(5);
+    story.settle(push, Settlement::Again { at, why: "no answer in time".into() });
+    story.ask(Command::Reach(Asked::Confirmed(link))).unwrap();
+    story.passes(1);
+    assert!(story.claim("push").is_empty());
+    assert_eq!(
+        story.addresses(),
+        ["maya mail maya@example.net pending", "maya push maya-push accepted confirmed"]
+    );
+    story.proves_whole();
+}
+
+#[test]
 fn nobody_is_tested_again_and_again_and_nobody_who_is_not_there() {
     let mut story = with_a_push();
     assert!(story.tests("stranger").unwrap_err().to_string().contains("not a person"));

@@ -329,3 +329,129 @@ fn an_hour_of_delay_is_no_clock_that_was_ahead_and_a_clock_that_was_is_put_right
     assert_eq!(story.leaves(), ["mail page maya", "voice page maya"], "nobody waits for ten hours");
     story.proves_whole();
 }
+
+#[test]
+fn an_incident_that_cannot_be_read_holds_back_no_letter_of_another_nor_its_own() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.hears("pingdom", "db-2", Status::Firing);
+    let whole =
+        story.look(|tx| tx.query_one("select state from incident where id = 1", &[], |row| row.text(0)));
+    let put = |story: &mut Story, state: &str| {
+        let sql = "update incident set state = ?1 where id = 1";
+        let now = story.clock.now();
+        story.committer.connection.write(now, |tx| tx.write(sql, &[state.into()])).unwrap();
+    };
+    put(&mut story, "{");
+    let taken = story.carried();
+    let numbers: Vec<(i64, &str)> = taken.iter().map(|one| (one.incident, one.channel.as_str())).collect();
+    assert_eq!(numbers, [(1, ""), (2, ""), (1, "push"), (2, "push")]);
+    put(&mut story, &whole.unwrap());
+    story.proves_whole();
+}
+
+#[test]
+fn an_answer_of_an_hour_that_is_still_to_come_makes_no_page_vanish() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (push, _) = taken(story.carried(), "push");
+    story.passes(600);
+    story.act(1, "maya", Act::Decline).unwrap();
+    story.is_put_back(599);
+    let at = story.clock.now();
+    story.settle(push, Settlement::Again { at, why: "busy".into() });
+    assert!(shown(&story.carried()).contains(&"push page maya".to_owned()));
+    story.proves_whole();
+}
+
+#[test]
+fn who_answered_before_the_last_way_failed_is_not_out_of_reach() {
+    let mut story = Story::with_ways();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let (mail, rest) = taken(story.carried(), "");
+    let (push, _) = taken(rest, "push");
+    story.is_refused(mail, "550 no such user");
+    story.passes(1);
+    // The SMS that waits is dropped.
+    story.act(1, "maya", Act::Decline).unwrap();
+    story.is_refused(push, "404");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by push: 404)"]);
+    story.proves_whole();
+    // Where no letter waits, it is the answer that tells.
+    let mut story = Story::new();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let mail = story.claim("").remove(0);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.is_refused(mail, "550 no such user");
+    assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_sign_of_life_ends_what_still_waits_of_the_page_that_asked_for_it() {
+    let mut house = house();
+    let mut rules = (*house.rules).clone();
+    rules.people.get_mut("maya").unwrap().ways = vec![way("sms", 2, &[])];
+    rules.clocks.silent_after =
+        Severity::ALL.map(|severity| (severity, SignedDuration::from_mins(30))).into_iter().collect();
+    house.rules = Arc::new(rules);
+    let mut story = Story::new();
+    story.committer.house.swap(house);
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.leaves();
+    story.passes(31);
+    assert_eq!(story.tick(1), Reason::AskedCommander);
+    assert_eq!(story.leaves(), ["mail help maya"]);
+    story.passes(1);
+    story.act(1, "maya", Act::Note { text: "looking at the disks".into() }).unwrap();
+    assert_eq!(story.leaves_within(5), Vec::<String>::new());
+    story.proves_whole();
+}
+
+#[test]
+fn each_letter_is_left_to_others_by_its_own_hour() {
+    let mut story = Story::with_ways();
+    let taken = |story: &mut Story| {
+        let (lease, left) = (SignedDuration::from_secs(60), SignedDuration::from_secs(120));
+        let wanted = letters::Wanted { channel: "push".into(), lease, limit: 100, left, held: Vec::new() };
+        let Reply::Claims(claims) = story.ask(Command::Claim(wanted)).unwrap() else {
+            panic!("another answer")
+        };
+        claims.iter().map(|claim| claim.incident).collect::<Vec<_>>()
+    };
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.passes(1);
+    assert_eq!(taken(&mut story), Vec::<i64>::new());
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.passes(1);
+    assert_eq!(taken(&mut story), [1]);
+    story.passes(1);
+    assert_eq!(taken(&mut story), [2], "the lease of the first has run out, and not for so long");
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_does_not_wait_behind_the_notices_of_its_way_and_one_that_is_pointless_does_not_leave() {
+    let mut push = way("push", 0, &[]);
+    push.notices = true;
+    let mut story = Story::with_ways_of(vec![push], None);
+    let few = |story: &mut Story| {
+        let (lease, left) = (SignedDuration::from_secs(60), SignedDuration::ZERO);
+        let wanted = letters::Wanted { channel: "push".into(), lease, limit: 2, left, held: Vec::new() };
+        let Reply::Claims(claims) = story.ask(Command::Claim(wanted)).unwrap() else {
+            panic!("another answer")
+        };
+        claims.iter().map(|claim| format!("{} {}", claim.kind.as_str(), claim.incident)).collect::<Vec<_>>()
+    };
+    for incident in 1..=150 {
+        story.hears("pingdom", &format!("db-{incident}"), Status::Firing);
+        story.act(incident, "tom", Act::Answer { help: false }).unwrap();
+    }
+    story.hears("pingdom", "db-151", Status::Firing);
+    story.hears("pingdom", "db-152", Status::Firing);
+    story.act(152, "tom", Act::Answer { help: false }).unwrap();
+    assert_eq!(few(&mut story), ["page 151", "notice 1"]);
+    assert_eq!(few(&mut story), ["notice 2", "notice 3"]);
+    story.proves_whole();
+}

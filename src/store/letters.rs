@@ -236,21 +236,26 @@ pub struct Wanted {
     pub lease: SignedDuration,
     /// At most this many.
     pub limit: u32,
+    /// Only letters that have been due for so long: others may take them before.
+    pub left: SignedDuration,
     /// Numbers of the letters of this channel it has in hand: their leases are renewed when they have run out.
     pub held: Vec<i64>,
 }
 
+/// Of letters, those that wake somebody.
+const WAKING: &str = "and kind in ('page', 'help', 'pio_page')";
+
 /// At least so many letters are looked at before some are taken.
 const LOOKED_AT_MIN: u32 = 64;
 
-/// Takes letters of one channel that are due, oldest first. Their attempts are counted now, so that a
-/// letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
+/// Takes letters of one channel that are due: those that wake somebody before any other, and of each sort the oldest first.
+/// Their attempts are counted now, so that a letter that brings the daemon down spends them too. Letters that have become pointless are dropped on
 /// the way.
 ///
 /// # Errors
 /// What the engine says.
 pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
-    let Wanted { channel, lease, limit, held } = wanted;
+    let Wanted { channel, lease, limit, left, held } = wanted;
     let until = tx.now.saturating_add(*lease).unwrap_or(Timestamp::MAX);
     let (waking, telling) = beyond(tx);
     tx.write(
@@ -266,20 +271,32 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             &[(*seq).into(), until.into(), tx.now.into()],
         )?;
     }
-    drop_pointless(tx, channel, *limit)?;
-    let sql = format!(
-        "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
-           (select root from thread where thread.incident = letter.incident and thread.channel =
-             case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
-           page
-         from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2
-           and (lane = '' or not exists (
-             select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
-               and before.state in ('pending', 'sending')))
-         order by due_at, seq limit ?3 {}",
-        tx.for_taking("letter")
-    );
-    let claims = tx.query(&sql, &[channel.into(), tx.now.into(), i64::from(*limit).into()], read)?;
+    drop_pointless(tx, channel, *limit, "")?;
+    let due_since = tx.now.saturating_sub(*left).unwrap_or(Timestamp::MIN);
+    let due_first = |which: &str| {
+        let sql = format!(
+            "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
+               (select root from thread where thread.incident = letter.incident and thread.channel =
+                 case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
+               page
+             from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2 {which}
+               and (lane = '' or not exists (
+                 select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
+                   and before.state in ('pending', 'sending')))
+             order by due_at, seq limit ?3 {}",
+            tx.for_taking("letter")
+        );
+        tx.query(&sql, &[channel.into(), due_since.into(), i64::from(*limit).into()], read)
+    };
+    let mut claims = due_first("")?;
+    let most = usize::try_from(*limit).unwrap_or(usize::MAX);
+    if claims.len() >= most && claims.iter().any(|claim| !claim.person.is_empty() && !claim.kind.wakes()) {
+        // Nobody sleeps on because a thousand notices came first.
+        let telling = claims.into_iter().filter(|claim| !claim.kind.wakes());
+        drop_pointless(tx, channel, *limit, WAKING)?;
+        claims = due_first(WAKING)?.into_iter().chain(telling).collect();
+        claims.truncate(most);
+    }
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
@@ -393,13 +410,16 @@ pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Res
 /// What the engine says.
 pub fn waking_of(tx: &Tx<'_>, incident: i64) -> Result<Vec<(String, bool)>, StoreError> {
     // Of a page whose incident became part of this one, only what had not left came here.
-    let sql = "select coalesce(page, seq), person, state from letter where kind in ('page', 'help') and (incident = ?1
-                 or page in (select page from letter where incident = ?1 and page is not null))
-               order by 1 desc, seq desc";
+    // Two looks at an index: with "or" a server reads every letter there is.
+    let sql = "select coalesce(page, seq), seq, person, state from letter
+               where incident = ?1 and kind in ('page', 'help')
+               union select coalesce(page, seq), seq, person, state from letter
+               where page in (select page from letter where incident = ?1 and page is not null) and kind in ('page', 'help')
+               order by 1 desc, 2 desc";
     let letters = tx.query(sql, &[incident.into()], |row| {
         // One in hand may be there already.
-        let reached = matches!(row.text(2)?.as_str(), "accepted" | "unknown" | "sending");
-        Ok((row.int(0)?, row.text(1)?, reached))
+        let reached = matches!(row.text(3)?.as_str(), "accepted" | "unknown" | "sending");
+        Ok((row.int(0)?, row.text(2)?, reached))
     })?;
     let pages = letters.chunk_by(|one, other| one.0 == other.0);
     let whole = |page: &[(i64, String, bool)]| Some((page.first()?.1.clone(), page.iter().any(|one| one.2)));
@@ -463,17 +483,17 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
 
 /// Answer links and the words around them are kept no longer than they are needed. Of the letters that are due those are looked
 /// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
-fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32) -> Result<(), StoreError> {
+fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32, which: &str) -> Result<(), StoreError> {
     let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
     loop {
         let dropped = tx.execute(
-            "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+            &format!("update letter set state = 'dropped', payload = '', why = 'no longer needed'
              where seq in (select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
-                 and next.due_at <= ?1 order by next.due_at, next.seq limit ?2)
+                 and next.due_at <= ?1 {which} order by next.due_at, next.seq limit ?2)
                and person <> '' and exists (
                  select 1 from incident where incident.id = letter.incident and (
                    (letter.kind = 'page' and incident.phase <> 'triggered')
-                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))"),
             &[tx.now.into(), most.into(), channel.into()],
         )?;
         // As many of those that were looked at are left as are taken.
@@ -493,12 +513,18 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
     if ids.is_empty() {
         return Ok(claims);
     }
-    let loaded = super::incidents::load_each(tx, &ids)?;
+    // One incident that cannot be read must not hold back the letters of all others, nor its own.
+    let loaded = super::incidents::load_readable(tx, &ids)?;
+    for (id, found) in ids.iter().zip(&loaded) {
+        if let Some(Err(error)) = found {
+            tracing::error!(incident.id = id, %error, "who has answered cannot be read; its letters go out");
+        }
+    }
     let mut needed = Vec::with_capacity(claims.len());
     for claim in claims {
         let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
-        let incident = place.and_then(|place| loaded.get(place)?.as_ref()).map(|saved| &saved.incident);
-        if incident.is_some_and(|incident| has_answered(incident, &claim)) {
+        let saved = place.and_then(|place| loaded.get(place)?.as_ref()?.as_ref().ok());
+        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim, tx.now)) {
             tx.write(
                 "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
                 &[claim.seq.into()],
@@ -511,8 +537,8 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
 }
 
 /// Whether the person of a page has said something since it was written, so that it need not come by another way. When
-/// in doubt they have not.
-fn has_answered(incident: &Incident, claim: &Claim) -> bool {
+/// in doubt they have not: an hour that is still to come was said by a clock that was ahead and has been put right since.
+pub fn has_answered(incident: &Incident, claim: &Claim, now: Timestamp) -> bool {
     let Some(known) = incident.responder(&claim.person) else { return false };
     let said = match known.status {
         ResponderStatus::Declined => true,
@@ -520,7 +546,7 @@ fn has_answered(incident: &Incident, claim: &Claim) -> bool {
         ResponderStatus::Acknowledged | ResponderStatus::OnScene => claim.kind != Kind::Pio,
         ResponderStatus::Paged | ResponderStatus::Unreachable => false,
     };
-    said && known.since > claim.created_at
+    said && known.since > claim.created_at && known.since <= now
 }
 
 /// What became of one letter of a page.
@@ -573,12 +599,15 @@ pub(super) fn leg(row: &Row<'_>, from: usize) -> Result<Leg, StoreError> {
 }
 
 /// Why a page reached nobody: in words, when each of its letters was refused or came back; `None` while one of them may reach
-/// its person, or nobody knows. Those that only wait for the others are due now, once all others have failed.
+/// its person, or nobody knows, or one was not needed any more, which is no failure. Those that only wait for the others are due now, once all others have failed.
 ///
 /// # Errors
 /// What the engine says.
 pub fn unreached(tx: &Tx<'_>, page: i64) -> Result<Option<String>, StoreError> {
     let legs = legs(tx, page)?;
+    if legs.iter().any(|leg| leg.state == "dropped") {
+        return Ok(None);
+    }
     let left: Vec<&Leg> = legs.iter().filter(|leg| leg.may_reach()).collect();
     if left.is_empty() {
         let why = |leg: &Leg| leg.why.clone().unwrap_or_default();
@@ -625,14 +654,31 @@ pub fn answered(tx: &Tx<'_>, incident: i64, person: &str, as_pio: bool) -> Resul
     )
 }
 
-/// The newest page of somebody for an incident.
+/// A page of somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Paged {
+    /// Its number.
+    pub page: i64,
+    /// Whether they were called although somebody has the incident.
+    pub for_help: bool,
+    /// When it was written.
+    pub at: Timestamp,
+}
+
+/// The newest page of somebody for an incident, or for one that became part of it while something of that page had not left.
 ///
 /// # Errors
 /// What the engine says.
-pub fn newest_page(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Option<i64>, StoreError> {
-    let sql =
-        "select max(coalesce(page, seq)) from letter where incident = ?1 and kind = 'page' and person = ?2";
-    tx.query_one(sql, &[incident.into(), person.into()], |row| row.int_or_null(0)).map(Option::flatten)
+pub fn newest_page(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Option<Paged>, StoreError> {
+    let sql = "select coalesce(page, seq), seq, kind, created_at from letter
+               where incident = ?1 and kind in ('page', 'help') and person = ?2
+               union select coalesce(page, seq), seq, kind, created_at from letter
+               where page in (select page from letter where incident = ?1 and page is not null)
+                 and kind in ('page', 'help') and person = ?2
+               order by 1 desc, 2 limit 1";
+    tx.query_one(sql, &[incident.into(), person.into()], |row| {
+        Ok(Paged { page: row.int(0)?, for_help: row.text(2)? == Kind::Help.as_str(), at: row.time(3)? })
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<Claim, StoreError> {

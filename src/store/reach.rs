@@ -40,12 +40,14 @@ pub fn pages(tx: &Tx<'_>, incident: i64) -> Result<Vec<Page>, StoreError> {
         |row| row.int(0),
     )?;
     let Some(oldest) = numbers.last() else { return Ok(Vec::new()) };
+    // Two looks at an index: with "or" a server reads every letter there is.
     let rows = tx.query(
         "select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
-         where coalesce(page, seq) >= ?2 and (
-           (incident = ?1 and kind in ('page', 'help', 'pio_page'))
-           or page in (select page from letter where incident = ?1 and page is not null))
-         order by 1 desc, seq",
+         where incident = ?1 and kind in ('page', 'help', 'pio_page') and coalesce(page, seq) >= ?2
+         union
+         select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
+         where page in (select page from letter where incident = ?1 and page is not null) and coalesce(page, seq) >= ?2
+         order by 1 desc, 5",
         &[incident.into(), (*oldest).into()],
         |row| {
             Ok(Page {
@@ -270,7 +272,20 @@ pub fn confirms(tx: &Tx<'_>, page: i64, letter: i64) -> Result<(), StoreError> {
            and letter.person = reach.person and letter.address = reach.address
            and case when letter.channel = '' then 'mail' else letter.channel end = reach.way)",
         &[letter.into(), tx.now.into()],
-    )
+    )?;
+    // One that is to be tried again, because nobody knew whether it had arrived, has.
+    let waits = "update letter set state = 'dropped', payload = '', why = 'answered already'
+                 where seq = ?1 and incident = 0 and state = 'pending'";
+    if tx.execute(waits, &[letter.into()])? > 0 {
+        tx.write(
+            "update reach set outcome = 'accepted', why = null where outcome = 'pending' and exists (
+               select 1 from letter where letter.seq = ?1 and letter.person = reach.person
+                 and letter.address = reach.address
+                 and case when letter.channel = '' then 'mail' else letter.channel end = reach.way)",
+            &[letter.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Forgets tests that were asked for before an hour, with their letters and links. What is known by them stays.

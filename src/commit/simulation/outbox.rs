@@ -17,7 +17,13 @@ impl World {
             let of_channel = self.nodes[node].hands.iter().filter(|held| held.claim.channel == channel);
             let held: Vec<i64> = of_channel.map(|held| held.claim.number()).collect();
             let limit = u32::try_from(1 + self.dice.below(4)).unwrap();
-            let wanted = Wanted { channel: channel.clone(), lease: LEASE, limit, held: held.clone() };
+            let wanted = Wanted {
+                channel: channel.clone(),
+                lease: LEASE,
+                limit,
+                left: SignedDuration::ZERO,
+                held: held.clone(),
+            };
             let fate = self.fate();
             let told = self.nodes[node].ask(Command::Claim(wanted), fate);
             let now = self.clock.now();

@@ -92,7 +92,13 @@ impl World {
         }
         loop {
             for (channel, _) in self.look(letters::channels_due) {
-                let wanted = Wanted { channel, lease: LEASE, limit: 100, held: Vec::new() };
+                let wanted = Wanted {
+                    channel,
+                    lease: LEASE,
+                    limit: 100,
+                    left: SignedDuration::ZERO,
+                    held: Vec::new(),
+                };
                 let Some(Ok(Reply::Claims(claims))) = self.nodes[1].ask(Command::Claim(wanted), Fate::Well)
                 else {
                     panic!("letters cannot be claimed");
