@@ -11,10 +11,11 @@ use crate::store::{incidents, timeline};
 const WAYS: [Route; 3] = [Route::Voice, Route::Chat, Route::Sms];
 
 impl Story {
-    /// Letters to somebody went to an address: what the ways of persons write.
+    /// Letters to somebody went to an address: what the ways of persons write. Pages have left.
     fn reaches(&mut self, person: &str, address: &str) {
         let now = self.clock.now();
-        let at = "update letter set address = ?2 where person = ?1";
+        let at = "update letter set address = ?2, state = case when state = 'pending' and kind in ('page', 'help', 'pio_page')
+                    then 'accepted' else state end where person = ?1";
         let written: Result<(), StoreError> =
             self.committer.connection.write(now, |tx| tx.write(at, &[person.into(), address.into()]));
         written.unwrap();
@@ -181,29 +182,51 @@ fn an_answer_counts_from_where_its_page_went_and_from_nowhere_else() {
     }
 }
 
+fn message(incident: Option<i64>) -> Answering {
+    let page = PageOf::Newest(incident);
+    Answering { page, from: "+4712345678".into(), act: TAKE, route: Route::Sms, once: None }
+}
+
 #[test]
-fn a_message_without_a_page_answers_the_newest_that_is_open_and_one_with_a_number_that_one() {
+fn a_message_without_a_number_answers_what_alone_waits_for_an_answer_and_else_has_to_say_which() {
     let mut story = paged();
     story.hears("pingdom", "db-2", Status::Firing);
     story.hears("pingdom", "db-3", Status::Firing);
     story.reaches("maya", "+4712345678");
-    let message = |incident| Answering {
-        page: PageOf::Newest(incident),
-        from: "+4712345678".into(),
-        act: TAKE,
-        route: Route::Sms,
-        once: None,
+    let which = |story: &mut Story| match story.gives(message(None)) {
+        Err(DoorError::Which(incidents)) => incidents,
+        other => panic!("{other:?}"),
     };
+    assert_eq!(which(&mut story), [1, 2, 3]);
     assert_eq!(story.gives(message(Some(2))).unwrap().0.id, 2);
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
-    story.act(3, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
-    story.act(2, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    assert_eq!(which(&mut story), [1, 3]);
+    story.gives(Answering { act: Act::Decline, ..message(Some(3)) }).unwrap();
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "the only one without an answer");
+    assert_eq!(which(&mut story), [1, 2, 3], "all have one");
+    for id in [1, 2] {
+        story.act(id, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    }
     assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "it is over");
     assert!(matches!(story.gives(message(Some(99))), Err(DoorError::NoPage)));
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 1);
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
     let stranger = Answering { from: "+4700000000".into(), ..message(None) };
     assert!(matches!(story.gives(stranger), Err(DoorError::NoPage)));
     story.proves_whole();
+}
+
+#[test]
+fn a_message_is_about_no_page_that_never_left() {
+    for state in ["pending", "refused", "dropped", "bounced"] {
+        let mut story = paged();
+        story.hears("pingdom", "db-2", Status::Firing);
+        story.reaches("maya", "+4712345678");
+        let now = story.clock.now();
+        let lost = "update letter set state = ?1 where incident = 2";
+        let lost = story.committer.connection.write(now, |tx| tx.write(lost, &[state.into()]));
+        lost.map_err(|error: StoreError| error).unwrap();
+        assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "{state}");
+        assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "{state}");
+    }
 }
 
 #[test]
