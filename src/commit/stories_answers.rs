@@ -65,6 +65,22 @@ impl Story {
         (entries.iter().map(line).collect(), ways)
     }
 
+    /// Whom pages woke after the first one, and why.
+    fn woken(&mut self, id: i64) -> Vec<String> {
+        let entries = self.look(|tx| timeline::list(tx, id, 0, 1000));
+        let mut woken: Vec<String> = entries
+            .into_iter()
+            .filter_map(|kept| match kept.entry.fact {
+                crate::core::timeline::Fact::Paged { person, why, .. } if why != "on_call" => {
+                    Some(format!("{person} {why}"))
+                }
+                _ => None,
+            })
+            .collect();
+        woken.sort_by(|one, other| other.cmp(one));
+        woken
+    }
+
     fn letters_of(&mut self) -> Vec<String> {
         let all = "select kind, person, channel from letter order by seq";
         self.look(|tx| {
@@ -315,4 +331,41 @@ fn an_answer_goes_where_its_incident_has_gone_and_ends_with_it() {
         assert!(matches!(late, DoorError::NoPage | DoorError::Refused(Refusal::Over(_))), "{late}");
         story.proves_whole();
     }
+}
+
+#[test]
+fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_may_not_know_once() {
+    for seen_before in [false, true] {
+        let mut story = paged();
+        let press = |story: &mut Story, act| {
+            let (made_at, person) = (story.clock.now(), "maya".to_owned());
+            story.passes(1);
+            story.ask(Command::Press(Press { link: [7; 32], made_at, incident: 1, person, act })).unwrap();
+        };
+        story.claim("");
+        if seen_before {
+            press(&mut story, None);
+        }
+        press(&mut story, Some(TAKE));
+        press(&mut story, None);
+        assert_eq!(story.now_commands(1).as_deref(), Some("maya"), "command stays");
+        assert_eq!(story.woken(1), ["tom doubt_help", "maya doubted"], "{seen_before}");
+        press(&mut story, None);
+        press(&mut story, Some(HELP));
+        press(&mut story, None);
+        assert_eq!(story.woken(1).iter().filter(|line| line.contains("doubt")).count(), 2);
+        story.proves_whole();
+    }
+    // Long after it is another program.
+    let mut story = paged();
+    let press = |act, at| {
+        Command::Press(Press { link: [7; 32], made_at: at, incident: 1, person: "maya".into(), act })
+    };
+    let now = story.clock.now();
+    story.ask(press(Some(TAKE), now)).unwrap();
+    story.passes(6);
+    let now = story.clock.now();
+    story.ask(press(None, now)).unwrap();
+    assert!(story.woken(1).is_empty());
+    story.proves_whole();
 }
