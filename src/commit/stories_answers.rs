@@ -338,8 +338,9 @@ fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_ma
     for seen_before in [false, true] {
         let mut story = paged();
         let press = |story: &mut Story, act| {
+            story.clock.forward(SignedDuration::from_secs(30));
             let (made_at, person) = (story.clock.now(), "maya".to_owned());
-            story.passes(1);
+            story.clock.forward(SignedDuration::from_secs(30));
             story.ask(Command::Press(Press { link: [7; 32], made_at, incident: 1, person, act })).unwrap();
         };
         story.claim("");
