@@ -61,7 +61,7 @@ impl Work<'_, '_> {
         let Some(saved) = self.memory.incident(self.tx, home)? else { return Ok(Err(DoorError::NoPage)) };
         // Only what names a page is remembered, under a word that its sender has signed.
         if let Some(once) = &answering.once
-            && !unreadable::first_time(self.tx, ANSWERED, once)?
+            && unreadable::is_known(self.tx, ANSWERED, once)?
         {
             let reason = match (&answering.act, saved.incident.commander()) {
                 (Act::Answer { .. }, Some(command)) if command.person == letter.person => {
@@ -74,7 +74,12 @@ impl Work<'_, '_> {
             return Ok(Ok(Reply::Decided(Box::new(saved.incident), reason)));
         }
         let by = By { actor: Actor::Person(letter.person), route: answering.route, occurred_at: None };
-        self.act(home, answering.act.clone(), &by)
+        let done = self.act(home, answering.act.clone(), &by)?;
+        // What was refused may be said again.
+        if let (Some(once), Ok(_)) = (&answering.once, &done) {
+            unreadable::first_time(self.tx, ANSWERED, once)?;
+        }
+        Ok(done)
     }
 
     /// The page that is answered, if it went to the address that the answer comes from.

@@ -316,6 +316,25 @@ fn the_same_call_twice_says_what_is_so_and_changes_nothing() {
 }
 
 #[test]
+fn an_answer_that_was_refused_may_be_given_again_with_the_same_word() {
+    let mut story = paged();
+    story.reaches("maya", "at maya");
+    let answering = |story: &mut Story| Answering {
+        once: Some("a word of its sender".into()),
+        ..story.answering(Route::Chat, "maya", TAKE)
+    };
+    story.act(1, "maya", TAKE).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    let late = answering(&mut story);
+    assert!(matches!(story.gives(late), Err(DoorError::Refused(Refusal::Over(_)))));
+    story.act(1, "tom", Act::Reopen { why: "it is back".into() }).unwrap();
+    let again = answering(&mut story);
+    assert_eq!(story.gives(again).unwrap().1, Reason::CommandIsTaken);
+    assert!(story.lines(1).0.iter().any(|line| line.contains("maya acknowledged")));
+    story.proves_whole();
+}
+
+#[test]
 fn an_answer_goes_where_its_incident_has_gone_and_ends_with_it() {
     for route in WAYS {
         let mut story = paged();
