@@ -321,16 +321,16 @@ fn an_answer_that_was_refused_may_be_given_again_with_the_same_word() {
     story.reaches("maya", "at maya");
     let answering = |story: &mut Story| Answering {
         once: Some("a word of its sender".into()),
-        ..story.answering(Route::Chat, "maya", TAKE)
+        ..story.answering(Route::Chat, "maya", Act::Decline)
     };
     story.act(1, "maya", TAKE).unwrap();
+    let refused = answering(&mut story);
+    assert!(matches!(story.gives(refused), Err(DoorError::Refused(Refusal::WrongState(_)))));
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
-    let late = answering(&mut story);
-    assert!(matches!(story.gives(late), Err(DoorError::Refused(Refusal::Over(_)))));
     story.act(1, "tom", Act::Reopen { why: "it is back".into() }).unwrap();
     let again = answering(&mut story);
-    assert_eq!(story.gives(again).unwrap().1, Reason::CommandIsTaken);
-    assert!(story.lines(1).0.iter().any(|line| line.contains("maya acknowledged")));
+    assert_eq!(story.gives(again).unwrap().1, Reason::Declined);
+    assert!(story.lines(1).0.iter().any(|line| line.contains("maya cannot take it")));
     story.proves_whole();
 }
 
