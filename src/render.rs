@@ -487,7 +487,7 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
-    const EVERY_WHY: [Why; 10] = [
+    const EVERY_WHY: [Why; 12] = [
         Why::OnCall,
         Why::LastResort,
         Why::Help,
@@ -498,6 +498,8 @@ mod samples {
         Why::Watching,
         Why::SilentCommander,
         Why::SilenceHelp,
+        Why::Doubted,
+        Why::DoubtHelp,
     ];
 
     pub(super) fn letters() -> Vec<Letter> {

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use super::acts::Work;
 use super::{DoorError, Reply};
 use crate::core::decide::{Act, By, Reason};
+use crate::core::incident::ResponderStatus;
 use crate::core::mail::Letter;
 use crate::core::timeline::{Actor, Route};
 use crate::store::{StoreError, letters, unreadable};
@@ -39,7 +40,7 @@ pub struct Answering {
 pub enum PageOf {
     /// The letter with this id.
     Letter(String),
-    /// The newest that went to the address: of this incident, or of any.
+    /// The newest that went to the address: of this incident, or of the only one that waits for an answer.
     Newest(Option<i64>),
 }
 
@@ -60,7 +61,7 @@ impl Work<'_, '_> {
         let Some(saved) = self.memory.incident(self.tx, home)? else { return Ok(Err(DoorError::NoPage)) };
         // Only what names a page is remembered, under a word that its sender has signed.
         if let Some(once) = &answering.once
-            && !unreadable::first_time(self.tx, ANSWERED, once)?
+            && unreadable::is_known(self.tx, ANSWERED, once)?
         {
             let reason = match (&answering.act, saved.incident.commander()) {
                 (Act::Answer { .. }, Some(command)) if command.person == letter.person => {
@@ -73,7 +74,12 @@ impl Work<'_, '_> {
             return Ok(Ok(Reply::Decided(Box::new(saved.incident), reason)));
         }
         let by = By { actor: Actor::Person(letter.person), route: answering.route, occurred_at: None };
-        self.act(home, answering.act.clone(), &by)
+        let done = self.act(home, answering.act.clone(), &by)?;
+        // What was refused may be said again.
+        if let (Some(once), Ok(_)) = (&answering.once, &done) {
+            unreadable::first_time(self.tx, ANSWERED, once)?;
+        }
+        Ok(done)
     }
 
     /// The page that is answered, if it went to the address that the answer comes from.
@@ -90,7 +96,8 @@ impl Work<'_, '_> {
         Ok(if is_theirs { Ok(letter) } else { Err(DoorError::NotYours) })
     }
 
-    /// The newest page to an address whose incident is open. An address at which several people are paged answers for none.
+    /// The newest page to an address whose incident is open and has no answer of this person, or else has one. Where several
+    /// incidents wait for one it has to be said which. An address at which several people are paged answers for none.
     fn newest_page(
         &mut self,
         answering: &Answering,
@@ -98,24 +105,41 @@ impl Work<'_, '_> {
     ) -> Result<Result<Letter, DoorError>, StoreError> {
         let since = self.tx.now.saturating_sub(PAGES_LAST).unwrap_or(self.tx.now);
         let wanted = incident.map_or(Ok(None), |id| self.home_of(id).map(Some))?;
-        let (mut found, mut person): (Option<Letter>, Option<String>) = (None, None);
+        let mut person: Option<String> = None;
+        // Of each incident the newest page, by whether it is answered.
+        let mut found: [Vec<(i64, Letter)>; 2] = Default::default();
         for id in letters::waking_at(self.tx, &answering.from, since, PAGES_MAX)? {
             let Some(letter) = letters::by_id(self.tx, &id)? else { continue };
             let home = self.home_of(letter.incident)?;
-            let open = self.memory.incident(self.tx, home)?.is_some_and(|saved| saved.incident.is_open());
-            if !open {
+            let Some(saved) = self.memory.incident(self.tx, home)?.filter(|saved| saved.incident.is_open())
+            else {
                 continue;
-            }
+            };
             if person.get_or_insert_with(|| letter.person.clone()) != &letter.person {
                 return Ok(Err(DoorError::NotYours));
             }
             let fits = wanted.is_none_or(|wanted| wanted == home)
                 && (letter.commands || answering.act == Act::Decline);
+            let is_answered =
+                saved.incident.responder(&letter.person).is_some_and(|known| has_spoken(known.status));
+            let of_these = &mut found[usize::from(is_answered)];
             // The newest stands first; of another incident is only looked whom it was for.
-            if fits && found.is_none() {
-                found = Some(letter);
+            if fits && !of_these.iter().any(|(known, _)| *known == home) {
+                of_these.push((home, letter));
             }
         }
-        Ok(found.ok_or(DoorError::NoPage))
+        let Some(mut open) = found.into_iter().find(|pages| !pages.is_empty()) else {
+            return Ok(Err(DoorError::NoPage));
+        };
+        if open.len() > 1 {
+            let mut ids: Vec<i64> = open.iter().map(|(home, _)| *home).collect();
+            ids.sort_unstable();
+            return Ok(Err(DoorError::Which(ids)));
+        }
+        Ok(open.pop().map(|(_, letter)| letter).ok_or(DoorError::NoPage))
     }
+}
+
+fn has_spoken(status: ResponderStatus) -> bool {
+    matches!(status, ResponderStatus::Acknowledged | ResponderStatus::OnScene | ResponderStatus::Declined)
 }

@@ -48,6 +48,9 @@ pub enum DoorError {
     /// The page was for somebody else, or went to another address.
     #[error("that page was for somebody else")]
     NotYours,
+    /// The answer names no page, and so many incidents wait for one of this person.
+    #[error("it is not clear which of them is meant: {}; name one", .0.iter().map(|id| format!("INC-{id}")).collect::<Vec<_>>().join(", "))]
+    Which(Vec<i64>),
     /// The page asks for something else than a Commander.
     #[error("that page does not ask for a Commander; open its link to answer it")]
     OtherPage,

@@ -2,15 +2,21 @@
 //!
 //! Every page begins with a button that people neither see nor reach. Scanners of mail that press what they find press it
 //! too. Whatever was pressed on a page that had been made by then does nothing, and that is looked at inside the
-//! transaction: two presses at the same moment have an order.
+//! transaction: two presses at the same moment have an order. Where the other button was pressed first, a program may have
+//! command in the name of somebody who sleeps: they are paged, and others for help.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::acts::Work;
 use super::{DoorError, Reply};
 use crate::core::decide::{Act, By};
+use crate::core::incident::Incident;
 use crate::core::timeline::{Actor, Route};
+use crate::store::incidents::Saved;
 use crate::store::{StoreError, tokens};
+
+/// A program that presses the hidden button so soon after command was taken by the same page may have done that, too.
+const SAME_PROGRAM: SignedDuration = SignedDuration::from_mins(5);
 
 /// A press of a button of an answer page.
 #[derive(Debug)]
@@ -38,13 +44,25 @@ impl Work<'_, '_> {
         }
         // A page is answered where its incident has gone.
         let home = self.home_of(press.incident)?;
+        let commands = |saved: Option<Saved>| {
+            saved.as_ref().is_some_and(|saved| commands(&saved.incident, &press.person))
+        };
+        let had_command = commands(self.memory.incident(self.tx, home)?);
         let actor = Actor::Person(press.person.clone());
-        self.act(home, act.clone(), &By { actor, route: Route::AnswerLink, occurred_at: None })
+        let done = self.act(home, act.clone(), &By { actor, route: Route::AnswerLink, occurred_at: None })?;
+        if done.is_ok() && !had_command && commands(self.memory.incident(self.tx, home)?) {
+            tokens::took(self.tx, &press.link)?;
+        }
+        Ok(done)
     }
 
-    /// Said once for each link: what scans one mail may do so again and again.
+    /// Said once for each link, as what scans one mail may do so again and again; and once for each time that it may have
+    /// taken command.
     fn saw_robot(&mut self, press: &Press) -> Result<(), StoreError> {
-        if !tokens::saw_robot(self.tx, &press.link)? {
+        let is_first = tokens::saw_robot(self.tx, &press.link)?;
+        let took_at = tokens::took_at(self.tx, &press.link)?;
+        let may_have_taken = took_at.is_some_and(|at| self.tx.now.duration_since(at) <= SAME_PROGRAM);
+        if !is_first && !may_have_taken {
             return Ok(());
         }
         tracing::info!(incident.id = press.incident, "a program pressed the hidden button of an answer page");
@@ -53,16 +71,23 @@ impl Work<'_, '_> {
         else {
             return Ok(());
         };
-        let commands = saved.incident.commander().is_some_and(|command| command.person == press.person);
-        let what = format!("a program pressed the hidden button of the page for {}", press.person);
-        // It may have pressed another one before this.
-        let text = match commands {
-            true => {
-                format!("{what}: a scanner of mail; ask whether {} knows of having command", press.person)
+        let person = press.person.clone();
+        let what = format!("a program pressed the hidden button of the page for {person}: a scanner of mail");
+        let act = match commands(&saved.incident, &person) {
+            true if may_have_taken => {
+                tokens::forget_taking(self.tx, &press.link)?;
+                let text = format!("{what}; it may have taken command as well, and {person} may not know");
+                Act::Doubt { person, text }
             }
-            false => format!("{what}: a scanner of mail; nothing was decided"),
+            true => Act::Note { text: format!("{what}; ask whether {person} knows of having command") },
+            false if is_first => Act::Note { text: format!("{what}; nothing was decided") },
+            false => return Ok(()),
         };
-        let _refused = self.act(home, Act::Note { text }, &By::dispatch())?;
+        let _refused = self.act(home, act, &By::dispatch())?;
         Ok(())
     }
+}
+
+fn commands(incident: &Incident, person: &str) -> bool {
+    incident.commander().is_some_and(|command| command.person == person)
 }

@@ -11,10 +11,11 @@ use crate::store::{incidents, timeline};
 const WAYS: [Route; 3] = [Route::Voice, Route::Chat, Route::Sms];
 
 impl Story {
-    /// Letters to somebody went to an address: what the ways of persons write.
+    /// Letters to somebody went to an address: what the ways of persons write. Pages have left.
     fn reaches(&mut self, person: &str, address: &str) {
         let now = self.clock.now();
-        let at = "update letter set address = ?2 where person = ?1";
+        let at = "update letter set address = ?2, state = case when state = 'pending' and kind in ('page', 'help', 'pio_page')
+                    then 'accepted' else state end where person = ?1";
         let written: Result<(), StoreError> =
             self.committer.connection.write(now, |tx| tx.write(at, &[person.into(), address.into()]));
         written.unwrap();
@@ -62,6 +63,22 @@ impl Story {
             format!("{} {:?} {:?} {text}", kept.entry.actor.label(), kept.entry.office, kept.entry.term)
         };
         (entries.iter().map(line).collect(), ways)
+    }
+
+    /// Whom pages woke after the first one, and why.
+    fn woken(&mut self, id: i64) -> Vec<String> {
+        let entries = self.look(|tx| timeline::list(tx, id, 0, 1000));
+        let mut woken: Vec<String> = entries
+            .into_iter()
+            .filter_map(|kept| match kept.entry.fact {
+                crate::core::timeline::Fact::Paged { person, why, .. } if why != "on_call" => {
+                    Some(format!("{person} {why}"))
+                }
+                _ => None,
+            })
+            .collect();
+        woken.sort_by(|one, other| other.cmp(one));
+        woken
     }
 
     fn letters_of(&mut self) -> Vec<String> {
@@ -181,29 +198,51 @@ fn an_answer_counts_from_where_its_page_went_and_from_nowhere_else() {
     }
 }
 
+fn message(incident: Option<i64>) -> Answering {
+    let page = PageOf::Newest(incident);
+    Answering { page, from: "+4712345678".into(), act: TAKE, route: Route::Sms, once: None }
+}
+
 #[test]
-fn a_message_without_a_page_answers_the_newest_that_is_open_and_one_with_a_number_that_one() {
+fn a_message_without_a_number_answers_what_alone_waits_for_an_answer_and_else_has_to_say_which() {
     let mut story = paged();
     story.hears("pingdom", "db-2", Status::Firing);
     story.hears("pingdom", "db-3", Status::Firing);
     story.reaches("maya", "+4712345678");
-    let message = |incident| Answering {
-        page: PageOf::Newest(incident),
-        from: "+4712345678".into(),
-        act: TAKE,
-        route: Route::Sms,
-        once: None,
+    let which = |story: &mut Story| match story.gives(message(None)) {
+        Err(DoorError::Which(incidents)) => incidents,
+        other => panic!("{other:?}"),
     };
+    assert_eq!(which(&mut story), [1, 2, 3]);
     assert_eq!(story.gives(message(Some(2))).unwrap().0.id, 2);
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
-    story.act(3, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
-    story.act(2, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    assert_eq!(which(&mut story), [1, 3]);
+    story.gives(Answering { act: Act::Decline, ..message(Some(3)) }).unwrap();
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "the only one without an answer");
+    assert_eq!(which(&mut story), [1, 2, 3], "all have one");
+    for id in [1, 2] {
+        story.act(id, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    }
     assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "it is over");
     assert!(matches!(story.gives(message(Some(99))), Err(DoorError::NoPage)));
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 1);
+    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
     let stranger = Answering { from: "+4700000000".into(), ..message(None) };
     assert!(matches!(story.gives(stranger), Err(DoorError::NoPage)));
     story.proves_whole();
+}
+
+#[test]
+fn a_message_is_about_no_page_that_never_left() {
+    for state in ["pending", "refused", "dropped", "bounced"] {
+        let mut story = paged();
+        story.hears("pingdom", "db-2", Status::Firing);
+        story.reaches("maya", "+4712345678");
+        let now = story.clock.now();
+        let lost = "update letter set state = ?1 where incident = 2";
+        let lost = story.committer.connection.write(now, |tx| tx.write(lost, &[state.into()]));
+        lost.map_err(|error: StoreError| error).unwrap();
+        assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "{state}");
+        assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "{state}");
+    }
 }
 
 #[test]
@@ -277,6 +316,25 @@ fn the_same_call_twice_says_what_is_so_and_changes_nothing() {
 }
 
 #[test]
+fn an_answer_that_was_refused_may_be_given_again_with_the_same_word() {
+    let mut story = paged();
+    story.reaches("maya", "at maya");
+    let answering = |story: &mut Story| Answering {
+        once: Some("a word of its sender".into()),
+        ..story.answering(Route::Chat, "maya", Act::Decline)
+    };
+    story.act(1, "maya", TAKE).unwrap();
+    let refused = answering(&mut story);
+    assert!(matches!(story.gives(refused), Err(DoorError::Refused(Refusal::WrongState(_)))));
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.act(1, "tom", Act::Reopen { why: "it is back".into() }).unwrap();
+    let again = answering(&mut story);
+    assert_eq!(story.gives(again).unwrap().1, Reason::Declined);
+    assert!(story.lines(1).0.iter().any(|line| line.contains("maya cannot take it")));
+    story.proves_whole();
+}
+
+#[test]
 fn an_answer_goes_where_its_incident_has_gone_and_ends_with_it() {
     for route in WAYS {
         let mut story = paged();
@@ -292,4 +350,42 @@ fn an_answer_goes_where_its_incident_has_gone_and_ends_with_it() {
         assert!(matches!(late, DoorError::NoPage | DoorError::Refused(Refusal::Over(_))), "{late}");
         story.proves_whole();
     }
+}
+
+#[test]
+fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_may_not_know_once() {
+    for seen_before in [false, true] {
+        let mut story = paged();
+        let press = |story: &mut Story, act| {
+            story.clock.forward(SignedDuration::from_secs(30));
+            let (made_at, person) = (story.clock.now(), "maya".to_owned());
+            story.clock.forward(SignedDuration::from_secs(30));
+            story.ask(Command::Press(Press { link: [7; 32], made_at, incident: 1, person, act })).unwrap();
+        };
+        story.claim("");
+        if seen_before {
+            press(&mut story, None);
+        }
+        press(&mut story, Some(TAKE));
+        press(&mut story, None);
+        assert_eq!(story.now_commands(1).as_deref(), Some("maya"), "command stays");
+        assert_eq!(story.woken(1), ["tom doubt_help", "maya doubted"], "{seen_before}");
+        press(&mut story, None);
+        press(&mut story, Some(HELP));
+        press(&mut story, None);
+        assert_eq!(story.woken(1).iter().filter(|line| line.contains("doubt")).count(), 2);
+        story.proves_whole();
+    }
+    // Long after it is another program.
+    let mut story = paged();
+    let press = |act, at| {
+        Command::Press(Press { link: [7; 32], made_at: at, incident: 1, person: "maya".into(), act })
+    };
+    let now = story.clock.now();
+    story.ask(press(Some(TAKE), now)).unwrap();
+    story.passes(6);
+    let now = story.clock.now();
+    story.ask(press(None, now)).unwrap();
+    assert!(story.woken(1).is_empty());
+    story.proves_whole();
 }

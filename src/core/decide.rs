@@ -154,6 +154,13 @@ pub enum Act {
     Decline,
     /// A human is at a keyboard.
     CheckIn,
+    /// A program may have taken command in the name of this person.
+    Doubt {
+        /// Who commands, as it seems.
+        person: String,
+        /// What was seen.
+        text: String,
+    },
     /// Somebody writes something down.
     Note {
         /// What.
@@ -430,6 +437,7 @@ pub fn decide(
             work.add(Fact::CheckedIn { person })?;
             Reason::CheckedIn
         }
+        Act::Doubt { person, text } => work.doubts(&person, text)?,
         Act::Note { text } => {
             let text = words(&text, "the note")?;
             work.add(Fact::Note { text })?;

@@ -95,6 +95,10 @@ pub enum Why {
     SilentCommander,
     /// Who commands gives no sign of life.
     SilenceHelp,
+    /// They command, and a program may have pressed the button for them.
+    Doubted,
+    /// Who commands may not know of it.
+    DoubtHelp,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -182,6 +186,8 @@ impl Why {
             Self::Watching => "watching",
             Self::SilentCommander => "silent_commander",
             Self::SilenceHelp => "silence_help",
+            Self::Doubted => "doubted",
+            Self::DoubtHelp => "doubt_help",
         }
     }
 }

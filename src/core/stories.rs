@@ -359,8 +359,12 @@ pub(super) fn obeys(before: &Incident, decision: &Decision) {
         if let Letter::Page { person, why, .. } = letter {
             let wakes = match why {
                 Why::Help | Why::Watching | Why::Worse | Why::Storm => true,
-                Why::SilentCommander => after.commander().is_some_and(|command| command.person == *person),
-                Why::SilenceHelp => after.commander().is_some_and(|command| command.person != *person),
+                Why::SilentCommander | Why::Doubted => {
+                    after.commander().is_some_and(|command| command.person == *person)
+                }
+                Why::SilenceHelp | Why::DoubtHelp => {
+                    after.commander().is_some_and(|command| command.person != *person)
+                }
                 _ => matches!(after.phase, Phase::Triggered { .. }),
             };
             assert!(wakes, "a taken incident wakes nobody but by a call for help, or its Commander");

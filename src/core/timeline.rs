@@ -540,6 +540,9 @@ impl Fact {
                         "{person} has command, gives no sign of life, and is asked for one (page {attempt})"
                     )
                 }
+                "doubted" => {
+                    format!("{person} has command, may not know of it, and is asked (page {attempt})")
+                }
                 _ => format!("{person} is paged (page {attempt})"),
             },
             Self::Unreachable { person, why } => format!("the page did not reach {person}: {why}"),

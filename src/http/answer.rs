@@ -120,7 +120,6 @@ struct Form {
 pub(super) async fn answer(
     State((desk, pages)): State<(Desk, Pages)>,
     Path(token): Path<String>,
-    headers: HeaderMap,
     body: Body,
 ) -> Response {
     if token.len() > TOKEN_BYTES_MAX {
@@ -143,7 +142,7 @@ pub(super) async fn answer(
         return test::pressed(&desk, &pages, &known, form.as_ref()).await;
     }
     let shown = match form {
-        Some(form) => match taken(&desk, &headers, &known, &form).await {
+        Some(form) => match taken(&desk, &known, &form).await {
             Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed) {
                 Ok(shown) => shown,
                 Err(response) => return *response,
@@ -156,12 +155,7 @@ pub(super) async fn answer(
 }
 
 /// Gives a press to the door, when a human may have made it; else what the page says to that.
-async fn taken(
-    desk: &Desk,
-    headers: &HeaderMap,
-    known: &Known,
-    form: &Form,
-) -> Result<(Act, Result<Reply, DoorError>), Shown> {
+async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<Reply, DoorError>), Shown> {
     let Known { hash, link, key } = known;
     let now = desk.clock.now();
     let press = |made_at, act| {
@@ -174,11 +168,6 @@ async fn taken(
         let said = "That button is for programs that look through mail; people do not see it. Nothing was decided. If you \
                     are a person, please press one of the other buttons.";
         return Err(Shown::once_more(Made::now(Page::First, desk.clock.now()), StatusCode::CONFLICT, said));
-    }
-    if headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site") {
-        let said =
-            "Nothing was decided: the button stood on a page of another site. Please press once more, here.";
-        return Err(Shown::once_more(Made::now(Page::Again, now), StatusCode::FORBIDDEN, said));
     }
     let made = match Made::read(&form.nonce, key, hash, now, desk.limits.answer_after) {
         Ok(made) => made,

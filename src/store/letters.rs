@@ -388,8 +388,8 @@ pub fn address_of(tx: &Tx<'_>, id: &str) -> Result<Option<String>, StoreError> {
     tx.query_one("select address from letter where id = ?1", &[id.into()], |row| row.text(0))
 }
 
-/// Letters that woke somebody at an address, written at this hour or later, of incidents that were open then, the newest
-/// first: their ids. At most so many.
+/// Letters that may have woken somebody at an address, written at this hour or later, of incidents that were open then, the
+/// newest first: their ids. At most so many. What has not left, or was refused, nobody has read.
 ///
 /// # Errors
 /// What the engine says.
@@ -398,6 +398,7 @@ pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Res
         "select id from letter
          where incident in (select id from incident where phase <> 'resolved' or resolved_at >= ?2)
            and address = ?1 and person <> '' and kind in ('page', 'help', 'pio_page') and created_at >= ?2
+           and state in ('accepted', 'unknown', 'sending')
          order by seq desc limit ?3",
         &[address.into(), since.into(), i64::from(most).into()],
         |row| row.text(0),

@@ -11,6 +11,8 @@ use crate::crypto;
 /// Beside the ids of deliveries stands which answer links a program was seen at, under the name of a source that none can
 /// have.
 const ROBOTS: &str = "onscene:robot";
+/// The same, of links by which command was taken.
+const TAKERS: &str = "onscene:took";
 
 /// What an answer link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,6 +141,36 @@ pub fn robot_at(tx: &Tx<'_>, link: &[u8; 32]) -> Result<Option<Timestamp>, Store
         &[ROBOTS.into(), (&crypto::hex(link)).into()],
         |row| row.time(0),
     )
+}
+
+/// Remembers that command was taken by a link's page just now.
+///
+/// # Errors
+/// What the engine says.
+pub fn took(tx: &Tx<'_>, link: &[u8; 32]) -> Result<(), StoreError> {
+    forget_taking(tx, link)?;
+    super::unreadable::first_time(tx, TAKERS, &crypto::hex(link)).map(drop)
+}
+
+/// When command was taken by a link's page last.
+///
+/// # Errors
+/// What the engine says.
+pub fn took_at(tx: &Tx<'_>, link: &[u8; 32]) -> Result<Option<Timestamp>, StoreError> {
+    tx.query_one(
+        "select received_at from delivery where source = ?1 and id = ?2",
+        &[TAKERS.into(), (&crypto::hex(link)).into()],
+        |row| row.time(0),
+    )
+}
+
+/// Forgets it.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_taking(tx: &Tx<'_>, link: &[u8; 32]) -> Result<(), StoreError> {
+    let sql = "delete from delivery where source = ?1 and id = ?2";
+    tx.write(sql, &[TAKERS.into(), (&crypto::hex(link)).into()])
 }
 
 /// Who a program's token speaks for.

@@ -176,6 +176,15 @@ pub fn first_time(tx: &Tx<'_>, source: &str, delivery: &str) -> Result<bool, Sto
     Ok(tx.execute(sql, &[source.into(), delivery.into(), tx.now.into()])? > 0)
 }
 
+/// Whether a sender's own id of a delivery is remembered.
+///
+/// # Errors
+/// What the engine says.
+pub fn is_known(tx: &Tx<'_>, source: &str, delivery: &str) -> Result<bool, StoreError> {
+    let sql = "select received_at from delivery where source = ?1 and id = ?2";
+    Ok(tx.query_one(sql, &[source.into(), delivery.into()], |row| row.time(0))?.is_some())
+}
+
 /// Forgets ids of deliveries and bodies long read, older than `before`.
 ///
 /// # Errors

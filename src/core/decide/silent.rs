@@ -103,6 +103,25 @@ impl Work<'_> {
         self.sign().is_some_and(|sign| sign.asked > 0)
     }
 
+    /// It seems that a program took command in the name of a person. They keep it and are asked; others are called to help, as
+    /// when they gave no sign of life.
+    pub(super) fn doubts(&mut self, person: &str, text: String) -> Result<Reason, Refusal> {
+        self.open_only()?;
+        self.dispatch(Fact::Note { text })?;
+        if self.incident.commander().is_none_or(|command| command.person != person) {
+            return Ok(Reason::Recorded);
+        }
+        if self.rules.people.contains_key(person) {
+            self.page(person.to_owned(), Why::Doubted)?;
+        }
+        let people = self.who_comes_instead(person);
+        if !people.is_empty() {
+            self.dispatch(Fact::HelpCalled { paged: people.clone(), sign_due: None })?;
+        }
+        people.into_iter().try_for_each(|person| self.page(person, Why::DoubtHelp))?;
+        Ok(Reason::Recorded)
+    }
+
     fn who_comes_instead(&self, commander: &str) -> Vec<String> {
         let Some(policy) = self.policy() else { return Vec::new() };
         let may_come = |people: Vec<String>| -> Vec<String> {

@@ -30,6 +30,9 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Slack shows an error after 3 s, others after a few more.
 const ANSWER_WAIT: Duration = Duration::from_millis(2_500);
 
+/// Of so many incidents is asked which is meant: a text message is short.
+const WHICH_MAX: usize = 6;
+
 /// The secrets of a way; 404 where it is closed.
 fn keys(secrets: &[SecretString]) -> Result<impl Iterator<Item = &[u8]> + Clone, Problem> {
     if secrets.is_empty() {
@@ -77,6 +80,7 @@ async fn take(desk: &Desk, answering: Answering) -> Said {
         Err(
             why @ (DoorError::Refused(_) | DoorError::NoPage | DoorError::NotYours | DoorError::OtherPage),
         ) => undecided(format!("Nothing was changed: {why}.")),
+        Err(DoorError::Which(incidents)) => undecided(which(&act, &incidents)),
         Err(DoorError::Late) => undecided(
             "The store did not say whether your answer was written down. Look at the link of your page; until you know, \
              act as if you have command and tell the others yourself."
@@ -91,6 +95,17 @@ fn not_written(why: &DoorError) -> String {
         "Your answer could not be written down: {why}. Try again in a few seconds; if it goes on, act as if you have command \
          and tell the others yourself."
     )
+}
+
+/// What to answer so that it is clear which incident is meant.
+fn which(act: &Act, incidents: &[i64]) -> String {
+    let digit = match act {
+        Act::Decline => 9,
+        Act::Answer { help: true } => 2,
+        _ => 1,
+    };
+    let all: Vec<String> = incidents.iter().take(WHICH_MAX).map(|id| format!("{digit} {id}")).collect();
+    format!("Nothing was decided. Which? {}", all.join(" or "))
 }
 
 /// What a word for an answer means.
