@@ -28,7 +28,10 @@ use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, Tx, incidents, reach};
 
 mod nonce;
+mod seen;
 mod test;
+
+pub use seen::Presses;
 
 use nonce::{Made, Not, Page};
 
@@ -163,7 +166,8 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
         desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act }))
     };
     if form.answer == PROGRAM {
-        // What cannot be remembered now is pressed in vain all the same.
+        // At once in this node's memory, so that it counts while the door is slow, or full.
+        desk.presses.saw_robot(hash, now);
         let _remembered = press(now, None).await;
         let said = "That button is for programs that look through mail; people do not see it. Nothing was decided. If you \
                     are a person, please press one of the other buttons.";
@@ -183,7 +187,12 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
         }
     };
     let act = meant(form, link).ok_or_else(|| not_an_answer(desk))?;
-    match press(made.at, Some(act.clone())).await {
+    let robot_at = desk.presses.robot_at(hash, now);
+    let pressed = match robot_at.is_some_and(|at| made.at <= at) {
+        true => Err(DoorError::Robot),
+        false => press(made.at, Some(act.clone())).await,
+    };
+    match pressed {
         Err(DoorError::Robot) => {
             let said = "Nothing was decided yet. Please press once more: since this page was opened, a program that looks \
                         through mail has pressed a button on it.";
