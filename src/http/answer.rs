@@ -157,9 +157,34 @@ pub(super) async fn answer(
     page_now(&desk, &pages, &known, &shown).await
 }
 
+/// Reads the word of a form. After a press that came too soon the whole time is waited, whichever page is pressed on.
+fn read_word(desk: &Desk, known: &Known, form: &Form) -> Result<Made, Not> {
+    let (hash, now, after) = (&known.hash, desk.clock.now(), desk.limits.answer_after);
+    let made = Made::read(&form.nonce, &known.key, hash, now, after);
+    let waits = |at: Timestamp| now.duration_since(at) < Page::First.least(after);
+    let made = match (made, desk.presses.early_at(hash, now)) {
+        (Ok(made), Some(at)) if made.page != Page::Known && waits(at) => {
+            Err(Not::Early(Made::now(Page::Again, now)))
+        }
+        (made, _) => made,
+    };
+    if let Err(Not::Early(_)) = made {
+        desk.presses.saw_early(hash, now);
+    }
+    made
+}
+
+/// How long is waited before a button is pressed once more, in words.
+fn shortly(desk: &Desk) -> String {
+    match desk.limits.answer_after.as_secs_f64().ceil() {
+        seconds if seconds <= 1.0 => "a second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
 /// Gives a press to the door, when a human may have made it; else what the page says to that.
 async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<Reply, DoorError>), Shown> {
-    let Known { hash, link, key } = known;
+    let Known { hash, link, .. } = known;
     let now = desk.clock.now();
     let press = |made_at, act| {
         let (incident, person) = (link.incident, link.person.clone());
@@ -173,12 +198,15 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
                     are a person, please press one of the other buttons.";
         return Err(Shown::once_more(Made::now(Page::First, desk.clock.now()), StatusCode::CONFLICT, said));
     }
-    let made = match Made::read(&form.nonce, key, hash, now, desk.limits.answer_after) {
+    let made = match read_word(desk, known, form) {
         Ok(made) => made,
         Err(Not::Early(made)) => {
-            let said = "Nothing was decided yet. Please press once more: programs that look through mail press buttons, too, \
-                        and are as quick as that.";
-            return Err(Shown::once_more(made, StatusCode::CONFLICT, said));
+            let said = format!(
+                "Nothing was decided yet. Please press once more, after {}: programs that look through mail press buttons, \
+                 too, and are as quick as that.",
+                shortly(desk)
+            );
+            return Err(Shown::once_more(made, StatusCode::CONFLICT, &said));
         }
         Err(Not::Unknown(made)) => {
             let said = "Nothing was decided yet. Please press once more: this page was opened long ago, or is not as it was \
