@@ -197,7 +197,7 @@ fn a_human_who_is_quick_keeps_what_they_wrote_and_presses_twice() {
     assert!(early.body.contains(">db &lt;three&gt; first</textarea>"), "{}", early.body);
     assert!(early.body.contains("after 2 seconds"), "{}", early.body);
     let nonce = super::harness::nonce(&early.body).unwrap().to_owned();
-    std::thread::sleep(Duration::from_millis(1_200));
+    std::thread::sleep(Duration::from_millis(1_010));
     let sooner = press_on(paged.address(), &paged.link, &nonce, "answer=take").unwrap();
     assert!(sooner.status == 409 && sooner.body.contains("after 2 seconds"), "{sooner:?}");
     let nonce = super::harness::nonce(&sooner.body).unwrap().to_owned();

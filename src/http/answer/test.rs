@@ -59,6 +59,6 @@ pub(super) async fn pressed(desk: &Desk, pages: &Pages, known: &Known, form: Opt
             let values = context! { name, nonce => "", said => None::<&str>, done => true };
             pages.page(StatusCode::OK, "test.html", values)
         }
-        Err(error) => not_yet(pages, &error.to_string()),
+        Err(error) => not_yet(pages, &error.to_string(), None),
     }
 }

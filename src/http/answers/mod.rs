@@ -119,7 +119,7 @@ fn act_of(word: &str) -> Option<Act> {
 }
 
 /// Reads a form: names and values in their order. `None` when it is none, or has too many.
-fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+pub(super) fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     const FIELDS_MAX: usize = 200;
     let text = std::str::from_utf8(bytes).ok()?;
     let decode = |text: &str| {
@@ -138,7 +138,7 @@ fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
 }
 
 /// The one value of a name; none when there is none, or several.
-fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut values = form.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let first = values.next()?;
     values.next().is_none().then_some(first)
