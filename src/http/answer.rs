@@ -22,6 +22,7 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
 use crate::core::decide::{Act, Reason, Refusal};
+use crate::crypto;
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
@@ -190,7 +191,8 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
     let now = desk.clock.now();
     let press = |made_at, act| {
         let (incident, person) = (link.incident, link.person.clone());
-        desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act }))
+        let once = once(hash, form);
+        desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act, once }))
     };
     if form.answer == PROGRAM {
         // At once in this node's memory, so that it counts while the door is slow, or full.
@@ -231,6 +233,14 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
         }
         answer => Ok((act, answer)),
     }
+}
+
+/// The word for a press of which a second one would do more: a page that is loaded again sends its form again.
+fn once(link: &[u8; 32], form: &Form) -> Option<String> {
+    let Form { answer, text, nonce, .. } = form;
+    let doubles = matches!(answer.as_str(), "help" | "note" | "statement");
+    let whole = [&link[..], format!("{nonce}\0{answer}\0{text}").as_bytes()].concat();
+    doubles.then(|| crypto::hex(&crypto::sha256(&whole)))
 }
 
 /// What the page says to what the door said; or all there is to say.
