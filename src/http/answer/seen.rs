@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn a_press_is_remembered_for_its_link_for_some_minutes_and_there_are_never_too_many() {
-        let at = |seconds| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
+        let at = |seconds: i64| Timestamp::from_second(1_800_000_000 + seconds).unwrap();
         let presses = Presses::default();
         presses.saw_robot(&[1; 32], at(0));
         assert_eq!(presses.robot_at(&[1; 32], at(600)), Some(at(0)));
