@@ -259,7 +259,7 @@ fn a_button_in_slack_is_one_persons_and_pressed_once() {
     let paged = Paged::at("U0123456789");
     let other = paged.slack_button("take").replace("U0123456789", "U0999999999");
     let refused = paged.slack(&other, SLACK, now());
-    assert_eq!((refused.status, &refused.json()["response_type"]), (200, &json!("ephemeral")));
+    assert_eq!((refused.status, &refused.json()["response_type"]), (503, &json!("ephemeral")));
     assert!(refused.body.contains("that page was for somebody else"), "{}", refused.body);
     // Several buttons in one call are nobody's press.
     let mut both: Value = serde_json::from_str(&paged.slack_button("take")).unwrap();
@@ -270,6 +270,7 @@ fn a_button_in_slack_is_one_persons_and_pressed_once() {
     assert_eq!(paged.commander(), Value::Null);
     let at = now();
     let taken = paged.slack(&paged.slack_button("take"), OLD, at);
+    assert_eq!(taken.status, 200);
     assert!(taken.json()["text"].as_str().unwrap().contains("INC-1 shop: You have command."), "{taken:?}");
     assert_eq!(paged.by("chat"), ["acknowledged", "command_taken"]);
     paged.daemon.mail_to("maya@example.net", "Maya Lind has command");

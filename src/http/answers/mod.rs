@@ -6,7 +6,8 @@
 //! page named has to have gone to the address that the answer comes from. A human has chosen in each: a word was written, a
 //! key pressed, a button of a chat; mailboxes that answer the phone are left out.
 //!
-//! What became of an answer is said in the service's own form, with 200: it shows nothing of an error to who answered.
+//! What became of an answer is said in the service's own form, with 200, where who answered is shown the words and nothing of
+//! an error. Slack shows nothing but whether it failed: there what was not decided is 503.
 
 use std::time::Duration;
 
