@@ -211,6 +211,14 @@ fn a_text_message_takes_command_and_its_answer_says_so() {
         asked.status == 200 && asked.body.contains("<Message>Nothing was decided. Answer 1"),
         "{asked:?}"
     );
+    let form = fixture("twilio-sms/message.form").replace("BODY", "what%3F");
+    let stranger = form.replace("%2B4712345678", "%2B4799999999");
+    let stranger = paged.by_twilio("twilio/sms", &stranger, TOKEN);
+    assert!(stranger.status == 200 && stranger.body.ends_with("<Response></Response>"), "{stranger:?}");
+    for name in ["&MessageSid", "&From", "&Body"] {
+        let without = form.replace(&format!("{name}="), &format!("{name}Not="));
+        assert_eq!(paged.by_twilio("twilio/sms", &without, TOKEN).status, 400, "{name}");
+    }
     let talks = paged.sms("I+am+driving+with+Do+Not+Disturb+and+will+see+your+message+later", "SM2");
     assert!(talks.body.ends_with("<Response></Response>"), "{}", talks.body);
     let taken = paged.sms("1", "SM3");
