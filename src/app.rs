@@ -237,6 +237,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
+        presses: crate::http::desk::Presses::default(),
         refusals: Refusals::default(),
         meters: meters.clone(),
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),

@@ -9,12 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::acts::Work;
 use super::{DoorError, Reply};
-use crate::core::decide::{Act, By};
+use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::Incident;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents::Saved;
-use crate::store::{StoreError, tokens};
+use crate::store::{StoreError, tokens, unreadable};
 
+/// Beside the ids of deliveries stands which presses were taken, under the name of a source that none can have.
+const PRESSED: &str = "onscene:press";
 /// A program that presses the hidden button so soon after command was taken by the same page may have done that, too.
 const SAME_PROGRAM: SignedDuration = SignedDuration::from_mins(5);
 
@@ -31,6 +33,8 @@ pub struct Press {
     pub person: String,
     /// What the button means; `None`: it is one that people do not see.
     pub act: Option<Act>,
+    /// The word of this press, which a page that is sent again has, too; none where a second time does no harm.
+    pub once: Option<String>,
 }
 
 impl Work<'_, '_> {
@@ -47,11 +51,25 @@ impl Work<'_, '_> {
         let commands = |saved: Option<Saved>| {
             saved.as_ref().is_some_and(|saved| commands(&saved.incident, &press.person))
         };
+        if let Some(once) = &press.once
+            && unreadable::is_known(self.tx, PRESSED, once)?
+            && let Some(saved) = self.memory.incident(self.tx, home)?
+        {
+            let reason = match (act, saved.incident.commander()) {
+                (Act::Answer { .. }, Some(_)) if commands(Some(saved.clone())) => Reason::AlreadyCommands,
+                (Act::Answer { .. }, Some(_)) => Reason::CommandIsTaken,
+                _ => Reason::Recorded,
+            };
+            return Ok(Ok(Reply::Decided(Box::new(saved.incident.clone()), reason)));
+        }
         let had_command = commands(self.memory.incident(self.tx, home)?);
         let actor = Actor::Person(press.person.clone());
         let done = self.act(home, act.clone(), &By { actor, route: Route::AnswerLink, occurred_at: None })?;
         if done.is_ok() && !had_command && commands(self.memory.incident(self.tx, home)?) {
             tokens::took(self.tx, &press.link)?;
+        }
+        if let (Some(once), Ok(_)) = (&press.once, &done) {
+            unreadable::first_time(self.tx, PRESSED, once)?;
         }
         Ok(done)
     }

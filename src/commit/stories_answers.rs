@@ -360,7 +360,9 @@ fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_ma
             story.clock.forward(SignedDuration::from_secs(30));
             let (made_at, person) = (story.clock.now(), "maya".to_owned());
             story.clock.forward(SignedDuration::from_secs(30));
-            story.ask(Command::Press(Press { link: [7; 32], made_at, incident: 1, person, act })).unwrap();
+            story
+                .ask(Command::Press(Press { link: [7; 32], made_at, incident: 1, person, act, once: None }))
+                .unwrap();
         };
         story.claim("");
         if seen_before {
@@ -379,7 +381,14 @@ fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_ma
     // Long after it is another program.
     let mut story = paged();
     let press = |act, at| {
-        Command::Press(Press { link: [7; 32], made_at: at, incident: 1, person: "maya".into(), act })
+        Command::Press(Press {
+            link: [7; 32],
+            made_at: at,
+            incident: 1,
+            person: "maya".into(),
+            act,
+            once: None,
+        })
     };
     let now = story.clock.now();
     story.ask(press(Some(TAKE), now)).unwrap();
@@ -387,5 +396,24 @@ fn a_program_that_takes_command_before_it_presses_the_hidden_button_wakes_who_ma
     let now = story.clock.now();
     story.ask(press(None, now)).unwrap();
     assert!(story.woken(1).is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_that_is_loaded_again_says_nothing_twice() {
+    let mut story = paged();
+    for act in [HELP, Act::Note { text: "db is slow".into() }, Act::Draft { text: "we know".into() }] {
+        let press = |story: &mut Story, once: &str| {
+            let (made_at, act) = (story.clock.now(), Some(act.clone()));
+            let once = Some(format!("{once} {act:?}"));
+            let person = "maya".to_owned();
+            let press = Press { link: [7; 32], made_at, incident: 1, person, act, once };
+            story.ask(Command::Press(press)).unwrap();
+            story.lines(1).0.len()
+        };
+        let first = press(&mut story, "one");
+        assert_eq!(press(&mut story, "one"), first, "{act:?}");
+        assert!(press(&mut story, "another") > first, "{act:?}");
+    }
     story.proves_whole();
 }

@@ -15,25 +15,29 @@ use http::{HeaderMap, Method, StatusCode};
 use jiff::Timestamp;
 use minijinja::context;
 use secrecy::SecretString;
-use serde::Deserialize;
 
-use super::body;
+use super::answers;
+use super::body::{self, BodyProblem};
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
 use crate::core::decide::{Act, Reason, Refusal};
+use crate::crypto;
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, Tx, incidents, reach};
 
 mod nonce;
+mod seen;
 mod test;
+
+pub use seen::Presses;
 
 use nonce::{Made, Not, Page};
 
-/// Largest form, in bytes.
-const FORM_BYTES_MAX: usize = 32 * 1024;
+/// Largest form, in bytes: what a text area takes, each byte of it in three.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 /// A token has 22 characters; anything longer is none.
 const TOKEN_BYTES_MAX: usize = 64;
 /// Alerts and entries shown.
@@ -105,14 +109,11 @@ fn is_ahead(headers: &HeaderMap) -> bool {
     said.into_iter().any(|said| said.contains("prefetch") || said.contains("preview"))
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 struct Form {
-    #[serde(default)]
     answer: String,
-    #[serde(default)]
     text: String,
     term: Option<u32>,
-    #[serde(default)]
     nonce: String,
 }
 
@@ -131,11 +132,16 @@ pub(super) async fn answer(
         Ok(None) => return Trouble::Unknown.page(&pages),
         Err(error) => {
             drop(cannot_read(&error));
-            return not_yet(&pages, "the store cannot be reached");
+            let read = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await;
+            let form = read.ok().and_then(|bytes| form_of(&bytes));
+            return not_yet(&pages, "the store cannot be reached", form.as_ref());
         }
     };
     let form = match body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await {
         Ok(bytes) => form_of(&bytes),
+        Err(problem @ (BodyProblem::TooLarge { .. } | BodyProblem::TooSlow { .. })) => {
+            return not_read(&pages, problem);
+        }
         Err(_) => None,
     };
     if known.link.purpose == Purpose::Test {
@@ -143,7 +149,7 @@ pub(super) async fn answer(
     }
     let shown = match form {
         Some(form) => match taken(&desk, &known, &form).await {
-            Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed) {
+            Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed, form) {
                 Ok(shown) => shown,
                 Err(response) => return *response,
             },
@@ -154,27 +160,57 @@ pub(super) async fn answer(
     page_now(&desk, &pages, &known, &shown).await
 }
 
+/// Reads the word of a form. After a press that came too soon the whole time is waited, whichever page is pressed on.
+fn read_word(desk: &Desk, known: &Known, form: &Form) -> Result<Made, Not> {
+    let (hash, now, after) = (&known.hash, desk.clock.now(), desk.limits.answer_after);
+    let made = Made::read(&form.nonce, &known.key, hash, now, after);
+    let waits = |at: Timestamp| now.duration_since(at) < Page::First.least(after);
+    let made = match (made, desk.presses.early_at(hash, now)) {
+        (Ok(made), Some(at)) if made.page != Page::Known && waits(at) => {
+            Err(Not::Early(Made::now(Page::Again, now)))
+        }
+        (made, _) => made,
+    };
+    if let Err(Not::Early(_)) = made {
+        desk.presses.saw_early(hash, now);
+    }
+    made
+}
+
+/// How long is waited before a button is pressed once more, in words.
+fn shortly(desk: &Desk) -> String {
+    match desk.limits.answer_after.as_secs_f64().ceil() {
+        seconds if seconds <= 1.0 => "a second".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    }
+}
+
 /// Gives a press to the door, when a human may have made it; else what the page says to that.
 async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<Reply, DoorError>), Shown> {
-    let Known { hash, link, key } = known;
+    let Known { hash, link, .. } = known;
     let now = desk.clock.now();
     let press = |made_at, act| {
         let (incident, person) = (link.incident, link.person.clone());
-        desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act }))
+        let once = once(hash, form);
+        desk.door.ask(Command::Press(Press { link: *hash, made_at, incident, person, act, once }))
     };
     if form.answer == PROGRAM {
-        // What cannot be remembered now is pressed in vain all the same.
+        // At once in this node's memory, so that it counts while the door is slow, or full.
+        desk.presses.saw_robot(hash, now);
         let _remembered = press(now, None).await;
         let said = "That button is for programs that look through mail; people do not see it. Nothing was decided. If you \
                     are a person, please press one of the other buttons.";
         return Err(Shown::once_more(Made::now(Page::First, desk.clock.now()), StatusCode::CONFLICT, said));
     }
-    let made = match Made::read(&form.nonce, key, hash, now, desk.limits.answer_after) {
+    let made = match read_word(desk, known, form) {
         Ok(made) => made,
         Err(Not::Early(made)) => {
-            let said = "Nothing was decided yet. Please press once more: programs that look through mail press buttons, too, \
-                        and are as quick as that.";
-            return Err(Shown::once_more(made, StatusCode::CONFLICT, said));
+            let said = format!(
+                "Nothing was decided yet. Please press once more, after {}: programs that look through mail press buttons, \
+                 too, and are as quick as that.",
+                shortly(desk)
+            );
+            return Err(Shown::once_more(made, StatusCode::CONFLICT, &said));
         }
         Err(Not::Unknown(made)) => {
             let said = "Nothing was decided yet. Please press once more: this page was opened long ago, or is not as it was \
@@ -183,7 +219,12 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
         }
     };
     let act = meant(form, link).ok_or_else(|| not_an_answer(desk))?;
-    match press(made.at, Some(act.clone())).await {
+    let robot_at = desk.presses.robot_at(hash, now);
+    let pressed = match robot_at.is_some_and(|at| made.at <= at) {
+        true => Err(DoorError::Robot),
+        false => press(made.at, Some(act.clone())).await,
+    };
+    match pressed {
         Err(DoorError::Robot) => {
             let said = "Nothing was decided yet. Please press once more: since this page was opened, a program that looks \
                         through mail has pressed a button on it.";
@@ -194,20 +235,31 @@ async fn taken(desk: &Desk, known: &Known, form: &Form) -> Result<(Act, Result<R
     }
 }
 
+/// The word for a press of which a second one would do more: a page that is loaded again sends its form again.
+fn once(link: &[u8; 32], form: &Form) -> Option<String> {
+    let Form { answer, text, nonce, .. } = form;
+    let doubles = matches!(answer.as_str(), "help" | "note" | "statement");
+    let whole = [&link[..], format!("{nonce}\0{answer}\0{text}").as_bytes()].concat();
+    doubles.then(|| crypto::hex(&crypto::sha256(&whole)))
+}
+
 /// What the page says to what the door said; or all there is to say.
 fn decided(
     desk: &Desk,
     pages: &Pages,
     act: &Act,
     pressed: Result<Reply, DoorError>,
+    form: Form,
 ) -> Result<Shown, Box<Response>> {
     let name = |person: &str| full_name(&desk.house.get().rules, person);
+    let mut unsaid = form;
     let (status, said) = match pressed {
         Ok(Reply::Decided(incident, reason)) => {
             let commander = incident.commander().map(|command| name(&command.person));
+            unsaid = Form::default();
             (StatusCode::OK, told(act, reason, commander))
         }
-        Ok(_) => return Err(Box::new(not_yet(pages, &DoorError::Fault.to_string()))),
+        Ok(_) => return Err(Box::new(not_yet(pages, &DoorError::Fault.to_string(), Some(&unsaid)))),
         Err(DoorError::Refused(Refusal::Stale { commander, .. })) => {
             (StatusCode::CONFLICT, format!("Nothing was changed: {} has command.", name(&commander)))
         }
@@ -218,12 +270,12 @@ fn decided(
             let text = "The store did not say whether your answer was written down: it may have been. Please open the \
                         link of your page again and look before you press a button once more. Until you know, act as \
                         if you have command and tell the others yourself.";
-            return Err(Box::new(pages.message(StatusCode::SERVICE_UNAVAILABLE, "It is not known", text)));
+            return Err(Box::new(kept(pages, "It is not known", text, Some(&unsaid))));
         }
-        Err(error) => return Err(Box::new(not_yet(pages, &error.to_string()))),
+        Err(error) => return Err(Box::new(not_yet(pages, &error.to_string(), Some(&unsaid)))),
     };
     let made = Made::now(Page::Known, desk.clock.now());
-    Ok(Shown { status, said: Some(said), ..Shown::of(made) })
+    Ok(Shown { status, said: Some(said), form: unsaid, ..Shown::of(made) })
 }
 
 fn not_an_answer(desk: &Desk) -> Shown {
@@ -262,18 +314,42 @@ impl Shown {
 }
 
 /// An answer that was not written down: what to do all the same.
-fn not_yet(pages: &Pages, why: &str) -> Response {
+fn not_yet(pages: &Pages, why: &str, form: Option<&Form>) -> Response {
     let text = format!(
         "Your answer could not be written down: {why}. Please press the button again in a few seconds; if it goes on, act \
          as if you have command and tell the others yourself. The link of your page shows what was known last."
     );
-    pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not yet", &text)
+    kept(pages, "Not yet", &text, form)
 }
 
+/// A page that says why, and gives back what was written.
+fn kept(pages: &Pages, heading: &str, text: &str, form: Option<&Form>) -> Response {
+    let kept = form.map(|form| form.text.as_str()).filter(|text| !text.trim().is_empty());
+    pages.page(StatusCode::SERVICE_UNAVAILABLE, "message.html", context! { heading, text, kept })
+}
+
+/// What was sent was not read to its end.
+fn not_read(pages: &Pages, problem: BodyProblem) -> Response {
+    let (status, heading, why) = match problem {
+        BodyProblem::TooLarge { .. } => {
+            (StatusCode::PAYLOAD_TOO_LARGE, "Too long", "What you wrote is too long to be taken.")
+        }
+        _ => (StatusCode::REQUEST_TIMEOUT, "Too slow", "What you sent did not come in time."),
+    };
+    let text = format!("{why} Nothing was changed. Please go back, and press the button again.");
+    pages.message(status, heading, &text)
+}
+
+/// Reads a form; `None` when it is none, or says something twice.
 fn form_of(bytes: &[u8]) -> Option<Form> {
-    let query = std::str::from_utf8(bytes).ok()?;
-    let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build().ok()?;
-    axum::extract::Query::<Form>::try_from_uri(&uri).ok().map(|query| query.0)
+    let fields = answers::form(bytes)?;
+    let of = |name| match fields.iter().filter(|(known, _)| known == name).count() {
+        0 => Some(""),
+        _ => answers::field(&fields, name),
+    };
+    let term = Some(of("term")?).filter(|term| !term.is_empty());
+    let term = term.map(str::parse).transpose().ok()?;
+    Some(Form { answer: of("answer")?.into(), text: of("text")?.into(), term, nonce: of("nonce")?.into() })
 }
 
 fn meant(form: &Form, link: &Link) -> Option<Act> {
@@ -398,4 +474,25 @@ fn page(desk: &Desk, pages: &Pages, known: &Known, found: Found, shown: &Shown) 
     let zone = zone_of(&rules, &link.person);
     let away = desk.stale(shown.as_of);
     pages.page_of(shown.status, "answer.html", context! { ..more, ..values }, away, &zone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_text_that_a_page_takes_is_read_and_what_is_said_twice_is_not() {
+        let text = "\u{6f22}".repeat(4000);
+        let body = format!(
+            "nonce=n&answer=note&text={}",
+            percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC)
+        );
+        assert!(body.len() < FORM_BYTES_MAX);
+        let form = form_of(body.as_bytes()).unwrap();
+        assert_eq!((form.text, form.answer, form.nonce, form.term), (text, "note".into(), "n".into(), None));
+        assert_eq!(form_of(b"term=3&answer=resolve").unwrap().term, Some(3));
+        for wrong in [&b"answer=a&answer=a"[..], b"term=x", b"nonce=a&nonce=b", b"text=%ff"] {
+            assert!(form_of(wrong).is_none());
+        }
+    }
 }

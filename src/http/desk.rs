@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 
 use super::accept::Meters;
+pub use super::answer::Presses;
 use super::limits::Limits;
 use super::problem::Problem;
 use super::refused::Refusals;
@@ -52,6 +53,8 @@ pub struct Tools {
     pub sns: Sns,
     /// What was said of deliveries that are not believed.
     pub refusals: Refusals,
+    /// What this node has seen of presses on answer pages.
+    pub presses: Presses,
     /// What the transport counts.
     pub meters: Meters,
 }

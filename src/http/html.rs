@@ -84,7 +84,7 @@ impl Pages {
 
     /// A page that only says something.
     pub fn message(&self, status: StatusCode, heading: &str, text: &str) -> Response {
-        self.page(status, "message.html", context! { heading, text })
+        self.page(status, "message.html", context! { heading, text, kept => None::<&str> })
     }
 }
 

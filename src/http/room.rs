@@ -114,6 +114,7 @@ mod tests {
             metrics,
             limits: Arc::new(Limits::default()),
             stopping: Arc::default(),
+            presses: crate::http::answer::Presses::default(),
             bodies: Arc::new(Semaphore::new(0)),
             unproven: Arc::new(Semaphore::new(FIRST_KIB)),
             sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),

@@ -1,7 +1,10 @@
 //! Every address of the private listener.
 
 use axum::Router;
+use axum::middleware::map_response;
+use axum::response::Response;
 use axum::routing::{any, get, post};
+use http::{HeaderValue, header};
 use tower_http::csrf::CsrfLayer;
 
 use super::desk::Desk;
@@ -70,12 +73,12 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/unreadable/{id}/replay", post(api::store::replay))
         .route("/api/{*rest}", any(api::nothing))
         .with_state(desk.clone());
+    let own = own_forms(&desk.house.get().answers.external_url);
     let people = Router::new()
-        .route("/r/{token}", get(answer::show).post(answer::answer))
         .route("/", get(pages::index))
         // A login that another site sends would make a stranger's session out of this browser's. The answer
         // link needs no such guard: its token is the whole authority.
-        .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(CsrfLayer::new()))
+        .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(own.clone()))
         .route("/incidents/{id}", get(pages::incident))
         .route("/silences", get(pages::held::page))
         // What another site sends must not be said in the name of who is logged in here.
@@ -86,8 +89,12 @@ pub fn router(desk: Desk, html: Pages) -> Router {
                 .route("/oncall/overrides/{id}/end", post(pages::oncall::end_override))
                 .route("/oncall/leaves", post(pages::oncall::add_leave))
                 .route("/oncall/leaves/{id}/end", post(pages::oncall::end_leave))
-                .layer(CsrfLayer::new()),
+                .layer(own),
         )
+        // Browsers that say nothing else of where a form stood say so by its origin, which no-referrer would make `null`.
+        .layer(map_response(same_origin))
+        // Its address is a secret, and nobody hears it.
+        .route("/r/{token}", get(answer::show).post(answer::answer))
         .with_state((desk, html));
     machines
         .merge(people)
@@ -96,4 +103,36 @@ pub fn router(desk: Desk, html: Pages) -> Router {
             // The router adds the methods of the address, where no Allow is set.
             Problem { wants: None, ..Problem::method_not_allowed("another method; see the Allow header") }
         })
+}
+
+/// Refuses forms of other sites: our own is also the one that people see from outside.
+fn own_forms(external_url: &str) -> CsrfLayer {
+    let own = origin_of(external_url).map(|origin| CsrfLayer::new().add_trusted_origin(origin));
+    own.and_then(Result::ok).unwrap_or_default()
+}
+
+/// The origin of an address, as browsers write it.
+fn origin_of(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (scheme, host) = (scheme.to_ascii_lowercase(), rest.split('/').next()?.to_ascii_lowercase());
+    let usual = if scheme == "https" { ":443" } else { ":80" };
+    Some(format!("{scheme}://{}", host.strip_suffix(usual).unwrap_or(&host)))
+}
+
+async fn same_origin(mut response: Response) -> Response {
+    response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_is_written_as_browsers_write_it() {
+        let origin = |url| origin_of(url).unwrap();
+        assert_eq!(origin("https://OnScene.example.net:443/x"), "https://onscene.example.net");
+        assert_eq!(origin("http://10.0.0.7:8080"), "http://10.0.0.7:8080");
+        assert_eq!(origin("http://10.0.0.7:80"), "http://10.0.0.7");
+    }
 }

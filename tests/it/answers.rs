@@ -211,6 +211,14 @@ fn a_text_message_takes_command_and_its_answer_says_so() {
         asked.status == 200 && asked.body.contains("<Message>Nothing was decided. Answer 1"),
         "{asked:?}"
     );
+    let form = fixture("twilio-sms/message.form").replace("BODY", "what%3F");
+    let stranger = form.replace("%2B4712345678", "%2B4799999999");
+    let stranger = paged.by_twilio("twilio/sms", &stranger, TOKEN);
+    assert!(stranger.status == 200 && stranger.body.ends_with("<Response></Response>"), "{stranger:?}");
+    for name in ["&MessageSid", "&From", "&Body"] {
+        let without = form.replace(&format!("{name}="), &format!("{name}Not="));
+        assert_eq!(paged.by_twilio("twilio/sms", &without, TOKEN).status, 400, "{name}");
+    }
     let talks = paged.sms("I+am+driving+with+Do+Not+Disturb+and+will+see+your+message+later", "SM2");
     assert!(talks.body.ends_with("<Response></Response>"), "{}", talks.body);
     let taken = paged.sms("1", "SM3");
@@ -259,7 +267,7 @@ fn a_button_in_slack_is_one_persons_and_pressed_once() {
     let paged = Paged::at("U0123456789");
     let other = paged.slack_button("take").replace("U0123456789", "U0999999999");
     let refused = paged.slack(&other, SLACK, now());
-    assert_eq!((refused.status, &refused.json()["response_type"]), (200, &json!("ephemeral")));
+    assert_eq!((refused.status, &refused.json()["response_type"]), (503, &json!("ephemeral")));
     assert!(refused.body.contains("that page was for somebody else"), "{}", refused.body);
     // Several buttons in one call are nobody's press.
     let mut both: Value = serde_json::from_str(&paged.slack_button("take")).unwrap();
@@ -270,6 +278,7 @@ fn a_button_in_slack_is_one_persons_and_pressed_once() {
     assert_eq!(paged.commander(), Value::Null);
     let at = now();
     let taken = paged.slack(&paged.slack_button("take"), OLD, at);
+    assert_eq!(taken.status, 200);
     assert!(taken.json()["text"].as_str().unwrap().contains("INC-1 shop: You have command."), "{taken:?}");
     assert_eq!(paged.by("chat"), ["acknowledged", "command_taken"]);
     paged.daemon.mail_to("maya@example.net", "Maya Lind has command");
@@ -279,21 +288,21 @@ fn a_button_in_slack_is_one_persons_and_pressed_once() {
 }
 
 #[test]
-fn a_button_in_mattermost_says_what_it_did_where_it_stood() {
+fn a_button_in_mattermost_says_what_it_did_and_leaves_the_page() {
     let paged = Paged::at("rd49ehbqyjytddasoownkuqrxe");
     let other = paged.mattermost("take", "t1").replace("rd49ehbqyjytddasoownkuqrxe", "somebody");
     let refused = paged.post("mattermost", &[], &other).json();
     assert!(refused["ephemeral_text"].as_str().unwrap().contains("somebody else"), "{refused}");
     assert_eq!(paged.commander(), Value::Null);
     let cannot = paged.post("mattermost", &[], &paged.mattermost("decline", "t2")).json();
-    assert!(cannot["update"]["message"].as_str().unwrap().contains("The next people are called"), "{cannot}");
+    assert!(cannot["ephemeral_text"].as_str().unwrap().contains("The next people are called"), "{cannot}");
     paged.daemon.mail_to("tom@example.net", "X-Page-Attempt: 1");
     // The same press twice is one.
     paged.post("mattermost", &[], &paged.mattermost("decline", "t2"));
     assert_eq!(paged.by("chat"), ["declined", "escalated", "paged"][..1].to_vec());
     let taken = paged.post("mattermost", &[], &paged.mattermost("take", "t3")).json();
-    assert!(taken["update"]["message"].as_str().unwrap().contains("You have command."), "{taken}");
-    assert_eq!(taken["update"]["props"], json!({}));
+    assert!(taken["ephemeral_text"].as_str().unwrap().contains("You have command."), "{taken}");
+    assert_eq!(taken["update"], Value::Null, "the link of the page stays");
     assert!(paged.daemon.verify().contains("whole"));
 }
 

@@ -195,8 +195,13 @@ fn a_human_who_is_quick_keeps_what_they_wrote_and_presses_twice() {
     let early = press(paged.address(), &paged.link, "answer=note&text=db+%3Cthree%3E+first").unwrap();
     assert!(early.status == 409 && early.body.contains("Please press once more"), "{early:?}");
     assert!(early.body.contains(">db &lt;three&gt; first</textarea>"), "{}", early.body);
+    assert!(early.body.contains("after 2 seconds"), "{}", early.body);
     let nonce = super::harness::nonce(&early.body).unwrap().to_owned();
-    std::thread::sleep(Duration::from_millis(1_050));
+    std::thread::sleep(Duration::from_millis(1_010));
+    let sooner = press_on(paged.address(), &paged.link, &nonce, "answer=take").unwrap();
+    assert!(sooner.status == 409 && sooner.body.contains("after 2 seconds"), "{sooner:?}");
+    let nonce = super::harness::nonce(&sooner.body).unwrap().to_owned();
+    std::thread::sleep(Duration::from_millis(2_050));
     let taken = press_on(paged.address(), &paged.link, &nonce, "answer=take").unwrap();
     assert!(taken.status == 200 && taken.body.contains("You have command."), "{}", taken.body);
     // What comes of an answer is acted on at once; the way back leads to a page that counts, too.

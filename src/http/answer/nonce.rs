@@ -3,7 +3,8 @@
 //! Nothing is kept of it, so any node can read what another has made. It says no more than that somebody, or something, has
 //! asked for the page, and when: a program that presses what it finds does so within a second, and nobody reads a page and
 //! presses a button on it in that time. It lasts for a day; after that, as when it is missing or wrong, the page comes
-//! again with a new one, so a human is never more than one more press away.
+//! again with a new one. A human who waits for as long as that page says is one more press away; who presses sooner is
+//! asked again.
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ impl Page {
     }
 
     /// How long it is looked at before a button on it is pressed.
-    fn least(self, answer_after: Duration) -> SignedDuration {
+    pub(super) fn least(self, answer_after: Duration) -> SignedDuration {
         let least = match self {
             Self::First => answer_after,
             Self::Again => answer_after / 2,

@@ -23,10 +23,7 @@ const WAY: &str = "answers/mattermost";
 /// `POST /answers/mattermost`
 pub(in crate::http) async fn pressed(State(desk): State<Desk>, body: Body) -> Response {
     match answer(&desk, body).await {
-        // What is decided stands where the buttons were.
-        Ok(Said { text, decided: true }) => {
-            Json(json!({"update": {"message": text, "props": {}}})).into_response()
-        }
+        // The page stays as it is: its link is needed after the answer as well. A second press does no harm.
         Ok(Said { text, .. }) => Json(json!({"ephemeral_text": text})).into_response(),
         Err(problem) => problem.into_response(),
     }

@@ -6,7 +6,8 @@
 //! page named has to have gone to the address that the answer comes from. A human has chosen in each: a word was written, a
 //! key pressed, a button of a chat; mailboxes that answer the phone are left out.
 //!
-//! What became of an answer is said in the service's own form, with 200: it shows nothing of an error to who answered.
+//! What became of an answer is said in the service's own form, with 200, where who answered is shown the words and nothing of
+//! an error. Slack shows nothing but whether it failed: there what was not decided is 503.
 
 use std::time::Duration;
 
@@ -119,7 +120,7 @@ fn act_of(word: &str) -> Option<Act> {
 }
 
 /// Reads a form: names and values in their order. `None` when it is none, or has too many.
-fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
+pub(super) fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
     const FIELDS_MAX: usize = 200;
     let text = std::str::from_utf8(bytes).ok()?;
     let decode = |text: &str| {
@@ -138,7 +139,7 @@ fn form(bytes: &[u8]) -> Option<Vec<(String, String)>> {
 }
 
 /// The one value of a name; none when there is none, or several.
-fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut values = form.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let first = values.next()?;
     values.next().is_none().then_some(first)

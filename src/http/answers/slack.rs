@@ -7,11 +7,11 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use super::{BODY_BYTES_MAX, act_of, field, form, keys, once, refused, take};
+use super::{BODY_BYTES_MAX, Said, act_of, field, form, keys, once, refused, take};
 use crate::commit::{Answering, PageOf};
 use crate::core::timeline::Route;
 use crate::crypto;
@@ -28,13 +28,17 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// `POST /answers/slack`
 pub(in crate::http) async fn pressed(State(desk): State<Desk>, headers: HeaderMap, body: Body) -> Response {
     match answer(&desk, &headers, body).await {
-        Ok(text) => Json(json!({"response_type": "ephemeral", "replace_original": false, "text": text}))
-            .into_response(),
+        Ok(Said { text, decided }) => {
+            // Slack shows nothing of an answer to a press but that it failed.
+            let status = if decided { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let text = json!({"response_type": "ephemeral", "replace_original": false, "text": text});
+            (status, Json(text)).into_response()
+        }
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<String, Problem> {
+async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<Said, Problem> {
     let house = desk.house.get();
     let keys = keys(&house.answers.slack)?;
     let refuse = |reason, why| refused(desk, WAY, reason, why);
@@ -62,12 +66,12 @@ async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<String, 
     let (Some(user), Some([action])) =
         (payload["user"]["id"].as_str(), payload["actions"].as_array().map(Vec::as_slice))
     else {
-        return Ok("Nothing was decided: that was no button of a page.".into());
+        return Ok(no_button());
     };
     let act = action["action_id"].as_str().and_then(act_of);
     let letter = action["value"].as_str().filter(|id| crypto::is_id(id));
     let (Some(act), Some(letter)) = (act, letter) else {
-        return Ok("Nothing was decided: that was no button of a page.".into());
+        return Ok(no_button());
     };
     let answering = Answering {
         page: PageOf::Letter(letter.to_owned()),
@@ -76,5 +80,9 @@ async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<String, 
         route: Route::Chat,
         once: once("slack", signature),
     };
-    Ok(take(desk, answering).await.text)
+    Ok(take(desk, answering).await)
+}
+
+fn no_button() -> Said {
+    Said { text: "Nothing was decided: that was no button of a page.".into(), decided: false }
 }

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, Uri, header};
+use jiff::SignedDuration;
 
 use super::{BODY_BYTES_MAX, Said, act_of, field, form, keys, once, refused, take};
 use crate::commit::{Answering, PageOf};
@@ -19,12 +20,15 @@ use crate::http::desk::Desk;
 use crate::http::problem::{Problem, Reason};
 use crate::http::room;
 use crate::sources::mail::answer_of;
+use crate::store::letters;
 
 const SIGNATURE: &str = "x-twilio-signature";
 /// What onscene calls this way, where it says what it refused.
 const WAY: &str = "answers/twilio";
 /// A message that is longer is a conversation, or a program's; it gets no answer, so that two programs do not talk for ever.
 const QUESTION_CHARS_MAX: usize = 40;
+/// To a number that had no page for so long nothing is said.
+const PAGES_LAST: SignedDuration = SignedDuration::from_hours(7 * 24);
 const HOW: &str =
     "Nothing was decided. Answer 1 to take command, 2 to take command and call for help, 9 if you can't.";
 
@@ -39,7 +43,20 @@ pub(in crate::http) async fn sms(
         Ok(fields) => fields,
         Err(problem) => return problem.into_response(),
     };
+    if let Err(problem) = has_all(&fields, &["MessageSid", "From"]) {
+        return problem.into_response();
+    }
     let of = |name| field(&fields, name).unwrap_or_default();
+    if field(&fields, "Body").is_none() {
+        return Problem::bad_request("`Body` is missing").into_response();
+    }
+    // A stranger is told nothing of this house. Where the store is away, whoever it is hears that.
+    let (from, now) = (of("From").to_owned(), desk.clock.now());
+    let since = now.saturating_sub(PAGES_LAST).unwrap_or(now);
+    let pages = desk.sight.now(move |tx| letters::waking_at(tx, &from, since, 1)).await;
+    if pages.is_ok_and(|pages| pages.is_empty()) {
+        return twiml("");
+    }
     let said = match message(of("Body")) {
         Some((act, incident)) => {
             let answering = Answering {
@@ -69,6 +86,9 @@ pub(in crate::http) async fn voice(
         Ok(fields) => fields,
         Err(problem) => return problem.into_response(),
     };
+    if let Err(problem) = has_all(&fields, &["CallSid", "From"]) {
+        return problem.into_response();
+    }
     let of = |name| field(&fields, name).unwrap_or_default();
     // A mailbox may play a tone; nobody has chosen anything there.
     let by = of("AnsweredBy");
@@ -104,6 +124,14 @@ pub(in crate::http) async fn voice(
     };
     let Said { text, .. } = take(&desk, answering).await;
     twiml(&format!("<Say>{}</Say>", escaped(&text)))
+}
+
+/// What every call of Twilio says once.
+fn has_all(fields: &[(String, String)], names: &[&str]) -> Result<(), Problem> {
+    match names.iter().find(|name| field(fields, name).is_none_or(str::is_empty)) {
+        Some(name) => Err(Problem::bad_request(format!("`{name}` is missing"))),
+        None => Ok(()),
+    }
 }
 
 /// The fields of a call that Twilio has signed.
