@@ -82,7 +82,7 @@ impl Emergency {
             return;
         }
         let roster = self.roster(&house).await;
-        for person in (Staff { rules: &house.rules, roster: &roster }).people(&emergency.page, now) {
+        for person in (Staff { rules: &house.rules, roster: &roster }).regardless(&emergency.page, now) {
             let early = told.not_before.get(&person).is_some_and(|at| now < *at);
             if early || told.held.get(&person) == Some(&held) {
                 continue;

@@ -183,6 +183,19 @@ fn whoever_stands_in_is_on_call_and_is_written_down_once() {
 }
 
 #[test]
+fn whoever_checks_in_has_answered() {
+    let mut story = Story::new();
+    let rules = rules_with(&[("sre", weekly(&["maya", "tom"], "Europe/Oslo"))]);
+    story.runs_with(&rules);
+    story.it_is("03-03T12:00");
+    story.hears("pingdom", "a", Status::Firing);
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "tom", Act::CheckIn).unwrap();
+    let (load, _) = story.load(&rules, "03-03T11:00", "03-03T13:00");
+    assert_eq!(load.people["tom"].all.answered, 1);
+}
+
+#[test]
 fn every_hand_over_is_kept_once_whatever_the_number_of_nodes_and_caught_up_with() {
     let mut story = Story::new();
     let rules = rules_with(&[

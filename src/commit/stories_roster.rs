@@ -247,6 +247,21 @@ fn who_stands_in_is_woken_from_their_first_moment_to_their_last() {
 }
 
 #[test]
+fn what_is_said_counts_for_what_is_decided_after_it_in_the_same_batch() {
+    let mut story = story();
+    let one = story.stands_in("kim", 0, 60);
+    let id = story.says(one).unwrap();
+    assert_eq!(story.strikes("db-1"), ["kim"]);
+    assert_eq!(story.goes_on(1), ["lee"]);
+    story.passes(5);
+    let end = Command::Roster(Change::EndOverride { id, who: "tom".into() });
+    let tick = Command::Act { incident: 1, act: Act::TICK, by: By::dispatch() };
+    assert!(story.ask_all(vec![end, tick]).iter().all(Result::is_ok));
+    assert_eq!(story.woken(), ["maya"]);
+    story.0.proves_whole();
+}
+
+#[test]
 fn nobody_stands_in_whom_no_page_reaches() {
     let mut story = story();
     let mut rules = rules();

@@ -40,7 +40,7 @@ impl<'a> Staff<'a> {
     }
 
     /// The same, whoever is away: where that leaves a rotation to nobody, it is whose turn it would be.
-    fn regardless(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+    pub fn regardless(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
             Target::Person(name) => vec![name.clone()],
             Target::Rotation(name) => {

@@ -220,7 +220,7 @@ impl Work<'_> {
         let mut all = [
             next.map(|next| next.people).unwrap_or_default(),
             escalation::everybody(policy, self.staff, self.case(), self.now),
-            self.staff.people(&policy.last_resort, self.now),
+            self.staff.regardless(&policy.last_resort, self.now),
             escalation::whoever(policy, self.staff, self.now),
         ];
         all.iter_mut().for_each(|people| people.retain(|person| self.is_new(person)));
