@@ -455,3 +455,43 @@ fn a_page_does_not_wait_behind_the_notices_of_its_way_and_one_that_is_pointless_
     assert_eq!(few(&mut story), ["notice 2", "notice 3"]);
     story.proves_whole();
 }
+
+#[test]
+fn who_was_called_again_and_has_not_answered_that_hears_that_it_got_worse() {
+    let begins = || {
+        let ways = vec![way("push", 0, &[]), way("sms", 0, &[Severity::Sev1])];
+        let mut story = Story::with_ways_of(ways, None);
+        story.worse("db-1", AlertSeverity::Error);
+        assert_eq!(story.leaves(), ["mail page maya", "push page maya"]);
+        story.passes(1);
+        story
+    };
+    let by_sms = |story: &mut Story| {
+        story.worse("db-1", AlertSeverity::Critical);
+        let mut left = story.leaves();
+        left.retain(|one| one.starts_with("sms"));
+        left
+    };
+    // Somebody has it, and she sleeps on; or they want her help.
+    let mut story = begins();
+    story.act(1, "tom", Act::Answer { help: false }).unwrap();
+    assert_eq!(by_sms(&mut story), Vec::<String>::new());
+    story.proves_whole();
+    let mut story = begins();
+    story.act(1, "tom", Act::Answer { help: true }).unwrap();
+    assert!(story.leaves().contains(&"push help maya".to_owned()));
+    assert_eq!(by_sms(&mut story), ["sms help maya"]);
+    story.proves_whole();
+    // What she said before it was opened again is no answer to what came then.
+    let mut story = begins();
+    story.act(1, "maya", Act::Answer { help: false }).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    story.leaves();
+    story.passes(1);
+    story.worse("db-1", AlertSeverity::Error);
+    story.passes(10);
+    story.worse("db-1", AlertSeverity::Error);
+    assert!(story.leaves().contains(&"push page maya".to_owned()));
+    assert_eq!(by_sms(&mut story), ["sms page maya"]);
+    story.proves_whole();
+}

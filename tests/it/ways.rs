@@ -180,6 +180,9 @@ fn somebody_tests_whether_pages_reach_maya_and_she_says_by_which_ways_they_did()
     let oncall = |args: &[&str]| daemon.command(&[&["oncall"], args].concat(), Some(&token));
     let before = text(&oncall(&["ways", "maya"]));
     assert_eq!(before.matches("never tested, not confirmed").count(), 3, "{before}");
+    assert!(before.contains("….net") && !before.contains("maya@"), "{before}");
+    let own = text(&daemon.command(&["oncall", "ways", "maya"], Some(&daemon.token("maya"))));
+    assert!(own.contains("maya@example.net"), "{own}");
     let tested = oncall(&["test", "maya"]);
     assert!(tested.status.success(), "{}", said(&tested));
     for line in ["mail: accepted\n", "push: accepted\n", "late: accepted\n"] {

@@ -16,27 +16,44 @@ use crate::core::reach::{MAIL, Way};
 use crate::core::rules::Person;
 use crate::store::letters::Leg;
 use crate::store::reach::{Known, Page, Test};
+use crate::store::tokens::Holder;
 use crate::store::{incidents, reach};
+
+/// So many characters of the address of somebody else are shown, its last ones.
+const SHOWN_CHARS: usize = 4;
 
 /// `GET /api/v1/people`
 pub(in super::super) async fn people(
     State(desk): State<Desk>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
+    let holder = desk.holder(&headers).await?;
     // What is known of addresses is not in the copy that is shown while the store is away.
     let known = desk.sight.now(reach::all).await.map_err(|error| cannot_read(&error))?;
     let house = desk.house.get();
-    let people = house.rules.people.iter().map(|(name, person)| person_of(name, person, &known));
+    let people = &house.rules.people;
+    // Telephone numbers are nobody's business but their owner's, and of those who look after the ways.
+    let sees = |name: &str| match &holder {
+        Holder::Person(who) => who == name || people.get(who).is_some_and(|known| known.administrator),
+        Holder::Automation(_) => false,
+    };
+    let people = people.iter().map(|(name, person)| person_of(name, person, &known, sees(name)));
     Ok(Json(json!({"people": people.collect::<Vec<_>>()})).into_response())
 }
 
-fn person_of(name: &str, person: &Person, known: &[Known]) -> Value {
+/// As much of an address as its owner needs to tell it from another one.
+fn masked(address: &str) -> String {
+    let count = address.chars().count();
+    let shown = if count > 2 * SHOWN_CHARS { SHOWN_CHARS } else { 0 };
+    format!("…{}", address.chars().skip(count - shown).collect::<String>())
+}
+
+fn person_of(name: &str, person: &Person, known: &[Known], whole: bool) -> Value {
     let way = |way: &str, address: &str, of: Option<&Way>| {
         let known = known.iter().find(|one| one.person == name && one.way == way && one.address == address);
         json!({
             "way": way,
-            "to": address,
+            "to": if whole { address.to_owned() } else { masked(address) },
             "after_s": of.map_or(0, |way| way.after.as_secs()),
             "severities": of.map(|way| way.severities.iter().map(|one| one.as_str()).collect::<Vec<_>>()),
             "tested_at": known.map(|known| known.tested_at),
@@ -127,4 +144,18 @@ fn page(page: &Page) -> Value {
         "answered_at": page.answered.as_ref().map(|(at, _)| at),
         "answered_by": page.answered.as_ref().map(|(_, route)| route),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_the_address_of_somebody_else_the_end_is_shown_and_of_a_short_one_nothing() {
+        let shown = ["+4791234567", "maya@example.net", "12345678", "maya", ""].map(masked);
+        assert_eq!(shown, ["…4567", "….net", "…", "…", "…"]);
+        let person = Person { email: "maya@example.net".into(), ..Person::default() };
+        let to = |whole| person_of("maya", &person, &[], whole)["ways"][0]["to"].clone();
+        assert_eq!((to(true), to(false)), (json!("maya@example.net"), json!("….net")));
+    }
 }
