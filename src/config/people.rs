@@ -70,9 +70,11 @@ fn persons(
         }
         let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
+        let known = ways;
         let (ways, quiet) = ways::of_person(&mut table, reading, ways, kinds);
         table.end(reading);
         let Some(name) = name else { continue };
+        ways::are_their_own(reading, &name, &ways, known, rules);
         let email = email.map(|email| email.value).unwrap_or_default();
         let time_zone = zone.unwrap_or(TimeZone::UTC);
         let person = Person { full_name, email, time_zone, administrator, ways, quiet };

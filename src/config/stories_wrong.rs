@@ -379,3 +379,29 @@ fn senders_are_named_where_mail_says_who_wrote_it_and_nowhere_else() {
     let open = with("mail", "").unwrap().warnings.join("\n");
     assert!(open.contains("has no `senders`: anybody who can write to this address can raise"), "{open}");
 }
+
+#[test]
+fn a_way_that_reaches_one_person_is_not_named_by_two() {
+    let mut kinds = super::stories::kinds();
+    let address = crate::channels::kind("gotify").and_then(|kind| kind.address);
+    assert!(address.is_some());
+    kinds.channels.push(ChannelKind { name: "gotify", address, status: false, keys: Vec::new() });
+    let with = |second: &str| {
+        let person = |name: &str, way: &str| {
+            let email = format!("email = \"{name}@example.net\"");
+            format!(
+                "\n[[person]]\nname = \"{name}\"\n{email}\nways = [{{ way = \"{way}\", to = \"{name}\" }}]\n"
+            )
+        };
+        let way = |name: &str| format!("\n[[way]]\nname = \"{name}\"\nkind = \"gotify\"\n");
+        let people = [person("ann", "one"), person("bo", second)].concat();
+        let good = GOOD.replace("pio = [", "pio = [\"person:ann\", ");
+        let text = format!("{good}{}{}{people}", way("one"), way("two"));
+        match parse(Path::new("onscene.toml"), &text, &kinds, SecretsMode::Read) {
+            Ok(_) => "nothing".to_owned(),
+            Err(said) => said.to_string(),
+        }
+    };
+    assert_eq!(with("two"), "nothing");
+    only(&with("one"), "the way one reaches one person, and ann names it already; bo needs a [[way]]");
+}

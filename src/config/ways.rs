@@ -11,6 +11,7 @@ use super::read::{At, Reading, Table};
 use super::{ChannelConfig, ChannelKind, Kinds, SecretsMode};
 use crate::core::incident::Severity;
 use crate::core::reach::{AFTER_MAX, MAIL, Quiet, Way};
+use crate::core::rules::{Person, Rules};
 
 pub(super) fn channels(
     root: &mut Table<'_>,
@@ -156,6 +157,29 @@ pub(super) fn of_person(
         found.push(Way { name: way.value, to: to.value, after, severities, notices });
     }
     (found, quiet(table, reading))
+}
+
+/// What is sent to one token of Gotify is seen by the one user whose it is: who else names such a way is never woken by it.
+pub(super) fn are_their_own(
+    reading: &mut Reading,
+    person: &At<String>,
+    ways: &[Way],
+    known: &[ChannelConfig],
+    rules: &Rules,
+) {
+    let of_one =
+        ways.iter().filter(|way| known.iter().any(|one| one.name == way.name && one.kind == "gotify"));
+    for way in of_one {
+        let has = |other: &Person| other.ways.iter().any(|theirs| theirs.name == way.name);
+        let taken = rules.people.iter().find(|(name, other)| **name != person.value && has(other));
+        if let Some((other, _)) = taken {
+            let what = format!(
+                "the way {} reaches one person, and {other} names it already; {} needs a [[way]] of their own",
+                way.name, person.value
+            );
+            reading.errors.add(person.span.clone(), what);
+        }
+    }
 }
 
 fn quiet(table: &mut Table<'_>, reading: &mut Reading) -> Option<Quiet> {
