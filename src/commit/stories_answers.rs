@@ -328,8 +328,8 @@ fn an_answer_that_was_refused_may_be_given_again_with_the_same_word() {
     assert!(matches!(story.gives(refused), Err(DoorError::Refused(Refusal::WrongState(_)))));
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
     let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
-    let reopen = Command::Act { incident: 1, act: Act::Reopen { why: "it is back".into() }, by };
-    story.ask(reopen).unwrap();
+    let act = Act::Reopen { why: "it is back".into() };
+    story.ask(Command::Act { incident: 1, act, by }).unwrap();
     let again = answering(&mut story);
     assert_eq!(story.gives(again).unwrap().1, Reason::Declined);
     assert!(story.lines(1).0.iter().any(|line| line.contains("maya cannot take it")));
