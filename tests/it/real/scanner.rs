@@ -192,7 +192,7 @@ fn a_human_who_is_quick_presses_twice() {
     tab.touch("Take command");
     tab.says("Please press once more");
     paged.is_untouched(0);
-    std::thread::sleep(Duration::from_millis(5_100));
+    std::thread::sleep(Duration::from_millis(10_200));
     tab.touch("Take command");
     tab.says("You have command.");
     assert_eq!(paged.commander(), "maya");
