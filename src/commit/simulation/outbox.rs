@@ -70,10 +70,30 @@ impl World {
             _ => false,
         };
         let known = saved.incident.responder(&claim.person);
-        let declined = known
-            .is_some_and(|known| known.status == ResponderStatus::Declined && known.since > claim.created_at);
+        // When in doubt they are woken: what was said at an hour that is still to come, by a clock that has been put right
+        // since, may have been said before the page was written.
+        let is_past = |hour: Timestamp| hour + SignedDuration::from_secs(SKEW_S) <= now;
+        let declined = known.is_some_and(|known| {
+            known.status == ResponderStatus::Declined
+                && known.since > claim.created_at
+                && is_past(known.since)
+        });
         let pointless = pointless || declined && claim.kind.wakes();
-        assert!(!pointless, "{} was woken for nothing", claim.person);
+        let told: Vec<String> = if pointless { self.story_of(incident) } else { Vec::new() };
+        assert!(
+            !pointless,
+            "{} was woken for nothing by {} of {}:\n{}",
+            claim.person,
+            claim.kind.as_str(),
+            claim.created_at,
+            told.join("\n")
+        );
+    }
+
+    /// What the timeline of an incident says, to read beside a fault.
+    fn story_of(&mut self, incident: i64) -> Vec<String> {
+        let kept = self.look(|tx| timeline::list(tx, incident, 0, 10_000));
+        kept.iter().map(|kept| format!("{} {}", kept.entry.at, kept.entry.fact.text())).collect()
     }
 
     pub(super) fn an_attempt_ends(&mut self) {
