@@ -1,5 +1,7 @@
 //! What a transaction knows of alerts and incidents, so that a store that is far away is asked once for a whole
-//! batch and not once for each event. For a store of this machine it remembers no rows: asking is cheaper there.
+//! batch and not once for each event. For a store of this machine, where asking is cheap, it remembers no rows but those of
+//! alerts: nearly all that is heard repeats one, and nobody else writes there, so that they last from one transaction to
+//! the next.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -24,11 +26,26 @@ use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
 use crate::store::{StoreError, Tx, alerts, conditions, moves, roster};
 
+/// Most alerts that are remembered from one transaction to the next: some 250 bytes each.
+const LASTING_MAX: usize = 8192;
+
+/// By source, then key; `None`: there is no such alert.
+type Alerts = HashMap<String, HashMap<String, Option<Known>>>;
+
+/// What a transaction hands to the next one.
+#[derive(Default)]
+pub(super) struct Lasting {
+    alerts: Alerts,
+    /// Which state of the store that is: see [`Tx::others_wrote`].
+    as_of: Option<i64>,
+}
+
 #[derive(Default)]
 pub(super) struct Memory {
     on: bool,
-    /// By source, then key; `None`: there is no such alert.
-    alerts: HashMap<String, HashMap<String, Option<Known>>>,
+    alerts: Alerts,
+    /// Which state of the store the alerts are of, where they last.
+    as_of: Option<i64>,
     incidents: HashMap<i64, Option<Saved>>,
     /// By service, then key: the open incident an alert with this key belongs to.
     open: HashMap<String, HashMap<String, Option<i64>>>,
@@ -64,11 +81,18 @@ impl Memory {
     pub(super) fn of(
         tx: &Tx<'_>,
         jobs: &[Job],
+        lasting: Lasting,
         built: Built,
         rules: &Arc<Rules>,
     ) -> Result<Self, StoreError> {
         let mut memory = Self { on: tx.is_far(), built, rules: rules.clone(), ..Self::default() };
+        memory.as_of = tx.others_wrote()?;
         if !memory.on {
+            if memory.as_of == lasting.as_of
+                && lasting.alerts.values().map(HashMap::len).sum::<usize>() <= LASTING_MAX
+            {
+                memory.alerts = lasting.alerts;
+            }
             return Ok(memory);
         }
         // Whoever is decided about: who is on call is asked with the first question.
@@ -141,11 +165,33 @@ impl Memory {
         Ok(memory)
     }
 
-    pub(super) fn known(&self, tx: &Tx<'_>, source: &str, key: &str) -> Result<Option<Known>, StoreError> {
-        match self.alerts.get(source).and_then(|keys| keys.get(key)) {
-            Some(known) => Ok(known.clone()),
-            None => alerts::known(tx, source, key),
+    /// What the next transaction may go on with, once this one is on disk.
+    pub(super) fn lasting(self) -> Lasting {
+        // A server has other nodes.
+        if self.on { Lasting::default() } else { Lasting { alerts: self.alerts, as_of: self.as_of } }
+    }
+
+    pub(super) fn known(
+        &mut self,
+        tx: &Tx<'_>,
+        source: &str,
+        key: &str,
+    ) -> Result<Option<Known>, StoreError> {
+        if let Some(known) = self.alerts.get(source).and_then(|keys| keys.get(key)) {
+            return Ok(known.clone());
         }
+        let known = alerts::known(tx, source, key)?;
+        if known.is_some() {
+            self.remember(source, key, known.clone());
+        }
+        Ok(known)
+    }
+
+    fn remember(&mut self, source: &str, key: &str, known: Option<Known>) {
+        match self.alerts.get_mut(source) {
+            Some(keys) => keys.insert(key.to_owned(), known),
+            None => self.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), known),
+        };
     }
 
     pub(super) fn incident(&self, tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
@@ -196,9 +242,6 @@ impl Memory {
         event: &Event,
         known: impl FnOnce() -> Known,
     ) {
-        if !self.on {
-            return;
-        }
         let (key, known) = (event.key.as_str(), known());
         if let Some(incident) = known.incident {
             // The newest counts, and an alert of an older one may be written after it. What was not asked for is
@@ -207,7 +250,7 @@ impl Memory {
                 *open = (*open).max(Some(incident));
             }
         }
-        self.alerts.entry(source.to_owned()).or_default().insert(key.to_owned(), Some(known));
+        self.remember(source, key, Some(known));
     }
 
     /// An alert was said to be as it is of a later hour.
@@ -494,6 +537,7 @@ impl Memory {
             on: self.on,
             heard: std::mem::take(&mut self.heard),
             written: std::mem::take(&mut self.written),
+            as_of: self.as_of,
             built: self.built.clone(),
             rules: self.rules.clone(),
             ..Self::default()

@@ -120,7 +120,7 @@ use effects::Effects;
 pub use events::OWN_KEYS;
 pub use hold::Holder;
 use hold::{Keeper, Step};
-use memory::Memory;
+use memory::{Lasting, Memory};
 pub use merges::{Part, followed};
 pub use press::Press;
 pub use reach::Asked;
@@ -179,6 +179,8 @@ pub struct Committer {
     place: Place,
     /// Silences that were in force last, with their matchers built.
     silences: Built,
+    /// What the last transaction knew, if it is on disk.
+    lasting: Lasting,
     clock: Clock,
     house: Arc<Current>,
     metrics: Arc<Metrics>,
@@ -236,6 +238,7 @@ pub fn door(
         connection,
         place,
         silences: Built::default(),
+        lasting: Lasting::default(),
         clock,
         house,
         metrics,
@@ -444,21 +447,27 @@ impl Committer {
         let house = self.house.get();
         let connection = &mut self.connection;
         let silences = self.silences.clone();
+        // Gone, unless it is committed.
+        let lasting = std::mem::take(&mut self.lasting);
         let work = std::panic::AssertUnwindSafe(|| {
             connection.write(now, |tx| {
                 let mut effects = Effects::default();
-                let mut memory = Memory::of(tx, jobs, silences, &house.rules)?;
+                let mut memory = Memory::of(tx, jobs, lasting, silences, &house.rules)?;
                 let done: Result<Vec<_>, StoreError> =
                     jobs.iter().map(|job| run::run(tx, &house, &mut effects, &mut memory, job)).collect();
                 let done = done?;
                 memory.write(tx)?;
                 #[cfg(test)]
                 memory.agrees(tx);
-                Ok::<_, StoreError>((done, effects))
+                Ok::<_, StoreError>((done, effects, memory.lasting()))
             })
         });
         match std::panic::catch_unwind(work) {
-            Ok(result) => result.map_err(Failure::from),
+            Ok(result) => {
+                let (done, effects, lasting) = result?;
+                self.lasting = lasting;
+                Ok((done, effects))
+            }
             #[cfg(test)]
             Err(panic) if panic.is::<memory::tests::Disagrees>() => std::panic::resume_unwind(panic),
             Err(_) => Err(Failure::Command(StoreError::Decode("a panic while it was decided"))),
@@ -484,6 +493,8 @@ impl Committer {
             tracing::error!(%error, "{what}");
         }
         self.set_up(false);
+        // It may be opened anew, and others may have written meanwhile.
+        self.lasting = Lasting::default();
         // What is held may be taken twice without harm. What people do may not.
         let unknown = matches!(error, StoreError::Unknown(_));
         for job in self.hold(jobs) {

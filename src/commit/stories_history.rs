@@ -59,6 +59,8 @@ impl Story {
     pub(super) fn change(&mut self, work: impl FnOnce(&Tx<'_>) -> Result<(), StoreError>) {
         let now = self.clock.now();
         self.committer.connection.write(now, work).unwrap();
+        // By the same connection, and past the commands.
+        self.committer.lasting = Lasting::default();
     }
 }
 

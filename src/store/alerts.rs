@@ -245,9 +245,6 @@ const SAID_UNTIL: &str = "update alert_heard set count = count + ?2,
 /// # Errors
 /// What the engine says.
 pub fn heard_each(tx: &Tx<'_>, heard: &[(i64, i64, Option<Said>)]) -> Result<(), StoreError> {
-    if !tx.is_far() {
-        return heard.iter().try_for_each(|(id, times, said)| self::heard(tx, *id, *times, *said));
-    }
     let (mut plain, mut until, mut only_heard) = (Vec::new(), Vec::new(), Vec::new());
     for (id, times, said) in heard {
         let mut binds: Vec<Bind<'_>> = vec![(*id).into(), (*times).into()];

@@ -199,8 +199,26 @@ impl Tx<'_> {
     /// What the engine says; some engines say it later in the transaction.
     pub fn write_each(&self, sql: &str, many: &[Vec<Bind<'_>>]) -> Result<(), StoreError> {
         match self.engine {
-            By::Sqlite(_) => many.iter().try_for_each(|binds| self.write(sql, binds)),
+            By::Sqlite(engine) => {
+                let mut statement = engine.prepare_cached(sql)?;
+                for binds in many {
+                    sqlite::bind(&mut statement, binds)?;
+                    statement.raw_execute()?;
+                }
+                Ok(())
+            }
             By::Postgres(session) => session.queue_each(sql, many),
+        }
+    }
+
+    /// Changes whenever somebody else has written into the store; `None` where that cannot be told.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn others_wrote(&self) -> Result<Option<i64>, StoreError> {
+        match self.engine {
+            By::Sqlite(_) => self.query_one("pragma data_version", &[], |row| row.int(0)),
+            By::Postgres(_) => Ok(None),
         }
     }
 
