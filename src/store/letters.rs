@@ -476,7 +476,11 @@ pub fn next_due(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
 /// What the engine says.
 pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError> {
     tx.query(
-        "select channel, count(*), min(created_at) from letter where state in ('pending', 'sending') group by channel",
+        // The one that was written first is the oldest: only that one is looked up, whatever waits.
+        "select waits.channel, waits.many, oldest.created_at
+         from (select channel, count(*) as many, min(seq) as first from letter
+               where state in ('pending', 'sending') group by channel) waits
+         join letter oldest on oldest.seq = waits.first",
         &[],
         |row| Ok((row.text(0)?, row.int(1)?, row.time(2)?)),
     )
