@@ -21,6 +21,8 @@ use crate::store::alerts::Shown;
 
 mod drill;
 
+pub use drill::tried;
+
 /// Every template, with the program's own words. What is known is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
     ("known.txt", include_str!("../config/templates/known.txt")),

@@ -86,7 +86,7 @@ impl Renderer {
             many => format!("{many} of {} did not answer the delivery drill.", asked.len()),
         };
         let mut parts: Vec<(&str, Vec<String>)> = Vec::new();
-        let lines = |one: &Taking| format!("{}: {}", name(one), ways(&one.ways));
+        let lines = |one: &Taking| format!("{}: {}", name(one), tried(&one.ways));
         parts.push(("Did not answer", missed.iter().copied().map(lines).collect()));
         let (fails, well): (Vec<&Taking>, Vec<&Taking>) =
             answered.iter().partition(|one| one.ways.iter().any(Tried::failed));
@@ -159,7 +159,7 @@ impl Renderer {
 }
 
 /// What became of each letter of somebody, for people.
-pub fn ways(all: &[Tried]) -> String {
+pub fn tried(all: &[Tried]) -> String {
     let one = |tried: &Tried| {
         let what = match (tried.confirmed_at, tried.state.as_str()) {
             (Some(_), _) => "pressed",
