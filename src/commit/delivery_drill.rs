@@ -104,7 +104,7 @@ impl Work<'_, '_> {
         let now = self.tx.now;
         let open = drills::open(self.tx)?;
         if open.never_was {
-            drills::put_right(self.tx, &open)?;
+            drills::put_right(self.tx)?;
             return Ok(true);
         }
         let roster = self.memory.roster(self.tx)?;

@@ -108,7 +108,7 @@ impl Renderer {
             _ => None,
         };
         let left_out: Vec<String> = people.iter().filter_map(|one| left_out(&one)).collect();
-        parts.push(("Not asked", left_out));
+        parts.push(("Left out", left_out));
         let advice = "What to do: ask them whether anything came, and where. `onscene oncall test PERSON` tries all ways of one person \
                       again; addresses are the `email` and `ways` of a [[person]]. A way that nobody ever confirms may as well not \
                       be there.";

@@ -38,6 +38,11 @@ pub struct Drill {
 }
 
 impl Drill {
+    /// Whether it belongs to a future that never was.
+    fn never_was(&self, now: Timestamp) -> bool {
+        never_was(self.over_at.unwrap_or(self.at).max(self.at), now)
+    }
+
     /// What is planned by it.
     pub fn occasion(&self) -> Option<Occasion> {
         Some(Occasion { week: self.week.clone()?, date: self.date?, at: self.at })
@@ -92,7 +97,7 @@ pub fn open(tx: &Tx<'_>) -> Result<Open, StoreError> {
             "planned" => found.planned = Some(drill),
             state => {
                 let is_open = state == "running";
-                found.never_was |= never_was(drill.at, tx.now) && (is_open || drill.week.is_some());
+                found.never_was |= drill.never_was(tx.now) && (is_open || drill.week.is_some());
                 found.had.extend(drill.week.clone());
                 if is_open {
                     found.running = Some((drill, due));
@@ -177,17 +182,15 @@ pub fn skip(tx: &Tx<'_>, planned: &Occasion, why: &str) -> Result<(), StoreError
 ///
 /// # Errors
 /// What the engine says.
-pub fn put_right(tx: &Tx<'_>, open: &Open) -> Result<(), StoreError> {
-    let rows = tx.query("select number, at from delivery_drill where state <> 'planned'", &[], |row| {
-        Ok((row.int(0)?, row.time(1)?))
-    })?;
-    for (number, _) in rows.into_iter().filter(|(_, at)| never_was(*at, tx.now)) {
-        let runs = open.running.as_ref().is_some_and(|(drill, _)| drill.number == number);
-        let sql = match runs {
-            true => "update delivery_drill set week = null, state = 'void' where number = ?1",
-            false => "update delivery_drill set week = null where number = ?1",
-        };
-        tx.write(sql, &[number.into()])?;
+pub fn put_right(tx: &Tx<'_>) -> Result<(), StoreError> {
+    let rows =
+        tx.query(&format!("select {COLUMNS} from delivery_drill where state <> 'planned'"), &[], read)?;
+    for drill in rows.iter().filter(|drill| drill.never_was(tx.now)) {
+        tx.write(
+            "update delivery_drill set week = null, state = case when state = 'running' then 'void' else state end
+             where number = ?1",
+            &[drill.number.into()],
+        )?;
     }
     Ok(())
 }
