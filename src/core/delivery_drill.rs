@@ -163,36 +163,24 @@ pub enum Turn {
 
 /// The names of whoever takes part, in order.
 pub fn people(plan: &Plan, rules: &Rules, roster: &Roster) -> Vec<String> {
-    let mut found: BTreeSet<&str> = BTreeSet::new();
-    let mut take = |targets: &'_ [Target]| {
-        let mut all: Vec<&str> = Vec::new();
-        for target in targets {
-            match target {
-                Target::Person(name) => {
-                    all.extend(rules.people.get_key_value(name).map(|(name, _)| name.as_str()))
-                }
-                Target::Rotation(name) => all.extend(of_rotation(name, rules, roster)),
-            }
+    let rotations: Vec<Target> = rules.rotations.keys().cloned().map(Target::Rotation).collect();
+    let targets: Vec<&Target> = match plan.page.is_empty() {
+        false => plan.page.iter().collect(),
+        true => {
+            let policies = rules.policies.values().flat_map(|policy| {
+                let steps = policy.steps.iter().flat_map(|step| &step.page);
+                steps.chain(&policy.last_resort).chain(&policy.watch.who)
+            });
+            let pios = rules.services.values().flat_map(|service| &service.pio);
+            rotations.iter().chain(policies).chain(pios).collect()
         }
-        found.extend(
-            all.into_iter()
-                .filter_map(|name| rules.people.get_key_value(name))
-                .map(|(name, _)| name.as_str()),
-        );
     };
-    if plan.page.is_empty() {
-        let rotations: Vec<Target> = rules.rotations.keys().cloned().map(Target::Rotation).collect();
-        take(&rotations);
-        for policy in rules.policies.values() {
-            policy.steps.iter().for_each(|step| take(&step.page));
-            take(&policy.last_resort);
-            take(&policy.watch.who);
-        }
-        rules.services.values().for_each(|service| take(&service.pio));
-    } else {
-        take(&plan.page);
-    }
-    found.into_iter().map(str::to_owned).collect()
+    let named = |target: &Target| match target {
+        Target::Person(name) => vec![name.clone()],
+        Target::Rotation(name) => of_rotation(name, rules, roster).into_iter().map(str::to_owned).collect(),
+    };
+    let all: BTreeSet<String> = targets.into_iter().flat_map(named).collect();
+    all.into_iter().filter(|name| rules.people.contains_key(name)).collect()
 }
 
 /// Everybody who may be on call in a rotation, or is told beside them.
@@ -209,8 +197,8 @@ fn of_rotation<'a>(name: &str, rules: &'a Rules, roster: &'a Roster) -> Vec<&'a 
 }
 
 impl Plan {
-    /// The hours of a day on which somebody is asked: one where a zone is named, else one for each zone in which people live.
-    fn hours<'a>(&self, date: Date, zones: impl Iterator<Item = &'a TimeZone>) -> Option<Timestamp> {
+    /// When on a day the first is asked: by the clock of the zone that is named, else of those in which people live.
+    fn first_hour<'a>(&self, date: Date, zones: impl Iterator<Item = &'a TimeZone>) -> Option<Timestamp> {
         let hour = |zone: &TimeZone| zone.to_timestamp(date.to_datetime(self.time)).ok();
         match &self.time_zone {
             Some(zone) => hour(zone),
@@ -243,7 +231,7 @@ impl Plan {
         (-1..WEEKS).find_map(|weeks| {
             let days = weeks * 7 + i64::from(self.day.to_monday_zero_offset());
             let date = monday.checked_add(Span::new().days(days)).ok()?;
-            let at = self.hours(date, zones.values().copied())?;
+            let at = self.first_hour(date, zones.values().copied())?;
             let week = week_of(date);
             (at > now && !had.contains(&week)).then_some(Occasion { week, date, at })
         })
