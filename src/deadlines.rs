@@ -222,7 +222,14 @@ impl Found {
         let look = |(alert, at)| (Command::AlertDue { alert, hearing }, at);
         let roster = roster::said(tx, &house.rules, tx.now)?;
         let duty = notes_duty(tx, house, &roster)?;
-        let (drill, next) = drill_due(tx, house, &roster)?;
+        let (drill, next) = match drill_due(tx, house, &roster) {
+            // Nobody sleeps on because a row of a drill cannot be read.
+            Err(error) if !error.is_of_the_store() => {
+                tracing::error!(%error, "the delivery drill cannot be read");
+                (false, None)
+            }
+            other => other?,
+        };
         let mut found = Self { cut_off: others.one_is_cut_off, duty, drill, next, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
@@ -523,6 +530,17 @@ mod tests {
         world.other_hears_since(0);
         world.it_is(250);
         assert!(world.found().is_empty(), "it may have heard something since");
+        world.other_hears_since(0);
+        assert_eq!(world.found(), ["alert", "heartbeat"]);
+    }
+
+    #[test]
+    fn a_drill_that_cannot_be_read_holds_up_no_deadline() {
+        let mut world = with_an_alert_and_a_ping();
+        let row = "insert into delivery_drill (number, state, week, day, at, answer, missed)
+                   values (1, 'planned', '2026-W49', 'someday', 0, 0, 0)";
+        world.connection.write(world.began, |tx| tx.write(row, &[])).unwrap();
+        world.it_is(250);
         world.other_hears_since(0);
         assert_eq!(world.found(), ["alert", "heartbeat"]);
     }

@@ -42,7 +42,7 @@ impl Renderer {
             way,
             token,
             &said,
-            "Answer by pressing the button here, and so by each way by which it came:",
+            "Press the button here; pressed in each letter that came, it shows that each way works:",
         )
     }
 
