@@ -13,12 +13,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Beat, Clock};
-use crate::commit::{Command, Door, DoorError, Reply};
+use crate::commit::{Command, Door, DoorError, Drilling, Reply, drill_due};
 use crate::core::decide::{Act, By, Reason};
 use crate::core::escalation;
 use crate::core::heartbeat::Heartbeat;
 use crate::core::inhibit::Rule;
-use crate::core::oncall::past;
+use crate::core::oncall::{Roster, past};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::store::nodes::{Hearing, Others};
@@ -192,14 +192,15 @@ struct Found {
     cut_off: bool,
     /// Who is on call is not what was written down last.
     duty: bool,
+    /// There is something to do about the delivery drill.
+    drill: bool,
 }
 
 /// Whether who is on call is to be written down. While nodes run with different configurations, each would say of the same
 /// rotation something else: that is left until they agree.
-fn notes_duty(tx: &Tx<'_>, house: &House) -> Result<bool, StoreError> {
-    let roster = roster::said(tx, &house.rules, tx.now)?;
-    let is_due = past::is_due(&house.rules.rotations, &roster, &load::open(tx)?, tx.now);
-    Ok(is_due && nodes::list(tx)?.iter().all(|node| node.config_hash == house.config_hash))
+fn notes_duty(tx: &Tx<'_>, house: &House, roster: &Roster) -> Result<bool, StoreError> {
+    let is_due = past::is_due(&house.rules.rotations, roster, &load::open(tx)?, tx.now);
+    Ok(is_due && nodes::agree(tx, &house.config_hash)?)
 }
 
 /// What is heard at this node and, as far as it is known, at those that share its store.
@@ -219,8 +220,17 @@ impl Found {
         let others = nodes::others(tx, node)?;
         let hearing = of_all(tx, own, &others);
         let look = |(alert, at)| (Command::AlertDue { alert, hearing }, at);
-        let duty = notes_duty(tx, house)?;
-        let mut found = Self { cut_off: others.one_is_cut_off, duty, ..Self::default() };
+        let roster = roster::said(tx, &house.rules, tx.now)?;
+        let duty = notes_duty(tx, house, &roster)?;
+        let (drill, next) = match drill_due(tx, house, &roster) {
+            // Nobody sleeps on because a row of a drill cannot be read.
+            Err(error) if !error.is_of_the_store() => {
+                tracing::error!(%error, "the delivery drill cannot be read");
+                (false, None)
+            }
+            other => other?,
+        };
+        let mut found = Self { cut_off: others.one_is_cut_off, duty, drill, next, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
@@ -305,7 +315,7 @@ impl Deadlines {
         let fills = self.fill(&house).await;
         let hearing = self.heard_since.hearing(&self.clock, &house, &self.door);
         let node = self.node.clone();
-        let Found { due, next, cut_off, duty } =
+        let Found { due, next, cut_off, duty, drill } =
             match self.readers.read(move |tx| Found::look(tx, &house, &node, hearing)).await {
                 Ok(found) => found,
                 Err(error) => {
@@ -317,13 +327,14 @@ impl Deadlines {
         if duty && let Err(error) = self.door.ask(Command::NoteDuty).await {
             tracing::warn!(%error, "who is on call cannot be written down; trying again");
         }
+        let drilled = drill && self.drills().await;
         if cut_off {
             self.heard_since.begins_anew(self.clock.now());
         }
         if due.is_empty() {
             let until = next.map(|next| next.duration_since(self.clock.now()));
             let until = until.and_then(|until| Duration::try_from(until).ok()).unwrap_or(ASK_EVERY);
-            return if fills { Next::Now } else { Next::Wait(until.min(ASK_EVERY)) };
+            return if fills || drilled { Next::Now } else { Next::Wait(until.min(ASK_EVERY)) };
         }
         // Asked side by side, so that they share a commit; the door answers in the order in which it was asked.
         let (mut trouble, mut progress, mut stuck) = (false, false, false);
@@ -376,6 +387,17 @@ impl Deadlines {
             Ok(_) => false,
             Err(error) => {
                 tracing::warn!(%error, "alerts cannot be looked at by new rules of inhibition; trying again");
+                false
+            }
+        }
+    }
+
+    /// Does what there is to do about the delivery drill; whether there was anything.
+    async fn drills(&self) -> bool {
+        match self.door.ask(Command::Drill(Drilling::Look)).await {
+            Ok(reply) => matches!(reply, Reply::Looked(true)),
+            Err(error) => {
+                tracing::warn!(%error, "the delivery drill cannot be looked at; trying again");
                 false
             }
         }
@@ -508,6 +530,17 @@ mod tests {
         world.other_hears_since(0);
         world.it_is(250);
         assert!(world.found().is_empty(), "it may have heard something since");
+        world.other_hears_since(0);
+        assert_eq!(world.found(), ["alert", "heartbeat"]);
+    }
+
+    #[test]
+    fn a_drill_that_cannot_be_read_holds_up_no_deadline() {
+        let mut world = with_an_alert_and_a_ping();
+        let row = "insert into delivery_drill (number, state, week, day, at, answer, missed)
+                   values (1, 'planned', '2026-W49', 'someday', 0, 0, 0)";
+        world.connection.write(world.began, |tx| tx.write(row, &[])).unwrap();
+        world.it_is(250);
         world.other_hears_since(0);
         assert_eq!(world.found(), ["alert", "heartbeat"]);
     }

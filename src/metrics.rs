@@ -59,6 +59,10 @@ pub struct Metrics {
     pub heartbeat_missing: IntGaugeVec,
     /// `onscene_oncall_gap_seconds{rotation}`
     pub oncall_gap: IntGaugeVec,
+    /// How many did not answer the last delivery drill.
+    pub drill_missed: IntGauge,
+    /// When the last delivery drill was over.
+    pub drill_at: Gauge,
     /// `onscene_deadline_lateness_seconds`
     pub deadline_lateness: Histogram,
     /// `onscene_http_connections`
@@ -251,6 +255,16 @@ impl Metrics {
                 "onscene_oncall_gap_seconds",
                 "Until nobody is on call, where that is within two weeks.",
                 &["rotation"],
+            )?,
+            drill_missed: int_gauge(
+                &r,
+                "onscene_delivery_drill_missed",
+                "How many people did not answer the last delivery drill that is over.",
+            )?,
+            drill_at: gauge(
+                &r,
+                "onscene_delivery_drill_timestamp_seconds",
+                "When the last delivery drill was over, in seconds since 1970; 0 when there is to be none, or was none yet.",
             )?,
             deadline_lateness: histogram(
                 &r,

@@ -19,6 +19,10 @@ use crate::core::letter::{Letter, Misread, News};
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
+mod drill;
+
+pub use drill::tried;
+
 /// Every template, with the program's own words. What is known is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
     ("known.txt", include_str!("../config/templates/known.txt")),
@@ -182,33 +186,6 @@ impl Renderer {
             event_type,
             incident_state: incident.state().into(),
             page_attempt,
-        }
-    }
-
-    /// The words of a test page, for one way: nothing is wrong, and it says so first.
-    pub fn test_words(&self, person: &str, rules: &Rules, way: &str, token: &str) -> Words {
-        let url = format!("{}/r/{token}", self.external_url);
-        let short = "TEST: nothing is wrong. Did this page reach you?".to_owned();
-        let said = format!(
-            "This is a test of how pages reach {}; it came by {way}. Nothing is wrong, and there is nothing to take.",
-            full_name(rules, person)
-        );
-        let html = format!(
-            "<!doctype html><html><body><p><b>{}</b></p><p>{}</p><p><a href=\"{}\">It reached me</a></p></body></html>",
-            escape(&short),
-            escape(&said),
-            escape(&url)
-        );
-        Words {
-            subject: "TEST of your pages: nothing is wrong".to_owned(),
-            text: format!("{short}\n\n{said}\n\nIf it did, say so here:\n{url}\n"),
-            html,
-            data: serde_json::json!({"test": true, "person": person, "way": way}),
-            event_type: "test".to_owned(),
-            incident_state: "test".to_owned(),
-            page_attempt: 1,
-            short,
-            answer: Some(url),
         }
     }
 

@@ -92,12 +92,14 @@ impl Check {
                 "services": preview::as_json(staff, from, until),
                 "rotations": preview::rotations_as_json(staff, from, until),
                 "maintenance": preview::maintenance_as_json(&config.rules.maintenance, from, until),
+                "delivery_drill": preview::drill_as_json(&config.rules, &roster, from),
                 "calendars": feeds::as_json(&calendars),
             });
             out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(staff, from, until));
             out(&preview::maintenance(&config.rules.maintenance, from, until));
+            out(&preview::drill(&config.rules, &roster, from));
             out(&ages);
         }
         say(&format!("{}: good", path.display()));

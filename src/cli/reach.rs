@@ -1,4 +1,4 @@
-//! `onscene oncall test` and `onscene oncall ways`: whether people can be reached, over the API of a running daemon.
+//! `onscene oncall test`, `drill` and `ways`: whether people can be reached, over the API of a running daemon.
 
 use std::time::Duration;
 
@@ -23,6 +23,12 @@ pub(super) enum What {
         /// Whom
         person: String,
     },
+    /// The last delivery drill and the next: who answered, and what became of each test
+    Drill {
+        /// Try everybody now, and then show it (administrators)
+        #[arg(long)]
+        now: bool,
+    },
     /// By which ways people are reached, and what is known of each
     Ways {
         /// Of one person [default: of all]
@@ -34,6 +40,7 @@ impl What {
     pub(super) fn run(self, client: &Client, json: bool) -> Exit {
         let done = match self {
             Self::Test { person } => test(client, &person, json),
+            Self::Drill { now } => drill(client, now, json),
             Self::Ways { person } => ways(client, person.as_deref(), json),
         };
         done.unwrap_or_else(|exit| exit)
@@ -72,6 +79,65 @@ fn test(client: &Client, person: &str, json: bool) -> Result<Exit, Exit> {
         return Ok(Exit::Done);
     }
     Ok(fail(&format!("not every way took the test for {person}")))
+}
+
+/// Ends with 1 when somebody did not answer, so that a script may ask.
+fn drill(client: &Client, now: bool, json: bool) -> Result<Exit, Exit> {
+    let address = "/api/v1/oncall/drill";
+    let answer = if now { client.post(address, &json!({}))? } else { client.get(address)? };
+    let drill = &answer["drill"];
+    let is_over = drill["state"] == "over";
+    if json {
+        out(&format!("{answer}\n"));
+    } else {
+        out(&drill_shown(&answer));
+    }
+    let missed = drill["missed"].as_u64().unwrap_or(0);
+    if is_over && missed > 0 {
+        return Ok(fail(&format!("{missed} did not answer")));
+    }
+    Ok(Exit::Done)
+}
+
+fn drill_shown(answer: &Value) -> String {
+    let (drill, mut lines) = (&answer["drill"], Vec::new());
+    if drill.is_object() {
+        let by = drill["asked_by"].as_str().map(|_| format!(", {} asked for it", text(&drill["asked_by"])));
+        let by = by.unwrap_or_default();
+        let (number, began) = (text(&drill["number"]), second(&drill["began_at"]));
+        lines.push(format!("drill {number}: {}, began {began}{by}", text(&drill["state"])));
+    } else {
+        lines.push("there has been no delivery drill".to_owned());
+    }
+    for one in drill["people"].as_array().into_iter().flatten() {
+        let (person, state) = (text(&one["person"]), one["state"].as_str().unwrap_or_default());
+        let stands = match (state, one["answered_at"].as_str()) {
+            ("waits", _) => format!("is asked {}", second(&one["until"])),
+            ("asked", _) => format!("has not answered, and may until {}", second(&one["until"])),
+            ("answered", _) => format!("answered {} by {}", second(&one["answered_at"]), text(&one["way"])),
+            ("missed", Some(_)) => format!("missed; answered too late, {}", second(&one["answered_at"])),
+            ("missed", None) => "missed: no answer".to_owned(),
+            ("away", _) => "on leave".to_owned(),
+            ("late", _) => "not asked: no daemon was there at their hour".to_owned(),
+            _ => "not known any more".to_owned(),
+        };
+        lines.push(format!("{person:<12} {stands}"));
+        for leg in legs(one) {
+            let pressed = leg["confirmed_at"].as_str().map_or("", |_| ", pressed");
+            lines.push(format!("{:<12}   {}{pressed}", "", shown(leg)));
+        }
+    }
+    let skipped = &answer["skipped"];
+    if skipped.is_object() {
+        lines.push(format!("none {}: {}", second(&skipped["at"]), text(&skipped["why"])));
+    }
+    match answer["next"]["at"].as_str() {
+        Some(_) => lines.push(format!("next: {}", second(&answer["next"]["at"]))),
+        None => lines.push(
+            "next: none; the table [delivery_drill] of the configuration asks for one a week".to_owned(),
+        ),
+    }
+    lines.join("\n") + "\n"
 }
 
 fn ways(client: &Client, person: Option<&str>, json: bool) -> Result<Exit, Exit> {

@@ -212,6 +212,10 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
+        if claim.incident == 0 && !claim.kind.wakes() {
+            // The report of a drill: what became of it stands in the log and in the figures, and on no timeline.
+            return Ok(());
+        }
         if claim.incident == 0 {
             return self.tested(claim, outcome, why);
         }

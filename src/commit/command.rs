@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Answering, Asked, CalendarSaid, Change, Part, Press};
+use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press};
 use crate::core::alert::Event;
 use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
@@ -127,6 +127,8 @@ pub enum Command {
     NoteDuty,
     /// Whether pages reach people.
     Reach(Asked),
+    /// Whether they do, tried with everybody.
+    Drill(Drilling),
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.
@@ -282,8 +284,8 @@ pub enum Reply {
     KeptBefore,
     /// To [`Command::Act`], [`Command::Press`], [`Command::Answer`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
-    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`]: whether there
-    /// was anything to write.
+    /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`] and
+    /// [`Drilling::Look`]: whether there was anything to write.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),
@@ -296,6 +298,8 @@ pub enum Reply {
     },
     /// To [`Asked::Test`]: the number of the test.
     Tested(i64),
+    /// To [`Drilling::Now`]: the number of the drill.
+    Drilled(i64),
     /// To [`Command::Claim`].
     Claims(Vec<Claim>),
     /// To [`Command::MakeToken`] and [`Command::LinkCalendar`]: the id by which it is revoked.

@@ -28,6 +28,7 @@ pub mod away;
 mod calendar;
 mod command;
 mod condition;
+mod delivery_drill;
 mod door;
 mod drain;
 mod duty;
@@ -60,6 +61,8 @@ mod stories_answers;
 mod stories_calendar;
 #[cfg(test)]
 mod stories_causes;
+#[cfg(test)]
+mod stories_drill;
 #[cfg(test)]
 mod stories_flapping;
 #[cfg(test)]
@@ -113,6 +116,7 @@ pub use answers::{Answering, PageOf};
 use away::Away;
 pub use calendar::CalendarSaid;
 pub use command::{Command, Delivered, EventResult, MailResult, Posted, Reply, Unread};
+pub use delivery_drill::{Drilling, drill_due};
 pub use door::{Door, DoorError};
 use door::{Job, Queues};
 use drain::{DRAIN_TRIES, Tried};

@@ -11,10 +11,11 @@ use super::{DoorError, Reply};
 use crate::core::decide::{Act, By, Refusal};
 use crate::core::mail::Letter;
 use crate::core::reach::{MAIL, all_ways};
+use crate::core::rules::Person;
 use crate::crypto;
 use crate::store::letters::{Claim, Kind};
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, reach};
+use crate::store::{StoreError, drills, reach};
 
 /// Most tests of one person in an hour: somebody's telephone rings.
 const TESTS_MAX: i64 = 10;
@@ -58,11 +59,32 @@ impl Work<'_, '_> {
                 format!("{name} was tested {TESTS_MAX} times within an hour; leave them alone for a while");
             return Ok(Err(DoorError::Refused(Refusal::NotThere(why))));
         }
+        let Some(page) = self.try_ways(name, person, asked_by, None)? else {
+            let why = format!("{name} has neither an `email` nor any of `ways`");
+            return Ok(Err(DoorError::Refused(Refusal::NotThere(why))));
+        };
+        tracing::info!(page, by = asked_by, "a test page goes out");
+        Ok(Ok(Reply::Tested(page)))
+    }
+
+    /// Writes a test page by every way of somebody, each with a link of its own; `until`: when its answer is awaited, in a
+    /// drill. Answers its number; `None` when there is no way.
+    pub(super) fn try_ways(
+        &mut self,
+        name: &str,
+        person: &Person,
+        asked_by: &str,
+        until: Option<Timestamp>,
+    ) -> Result<Option<i64>, StoreError> {
+        let house = self.house;
         let mut page = None;
         for leg in all_ways(person).into_iter().filter(|leg| !leg.to.is_empty()) {
             let way = if leg.way.is_empty() { MAIL } else { &leg.way };
             let token = crypto::random_token().map_err(no_randomness)?;
-            let words = house.renderer.test_words(name, &house.rules, way, &token);
+            let words = match until {
+                None => house.renderer.test_words(name, &house.rules, way, &token),
+                Some(until) => house.renderer.drill_words(name, &house.rules, way, &token, until),
+            };
             let to = To { person: name, channel: &leg.way, address: &leg.to };
             let letter = self.write(0, Kind::Page, &to, &words, (page, SignedDuration::ZERO))?;
             let page = *page.get_or_insert(letter);
@@ -70,13 +92,10 @@ impl Work<'_, '_> {
             tokens::put_link_of(self.tx, &token, &link, Some(page), Some(letter))?;
             reach::begins(self.tx, name, way, &leg.to)?;
         }
-        let Some(page) = page else {
-            let why = format!("{name} has neither an `email` nor any of `ways`");
-            return Ok(Err(DoorError::Refused(Refusal::NotThere(why))));
-        };
-        reach::put_test(self.tx, page, name, asked_by)?;
-        tracing::info!(page, by = asked_by, "a test page goes out");
-        Ok(Ok(Reply::Tested(page)))
+        if let Some(page) = page {
+            reach::put_test(self.tx, page, name, asked_by)?;
+        }
+        Ok(page)
     }
 
     /// A letter of a test has its outcome.
@@ -123,7 +142,8 @@ impl Work<'_, '_> {
     fn confirm(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
         match reach::followed(self.tx, link)? {
             Some(reach::Followed { incident: 0, page: Some(page), letter: Some(letter), .. }) => {
-                reach::confirms(self.tx, page, letter)
+                reach::confirms(self.tx, link, page, letter)?;
+                drills::answered(self.tx, page, letter)
             }
             _ => Ok(()),
         }

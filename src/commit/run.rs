@@ -13,7 +13,8 @@ use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
 use crate::store::{
-    StoreError, Tx, calendars, conditions, letters, nodes, reach, roster, silences, tokens, unreadable,
+    StoreError, Tx, calendars, conditions, drills, letters, nodes, reach, roster, silences, tokens,
+    unreadable,
 };
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
@@ -87,6 +88,7 @@ pub(super) fn run(
         Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
         Command::Roster(change) => work.change_roster(change)?,
         Command::Reach(asked) => work.reach(asked)?,
+        Command::Drill(drilling) => work.drill(drilling)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
@@ -128,6 +130,7 @@ pub(super) fn run(
             tokens::forget(tx, before(REVOKED_KEPT))?;
             calendars::forget(tx, before(REVOKED_KEPT))?;
             reach::forget(tx, before(REVOKED_KEPT))?;
+            drills::forget(tx, before(REVOKED_KEPT))?;
             silences::forget(tx, before(SILENCES_KEPT))?;
             let nodes = nodes::forget(tx, FORGET_MAX)?;
             let filled = crate::store::history::fill(tx, FILL_MAX)?;

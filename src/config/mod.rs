@@ -20,6 +20,7 @@ use toml::de::DeTable;
 use crate::core::rules::{Rules, Target};
 
 mod answers;
+mod delivery_drill;
 mod edges;
 mod errors;
 mod feeds;
@@ -40,6 +41,8 @@ mod services;
 mod sources;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_drill;
 #[cfg(test)]
 mod stories_feeds;
 #[cfg(test)]
@@ -478,6 +481,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let mail = edges::mail(&mut root, &mut reading, kinds);
     let ways = ways::ways(&mut root, &mut reading, kinds);
     let mut rules = people::rules(&mut root, &mut reading, &ways, kinds);
+    rules.delivery_drill = delivery_drill::plan(&mut root, &mut reading, &rules);
     let emergency = edges::emergency(&mut root, &mut reading, &rules);
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);

@@ -6,9 +6,11 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+use crate::core::delivery_drill;
 use crate::core::escalation::{self, Case, Staff};
 use crate::core::incident::{Escalation, Severity};
 use crate::core::maintenance::Window;
+use crate::core::oncall::Roster;
 use crate::core::rules::{Policy, Rules, Service, Target};
 
 /// Minutes after an incident opens at which people are named.
@@ -298,6 +300,38 @@ pub fn maintenance(windows: &[Window], from: Timestamp, until: Timestamp) -> Str
         }
     }
     text
+}
+
+/// The next delivery drill and who takes part, for programs; null when there is none.
+pub fn drill_as_json(rules: &Rules, roster: &Roster, now: Timestamp) -> Value {
+    let Some(plan) = &rules.delivery_drill else { return Value::Null };
+    let next = plan.next(rules, roster, &BTreeSet::new(), now);
+    json!({
+        "next": next.map(|next| next.at),
+        "time_zone": plan.time_zone.as_ref().and_then(TimeZone::iana_name),
+        "answer_within_s": plan.answer_within.as_secs(),
+        "people": delivery_drill::people(plan, rules, roster),
+    })
+}
+
+/// The next delivery drill and who takes part, for people.
+pub fn drill(rules: &Rules, roster: &Roster, now: Timestamp) -> String {
+    let Some(plan) = &rules.delivery_drill else { return String::new() };
+    let people = delivery_drill::people(plan, rules, roster);
+    let Some(next) = plan.next(rules, roster, &BTreeSet::new(), now) else {
+        return "delivery drill: nobody takes part\n".to_owned();
+    };
+    let zone = plan.time_zone.clone().unwrap_or(TimeZone::UTC);
+    let whose = match &plan.time_zone {
+        Some(zone) => format!("hours of {}", zone.iana_name().unwrap_or("UTC")),
+        None => "the first of them; each at that hour of their own clock; hours of UTC".to_owned(),
+    };
+    let awaited = plan.answer_within;
+    format!(
+        "delivery drill ({whose}):\n  next {}, answers are awaited for {awaited:#}\n  {}\n",
+        hour(next.at, &zone),
+        people.join(", ")
+    )
 }
 
 /// The zone in which people speak of a policy: of the first rotation it names.

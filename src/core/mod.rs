@@ -11,6 +11,7 @@
 //! - [`decide`]: the only place where an incident changes;
 //! - [`escalation`], [`oncall`]: whom to wake, and when;
 //! - [`reach`]: by which ways a page reaches its person;
+//! - [`delivery_drill`]: whether pages do reach their people, tried once a week;
 //! - [`letter`]: what has to be told to whom because of a decision;
 //! - [`mail`]: what a message means for the incident of the letter it answers;
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
@@ -28,6 +29,7 @@ pub mod alert;
 pub mod condition;
 pub mod correlate;
 pub mod decide;
+pub mod delivery_drill;
 pub mod escalation;
 pub mod flapping;
 pub mod heartbeat;

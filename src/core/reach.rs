@@ -4,6 +4,7 @@
 //! the quiet hours of a person, pages of the severities these are for come by mail alone.
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::incident::Severity;
@@ -64,6 +65,28 @@ impl Quiet {
         };
         self.severities.contains(&severity) && self.hours.iter().any(inside)
     }
+
+    /// Until when these hours last, whatever they hold back, if this is one of them. `None` as well where they never end, for
+    /// then no hour is better than another.
+    pub fn ends(&self, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+        let mut at = now;
+        // One may begin when another ends.
+        for _ in 0..=self.hours.len() {
+            let here = at.to_zoned(zone.clone());
+            let inside = |(from, until): &&(Time, Time)| {
+                let time = here.time();
+                if from <= until { *from <= time && time < *until } else { *from <= time || time < *until }
+            };
+            let Some((_, until)) = self.hours.iter().find(inside) else {
+                return (at > now).then_some(at);
+            };
+            let day = if here.time() < *until { here.date() } else { here.date().tomorrow().ok()? };
+            let next = zone.to_timestamp(day.to_datetime(*until)).ok()?;
+            // In an hour that comes twice the clock may show less than it did.
+            at = if next > at { next } else { at.checked_add(SignedDuration::from_hours(1)).ok()? };
+        }
+        None
+    }
 }
 
 /// The letters of one page, or of one notice where it does not wake anybody: mail first, then the person's ways in their
@@ -98,7 +121,6 @@ pub fn all_ways(person: &Person) -> Vec<Leg> {
 #[cfg(test)]
 mod tests {
     use jiff::civil::time;
-    use jiff::tz::TimeZone;
 
     use super::*;
 

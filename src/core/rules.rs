@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
 use super::correlate::{Grouping, Needs, Storm};
+use super::delivery_drill::Plan;
 use super::flapping::Flapping;
 use super::incident::Severity;
 use super::inhibit;
@@ -51,6 +52,8 @@ pub struct Rules {
     pub age_out: BTreeMap<String, SignedDuration>,
     /// Hours in which alerts of some services wake nobody.
     pub maintenance: Vec<Window>,
+    /// When everybody is tried whether pages reach them; `None`: only when somebody asks for it.
+    pub delivery_drill: Option<Plan>,
 }
 
 impl Rules {

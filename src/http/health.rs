@@ -15,7 +15,7 @@ use crate::core::oncall::ahead::AHEAD;
 use crate::core::rules::Rules;
 use crate::feeds::age_s;
 use crate::store::roster::said;
-use crate::store::{calendars, heartbeats, held, incidents, letters};
+use crate::store::{calendars, drills, heartbeats, held, incidents, letters};
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -42,15 +42,20 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
                 let counted = (incidents::counts(tx)?, letters::waiting(tx)?, heartbeats::all(tx)?);
                 let said = said(tx, &rules, tx.now)?;
                 let kept = if follows { calendars::all(tx)? } else { Vec::new() };
-                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now), kept))
+                let drill = drills::last(tx)?;
+                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now), (kept, drill)))
             });
             Some(read.await)
         }
     };
     match counted {
-        Some(Ok(((incidents, letters, heard), held, gaps, kept))) => {
+        Some(Ok(((incidents, letters, heard), held, gaps, (kept, drill)))) => {
             let metrics = &desk.metrics;
             let now = desk.clock.now();
+            metrics.drill_missed.set(drill.map_or(0, |(missed, _)| missed));
+            // Where none is wanted, nobody is to be told that there was none for long.
+            let wanted = drill.filter(|_| desk.house.get().rules.delivery_drill.is_some());
+            metrics.drill_at.set(wanted.map_or(0.0, |(_, at)| at.as_duration().as_secs_f64()));
             metrics.calendar_age.reset();
             for name in desk.house.get().feeds.keys() {
                 let kept = kept.iter().find(|one| one.rotation == *name);

@@ -27,6 +27,7 @@ use crate::store::tokens::{self, Holder};
 use crate::store::{Tx, calendars, conditions, held as held_back, nodes, reach};
 
 mod ahead;
+mod drill;
 pub(super) mod held;
 pub(super) mod oncall;
 

@@ -43,6 +43,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
         .route("/api/v1/oncall/preview", get(api::oncall::preview))
+        .route("/api/v1/oncall/drill", get(api::drill::show).post(api::drill::begin))
         .route("/api/v1/calendars", get(api::calendars::list).post(api::calendars::create))
         .route("/api/v1/calendars/{id}/revoke", post(api::calendars::revoke))
         .route("/calendar/{file}", get(calendar::show))

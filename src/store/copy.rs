@@ -90,7 +90,7 @@ pub(super) const ALERT_HEARD: Table =
 pub(super) const ANSWER_TOKEN: Table = table(
     "answer_token",
     "hash",
-    &["incident", "created_at", "page", "letter", "opened_at"],
+    &["incident", "created_at", "page", "letter", "opened_at", "confirmed_at"],
     &["person", "purpose"],
     &["hash"],
 );
@@ -197,6 +197,20 @@ const TABLES: &[Table] = &[
         &[],
     ),
     table("test_page", "page", &["page", "created_at", "answered_at"], &["person", "asked_by"], &[]),
+    table(
+        "delivery_drill",
+        "number",
+        &["number", "at", "answer", "over_at", "missed"],
+        &["state", "week", "day", "asked_by", "why"],
+        &[],
+    ),
+    table(
+        "delivery_drill_person",
+        "drill, person",
+        &["drill", "due_at", "page", "answered_at"],
+        &["person", "state", "way"],
+        &[],
+    ),
     table(
         "oncall_history",
         "rotation, person, from_at",

@@ -15,6 +15,7 @@ pub mod alerts;
 pub mod calendars;
 pub mod conditions;
 pub mod copy;
+pub mod drills;
 mod error;
 pub mod heartbeats;
 pub mod held;

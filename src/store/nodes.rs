@@ -193,6 +193,14 @@ pub fn list(tx: &Tx<'_>) -> Result<Vec<Node>, StoreError> {
     })
 }
 
+/// Whether all nodes that were heard of lately run with this configuration.
+///
+/// # Errors
+/// What the engine says.
+pub fn agree(tx: &Tx<'_>, config_hash: &str) -> Result<bool, StoreError> {
+    Ok(list(tx)?.iter().all(|node| node.config_hash == config_hash))
+}
+
 fn before(tx: &Tx<'_>, age: SignedDuration) -> Timestamp {
     tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN)
 }

@@ -258,11 +258,15 @@ pub fn opens(tx: &Tx<'_>, link: &[u8; 32]) -> Result<(), StoreError> {
     )
 }
 
-/// The person of a test said that a letter of it had reached them: by which way, and where.
+/// The person of a test said that a letter of it had reached them, by its link: by which way, and where.
 ///
 /// # Errors
 /// What the engine says.
-pub fn confirms(tx: &Tx<'_>, page: i64, letter: i64) -> Result<(), StoreError> {
+pub fn confirms(tx: &Tx<'_>, link: &[u8; 32], page: i64, letter: i64) -> Result<(), StoreError> {
+    tx.write(
+        "update answer_token set confirmed_at = ?2 where hash = ?1 and confirmed_at is null",
+        &[link[..].into(), tx.now.into()],
+    )?;
     tx.write(
         "update test_page set answered_at = ?2 where page = ?1 and answered_at is null",
         &[page.into(), tx.now.into()],

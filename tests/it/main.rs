@@ -7,6 +7,7 @@
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
+//! - `drill`: the delivery drill, killed in the middle and by two nodes;
 //! - `faults`: bad input and hostile clients;
 //! - `heartbeat`: pings that have to come again and again;
 //! - `kill9`: `kill -9` under load, in a loop;
@@ -40,6 +41,7 @@ mod calendar;
 mod compat;
 mod day;
 mod disk;
+mod drill;
 mod faults;
 mod gathered;
 mod harness;

@@ -2,6 +2,7 @@
 //!
 //! - `mail`: Postfix with STARTTLS and a login, and relays that misbehave;
 //! - `mail_in`: answers, bounces and alerts by mail, through the pipes of Postfix and Exim;
+//! - `drill`: the delivery drill through Postfix, and a test that comes back;
 //! - `prometheus`: Prometheus and Alertmanager as the sender, promtool as the judge of metrics and rules;
 //! - `inhibition`: Alertmanager beside onscene, which keep the same alerts quiet;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
@@ -20,6 +21,7 @@ mod calendar;
 mod clients;
 mod cnpg;
 mod deploy;
+mod drill;
 mod exim;
 mod inhibition;
 mod mail;

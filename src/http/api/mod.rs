@@ -26,6 +26,7 @@ use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timel
 
 pub(super) mod calendars;
 pub(super) mod conditions;
+pub(super) mod drill;
 pub(super) mod history;
 mod lasting;
 pub(super) mod load;

@@ -112,7 +112,9 @@ pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, P
     let person = match desk.holder(headers).await? {
         Holder::Person(person) => person,
         Holder::Automation(_) => {
-            return Err(Problem::forbidden("a program has no say about tokens and private addresses"));
+            return Err(Problem::forbidden(
+                "a program has no say about tokens, private addresses and delivery drills",
+            ));
         }
     };
     match desk.house.get().rules.people.get(&person) {

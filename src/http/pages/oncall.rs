@@ -28,11 +28,11 @@ use crate::http::desk::Desk;
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
 use crate::render::zone_of;
-use crate::store::calendars;
 use crate::store::roster::{self, said};
 use crate::store::sight::Seen;
 use crate::store::silences::Which;
 use crate::store::tokens::Holder;
+use crate::store::{calendars, drills};
 
 /// What is chosen, and what was done a moment ago.
 #[derive(Debug, Default, Deserialize)]
@@ -243,10 +243,10 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
             let kept = if has_feeds { calendars::all(tx)? } else { Vec::new() };
             let overrides = roster::overrides(tx, Which::Open, roster::OPEN_MAX)?;
             let leaves = roster::leaves(tx, Which::Open, roster::OPEN_MAX)?;
-            Ok(((said, kept), overrides, leaves, tx.now))
+            Ok(((said, kept), (overrides, leaves), drills::seen(tx)?, tx.now))
         })
     };
-    let Seen { value: ((known, kept), overrides, leaves, now), as_of } = match read.await {
+    let Seen { value: ((known, kept), (overrides, leaves), drill, now), as_of } = match read.await {
         Ok(seen) => seen,
         Err(error) => return unreadable(pages, &error),
     };
@@ -259,6 +259,7 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
         overrides => ahead::overrides(&rules, &overrides, now),
         leaves => ahead::leaves(&rules, &leaves, now),
         woken => ahead::woken(&rules, &known, chosen.as_ref(), now),
+        drill => super::drill::shown(&rules, &drill),
     };
     let people: Vec<Value> = rules
         .people

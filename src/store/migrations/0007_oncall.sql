@@ -98,3 +98,37 @@ create table oncall_history (
 ) without rowid;
 create index oncall_history_open on oncall_history (rotation) where is_open = 1;
 create index oncall_history_until on oncall_history (until_at);
+
+-- When the button behind a link of a test was pressed.
+alter table answer_token add column confirmed_at bigint;
+
+-- Delivery drills. `state`: planned, running, over, skipped, or void (begun by a clock that was wrong). `week`: of the calendar; null
+-- where somebody asked for it, and of one that never was. `day`: of its hours, as a date; `at`: when it begins, or began. `answer`: how
+-- long answers are awaited, in microseconds. `why`: why it was skipped. `missed`: how many did not answer.
+create table delivery_drill (
+  number bigint primary key,
+  state text not null,
+  week text,
+  day text,
+  at bigint not null,
+  answer bigint not null,
+  asked_by text,
+  over_at bigint,
+  why text,
+  missed bigint not null
+) without rowid;
+create unique index delivery_drill_week on delivery_drill (week) where week is not null;
+
+-- Who takes part in a drill: see core/delivery_drill.rs for the words of `state`. `due_at`: when they are asked, or until when they may
+-- answer. `page`: the test that they got; `way`: by which of its letters they answered first.
+create table delivery_drill_person (
+  drill bigint not null,
+  person text not null,
+  state text not null,
+  due_at bigint not null,
+  page bigint,
+  answered_at bigint,
+  way text,
+  primary key (drill, person)
+) without rowid;
+create index delivery_drill_person_page on delivery_drill_person (page) where page is not null;

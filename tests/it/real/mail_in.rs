@@ -18,7 +18,7 @@ use super::postfix::{More, Postfix};
 pub const NOBODY: &str = "nobody";
 
 /// A house that is answered by mail; the relay is still to be put in.
-fn house() -> Daemon {
+pub fn house() -> Daemon {
     let text = HOUSE
         .replace(
             "relays = [\"file:DIR/mail\"]",
@@ -51,7 +51,7 @@ fn id_of(user: &str) -> u32 {
 
 /// A Postfix with a door that takes mail of this machine without a login. Who is called `gone` is not known where
 /// Postfix hands over to, and who is called `slow` cannot be asked: it hears so only after it has taken a letter.
-fn postfix(daemon: &Daemon) -> Postfix {
+pub fn postfix(daemon: &Daemon) -> Postfix {
     let door = free_port();
     let postfix = Postfix::with(["correct horse", "correct horse"], |directory| {
         let ends = |name: &str, code: u8| {
@@ -125,7 +125,7 @@ fn door(daemon: &Daemon) -> u16 {
     text[at..].split('"').next().unwrap().parse().unwrap()
 }
 
-fn letter_to(postfix: &Postfix, to: &str, holds: &str) -> String {
+pub fn letter_to(postfix: &Postfix, to: &str, holds: &str) -> String {
     let header = format!("Delivered-To: {to}");
     eventually(&format!("a letter to {to} with {holds:?}"), || {
         postfix.letters().into_iter().find(|letter| letter.contains(&header) && letter.contains(holds))
