@@ -82,6 +82,10 @@ fn gaps_of(
     let mut gaps: Vec<(Timestamp, Timestamp)> = Vec::new();
     let is_always = policy.last_resort.iter().any(|target| match target {
         Target::Person(name) => staff.rules.people.contains_key(name),
+        // All of one are woken also while all of them are away.
+        Target::Everybody(name) => {
+            staff.rules.rotations.get(name).is_some_and(|all| !all.everybody().is_empty())
+        }
         Target::Rotation(_) => false,
     });
     if is_always || unknown(staff, policy).next().is_some() {
@@ -171,8 +175,10 @@ pub fn warnings(config: &Config, roster: &Roster, from: Timestamp) -> Vec<String
         }
         let shifts = rotation.shifts(name, staff.roster, from, until, GAPS_MAX);
         let empty = shifts.iter().filter(|shift| shift.people.is_empty());
+        // Who wakes all of it does not ask whose turn it is.
+        let asks = |target: &Target| matches!(target, Target::Rotation(of) if of == name);
         let by: Vec<(&str, &Policy)> =
-            used.iter().filter(|(_, policy)| rotations(policy).contains(name.as_str())).copied().collect();
+            used.iter().filter(|(_, policy)| policy.targets().any(asks)).copied().collect();
         // Where nobody at all is there it is an error, which says so.
         let mut covered = empty.filter_map(|gap| {
             let there = by.iter().filter(|(_, policy)| names_somebody(staff, policy, gap.from));

@@ -122,7 +122,7 @@ fn policies_say_what_is_wrong_with_them() {
         ("everbody = [\"SEV1\"]", "has no key `everbody`; did you mean `everybody`"),
         ("watchers = [\"person:maya\"]", "nothing"),
         ("watchers = [\"person:me\"]", "no person is called `me`"),
-        ("watchers = [\"you\"]", "`you` is neither person:NAME nor rotation:NAME"),
+        ("watchers = [\"you\"]", "`you` is none of person:NAME, rotation:NAME (who is on call in it) and everybody:NAME"),
         ("watchers = [\"person:maya\"]\nwatch_severities = [\"SEV5\"]", "`SEV5` is no severity"),
         ("watchers = [\"person:maya\"]\nwatch_after = 1", "nothing"),
         ("watchers = [\"person:maya\"]\nwatch_after = 2", "`watch_after` lies between 0 and 1"),
