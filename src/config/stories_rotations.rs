@@ -171,6 +171,32 @@ fn where_others_of_the_policy_are_there_a_gap_is_a_warning() {
 }
 
 #[test]
+fn who_wakes_a_whole_rotation_leaves_no_hour_with_nobody_and_is_shown_to_wake_all_of_it() {
+    let members = FLAT.replace("[\"maya\"]", "[\"maya\", \"tom\"]");
+    let text = house(&format!("{members}{OFFICE}shadows = [\"kim\"]\n"));
+    let step = "steps = [{ page = [\"rotation:sre\"], wait = \"5m\" }]";
+    let whole = text.replacen(step, &step.replace("rotation:", "everybody:"), 1);
+    assert_eq!(gaps_of(&whole), (vec![], vec![]));
+    let config = read(&whole).unwrap();
+    let (from, until) = (at("2026-03-02T12:00:00Z"), at("2026-03-09T12:00:00Z"));
+    let shown = preview::as_json(Staff::as_configured(&config.rules), from, until);
+    let spans = shown["shop"][0]["spans"].as_array().unwrap();
+    let woken = |span: &serde_json::Value| span["woken"][0].to_string();
+    // Whose turn it is comes first. The minutes before a hand-over wake others later.
+    let (first, last) = (spans.first().unwrap(), spans.last().unwrap());
+    assert_eq!((woken(first), woken(last)), (r#"["maya","tom"]"#.to_owned(), r#"["tom","maya"]"#.to_owned()));
+    assert_eq!(
+        (&first["until"], &last["from"]),
+        (&"2026-03-09T07:50:00Z".into(), &"2026-03-09T08:00:00Z".into())
+    );
+    // Beside those whose turn it is, a gap is told; as a last resort it fills all of them.
+    let last = text.replacen(step, &format!("{step}\nlast_resort = [\"everybody:sre\"]"), 1);
+    let (errors, warnings) = gaps_of(&last);
+    assert_eq!(errors, Vec::<String>::new());
+    assert!(warnings.len() == 1 && warnings[0].contains("rotation sre has nobody on call"), "{warnings:?}");
+}
+
+#[test]
 fn a_gap_of_a_minute_is_found_and_one_that_others_fill_is_none() {
     let other = |hours: &str| {
         let second = format!(

@@ -698,10 +698,10 @@ impl Work<'_> {
         }
         let Some(service) = self.rules.services.get(self.incident.leads()) else { return Ok(()) };
         // Who is away is called when nobody else is there.
-        let [there, all] = [Staff::present, Staff::regardless].map(|who| who(self.staff, &service.pio, self.now));
-        let besides = |people: &[String]| {
-            people.iter().find(|person| *person != commander).or(people.first()).cloned()
-        };
+        let [there, all] =
+            [Staff::present, Staff::regardless].map(|who| who(self.staff, &service.pio, self.now));
+        let besides =
+            |people: &[String]| people.iter().find(|person| *person != commander).or(people.first()).cloned();
         let pio = besides(&there).or_else(|| besides(&all));
         if let Some(person) = pio {
             self.dispatch(Fact::PioCalled { person: person.clone() })?;

@@ -471,8 +471,7 @@ pub fn in_order(policy: &Policy, staff: Staff<'_>, case: Case<'_>, now: Timestam
 
 /// Everybody a policy names at all: also who is away, in steps that are not there, and whose turn it is not.
 pub fn whoever(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
-    let steps = policy.steps.iter().flat_map(|step| step.page.iter().cloned());
-    let targets: Vec<Target> = steps.chain(policy.last_resort.iter().cloned()).collect();
+    let targets: Vec<Target> = policy.targets().cloned().collect();
     staff.anybody(&targets, now)
 }
 

@@ -106,9 +106,7 @@ fn known(kept: Option<&Kept>) -> Value {
 fn rotations_of<'r>(rules: &'r Rules, service: &str) -> Result<Vec<&'r str>, Problem> {
     let known = rules.services.get(service).ok_or_else(|| no_service(rules, service))?;
     let policies = [&known.policy].into_iter().chain(known.policies.values());
-    let targets = policies
-        .filter_map(|name| rules.policies.get(name))
-        .flat_map(|policy| policy.targets());
+    let targets = policies.filter_map(|name| rules.policies.get(name)).flat_map(|policy| policy.targets());
     Ok(targets.filter_map(Target::rotation).collect())
 }
 
@@ -171,7 +169,8 @@ pub(in super::super) async fn preview(
 
 /// The zone in which people read the hours of a policy: that of the first rotation it names.
 pub(in super::super) fn zone_of<'r>(rules: &'r Rules, policy: &crate::core::rules::Policy) -> &'r str {
-    let zone = policy.targets().find_map(|target| rules.rotations.get(target.rotation()?)?.time_zone.iana_name());
+    let zone =
+        policy.targets().find_map(|target| rules.rotations.get(target.rotation()?)?.time_zone.iana_name());
     zone.unwrap_or("UTC")
 }
 
