@@ -19,6 +19,10 @@ use crate::core::letter::{Letter, Misread, News};
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
+mod roster;
+
+pub use roster::Turned;
+
 /// Every template, with the program's own words. What is known is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
     ("known.txt", include_str!("../config/templates/known.txt")),

@@ -432,7 +432,7 @@ pub fn next(
     BELIEFS.into_iter().find_map(|belief| Walk::new(policy, staff, case, belief, now).next(current))
 }
 
-/// The same, but for a time in which nobody has a turn: what is planned, of which it is told that it wakes nobody.
+/// The same, but for a time in which nobody has a turn: what is planned, of which it is told that it finds nobody on call.
 pub fn planned(
     policy: &Policy,
     staff: Staff<'_>,

@@ -26,6 +26,7 @@ mod stories;
 mod stories_naive;
 #[cfg(test)]
 mod stories_said;
+mod told;
 
 pub use calendar::{Said, Stint, normal};
 pub use hours::Hours;
