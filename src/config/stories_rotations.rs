@@ -146,9 +146,9 @@ fn an_hour_in_which_an_incident_would_wake_nobody_is_an_error_with_the_line_of_i
     assert_eq!(
         errors,
         [
-            "onscene.toml:48: an incident of shop (SEV1 to SEV4) would wake nobody from Mon 2026-03-02 16:00 to Tue \
+            "onscene.toml:48: an incident of shop (SEV1 to SEV4) would find nobody on call from Mon 2026-03-02 16:00 to Tue \
           2026-03-03 08:00 (Europe/Oslo), and 19 more times after that: policy default names nobody then, by no step \
-          and no last resort"
+          and no last resort, so all would be woken whose turn it is at other hours"
         ]
     );
     assert_eq!(warnings, Vec::<String>::new(), "it is told once");
@@ -232,7 +232,10 @@ fn a_gap_of_some_severities_is_told_of_these() {
     );
     let (errors, _) = gaps_of(&calm);
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].contains(":60: an incident of shop (SEV3, SEV4) would wake nobody"), "{errors:?}");
+    assert!(
+        errors[0].contains(":60: an incident of shop (SEV3, SEV4) would find nobody on call"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -287,7 +290,8 @@ fn what_a_calendar_says_is_not_known_to_a_check() {
     assert_eq!(warned.len(), 1);
     assert!(
         warned[0].starts_with("onscene.toml:46: an incident of")
-            && warned[0].contains("would wake nobody from"),
+            && warned[0].contains("would find nobody on call from")
+            && warned[0].ends_with("by no step and no last resort, so nobody would be woken"),
         "{warned:?}"
     );
     let gaps =
