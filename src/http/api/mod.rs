@@ -27,6 +27,7 @@ use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timel
 pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod history;
+mod keys;
 mod lasting;
 pub(super) mod load;
 pub(super) mod oncall;
