@@ -20,8 +20,10 @@ use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
 mod drill;
+mod roster;
 
 pub use drill::tried;
+pub use roster::Turned;
 
 /// Every template, with the program's own words. What is known is put into others.
 const TEMPLATES: &[(&str, &str)] = &[

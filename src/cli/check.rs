@@ -11,6 +11,9 @@ use crate::core::escalation::Staff;
 /// How far the preview looks: as far as gaps are looked for.
 const PREVIEW: SignedDuration = gaps::AHEAD;
 
+/// What this is not: what people say while the daemon runs is in the store.
+const AS_WRITTEN: &str = "overrides and leave are not in the configuration: onscene oncall preview --service NAME asks the daemon\n";
+
 /// Validate the configuration; print who is woken when, for the next four weeks
 #[derive(Debug, Args)]
 pub(super) struct Check {
@@ -98,6 +101,7 @@ impl Check {
             out(&format!("{all}\n"));
         } else if !self.quiet {
             out(&preview::render(staff, from, until));
+            out(AS_WRITTEN);
             out(&preview::maintenance(&config.rules.maintenance, from, until));
             out(&preview::drill(&config.rules, &roster, from));
             out(&ages);

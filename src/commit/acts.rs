@@ -217,7 +217,8 @@ impl Work<'_, '_> {
             return Ok(());
         }
         if claim.incident == 0 {
-            return self.tested(claim, outcome, why);
+            // Of no incident are tests, and notices of who is on call, of which nothing follows.
+            return if claim.kind.wakes() { self.tested(claim, outcome, why) } else { Ok(()) };
         }
         let page = claim.page.unwrap_or(claim.number());
         let unreached = match outcome {

@@ -108,6 +108,8 @@ mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
 #[cfg(test)]
+mod stories_turned;
+#[cfg(test)]
 mod stories_unread;
 #[cfg(test)]
 mod stories_ways;

@@ -2,15 +2,21 @@
 //!
 //! Pages that are out stay what they are: whoever was woken was woken. The next step of an incident asks anew who is on call,
 //! and finds what was said. Nobody stands in while they are away, whichever was said first: people end the one before they say
-//! the other, and nobody has to know which counts. Everything here is checked by the writers' turn, so that two nodes cannot say too much together.
+//! the other, and nobody has to know which counts. Whom it concerns that somebody stands in is told by mail, in the same
+//! transaction. Everything here is checked by the writers' turn, so that two nodes cannot say too much together.
+
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::Work;
+use super::outbox::To;
 use super::{DoorError, Reply};
 use crate::config::nearest;
 use crate::core::oncall::{Leave, Override, Roster};
 use crate::core::silence::State;
+use crate::render::Turned;
+use crate::store::letters::Kind;
 use crate::store::{StoreError, roster};
 
 /// Something that is said of who is on call.
@@ -71,7 +77,47 @@ impl Work<'_, '_> {
         if said.overrides.len() + overrides.len() > at_most() {
             return Ok(Err(DoorError::TooManyTurns("override", said.overrides.len())));
         }
-        overrides.iter().try_for_each(|one| roster::put_override(self.tx, one)).map(Ok)
+        overrides.iter().try_for_each(|one| roster::put_override(self.tx, one))?;
+        let mut with = Roster::clone(&known);
+        with.overrides.extend(overrides.iter().cloned());
+        self.tell_of_turns(&overrides, (&known, &with), None).map(Ok)
+    }
+
+    /// Tells by mail whom it concerns that somebody stands in, or does not any more: each once, whatever of it concerns them, but
+    /// for who said so. `without` and `with`: everything that is said, without these overrides and with them.
+    fn tell_of_turns(
+        &mut self,
+        overrides: &[Override],
+        (without, with): (&Roster, &Roster),
+        ended_by: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let house = self.house;
+        let (rules, now) = (&house.rules, self.tx.now);
+        let mut told: BTreeMap<String, Vec<&Override>> = BTreeMap::new();
+        for one in overrides.iter().filter(|one| one.until > now) {
+            let rotation = rules.rotations.get(&one.rotation);
+            let hours = (one.from.max(now), one.until);
+            let mut people =
+                rotation.map(|rotation| rotation.concerned(one, without, with, hours)).unwrap_or_default();
+            people.insert(one.person.clone());
+            for person in people {
+                told.entry(person).or_default().push(one);
+            }
+        }
+        let said_by = |one: &&Override| ended_by.unwrap_or(&one.author).to_owned();
+        told.retain(|person, about| about.first().map(said_by).as_ref() != Some(person));
+        for (person, mut overrides) in told {
+            let address = rules.people.get(&person).map_or("", |known| known.email.as_str());
+            if address.is_empty() {
+                continue;
+            }
+            overrides.sort_by_key(|one| one.from);
+            let turned = Turned { person: &person, overrides: &overrides, ended_by };
+            let words = house.renderer.turned_words(&turned, rules);
+            let to = To { person: &person, channel: "", address };
+            self.write(0, Kind::Notice, &to, &words, (None, SignedDuration::ZERO))?;
+        }
+        Ok(())
     }
 
     fn checks(&self, one: &Override, said: &Roster, known: &Roster) -> Result<(), DoorError> {
@@ -154,6 +200,10 @@ impl Work<'_, '_> {
         if one.state(now) == State::Expired {
             return Ok(Ok(()));
         }
+        let with = self.memory.roster(self.tx)?;
+        let mut without = Roster::clone(&with);
+        without.overrides.retain(|other| other.id != one.id);
+        self.tell_of_turns(std::slice::from_ref(&one), (&without, &with), Some(who))?;
         // One that has not begun never holds.
         let ended = Override { from: one.from.min(now), until: now, ended_by: Some(who.to_owned()), ..one };
         roster::put_override(self.tx, &ended).map(Ok)

@@ -104,12 +104,12 @@ pub(super) fn rules() -> Rules {
     without(None)
 }
 
-fn of(rules: Rules) -> House {
+pub(super) fn of(rules: Rules) -> House {
     House { rules: Arc::new(rules), ..house() }
 }
 
 /// A story of that house.
-struct Weeks(Story);
+pub(super) struct Weeks(pub(super) Story);
 
 impl Deref for Weeks {
     type Target = Story;
@@ -125,7 +125,7 @@ impl DerefMut for Weeks {
     }
 }
 
-fn story() -> Weeks {
+pub(super) fn story() -> Weeks {
     let story = Story::new();
     story.committer.house.swap(of(rules()));
     Weeks(story)
@@ -154,7 +154,7 @@ impl Other {
 }
 
 impl Weeks {
-    fn stands_in(&self, person: &str, from: i64, until: i64) -> Override {
+    pub(super) fn stands_in(&self, person: &str, from: i64, until: i64) -> Override {
         let now = self.clock.now();
         Override {
             id: crate::crypto::random_token().unwrap(),
@@ -184,29 +184,29 @@ impl Weeks {
         }
     }
 
-    fn says(&mut self, one: Override) -> Result<String, DoorError> {
+    pub(super) fn says(&mut self, one: Override) -> Result<String, DoorError> {
         let id = one.id.clone();
         self.ask(Command::Roster(Change::StandIn(vec![one]))).map(|_| id)
     }
 
-    fn is_away(&mut self, person: &str, from: i64, until: i64) -> Result<String, DoorError> {
+    pub(super) fn is_away(&mut self, person: &str, from: i64, until: i64) -> Result<String, DoorError> {
         let leave = self.leave(person, from, until);
         let id = leave.id.clone();
         self.ask(Command::Roster(Change::Away(leave))).map(|_| id)
     }
 
-    fn ends(&mut self, id: &str) -> Result<Reply, DoorError> {
+    pub(super) fn ends(&mut self, id: &str) -> Result<Reply, DoorError> {
         self.ask(Command::Roster(Change::EndOverride { id: id.into(), who: "tom".into() }))
     }
 
     /// Something new fires: who is woken at once.
-    fn strikes(&mut self, key: &str) -> Vec<String> {
+    pub(super) fn strikes(&mut self, key: &str) -> Vec<String> {
         assert_eq!(self.hears("pingdom", key, Status::Firing).0, "opened");
         self.woken()
     }
 
     /// Who was woken since this was asked last.
-    fn woken(&mut self) -> Vec<String> {
+    pub(super) fn woken(&mut self) -> Vec<String> {
         let mut claims = self.claim("");
         claims.retain(|claim| claim.kind.wakes());
         let people = claims.iter().map(|claim| claim.person.clone()).collect();

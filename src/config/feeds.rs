@@ -212,14 +212,12 @@ pub fn address(text: &str) -> Result<Uri, String> {
 
 /// Whoever must be woken is a person of the configuration, whatever calendars say or do not say.
 pub(super) fn somebody(reading: &mut Reading, rules: &Rules) {
-    let by_calendar = |target: &Target| match target {
-        Target::Rotation(name) => {
-            rules.rotations.get(name).is_some_and(|rotation| rotation.follows_calendar())
-        }
-        Target::Person(_) => false,
+    let by_calendar = |target: &Target| {
+        let rotation = target.rotation().and_then(|name| rules.rotations.get(name));
+        rotation.is_some_and(|rotation| rotation.follows_calendar())
     };
     for (name, policy) in &rules.policies {
-        let mut all = policy.steps.iter().flat_map(|step| &step.page).chain(&policy.last_resort).peekable();
+        let mut all = policy.targets().peekable();
         if all.peek().is_some() && all.all(by_calendar) {
             reading.errors.add_whole(format!(
                 "escalation policy {name} names nobody but calendars: in an hour of which they say nothing, nobody would be \

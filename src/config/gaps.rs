@@ -1,4 +1,7 @@
-//! Hours in which nobody would be woken, as the configuration and what was said since have it.
+//! Hours in which an incident would find nobody on call, as the configuration and what was said since have it.
+//!
+//! Nobody is left unwoken even then: all are woken who take turns in the rotations of its policy, at hours that are not theirs. That
+//! is no plan, so it is told as a fault. Only where there is no such person, as in a calendar that says nothing, nobody is.
 //!
 //! They are found at the instants at which anybody's turn changes, and not by looking now and then: a gap of a minute is one.
 //! `onscene check` refuses a configuration with one in the next four weeks, and a running daemon does not take it in the place
@@ -22,7 +25,7 @@ pub const AHEAD: SignedDuration = SignedDuration::from_hours(28 * 24);
 /// Most gaps of a rotation or a policy that are counted.
 const GAPS_MAX: usize = 1000;
 
-/// A time in which an incident of a service would wake nobody.
+/// A time in which an incident of a service would find nobody on call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nobody {
     /// Of which service.
@@ -37,14 +40,21 @@ pub struct Nobody {
     pub until: Timestamp,
     /// How many more there are.
     pub more: usize,
+    /// Whether all are woken then whose turn it is at other hours; else nobody is.
+    pub wakes_all: bool,
 }
 
 impl Nobody {
     /// What it means, for people: hours of the zone in which they speak of its policy.
     pub fn words(&self, rules: &Rules) -> String {
         let zone = rules.policies.get(&self.policy).map_or(TimeZone::UTC, |policy| zone(rules, policy));
+        let woken = match self.wakes_all {
+            true => "all would be woken whose turn it is at other hours",
+            false => "nobody would be woken",
+        };
         format!(
-            "an incident of {} ({}) would wake nobody from {}{}: policy {} names nobody then, by no step and no last resort",
+            "an incident of {} ({}) would find nobody on call from {}{}: policy {} names nobody then, by no step and no last \
+             resort, so {woken}",
             self.service,
             words(&self.severities),
             times(self.from, self.until, &zone),
@@ -54,7 +64,7 @@ impl Nobody {
     }
 }
 
-/// Where an incident would wake nobody, from one hour to another.
+/// Where an incident would find nobody on call, from one hour to another.
 pub fn nobody(staff: Staff<'_>, from: Timestamp, until: Timestamp) -> Vec<Nobody> {
     let mut known: BTreeMap<&str, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
     let mut found = Vec::new();
@@ -65,8 +75,10 @@ pub fn nobody(staff: Staff<'_>, from: Timestamp, until: Timestamp) -> Vec<Nobody
             };
             let gaps = known.entry(policy_name).or_insert_with(|| gaps_of(staff, policy, from, until));
             let Some((from, until)) = gaps.first().copied() else { continue };
-            let (service, policy, more) = (name.clone(), policy_name.clone(), gaps.len() - 1);
-            found.push(Nobody { service, severities, policy, from, until, more });
+            let (service, more) = (name.clone(), gaps.len() - 1);
+            let wakes_all = !escalation::whoever(policy, staff, from).is_empty();
+            let policy = policy_name.clone();
+            found.push(Nobody { service, severities, policy, from, until, more, wakes_all });
         }
     }
     found
@@ -82,6 +94,10 @@ fn gaps_of(
     let mut gaps: Vec<(Timestamp, Timestamp)> = Vec::new();
     let is_always = policy.last_resort.iter().any(|target| match target {
         Target::Person(name) => staff.rules.people.contains_key(name),
+        // All of one are woken also while all of them are away.
+        Target::Everybody(name) => {
+            staff.rules.rotations.get(name).is_some_and(|all| !all.everybody().is_empty())
+        }
         Target::Rotation(_) => false,
     });
     if is_always || unknown(staff, policy).next().is_some() {
@@ -171,8 +187,10 @@ pub fn warnings(config: &Config, roster: &Roster, from: Timestamp) -> Vec<String
         }
         let shifts = rotation.shifts(name, staff.roster, from, until, GAPS_MAX);
         let empty = shifts.iter().filter(|shift| shift.people.is_empty());
+        // Who wakes all of it does not ask whose turn it is.
+        let asks = |target: &Target| matches!(target, Target::Rotation(of) if of == name);
         let by: Vec<(&str, &Policy)> =
-            used.iter().filter(|(_, policy)| rotations(policy).contains(name.as_str())).copied().collect();
+            used.iter().filter(|(_, policy)| policy.targets().any(asks)).copied().collect();
         // Where nobody at all is there it is an error, which says so.
         let mut covered = empty.filter_map(|gap| {
             let there = by.iter().filter(|(_, policy)| names_somebody(staff, policy, gap.from));

@@ -84,7 +84,7 @@ fn persons(
     }
 }
 
-/// `person:NAME` and `rotation:NAME`.
+/// `person:NAME`; `rotation:NAME`, which is whoever is on call in it; and `everybody:NAME`, which is all of it.
 pub(super) fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, key: &str) -> Vec<Target> {
     let mut found = Vec::new();
     for written in table.texts(reading, key).unwrap_or_default() {
@@ -95,13 +95,18 @@ pub(super) fn targets(table: &mut Table<'_>, reading: &mut Reading, rules: &Rule
                     found.push(Target::Person(name.to_owned()));
                 }
             }
-            Some(("rotation", name)) => {
+            Some((of @ ("rotation" | "everybody"), name)) => {
                 if known(reading, &bare(name), "rotation", rules.rotations.keys().map(String::as_str)) {
-                    found.push(Target::Rotation(name.to_owned()));
+                    let name = name.to_owned();
+                    let everybody = of == "everybody";
+                    found.push(if everybody { Target::Everybody(name) } else { Target::Rotation(name) });
                 }
             }
             _ => {
-                let what = format!("`{}` is neither person:NAME nor rotation:NAME", written.value);
+                let what = format!(
+                    "`{}` is none of person:NAME, rotation:NAME (who is on call in it) and everybody:NAME (all of that rotation)",
+                    written.value
+                );
                 reading.errors.add(written.span, what);
             }
         }

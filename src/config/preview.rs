@@ -59,12 +59,7 @@ pub fn preview(
 
 /// The rotations that a policy names, each once.
 pub(super) fn rotations(policy: &Policy) -> BTreeSet<&str> {
-    let steps = policy.steps.iter().flat_map(|step| &step.page);
-    let named = steps.chain(&policy.last_resort).filter_map(|target| match target {
-        Target::Rotation(name) => Some(name.as_str()),
-        Target::Person(_) => None,
-    });
-    named.collect()
+    policy.targets().filter_map(Target::rotation).collect()
 }
 
 /// The first instant after this one at which a policy may name other people.
@@ -337,9 +332,6 @@ pub fn drill(rules: &Rules, roster: &Roster, now: Timestamp) -> String {
 /// The zone in which people speak of a policy: of the first rotation it names.
 pub(super) fn zone(rules: &Rules, policy: &Policy) -> TimeZone {
     let targets = policy.steps.iter().flat_map(|step| &step.page);
-    let rotations = targets.filter_map(|target| match target {
-        Target::Rotation(name) => rules.rotations.get(name),
-        Target::Person(_) => None,
-    });
+    let rotations = targets.filter_map(|target| rules.rotations.get(target.rotation()?));
     rotations.map(|rotation| rotation.time_zone.clone()).next().unwrap_or(TimeZone::UTC)
 }

@@ -160,7 +160,7 @@ fn people<'a>(targets: &'a [Target], rules: &'a Rules) -> BTreeSet<&'a str> {
             Target::Person(name) => {
                 found.insert(name.as_str());
             }
-            Target::Rotation(name) => {
+            Target::Rotation(name) | Target::Everybody(name) => {
                 found.extend(rules.rotations.get(name).map(Rotation::everybody).unwrap_or_default());
             }
         }

@@ -83,5 +83,8 @@ fn a_policy_that_names_nobody_but_calendars_is_refused() {
         )
     };
     assert!(said(&policy("")).contains("escalation policy net names nobody but calendars"));
-    assert_eq!(said(&policy("last_resort = [\"rotation:sre\"]")), "nothing");
+    assert!(said(&policy("last_resort = [\"everybody:net\"]")).contains("names nobody but calendars"));
+    for others in ["rotation:sre", "everybody:sre"] {
+        assert_eq!(said(&policy(&format!("last_resort = [\"{others}\"]"))), "nothing");
+    }
 }

@@ -36,7 +36,7 @@ fn a_policy_means_what_is_written() {
     ]
     remind = \"2m\"
     everybody = [\"SEV1\"]
-    watchers = [\"person:maya\", \"rotation:sre\"]
+    watchers = [\"person:maya\", \"rotation:sre\", \"everybody:sre\"]
     watch_severities = [\"SEV3\"]
     watch_after = 2";
     let config = read(&GOOD.replacen(STEPS, lines, 1)).unwrap();
@@ -59,7 +59,9 @@ fn a_policy_means_what_is_written() {
     assert_eq!(night.hours, Hours::new(&weekend, &[(22 * 60, 6 * 60)]));
     assert_eq!(when(3).hours.unwrap().hours, Hours::new(&[], &[(17 * 60, 24 * 60)]));
     assert_eq!(policy.everybody, [Severity::Sev1].into());
-    assert_eq!(policy.watch.who, [Target::Person("maya".into()), Target::Rotation("sre".into())]);
+    let sre = |of: fn(String) -> Target| of("sre".into());
+    let who = [Target::Person("maya".into()), sre(Target::Rotation), sre(Target::Everybody)];
+    assert_eq!(policy.watch.who, who);
     assert_eq!((policy.watch.severities.clone(), policy.watch.after), ([Severity::Sev3].into(), 2));
 
     let usual = &read(&format!("{GOOD}\n")).unwrap().rules.policies["default"];
@@ -122,7 +124,11 @@ fn policies_say_what_is_wrong_with_them() {
         ("everbody = [\"SEV1\"]", "has no key `everbody`; did you mean `everybody`"),
         ("watchers = [\"person:maya\"]", "nothing"),
         ("watchers = [\"person:me\"]", "no person is called `me`"),
-        ("watchers = [\"you\"]", "`you` is neither person:NAME nor rotation:NAME"),
+        ("watchers = [\"everybody:sree\"]", "no rotation is called `sree`; did you mean `sre`?"),
+        (
+            "watchers = [\"you\"]",
+            "`you` is none of person:NAME, rotation:NAME (who is on call in it) and everybody:NAME",
+        ),
         ("watchers = [\"person:maya\"]\nwatch_severities = [\"SEV5\"]", "`SEV5` is no severity"),
         ("watchers = [\"person:maya\"]\nwatch_after = 1", "nothing"),
         ("watchers = [\"person:maya\"]\nwatch_after = 2", "`watch_after` lies between 0 and 1"),

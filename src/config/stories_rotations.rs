@@ -146,9 +146,9 @@ fn an_hour_in_which_an_incident_would_wake_nobody_is_an_error_with_the_line_of_i
     assert_eq!(
         errors,
         [
-            "onscene.toml:48: an incident of shop (SEV1 to SEV4) would wake nobody from Mon 2026-03-02 16:00 to Tue \
+            "onscene.toml:48: an incident of shop (SEV1 to SEV4) would find nobody on call from Mon 2026-03-02 16:00 to Tue \
           2026-03-03 08:00 (Europe/Oslo), and 19 more times after that: policy default names nobody then, by no step \
-          and no last resort"
+          and no last resort, so all would be woken whose turn it is at other hours"
         ]
     );
     assert_eq!(warnings, Vec::<String>::new(), "it is told once");
@@ -168,6 +168,32 @@ fn where_others_of_the_policy_are_there_a_gap_is_a_warning() {
         let (errors, warnings) = gaps_of(&text.replacen(step, others, 1));
         assert_eq!((errors, warnings), (vec![], vec![expected.to_owned()]), "{others}");
     }
+}
+
+#[test]
+fn who_wakes_a_whole_rotation_leaves_no_hour_with_nobody_and_is_shown_to_wake_all_of_it() {
+    let members = FLAT.replace("[\"maya\"]", "[\"maya\", \"tom\"]");
+    let text = house(&format!("{members}{OFFICE}shadows = [\"kim\"]\n"));
+    let step = "steps = [{ page = [\"rotation:sre\"], wait = \"5m\" }]";
+    let whole = text.replacen(step, &step.replace("rotation:", "everybody:"), 1);
+    assert_eq!(gaps_of(&whole), (vec![], vec![]));
+    let config = read(&whole).unwrap();
+    let (from, until) = (at("2026-03-02T12:00:00Z"), at("2026-03-09T12:00:00Z"));
+    let shown = preview::as_json(Staff::as_configured(&config.rules), from, until);
+    let spans = shown["shop"][0]["spans"].as_array().unwrap();
+    let woken = |span: &serde_json::Value| span["woken"][0].to_string();
+    // Whose turn it is comes first. The minutes before a hand-over wake others later.
+    let (first, last) = (spans.first().unwrap(), spans.last().unwrap());
+    assert_eq!((woken(first), woken(last)), (r#"["maya","tom"]"#.to_owned(), r#"["tom","maya"]"#.to_owned()));
+    assert_eq!(
+        (&first["until"], &last["from"]),
+        (&"2026-03-09T07:50:00Z".into(), &"2026-03-09T08:00:00Z".into())
+    );
+    // Beside those whose turn it is, a gap is told; as a last resort it fills all of them.
+    let last = text.replacen(step, &format!("{step}\nlast_resort = [\"everybody:sre\"]"), 1);
+    let (errors, warnings) = gaps_of(&last);
+    assert_eq!(errors, Vec::<String>::new());
+    assert!(warnings.len() == 1 && warnings[0].contains("rotation sre has nobody on call"), "{warnings:?}");
 }
 
 #[test]
@@ -206,7 +232,10 @@ fn a_gap_of_some_severities_is_told_of_these() {
     );
     let (errors, _) = gaps_of(&calm);
     assert_eq!(errors.len(), 1);
-    assert!(errors[0].contains(":60: an incident of shop (SEV3, SEV4) would wake nobody"), "{errors:?}");
+    assert!(
+        errors[0].contains(":60: an incident of shop (SEV3, SEV4) would find nobody on call"),
+        "{errors:?}"
+    );
 }
 
 #[test]
@@ -261,7 +290,8 @@ fn what_a_calendar_says_is_not_known_to_a_check() {
     assert_eq!(warned.len(), 1);
     assert!(
         warned[0].starts_with("onscene.toml:46: an incident of")
-            && warned[0].contains("would wake nobody from"),
+            && warned[0].contains("would find nobody on call from")
+            && warned[0].ends_with("by no step and no last resort, so nobody would be woken"),
         "{warned:?}"
     );
     let gaps =

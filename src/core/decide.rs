@@ -697,8 +697,12 @@ impl Work<'_> {
             return Ok(());
         }
         let Some(service) = self.rules.services.get(self.incident.leads()) else { return Ok(()) };
-        let people = self.staff.people(&service.pio, self.now);
-        let pio = people.iter().find(|person| *person != commander).or(people.first()).cloned();
+        // Who is away is called when nobody else is there.
+        let [there, all] =
+            [Staff::present, Staff::regardless].map(|who| who(self.staff, &service.pio, self.now));
+        let besides =
+            |people: &[String]| people.iter().find(|person| *person != commander).or(people.first()).cloned();
+        let pio = besides(&there).or_else(|| besides(&all));
         if let Some(person) = pio {
             self.dispatch(Fact::PioCalled { person: person.clone() })?;
             self.letters.push(Letter::PioPage { person });

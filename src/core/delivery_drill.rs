@@ -177,7 +177,9 @@ pub fn people(plan: &Plan, rules: &Rules, roster: &Roster) -> Vec<String> {
     };
     let named = |target: &Target| match target {
         Target::Person(name) => vec![name.clone()],
-        Target::Rotation(name) => of_rotation(name, rules, roster).into_iter().map(str::to_owned).collect(),
+        Target::Rotation(name) | Target::Everybody(name) => {
+            of_rotation(name, rules, roster).into_iter().map(str::to_owned).collect()
+        }
     };
     let all: BTreeSet<String> = targets.into_iter().flat_map(named).collect();
     all.into_iter().filter(|name| rules.people.contains_key(name)).collect()

@@ -31,21 +31,29 @@ impl<'a> Staff<'a> {
         Self { rules, roster: &NOTHING_SAID }
     }
 
-    /// The people a list of targets means at an instant: each once, and only people there are.
-    pub fn people(self, targets: &[Target], now: Timestamp) -> Vec<String> {
+    /// The people a list of targets means at an instant: each once, and only people there are. Those who are named themselves
+    /// and are away are left out, and so are those of a whole rotation; who is on call knows a rotation itself.
+    pub fn present(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
+            Target::Person(name) if self.roster.is_away(name, now) => Vec::new(),
             Target::Person(name) => vec![name.clone()],
             Target::Rotation(name) => self.on_call(name, now),
+            Target::Everybody(name) => self.all_who_are_there(name, now),
         })
     }
 
-    /// The same, whoever is away: where that leaves a rotation to nobody, it is whose turn it would be.
+    /// The same, whoever is away: where that leaves a rotation to nobody, it is whose turn it would be, and where it leaves a
+    /// whole one to nobody, it is all of it.
     pub fn regardless(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
             Target::Person(name) => vec![name.clone()],
             Target::Rotation(name) => {
                 let there = self.on_call(name, now);
                 if there.is_empty() { self.if_all_were_there(name, now) } else { there }
+            }
+            Target::Everybody(name) => {
+                let there = self.all_who_are_there(name, now);
+                if there.is_empty() { self.all(name, now) } else { there }
             }
         })
     }
@@ -55,22 +63,12 @@ impl<'a> Staff<'a> {
     fn anybody(self, targets: &[Target], now: Timestamp) -> Vec<String> {
         self.named(targets, |target| match target {
             Target::Person(name) => vec![name.clone()],
-            Target::Rotation(name) => {
+            Target::Rotation(name) | Target::Everybody(name) => {
                 let mut people = self.on_call(name, now);
                 people.extend(self.if_all_were_there(name, now));
-                let found = self.rules.rotations.get(name);
-                people.extend(found.into_iter().flat_map(|found| found.everybody()).map(str::to_owned));
+                people.extend(self.all(name, now));
                 people
             }
-        })
-    }
-
-    /// The same, but for those who are named themselves and are away. A rotation knows itself who stands in.
-    pub fn present(self, targets: &[Target], now: Timestamp) -> Vec<String> {
-        self.named(targets, |target| match target {
-            Target::Person(name) if self.roster.is_away(name, now) => Vec::new(),
-            Target::Person(name) => vec![name.clone()],
-            Target::Rotation(name) => self.on_call(name, now),
         })
     }
 
@@ -79,7 +77,29 @@ impl<'a> Staff<'a> {
         self.named(targets, |target| match target {
             Target::Person(_) => Vec::new(),
             Target::Rotation(name) => self.duty(name, now).shadows,
+            Target::Everybody(name) => {
+                let found = self.rules.rotations.get(name).filter(|_| !self.all(name, now).is_empty());
+                let shadows = found.into_iter().flat_map(|found| &found.shadows);
+                shadows.filter(|shadow| !self.roster.is_away(shadow, now)).cloned().collect()
+            }
         })
+    }
+
+    /// Everybody who takes turns in a rotation, whoever is on call in it first: they may stand in and take none.
+    fn all(self, rotation: &str, now: Timestamp) -> Vec<String> {
+        let mut people = self.on_call(rotation, now);
+        let found = self.rules.rotations.get(rotation);
+        let members = found.map(|found| found.takes_part(rotation, self.roster)).unwrap_or_default();
+        people.extend(members.into_iter().map(str::to_owned));
+        people
+    }
+
+    /// The same without those who are away. Who stands in is there: they said so themselves.
+    fn all_who_are_there(self, rotation: &str, now: Timestamp) -> Vec<String> {
+        let on_call = self.on_call(rotation, now);
+        let mut people = self.all(rotation, now);
+        people.retain(|person| on_call.contains(person) || !self.roster.is_away(person, now));
+        people
     }
 
     fn on_call(self, rotation: &str, now: Timestamp) -> Vec<String> {
@@ -412,7 +432,7 @@ pub fn next(
     BELIEFS.into_iter().find_map(|belief| Walk::new(policy, staff, case, belief, now).next(current))
 }
 
-/// The same, but for a time in which nobody has a turn: what is planned, of which it is told that it wakes nobody.
+/// The same, but for a time in which nobody has a turn: what is planned, of which it is told that it finds nobody on call.
 pub fn planned(
     policy: &Policy,
     staff: Staff<'_>,
@@ -451,8 +471,7 @@ pub fn in_order(policy: &Policy, staff: Staff<'_>, case: Case<'_>, now: Timestam
 
 /// Everybody a policy names at all: also who is away, in steps that are not there, and whose turn it is not.
 pub fn whoever(policy: &Policy, staff: Staff<'_>, now: Timestamp) -> Vec<String> {
-    let steps = policy.steps.iter().flat_map(|step| step.page.iter().cloned());
-    let targets: Vec<Target> = steps.chain(policy.last_resort.iter().cloned()).collect();
+    let targets: Vec<Target> = policy.targets().cloned().collect();
     staff.anybody(&targets, now)
 }
 

@@ -51,4 +51,6 @@ pub mod silence;
 mod stories;
 #[cfg(test)]
 mod stories_policy;
+#[cfg(test)]
+mod stories_whole;
 pub mod timeline;

@@ -26,6 +26,7 @@ mod stories;
 mod stories_naive;
 #[cfg(test)]
 mod stories_said;
+mod told;
 
 pub use calendar::{Said, Stint, normal};
 pub use hours::Hours;
@@ -156,6 +157,26 @@ impl Rotation {
     pub fn everybody(&self) -> BTreeSet<&str> {
         let Turns::Layers(layers) = &self.turns else { return BTreeSet::new() };
         layers.iter().flat_map(|layer| &layer.members).flatten().map(String::as_str).collect()
+    }
+
+    /// Everybody who takes turns, each once: in the order of the layers, or whom its calendar names as far as it was read.
+    pub fn takes_part<'a>(&'a self, name: &str, roster: &'a Roster) -> Vec<&'a str> {
+        let mut found: Vec<&str> = Vec::new();
+        let mut add = |person: &'a String| {
+            if !found.contains(&person.as_str()) {
+                found.push(person);
+            }
+        };
+        match &self.turns {
+            Turns::Layers(layers) => {
+                layers.iter().flat_map(|layer| &layer.members).flatten().for_each(&mut add);
+            }
+            Turns::Calendar => {
+                let turns = roster.calendars.get(name).map(|turns| turns.as_slice()).unwrap_or_default();
+                turns.iter().map(|turn| &turn.person).for_each(&mut add);
+            }
+        }
+        found
     }
 
     fn state(&self, name: &str, roster: &Roster, at: Timestamp) -> State {

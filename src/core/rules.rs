@@ -151,6 +151,18 @@ pub enum Target {
     Person(String),
     /// Whoever is on call in a rotation.
     Rotation(String),
+    /// Everybody who takes turns in a rotation, and whoever is on call in it.
+    Everybody(String),
+}
+
+impl Target {
+    /// The rotation that it means, if it means one.
+    pub fn rotation(&self) -> Option<&str> {
+        match self {
+            Self::Person(_) => None,
+            Self::Rotation(name) | Self::Everybody(name) => Some(name),
+        }
+    }
 }
 
 /// Whom to wake, in what order.
@@ -168,6 +180,13 @@ pub struct Policy {
     pub remind: Option<SignedDuration>,
     /// Who is told by a page and need not answer.
     pub watch: Watch,
+}
+
+impl Policy {
+    /// Whom its steps name, and then its last resort.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        self.steps.iter().flat_map(|step| &step.page).chain(&self.last_resort)
+    }
 }
 
 /// One step of a policy.

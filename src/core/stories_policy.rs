@@ -14,7 +14,7 @@ use super::oncall::{Hours, Layer, Leave, Roster, Rotation, Turns};
 use super::rules::{Policy, Rules, Step, Target, Timetable, Watch, When};
 use super::stories::{act, any_act, at, begin, house, obeys, source, told};
 
-fn mins(minutes: i64) -> SignedDuration {
+pub(super) fn mins(minutes: i64) -> SignedDuration {
     SignedDuration::from_mins(minutes)
 }
 
@@ -22,7 +22,7 @@ fn person(name: &str) -> Target {
     Target::Person(name.into())
 }
 
-fn step(names: &[&str], minutes: i64) -> Step {
+pub(super) fn step(names: &[&str], minutes: i64) -> Step {
     Step { page: names.iter().map(|name| person(name)).collect(), wait: mins(minutes), ..Step::default() }
 }
 
@@ -43,7 +43,7 @@ fn with(change: impl FnOnce(&mut Policy)) -> Rules {
     rules
 }
 
-fn away(names: &[&str]) -> Roster {
+pub(super) fn away(names: &[&str]) -> Roster {
     let leave = |name: &&str| Leave {
         id: String::new(),
         person: (*name).to_owned(),
@@ -128,12 +128,16 @@ impl<'a> Night<'a> {
     }
 }
 
-fn night(rules: &Rules, severity: Severity, lines: &str, until: i64) -> String {
+pub(super) fn night(rules: &Rules, severity: Severity, lines: &str, until: i64) -> String {
     Night::begins(rules, &Roster::nothing(), severity, begin()).goes(lines, until)
 }
 
 fn night_without(names: &[&str], rules: &Rules, lines: &str, until: i64) -> String {
-    Night::begins(rules, &away(names), Severity::Sev1, begin()).goes(lines, until)
+    night_with(&away(names), rules, lines, until)
+}
+
+pub(super) fn night_with(roster: &Roster, rules: &Rules, lines: &str, until: i64) -> String {
+    Night::begins(rules, roster, Severity::Sev1, begin()).goes(lines, until)
 }
 
 #[test]
@@ -238,7 +242,7 @@ fn who_is_away_is_skipped_as_long_as_somebody_else_is_named() {
 }
 
 /// The house with one step: a rotation of these, in hours, without a last resort.
-fn turns_of(members: &[&str], hours: Hours) -> Rules {
+pub(super) fn turns_of(members: &[&str], hours: Hours) -> Rules {
     let mut rules = with(|policy| {
         let page = vec![Target::Rotation("primary".into())];
         policy.steps = vec![Step { page, wait: mins(5), ..Step::default() }];

@@ -244,7 +244,7 @@ fn the_page_takes_what_people_say_in_the_hours_of_their_rotation_and_from_nobody
     assert!(shown.contains("shop SEV3") && shown.contains("<b>+5 min</b> Tom Berg"), "{shown}");
     assert!(shown.contains(&format!("value=\"{day}\"")), "{shown}");
     let shown = page(&daemon, &token, "/oncall?service=gone&severity=x&day=never&more=%ff");
-    assert!(shown.contains("<h2>shop</h2>"), "{shown}");
+    assert!(shown.contains("<h3>shop</h3>"), "{shown}");
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn a_gap_is_refused_by_the_check_and_by_a_reload_and_a_start_tells_of_it_and_wak
     assert_eq!(check.status.code(), Some(64), "{said}");
     assert!(
         said.contains(&format!(
-            "onscene.toml:{}: an incident of shop (SEV1 to SEV4) would wake nobody",
+            "onscene.toml:{}: an incident of shop (SEV1 to SEV4) would find nobody on call",
             line + 3
         )),
         "{said}"
@@ -240,12 +240,12 @@ fn a_gap_is_refused_by_the_check_and_by_a_reload_and_a_start_tells_of_it_and_wak
     eventually("the reload is not taken", || {
         (whole.metric("onscene_config_last_reload_success") == 0.0).then_some(())
     });
-    assert!(whole.log().contains("would wake nobody"), "{}", whole.log());
+    assert!(whole.log().contains("would find nobody on call"), "{}", whole.log());
     let token = whole.token("maya");
     assert!(!page(&whole, &token, "/").contains("An incident of shop"), "the one in use has none");
 
     let begun = Daemon::start(&office(HOUSE));
-    assert!(begun.log().contains("would wake nobody"), "{}", begun.log());
+    assert!(begun.log().contains("would find nobody on call"), "{}", begun.log());
     let token = begun.token("maya");
     let shown = page(&begun, &token, "/");
     assert!(shown.contains("<li>An incident of shop"), "{shown}");

@@ -28,9 +28,11 @@ pub(super) fn of(
         .to(Mailbox::new(None, to.clone()))
         .subject(crate::core::alert::one_line(&parcel.subject))
         .date(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-        .message_id(Some(format!("<{}@{domain}>", parcel.delivery)))
-        .in_reply_to(root.clone())
-        .references(root);
+        .message_id(Some(format!("<{}@{domain}>", parcel.delivery)));
+    // What is of no incident is no thread either.
+    if parcel.incident > 0 {
+        builder = builder.in_reply_to(root.clone()).references(root);
+    }
     // Nobody answers a status update.
     if let Some(reply_to) = reply_to.filter(|_| parcel.thread == Thread::Pages) {
         builder = builder.reply_to(reply_to.clone());

@@ -75,7 +75,8 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         let names: Vec<String> = rules.rotations.keys().cloned().collect();
         for policy in rules.policies.values_mut() {
             let name = names[dice.index(names.len())].clone();
-            policy.steps[0].page = vec![Target::Rotation(name)];
+            let whom = if dice.one_in(4) { Target::Everybody } else { Target::Rotation };
+            policy.steps[0].page = vec![whom(name)];
         }
     }
     rules.flapping = flapping;

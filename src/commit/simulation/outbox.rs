@@ -63,6 +63,9 @@ impl World {
             }
         }
         let incident = claim.incident;
+        if incident == 0 {
+            return;
+        }
         let saved = self.look(|tx| incidents::load(tx, incident)).unwrap();
         let pointless = match claim.kind {
             Kind::Page => saved.incident.state() != "triggered",

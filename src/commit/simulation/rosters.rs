@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::core::oncall::{Leave, Override, Roster};
+use crate::core::rules::Target;
 use crate::store::roster;
 use crate::store::silences::Which;
 
@@ -94,8 +95,10 @@ impl World {
                     // Where all are away it is whose turn it would be.
                     if duty.people.is_empty() { one.duty(name, &all_there, entry.at) } else { duty }
                 });
-                // Where everybody is woken at once they are among others.
-                let all = self.rules.policies.values().any(|policy| !policy.everybody.is_empty());
+                // Where everybody is woken at once, or all of a rotation, they are among others.
+                let whole = |target: &Target| matches!(target, Target::Everybody(_));
+                let mut policies = self.rules.policies.values();
+                let all = policies.any(|policy| !policy.everybody.is_empty() || policy.targets().any(whole));
                 let on_call = duties.any(|duty| match all {
                     true => duty.people.iter().all(|person| awaiting.contains(person)),
                     false => duty.people == *awaiting,

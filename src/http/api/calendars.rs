@@ -6,18 +6,16 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
-use secrecy::SecretString;
+use axum::response::Response;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::json_body;
-use super::tokens::{Asking, asking};
-use crate::commit::{Command, Reply};
-use crate::crypto;
+use super::keys::{self, Asking, asking, make, shown_once};
+use crate::commit::Command;
 use crate::store::calendars::{self, Link, Subject};
 
 /// The body of `POST /api/v1/calendars`: either of the two.
@@ -57,22 +55,16 @@ pub(in super::super) async fn create(
             "an administrator makes addresses for others; you can make one for yourself",
         ));
     }
-    let token = crypto::random_token().map_err(|error| {
-        tracing::error!(%error, "no random bytes");
-        Problem::internal()
-    })?;
-    let url = house.renderer.calendar_url(&token);
     let about = subject.name().to_owned();
-    let command = Command::LinkCalendar { token: SecretString::from(token), subject, by: by.person.clone() };
-    let Reply::Made(id) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    let keep = |token| Command::LinkCalendar { token, subject, by: by.person.clone() };
+    let (id, token) = make(&desk, keep).await?;
     tracing::info!(
         calendar.id = id,
         calendar.of = about,
         by = by.person,
         "a private address of a calendar was made"
     );
-    let made = Json(json!({"id": id, "url": url}));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], made).into_response())
+    Ok(shown_once(json!({"id": id, "url": house.renderer.calendar_url(&token)})))
 }
 
 /// `GET /api/v1/calendars`
@@ -93,14 +85,12 @@ pub(in super::super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = asking(&desk, &headers).await?;
-    if !all(&desk).await?.iter().any(|link| link.id == id && may(&by, link)) {
-        return Err(Problem::not_found(format!(
-            "no private address of a calendar that works has the id {id}"
-        )));
-    }
-    desk.door.ask(Command::UnlinkCalendar { id: id.clone() }).await?;
+    let is_theirs = all(&desk).await?.iter().any(|link| link.id == id && may(&by, link));
+    let what = "private address of a calendar";
+    let revoked =
+        keys::revoke(&desk, what, id.clone(), is_theirs, |id| Command::UnlinkCalendar { id }).await?;
     tracing::info!(calendar.id = id, by = by.person, "a private address of a calendar was revoked");
-    Ok(Json(json!({"id": id, "revoked": true})))
+    Ok(revoked)
 }
 
 fn may(by: &Asking, link: &Link) -> bool {

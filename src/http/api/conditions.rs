@@ -7,25 +7,34 @@ use std::collections::BTreeSet;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::super::desk::{Desk, cannot_read};
+use super::super::desk::Desk;
 use super::super::problem::Problem;
-use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
-use super::{acting, json_body, shown, view};
+use super::lasting::{Lasting, Queried, author, ends_at};
+use super::{acting, json_body, view};
 use crate::commit::{Command, Reply};
 use crate::core::condition::{Condition, line};
 use crate::crypto;
 use crate::store::conditions;
-use crate::store::sight::Seen;
-use crate::store::{StoreError, Tx};
 
 /// Most conditions in one answer, those that end last first.
 const CONDITIONS_MAX: u32 = 2000;
+
+const CONDITIONS: Lasting = Lasting {
+    what: "known condition",
+    list: "conditions",
+    all: |tx, which| {
+        let all = conditions::list(tx, which, CONDITIONS_MAX)?;
+        Ok(all.iter().map(|one| view::condition(one, tx.now)).collect())
+    },
+    whole: |tx, id| Ok(conditions::get(tx, id)?.map(|one| view::condition(&one, tx.now))),
+    hide: |_| {},
+};
 
 /// `GET /api/v1/conditions`
 pub(in super::super) async fn list(
@@ -33,14 +42,7 @@ pub(in super::super) async fn list(
     headers: HeaderMap,
     query: Queried,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let which = which(query)?;
-    let read = desk.sight.or_last(move |tx| {
-        let all = conditions::list(tx, which, CONDITIONS_MAX)?;
-        Ok(all.iter().map(|one| view::condition(one, tx.now)).collect::<Vec<_>>())
-    });
-    let Seen { value: all, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(shown(&desk, Json(json!({"conditions": all})).into_response(), as_of))
+    CONDITIONS.list(&desk, &headers, query).await
 }
 
 /// `GET /api/v1/conditions/{id}`
@@ -49,9 +51,7 @@ pub(in super::super) async fn show(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Seen { value: condition, as_of } = one(&desk, &id, "known condition", whole).await?;
-    Ok(shown(&desk, Json(condition).into_response(), as_of))
+    CONDITIONS.show(&desk, &headers, &id).await
 }
 
 /// The body of `POST /api/v1/conditions`.
@@ -99,7 +99,7 @@ pub(in super::super) async fn add(
         return Err(Problem::internal());
     };
     tracing::info!(condition.id = id, by = created_by, "a condition is known");
-    Ok((StatusCode::CREATED, Json(after(&desk, &id, whole).await?)).into_response())
+    CONDITIONS.made(&desk, &id).await
 }
 
 /// `POST /api/v1/conditions/{id}/end`
@@ -108,16 +108,5 @@ pub(in super::super) async fn end(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let by = acting(&desk, &headers, None).await?;
-    if id.contains('\0') {
-        return Err(not_there("known condition", &id));
-    }
-    let who = author(&by.actor);
-    desk.door.ask(Command::EndCondition { id: id.clone(), who: who.clone(), by }).await?;
-    tracing::info!(condition.id = id, by = who, "a known condition was ended");
-    after(&desk, &id, whole).await.map(Json)
-}
-
-fn whole(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {
-    Ok(conditions::get(tx, id)?.map(|one| view::condition(&one, tx.now)))
+    CONDITIONS.end(&desk, &headers, id, |id, who, by| Command::EndCondition { id, who, by }).await
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::tokens::asking;
+use super::keys::asking;
 use crate::commit::{Command, Drilling, Reply};
 use crate::store::drills::{self, Seen, Taking, Tried};
 

@@ -28,6 +28,7 @@ pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod drill;
 pub(super) mod history;
+mod keys;
 mod lasting;
 pub(super) mod load;
 pub(super) mod oncall;

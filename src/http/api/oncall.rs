@@ -106,14 +106,8 @@ fn known(kept: Option<&Kept>) -> Value {
 fn rotations_of<'r>(rules: &'r Rules, service: &str) -> Result<Vec<&'r str>, Problem> {
     let known = rules.services.get(service).ok_or_else(|| no_service(rules, service))?;
     let policies = [&known.policy].into_iter().chain(known.policies.values());
-    let targets = policies
-        .filter_map(|name| rules.policies.get(name))
-        .flat_map(|policy| policy.steps.iter().flat_map(|step| &step.page).chain(&policy.last_resort));
-    let rotations = targets.filter_map(|target| match target {
-        Target::Rotation(name) => Some(name.as_str()),
-        Target::Person(_) => None,
-    });
-    Ok(rotations.collect())
+    let targets = policies.filter_map(|name| rules.policies.get(name)).flat_map(|policy| policy.targets());
+    Ok(targets.filter_map(Target::rotation).collect())
 }
 
 fn no_service(rules: &Rules, name: &str) -> Problem {
@@ -175,11 +169,8 @@ pub(in super::super) async fn preview(
 
 /// The zone in which people read the hours of a policy: that of the first rotation it names.
 pub(in super::super) fn zone_of<'r>(rules: &'r Rules, policy: &crate::core::rules::Policy) -> &'r str {
-    let mut targets = policy.steps.iter().flat_map(|step| &step.page).chain(&policy.last_resort);
-    let zone = targets.find_map(|target| match target {
-        Target::Rotation(name) => rules.rotations.get(name)?.time_zone.iana_name(),
-        Target::Person(_) => None,
-    });
+    let zone =
+        policy.targets().find_map(|target| rules.rotations.get(target.rotation()?)?.time_zone.iana_name());
     zone.unwrap_or("UTC")
 }
 

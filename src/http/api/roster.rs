@@ -12,21 +12,42 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::desk::{Desk, cannot_read};
+use super::super::desk::Desk;
 use super::super::problem::Problem;
-use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
-use super::{acting, json_body, shown, view};
+use super::lasting::{Lasting, Queried, author, ends_at};
+use super::{acting, json_body, view};
 use crate::commit::{Change, Command, Reply};
 use crate::core::condition::line;
 use crate::core::oncall::ahead::Gap;
 use crate::core::oncall::{Leave, Override, Roster};
 use crate::core::rules::Rules;
 use crate::crypto;
-use crate::store::sight::Seen;
-use crate::store::{StoreError, Tx, roster};
+use crate::store::roster;
 
 /// Most of them in one answer: all that are kept.
 const LISTED_MAX: u32 = roster::OPEN_MAX + roster::ENDED_KEPT;
+
+const OVERRIDES: Lasting = Lasting {
+    what: "override",
+    list: "overrides",
+    all: |tx, which| {
+        let all = roster::overrides(tx, which, LISTED_MAX)?;
+        Ok(all.iter().map(|one| view::stand_in(one, tx.now)).collect())
+    },
+    whole: |tx, id| Ok(roster::override_of(tx, id)?.map(|one| view::stand_in(&one, tx.now))),
+    hide: |_| {},
+};
+
+const LEAVES: Lasting = Lasting {
+    what: "leave",
+    list: "leaves",
+    all: |tx, which| {
+        let all = roster::leaves(tx, which, LISTED_MAX)?;
+        Ok(all.iter().map(|one| view::leave(one, tx.now)).collect())
+    },
+    whole: |tx, id| Ok(roster::leave_of(tx, id)?.map(|one| view::leave(&one, tx.now))),
+    hide: |_| {},
+};
 
 /// `GET /api/v1/overrides`
 pub(in super::super) async fn overrides(
@@ -34,14 +55,7 @@ pub(in super::super) async fn overrides(
     headers: HeaderMap,
     query: Queried,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let which = which(query)?;
-    let read = desk.sight.or_last(move |tx| {
-        let all = roster::overrides(tx, which, LISTED_MAX)?;
-        Ok(all.iter().map(|one| view::stand_in(one, tx.now)).collect::<Vec<_>>())
-    });
-    let Seen { value: all, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(shown(&desk, Json(json!({"overrides": all})).into_response(), as_of))
+    OVERRIDES.list(&desk, &headers, query).await
 }
 
 /// `GET /api/v1/leaves`
@@ -50,14 +64,7 @@ pub(in super::super) async fn leaves(
     headers: HeaderMap,
     query: Queried,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let which = which(query)?;
-    let read = desk.sight.or_last(move |tx| {
-        let all = roster::leaves(tx, which, LISTED_MAX)?;
-        Ok(all.iter().map(|one| view::leave(one, tx.now)).collect::<Vec<_>>())
-    });
-    let Seen { value: all, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    Ok(shown(&desk, Json(json!({"leaves": all})).into_response(), as_of))
+    LEAVES.list(&desk, &headers, query).await
 }
 
 /// `GET /api/v1/overrides/{id}`
@@ -66,9 +73,7 @@ pub(in super::super) async fn show_override(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Seen { value, as_of } = one(&desk, &id, "override", whole_override).await?;
-    Ok(shown(&desk, Json(value).into_response(), as_of))
+    OVERRIDES.show(&desk, &headers, &id).await
 }
 
 /// `GET /api/v1/leaves/{id}`
@@ -77,9 +82,7 @@ pub(in super::super) async fn show_leave(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Seen { value, as_of } = one(&desk, &id, "leave", whole_leave).await?;
-    Ok(shown(&desk, Json(value).into_response(), as_of))
+    LEAVES.show(&desk, &headers, &id).await
 }
 
 /// The body of `POST /api/v1/overrides`.
@@ -121,7 +124,7 @@ pub(in super::super) async fn add_override(
     let id = one.id.clone();
     let said = vec![one];
     let gaps = say(&desk, Change::StandIn(said.clone()), hours(&said)).await?;
-    let mut value = after(&desk, &id, whole_override).await?;
+    let mut value = OVERRIDES.after(&desk, &id).await?;
     value["warnings"] = gaps;
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
@@ -192,7 +195,7 @@ pub(in super::super) async fn swap(
     let gaps = say(&desk, Change::StandIn(said.clone()), hours(&said)).await?;
     let mut overrides = Vec::new();
     for id in &ids {
-        overrides.push(after(&desk, id, whole_override).await?);
+        overrides.push(OVERRIDES.after(&desk, id).await?);
     }
     let value = json!({"overrides": overrides, "warnings": gaps});
     Ok((StatusCode::CREATED, Json(value)).into_response())
@@ -232,7 +235,7 @@ pub(in super::super) async fn add_leave(
     };
     let (id, hours) = (leave.id.clone(), (leave.from, leave.until));
     let gaps = say(&desk, Change::Away(leave), hours).await?;
-    let mut value = after(&desk, &id, whole_leave).await?;
+    let mut value = LEAVES.after(&desk, &id).await?;
     value["warnings"] = gaps;
     Ok((StatusCode::CREATED, Json(value)).into_response())
 }
@@ -243,13 +246,8 @@ pub(in super::super) async fn end_override(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let who = author(&acting(&desk, &headers, None).await?.actor);
-    if id.contains('\0') {
-        return Err(not_there("override", &id));
-    }
-    desk.door.ask(Command::Roster(Change::EndOverride { id: id.clone(), who: who.clone() })).await?;
-    tracing::info!(roster.id = id, by = who, "an override was ended");
-    after(&desk, &id, whole_override).await.map(Json)
+    let ends = |id, who, _| Command::Roster(Change::EndOverride { id, who });
+    OVERRIDES.end(&desk, &headers, id, ends).await
 }
 
 /// `POST /api/v1/leaves/{id}/end`
@@ -258,13 +256,8 @@ pub(in super::super) async fn end_leave(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    let who = author(&acting(&desk, &headers, None).await?.actor);
-    if id.contains('\0') {
-        return Err(not_there("leave", &id));
-    }
-    desk.door.ask(Command::Roster(Change::EndLeave { id: id.clone(), who: who.clone() })).await?;
-    tracing::info!(roster.id = id, by = who, "a leave was ended");
-    after(&desk, &id, whole_leave).await.map(Json)
+    let ends = |id, who, _| Command::Roster(Change::EndLeave { id, who });
+    LEAVES.end(&desk, &headers, id, ends).await
 }
 
 /// From the first to the last hour that some overrides touch.
@@ -320,12 +313,4 @@ fn warning(gap: &Gap) -> String {
 
 pub(in super::super) fn fresh() -> Result<String, Problem> {
     crypto::random_token().map_err(|_| Problem::internal())
-}
-
-fn whole_override(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {
-    Ok(roster::override_of(tx, id)?.map(|one| view::stand_in(&one, tx.now)))
-}
-
-fn whole_leave(tx: &Tx<'_>, id: &str) -> Result<Option<Value>, StoreError> {
-    Ok(roster::leave_of(tx, id)?.map(|one| view::leave(&one, tx.now)))
 }

@@ -7,21 +7,20 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::HeaderMap;
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::lasting::{Queried, after, author, ends_at, not_there, one, which};
-use super::{acting, json_body, shown, view};
+use super::lasting::{Lasting, Queried, author, ends_at};
+use super::{acting, json_body, view};
 use crate::commit::{Command, Reply};
 use crate::core::matcher::read_all;
 use crate::core::silence::Silence;
 use crate::crypto;
-use crate::store::sight::Seen;
 use crate::store::silences;
 use crate::store::{StoreError, Tx, held};
 
@@ -38,25 +37,26 @@ fn hide_held(silence: &mut Value) {
     }
 }
 
+const SILENCES: Lasting = Lasting {
+    what: "silence",
+    list: "silences",
+    all: |tx, which| {
+        let holding = held::each(tx)?;
+        let count = |id: &str| holding.iter().find(|(by, _)| by == id).map_or(0, |(_, count)| *count);
+        let all = silences::list(tx, which, SILENCES_MAX)?;
+        Ok(all.iter().map(|one| view::silence(one, count(&one.id), tx.now)).collect())
+    },
+    whole,
+    hide: hide_held,
+};
+
 /// `GET /api/v1/silences`
 pub(in super::super) async fn list(
     State(desk): State<Desk>,
     headers: HeaderMap,
     query: Queried,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let which = which(query)?;
-    let read = desk.sight.or_last(move |tx| {
-        let holding = held::each(tx)?;
-        let count = |id: &str| holding.iter().find(|(by, _)| by == id).map_or(0, |(_, count)| *count);
-        let all = silences::list(tx, which, SILENCES_MAX)?;
-        Ok(all.iter().map(|one| view::silence(one, count(&one.id), tx.now)).collect::<Vec<_>>())
-    });
-    let Seen { value: mut all, as_of } = read.await.map_err(|error| cannot_read(&error))?;
-    if as_of.is_some() {
-        all.iter_mut().for_each(hide_held);
-    }
-    Ok(shown(&desk, Json(json!({"silences": all})).into_response(), as_of))
+    SILENCES.list(&desk, &headers, query).await
 }
 
 /// `GET /api/v1/silences/{id}`: with the alerts that it holds back.
@@ -65,12 +65,7 @@ pub(in super::super) async fn show(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    let Seen { value: mut silence, as_of } = one(&desk, &id, "silence", whole).await?;
-    if as_of.is_some() {
-        hide_held(&mut silence);
-    }
-    Ok(shown(&desk, Json(silence).into_response(), as_of))
+    SILENCES.show(&desk, &headers, &id).await
 }
 
 /// The body of `POST /api/v1/silences`.
@@ -118,7 +113,7 @@ pub(in super::super) async fn add(
         return Err(Problem::internal());
     };
     tracing::info!(silence.id = id, by = created_by, "a silence was made");
-    Ok((StatusCode::CREATED, Json(after(&desk, &id, whole).await?)).into_response())
+    SILENCES.made(&desk, &id).await
 }
 
 /// `POST /api/v1/silences/{id}/expire`
@@ -128,10 +123,10 @@ pub(in super::super) async fn expire(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let known = find(&desk, &id).await?.ok_or_else(|| not_there("silence", &id))?;
+    let known = find(&desk, &id).await?.ok_or_else(|| SILENCES.not_there(&id))?;
     desk.door.ask(Command::EndSilence { id: id.clone(), source: known.source }).await?;
     tracing::info!(silence.id = id, by = author(&by.actor), "a silence was ended");
-    after(&desk, &id, whole).await.map(Json)
+    SILENCES.after(&desk, &id).await.map(Json)
 }
 
 async fn find(desk: &Desk, id: &str) -> Result<Option<Silence>, Problem> {

@@ -3,17 +3,16 @@
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode, header};
-use secrecy::SecretString;
+use axum::response::Response;
+use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
+use super::keys::{self, Asking, asking, make, shown_once};
 use super::{json_body, view};
-use crate::commit::{Command, Reply};
-use crate::crypto;
+use crate::commit::Command;
 use crate::store::tokens::{self, ApiToken, Holder};
 
 /// The body of `POST /api/v1/tokens`: either of the two.
@@ -51,20 +50,15 @@ pub(in super::super) async fn create(
     {
         return Err(Problem::unprocessable(format!("{name} is no person of the configuration")));
     }
-    let token = crypto::random_token().map_err(|error| {
-        tracing::error!(%error, "no random bytes");
-        Problem::internal()
-    })?;
-    let command = Command::MakeToken { token: SecretString::from(token.clone()), holder: holder.clone() };
-    let Reply::Made(id) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
+    let keep = |token| Command::MakeToken { token, holder: holder.clone() };
+    let (id, token) = make(&desk, keep).await?;
     tracing::info!(
         token.id = id,
         token.holder = holder.name(),
         by = by.person,
         "a token of the API was made"
     );
-    let made = Json(json!({"id": id, "token": token}));
-    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], made).into_response())
+    Ok(shown_once(json!({"id": id, "token": token})))
 }
 
 /// `GET /api/v1/tokens`
@@ -85,41 +79,16 @@ pub(in super::super) async fn revoke(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     let by = asking(&desk, &headers).await?;
-    // Whether there is one of somebody else is nobody's business.
-    if !all(&desk).await?.iter().any(|token| token.id == id && by.may(&token.holder)) {
-        return Err(Problem::not_found(format!("no token that works has the id {id}")));
-    }
-    desk.door.ask(Command::RevokeToken { id: id.clone() }).await?;
+    let is_theirs = all(&desk).await?.iter().any(|token| token.id == id && by.may(&token.holder));
+    let revoked =
+        keys::revoke(&desk, "token", id.clone(), is_theirs, |id| Command::RevokeToken { id }).await?;
     tracing::info!(token.id = id, by = by.person, "a token of the API was revoked");
-    Ok(Json(json!({"id": id, "revoked": true})))
-}
-
-/// Who asks about tokens.
-pub(super) struct Asking {
-    /// Which person.
-    pub(super) person: String,
-    /// Whether they are an administrator.
-    pub(super) administrator: bool,
+    Ok(revoked)
 }
 
 impl Asking {
     fn may(&self, holder: &Holder) -> bool {
         self.administrator || matches!(holder, Holder::Person(name) if *name == self.person)
-    }
-}
-
-pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
-    let person = match desk.holder(headers).await? {
-        Holder::Person(person) => person,
-        Holder::Automation(_) => {
-            return Err(Problem::forbidden(
-                "a program has no say about tokens, private addresses and delivery drills",
-            ));
-        }
-    };
-    match desk.house.get().rules.people.get(&person) {
-        Some(known) => Ok(Asking { administrator: known.administrator, person }),
-        None => Err(Problem::forbidden(format!("{person} is not a person of this house any more"))),
     }
 }
 

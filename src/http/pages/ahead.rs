@@ -11,8 +11,8 @@ use crate::config::gaps::nobody;
 use crate::config::preview::Span;
 use crate::core::escalation::Staff;
 use crate::core::incident::Severity;
-use crate::core::oncall::ahead::AHEAD;
-use crate::core::oncall::{Leave, Override, Roster};
+use crate::core::oncall::ahead::{AHEAD, Watch};
+use crate::core::oncall::{Leave, Override, Roster, Rotation};
 use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
 use crate::http::api::oncall::{previewed, zone_of};
@@ -41,7 +41,7 @@ pub(super) fn name_of(zone: &TimeZone) -> String {
     zone.iana_name().unwrap_or("UTC").to_owned()
 }
 
-/// When nobody is on call, or an incident would wake nobody, in the next fourteen days: a sentence each, the first few.
+/// When nobody is on call, or an incident would find nobody on call, in the next fourteen days: a sentence each, the first few.
 pub(super) fn warnings(rules: &Rules, roster: &Roster, now: Timestamp) -> Vec<String> {
     let until = now.saturating_add(AHEAD).unwrap_or(now);
     let mut all: Vec<(Timestamp, String)> = Vec::new();
@@ -99,14 +99,30 @@ pub(super) fn rotations(rules: &Rules, roster: &Roster, now: Timestamp) -> Vec<V
         let by = duty.people.iter().find_map(|person| roster.puts_in(name, person, now));
         context! {
             name => name.as_str(), zone => name_of(zone), people => names(&duty.people), shadows => names(&duty.shadows),
-            until => Some(rotation.stays_until(name, roster, now)).filter(|until| *until < Timestamp::MAX)
-                .map(|until| local(until, zone)),
+            until => hands_over(name, rotation, roster, &watches, now).map(|until| local(until, zone)),
             gap => gone.first().is_some_and(|gap| gap.from <= now),
             by => by.map(|one| one.reason.as_str()), next => next.collect::<Vec<_>>(),
             more => watches.len().saturating_sub(WATCHES_SHOWN + 1),
         }
     });
     shown.collect()
+}
+
+/// When others take over from who is on call now; `watches`: who is in the days ahead. The end of a turn that is followed by one of
+/// the same people is nothing that anybody has to know.
+fn hands_over(
+    name: &str,
+    rotation: &Rotation,
+    roster: &Roster,
+    watches: &[Watch],
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if let Some(next) = watches.get(1) {
+        return Some(next.from);
+    }
+    let until = rotation.stays_until(name, roster, now);
+    let is_on_call = rotation.people_at(name, roster, now);
+    (until < Timestamp::MAX && rotation.people_at(name, roster, until) != is_on_call).then_some(until)
 }
 
 /// Overrides that hold or come, in the hours of their rotations.

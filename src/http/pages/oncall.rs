@@ -21,8 +21,8 @@ use crate::core::condition::line;
 use crate::core::incident::Severity;
 use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
-use crate::crypto;
 use crate::feeds::all_troubles;
+use crate::http::api::roster::fresh;
 use crate::http::body;
 use crate::http::desk::Desk;
 use crate::http::html::Pages;
@@ -82,60 +82,59 @@ pub(in super::super) async fn page(
 }
 
 /// `POST /oncall/overrides`
-pub(in super::super) async fn add_override(
-    State((desk, pages)): Both,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    let me = match holder_of(&desk, &headers, true).await {
-        Ok(me) => me,
-        Err(elsewhere) => return elsewhere,
-    };
-    let form = form(&desk, body).await;
-    let rules = desk.house.get().rules.clone();
-    let zone = rules.rotations.get(&form.rotation).map_or(TimeZone::UTC, |known| known.time_zone.clone());
-    let change = hours(&form, &zone, desk.clock.now()).and_then(|(from, until)| {
+pub(in super::super) async fn add_override(both: Both, headers: HeaderMap, body: Body) -> Response {
+    let means = |rules: &Rules, form: &Form, author: String, now: Timestamp| {
+        let zone = rules.rotations.get(&form.rotation).map_or(TimeZone::UTC, |known| known.time_zone.clone());
+        let (from, until) = hours(form, &zone, now)?;
         Ok(Change::StandIn(vec![Override {
-            id: crypto::random_token().map_err(|_| Problem::internal())?,
+            id: fresh()?,
             rotation: form.rotation.clone(),
             person: form.person.clone(),
             instead_of: Some(form.instead_of.clone()).filter(|whose| !whose.is_empty()),
             from,
             until,
-            author: author(&me),
+            author,
             reason: line(&form.reason),
-            created_at: desk.clock.now(),
+            created_at: now,
             ended_by: None,
         }]))
-    });
-    say(&desk, &pages, &me, change, form, false).await
+    };
+    add(both, headers, body, false, means).await
 }
 
 /// `POST /oncall/leaves`
-pub(in super::super) async fn add_leave(
+pub(in super::super) async fn add_leave(both: Both, headers: HeaderMap, body: Body) -> Response {
+    let means = |rules: &Rules, form: &Form, author: String, now: Timestamp| {
+        let (from, until) = hours(form, &zone_of(rules, &form.person), now)?;
+        Ok(Change::Away(Leave {
+            id: fresh()?,
+            person: form.person.clone(),
+            from,
+            until,
+            author,
+            reason: line(&form.reason),
+            created_at: now,
+            ended_by: None,
+        }))
+    };
+    add(both, headers, body, true, means).await
+}
+
+/// Says what a form means, of a leave or of an override, to whose author and at what hour.
+async fn add(
     State((desk, pages)): Both,
     headers: HeaderMap,
     body: Body,
+    leave: bool,
+    means: impl FnOnce(&Rules, &Form, String, Timestamp) -> Result<Change, Problem>,
 ) -> Response {
     let me = match holder_of(&desk, &headers, true).await {
         Ok(me) => me,
         Err(elsewhere) => return elsewhere,
     };
     let form = form(&desk, body).await;
-    let zone = zone_of(&desk.house.get().rules, &form.person);
-    let change = hours(&form, &zone, desk.clock.now()).and_then(|(from, until)| {
-        Ok(Change::Away(Leave {
-            id: crypto::random_token().map_err(|_| Problem::internal())?,
-            person: form.person.clone(),
-            from,
-            until,
-            author: author(&me),
-            reason: line(&form.reason),
-            created_at: desk.clock.now(),
-            ended_by: None,
-        }))
-    });
-    say(&desk, &pages, &me, change, form, true).await
+    let change = means(&desk.house.get().rules, &form, author(&me), desk.clock.now());
+    say(&desk, &pages, &me, change, form, leave).await
 }
 
 /// `POST /oncall/overrides/{id}/end`

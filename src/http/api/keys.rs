@@ -1,0 +1,73 @@
+//! What tokens and private addresses of calendars have in common: whoever knows one may do something by it. It is shown once, when
+//! it is made; only its hash is kept, and it is revoked by its id.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+
+use super::super::desk::Desk;
+use super::super::problem::Problem;
+use crate::commit::{Command, Reply};
+use crate::crypto;
+use crate::store::tokens::Holder;
+
+/// Who asks about them.
+pub(super) struct Asking {
+    /// Which person.
+    pub(super) person: String,
+    /// Whether they are an administrator.
+    pub(super) administrator: bool,
+}
+
+/// Who asks. No program does.
+pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
+    let person = match desk.holder(headers).await? {
+        Holder::Person(person) => person,
+        Holder::Automation(_) => {
+            return Err(Problem::forbidden(
+                "a program has no say about tokens, private addresses and delivery drills",
+            ));
+        }
+    };
+    match desk.house.get().rules.people.get(&person) {
+        Some(known) => Ok(Asking { administrator: known.administrator, person }),
+        None => Err(Problem::forbidden(format!("{person} is not a person of this house any more"))),
+    }
+}
+
+/// A fresh one that is kept by a command. Answers its id.
+pub(super) async fn make(
+    desk: &Desk,
+    keep: impl FnOnce(SecretString) -> Command,
+) -> Result<(String, String), Problem> {
+    let token = crypto::random_token().map_err(|error| {
+        tracing::error!(%error, "no random bytes");
+        Problem::internal()
+    })?;
+    match desk.door.ask(keep(SecretString::from(token.clone()))).await? {
+        Reply::Made(id) => Ok((id, token)),
+        _ => Err(Problem::internal()),
+    }
+}
+
+/// 201, with what is shown this once.
+pub(super) fn shown_once(made: Value) -> Response {
+    (StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(made)).into_response()
+}
+
+/// Ends one. `is_theirs`: whether who asks may; that there is one of somebody else is nobody's business.
+pub(super) async fn revoke(
+    desk: &Desk,
+    what: &str,
+    id: String,
+    is_theirs: bool,
+    command: fn(String) -> Command,
+) -> Result<Json<Value>, Problem> {
+    if !is_theirs {
+        return Err(Problem::not_found(format!("no {what} that works has the id {id}")));
+    }
+    desk.door.ask(command(id.clone())).await?;
+    Ok(Json(json!({"id": id, "revoked": true})))
+}
