@@ -8,7 +8,7 @@ use secrecy::SecretString;
 
 use crate::channels::client::Client;
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Heard, Shared};
+use crate::channels::{self, Channel, Fields, Heard, Shared, twilio_sms};
 use crate::config::{
     self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
 };
@@ -153,6 +153,13 @@ impl House {
     }
 }
 
+impl House {
+    /// Whether letters by a way show a code that an answer has to carry, as far as is known here.
+    pub fn shows_code(&self, way: &str) -> bool {
+        self.ways.get(way).is_none_or(Channel::shows_codes)
+    }
+}
+
 /// What else the operator set for a source.
 fn options(source: &config::Source) -> Result<Options, String> {
     let mapping = source.map.as_ref().map(|map| Mapping::new(&map.expressions, &map.headers));
@@ -282,6 +289,8 @@ pub struct AnswerKeys {
     pub external_url: String,
     /// The tokens that Twilio signs with.
     pub twilio: Vec<SecretString>,
+    /// The accounts of the ways by Twilio: nothing else that it signs is for this house.
+    pub twilio_accounts: Vec<String>,
     /// The secrets that Slack signs with.
     pub slack: Vec<SecretString>,
     /// The secrets that buttons in Mattermost are signed with.
@@ -293,19 +302,33 @@ pub struct AnswerKeys {
 impl AnswerKeys {
     fn of(config: &Config) -> Self {
         let config::Answers { twilio, slack, mattermost, telegram } = &config.answers;
+        let by_twilio = config.ways.iter().filter(|way| way.kind.starts_with("twilio-"));
+        let accounts = by_twilio.filter_map(|way| way.texts.get("account_sid").cloned());
         Self {
             external_url: config.server.external_url.clone(),
             twilio: twilio.clone(),
+            twilio_accounts: accounts.collect(),
             slack: slack.clone(),
             mattermost: mattermost.clone(),
             telegram: telegram.clone(),
         }
     }
 
+    /// The code that a text message shows and an answer to it carries; none where nobody hears answers.
+    pub fn code(&self, delivery: &str) -> Option<String> {
+        self.twilio.first().map(|key| twilio_sms::code(key, delivery))
+    }
+
+    /// Whether that is the code of a letter, also by a secret that is being replaced. The time tells nothing.
+    pub fn is_code(&self, delivery: &str, said: &str) -> bool {
+        let same = |key| crypto::same(twilio_sms::code(key, delivery).as_bytes(), said.as_bytes());
+        self.twilio.iter().fold(false, |found, key| found | same(key))
+    }
+
     /// Whose calls can be believed: only there a button or a key is offered.
     fn heard(&self) -> Heard {
         Heard {
-            twilio: !self.twilio.is_empty(),
+            twilio: self.twilio.first().cloned(),
             slack: !self.slack.is_empty(),
             telegram: !self.telegram.is_empty(),
             mattermost: self.mattermost.first().cloned(),

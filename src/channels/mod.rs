@@ -102,8 +102,8 @@ pub struct Shared {
 /// and no key of theirs is offered.
 #[derive(Clone, Default)]
 pub struct Heard {
-    /// `POST /answers/twilio/sms` and `/voice`.
-    pub twilio: bool,
+    /// `POST /answers/twilio/sms` and `/voice`: what the codes of text messages are made with.
+    pub twilio: Option<SecretString>,
     /// `POST /answers/slack`.
     pub slack: bool,
     /// `POST /answers/telegram`.
@@ -188,6 +188,11 @@ impl Channel {
         }
     }
 
+    /// Whether its letters show a code that an answer has to carry.
+    pub fn shows_codes(&self) -> bool {
+        matches!(self, Self::TwilioSms(_))
+    }
+
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter: then one that
     /// may have been written is sent again. A letter that wakes somebody is in any case.
     pub fn recognises_repeats(&self) -> bool {
@@ -263,6 +268,11 @@ impl Parcel {
     /// Whether it asks its reader to take command: then a button or a key may do so.
     fn asks_for_command(&self) -> bool {
         self.answer.is_some() && self.event_type == "page"
+    }
+
+    /// Whether it is a test of how pages reach its reader.
+    fn is_test(&self) -> bool {
+        self.answer.is_some() && self.event_type == "test"
     }
 
     /// The address of our own pages, as the answer link has it, without a slash at its end: answers by other ways go

@@ -44,6 +44,7 @@ mod merges;
 mod outbox;
 mod press;
 mod reach;
+mod report;
 mod roster;
 mod run;
 mod silence;
@@ -97,6 +98,8 @@ mod stories_policy;
 #[cfg(test)]
 mod stories_reach;
 #[cfg(test)]
+mod stories_reports;
+#[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
 mod stories_roster;
@@ -124,6 +127,7 @@ use memory::Memory;
 pub use merges::{Part, followed};
 pub use press::Press;
 pub use reach::Asked;
+pub use report::{Fate, Report};
 pub use roster::Change;
 use spool::Spool;
 

@@ -12,7 +12,7 @@ use crate::core::decide::{Act, By, Refusal};
 use crate::core::mail::Letter;
 use crate::core::reach::{MAIL, all_ways};
 use crate::crypto;
-use crate::store::letters::{Claim, Kind};
+use crate::store::letters::Kind;
 use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, reach};
 
@@ -80,9 +80,15 @@ impl Work<'_, '_> {
     }
 
     /// A letter of a test has its outcome.
-    pub(super) fn tested(&mut self, claim: &Claim, outcome: &str, why: &str) -> Result<(), StoreError> {
-        let way = if claim.channel.is_empty() { MAIL } else { &claim.channel };
-        reach::ends(self.tx, &claim.person, way, &claim.address, (outcome, why))
+    pub(super) fn tested(
+        &mut self,
+        person: &str,
+        channel: &str,
+        address: &str,
+        became: (&str, &str),
+    ) -> Result<(), StoreError> {
+        let way = if channel.is_empty() { MAIL } else { channel };
+        reach::ends(self.tx, person, way, address, became)
     }
 
     /// A letter of a test came back, which only mail does. It was for the address that the letter has.

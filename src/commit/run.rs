@@ -87,6 +87,7 @@ pub(super) fn run(
         Command::NoteDuty => Ok(Reply::Looked(work.note_duty()?)),
         Command::Roster(change) => work.change_roster(change)?,
         Command::Reach(asked) => work.reach(asked)?,
+        Command::Report(report) => work.report(report)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),

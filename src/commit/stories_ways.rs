@@ -12,7 +12,7 @@ use crate::core::timeline::{Actor, Route};
 use crate::render::Words;
 use crate::store::{letters, timeline};
 
-fn way(name: &str, minutes: i64, severities: &[Severity]) -> Way {
+pub(super) fn way(name: &str, minutes: i64, severities: &[Severity]) -> Way {
     Way {
         name: name.into(),
         to: format!("{name}-address"),
@@ -28,7 +28,7 @@ impl Story {
         Self::with_ways_of(vec![way("push", 0, &[]), way("sms", 2, &[])], None)
     }
 
-    fn with_ways_of(ways: Vec<Way>, quiet: Option<Quiet>) -> Self {
+    pub(super) fn with_ways_of(ways: Vec<Way>, quiet: Option<Quiet>) -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
         let maya = rules.people.get_mut("maya").unwrap();
@@ -41,7 +41,7 @@ impl Story {
     }
 
     /// Every letter to a person that is due now, taken by whoever carries it: `push page maya push-address`.
-    fn carried(&mut self) -> Vec<Claim> {
+    pub(super) fn carried(&mut self) -> Vec<Claim> {
         let mut taken = Vec::new();
         for (channel, _) in self.look(letters::channels_due) {
             if channel != "ops-room" {
@@ -51,7 +51,7 @@ impl Story {
         taken
     }
 
-    fn leaves(&mut self) -> Vec<String> {
+    pub(super) fn leaves(&mut self) -> Vec<String> {
         let taken = self.carried();
         let names = shown(&taken);
         for claim in taken {
@@ -61,7 +61,7 @@ impl Story {
     }
 
     /// What leaves within so many minutes, a minute at a time.
-    fn leaves_within(&mut self, minutes: i64) -> Vec<String> {
+    pub(super) fn leaves_within(&mut self, minutes: i64) -> Vec<String> {
         let mut all = Vec::new();
         for minute in 1..=minutes {
             self.passes(1);
@@ -70,11 +70,11 @@ impl Story {
         all
     }
 
-    fn is_refused(&mut self, claim: Claim, why: &str) {
+    pub(super) fn is_refused(&mut self, claim: Claim, why: &str) {
         self.settle(claim, Settlement::Refused { why: why.into() });
     }
 
-    fn last_lines(&mut self, incident: i64, count: usize) -> Vec<String> {
+    pub(super) fn last_lines(&mut self, incident: i64, count: usize) -> Vec<String> {
         let entries = self.look(|tx| timeline::list(tx, incident, 0, 1000));
         let skipped = entries.len().saturating_sub(count);
         entries.into_iter().skip(skipped).map(|kept| kept.text).collect()
@@ -87,13 +87,13 @@ impl Story {
     }
 }
 
-fn shown(claims: &[Claim]) -> Vec<String> {
+pub(super) fn shown(claims: &[Claim]) -> Vec<String> {
     let name =
         |claim: &Claim| if claim.channel.is_empty() { "mail".to_owned() } else { claim.channel.clone() };
     claims.iter().map(|claim| format!("{} {} {}", name(claim), claim.kind.as_str(), claim.person)).collect()
 }
 
-fn taken(mut claims: Vec<Claim>, by: &str) -> (Claim, Vec<Claim>) {
+pub(super) fn taken(mut claims: Vec<Claim>, by: &str) -> (Claim, Vec<Claim>) {
     let place = claims.iter().position(|claim| claim.channel == by).unwrap();
     (claims.remove(place), claims)
 }

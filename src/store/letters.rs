@@ -405,6 +405,31 @@ pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Res
     )
 }
 
+/// The number of the letter with this id.
+///
+/// # Errors
+/// What the engine says.
+pub fn number_of(tx: &Tx<'_>, id: &str) -> Result<Option<i64>, StoreError> {
+    tx.query_one("select seq from letter where id = ?1", &[id.into()], |row| row.int(0))
+}
+
+/// How many answers to a letter had a wrong code.
+///
+/// # Errors
+/// What the engine says.
+pub fn wrong_codes(tx: &Tx<'_>, id: &str) -> Result<i64, StoreError> {
+    let sql = "select wrong_codes from letter where id = ?1";
+    Ok(tx.query_one(sql, &[id.into()], |row| row.int(0))?.unwrap_or_default())
+}
+
+/// An answer that may have been to this letter had a wrong code.
+///
+/// # Errors
+/// What the engine says.
+pub fn counts_wrong_code(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
+    tx.write("update letter set wrong_codes = wrong_codes + 1 where id = ?1", &[id.into()])
+}
+
 /// The pages of an incident that wake somebody, the newest first: whom, and whether it may have reached them by any way.
 ///
 /// # Errors
@@ -525,7 +550,9 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
     for claim in claims {
         let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
         let saved = place.and_then(|place| loaded.get(place)?.as_ref()?.as_ref().ok());
-        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim, tx.now)) {
+        if saved.is_some_and(|saved| {
+            has_answered(&saved.incident, &claim.person, claim.kind, claim.created_at, tx.now)
+        }) {
             tx.write(
                 "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
                 &[claim.seq.into()],
@@ -539,15 +566,21 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
 
 /// Whether the person of a page has said something since it was written, so that it need not come by another way. When
 /// in doubt they have not: an hour that is still to come was said by a clock that was ahead and has been put right since.
-pub fn has_answered(incident: &Incident, claim: &Claim, now: Timestamp) -> bool {
-    let Some(known) = incident.responder(&claim.person) else { return false };
+pub fn has_answered(
+    incident: &Incident,
+    person: &str,
+    kind: Kind,
+    written_at: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let Some(known) = incident.responder(person) else { return false };
     let said = match known.status {
         ResponderStatus::Declined => true,
         // The PIO is asked for something else than to be there.
-        ResponderStatus::Acknowledged | ResponderStatus::OnScene => claim.kind != Kind::Pio,
+        ResponderStatus::Acknowledged | ResponderStatus::OnScene => kind != Kind::Pio,
         ResponderStatus::Paged | ResponderStatus::Unreachable => false,
     };
-    said && known.since > claim.created_at && known.since <= now
+    said && known.since > written_at && known.since <= now
 }
 
 /// What became of one letter of a page.
@@ -565,6 +598,8 @@ pub struct Leg {
     pub why: Option<String>,
     /// When it became so; while it is pending or being sent, when it is tried next.
     pub at: Timestamp,
+    /// What its carrier told of it after it took it: `sent`, `delivered`, ... And when.
+    pub reported: Option<(String, Timestamp)>,
 }
 
 impl Leg {
@@ -584,7 +619,8 @@ impl Leg {
 /// # Errors
 /// What the engine says.
 pub fn legs(tx: &Tx<'_>, page: i64) -> Result<Vec<Leg>, StoreError> {
-    let sql = "select seq, channel, address, state, why, due_at from letter where page = ?1 or seq = ?1 order by seq";
+    let sql = "select seq, channel, address, state, why, due_at, reported, reported_at from letter
+               where page = ?1 or seq = ?1 order by seq";
     tx.query(sql, &[page.into()], |row| leg(row, 0))
 }
 
@@ -596,6 +632,7 @@ pub(super) fn leg(row: &Row<'_>, from: usize) -> Result<Leg, StoreError> {
         state: row.text(from + 3)?,
         why: row.text_or_null(from + 4)?,
         at: row.time(from + 5)?,
+        reported: row.text_or_null(from + 6)?.zip(row.time_or_null(from + 7)?),
     })
 }
 
@@ -632,11 +669,70 @@ pub fn unreached(tx: &Tx<'_>, page: i64) -> Result<Option<String>, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn came_back(tx: &Tx<'_>, id: &str, why: &str) -> Result<(), StoreError> {
+    lost(tx, id, "bounced", why)
+}
+
+/// A letter reached nobody: `bounced`, or `refused` by who was called.
+///
+/// # Errors
+/// What the engine says.
+pub fn lost(tx: &Tx<'_>, id: &str, state: &str, why: &str) -> Result<(), StoreError> {
     tx.write(
-        "update letter set state = 'bounced', payload = '', why = ?2, due_at = ?3 where id = ?1
+        "update letter set state = ?4, payload = '', why = ?2, due_at = ?3 where id = ?1
            and state in ('pending', 'sending', 'accepted', 'unknown')",
-        &[id.into(), why.into(), tx.now.into()],
+        &[id.into(), why.into(), tx.now.into(), state.into()],
     )
+}
+
+/// A letter that was handed over, when its carrier tells of it.
+#[derive(Clone, Debug)]
+pub struct Reported {
+    /// `pending`, `sending`, ...
+    pub state: String,
+    /// Which attempt was the last.
+    pub attempts: i64,
+    /// What kind.
+    pub kind: Kind,
+    /// Where it went.
+    pub address: String,
+    /// What was told of it last.
+    pub said: Option<String>,
+}
+
+/// What is known of the letter with this id, where its carrier tells of it.
+///
+/// # Errors
+/// What the engine says.
+pub fn reported(tx: &Tx<'_>, id: &str) -> Result<Option<Reported>, StoreError> {
+    let sql = "select state, attempts, kind, address, reported from letter where id = ?1";
+    tx.query_one(sql, &[id.into()], |row| {
+        Ok(Reported {
+            state: row.text(0)?,
+            attempts: row.int(1)?,
+            kind: Kind::from_word(&row.text(2)?)?,
+            address: row.text(3)?,
+            said: row.text_or_null(4)?,
+        })
+    })
+}
+
+/// The carrier of a letter tells of it. One that has arrived and was to be sent once more, because nobody knew, is not: `is_there`.
+///
+/// # Errors
+/// What the engine says.
+pub fn reports(tx: &Tx<'_>, id: &str, said: &str, is_there: bool) -> Result<(), StoreError> {
+    tx.write(
+        "update letter set reported = ?2, reported_at = ?3 where id = ?1",
+        &[id.into(), said.into(), tx.now.into()],
+    )?;
+    if is_there {
+        tx.write(
+            "update letter set state = 'accepted', payload = '', why = null, due_at = ?2
+             where id = ?1 and attempts > 0 and state in ('pending', 'unknown')",
+            &[id.into(), tx.now.into()],
+        )?;
+    }
+    Ok(())
 }
 
 /// Somebody has said whether they come, or (`as_pio`) has written what they were called for: what still waits to ask

@@ -42,11 +42,11 @@ pub fn pages(tx: &Tx<'_>, incident: i64) -> Result<Vec<Page>, StoreError> {
     let Some(oldest) = numbers.last() else { return Ok(Vec::new()) };
     // Two looks at an index: with "or" a server reads every letter there is.
     let rows = tx.query(
-        "select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
-         where incident = ?1 and kind in ('page', 'help', 'pio_page') and coalesce(page, seq) >= ?2
+        "select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at, reported,
+           reported_at from letter where incident = ?1 and kind in ('page', 'help', 'pio_page') and coalesce(page, seq) >= ?2
          union
-         select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
-         where page in (select page from letter where incident = ?1 and page is not null) and coalesce(page, seq) >= ?2
+         select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at, reported,
+           reported_at from letter where page in (select page from letter where incident = ?1 and page is not null) and coalesce(page, seq) >= ?2
          order by 1 desc, 5",
         &[incident.into(), (*oldest).into()],
         |row| {
