@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::channels::client::Client;
+use crate::channels::client::{Client, Reach};
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Heard, Shared, twilio_sms};
+use crate::channels::{self, Channel, Fields, Heard, Shared, slack, twilio_sms};
+pub use crate::channels::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
 use crate::config::{
     self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
 };
@@ -154,6 +155,16 @@ impl House {
 }
 
 impl House {
+    /// Whether what wakes somebody by a way sounds on there until it is ended, as far as is known here.
+    pub fn sounds_on(&self, way: &str) -> bool {
+        self.ways.get(way).is_some_and(Channel::sounds_on)
+    }
+
+    /// Whether there is any such way.
+    pub fn has_what_sounds_on(&self) -> bool {
+        self.ways.values().any(Channel::sounds_on)
+    }
+
     /// Whether letters by a way show a code that an answer has to carry, as far as is known here.
     pub fn shows_code(&self, way: &str) -> bool {
         self.ways.get(way).is_none_or(Channel::shows_codes)
@@ -291,6 +302,9 @@ pub struct AnswerKeys {
     pub twilio: Vec<SecretString>,
     /// The accounts of the ways by Twilio: nothing else that it signs is for this house.
     pub twilio_accounts: Vec<String>,
+    /// Where people who pressed a button in Slack may be answered: the beginnings of addresses, and which of them are our own
+    /// network's.
+    pub slack_hooks: Vec<(String, Reach)>,
     /// The secrets that Slack signs with.
     pub slack: Vec<SecretString>,
     /// The secrets that buttons in Mattermost are signed with.
@@ -304,10 +318,18 @@ impl AnswerKeys {
         let config::Answers { twilio, slack, mattermost, telegram } = &config.answers;
         let by_twilio = config.ways.iter().filter(|way| way.kind.starts_with("twilio-"));
         let accounts = by_twilio.filter_map(|way| way.texts.get("account_sid").cloned());
+        let by_slack = config.ways.iter().filter(|way| way.kind == "slack");
+        let hooks = by_slack.map(|way| {
+            let text = |name: &str| way.texts.get(name).map(String::as_str);
+            let base = text("hooks_url").unwrap_or(slack::HOOKS_URL).trim_end_matches('/').to_owned();
+            let is_private = text("private_addresses") == Some("allow");
+            (base, if is_private { Reach::Private } else { Reach::Public })
+        });
         Self {
             external_url: config.server.external_url.clone(),
             twilio: twilio.clone(),
             twilio_accounts: accounts.collect(),
+            slack_hooks: hooks.collect(),
             slack: slack.clone(),
             mattermost: mattermost.clone(),
             telegram: telegram.clone(),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 mod api;
@@ -188,6 +188,11 @@ impl Channel {
         }
     }
 
+    /// Whether what wakes somebody sounds on until that is ended.
+    pub fn sounds_on(&self) -> bool {
+        matches!(self, Self::Pushover(_))
+    }
+
     /// Whether its letters show a code that an answer has to carry.
     pub fn shows_codes(&self) -> bool {
         matches!(self, Self::TwilioSms(_))
@@ -209,6 +214,11 @@ impl Channel {
         }
     }
 }
+
+/// The type of a letter that says nothing, and ends what sounds on: `data.ends` is the delivery that it was.
+pub const HUSH: &str = "hush";
+/// The longest that anything sounds on by itself.
+pub const SOUNDS_MAX: SignedDuration = SignedDuration::from_secs(600);
 
 /// The longest one attempt may take, whatever the other side does.
 pub const SEND_DEADLINE: Duration = Duration::from_secs(20);

@@ -179,6 +179,7 @@ impl Work<'_, '_> {
         }
         self.write_letters(decision)?;
         self.write_more(decision)?;
+        self.write_hushes(decision, before.map(|saved| &saved.incident))?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())
@@ -212,6 +213,10 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
+        // It says nothing, and nobody waits for it.
+        if claim.kind == Kind::Hush {
+            return Ok(());
+        }
         if claim.incident == 0 {
             return self.tested(&claim.person, &claim.channel, &claim.address, (outcome, why));
         }

@@ -36,6 +36,7 @@ mod events;
 mod heartbeat;
 mod hold;
 mod homes;
+mod hush;
 mod inhibit;
 mod lagging;
 mod mail;

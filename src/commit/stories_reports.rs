@@ -5,7 +5,7 @@ use super::stories_ways::{shown, taken, way};
 use super::*;
 use crate::core::alert::Status;
 use crate::core::decide::Act;
-use crate::core::timeline::Route;
+use crate::core::timeline::{Actor, Route};
 use crate::store::{letters, reach};
 
 const TAKE: Act = Act::Answer { help: false };
@@ -148,7 +148,7 @@ fn what_became_of_the_first_of_two_messages_says_nothing_of_the_second_unless_it
     // It was made after all, and came back: the second is still on its way.
     let mut story = Story::with_phones();
     let id = lost(&mut story);
-    story.seconds(6);
+    story.clock.forward(SignedDuration::from_secs(6));
     let (second, _) = taken(story.carried(), "sms");
     story.is_told(&id, 1, "failed", bounced("failed"));
     assert_eq!(story.ways_of(1), ["mail refused", "sms sending", "voice pending"]);

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::accept::Meters;
 pub use super::answer::Presses;
+pub use super::answers::whisper::{Whisperer, Whispers, whispers};
 use super::limits::Limits;
 use super::problem::Problem;
 use super::refused::Refusals;
@@ -55,6 +56,8 @@ pub struct Tools {
     pub refusals: Refusals,
     /// What this node has seen of presses on answer pages.
     pub presses: Presses,
+    /// Words to people who pressed a button in a chat.
+    pub whispers: Whispers,
     /// What the transport counts.
     pub meters: Meters,
 }

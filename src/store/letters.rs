@@ -24,6 +24,8 @@ pub enum Kind {
     Notice,
     /// Status for one channel.
     Status,
+    /// Ends what sounds on at a person's after another letter: it says nothing.
+    Hush,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Pio => "pio_page",
             Self::Notice => "notice",
             Self::Status => "status",
+            Self::Hush => "hush",
         }
     }
 
@@ -44,7 +47,7 @@ impl Kind {
     }
 
     fn from_word(word: &str) -> Result<Self, StoreError> {
-        [Self::Page, Self::Help, Self::Pio, Self::Notice, Self::Status]
+        [Self::Page, Self::Help, Self::Pio, Self::Notice, Self::Status, Self::Hush]
             .into_iter()
             .find(|kind| kind.as_str() == word)
             .ok_or(StoreError::Decode("an unknown kind of letter"))
@@ -733,6 +736,43 @@ pub fn reports(tx: &Tx<'_>, id: &str, said: &str, is_there: bool) -> Result<(), 
         )?;
     }
     Ok(())
+}
+
+/// A letter that left, and may sound on.
+#[derive(Clone, Debug)]
+pub struct Sounding {
+    /// Its id.
+    pub id: String,
+    /// What kind.
+    pub kind: Kind,
+    /// Whom it wakes.
+    pub person: String,
+    /// By which way.
+    pub way: String,
+    /// Where.
+    pub address: String,
+    /// It is being sent at this moment.
+    pub is_sending: bool,
+}
+
+/// Letters of an incident that wake somebody by a way beside mail, that left at this hour or later, and that nothing was told of.
+///
+/// # Errors
+/// What the engine says.
+pub fn sounding(tx: &Tx<'_>, incident: i64, since: Timestamp) -> Result<Vec<Sounding>, StoreError> {
+    let sql = "select id, kind, person, channel, address, state from letter
+               where incident = ?1 and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
+                 and state in ('accepted', 'unknown', 'sending') and due_at >= ?2 and reported is null order by seq";
+    tx.query(sql, &[incident.into(), since.into()], |row| {
+        Ok(Sounding {
+            id: row.text(0)?,
+            kind: Kind::from_word(&row.text(1)?)?,
+            person: row.text(2)?,
+            way: row.text(3)?,
+            address: row.text(4)?,
+            is_sending: row.text(5)? == "sending",
+        })
+    })
 }
 
 /// Somebody has said whether they come, or (`as_pio`) has written what they were called for: what still waits to ask

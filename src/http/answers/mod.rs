@@ -7,7 +7,8 @@
 //! key pressed, a button of a chat; mailboxes that answer the phone are left out.
 //!
 //! What became of an answer is said in the service's own form, with 200, where who answered is shown the words and nothing of
-//! an error. Slack shows nothing but whether it failed: there what was not decided is 503.
+//! an error. Slack shows nothing of that: what became of a press is written to who pressed (`whisper`), and only where that cannot
+//! be, what was not decided is 503, which it shows as a failure.
 
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) mod mattermost;
 pub(super) mod slack;
 pub(super) mod telegram;
 pub(super) mod twilio;
+pub(super) mod whisper;
 
 /// Largest body, in bytes: the services send a few thousand.
 const BODY_BYTES_MAX: usize = 64 * 1024;
