@@ -12,7 +12,7 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::ResponderStatus;
 use crate::core::mail::Letter;
 use crate::core::timeline::{Actor, Route};
-use crate::store::{StoreError, letters, reach, unreadable};
+use crate::store::{StoreError, carried, letters, reach, unreadable};
 
 /// Beside the ids of deliveries stands which answers were taken, under the name of a source that none can have.
 const ANSWERED: &str = "onscene:answer";
@@ -124,7 +124,7 @@ impl Work<'_, '_> {
                 || saved.incident.responder(&letter.person).is_some_and(|known| has_spoken(known.status));
             let standing =
                 if saved.incident.is_open() { Standing::of(is_answered()) } else { Standing::Over };
-            let wrong = letters::wrong_codes(self.tx, &id)?;
+            let wrong = carried::wrong_codes(self.tx, &id)?;
             pages.push(Coded { home, letter, standing, wrong });
         }
         if !pages.iter().any(|page| page.standing != Standing::Over) {
@@ -175,7 +175,7 @@ impl Work<'_, '_> {
                 continue;
             }
             page.wrong += 1;
-            letters::counts_wrong_code(self.tx, &page.letter.id)?;
+            carried::counts_wrong_code(self.tx, &page.letter.id)?;
             if page.wrong == WRONG_CODES_MAX {
                 let person = &page.letter.person;
                 let text = format!(
@@ -193,7 +193,7 @@ impl Work<'_, '_> {
         if !matches!(act, Act::Answer { .. }) {
             return Ok(Err(DoorError::OtherPage));
         }
-        if let Some(number) = letters::number_of(self.tx, &letter.id)? {
+        if let Some(number) = carried::number_of(self.tx, &letter.id)? {
             reach::confirms(self.tx, letter.page, number)?;
         }
         Ok(Ok(Reply::Done))

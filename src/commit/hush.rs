@@ -11,7 +11,8 @@ use crate::core::timeline::{Actor, Fact};
 use crate::house::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
 use crate::render::Words;
 use crate::store::StoreError;
-use crate::store::letters::{self, Kind, Sounding};
+use crate::store::carried::{self, Sounding};
+use crate::store::letters::Kind;
 
 /// What is told of a letter that was ended.
 const ENDED: &str = "ended";
@@ -36,7 +37,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let since = self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN);
-        for letter in letters::sounding(self.tx, incident.id, since)? {
+        for letter in carried::sounding(self.tx, incident.id, since)? {
             let has_said = |(person, as_pio): &(&str, bool)| {
                 *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
             };
@@ -68,7 +69,7 @@ impl Work<'_, '_> {
             false => SignedDuration::ZERO,
         };
         self.write(incident.id, Kind::Hush, &to, &words, (None, after))?;
-        letters::reports(self.tx, &letter.id, ENDED, false)
+        carried::reports(self.tx, &letter.id, ENDED, false)
     }
 }
 

@@ -73,6 +73,8 @@ mod stories_history;
 #[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
+mod stories_hush;
+#[cfg(test)]
 mod stories_inhibit;
 #[cfg(test)]
 mod stories_known;

@@ -5,7 +5,7 @@
 
 use super::acts::{Sent, Work};
 use super::{DoorError, Reply};
-use crate::store::{StoreError, letters};
+use crate::store::{StoreError, carried, letters};
 
 /// Told on the way to the person; nothing follows from it.
 const SENT: &str = "sent";
@@ -41,7 +41,7 @@ impl Work<'_, '_> {
         let Some(letter) = letters::by_id(self.tx, &report.letter)?.filter(|letter| letter.wakes) else {
             return Ok(Ok(Reply::Done));
         };
-        let Some(known) = letters::reported(self.tx, &report.letter)? else { return Ok(Ok(Reply::Done)) };
+        let Some(known) = carried::reported(self.tx, &report.letter)? else { return Ok(Ok(Reply::Done)) };
         // Reports come twice, and out of order.
         let is_new = known.said.as_deref() != Some(&report.word);
         let is_late = report.fate == Fate::Sent && known.said.is_some();
@@ -60,11 +60,11 @@ impl Work<'_, '_> {
         };
         let (state, why) = match &report.fate {
             Fate::Sent => {
-                letters::reports(self.tx, &letter.id, SENT, false)?;
+                carried::reports(self.tx, &letter.id, SENT, false)?;
                 return Ok(Ok(Reply::Done));
             }
             Fate::Arrived => {
-                letters::reports(self.tx, &letter.id, &report.word, true)?;
+                carried::reports(self.tx, &letter.id, &report.word, true)?;
                 if letter.incident == 0 {
                     self.tested(&letter.person, &letter.channel, &known.address, ("accepted", ""))?;
                 } else {
@@ -78,7 +78,7 @@ impl Work<'_, '_> {
         if is_lost || !is_of_last {
             return Ok(Ok(Reply::Done));
         }
-        letters::reports(self.tx, &letter.id, &report.word, false)?;
+        carried::reports(self.tx, &letter.id, &report.word, false)?;
         letters::lost(self.tx, &letter.id, state, why)?;
         // What only waited for the others of its page may be due.
         self.effects.wrote();

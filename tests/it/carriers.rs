@@ -357,7 +357,10 @@ fn what_sounds_on_by_pushover_ends_when_somebody_else_has_it() {
     let ended = house.services.form_at(&format!("/1/receipts/cancel_by_tag/{}.json", page["tags"]));
     assert_eq!(ended["token"], "not-a-real-secret");
     assert_eq!(house.ways_of("maya")[1], "push accepted ended");
-    assert_eq!(house.services.at("/1/messages.json").len(), 1, "nobody is told anything by it");
+    // She is asked for a statement meanwhile, which is another page, and sounds on.
+    let second = eventually("a page for the PIO", || house.services.at("/1/messages.json").get(1).cloned());
+    assert!(second.contains("priority=2") && !second.contains(&page["tags"]), "{second}");
+    assert_eq!((house.services.at("/1/messages.json").len(), house.services.at("/receipts/").len()), (2, 1));
     assert!(!house.timeline().contains("hush"), "{}", house.timeline());
     assert!(house.daemon.verify().contains("whole"));
 }
