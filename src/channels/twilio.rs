@@ -12,7 +12,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::{Api, encode, strange, usual};
+use super::api::{Api, bounded, encode, strange, usual};
 use super::client::Answer;
 use super::{Fields, Key, Outcome, Parcel, Shared, api};
 
@@ -21,6 +21,8 @@ const API_URL: &str = "https://api.twilio.com";
 /// Codes that say that the account, the key or our own number is wrong: no login, a suspended account, and senders that
 /// cannot send.
 const OURS: &[u32] = &[20003, 20005, 20404, 21210, 21212, 21603, 21606, 21659, 21660, 21701, 21703];
+/// An address that it was to call back is none that it can reach, such as one of a house that is not on the Internet.
+const NO_CALLBACK: &[u32] = &[21205, 21609];
 /// Too many requests: not processed.
 const SLOW: u32 = 20429;
 
@@ -83,10 +85,16 @@ impl Account {
             form.push(("StatusCallback", callback));
         }
         let path = format!("/2010-04-01/Accounts/{}/{what}.json", encode(&self.sid));
-        match self.api.post_form(&path, &form).await {
-            Ok(answer) => outcome(&answer),
-            Err(outcome) => outcome,
-        }
+        let told = async {
+            let answer = self.api.post_form(&path, &form).await?;
+            if callback.is_none() || !dislikes_callback(&answer) {
+                return Ok(answer);
+            }
+            // Nothing was made of it. A page is not lost to an address that only is to hear of it.
+            let form: Vec<_> = form.iter().filter(|(name, _)| *name != "StatusCallback").copied().collect();
+            self.api.post_form(&path, &form).await
+        };
+        bounded(async { told.await.map_or_else(|outcome| outcome, |answer| outcome(&answer)) }).await
     }
 }
 
@@ -100,6 +108,12 @@ impl Account {
         let origin = parcel.origin().filter(|_| self.heard.is_some() && parcel.wakes)?;
         Some(format!("{origin}{STATUS}?delivery={}&attempt={}", parcel.delivery, parcel.attempt))
     }
+}
+
+/// Whether nothing was made because of where it was to be told what became of it.
+fn dislikes_callback(answer: &Answer) -> bool {
+    let code = serde_json::from_slice::<Said>(&answer.body).ok().and_then(|said| said.code);
+    answer.status.is_client_error() && code.is_some_and(|code| NO_CALLBACK.contains(&code))
 }
 
 fn outcome(answer: &Answer) -> Outcome {

@@ -167,6 +167,21 @@ mod tests {
         assert_eq!(requests.await[0].form()["StatusCallback"], elsewhere.1);
     }
 
+    #[tokio::test]
+    async fn a_page_is_not_lost_to_an_address_that_twilio_cannot_call_back() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let refused = include_str!("../../tests/fixtures/channels/twilio-sms/refused.json");
+        let refused = json_answer("400 Bad Request", refused.replace("21211", "21609").leak());
+        let (url, requests) =
+            receiver(vec![refused, json_answer("201 Created", queued), refused, refused]).await;
+        let channel = phone(&url, "+15005550006", true);
+        assert_eq!(channel.send(&page()).await.as_str(), "accepted");
+        assert_eq!(channel.send(&page()).await.as_str(), "refused", "once more, and no more");
+        let asked: Vec<bool> =
+            requests.await.iter().map(|request| request.form().contains_key("StatusCallback")).collect();
+        assert_eq!(asked, [true, false, true, false]);
+    }
+
     #[test]
     fn a_code_is_of_one_letter_and_one_secret_and_has_four_digits() {
         let (key, other) = (SecretString::from("one"), SecretString::from("other"));

@@ -325,7 +325,7 @@ fn a_code_made_by_the_secret_before_is_good_while_that_is_listed() {
     let mut house = house();
     house.answers.twilio = vec!["a new one".into(), "not-a-real-auth-token".into()];
     story.committer.house.swap(house);
-    assert_ne!(story.codes("maya"), [code.clone()]);
+    assert_ne!(story.codes("maya").first(), Some(&code));
     assert_eq!(story.gives(message(Some(&code))).unwrap().1, Reason::TookCommand);
     story.proves_whole();
 }

@@ -95,7 +95,7 @@ fn a_call_for_help_sounds_on_until_its_person_answers_or_it_is_over() {
     story.hears("pingdom", "db-1", Status::Firing);
     story.sounds();
     story.act(1, "maya", Act::Answer { help: true }).unwrap();
-    assert_eq!(story.sounds(), ["help tom", "pio_page kim", "ends page maya"]);
+    assert_eq!(story.sounds(), ["pio_page kim", "help tom", "ends page maya"]);
     story.act(1, "maya", Act::Note { text: "it is the disk".into() }).unwrap();
     assert_eq!(story.sounds(), Vec::<String>::new());
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
