@@ -99,7 +99,7 @@ fn a_call_for_help_sounds_on_until_its_person_answers_or_it_is_over() {
     story.act(1, "maya", Act::Note { text: "it is the disk".into() }).unwrap();
     assert_eq!(story.sounds(), Vec::<String>::new());
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
-    assert_eq!(story.sounds(), ["ends help tom", "ends pio_page kim"]);
+    assert_eq!(story.sounds(), ["ends pio_page kim", "ends help tom"]);
     story.proves_whole();
 }
 
