@@ -229,6 +229,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         rush,
     };
     let meters = Meters::default();
+    let (whispers, whisperer) = crate::http::desk::whispers(Client::new(None).map_err(AppError::Inner)?);
     let desk = Desk::from(Tools {
         door: door.clone(),
         sight: Sight::new(readers, mirror.clone()),
@@ -240,6 +241,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         presses: crate::http::desk::Presses::default(),
         refusals: Refusals::default(),
         meters: meters.clone(),
+        whispers,
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
         unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
@@ -250,6 +252,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         let copier = Copier::new(Readers::new(place.clone(), clock.clone()), mirror);
         spawn(&mut workers, "the mirror", copier.run(stop_work.clone()));
     }
+    spawn(&mut workers, "the words to people in chats", whisperer.run(stop_work.clone()));
     spawn(&mut workers, "the housekeeping", housekeeping(door.clone(), stop_work.clone()));
     spawn(&mut workers, "the presence", presence.run(metrics.clone(), stop_work.clone()));
     let calendars = Arc::new(Last::default());

@@ -39,8 +39,11 @@ const WAY_HANDS: u32 = 16;
 const RUSH_HANDS: u32 = 2;
 /// Letters for a channel or a way that this node does not know are left to others for so long: while a configuration is
 /// changed node after node, one of them may. After that it is no
-/// one's, but for one that wakes somebody: that is tried as often as any.
+/// one's, but for one that wakes somebody: that is left to them once more, and given up after five minutes, so that the next people
+/// are woken where nothing else of its page has reached anybody.
 const UNKNOWN_CHANNEL_WAIT: SignedDuration = SignedDuration::from_secs(120);
+const UNKNOWN_AGAIN_WAIT: Duration = Duration::from_secs(60);
+const UNKNOWN_TRIES_MAX: u32 = 2;
 /// Waits between the attempts of a letter that wakes somebody, in seconds; the last one goes on.
 const WAKING_LADDER_S: &[u64] = &[5, 15, 30, 60];
 /// Waits between the attempts of any other letter, in seconds; the last one goes on.
@@ -234,6 +237,9 @@ impl Delivery {
         let Some(channel) = known.get(&claim.channel) else {
             return (unknown_here(claim), false);
         };
+        if claim.kind == Kind::Hush && !channel.sounds_on() {
+            return (refused("nothing sounds on by this way"), false);
+        }
         let again = channel.recognises_repeats();
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
     }
@@ -301,11 +307,11 @@ impl Delivery {
 
 /// What becomes of a letter whose channel or way this node does not know: another may, after it was told of its
 /// configuration, and nobody is left asleep for that.
-fn unknown_here(claim: &Claim) -> Outcome {
+pub(crate) fn unknown_here(claim: &Claim) -> Outcome {
     let what = if claim.person.is_empty() { "channel" } else { "way" };
     let why = format!("no {what} of this name is configured any more");
-    match claim.kind.wakes() {
-        true => Outcome::Wait { after: None, why },
+    match claim.kind.wakes() && claim.attempt < UNKNOWN_TRIES_MAX {
+        true => Outcome::Wait { after: Some(UNKNOWN_AGAIN_WAIT), why },
         false => Outcome::Refused { why, whole_channel: false },
     }
 }
@@ -422,11 +428,10 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_knows_a_way_for_is_given_up_at_the_end_and_what_wakes_nobody_at_once() {
+    fn what_no_node_knows_a_way_for_is_given_up_the_second_time_and_what_wakes_nobody_at_once() {
         let tried = |kind, attempt| wait(&unknown_here(&claim(kind, attempt)), kind, attempt, false);
-        assert_eq!(tried(Kind::Page, 1), "again in 5 s");
-        let why = "no way of this name is configured any more";
-        assert_eq!(tried(Kind::Page, 30), format!("refused: given up after 30 attempts: {why}"));
+        assert_eq!(tried(Kind::Page, 1), "again in 60 s");
+        assert_eq!(tried(Kind::Page, 2), "refused: no way of this name is configured any more");
         assert_eq!(tried(Kind::Status, 1), "refused: no channel of this name is configured any more");
     }
 

@@ -6,9 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
-use crate::channels::client::Client;
+use crate::channels::client::{Client, Reach};
 use crate::channels::mail::Mailer;
-use crate::channels::{self, Channel, Fields, Heard, Shared};
+use crate::channels::{self, Channel, Fields, Heard, Shared, slack, twilio_sms};
+pub use crate::channels::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
 use crate::config::{
     self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
 };
@@ -153,6 +154,23 @@ impl House {
     }
 }
 
+impl House {
+    /// Whether what wakes somebody by a way sounds on there until it is ended, as far as is known here.
+    pub fn sounds_on(&self, way: &str) -> bool {
+        self.ways.get(way).is_some_and(Channel::sounds_on)
+    }
+
+    /// Whether there is any such way.
+    pub fn has_what_sounds_on(&self) -> bool {
+        self.ways.values().any(Channel::sounds_on)
+    }
+
+    /// Whether letters by a way show a code that an answer has to carry, as far as is known here.
+    pub fn shows_code(&self, way: &str) -> bool {
+        self.ways.get(way).is_none_or(Channel::shows_codes)
+    }
+}
+
 /// What else the operator set for a source.
 fn options(source: &config::Source) -> Result<Options, String> {
     let mapping = source.map.as_ref().map(|map| Mapping::new(&map.expressions, &map.headers));
@@ -282,6 +300,11 @@ pub struct AnswerKeys {
     pub external_url: String,
     /// The tokens that Twilio signs with.
     pub twilio: Vec<SecretString>,
+    /// The accounts of the ways by Twilio: nothing else that it signs is for this house.
+    pub twilio_accounts: Vec<String>,
+    /// Where people who pressed a button in Slack may be answered: the beginnings of addresses, and which of them are our own
+    /// network's.
+    pub slack_hooks: Vec<(String, Reach)>,
     /// The secrets that Slack signs with.
     pub slack: Vec<SecretString>,
     /// The secrets that buttons in Mattermost are signed with.
@@ -293,19 +316,41 @@ pub struct AnswerKeys {
 impl AnswerKeys {
     fn of(config: &Config) -> Self {
         let config::Answers { twilio, slack, mattermost, telegram } = &config.answers;
+        let by_twilio = config.ways.iter().filter(|way| way.kind.starts_with("twilio-"));
+        let accounts = by_twilio.filter_map(|way| way.texts.get("account_sid").cloned());
+        let by_slack = config.ways.iter().filter(|way| way.kind == "slack");
+        let hooks = by_slack.map(|way| {
+            let text = |name: &str| way.texts.get(name).map(String::as_str);
+            let base = text("hooks_url").unwrap_or(slack::HOOKS_URL).trim_end_matches('/').to_owned();
+            let is_private = text("private_addresses") == Some("allow");
+            (base, if is_private { Reach::Private } else { Reach::Public })
+        });
         Self {
             external_url: config.server.external_url.clone(),
             twilio: twilio.clone(),
+            twilio_accounts: accounts.collect(),
+            slack_hooks: hooks.collect(),
             slack: slack.clone(),
             mattermost: mattermost.clone(),
             telegram: telegram.clone(),
         }
     }
 
+    /// The code that a text message shows and an answer to it carries; none where nobody hears answers.
+    pub fn code(&self, delivery: &str) -> Option<String> {
+        self.twilio.first().map(|key| twilio_sms::code(key, delivery))
+    }
+
+    /// Whether that is the code of a letter, also by a secret that is being replaced. The time tells nothing.
+    pub fn is_code(&self, delivery: &str, said: &str) -> bool {
+        let same = |key| crypto::same(twilio_sms::code(key, delivery).as_bytes(), said.as_bytes());
+        self.twilio.iter().fold(false, |found, key| found | same(key))
+    }
+
     /// Whose calls can be believed: only there a button or a key is offered.
     fn heard(&self) -> Heard {
         Heard {
-            twilio: !self.twilio.is_empty(),
+            twilio: self.twilio.first().cloned(),
             slack: !self.slack.is_empty(),
             telegram: !self.telegram.is_empty(),
             mattermost: self.mattermost.first().cloned(),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 mod api;
@@ -102,8 +102,8 @@ pub struct Shared {
 /// and no key of theirs is offered.
 #[derive(Clone, Default)]
 pub struct Heard {
-    /// `POST /answers/twilio/sms` and `/voice`.
-    pub twilio: bool,
+    /// `POST /answers/twilio/sms` and `/voice`: what the codes of text messages are made with.
+    pub twilio: Option<SecretString>,
     /// `POST /answers/slack`.
     pub slack: bool,
     /// `POST /answers/telegram`.
@@ -188,6 +188,16 @@ impl Channel {
         }
     }
 
+    /// Whether what wakes somebody sounds on until that is ended.
+    pub fn sounds_on(&self) -> bool {
+        matches!(self, Self::Pushover(_))
+    }
+
+    /// Whether its letters show a code that an answer has to carry.
+    pub fn shows_codes(&self) -> bool {
+        matches!(self, Self::TwilioSms(_))
+    }
+
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter: then one that
     /// may have been written is sent again. A letter that wakes somebody is in any case.
     pub fn recognises_repeats(&self) -> bool {
@@ -204,6 +214,11 @@ impl Channel {
         }
     }
 }
+
+/// The type of a letter that says nothing, and ends what sounds on: `data.ends` is the delivery that it was.
+pub const HUSH: &str = "hush";
+/// The longest that anything sounds on by itself.
+pub const SOUNDS_MAX: SignedDuration = SignedDuration::from_secs(600);
 
 /// The longest one attempt may take, whatever the other side does.
 pub const SEND_DEADLINE: Duration = Duration::from_secs(20);
@@ -263,6 +278,11 @@ impl Parcel {
     /// Whether it asks its reader to take command: then a button or a key may do so.
     fn asks_for_command(&self) -> bool {
         self.answer.is_some() && self.event_type == "page"
+    }
+
+    /// Whether it is a test of how pages reach its reader.
+    fn is_test(&self) -> bool {
+        self.answer.is_some() && self.event_type == "test"
     }
 
     /// The address of our own pages, as the answer link has it, without a slash at its end: answers by other ways go

@@ -2,23 +2,20 @@
 //!
 //! A page has the priority 2, "emergency": it sounds again every minute until it is acknowledged in the app, for ten
 //! minutes at most, because by then other people are awake. Its answer carries a receipt, which becomes the letter's
-//! remote id. When the person is told something of the incident after somebody took it, what sounds for it ends first,
-//! by a tag of the incident and the person. To acknowledge in the app is not to take command: the answer page is one
+//! remote id. When nobody needs to be woken by it any more, a letter of its own (`hush`) ends what sounds, by a tag of the delivery:
+//! that is known also where the receipt was lost. To acknowledge in the app is not to take command: the answer page is one
 //! touch away.
 //!
 //! It knows no idempotency. Errors are `{"status": 0, "user": "invalid", "errors": ["..."]}`: `user` says that the key
 //! of this person is wrong, `token` that the application's is, which is the whole way, as is a 404. 429 is the quota of
 //! the month.
 
-use std::time::Duration;
-
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::api::{Api, bounded, refused, strange, usual};
 use super::client::Answer;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
-use crate::crypto;
+use super::{Channel, Fields, HUSH, Key, Kind, Outcome, Parcel, SOUNDS_MAX, Shared, fit};
 
 /// Pushover, as a way to persons.
 pub const KIND: Kind = Kind {
@@ -41,8 +38,7 @@ const URL_CHARS_MAX: usize = 512;
 /// A page sounds so often (at least 30 s apart), and for so long (at most 10,800 s).
 const RETRY_S: &str = "60";
 const EXPIRE_S: &str = "600";
-/// To end what sounds: less than an attempt has to spare.
-const HUSH_DEADLINE: Duration = Duration::from_secs(2);
+const _: () = assert!(SOUNDS_MAX.as_secs() == 600);
 /// Keys of users and groups have so many letters and digits.
 const KEY_CHARS: usize = 30;
 
@@ -74,14 +70,14 @@ impl Pushover {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Outcome {
+        if parcel.event_type == HUSH {
+            return self.hush(parcel).await;
+        }
         let title = fit::cut(&parcel.subject, TITLE_CHARS_MAX, fit::one);
         let link = parcel.answer.as_deref();
         let message = fit::with_link(&parcel.text, link, MESSAGE_CHARS_MAX, fit::one);
         let timestamp = parcel.created_at.as_second().to_string();
-        let tag = tag(parcel);
-        if !parcel.wakes && parcel.incident_state != "triggered" {
-            self.hush(&tag).await;
-        }
+        let tag = tag(&parcel.delivery);
         let mut form = vec![
             ("token", self.token.expose_secret()),
             ("user", parcel.to.as_str()),
@@ -101,18 +97,30 @@ impl Pushover {
         }
     }
 
-    /// Ends what sounds. Whether that succeeds or not, it ends by itself, and the letter goes its way.
-    async fn hush(&self, tag: &str) {
-        let path = format!("/1/receipts/cancel_by_tag/{tag}.json");
-        let form = [("token", self.token.expose_secret())];
-        let _ends_by_itself = tokio::time::timeout(HUSH_DEADLINE, self.api.post_form(&path, &form)).await;
+    /// Ends what sounds. A second time does no harm, and later than it would have sounded there is nothing to end.
+    async fn hush(&self, parcel: &Parcel) -> Outcome {
+        let Some(delivery) = parcel.data["ends"].as_str() else {
+            return refused("it does not say what is to end", false);
+        };
+        if parcel.now.duration_since(parcel.created_at) >= SOUNDS_MAX {
+            return Outcome::Accepted { remote_id: None };
+        }
+        let path = format!("/1/receipts/cancel_by_tag/{}.json", tag(delivery));
+        match self.api.post_form(&path, &[("token", self.token.expose_secret())]).await {
+            Ok(answer) if answer.status.is_success() => Outcome::Accepted { remote_id: None },
+            Ok(answer) => match outcome(&answer) {
+                Outcome::Unknown { why } => Outcome::Wait { after: None, why },
+                other => other,
+            },
+            Err(Outcome::Unknown { why }) => Outcome::Wait { after: None, why },
+            Err(outcome) => outcome,
+        }
     }
 }
 
-/// What a person is woken for, without saying who it is.
-fn tag(parcel: &Parcel) -> String {
-    let person = crypto::hex(&crypto::sha256(parcel.to.as_bytes())[..8]);
-    format!("onscene-{}-{person}", parcel.incident)
+/// What a letter is known by here.
+fn tag(delivery: &str) -> String {
+    format!("onscene-{delivery}")
 }
 
 fn outcome(answer: &Answer) -> Outcome {
@@ -156,20 +164,31 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_sounds_until_it_is_acknowledged_and_keeps_its_receipt() {
+    async fn a_page_sounds_until_it_is_acknowledged_or_ended_and_keeps_its_receipt() {
         let ok = include_str!("../../tests/fixtures/channels/pushover/emergency.json");
         let told = include_str!("../../tests/fixtures/channels/pushover/accepted.json");
         let hushed = include_str!("../../tests/fixtures/channels/pushover/canceled.json");
-        let answers = [ok, told, hushed, told].map(|body| json_answer("200 OK", body));
-        let (url, requests) = receiver(answers.to_vec()).await;
+        let mut answers: Vec<_> = [ok, told].map(|body| json_answer("200 OK", body)).into();
+        answers.push(json_answer("500 Oops", "{}"));
+        answers.push(json_answer("200 OK", hushed));
+        let (url, requests) = receiver(answers).await;
         let channel = phone(&url);
         let page = Parcel { to: MAYA.into(), text: "down & out\n".repeat(200), ..parcel(1) };
         let receipt = Some("rLqVuqTRh62UzxtmqiaLzQmVcPgiCy".to_owned());
         assert_eq!(channel.send(&page).await, Outcome::Accepted { remote_id: receipt });
-        let notice = Parcel { wakes: false, answer: None, ..page };
+        let notice =
+            Parcel { wakes: false, answer: None, incident_state: "acknowledged".into(), ..page.clone() };
         let request = Some("647d2300-702c-4b38-8b2f-d56326ae460b".to_owned());
         assert_eq!(channel.send(&notice).await, Outcome::Accepted { remote_id: request });
-        channel.send(&Parcel { incident_state: "acknowledged".into(), ..notice }).await;
+        let data = serde_json::json!({"ends": page.delivery});
+        let delivery = "f".repeat(32);
+        let hush =
+            Parcel { wakes: false, answer: None, event_type: HUSH.into(), data, delivery, ..page.clone() };
+        assert_eq!(channel.send(&hush).await.as_str(), "wait", "to be tried again, which does no harm");
+        assert_eq!(channel.send(&hush).await, Outcome::Accepted { remote_id: None });
+        // There is nothing to end any more: nothing is asked.
+        let late = Parcel { now: page.created_at.saturating_add(SOUNDS_MAX).unwrap(), ..hush };
+        assert_eq!(channel.send(&late).await, Outcome::Accepted { remote_id: None });
         let requests = requests.await;
         assert!(requests[0].line.starts_with("POST /1/messages.json "), "{}", requests[0].line);
         let form = requests[0].form();
@@ -179,10 +198,13 @@ mod tests {
         assert_eq!(field("url"), "https://onscene.example.net/r/TOKEN");
         assert!(field("message").chars().count() <= 1024);
         assert!(field("message").ends_with("…\nhttps://onscene.example.net/r/TOKEN"), "{}", field("message"));
-        assert!(!requests[1].form().contains_key("priority"), "nobody has it yet: what sounds goes on");
-        let hushes = format!("POST /1/receipts/cancel_by_tag/{}.json ", field("tags"));
-        assert!(requests[2].line.starts_with(&hushes), "{}", requests[2].line);
-        assert!(requests[3].line.starts_with("POST /1/messages.json "), "{}", requests[3].line);
+        assert_eq!(field("tags"), "onscene-0123456789abcdef0123456789abcdef");
+        assert!(!requests[1].form().contains_key("priority"));
+        for request in &requests[2..] {
+            let hushes = format!("POST /1/receipts/cancel_by_tag/{}.json ", field("tags"));
+            assert!(request.line.starts_with(&hushes), "{}", request.line);
+            assert_eq!(request.body, "token=not-a-real-token");
+        }
     }
 
     #[tokio::test]

@@ -27,6 +27,7 @@ pub const KIND: Kind = Kind {
         Key { name: "token", secret: true, required: true },
         Key { name: "room", secret: false, required: false },
         Key { name: "api_url", secret: false, required: false },
+        Key { name: "hooks_url", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Slack::build,
@@ -34,6 +35,9 @@ pub const KIND: Kind = Kind {
     status: true,
 };
 
+/// Where whoever pressed a button is answered (`hooks_url`): Slack names an address there with each press, and no other is
+/// written to.
+pub const HOOKS_URL: &str = "https://hooks.slack.com";
 /// Where the method is. GovSlack and test servers live elsewhere (`api_url`).
 const API_URL: &str = "https://slack.com/api";
 /// Beyond about this many characters Slack splits a message into several.
@@ -101,6 +105,12 @@ impl Slack {
         let uri: Uri = uri.parse().map_err(|_| "`api_url` is no address".to_owned())?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) {
             return Err("`api_url` begins with https://".into());
+        }
+        let hooks = fields.texts.remove("hooks_url").unwrap_or_else(|| HOOKS_URL.into());
+        let hooks: Uri = hooks.parse().map_err(|_| "`hooks_url` is no address".to_owned())?;
+        let is_origin = hooks.path_and_query().is_none_or(|path| path.as_str() == "/");
+        if !matches!(hooks.scheme_str(), Some("http" | "https")) || !is_origin {
+            return Err("`hooks_url` is https:// and a host, and nothing behind it".into());
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
         Ok(Channel::Slack(Self { client: shared.client.clone(), uri, reach, token, room, is_heard }))

@@ -32,6 +32,8 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
     }
 }
 
+/// What Twilio signs with, and codes are made with.
+pub(super) const TWILIO: &str = "not-a-real-auth-token";
 /// What buttons of Mattermost are signed with.
 pub(super) const MATTERMOST: &str = "0123456789abcdef-not-a-real-secret";
 /// Among the texts: no answer is heard.
@@ -45,7 +47,8 @@ pub(super) fn build(
     texts: &[(&str, &str)],
     secrets: &[(&str, &str)],
 ) -> Result<Channel, String> {
-    let heard = Heard { twilio: true, slack: true, telegram: true, mattermost: Some(MATTERMOST.into()) };
+    let (twilio, mattermost) = (Some(TWILIO.into()), Some(MATTERMOST.into()));
+    let heard = Heard { twilio, slack: true, telegram: true, mattermost };
     let heard = if texts.contains(&UNHEARD) { Heard::default() } else { heard };
     let own = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()

@@ -5,20 +5,29 @@
 //! (Twilio's own advice is not to build much upon codes): those that are known to be about the account or its own number
 //! are the way's own fault, as are 401 and a 404, which is a wrong account or host; any other is about this person. A 429
 //! was not processed.
+//!
+//! "Queued" is not "there": Twilio tells later what became of it (`StatusCallback`), to `/answers/twilio/status`, unless the
+//! operator wants to hear it elsewhere.
 
+use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::{Api, encode, strange, usual};
+use super::api::{Api, bounded, encode, strange, usual};
 use super::client::Answer;
-use super::{Fields, Key, Outcome, Shared, api};
+use super::{Fields, Key, Outcome, Parcel, Shared, api};
 
 /// Where the API is; other regions have hosts of their own.
 const API_URL: &str = "https://api.twilio.com";
 /// Codes that say that the account, the key or our own number is wrong: no login, a suspended account, and senders that
 /// cannot send.
 const OURS: &[u32] = &[20003, 20005, 20404, 21210, 21212, 21603, 21606, 21659, 21660, 21701, 21703];
+/// An address that it was to call back is none that it can reach, such as one of a house that is not on the Internet.
+const NO_CALLBACK: &[u32] = &[21205, 21609];
 /// Too many requests: not processed.
 const SLOW: u32 = 20429;
+
+/// Where it is told what became of a letter, under the address of our pages.
+const STATUS: &str = "/answers/twilio/status";
 
 /// The keys of both kinds.
 pub(super) const KEYS: &[Key] = &[
@@ -37,10 +46,10 @@ pub(super) struct Account {
     sid: String,
     /// The number, or what else it sends from.
     pub(super) from: String,
-    /// Where Twilio tells what becomes of it.
-    pub(super) status_callback: Option<String>,
-    /// Answers are heard; else none is asked for.
-    pub(super) is_heard: bool,
+    /// Where Twilio tells what becomes of it, when that is not for us.
+    status_callback: Option<String>,
+    /// Answers are heard, and codes of replies are made with this; else none is asked for.
+    pub(super) heard: Option<SecretString>,
 }
 
 #[derive(Deserialize)]
@@ -65,21 +74,46 @@ impl Account {
         let status_callback = fields.texts.remove("status_callback");
         let secret = fields.secrets.remove("key_secret").ok_or("`key_secret_file` is missing")?;
         let api = Api::new(&mut fields, shared, "api_url", Some(API_URL))?.basic(&key, &secret)?;
-        let is_heard = shared.heard.twilio;
-        Ok(Self { api, sid, from, status_callback, is_heard })
+        let heard = shared.heard.twilio.clone();
+        Ok(Self { api, sid, from, status_callback, heard })
     }
 
-    /// Makes a message or a call.
-    pub(super) async fn make(&self, what: &str, mut form: Vec<(&str, &str)>) -> Outcome {
-        if let Some(callback) = &self.status_callback {
+    /// Makes a message or a call of a letter.
+    pub(super) async fn make(&self, what: &str, parcel: &Parcel, mut form: Vec<(&str, &str)>) -> Outcome {
+        let callback = self.callback(parcel);
+        if let Some(callback) = &callback {
             form.push(("StatusCallback", callback));
         }
         let path = format!("/2010-04-01/Accounts/{}/{what}.json", encode(&self.sid));
-        match self.api.post_form(&path, &form).await {
-            Ok(answer) => outcome(&answer),
-            Err(outcome) => outcome,
-        }
+        let told = async {
+            let answer = self.api.post_form(&path, &form).await?;
+            if callback.is_none() || !dislikes_callback(&answer) {
+                return Ok(answer);
+            }
+            // Nothing was made of it. A page is not lost to an address that only is to hear of it.
+            let form: Vec<_> = form.iter().filter(|(name, _)| *name != "StatusCallback").copied().collect();
+            self.api.post_form(&path, &form).await
+        };
+        bounded(async { told.await.map_or_else(|outcome| outcome, |answer| outcome(&answer)) }).await
     }
+}
+
+impl Account {
+    /// Where Twilio tells what becomes of a letter: to us, where its calls are believed and it matters, for the letter wakes
+    /// somebody. A second message is made when nobody knows of the first: the attempt says of which is told.
+    fn callback(&self, parcel: &Parcel) -> Option<String> {
+        if self.status_callback.is_some() {
+            return self.status_callback.clone();
+        }
+        let origin = parcel.origin().filter(|_| self.heard.is_some() && parcel.wakes)?;
+        Some(format!("{origin}{STATUS}?delivery={}&attempt={}", parcel.delivery, parcel.attempt))
+    }
+}
+
+/// Whether nothing was made because of where it was to be told what became of it.
+fn dislikes_callback(answer: &Answer) -> bool {
+    let code = serde_json::from_slice::<Said>(&answer.body).ok().and_then(|said| said.code);
+    answer.status.is_client_error() && code.is_some_and(|code| NO_CALLBACK.contains(&code))
 }
 
 fn outcome(answer: &Answer) -> Outcome {

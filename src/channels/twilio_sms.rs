@@ -3,9 +3,16 @@
 //! A page that could not be delivered in ten minutes is dropped (`ValidityPeriod`, which is ten hours unless it is said):
 //! by then escalation has gone on, and a phone that is switched on in the morning must not ring for the night. Where
 //! Twilio's calls to `/answers/twilio/sms` are believed, a page says that it can be answered by SMS. What the errors mean is said in `twilio.rs`.
+//!
+//! Who sends an SMS can say that it comes from any number, and Twilio signs what it was told. So an answer carries a code of
+//! its letter, which only who reads that letter knows: a few digits made of the letter's id by the secret of `[answers]`, and
+//! kept nowhere.
+
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::twilio::{Account, KEYS, address};
 use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use crate::crypto;
 
 /// SMS by Twilio, as a way to persons.
 pub const KIND: Kind =
@@ -16,8 +23,9 @@ const TEXT_CHARS_MAX: usize = 320;
 /// How long a page, and anything else, is of use, in seconds.
 const WAKING_VALIDITY_S: &str = "600";
 const TELLING_VALIDITY_S: &str = "3600";
-/// What a page says when its answer is heard.
-const ASKS: &str = "Reply 1: take command, 2: and call for help, 9: I can't.";
+/// Digits of a code. Few are typed at night, and a handful of tries finds one of ten thousand seldom enough.
+pub const CODE_DIGITS: usize = 4;
+const CODES: u64 = 10_u64.pow(4);
 
 /// One number that sends.
 pub struct TwilioSms {
@@ -41,24 +49,38 @@ impl TwilioSms {
             ("Body", &text),
             ("ValidityPeriod", validity),
         ];
-        self.account.make("Messages", form).await
+        self.account.make("Messages", parcel, form).await
     }
 
     fn text(&self, parcel: &Parcel) -> String {
-        let asks = (self.account.is_heard && parcel.asks_for_command()).then_some(ASKS);
         let begins = format!("INC-{} {}", parcel.incident, parcel.short);
-        let Some(asks) = asks else {
+        let Some(key) = self.account.heard.as_ref().filter(|_| parcel.asks_for_command()) else {
             return fit::with_link(&begins, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one);
         };
+        let code = code(key, &parcel.delivery);
+        let asks = format!("Reply 1 {code}: take command, 2 {code}: and call for help, 9 {code}: I can't.");
         let room = TEXT_CHARS_MAX - asks.len() - 1;
         format!("{}\n{asks}", fit::with_link(&begins, parcel.answer.as_deref(), room, fit::one))
     }
+}
+
+/// The code of a letter, which an answer to it by SMS has to carry.
+pub fn code(key: &SecretString, delivery: &str) -> String {
+    let tag = crypto::hmac_sha256(
+        key.expose_secret().as_bytes(),
+        &[b"code of a text message\0", delivery.as_bytes()],
+    );
+    let number = tag.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte)) % CODES;
+    format!("{number:0CODE_DIGITS$}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
     use super::*;
+
+    /// Of the letter of these tests, by their secret.
+    const CODE: &str = "3748";
 
     fn phone(url: &str, from: &str, heard: bool) -> Channel {
         let texts = [
@@ -98,12 +120,17 @@ mod tests {
         assert_eq!(
             form["Body"],
             format!(
-                "INC-42 SEV1 shop: für alle + down\n{link}\nReply 1: take command, 2: and call for help, 9: I can't."
+                "INC-42 SEV1 shop: für alle + down\n{link}\nReply 1 {CODE}: take command, 2 {CODE}: and call for help, 9 {CODE}: \
+                 I can't."
             )
         );
+        let status = "https://onscene.example.net/answers/twilio/status?delivery=0123456789abcdef0123456789abcdef&attempt=1";
+        assert_eq!(form["StatusCallback"], status);
         assert!(form["Body"].chars().count() < 160);
         assert_eq!(requests[1].form()["Body"], format!("INC-42 SEV1 shop: für alle + down\n{link}"));
+        assert!(!requests[1].form().contains_key("StatusCallback"), "nobody would believe it");
         let notice = requests[2].form();
+        assert!(!notice.contains_key("StatusCallback"));
         assert_eq!(notice["MessagingServiceSid"], "MG0123456789abcdef0123456789abcdef");
         assert_eq!(notice["Body"], "INC-42 SEV1 shop: für alle + down");
     }
@@ -115,8 +142,60 @@ mod tests {
         phone(&url, "+15005550006", true).send(&Parcel { short: "down ".repeat(500), ..page() }).await;
         let text = requests.await[0].form()["Body"].clone();
         assert!(text.chars().count() <= TEXT_CHARS_MAX, "{}", text.chars().count());
-        let end = "…\nhttps://onscene.example.net/r/TOKEN\nReply 1: take command, 2: and call for help, 9: I can't.";
-        assert!(text.ends_with(end), "{text}");
+        let end = format!(
+            "…\nhttps://onscene.example.net/r/TOKEN\nReply 1 {CODE}: take command, 2 {CODE}: and call for help, 9 {CODE}: \
+                           I can't."
+        );
+        assert!(text.ends_with(&end), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_operator_may_hear_elsewhere_what_became_of_it() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued)]).await;
+        let elsewhere = ("status_callback", "https://hooks.example.net/twilio");
+        let texts = [
+            ("account_sid", "AC0123456789abcdef0123456789abcdef"),
+            ("key_sid", "SK0123456789abcdef0123456789abcdef"),
+            ("from", "+15005550006"),
+            ("api_url", &url),
+            ("private_addresses", "allow"),
+            elsewhere,
+        ];
+        let channel = build(&KIND, &texts, &[("key_secret", "not-a-real-secret")]).unwrap();
+        channel.send(&page()).await;
+        assert_eq!(requests.await[0].form()["StatusCallback"], elsewhere.1);
+    }
+
+    #[tokio::test]
+    async fn a_page_is_not_lost_to_an_address_that_twilio_cannot_call_back() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let refused = include_str!("../../tests/fixtures/channels/twilio-sms/refused.json");
+        let refused = json_answer("400 Bad Request", refused.replace("21211", "21609").leak());
+        let (url, requests) =
+            receiver(vec![refused, json_answer("201 Created", queued), refused, refused]).await;
+        let channel = phone(&url, "+15005550006", true);
+        assert_eq!(channel.send(&page()).await.as_str(), "accepted");
+        assert_eq!(channel.send(&page()).await.as_str(), "refused", "once more, and no more");
+        let asked: Vec<bool> =
+            requests.await.iter().map(|request| request.form().contains_key("StatusCallback")).collect();
+        assert_eq!(asked, [true, false, true, false]);
+    }
+
+    #[test]
+    fn a_code_is_of_one_letter_and_one_secret_and_has_four_digits() {
+        let (key, other) = (SecretString::from("one"), SecretString::from("other"));
+        let mut codes = std::collections::BTreeSet::new();
+        for number in 0..1000 {
+            let delivery = format!("{number:032x}");
+            let code = code(&key, &delivery);
+            assert!(code.len() == CODE_DIGITS && code.bytes().all(|byte| byte.is_ascii_digit()), "{code}");
+            codes.insert(code);
+        }
+        assert!(codes.len() > 900, "spread over all there are: {}", codes.len());
+        let letter = "0123456789abcdef0123456789abcdef";
+        assert_eq!(code(&key, letter), code(&key, letter));
+        assert_ne!(code(&key, letter), code(&other, letter));
     }
 
     #[tokio::test]

@@ -29,6 +29,8 @@ const RINGS_S: &str = "30";
 const ANSWERS: &str = "/answers/twilio/voice";
 /// What the voice says of the keys.
 const KEYS_ARE: &str = "Press 1 to take command, 2 to take command and call for help, 9 if you cannot.";
+/// The same, of a test.
+const TEST_KEY_IS: &str = "Press 1 to say that it did.";
 
 const _: () = assert!(
     SAID_CHARS_MAX * 2 + 2000 < TWIML_CHARS_MAX,
@@ -61,18 +63,22 @@ impl TwilioVoice {
             ("Timeout", RINGS_S),
             ("MachineDetection", "Enable"),
         ];
-        self.account.make("Calls", form).await
+        self.account.make("Calls", parcel, form).await
     }
 
     fn twiml(&self, parcel: &Parcel) -> String {
-        let what = format!("Incident {}. {}", parcel.incident, parcel.short);
+        let what = match parcel.is_test() {
+            true => parcel.short.clone(),
+            false => format!("Incident {}. {}", parcel.incident, parcel.short),
+        };
         // Cut as it will stand there, so that no escape is cut in two.
         let what = escape(&fit::cut(&what, SAID_CHARS_MAX, |letter| escaped(letter).map_or(1, str::len)));
-        let origin = parcel.origin().filter(|_| self.account.is_heard && parcel.asks_for_command());
-        match origin {
+        let (keys, test) = if parcel.is_test() { (TEST_KEY_IS, "&test=1") } else { (KEYS_ARE, "") };
+        let asks = self.account.heard.is_some() && (parcel.asks_for_command() || parcel.is_test());
+        match parcel.origin().filter(|_| asks) {
             Some(origin) => {
-                let says = format!("<Say>{what} {KEYS_ARE}</Say>");
-                let action = escape(&format!("{origin}{ANSWERS}?delivery={}", parcel.delivery));
+                let says = format!("<Say>{what} {keys}</Say>");
+                let action = escape(&format!("{origin}{ANSWERS}?delivery={}{test}", parcel.delivery));
                 format!(
                     "<Response><Gather numDigits=\"1\" timeout=\"10\" method=\"POST\" action=\"{action}\">{says}\
                      <Pause length=\"2\"/>{says}</Gather><Say>No key was pressed. Goodbye.</Say></Response>"
@@ -120,7 +126,6 @@ mod tests {
             ("account_sid", "AC0123456789abcdef0123456789abcdef"),
             ("key_sid", "SK0123456789abcdef0123456789abcdef"),
             ("from", "+15005550006"),
-            ("status_callback", "https://hooks.example.net/twilio"),
             ("api_url", url),
             ("private_addresses", "allow"),
         ];
@@ -149,7 +154,10 @@ mod tests {
         let form = requests[0].form();
         assert_eq!((form["To"].as_str(), form["From"].as_str()), ("+4712345678", "+15005550006"));
         assert_eq!(form["MachineDetection"], "Enable");
-        assert_eq!(form["StatusCallback"], "https://hooks.example.net/twilio");
+        assert_eq!(
+            form["StatusCallback"],
+            "https://onscene.example.net/answers/twilio/status?delivery=0123456789abcdef0123456789abcdef&attempt=1"
+        );
         let says =
             "<Say>Incident 42. SEV1 shop: &lt;b&gt;&quot;A &amp; B&quot;&lt;/b&gt; is &apos;down&apos;  ";
         let says = format!("{says}{KEYS_ARE}</Say>");
@@ -163,6 +171,20 @@ mod tests {
         );
         let unheard = &requests[1].form()["Twiml"];
         assert!(!unheard.contains("Gather") && !unheard.contains("Press 1"), "{unheard}");
+        assert!(!requests[1].form().contains_key("StatusCallback"), "nobody would believe it");
+    }
+
+    #[tokio::test]
+    async fn a_test_is_no_incident_and_asks_for_a_key_that_says_that_it_arrived() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-voice/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued)]).await;
+        let short = "TEST: nothing is wrong. Did this page reach you?".into();
+        let test = Parcel { incident: 0, event_type: "test".into(), short, ..page() };
+        phone(&url, true).send(&test).await;
+        let twiml = requests.await[0].form()["Twiml"].clone();
+        let says = "<Say>TEST: nothing is wrong. Did this page reach you? Press 1 to say that it did.</Say>";
+        assert_eq!(twiml.matches(says).count(), 2, "{twiml}");
+        assert!(twiml.contains("voice?delivery=0123456789abcdef0123456789abcdef&amp;test=1\">"), "{twiml}");
     }
 
     #[tokio::test]

@@ -175,5 +175,6 @@ fn legs(of: &Value) -> &[Value] {
 
 fn shown(leg: &Value) -> String {
     let why = leg["why"].as_str().map(|_| format!(": {}", text(&leg["why"]))).unwrap_or_default();
-    format!("{}: {}{why}", text(&leg["way"]), text(&leg["state"]))
+    let reported = leg["reported"].as_str().map(|_| format!(" ({})", text(&leg["reported"])));
+    format!("{}: {}{}{why}", text(&leg["way"]), text(&leg["state"]), reported.unwrap_or_default())
 }

@@ -13,7 +13,7 @@ use crate::core::reach;
 use crate::core::timeline::{Actor, Fact};
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
-use crate::store::letters::{self, Claim, Settlement};
+use crate::store::letters::{self, Claim, Kind, Settlement};
 use crate::store::{StoreError, Tx, alerts};
 
 /// Longest answer of another side on a timeline, in characters.
@@ -179,6 +179,7 @@ impl Work<'_, '_> {
         }
         self.write_letters(decision)?;
         self.write_more(decision)?;
+        self.write_hushes(decision, before.map(|saved| &saved.incident))?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())
@@ -212,56 +213,97 @@ impl Work<'_, '_> {
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
-        if claim.incident == 0 && !claim.kind.wakes() {
-            // The report of a drill: what became of it stands in the log and in the figures, and on no timeline.
+        // It says nothing, and nobody waits for it.
+        if claim.kind == Kind::Hush {
             return Ok(());
         }
         if claim.incident == 0 {
-            // Of no incident are tests, and notices of who is on call, of which nothing follows.
-            return if claim.kind.wakes() { self.tested(claim, outcome, why) } else { Ok(()) };
+            // Of no incident are tests, notices of who is on call and the report of a drill; of these nothing follows, and what
+            // became of them stands in the log and in the figures.
+            return if claim.kind.wakes() {
+                self.tested(&claim.person, &claim.channel, &claim.address, (outcome, why))
+            } else {
+                Ok(())
+            };
         }
-        let page = claim.page.unwrap_or(claim.number());
+        let remote = match settlement {
+            Settlement::Accepted { remote_id } => remote_id.as_deref().unwrap_or_default(),
+            _ => "",
+        };
+        let is_there =
+            self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
+        if is_there && outcome != "accepted" && claim.person.is_empty() {
+            self.fall_back(claim, outcome, why)?;
+        }
+        Ok(())
+    }
+
+    /// What has become of a letter, and what follows: of a page that reached nobody by any of its ways, that the next people are
+    /// woken; else a line of the timeline. `false` where there is no incident any more.
+    pub(super) fn conclude(
+        &mut self,
+        sent: &Sent<'_>,
+        outcome: &str,
+        said: &str,
+    ) -> Result<bool, StoreError> {
         let unreached = match outcome {
-            "refused" if claim.kind.wakes() => letters::unreached(self.tx, page)?,
+            "refused" | "bounced" if sent.kind.wakes() => letters::unreached(self.tx, sent.page)?,
             _ => None,
         };
         // Whoever waits for an answer goes on without it, also where the incident has become part of another.
         let is_lost = unreached.is_some();
-        let incident = if is_lost { self.home_of(claim.incident)? } else { claim.incident };
-        let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(()) };
+        let incident = if is_lost { self.home_of(sent.incident)? } else { sent.incident };
+        let Some(saved) = self.memory.incident(self.tx, incident)? else { return Ok(false) };
         // Who has answered meanwhile was reached.
-        let unreached = unreached.filter(|_| !letters::has_answered(&saved.incident, claim, self.tx.now));
-        let act = match unreached {
-            Some(why) => Act::Unreachable { person: claim.person.clone(), why },
+        let said_so =
+            || letters::has_answered(&saved.incident, sent.person, sent.kind, sent.written_at, self.tx.now);
+        let act = match unreached.filter(|_| !said_so()) {
+            Some(why) => Act::Unreachable { person: sent.person.to_owned(), why },
             None => {
-                let to = if claim.person.is_empty() { &claim.channel } else { &claim.person };
-                let remote = match settlement {
-                    Settlement::Accepted { remote_id } => remote_id.as_deref().unwrap_or_default(),
-                    _ => "",
-                };
+                let to = if sent.person.is_empty() { sent.channel } else { sent.person };
                 Act::Deliver {
-                    what: claim.kind.as_str().to_owned(),
-                    to: to.clone(),
+                    what: sent.kind.as_str().to_owned(),
+                    to: to.to_owned(),
                     outcome: outcome.to_owned(),
-                    why: how(claim, if why.is_empty() { remote } else { why }),
+                    why: how(sent, said),
                 }
             }
         };
         self.must(&saved, act, &By::dispatch())?;
-        if outcome != "accepted" && claim.person.is_empty() {
-            self.fall_back(claim, outcome, why)?;
+        Ok(true)
+    }
+}
+
+/// A letter that was sent, as far as its outcome needs to be told.
+pub(super) struct Sent<'a> {
+    pub(super) incident: i64,
+    pub(super) page: i64,
+    pub(super) kind: Kind,
+    pub(super) person: &'a str,
+    pub(super) channel: &'a str,
+    pub(super) written_at: Timestamp,
+}
+
+impl<'a> From<&'a Claim> for Sent<'a> {
+    fn from(claim: &'a Claim) -> Self {
+        Self {
+            incident: claim.incident,
+            page: claim.page.unwrap_or(claim.number()),
+            kind: claim.kind,
+            person: &claim.person,
+            channel: &claim.channel,
+            written_at: claim.created_at,
         }
-        Ok(())
     }
 }
 
 /// By which way a page went, and what the other side said, as the timeline tells it. Of a channel only what it said
 /// when it was not taken.
-fn how(claim: &Claim, said: &str) -> String {
-    if claim.person.is_empty() {
+fn how(sent: &Sent<'_>, said: &str) -> String {
+    if sent.person.is_empty() {
         return said.to_owned();
     }
-    let way = if claim.channel.is_empty() { reach::MAIL } else { &claim.channel };
+    let way = if sent.channel.is_empty() { reach::MAIL } else { sent.channel };
     // Some relays say the address again, which has no place there.
     let words = one_line(said);
     let words: Vec<&str> = words.split(' ').filter(|word| !word.contains('@')).collect();

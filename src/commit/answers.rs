@@ -2,7 +2,7 @@
 //!
 //! The edge has proven that the carrier said so (`http/answers`); here, in the transaction, is looked up which page it is
 //! about, and whether it went to where the answer comes from: a page is one person's. Then it is an ordinary act of that
-//! person, as by the link.
+//! person, as by the link. An answer to a test confirms the way that it came by.
 
 use jiff::SignedDuration;
 
@@ -12,13 +12,15 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::ResponderStatus;
 use crate::core::mail::Letter;
 use crate::core::timeline::{Actor, Route};
-use crate::store::{StoreError, letters, unreadable};
+use crate::store::{StoreError, carried, letters, reach, unreadable};
 
 /// Beside the ids of deliveries stands which answers were taken, under the name of a source that none can have.
 const ANSWERED: &str = "onscene:answer";
-/// An answer that names no page is not about one that is older, and not about one before so many others.
+/// A code is not that of a page that is older, and not that of one before so many others.
 const PAGES_LAST: SignedDuration = SignedDuration::from_hours(7 * 24);
 const PAGES_MAX: u32 = 100;
+/// After so many wrong codes a page takes no more answers by text message.
+const WRONG_CODES_MAX: i64 = 5;
 
 /// An answer to a page.
 #[derive(Debug)]
@@ -40,8 +42,8 @@ pub struct Answering {
 pub enum PageOf {
     /// The letter with this id.
     Letter(String),
-    /// The newest that went to the address: of this incident, or of the only one that waits for an answer.
-    Newest(Option<i64>),
+    /// The one that went to the address and has this code. Without one it is only said which there are.
+    Coded(Option<String>),
 }
 
 impl Work<'_, '_> {
@@ -53,6 +55,9 @@ impl Work<'_, '_> {
             Ok(letter) => letter,
             Err(why) => return Ok(Err(why)),
         };
+        if letter.incident == 0 {
+            return self.tested_by(&letter, &answering.act);
+        }
         let commands = letter.commands || answering.act == Act::Decline;
         if !commands {
             return Ok(Err(DoorError::OtherPage));
@@ -88,7 +93,7 @@ impl Work<'_, '_> {
         let id = match &answering.page {
             _ if from.is_empty() => return Ok(Err(DoorError::NotYours)),
             PageOf::Letter(id) => id,
-            PageOf::Newest(incident) => return self.newest_page(answering, *incident),
+            PageOf::Coded(code) => return self.coded(answering, code.as_deref()),
         };
         let Some(letter) = letters::by_id(self.tx, id)? else { return Ok(Err(DoorError::NoPage)) };
         let is_theirs =
@@ -96,47 +101,127 @@ impl Work<'_, '_> {
         Ok(if is_theirs { Ok(letter) } else { Err(DoorError::NotYours) })
     }
 
-    /// The newest page to an address whose incident is open and has no answer of this person, or else has one. Where several
-    /// incidents wait for one it has to be said which. An address at which several people are paged answers for none.
-    fn newest_page(
+    /// The page at an address whose code was said. Without it, or with a wrong one, nothing is decided, and the error says which
+    /// pages wait: the number that an answer comes from can be forged, and what is answered to it goes to its owner.
+    fn coded(
         &mut self,
         answering: &Answering,
-        incident: Option<i64>,
+        said: Option<&str>,
     ) -> Result<Result<Letter, DoorError>, StoreError> {
         let since = self.tx.now.saturating_sub(PAGES_LAST).unwrap_or(self.tx.now);
-        let wanted = incident.map_or(Ok(None), |id| self.home_of(id).map(Some))?;
-        let mut person: Option<String> = None;
-        // Of each incident the newest page, by whether it is answered.
-        let mut found: [Vec<(i64, Letter)>; 2] = Default::default();
+        let mut pages = Vec::new();
         for id in letters::waking_at(self.tx, &answering.from, since, PAGES_MAX)? {
-            let Some(letter) = letters::by_id(self.tx, &id)? else { continue };
-            let home = self.home_of(letter.incident)?;
-            let Some(saved) = self.memory.incident(self.tx, home)?.filter(|saved| saved.incident.is_open())
+            // The telephone was called as well, perhaps: nobody has read a code there.
+            let letter = letters::by_id(self.tx, &id)?;
+            let Some(letter) =
+                letter.filter(|letter| letter.commands && self.house.shows_code(&letter.channel))
             else {
                 continue;
             };
-            if person.get_or_insert_with(|| letter.person.clone()) != &letter.person {
-                return Ok(Err(DoorError::NotYours));
-            }
-            let fits = wanted.is_none_or(|wanted| wanted == home)
-                && (letter.commands || answering.act == Act::Decline);
+            let home = self.home_of(letter.incident)?;
+            let Some(saved) = self.memory.incident(self.tx, home)? else { continue };
             let is_answered =
-                saved.incident.responder(&letter.person).is_some_and(|known| has_spoken(known.status));
-            let of_these = &mut found[usize::from(is_answered)];
-            // The newest stands first; of another incident is only looked whom it was for.
-            if fits && !of_these.iter().any(|(known, _)| *known == home) {
-                of_these.push((home, letter));
+                || saved.incident.responder(&letter.person).is_some_and(|known| has_spoken(known.status));
+            let standing =
+                if saved.incident.is_open() { Standing::of(is_answered()) } else { Standing::Over };
+            let wrong = carried::wrong_codes(self.tx, &id)?;
+            pages.push(Coded { home, letter, standing, wrong });
+        }
+        if !pages.iter().any(|page| page.standing != Standing::Over) {
+            return Ok(Err(DoorError::NoPage));
+        }
+        if let Some(said) = said {
+            let keys = &self.house.answers;
+            // Every page is looked at, so that the time tells nothing.
+            let mut meant: Vec<&Coded> =
+                pages.iter().filter(|page| keys.is_code(&page.letter.id, said)).collect();
+            meant.retain(|page| page.wrong < WRONG_CODES_MAX);
+            let mut homes: Vec<i64> = meant.iter().map(|page| page.home).collect();
+            homes.sort_unstable();
+            homes.dedup();
+            match (meant.first(), homes.len()) {
+                (Some(page), 1) if page.standing == Standing::Over => return Ok(Err(DoorError::NoPage)),
+                (Some(page), 1) => return Ok(Ok(page.letter.clone())),
+                (Some(_), _) => return Ok(Err(DoorError::Which(homes))),
+                (None, _) => self.counts_wrong(answering, &mut pages)?,
             }
         }
-        let Some(mut open) = found.into_iter().find(|pages| !pages.is_empty()) else {
-            return Ok(Err(DoorError::NoPage));
+        let takes = |page: &&Coded| page.wrong < WRONG_CODES_MAX;
+        let of = |standing| pages.iter().filter(takes).filter(move |page| page.standing == standing);
+        let waiting: Vec<&Coded> = match of(Standing::Waits).next() {
+            Some(_) => of(Standing::Waits).collect(),
+            None => of(Standing::Answered).collect(),
         };
-        if open.len() > 1 {
-            let mut ids: Vec<i64> = open.iter().map(|(home, _)| *home).collect();
-            ids.sort_unstable();
-            return Ok(Err(DoorError::Which(ids)));
+        // The newest stands first.
+        let mut shown: Vec<(i64, String)> = Vec::new();
+        for page in waiting {
+            if !shown.iter().any(|(home, _)| *home == page.home) {
+                shown.push((page.home, page.letter.id.clone()));
+            }
         }
-        Ok(open.pop().map(|(_, letter)| letter).ok_or(DoorError::NoPage))
+        Ok(Err(DoorError::Code { wrong: said.is_some(), pages: shown }))
+    }
+
+    /// A wrong code counts for every page that it may have been meant for, each message once. One that had too many takes no
+    /// more answers by text message, which its incident is told.
+    fn counts_wrong(&mut self, answering: &Answering, pages: &mut [Coded]) -> Result<(), StoreError> {
+        if let Some(once) = &answering.once
+            && !unreadable::first_time(self.tx, ANSWERED, &format!("{once} wrong"))?
+        {
+            return Ok(());
+        }
+        for page in pages.iter_mut().filter(|page| page.standing != Standing::Over) {
+            if page.wrong >= WRONG_CODES_MAX {
+                continue;
+            }
+            page.wrong += 1;
+            carried::counts_wrong_code(self.tx, &page.letter.id)?;
+            if page.wrong == WRONG_CODES_MAX {
+                let person = &page.letter.person;
+                let text = format!(
+                    "{WRONG_CODES_MAX} text messages that say to come from {person} had a wrong code: somebody else may have \
+                     sent them. This page for {person} takes no more answers by text message; its link remains"
+                );
+                let _refused = self.act(page.home, Act::Note { text }, &By::dispatch())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The person of a test says, by the way that it came by, that it has reached them.
+    fn tested_by(&mut self, letter: &Letter, act: &Act) -> Result<Result<Reply, DoorError>, StoreError> {
+        if !matches!(act, Act::Answer { .. }) {
+            return Ok(Err(DoorError::OtherPage));
+        }
+        if let Some(number) = carried::number_of(self.tx, &letter.id)? {
+            reach::confirms(self.tx, letter.page, number)?;
+        }
+        Ok(Ok(Reply::Done))
+    }
+}
+
+/// A page that a code may be of.
+struct Coded {
+    /// The incident that it is about now.
+    home: i64,
+    letter: Letter,
+    standing: Standing,
+    /// How many wrong codes came.
+    wrong: i64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Its person has not answered.
+    Waits,
+    Answered,
+    /// Its incident is over.
+    Over,
+}
+
+impl Standing {
+    fn of(is_answered: bool) -> Self {
+        if is_answered { Self::Answered } else { Self::Waits }
     }
 }
 

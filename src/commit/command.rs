@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press};
+use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press, Report};
 use crate::core::alert::Event;
 use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
@@ -129,6 +129,8 @@ pub enum Command {
     Reach(Asked),
     /// Whether they do, tried with everybody.
     Drill(Drilling),
+    /// The carrier of a letter tells what became of it.
+    Report(Report),
     /// Letters are taken for delivery.
     Claim(letters::Wanted),
     /// An attempt has ended.

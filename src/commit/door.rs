@@ -48,8 +48,17 @@ pub enum DoorError {
     /// The page was for somebody else, or went to another address.
     #[error("that page was for somebody else")]
     NotYours,
-    /// The answer names no page, and so many incidents wait for one of this person.
-    #[error("it is not clear which of them is meant: {}; name one", .0.iter().map(|id| format!("INC-{id}")).collect::<Vec<_>>().join(", "))]
+    /// A text message carries no code of a page, or a wrong one.
+    #[error("{}", if *.wrong { "that is not the code of a page" } else { "the code of the page is missing" })]
+    Code {
+        /// There was one.
+        wrong: bool,
+        /// The pages that wait for an answer with their codes, the newest of each incident: that and the letter. None when there
+        /// were too many wrong ones for them.
+        pages: Vec<(i64, String)>,
+    },
+    /// Pages of several incidents have the code that was said.
+    #[error("the pages of {} have the same code; open the link of the one that is meant", .0.iter().map(|id| format!("INC-{id}")).collect::<Vec<_>>().join(" and "))]
     Which(Vec<i64>),
     /// The page asks for something else than a Commander.
     #[error("that page does not ask for a Commander; open its link to answer it")]

@@ -37,6 +37,7 @@ mod events;
 mod heartbeat;
 mod hold;
 mod homes;
+mod hush;
 mod inhibit;
 mod lagging;
 mod mail;
@@ -45,6 +46,7 @@ mod merges;
 mod outbox;
 mod press;
 mod reach;
+mod report;
 mod roster;
 mod run;
 mod silence;
@@ -74,6 +76,8 @@ mod stories_history;
 #[cfg(test)]
 mod stories_hours;
 #[cfg(test)]
+mod stories_hush;
+#[cfg(test)]
 mod stories_inhibit;
 #[cfg(test)]
 mod stories_known;
@@ -99,6 +103,8 @@ mod stories_over;
 mod stories_policy;
 #[cfg(test)]
 mod stories_reach;
+#[cfg(test)]
+mod stories_reports;
 #[cfg(test)]
 mod stories_rings;
 #[cfg(test)]
@@ -130,6 +136,7 @@ use memory::{Lasting, Memory};
 pub use merges::{Part, followed};
 pub use press::Press;
 pub use reach::Asked;
+pub use report::{Fate, Report};
 pub use roster::Change;
 use spool::Spool;
 

@@ -13,7 +13,7 @@ use crate::core::mail::Letter;
 use crate::core::reach::{MAIL, all_ways};
 use crate::core::rules::Person;
 use crate::crypto;
-use crate::store::letters::{Claim, Kind};
+use crate::store::letters::Kind;
 use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, drills, reach};
 
@@ -99,9 +99,15 @@ impl Work<'_, '_> {
     }
 
     /// A letter of a test has its outcome.
-    pub(super) fn tested(&mut self, claim: &Claim, outcome: &str, why: &str) -> Result<(), StoreError> {
-        let way = if claim.channel.is_empty() { MAIL } else { &claim.channel };
-        reach::ends(self.tx, &claim.person, way, &claim.address, (outcome, why))
+    pub(super) fn tested(
+        &mut self,
+        person: &str,
+        channel: &str,
+        address: &str,
+        became: (&str, &str),
+    ) -> Result<(), StoreError> {
+        let way = if channel.is_empty() { MAIL } else { channel };
+        reach::ends(self.tx, person, way, address, became)
     }
 
     /// A letter of a test came back, which only mail does. It was for the address that the letter has.
@@ -142,7 +148,7 @@ impl Work<'_, '_> {
     fn confirm(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
         match reach::followed(self.tx, link)? {
             Some(reach::Followed { incident: 0, page: Some(page), letter: Some(letter), .. }) => {
-                reach::confirms(self.tx, link, page, letter)?;
+                reach::confirms(self.tx, page, letter)?;
                 drills::answered(self.tx, page, letter)
             }
             _ => Ok(()),

@@ -89,6 +89,7 @@ pub(super) fn run(
         Command::Roster(change) => work.change_roster(change)?,
         Command::Reach(asked) => work.reach(asked)?,
         Command::Drill(drilling) => work.drill(drilling)?,
+        Command::Report(report) => work.report(report)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
         Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),

@@ -1,6 +1,6 @@
 //! Stories of answers to pages by every way: the same decision, whichever way it came.
 
-use super::stories::Story;
+use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
@@ -26,9 +26,23 @@ impl Story {
         self.look(|tx| tx.query_one(newest, &[person.into(), kind.into()], |row| row.text(0))).unwrap()
     }
 
+    /// What the text message of the newest page of somebody says.
+    fn code_of(&mut self, person: &str, kind: &str) -> String {
+        let letter = self.newest_of(person, kind);
+        self.committer.house.get().answers.code(&letter).unwrap()
+    }
+
+    /// The codes of all letters to somebody, in their order.
+    fn codes(&mut self, person: &str) -> Vec<String> {
+        let all = "select id from letter where person = ?1 order by seq";
+        let ids = self.look(|tx| tx.query(all, &[person.into()], |row| row.text(0)));
+        let house = self.committer.house.get();
+        ids.iter().map(|id| house.answers.code(id).unwrap()).collect()
+    }
+
     fn answering(&mut self, route: Route, person: &str, act: Act) -> Answering {
         let page = match route {
-            Route::Sms => PageOf::Newest(None),
+            Route::Sms => PageOf::Coded(Some(self.code_of(person, "page"))),
             _ => PageOf::Letter(self.newest_of(person, "page")),
         };
         Answering { page, from: format!("at {person}"), act, route, once: None }
@@ -94,6 +108,9 @@ const HELP: Act = Act::Answer { help: true };
 
 fn paged() -> Story {
     let mut story = Story::new();
+    let mut house = house();
+    house.answers.twilio = vec!["not-a-real-auth-token".into()];
+    story.committer.house.swap(house);
     story.hears("pingdom", "db-1", Status::Firing);
     story
 }
@@ -198,35 +215,118 @@ fn an_answer_counts_from_where_its_page_went_and_from_nowhere_else() {
     }
 }
 
-fn message(incident: Option<i64>) -> Answering {
-    let page = PageOf::Newest(incident);
+fn message(code: Option<&str>) -> Answering {
+    let page = PageOf::Coded(code.map(str::to_owned));
     Answering { page, from: "+4712345678".into(), act: TAKE, route: Route::Sms, once: None }
 }
 
+impl Story {
+    /// What is said of a message that decides nothing: whether its code was wrong, and of which incidents pages wait.
+    fn is_asked(&mut self, code: Option<&str>) -> (bool, Vec<i64>) {
+        match self.gives(message(code)) {
+            Err(DoorError::Code { wrong, pages }) => (wrong, pages.iter().map(|(home, _)| *home).collect()),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
-fn a_message_without_a_number_answers_what_alone_waits_for_an_answer_and_else_has_to_say_which() {
+fn a_message_answers_the_page_whose_code_it_has_and_without_one_it_is_said_which_wait() {
     let mut story = paged();
     story.hears("pingdom", "db-2", Status::Firing);
     story.hears("pingdom", "db-3", Status::Firing);
     story.reaches("maya", "+4712345678");
-    let which = |story: &mut Story| match story.gives(message(None)) {
-        Err(DoorError::Which(incidents)) => incidents,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(which(&mut story), [1, 2, 3]);
-    assert_eq!(story.gives(message(Some(2))).unwrap().0.id, 2);
-    assert_eq!(which(&mut story), [1, 3]);
-    story.gives(Answering { act: Act::Decline, ..message(Some(3)) }).unwrap();
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "the only one without an answer");
-    assert_eq!(which(&mut story), [1, 2, 3], "all have one");
+    let codes = story.codes("maya");
+    assert_eq!(story.is_asked(None), (false, vec![3, 2, 1]));
+    assert_eq!(story.now_commands(1), None, "a number alone decides nothing");
+    assert_eq!(story.gives(message(Some(&codes[1]))).unwrap().0.id, 2);
+    assert_eq!(story.is_asked(None), (false, vec![3, 1]));
+    story.gives(Answering { act: Act::Decline, ..message(Some(&codes[2])) }).unwrap();
+    assert_eq!(story.is_asked(None), (false, vec![1]), "the only one without an answer");
+    assert_eq!(story.gives(message(Some(&codes[0]))).unwrap().0.id, 1);
+    assert_eq!(story.is_asked(None), (false, vec![3, 2, 1]), "all have one");
     for id in [1, 2] {
         story.act(id, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
     }
-    assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "it is over");
-    assert!(matches!(story.gives(message(Some(99))), Err(DoorError::NoPage)));
-    assert_eq!(story.gives(message(None)).unwrap().0.id, 3);
-    let stranger = Answering { from: "+4700000000".into(), ..message(None) };
+    assert!(matches!(story.gives(message(Some(&codes[1]))), Err(DoorError::NoPage)), "it is over");
+    assert_eq!(story.gives(message(Some(&codes[2]))).unwrap().0.id, 3);
+    let stranger = Answering { from: "+4700000000".into(), ..message(Some(&codes[2])) };
     assert!(matches!(story.gives(stranger), Err(DoorError::NoPage)));
+    story.proves_whole();
+}
+
+#[test]
+fn wrong_codes_are_counted_and_after_five_the_page_takes_no_more_and_its_incident_is_told() {
+    let mut story = paged();
+    story.reaches("maya", "+4712345678");
+    let code = story.codes("maya").remove(0);
+    let wrong = if code == "0000" { "1111" } else { "0000" };
+    for _ in 0..4 {
+        assert_eq!(story.is_asked(Some(wrong)), (true, vec![1]));
+    }
+    // The same message once more counts once.
+    let before = story.lines(1).0.len();
+    let again = |story: &mut Story| {
+        story
+            .gives(Answering { once: Some("a word of its sender".into()), ..message(Some(wrong)) })
+            .unwrap_err()
+    };
+    for _ in 0..3 {
+        let refused = again(&mut story);
+        assert!(
+            matches!(&refused, DoorError::Code { wrong: true, pages } if pages.is_empty()),
+            "{refused:?}"
+        );
+    }
+    let lines = story.lines(1).0;
+    assert_eq!(lines.len(), before + 1, "{lines:?}");
+    assert!(
+        lines.last().unwrap().contains("5 text messages that say to come from maya had a wrong code"),
+        "{lines:?}"
+    );
+    // The right one comes too late: the link remains.
+    assert_eq!(story.is_asked(Some(&code)), (true, Vec::new()));
+    assert_eq!(story.is_asked(None), (false, Vec::new()));
+    assert_eq!(story.now_commands(1), None);
+    // What comes later has a count of its own, and escalation goes on meanwhile.
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let second = story.codes("maya").remove(1);
+    assert_eq!(story.is_asked(None), (false, vec![2]));
+    assert_eq!(story.gives(message(Some(&second))).unwrap().0.id, 2);
+    assert_eq!(story.act(1, "maya", TAKE).unwrap().1, Reason::TookCommand, "by the link");
+    story.proves_whole();
+}
+
+#[test]
+fn a_wrong_code_counts_for_every_page_that_it_may_have_been_meant_for() {
+    let mut story = paged();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let codes = story.codes("maya");
+    let wrong = (0..).map(|number| format!("{number:04}")).find(|code| !codes.contains(code)).unwrap();
+    for _ in 0..5 {
+        let (is_wrong, _) = story.is_asked(Some(&wrong));
+        assert!(is_wrong);
+    }
+    assert_eq!(story.is_asked(None), (false, Vec::new()));
+    for code in &codes {
+        assert_eq!(story.is_asked(Some(code)), (true, Vec::new()));
+    }
+    assert_eq!((story.now_commands(1), story.now_commands(2)), (None, None));
+    story.proves_whole();
+}
+
+#[test]
+fn a_code_made_by_the_secret_before_is_good_while_that_is_listed() {
+    let mut story = paged();
+    story.reaches("maya", "+4712345678");
+    let code = story.codes("maya").remove(0);
+    let mut house = house();
+    house.answers.twilio = vec!["a new one".into(), "not-a-real-auth-token".into()];
+    story.committer.house.swap(house);
+    assert_ne!(story.codes("maya").first(), Some(&code));
+    assert_eq!(story.gives(message(Some(&code))).unwrap().1, Reason::TookCommand);
     story.proves_whole();
 }
 
@@ -236,26 +336,50 @@ fn a_message_is_about_no_page_that_never_left() {
         let mut story = paged();
         story.hears("pingdom", "db-2", Status::Firing);
         story.reaches("maya", "+4712345678");
+        let codes = story.codes("maya");
         let now = story.clock.now();
         let lost = "update letter set state = ?1 where incident = 2";
         let lost = story.committer.connection.write(now, |tx| tx.write(lost, &[state.into()]));
         lost.map_err(|error: StoreError| error).unwrap();
-        assert!(matches!(story.gives(message(Some(2))), Err(DoorError::NoPage)), "{state}");
-        assert_eq!(story.gives(message(None)).unwrap().0.id, 1, "{state}");
+        assert_eq!(story.is_asked(Some(&codes[1])), (true, vec![1]), "{state}");
+        assert_eq!(story.gives(message(Some(&codes[0]))).unwrap().0.id, 1, "{state}");
     }
 }
 
 #[test]
-fn a_telephone_that_several_people_share_answers_for_none_of_them() {
+fn at_a_telephone_that_several_people_share_the_code_says_whose_page_is_answered() {
     let mut story = paged();
     story.passes(6);
     story.tick(1);
     for person in ["maya", "tom"] {
         story.reaches(person, "+4712345678");
     }
-    let answering = Answering { from: "+4712345678".into(), ..story.answering(Route::Sms, "maya", TAKE) };
-    assert!(matches!(story.gives(answering), Err(DoorError::NotYours)));
-    assert_eq!(story.now_commands(1), None);
+    let code = story.code_of("tom", "page");
+    assert_eq!(story.gives(message(Some(&code))).unwrap().1, Reason::TookCommand);
+    assert_eq!(story.now_commands(1).as_deref(), Some("tom"));
+    story.proves_whole();
+}
+
+#[test]
+fn pages_of_several_incidents_with_one_code_are_answered_by_their_links() {
+    let mut story = paged();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let first = story.codes("maya").remove(0);
+    let ids = "select id from letter where person = 'maya' order by seq";
+    let second = story.look(|tx| tx.query(ids, &[], |row| row.text(0))).remove(1);
+    // Chance would take long to find one.
+    let house = story.committer.house.get();
+    let twin = (0_u32..).map(|number| format!("{number:032x}"));
+    let twin = twin.into_iter().find(|id| house.answers.code(id).as_ref() == Some(&first)).unwrap();
+    let now = story.clock.now();
+    let renamed = "update letter set id = ?2 where id = ?1";
+    let renamed =
+        story.committer.connection.write(now, |tx| tx.write(renamed, &[(&second).into(), (&twin).into()]));
+    renamed.map_err(|error: StoreError| error).unwrap();
+    let refused = story.gives(message(Some(&first))).unwrap_err();
+    assert!(matches!(&refused, DoorError::Which(incidents) if *incidents == [1, 2]), "{refused:?}");
+    assert_eq!((story.now_commands(1), story.now_commands(2)), (None, None));
     story.proves_whole();
 }
 
@@ -266,7 +390,7 @@ fn a_page_for_the_pio_makes_no_commander_and_can_be_declined() {
         story.act(1, "maya", TAKE).unwrap();
         story.reaches("kim", "at kim");
         let page = match route {
-            Route::Sms => PageOf::Newest(None),
+            Route::Sms => PageOf::Coded(Some(story.code_of("kim", "pio_page"))),
             _ => PageOf::Letter(story.newest_of("kim", "pio_page")),
         };
         let mut answering = Answering { page, from: "at kim".into(), act: HELP, route, once: None };

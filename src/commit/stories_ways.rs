@@ -12,7 +12,7 @@ use crate::core::timeline::{Actor, Route};
 use crate::render::Words;
 use crate::store::{letters, timeline};
 
-fn way(name: &str, minutes: i64, severities: &[Severity]) -> Way {
+pub(super) fn way(name: &str, minutes: i64, severities: &[Severity]) -> Way {
     Way {
         name: name.into(),
         to: format!("{name}-address"),
@@ -28,7 +28,7 @@ impl Story {
         Self::with_ways_of(vec![way("push", 0, &[]), way("sms", 2, &[])], None)
     }
 
-    fn with_ways_of(ways: Vec<Way>, quiet: Option<Quiet>) -> Self {
+    pub(super) fn with_ways_of(ways: Vec<Way>, quiet: Option<Quiet>) -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
         let maya = rules.people.get_mut("maya").unwrap();
@@ -41,7 +41,7 @@ impl Story {
     }
 
     /// Every letter to a person that is due now, taken by whoever carries it: `push page maya push-address`.
-    fn carried(&mut self) -> Vec<Claim> {
+    pub(super) fn carried(&mut self) -> Vec<Claim> {
         let mut taken = Vec::new();
         for (channel, _) in self.look(letters::channels_due) {
             if channel != "ops-room" {
@@ -51,7 +51,7 @@ impl Story {
         taken
     }
 
-    fn leaves(&mut self) -> Vec<String> {
+    pub(super) fn leaves(&mut self) -> Vec<String> {
         let taken = self.carried();
         let names = shown(&taken);
         for claim in taken {
@@ -61,7 +61,7 @@ impl Story {
     }
 
     /// What leaves within so many minutes, a minute at a time.
-    fn leaves_within(&mut self, minutes: i64) -> Vec<String> {
+    pub(super) fn leaves_within(&mut self, minutes: i64) -> Vec<String> {
         let mut all = Vec::new();
         for minute in 1..=minutes {
             self.passes(1);
@@ -70,11 +70,11 @@ impl Story {
         all
     }
 
-    fn is_refused(&mut self, claim: Claim, why: &str) {
+    pub(super) fn is_refused(&mut self, claim: Claim, why: &str) {
         self.settle(claim, Settlement::Refused { why: why.into() });
     }
 
-    fn last_lines(&mut self, incident: i64, count: usize) -> Vec<String> {
+    pub(super) fn last_lines(&mut self, incident: i64, count: usize) -> Vec<String> {
         let entries = self.look(|tx| timeline::list(tx, incident, 0, 1000));
         let skipped = entries.len().saturating_sub(count);
         entries.into_iter().skip(skipped).map(|kept| kept.text).collect()
@@ -87,13 +87,13 @@ impl Story {
     }
 }
 
-fn shown(claims: &[Claim]) -> Vec<String> {
+pub(super) fn shown(claims: &[Claim]) -> Vec<String> {
     let name =
         |claim: &Claim| if claim.channel.is_empty() { "mail".to_owned() } else { claim.channel.clone() };
     claims.iter().map(|claim| format!("{} {} {}", name(claim), claim.kind.as_str(), claim.person)).collect()
 }
 
-fn taken(mut claims: Vec<Claim>, by: &str) -> (Claim, Vec<Claim>) {
+pub(super) fn taken(mut claims: Vec<Claim>, by: &str) -> (Claim, Vec<Claim>) {
     let place = claims.iter().position(|claim| claim.channel == by).unwrap();
     (claims.remove(place), claims)
 }
@@ -493,5 +493,66 @@ fn who_was_called_again_and_has_not_answered_that_hears_that_it_got_worse() {
     story.worse("db-1", AlertSeverity::Error);
     assert!(story.leaves().contains(&"push page maya".to_owned()));
     assert_eq!(by_sms(&mut story), ["sms page maya"]);
+    story.proves_whole();
+}
+
+/// A node that does not know a way looks every ten seconds, until so many seconds are over. Says at which second a letter of it
+/// was given up.
+fn given_up(story: &mut Story, way: &str, seconds: i64) -> Option<i64> {
+    for second in (0..=seconds).step_by(10) {
+        let (lease, left) = (SignedDuration::from_secs(60), SignedDuration::from_secs(120));
+        let wanted = letters::Wanted { channel: way.into(), lease, limit: 100, left, held: Vec::new() };
+        let Reply::Claims(claims) = story.ask(Command::Claim(wanted)).unwrap() else {
+            panic!("another answer")
+        };
+        for claim in claims {
+            let outcome = crate::deliver::unknown_here(&claim);
+            let settlement = crate::deliver::settle(&claim, &outcome, false, story.clock.now(), 0.5);
+            let is_over = matches!(settlement, Settlement::Refused { .. });
+            story.settle(claim, settlement);
+            if is_over {
+                return Some(second);
+            }
+        }
+        story.clock.forward(SignedDuration::from_secs(10));
+    }
+    None
+}
+
+#[test]
+fn a_page_by_a_way_that_no_node_knows_is_lost_after_five_minutes_and_the_next_people_are_woken() {
+    let mut story = Story::with_ways_of(vec![way("push", 0, &[])], None);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let mail = story.claim("").remove(0);
+    story.is_refused(mail, "550 no such user");
+    // Two minutes are left to others, then one more and two again.
+    assert_eq!(given_up(&mut story, "push", 600), Some(300));
+    let lines = story.last_lines(1, 3);
+    let why = "by mail: 550 no such user; by push: no way of this name is configured any more";
+    assert_eq!(lines[0], format!("the page did not reach maya: {why}"));
+    assert_eq!(lines[2], "tom is paged (page 1)");
+    assert_eq!(story.leaves(), ["mail page tom"]);
+    story.proves_whole();
+    // Who has the page by mail is not taken for lost.
+    let mut story = Story::with_ways_of(vec![way("push", 0, &[])], None);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let mail = story.claim("").remove(0);
+    story.settle(mail, Settlement::Accepted { remote_id: None });
+    assert_eq!(given_up(&mut story, "push", 600), Some(300));
+    let why = "page to maya: refused (by push: no way of this name is configured any more)";
+    assert_eq!(story.last_lines(1, 1), [why]);
+    assert!(story.carried().is_empty());
+    story.proves_whole();
+}
+
+#[test]
+fn a_node_that_comes_to_know_a_way_within_five_minutes_takes_what_waits_for_it() {
+    let mut story = Story::with_ways_of(vec![way("push", 0, &[])], None);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let mail = story.claim("").remove(0);
+    story.is_refused(mail, "550 no such user");
+    assert_eq!(given_up(&mut story, "push", 280), None);
+    assert_eq!(story.leaves(), ["push page maya"]);
+    assert_eq!(story.last_lines(1, 1), ["page to maya: accepted (by push)"]);
     story.proves_whole();
 }

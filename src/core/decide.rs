@@ -21,8 +21,9 @@ use super::letter::{Letter, Misread, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
 
-/// Longest note, cause or reason a person may write, in bytes.
-pub const WORDS_BYTES_MAX: usize = 4096;
+/// Longest note, cause or reason a person may write, in bytes: all that a form of 4000 characters can hold, of which no script
+/// takes more than three bytes as forms count.
+pub const WORDS_BYTES_MAX: usize = 12_000;
 
 /// Who acts, and by which way.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -474,7 +475,8 @@ fn words(text: &str, what: &str) -> Result<String, Refusal> {
     }
     if text.len() > WORDS_BYTES_MAX {
         return Err(Refusal::BadWords(format!(
-            "{what} has {} bytes; at most {WORDS_BYTES_MAX} are taken",
+            "{what} is too long: it has {} bytes, and at most {WORDS_BYTES_MAX} are taken (of most scripts, a character has one \
+             to three)",
             text.len()
         )));
     }

@@ -481,6 +481,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn whatever_a_form_lets_people_write_is_taken() {
+        // Browsers count as UTF-16 does: three bytes a unit at most. A new line counts as one, and is sent as two.
+        let template = include_str!("templates/answer.html");
+        let longest = template.split("maxlength=\"").skip(1).map(|rest| rest.split('"').next().unwrap());
+        let longest = longest.map(|length| length.parse::<usize>().unwrap()).max().unwrap();
+        assert_eq!(longest * 3, crate::core::decide::WORDS_BYTES_MAX);
+    }
+
+    #[test]
     fn the_longest_text_that_a_page_takes_is_read_and_what_is_said_twice_is_not() {
         let text = "\u{6f22}".repeat(4000);
         let body = format!(

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::accept::Meters;
 pub use super::answer::Presses;
+pub use super::answers::whisper::{Whisperer, Whispers, whispers};
 use super::limits::Limits;
 use super::problem::Problem;
 use super::refused::Refusals;
@@ -55,6 +56,8 @@ pub struct Tools {
     pub refusals: Refusals,
     /// What this node has seen of presses on answer pages.
     pub presses: Presses,
+    /// Words to people who pressed a button in a chat.
+    pub whispers: Whispers,
     /// What the transport counts.
     pub meters: Meters,
 }
@@ -190,7 +193,9 @@ impl From<DoorError> for Problem {
                 Self::bad_request(detail)
             }
             DoorError::NoService(_) | DoorError::Unknown(_) => Self::unprocessable(detail),
-            DoorError::Robot | DoorError::OtherPage | DoorError::Which(_) => Self::conflict(detail),
+            DoorError::Robot | DoorError::OtherPage | DoorError::Which(_) | DoorError::Code { .. } => {
+                Self::conflict(detail)
+            }
             DoorError::NoPage => Self::not_found(detail),
             DoorError::NotYours => Self::forbidden(detail),
             DoorError::Full => Self::unavailable(detail, 1),

@@ -207,7 +207,10 @@ async fn holder_of(desk: &Desk, headers: &HeaderMap, acts: bool) -> Result<Holde
 fn paged(pages: &[reach::Page], rules: &Rules) -> Vec<Value> {
     let hour = |at| hour(at, &TimeZone::UTC);
     let one = |page: &reach::Page| {
-        let ways = page.legs.iter().map(|leg| format!("{} {}", leg.name(), leg.state));
+        let ways = page.legs.iter().map(|leg| match &leg.reported {
+            Some((word, _)) => format!("{} {} ({word})", leg.name(), leg.state),
+            None => format!("{} {}", leg.name(), leg.state),
+        });
         context! {
             name => full_name(rules, &page.person),
             at => hour(page.at),

@@ -24,6 +24,8 @@ pub enum Reason {
     Hour,
     /// It is signed in a way that this version does not know.
     Form,
+    /// It is about an account that is none of this house.
+    Account,
     /// The certificate it is signed with cannot be had, or may not be asked for any more now.
     Certificate,
 }
@@ -38,6 +40,7 @@ impl Reason {
             Self::Sender => "sender",
             Self::Hour => "hour",
             Self::Form => "form",
+            Self::Account => "account",
             Self::Certificate => "certificate",
         }
     }

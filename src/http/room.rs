@@ -120,6 +120,7 @@ mod tests {
             sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),
             refusals: crate::http::refused::Refusals::default(),
             meters: crate::http::accept::Meters::default(),
+            whispers: crate::http::desk::whispers(Client::new(None).unwrap()).0,
         });
         desk.door.away().take_deaf();
         let large = || Body::from(vec![b'x'; FIRST_KIB * 1024 * 2]);

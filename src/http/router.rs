@@ -29,6 +29,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/heartbeat/{name}/{token}", get(heartbeat::ping).post(heartbeat::ping))
         .route("/answers/twilio/sms", post(answers::twilio::sms))
         .route("/answers/twilio/voice", post(answers::twilio::voice))
+        .route("/answers/twilio/status", post(answers::twilio::status))
         .route("/answers/slack", post(answers::slack::pressed))
         .route("/answers/mattermost", post(answers::mattermost::pressed))
         .route("/answers/telegram", post(answers::telegram::pressed))

@@ -24,6 +24,8 @@ pub enum Kind {
     Notice,
     /// Status for one channel.
     Status,
+    /// Ends what sounds on at a person's after another letter: it says nothing.
+    Hush,
 }
 
 impl Kind {
@@ -35,6 +37,7 @@ impl Kind {
             Self::Pio => "pio_page",
             Self::Notice => "notice",
             Self::Status => "status",
+            Self::Hush => "hush",
         }
     }
 
@@ -43,8 +46,8 @@ impl Kind {
         matches!(self, Self::Page | Self::Help | Self::Pio)
     }
 
-    fn from_word(word: &str) -> Result<Self, StoreError> {
-        [Self::Page, Self::Help, Self::Pio, Self::Notice, Self::Status]
+    pub(super) fn from_word(word: &str) -> Result<Self, StoreError> {
+        [Self::Page, Self::Help, Self::Pio, Self::Notice, Self::Status, Self::Hush]
             .into_iter()
             .find(|kind| kind.as_str() == word)
             .ok_or(StoreError::Decode("an unknown kind of letter"))
@@ -529,7 +532,9 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
     for claim in claims {
         let place = ids.binary_search(&claim.incident).ok().filter(|_| asks(&claim));
         let saved = place.and_then(|place| loaded.get(place)?.as_ref()?.as_ref().ok());
-        if saved.is_some_and(|saved| has_answered(&saved.incident, &claim, tx.now)) {
+        if saved.is_some_and(|saved| {
+            has_answered(&saved.incident, &claim.person, claim.kind, claim.created_at, tx.now)
+        }) {
             tx.write(
                 "update letter set state = 'dropped', payload = '', why = 'answered already' where seq = ?1",
                 &[claim.seq.into()],
@@ -543,15 +548,21 @@ fn drop_answered(tx: &Tx<'_>, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreErr
 
 /// Whether the person of a page has said something since it was written, so that it need not come by another way. When
 /// in doubt they have not: an hour that is still to come was said by a clock that was ahead and has been put right since.
-pub fn has_answered(incident: &Incident, claim: &Claim, now: Timestamp) -> bool {
-    let Some(known) = incident.responder(&claim.person) else { return false };
+pub fn has_answered(
+    incident: &Incident,
+    person: &str,
+    kind: Kind,
+    written_at: Timestamp,
+    now: Timestamp,
+) -> bool {
+    let Some(known) = incident.responder(person) else { return false };
     let said = match known.status {
         ResponderStatus::Declined => true,
         // The PIO is asked for something else than to be there.
-        ResponderStatus::Acknowledged | ResponderStatus::OnScene => claim.kind != Kind::Pio,
+        ResponderStatus::Acknowledged | ResponderStatus::OnScene => kind != Kind::Pio,
         ResponderStatus::Paged | ResponderStatus::Unreachable => false,
     };
-    said && known.since > claim.created_at && known.since <= now
+    said && known.since > written_at && known.since <= now
 }
 
 /// What became of one letter of a page.
@@ -569,6 +580,8 @@ pub struct Leg {
     pub why: Option<String>,
     /// When it became so; while it is pending or being sent, when it is tried next.
     pub at: Timestamp,
+    /// What its carrier told of it after it took it: `sent`, `delivered`, ... And when.
+    pub reported: Option<(String, Timestamp)>,
 }
 
 impl Leg {
@@ -588,7 +601,8 @@ impl Leg {
 /// # Errors
 /// What the engine says.
 pub fn legs(tx: &Tx<'_>, page: i64) -> Result<Vec<Leg>, StoreError> {
-    let sql = "select seq, channel, address, state, why, due_at from letter where page = ?1 or seq = ?1 order by seq";
+    let sql = "select seq, channel, address, state, why, due_at, reported, reported_at from letter
+               where page = ?1 or seq = ?1 order by seq";
     tx.query(sql, &[page.into()], |row| leg(row, 0))
 }
 
@@ -600,6 +614,7 @@ pub(super) fn leg(row: &Row<'_>, from: usize) -> Result<Leg, StoreError> {
         state: row.text(from + 3)?,
         why: row.text_or_null(from + 4)?,
         at: row.time(from + 5)?,
+        reported: row.text_or_null(from + 6)?.zip(row.time_or_null(from + 7)?),
     })
 }
 
@@ -636,10 +651,18 @@ pub fn unreached(tx: &Tx<'_>, page: i64) -> Result<Option<String>, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn came_back(tx: &Tx<'_>, id: &str, why: &str) -> Result<(), StoreError> {
+    lost(tx, id, "bounced", why)
+}
+
+/// A letter reached nobody: `bounced`, or `refused` by who was called.
+///
+/// # Errors
+/// What the engine says.
+pub fn lost(tx: &Tx<'_>, id: &str, state: &str, why: &str) -> Result<(), StoreError> {
     tx.write(
-        "update letter set state = 'bounced', payload = '', why = ?2, due_at = ?3 where id = ?1
+        "update letter set state = ?4, payload = '', why = ?2, due_at = ?3 where id = ?1
            and state in ('pending', 'sending', 'accepted', 'unknown')",
-        &[id.into(), why.into(), tx.now.into()],
+        &[id.into(), why.into(), tx.now.into(), state.into()],
     )
 }
 

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 
 pub mod alerts;
 pub mod calendars;
+pub mod carried;
 pub mod conditions;
 pub mod copy;
 pub mod drills;

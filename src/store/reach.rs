@@ -42,11 +42,11 @@ pub fn pages(tx: &Tx<'_>, incident: i64) -> Result<Vec<Page>, StoreError> {
     let Some(oldest) = numbers.last() else { return Ok(Vec::new()) };
     // Two looks at an index: with "or" a server reads every letter there is.
     let rows = tx.query(
-        "select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
-         where incident = ?1 and kind in ('page', 'help', 'pio_page') and coalesce(page, seq) >= ?2
+        "select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at, reported,
+           reported_at from letter where incident = ?1 and kind in ('page', 'help', 'pio_page') and coalesce(page, seq) >= ?2
          union
-         select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at from letter
-         where page in (select page from letter where incident = ?1 and page is not null) and coalesce(page, seq) >= ?2
+         select coalesce(page, seq), person, kind, created_at, seq, channel, address, state, why, due_at, reported,
+           reported_at from letter where page in (select page from letter where incident = ?1 and page is not null) and coalesce(page, seq) >= ?2
          order by 1 desc, 5",
         &[incident.into(), (*oldest).into()],
         |row| {
@@ -258,14 +258,14 @@ pub fn opens(tx: &Tx<'_>, link: &[u8; 32]) -> Result<(), StoreError> {
     )
 }
 
-/// The person of a test said that a letter of it had reached them, by its link: by which way, and where.
+/// The person of a test said that a letter of it had reached them, by its link or as its way is answered.
 ///
 /// # Errors
 /// What the engine says.
-pub fn confirms(tx: &Tx<'_>, link: &[u8; 32], page: i64, letter: i64) -> Result<(), StoreError> {
+pub fn confirms(tx: &Tx<'_>, page: i64, letter: i64) -> Result<(), StoreError> {
     tx.write(
-        "update answer_token set confirmed_at = ?2 where hash = ?1 and confirmed_at is null",
-        &[link[..].into(), tx.now.into()],
+        "update answer_token set confirmed_at = ?3 where page = ?1 and letter = ?2 and confirmed_at is null",
+        &[page.into(), letter.into(), tx.now.into()],
     )?;
     tx.write(
         "update test_page set answered_at = ?2 where page = ?1 and answered_at is null",

@@ -15,7 +15,7 @@ const OLD: &str = "an old secret of slack";
 const MATTERMOST: &str = "mattermost-secret-of-the-test";
 const TELEGRAM: &str = "telegram_word_of_the_test";
 const PHONE: &str = "+4712345678";
-const WAYS: [&str; 5] = ["twilio/sms", "twilio/voice", "slack", "mattermost", "telegram"];
+const WAYS: [&str; 6] = ["twilio/sms", "twilio/voice", "twilio/status", "slack", "mattermost", "telegram"];
 
 struct Paged {
     daemon: Daemon,
@@ -27,7 +27,9 @@ impl Paged {
     /// Maya was paged, at an address of one of her ways.
     fn at(address: &str) -> Self {
         let ways = "[answers]\ntwilio_auth_token_file = \"DIR/twilio\"\nslack_signing_secret_file = \"DIR/slack\"\n\
-                    mattermost_secret_file = \"DIR/mattermost\"\ntelegram_secret_file = \"DIR/telegram\"\n";
+                    mattermost_secret_file = \"DIR/mattermost\"\ntelegram_secret_file = \"DIR/telegram\"\n\
+                    [[way]]\nname = \"sms\"\nkind = \"twilio-sms\"\naccount_sid = \"AC0123456789abcdef0123456789abcdef\"\n\
+                    key_sid = \"SK0123456789abcdef0123456789abcdef\"\nkey_secret_file = \"DIR/twilio\"\nfrom = \"+4759440000\"\n";
         let mut daemon = Daemon::prepare(&format!("{HOUSE}{ways}"));
         let slack = format!("{OLD}\n{SLACK}");
         for (name, secret) in
@@ -96,6 +98,11 @@ impl Paged {
         self.by_twilio("twilio/sms", &form.replace("SM0123456789abcdef", sid), TOKEN)
     }
 
+    /// The code of the page, which is said to its number when a message comes without.
+    fn code(&self) -> String {
+        code_in(&self.sms("1", "SM0").body)
+    }
+
     fn key(&self, digits: &str, call: &str) -> Answer {
         let form = fixture("twilio-voice/key.form").replace("DIGITS", digits);
         let way = format!("twilio/voice?delivery={}", self.delivery);
@@ -130,6 +137,12 @@ impl Paged {
     fn telegram(&self, letter: &str) -> String {
         fixture("telegram/button.json").replace("a:DELIVERY", &format!("{letter}:{}", self.delivery))
     }
+}
+
+/// The code in `reply 1 4826 to take command`.
+fn code_in(said: &str) -> String {
+    let rest = said.split_once("reply 1 ").unwrap_or_else(|| panic!("{said}")).1;
+    rest.split(' ').next().unwrap().to_owned()
 }
 
 fn fixture(name: &str) -> String {
@@ -167,7 +180,28 @@ fn what_is_not_proven_is_refused_and_what_is_too_large_is_not_read() {
     assert_eq!(paged.post("twilio/sms", &[FORM], &form).status, 401);
     let other_address = paged.by_twilio("twilio/sms?x=1", &form, TOKEN);
     assert_eq!(other_address.status, 200, "it signs the address that it calls: {other_address:?}");
-    assert_eq!(paged.commander(), "maya");
+    // Another account has another token, as a rule, and is none of ours in any case.
+    let others = "AccountSid=AC9999999999abcdef0123456789abcdef";
+    let status =
+        "MessageStatus=failed&To=%2B4712345678&AccountSid=AC0123456789abcdef0123456789abcdef".to_owned();
+    let key = fixture("twilio-voice/key.form").replace("DIGITS", "1");
+    let delivery = format!("delivery={}", paged.delivery);
+    for (way, form) in [
+        ("twilio/sms".to_owned(), &form),
+        (format!("twilio/voice?{delivery}"), &key),
+        (format!("twilio/status?{delivery}&attempt=1"), &status),
+    ] {
+        let foreign = form.replace("AccountSid=AC0123456789abcdef0123456789abcdef", others);
+        assert_ne!(foreign, *form);
+        assert_eq!(paged.by_twilio(&way, &foreign, TOKEN).status, 401, "{way}");
+        let nameless = form.replace("AccountSid=", "Account=");
+        assert_eq!(paged.by_twilio(&way, &nameless, TOKEN).status, 401, "{way}");
+    }
+    assert_eq!(
+        paged.daemon.metric("onscene_refused_total{reason=\"account\",source=\"answers/twilio\"}"),
+        6.0
+    );
+    assert_eq!(paged.commander(), Value::Null, "a number alone decides nothing");
     let paged = Paged::at("U0123456789");
     let button = paged.slack_button("take");
     assert_eq!(paged.slack(&button, "another secret", now()).status, 401);
@@ -208,9 +242,10 @@ fn a_text_message_takes_command_and_its_answer_says_so() {
     let paged = Paged::at(PHONE);
     let asked = paged.sms("what%3F", "SM1");
     assert!(
-        asked.status == 200 && asked.body.contains("<Message>Nothing was decided. Answer 1"),
+        asked.status == 200 && asked.body.contains("<Message>Nothing was decided. INC-1: reply 1 "),
         "{asked:?}"
     );
+    let code = code_in(&asked.body);
     let form = fixture("twilio-sms/message.form").replace("BODY", "what%3F");
     let stranger = form.replace("%2B4712345678", "%2B4799999999");
     let stranger = paged.by_twilio("twilio/sms", &stranger, TOKEN);
@@ -221,20 +256,33 @@ fn a_text_message_takes_command_and_its_answer_says_so() {
     }
     let talks = paged.sms("I+am+driving+with+Do+Not+Disturb+and+will+see+your+message+later", "SM2");
     assert!(talks.body.ends_with("<Response></Response>"), "{}", talks.body);
-    let taken = paged.sms("1", "SM3");
+    // Whoever can say that a message comes from her number does not see what is answered to it.
+    let bare = paged.sms("1", "SM3");
+    assert!(bare.body.contains("Nothing was decided.") && code_in(&bare.body) == code, "{}", bare.body);
+    let guess = if code == "0000" { "1111" } else { "0000" };
+    let wrong = paged.sms(&format!("1+{guess}"), "SM7");
+    assert!(wrong.body.contains("Nothing was decided: that code is wrong."), "{}", wrong.body);
+    assert_eq!(paged.commander(), Value::Null);
+    let taken = paged.sms(&format!("1+{code}"), "SM8");
     assert!(taken.head.contains("text/xml"), "{}", taken.head);
     assert!(taken.body.contains("<Message>INC-1 shop: You have command."), "{}", taken.body);
     assert_eq!(paged.by("sms"), ["acknowledged", "command_taken"]);
-    let again = paged.sms("ack+inc-1", "SM4");
+    let again = paged.sms(&format!("ack+{code}"), "SM4");
     assert!(again.body.contains("You have command already."), "{}", again.body);
-    let help = paged.sms("2+1", "SM5");
+    let help = paged.sms(&format!("2+{code}"), "SM5");
     assert!(help.body.contains("More people are being called."), "{}", help.body);
     // A repeat of it calls nobody more.
     let before = paged.by("sms");
-    paged.sms("2+1", "SM5");
+    paged.sms(&format!("2+{code}"), "SM5");
     assert_eq!(paged.by("sms"), before);
-    let elsewhere = paged.sms("1+7", "SM6");
-    assert!(elsewhere.body.contains("Nothing was changed: no page"), "{}", elsewhere.body);
+    // Somebody tries codes: soon none is taken any more, not the right one either.
+    for number in 0..4 {
+        paged.sms(&format!("9+{guess}"), &format!("SMb{number}"));
+    }
+    let spent = paged.sms(&format!("9+{code}"), "SM6");
+    assert!(spent.body.contains("too many wrong codes came"), "{}", spent.body);
+    let log = paged.daemon.log();
+    assert!(!log.contains(&format!("\"{code}\"")) && !log.contains(&format!(" {code} ")), "{log}");
     assert!(paged.daemon.verify().contains("whole"));
 }
 
@@ -328,8 +376,9 @@ fn every_way_at_once_makes_one_commander_and_the_others_hear_the_name() {
     let paged = Paged::at(PHONE);
     paged.key("9", "CA0");
     let toms = answer_link(&paged.daemon.mail_to("tom@example.net", "X-Page-Attempt: 1"));
+    let code = paged.code();
     let (sms, voice, link) = std::thread::scope(|scope| {
-        let sms = scope.spawn(|| paged.sms("1", "SM1").body);
+        let sms = scope.spawn(|| paged.sms(&format!("1+{code}"), "SM1").body);
         let voice = scope.spawn(|| paged.key("1", "CA1").body);
         let link = scope.spawn(|| press(paged.daemon.address, &toms, "answer=take").unwrap().body);
         (sms.join().unwrap(), voice.join().unwrap(), link.join().unwrap())
@@ -355,7 +404,7 @@ fn the_command_is_the_same_act_and_a_late_message_hears_the_name() {
     let acked = paged.daemon.command(&["incident", "ack", "1"], Some(&paged.token));
     assert!(acked.status.success(), "{acked:?}");
     assert_eq!(paged.by("api"), ["acknowledged", "command_taken"]);
-    let late = paged.sms("1", "SM1");
+    let late = paged.sms(&format!("1+{}", paged.code()), "SM1");
     assert!(late.body.contains("Tom Berg was faster and has command."), "{}", late.body);
     assert_eq!(paged.by("sms"), ["acknowledged"]);
     let resolved = paged.daemon.api(&paged.token, "POST", "/api/v1/incidents/1/resolve", &json!({"term": 1}));

@@ -4,6 +4,7 @@
 //! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
+//! - `carriers`: services that carry pages, as they are called and call back;
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
@@ -38,6 +39,7 @@
 mod answers;
 mod away;
 mod calendar;
+mod carriers;
 mod compat;
 mod day;
 mod disk;

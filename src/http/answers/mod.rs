@@ -7,7 +7,8 @@
 //! key pressed, a button of a chat; mailboxes that answer the phone are left out.
 //!
 //! What became of an answer is said in the service's own form, with 200, where who answered is shown the words and nothing of
-//! an error. Slack shows nothing but whether it failed: there what was not decided is 503.
+//! an error. Slack shows nothing of that: what became of a press is written to who pressed (`whisper`), and only where that cannot
+//! be, what was not decided is 503, which it shows as a failure.
 
 use std::time::Duration;
 
@@ -25,13 +26,14 @@ pub(super) mod mattermost;
 pub(super) mod slack;
 pub(super) mod telegram;
 pub(super) mod twilio;
+pub(super) mod whisper;
 
 /// Largest body, in bytes: the services send a few thousand.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Slack shows an error after 3 s, others after a few more.
 const ANSWER_WAIT: Duration = Duration::from_millis(2_500);
 
-/// Of so many incidents is asked which is meant: a text message is short.
+/// Of so many incidents the codes are said: a text message is short.
 const WHICH_MAX: usize = 6;
 
 /// The secrets of a way; 404 where it is closed.
@@ -74,14 +76,21 @@ async fn take(desk: &Desk, answering: Answering) -> Said {
             let text = format!("INC-{} {}: {said}", incident.id, incident.service);
             Said { text, decided: true }
         }
+        Ok(Reply::Done) => {
+            Said { text: "Thank you. It is written down that this test has reached you.".into(), decided: true }
+        }
         Ok(_) => undecided(not_written(&DoorError::Fault)),
         Err(DoorError::Refused(Refusal::Stale { commander, .. })) => {
             undecided(format!("Nothing was changed: {} has command.", name(&commander)))
         }
         Err(
-            why @ (DoorError::Refused(_) | DoorError::NoPage | DoorError::NotYours | DoorError::OtherPage),
+            why @ (DoorError::Refused(_)
+            | DoorError::NoPage
+            | DoorError::NotYours
+            | DoorError::OtherPage
+            | DoorError::Which(_)),
         ) => undecided(format!("Nothing was changed: {why}.")),
-        Err(DoorError::Which(incidents)) => undecided(which(&act, &incidents)),
+        Err(DoorError::Code { wrong, pages }) => undecided(with_code(desk, &act, wrong, &pages)),
         Err(DoorError::Late) => undecided(
             "The store did not say whether your answer was written down. Look at the link of your page; until you know, \
              act as if you have command and tell the others yourself."
@@ -98,15 +107,37 @@ fn not_written(why: &DoorError) -> String {
     )
 }
 
-/// What to answer so that it is clear which incident is meant.
-fn which(act: &Act, incidents: &[i64]) -> String {
+/// How to answer by text message, so that it can be believed. It is said to the number that the pages went to, whoever asked.
+fn with_code(desk: &Desk, act: &Act, wrong: bool, pages: &[(i64, String)]) -> String {
     let digit = match act {
         Act::Decline => 9,
         Act::Answer { help: true } => 2,
         _ => 1,
     };
-    let all: Vec<String> = incidents.iter().take(WHICH_MAX).map(|id| format!("{digit} {id}")).collect();
-    format!("Nothing was decided. Which? {}", all.join(" or "))
+    let house = desk.house.get();
+    let coded: Vec<(i64, String)> = pages
+        .iter()
+        .filter_map(|(incident, letter)| Some((*incident, house.answers.code(letter)?)))
+        .collect();
+    let begins = if wrong { "Nothing was decided: that code is wrong." } else { "Nothing was decided." };
+    match &coded[..] {
+        [] => {
+            "Nothing was decided: too many wrong codes came. Answer by the link in the message of your page."
+                .into()
+        }
+        [(incident, code)] => format!(
+            "{begins} INC-{incident}: reply 1 {code} to take command, 2 {code} to take command and call for help, 9 {code} if \
+             you can't."
+        ),
+        several => {
+            let all: Vec<String> = several
+                .iter()
+                .take(WHICH_MAX)
+                .map(|(incident, code)| format!("{digit} {code} for INC-{incident}"))
+                .collect();
+            format!("{begins} Reply {}.", all.join(", "))
+        }
+    }
 }
 
 /// What a word for an answer means.

@@ -1,7 +1,8 @@
 //! Slack: a button under a page in a direct message.
 //!
 //! Slack signs the hour and the bytes as they came (`v0`), and sends a form with one field, `payload`. The user who pressed
-//! has to be the address that the page went to: in a room everybody sees the button, and it is one person's.
+//! has to be the address that the page went to: in a room everybody sees the button, and it is one person's. What became of
+//! the press is told to who pressed, at the address that comes with it.
 
 use axum::Json;
 use axum::body::Body;
@@ -28,9 +29,11 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// `POST /answers/slack`
 pub(in crate::http) async fn pressed(State(desk): State<Desk>, headers: HeaderMap, body: Body) -> Response {
     match answer(&desk, &headers, body).await {
-        Ok(Said { text, decided }) => {
+        Ok((Said { text, decided }, place)) => {
+            let keys = &desk.house.get().answers;
+            let is_told = place.is_some_and(|place| desk.whispers.take(keys, &place, &text));
             // Slack shows nothing of an answer to a press but that it failed.
-            let status = if decided { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let status = if decided || is_told { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             let text = json!({"response_type": "ephemeral", "replace_original": false, "text": text});
             (status, Json(text)).into_response()
         }
@@ -38,7 +41,8 @@ pub(in crate::http) async fn pressed(State(desk): State<Desk>, headers: HeaderMa
     }
 }
 
-async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<Said, Problem> {
+/// What became of a press, and where that can be told.
+async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<(Said, Option<String>), Problem> {
     let house = desk.house.get();
     let keys = keys(&house.answers.slack)?;
     let refuse = |reason, why| refused(desk, WAY, reason, why);
@@ -62,16 +66,17 @@ async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<Said, Pr
     let payload: Option<Value> =
         field(&fields, "payload").and_then(|text| crate::json::read(text.as_bytes()).ok());
     let payload = payload.ok_or_else(|| Problem::bad_request("`payload` is no JSON"))?;
+    let place = payload["response_url"].as_str().map(str::to_owned);
     // One press is one answer.
     let (Some(user), Some([action])) =
         (payload["user"]["id"].as_str(), payload["actions"].as_array().map(Vec::as_slice))
     else {
-        return Ok(no_button());
+        return Ok((no_button(), place));
     };
     let act = action["action_id"].as_str().and_then(act_of);
     let letter = action["value"].as_str().filter(|id| crypto::is_id(id));
     let (Some(act), Some(letter)) = (act, letter) else {
-        return Ok(no_button());
+        return Ok((no_button(), place));
     };
     let answering = Answering {
         page: PageOf::Letter(letter.to_owned()),
@@ -80,7 +85,7 @@ async fn answer(desk: &Desk, headers: &HeaderMap, body: Body) -> Result<Said, Pr
         route: Route::Chat,
         once: once("slack", signature),
     };
-    Ok(take(desk, answering).await)
+    Ok((take(desk, answering).await, place))
 }
 
 fn no_button() -> Said {

@@ -114,7 +114,14 @@ fn test_of(page: i64, test: &Test) -> Value {
 }
 
 fn leg(leg: &Leg) -> Value {
-    json!({"way": leg.name(), "state": leg.state, "at": leg.at, "why": leg.why})
+    json!({
+        "way": leg.name(),
+        "state": leg.state,
+        "at": leg.at,
+        "why": leg.why,
+        "reported": leg.reported.as_ref().map(|(word, _)| word),
+        "reported_at": leg.reported.as_ref().map(|(_, at)| at),
+    })
 }
 
 /// `GET /api/v1/incidents/{n}/pages`

@@ -32,6 +32,10 @@ create index oncall_leave_ends on oncall_leave (ends_at);
 -- older versions write them, and what wakes nobody.
 alter table letter add column page bigint;
 create index letter_page on letter (page) where page is not null;
+-- How many answers by text message had a wrong code. What the carrier said of the letter after it took it, and when.
+alter table letter add column wrong_codes bigint not null default 0;
+alter table letter add column reported text;
+alter table letter add column reported_at bigint;
 
 -- The page an answer link stands in, and when that was first looked at; `letter`: the one letter it stands in, of a test.
 alter table answer_token add column page bigint;

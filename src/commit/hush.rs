@@ -1,0 +1,85 @@
+//! What sounds on is ended when nobody needs to be woken by it any more: a letter of its own for each, through the outbox, so that it
+//! is tried again where the way is away, and outlives the node.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::acts::Work;
+use super::outbox::To;
+use crate::core::decide::Decision;
+use crate::core::incident::{Incident, Phase, Resolution};
+use crate::core::timeline::{Actor, Fact};
+use crate::house::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
+use crate::render::Words;
+use crate::store::StoreError;
+use crate::store::carried::{self, Sounding};
+use crate::store::letters::Kind;
+
+/// What is told of a letter that was ended.
+const ENDED: &str = "ended";
+
+impl Work<'_, '_> {
+    /// Ends what sounds for who has answered; for everybody who was paged because nobody had the incident, when somebody has it;
+    /// and for all, when it is over.
+    pub(super) fn write_hushes(
+        &mut self,
+        decision: &Decision,
+        before: Option<&Incident>,
+    ) -> Result<(), StoreError> {
+        let incident = &decision.incident;
+        let Some(before) = before.filter(|_| self.house.has_what_sounds_on()) else { return Ok(()) };
+        let is_open = |incident: &Incident| matches!(incident.phase, Phase::Triggered { .. });
+        let is_taken = is_open(before) && !is_open(incident);
+        // One that became part of another is answered there.
+        let is_over = incident.resolution().is_some_and(|(how, _)| how != Resolution::Merged);
+        let answered: Vec<(&str, bool)> =
+            decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor)).collect();
+        if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
+            return Ok(());
+        }
+        let since = self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN);
+        for letter in carried::sounding(self.tx, incident.id, since)? {
+            let has_said = |(person, as_pio): &(&str, bool)| {
+                *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
+            };
+            let is_needless =
+                is_over || is_taken && letter.kind == Kind::Page || answered.iter().any(has_said);
+            if is_needless && self.house.sounds_on(&letter.way) {
+                self.hush(incident, &letter)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hush(&mut self, incident: &Incident, letter: &Sounding) -> Result<(), StoreError> {
+        let words = Words {
+            subject: String::new(),
+            text: String::new(),
+            html: String::new(),
+            data: serde_json::json!({"ends": letter.id}),
+            event_type: HUSH.to_owned(),
+            incident_state: incident.state().to_owned(),
+            page_attempt: 0,
+            short: String::new(),
+            answer: None,
+        };
+        let to = To { person: &letter.person, channel: &letter.way, address: &letter.address };
+        // What is on its way now cannot be ended before it is there.
+        let after = match letter.is_sending {
+            true => SignedDuration::try_from(SEND_DEADLINE).unwrap_or(SignedDuration::ZERO),
+            false => SignedDuration::ZERO,
+        };
+        self.write(incident.id, Kind::Hush, &to, &words, (None, after))?;
+        carried::reports(self.tx, &letter.id, ENDED, false)
+    }
+}
+
+/// Who has answered by this, and whether as the PIO.
+fn said<'a>(fact: &'a Fact, actor: &'a Actor) -> Option<(&'a str, bool)> {
+    match fact {
+        Fact::Acknowledged { person } | Fact::CheckedIn { person } | Fact::Declined { person } => {
+            Some((person, false))
+        }
+        Fact::StatementDrafted { .. } => actor.person().map(|person| (person, true)),
+        _ => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! Stories of what sounds on until it is ended: when it is, and for whom it is not.
+
+use super::stories::{Story, house};
+use super::stories_ways::way;
+use super::*;
+use crate::channels::client::Client;
+use crate::channels::{self, Fields, Heard, Shared};
+use crate::core::alert::Status;
+use crate::core::decide::Act;
+use crate::render::Words;
+
+const TAKE: Act = Act::Answer { help: false };
+
+impl Story {
+    /// Maya, tom and kim have a way that sounds on.
+    fn that_sounds_on() -> Self {
+        let mut house = house();
+        let mut rules = (*house.rules).clone();
+        for (name, person) in &mut rules.people {
+            person.ways = vec![way("push", 0, &[])];
+            person.ways[0].to = format!("{name} at push");
+        }
+        house.rules = Arc::new(rules);
+        let secrets = [("token".to_owned(), "not-a-real-token".into())].into();
+        let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
+        let kind = channels::kind("pushover").unwrap();
+        let push = (kind.build)(Fields { secrets, ..Fields::default() }, &shared).unwrap();
+        house.ways.insert("push".into(), push);
+        let story = Self::new();
+        story.committer.house.swap(house);
+        story
+    }
+
+    /// What leaves by the way that sounds on: `page maya`, and of what ends another the kind of that other and whom it woke.
+    fn sounds(&mut self) -> Vec<String> {
+        let claims = self.claim("push");
+        let mut said = Vec::new();
+        for claim in claims {
+            let words: Words = serde_json::from_str(&claim.payload).unwrap();
+            let of = "select kind, person, address from letter where id = ?1";
+            said.push(match words.data["ends"].as_str() {
+                None => format!("{} {}", claim.kind.as_str(), claim.person),
+                Some(ended) => {
+                    let (kind, person, address) = self
+                        .look(|tx| {
+                            tx.query_one(of, &[ended.into()], |row| {
+                                Ok((row.text(0)?, row.text(1)?, row.text(2)?))
+                            })
+                        })
+                        .unwrap();
+                    assert_eq!((&claim.person, &claim.address), (&person, &address));
+                    assert_eq!((claim.kind, words.event_type.as_str()), (letters::Kind::Hush, "hush"));
+                    format!("ends {kind} {person}")
+                }
+            });
+            self.settle(claim, Settlement::Accepted { remote_id: None });
+        }
+        said
+    }
+}
+
+#[test]
+fn what_sounds_ends_for_everybody_who_was_paged_when_somebody_has_it() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    assert_eq!(story.sounds(), ["page maya"]);
+    story.passes(5);
+    story.tick(1);
+    assert_eq!(story.sounds(), ["page tom"]);
+    story.act(1, "tom", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim", "ends page maya", "ends page tom"]);
+    // Each once.
+    story.act(1, "tom", Act::Note { text: "looking".into() }).unwrap();
+    story.act(1, "maya", Act::CheckIn).unwrap();
+    assert_eq!(story.sounds(), Vec::<String>::new());
+    // The PIO is asked for something else, and has done it then.
+    story.act(1, "kim", Act::Draft { text: "we look into it".into() }).unwrap();
+    assert_eq!(story.sounds(), ["ends pio_page kim"]);
+    story.proves_whole();
+}
+
+#[test]
+fn what_sounds_ends_for_who_declines_and_for_nobody_else() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    assert_eq!(story.sounds(), ["page maya"]);
+    story.act(1, "maya", Act::Decline).unwrap();
+    assert_eq!(story.sounds(), ["page tom", "ends page maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_call_for_help_sounds_on_until_its_person_answers_or_it_is_over() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.sounds();
+    story.act(1, "maya", Act::Answer { help: true }).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim", "help tom", "ends page maya"]);
+    story.act(1, "maya", Act::Note { text: "it is the disk".into() }).unwrap();
+    assert_eq!(story.sounds(), Vec::<String>::new());
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+    assert_eq!(story.sounds(), ["ends pio_page kim", "ends help tom"]);
+    story.proves_whole();
+}
+
+#[test]
+fn what_stopped_by_itself_is_not_ended_and_what_is_on_its_way_is_a_moment_later() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    assert_eq!(story.sounds(), ["page maya"]);
+    story.passes(11);
+    story.act(1, "maya", TAKE).unwrap();
+    assert!(!story.sounds().iter().any(|one| one.starts_with("ends")), "it has ended after ten minutes");
+    story.proves_whole();
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let page = story.claim("push").remove(0);
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim"], "it may not be there yet");
+    story.settle(page, Settlement::Accepted { remote_id: None });
+    story.clock.forward(SignedDuration::from_secs(20));
+    assert_eq!(story.sounds(), ["ends page maya"]);
+    story.proves_whole();
+}
+
+#[test]
+fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.hears("pingdom", "db-2", Status::Firing);
+    assert_eq!(story.sounds(), ["page maya", "page maya"]);
+    let by = By {
+        actor: crate::core::timeline::Actor::Person("tom".into()),
+        route: crate::core::timeline::Route::Api,
+        occurred_at: None,
+    };
+    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    assert_eq!(story.sounds(), Vec::<String>::new());
+    story.proves_whole();
+}
