@@ -13,13 +13,14 @@ use super::door::Job;
 use crate::core::alert::{Event, Known, Status};
 use crate::core::condition::Condition;
 use crate::core::correlate::{Candidate, Storm};
-use crate::core::decide::Decision;
+use crate::core::decide::{Act, Decision};
 use crate::core::incident::{Incident, Phase};
 use crate::core::oncall::Roster;
 use crate::core::route;
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
 use crate::core::timeline::Fact;
+use crate::render::ALERTS_SHOWN_MAX;
 use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
@@ -113,6 +114,25 @@ impl Memory {
         let says = jobs.iter().any(|job| matches!(&*job.command, Command::Roster(_)));
         if !says && jobs.iter().any(decides) {
             roster::ahead(tx)?;
+        }
+        // Whoever is woken because an hour has come reads what fires.
+        let changes_no_alert = |job: &Job| {
+            matches!(
+                &*job.command,
+                Command::Act { .. }
+                    | Command::Press(_)
+                    | Command::Answer(_)
+                    | Command::Claim(_)
+                    | Command::Settle { .. }
+                    | Command::Beat(_)
+            )
+        };
+        if jobs.iter().all(changes_no_alert) {
+            for job in jobs {
+                if let Command::Act { incident, act: Act::Tick { .. }, .. } = &*job.command {
+                    alerts::of_incident_ahead(tx, *incident, ALERTS_SHOWN_MAX)?;
+                }
+            }
         }
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {

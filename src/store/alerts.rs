@@ -334,17 +334,24 @@ const OPEN_WITH: &str = "select alert.incident from alert join incident on incid
 /// # Errors
 /// What the engine says, or when a row cannot be read.
 pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>, StoreError> {
-    tx.query(
-        "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
-         from alert join alert_heard on alert = id
-         where incident = ?1
-         order by status, case when service = (select leads from incident where id = ?1) then 0 else 1 end,
-           first_seen, source, key
-         limit ?2",
-        &[incident.into(), i64::from(limit).into()],
-        show,
-    )
+    tx.query(OF_INCIDENT, &[incident.into(), i64::from(limit).into()], show)
 }
+
+/// Sends ahead what [`of_incident`] is going to ask for.
+///
+/// # Errors
+/// What the engine says.
+pub fn of_incident_ahead(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<(), StoreError> {
+    tx.ahead(OF_INCIDENT, &[incident.into(), i64::from(limit).into()])
+}
+
+const OF_INCIDENT: &str =
+    "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
+     from alert join alert_heard on alert = id
+     where incident = ?1
+     order by status, case when service = (select leads from incident where id = ?1) then 0 else 1 end,
+       first_seen, source, key
+     limit ?2";
 
 /// The alerts that one thing keeps from waking anybody, the newest first, at most `limit`.
 ///
