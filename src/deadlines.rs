@@ -31,7 +31,7 @@ use crate::store::{
 const STEP_MAX: u32 = 1024;
 /// Most that wait at the door at the same time: while one commit is on its way to disk, the next is full. What people do comes
 /// behind no more than these.
-const AT_ONCE: usize = 256;
+const AT_ONCE: usize = 512;
 /// The store is asked at least this often, whatever was promised.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.

@@ -19,7 +19,7 @@ use crate::core::incident::Incident;
 /// How long a caller waits for its answer before it says 503. The command may still be committed.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// Most commands that share one transaction.
-const BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 512;
 /// Most of them that are no deliveries: a delivery, too, has its turn in every transaction.
 const URGENT_BATCH_MAX: usize = BATCH_MAX / 2;
 /// Most events that share one transaction: a body may carry thousands.
