@@ -63,7 +63,8 @@ pub fn reported(tx: &Tx<'_>, id: &str) -> Result<Option<Reported>, StoreError> {
 }
 
 /// The carrier of a letter tells of it. One that has arrived and was to be sent once more, because nobody knew, is not: `is_there`.
-/// Nor is one that a hand has, or had when it was lost: what that hand says then is older than this.
+/// Nor is one that a hand has, or had when it was lost: what that hand says then is older than this. And one that was refused or came
+/// back is there all the same.
 ///
 /// # Errors
 /// What the engine says.
@@ -75,7 +76,7 @@ pub fn reports(tx: &Tx<'_>, id: &str, said: &str, is_there: bool) -> Result<(), 
     if is_there {
         tx.write(
             "update letter set state = 'accepted', payload = '', why = null, due_at = ?2
-             where id = ?1 and attempts > 0 and state in ('pending', 'sending', 'unknown')",
+             where id = ?1 and attempts > 0 and state in ('pending', 'sending', 'unknown', 'refused', 'bounced')",
             &[id.into(), tx.now.into()],
         )?;
     }
