@@ -347,6 +347,23 @@ fn a_message_is_about_no_page_that_never_left() {
 }
 
 #[test]
+fn a_page_that_waits_for_its_repeat_may_have_been_read_and_is_answered() {
+    let mut story = paged();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let codes = story.codes("maya");
+    let now = story.clock.now();
+    let waits = "update letter set state = 'pending', attempts = 1 where incident = 2 and person = 'maya'";
+    let waits = story.committer.connection.write(now, |tx| tx.write(waits, &[]));
+    waits.map_err(|error: StoreError| error).unwrap();
+    assert_eq!(story.is_asked(None), (false, vec![2, 1]));
+    assert_eq!(story.gives(message(Some(&codes[1]))).unwrap().0.id, 2);
+    let wrong = "select wrong_codes from letter where person = 'maya' order by seq limit 2";
+    assert_eq!(story.look(|tx| tx.query(wrong, &[], |row| row.int(0))), [0, 0]);
+    story.proves_whole();
+}
+
+#[test]
 fn at_a_telephone_that_several_people_share_the_code_says_whose_page_is_answered() {
     let mut story = paged();
     story.passes(6);
