@@ -135,14 +135,23 @@ impl Work<'_, '_> {
             // Every page is looked at, so that the time tells nothing.
             let mut meant: Vec<&Coded> =
                 pages.iter().filter(|page| keys.is_code(&page.letter.id, said)).collect();
+            // One that is over may have had the same code by chance.
+            if meant.iter().any(|page| page.standing != Standing::Over) {
+                meant.retain(|page| page.standing != Standing::Over);
+            }
+            if meant.first().is_some_and(|page| page.standing == Standing::Over) {
+                return Ok(Err(DoorError::NoPage));
+            }
+            let is_right = !meant.is_empty();
             meant.retain(|page| page.wrong < WRONG_CODES_MAX);
             let mut homes: Vec<i64> = meant.iter().map(|page| page.home).collect();
             homes.sort_unstable();
             homes.dedup();
             match (meant.first(), homes.len()) {
-                (Some(page), 1) if page.standing == Standing::Over => return Ok(Err(DoorError::NoPage)),
                 (Some(page), 1) => return Ok(Ok(page.letter.clone())),
                 (Some(_), _) => return Ok(Err(DoorError::Which(homes))),
+                // It was meant for no other page than this one, which takes none any more.
+                (None, _) if is_right => return Ok(Err(DoorError::Code { wrong: true, pages: Vec::new() })),
                 (None, _) => self.counts_wrong(answering, &mut pages)?,
             }
         }
