@@ -2,7 +2,8 @@
 //!
 //! The edge has proven that the carrier said so (`http/answers`); here, in the transaction, is looked up which page it is
 //! about, and whether it went to where the answer comes from: a page is one person's. Then it is an ordinary act of that
-//! person, as by the link. An answer to a test confirms the way that it came by.
+//! person, as by the link. An answer to a test confirms the way that it came by; one by text message
+//! has no code, confirms nothing, and is told of the link.
 
 use jiff::SignedDuration;
 
@@ -19,6 +20,8 @@ const ANSWERED: &str = "onscene:answer";
 /// A code is not that of a page that is older, and not that of one before so many others.
 const PAGES_LAST: SignedDuration = SignedDuration::from_hours(7 * 24);
 const PAGES_MAX: u32 = 100;
+/// For so long a message without a page may be meant for a test.
+const TESTS_LAST: SignedDuration = SignedDuration::from_hours(24);
 /// After so many wrong codes a page takes no more answers by text message.
 const WRONG_CODES_MAX: i64 = 5;
 
@@ -128,7 +131,10 @@ impl Work<'_, '_> {
             pages.push(Coded { home, letter, standing, wrong });
         }
         if !pages.iter().any(|page| page.standing != Standing::Over) {
-            return Ok(Err(DoorError::NoPage));
+            let since = self.tx.now.saturating_sub(TESTS_LAST).unwrap_or(self.tx.now);
+            let tests = carried::tests_at(self.tx, &answering.from, since)?;
+            let is_test = tests.iter().any(|way| self.house.shows_code(way));
+            return Ok(Err(if is_test { DoorError::OnlyTest } else { DoorError::NoPage }));
         }
         if let Some(said) = said {
             let keys = &self.house.answers;

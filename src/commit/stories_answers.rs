@@ -5,7 +5,7 @@ use super::*;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
 use crate::core::timeline::{Actor, Route};
-use crate::store::{incidents, timeline};
+use crate::store::{incidents, reach, timeline};
 
 /// The ways that name the page, and the one that does not.
 const WAYS: [Route; 3] = [Route::Voice, Route::Chat, Route::Sms];
@@ -446,6 +446,35 @@ fn the_right_code_of_a_page_that_takes_no_more_answers_is_wrong_for_no_other() {
     let second = story.codes("maya").remove(1);
     assert_eq!(story.gives(message(Some(&second))).unwrap().0.id, 2);
     assert_eq!(story.now_commands(1), None);
+    story.proves_whole();
+}
+
+#[test]
+fn a_message_about_a_test_confirms_nothing_and_is_told_of_the_link() {
+    let mut story = Story::new();
+    let mut house = house();
+    house.answers.twilio = vec!["not-a-real-auth-token".into()];
+    story.committer.house.swap(house);
+    let asked = Asked::Test { person: "maya".into(), asked_by: "tom".into() };
+    story.ask(Command::Reach(asked)).unwrap();
+    story.reaches("maya", "+4712345678");
+    for code in [None, Some("4826")] {
+        let refused = story.gives(message(code)).unwrap_err();
+        assert!(matches!(refused, DoorError::OnlyTest), "{refused:?}");
+    }
+    let elsewhere = Answering { from: "+4700000000".into(), ..message(None) };
+    assert!(matches!(story.gives(elsewhere), Err(DoorError::NoPage)));
+    let confirmed = |story: &mut Story| story.look(reach::all).iter().any(|one| one.confirmed_at.is_some());
+    assert!(!confirmed(&mut story));
+    // A page that waits comes first, and a test is no answer to it.
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    assert_eq!(story.is_asked(None), (false, vec![1]));
+    story.act(1, "maya", TAKE).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    assert!(matches!(story.gives(message(None)), Err(DoorError::OnlyTest)));
+    story.passes(25 * 60);
+    assert!(matches!(story.gives(message(None)), Err(DoorError::NoPage)));
     story.proves_whole();
 }
 

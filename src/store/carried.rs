@@ -30,6 +30,16 @@ pub fn counts_wrong_code(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
     tx.write("update letter set wrong_codes = wrong_codes + 1 where id = ?1", &[id.into()])
 }
 
+/// By which ways tests may have reached an address since this hour. Only tests wake somebody for no incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn tests_at(tx: &Tx<'_>, address: &str, since: Timestamp) -> Result<Vec<String>, StoreError> {
+    let sql = "select distinct channel from letter where incident = 0 and kind = 'page' and address = ?1
+               and created_at >= ?2 and (state in ('accepted', 'unknown', 'sending') or attempts > 0)";
+    tx.query(sql, &[address.into(), since.into()], |row| row.text(0))
+}
+
 /// A letter that was handed over, when its carrier tells of it.
 #[derive(Clone, Debug)]
 pub struct Reported {
