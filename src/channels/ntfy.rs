@@ -69,9 +69,12 @@ impl Ntfy {
             "title": fit::cut(&parcel.subject, TITLE_CHARS_MAX, fit::one),
             "message": fit::with_link(&text, link, MESSAGE_BYTES_MAX, char::len_utf8),
             "priority": if parcel.wakes { WAKING } else { TELLING },
-            "tags": [format!("INC-{}", parcel.incident)],
             "sequence_id": parcel.delivery,
         });
+        // A test is of none.
+        if parcel.incident != 0 {
+            body["tags"] = json!([format!("INC-{}", parcel.incident)]);
+        }
         if let Some(link) = link {
             body["click"] = link.into();
             body["actions"] = json!([{"action": "view", "label": "Answer", "url": link}]);
@@ -124,7 +127,7 @@ mod tests {
         let page = Parcel { to: "maya-4Jk2".into(), ..parcel(1) };
         assert_eq!(channel.send(&page).await, Outcome::Accepted { remote_id: Some("Wo2pIoMbxnIC".into()) });
         channel.send(&Parcel { to: "maya-4Jk2".into(), ..parcel(2) }).await;
-        channel.send(&Parcel { wakes: false, answer: None, ..page }).await;
+        channel.send(&Parcel { wakes: false, answer: None, incident: 0, ..page }).await;
         let requests = requests.await;
         assert!(requests[0].line.starts_with("POST / "), "{}", requests[0].line);
         assert_eq!(requests[0].header("authorization"), "Bearer tk_not_a_real_token");
@@ -132,10 +135,11 @@ mod tests {
         let body = requests[0].json();
         assert_eq!((body["topic"].as_str(), body["priority"].as_u64()), (Some("maya-4Jk2"), Some(5)));
         assert_eq!(body["click"], "https://onscene.example.net/r/TOKEN");
-        assert_eq!(body["actions"][0]["action"], "view");
+        assert_eq!((&body["actions"][0]["action"], &body["tags"]), (&"view".into(), &json!(["INC-42"])));
         assert_eq!(body["sequence_id"], "0123456789abcdef0123456789abcdef");
         let notice = requests[2].json();
         assert_eq!((&notice["priority"], &notice["actions"]), (&3.into(), &serde_json::Value::Null));
+        assert_eq!(notice["tags"], serde_json::Value::Null, "it is of no incident");
     }
 
     #[tokio::test]

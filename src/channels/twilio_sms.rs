@@ -53,7 +53,11 @@ impl TwilioSms {
     }
 
     fn text(&self, parcel: &Parcel) -> String {
-        let begins = format!("INC-{} {}", parcel.incident, parcel.short);
+        let begins = match parcel.incident {
+            // A test begins with its word, and is of no incident.
+            0 => parcel.short.clone(),
+            incident => format!("INC-{incident} {}", parcel.short),
+        };
         let Some(key) = self.account.heard.as_ref().filter(|_| parcel.asks_for_command()) else {
             return fit::with_link(&begins, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one);
         };
@@ -133,6 +137,17 @@ mod tests {
         assert!(!notice.contains_key("StatusCallback"));
         assert_eq!(notice["MessagingServiceSid"], "MG0123456789abcdef0123456789abcdef");
         assert_eq!(notice["Body"], "INC-42 SEV1 shop: für alle + down");
+    }
+
+    #[tokio::test]
+    async fn a_test_begins_with_its_word_and_names_no_incident() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued)]).await;
+        let short = "TEST: nothing is wrong. Did this page reach you?";
+        let test = Parcel { incident: 0, event_type: "test".into(), short: short.into(), ..page() };
+        phone(&url, "+15005550006", true).send(&test).await;
+        let link = "https://onscene.example.net/r/TOKEN";
+        assert_eq!(requests.await[0].form()["Body"], format!("{short}\n{link}"));
     }
 
     #[tokio::test]

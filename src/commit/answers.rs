@@ -2,7 +2,8 @@
 //!
 //! The edge has proven that the carrier said so (`http/answers`); here, in the transaction, is looked up which page it is
 //! about, and whether it went to where the answer comes from: a page is one person's. Then it is an ordinary act of that
-//! person, as by the link. An answer to a test confirms the way that it came by.
+//! person, as by the link. An answer to a test confirms the way that it came by; one by text message
+//! has no code, confirms nothing, and is told of the link.
 
 use jiff::SignedDuration;
 
@@ -19,6 +20,8 @@ const ANSWERED: &str = "onscene:answer";
 /// A code is not that of a page that is older, and not that of one before so many others.
 const PAGES_LAST: SignedDuration = SignedDuration::from_hours(7 * 24);
 const PAGES_MAX: u32 = 100;
+/// For so long a message without a page may be meant for a test.
+const TESTS_LAST: SignedDuration = SignedDuration::from_hours(24);
 /// After so many wrong codes a page takes no more answers by text message.
 const WRONG_CODES_MAX: i64 = 5;
 
@@ -128,21 +131,33 @@ impl Work<'_, '_> {
             pages.push(Coded { home, letter, standing, wrong });
         }
         if !pages.iter().any(|page| page.standing != Standing::Over) {
-            return Ok(Err(DoorError::NoPage));
+            let since = self.tx.now.saturating_sub(TESTS_LAST).unwrap_or(self.tx.now);
+            let tests = carried::tests_at(self.tx, &answering.from, since)?;
+            let is_test = tests.iter().any(|way| self.house.shows_code(way));
+            return Ok(Err(if is_test { DoorError::OnlyTest } else { DoorError::NoPage }));
         }
         if let Some(said) = said {
             let keys = &self.house.answers;
             // Every page is looked at, so that the time tells nothing.
             let mut meant: Vec<&Coded> =
                 pages.iter().filter(|page| keys.is_code(&page.letter.id, said)).collect();
+            // One that is over may have had the same code by chance.
+            if meant.iter().any(|page| page.standing != Standing::Over) {
+                meant.retain(|page| page.standing != Standing::Over);
+            }
+            if meant.first().is_some_and(|page| page.standing == Standing::Over) {
+                return Ok(Err(DoorError::NoPage));
+            }
+            let is_right = !meant.is_empty();
             meant.retain(|page| page.wrong < WRONG_CODES_MAX);
             let mut homes: Vec<i64> = meant.iter().map(|page| page.home).collect();
             homes.sort_unstable();
             homes.dedup();
             match (meant.first(), homes.len()) {
-                (Some(page), 1) if page.standing == Standing::Over => return Ok(Err(DoorError::NoPage)),
                 (Some(page), 1) => return Ok(Ok(page.letter.clone())),
                 (Some(_), _) => return Ok(Err(DoorError::Which(homes))),
+                // It was meant for no other page than this one, which takes none any more.
+                (None, _) if is_right => return Ok(Err(DoorError::Code { wrong: true, pages: Vec::new() })),
                 (None, _) => self.counts_wrong(answering, &mut pages)?,
             }
         }

@@ -45,6 +45,9 @@ pub enum DoorError {
     /// Nothing that can be answered went to the address that the answer comes from.
     #[error("no page that can be answered so is known here")]
     NoPage,
+    /// Nothing went to the address that the answer comes from but a test, which is answered by its link.
+    #[error("that was a test; open the link in it and press the button there")]
+    OnlyTest,
     /// The page was for somebody else, or went to another address.
     #[error("that page was for somebody else")]
     NotYours,

@@ -136,7 +136,7 @@ use memory::{Lasting, Memory};
 pub use merges::{Part, followed};
 pub use press::Press;
 pub use reach::Asked;
-pub use report::{Fate, Report};
+pub use report::{ARRIVED, Fate, Report};
 pub use roster::Change;
 use spool::Spool;
 

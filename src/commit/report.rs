@@ -10,6 +10,9 @@ use crate::store::{StoreError, carried, letters};
 /// Told on the way to the person; nothing follows from it.
 const SENT: &str = "sent";
 
+/// The words of carriers for a letter that has arrived.
+pub const ARRIVED: [&str; 3] = ["delivered", "read", "completed"];
+
 /// What a carrier tells of a letter.
 #[derive(Debug)]
 pub struct Report {
@@ -28,7 +31,7 @@ pub struct Report {
 pub enum Fate {
     /// It is on its way.
     Sent,
-    /// It has arrived.
+    /// It has arrived; its word is one of [`ARRIVED`].
     Arrived,
     /// It came back: it cannot arrive.
     Bounced(String),
@@ -47,7 +50,9 @@ impl Work<'_, '_> {
         let is_late = report.fate == Fate::Sent && known.said.is_some();
         let is_lost = matches!(known.state.as_str(), "refused" | "bounced" | "dropped");
         let is_of_last = known.attempts == i64::from(report.attempt);
-        if !is_new || is_late {
+        // Whatever became of another attempt.
+        let is_there = known.said.as_deref().is_some_and(|said| ARRIVED.contains(&said));
+        if !is_new || is_late || is_there && report.fate != Fate::Arrived {
             return Ok(Ok(Reply::Done));
         }
         let sent = Sent {

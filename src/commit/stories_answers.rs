@@ -5,7 +5,7 @@ use super::*;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
 use crate::core::timeline::{Actor, Route};
-use crate::store::{incidents, timeline};
+use crate::store::{incidents, reach, timeline};
 
 /// The ways that name the page, and the one that does not.
 const WAYS: [Route; 3] = [Route::Voice, Route::Chat, Route::Sms];
@@ -221,6 +221,24 @@ fn message(code: Option<&str>) -> Answering {
 }
 
 impl Story {
+    /// A letter has the code of another, for which chance would take long.
+    fn has_code(&mut self, letter: &str, code: &str) {
+        let house = self.committer.house.get();
+        let mut twins = (0_u32..).map(|number| format!("{number:032x}"));
+        let twin = twins.find(|id| house.answers.code(id).as_deref() == Some(code)).unwrap();
+        let now = self.clock.now();
+        let renamed = "update letter set id = ?2 where id = ?1";
+        let renamed =
+            self.committer.connection.write(now, |tx| tx.write(renamed, &[letter.into(), (&twin).into()]));
+        renamed.map_err(|error: StoreError| error).unwrap();
+    }
+
+    /// How many wrong codes each page of somebody has had, in their order.
+    fn wrong_codes(&mut self, person: &str) -> Vec<i64> {
+        let all = "select wrong_codes from letter where person = ?1 and kind = 'page' order by seq";
+        self.look(|tx| tx.query(all, &[person.into()], |row| row.int(0)))
+    }
+
     /// What is said of a message that decides nothing: whether its code was wrong, and of which incidents pages wait.
     fn is_asked(&mut self, code: Option<&str>) -> (bool, Vec<i64>) {
         match self.gives(message(code)) {
@@ -347,6 +365,22 @@ fn a_message_is_about_no_page_that_never_left() {
 }
 
 #[test]
+fn a_page_that_waits_for_its_repeat_may_have_been_read_and_is_answered() {
+    let mut story = paged();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    let codes = story.codes("maya");
+    let now = story.clock.now();
+    let waits = "update letter set state = 'pending', attempts = 1 where incident = 2 and person = 'maya'";
+    let waits = story.committer.connection.write(now, |tx| tx.write(waits, &[]));
+    waits.map_err(|error: StoreError| error).unwrap();
+    assert_eq!(story.is_asked(None), (false, vec![2, 1]));
+    assert_eq!(story.gives(message(Some(&codes[1]))).unwrap().0.id, 2);
+    assert_eq!(story.wrong_codes("maya"), [0, 0]);
+    story.proves_whole();
+}
+
+#[test]
 fn at_a_telephone_that_several_people_share_the_code_says_whose_page_is_answered() {
     let mut story = paged();
     story.passes(6);
@@ -368,18 +402,79 @@ fn pages_of_several_incidents_with_one_code_are_answered_by_their_links() {
     let first = story.codes("maya").remove(0);
     let ids = "select id from letter where person = 'maya' order by seq";
     let second = story.look(|tx| tx.query(ids, &[], |row| row.text(0))).remove(1);
-    // Chance would take long to find one.
-    let house = story.committer.house.get();
-    let twin = (0_u32..).map(|number| format!("{number:032x}"));
-    let twin = twin.into_iter().find(|id| house.answers.code(id).as_ref() == Some(&first)).unwrap();
-    let now = story.clock.now();
-    let renamed = "update letter set id = ?2 where id = ?1";
-    let renamed =
-        story.committer.connection.write(now, |tx| tx.write(renamed, &[(&second).into(), (&twin).into()]));
-    renamed.map_err(|error: StoreError| error).unwrap();
+    story.has_code(&second, &first);
     let refused = story.gives(message(Some(&first))).unwrap_err();
     assert!(matches!(&refused, DoorError::Which(incidents) if *incidents == [1, 2]), "{refused:?}");
     assert_eq!((story.now_commands(1), story.now_commands(2)), (None, None));
+    story.proves_whole();
+}
+
+#[test]
+fn a_code_that_a_page_of_an_incident_that_is_over_had_as_well_answers_the_one_that_is_not() {
+    for over_first in [true, false] {
+        let mut story = paged();
+        story.hears("pingdom", "db-2", Status::Firing);
+        story.reaches("maya", "+4712345678");
+        let code = story.codes("maya").remove(0);
+        let ids = "select id from letter where person = 'maya' order by seq";
+        let second = story.look(|tx| tx.query(ids, &[], |row| row.text(0))).remove(1);
+        story.has_code(&second, &code);
+        let (over, open) = if over_first { (1, 2) } else { (2, 1) };
+        story.act(over, "maya", TAKE).unwrap();
+        story.act(over, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+        let (incident, reason) = story.gives(message(Some(&code))).unwrap();
+        assert_eq!((incident.id, reason), (open, Reason::TookCommand));
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn the_right_code_of_a_page_that_takes_no_more_answers_is_wrong_for_no_other() {
+    let mut story = paged();
+    story.reaches("maya", "+4712345678");
+    let code = story.codes("maya").remove(0);
+    let wrong = if code == "0000" { "1111" } else { "0000" };
+    for _ in 0..5 {
+        story.is_asked(Some(wrong));
+    }
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    for _ in 0..6 {
+        assert_eq!(story.is_asked(Some(&code)), (true, Vec::new()), "the link remains");
+    }
+    assert_eq!(story.wrong_codes("maya"), [5, 0]);
+    let second = story.codes("maya").remove(1);
+    assert_eq!(story.gives(message(Some(&second))).unwrap().0.id, 2);
+    assert_eq!(story.now_commands(1), None);
+    story.proves_whole();
+}
+
+#[test]
+fn a_message_about_a_test_confirms_nothing_and_is_told_of_the_link() {
+    let mut story = Story::new();
+    let mut house = house();
+    house.answers.twilio = vec!["not-a-real-auth-token".into()];
+    story.committer.house.swap(house);
+    let asked = Asked::Test { person: "maya".into(), asked_by: "tom".into() };
+    story.ask(Command::Reach(asked)).unwrap();
+    story.reaches("maya", "+4712345678");
+    for code in [None, Some("4826")] {
+        let refused = story.gives(message(code)).unwrap_err();
+        assert!(matches!(refused, DoorError::OnlyTest), "{refused:?}");
+    }
+    let elsewhere = Answering { from: "+4700000000".into(), ..message(None) };
+    assert!(matches!(story.gives(elsewhere), Err(DoorError::NoPage)));
+    let confirmed = |story: &mut Story| story.look(reach::all).iter().any(|one| one.confirmed_at.is_some());
+    assert!(!confirmed(&mut story));
+    // A page that waits comes first, and a test is no answer to it.
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.reaches("maya", "+4712345678");
+    assert_eq!(story.is_asked(None), (false, vec![1]));
+    story.act(1, "maya", TAKE).unwrap();
+    story.act(1, "maya", Act::Resolve { term: 1, false_alarm: false }).unwrap();
+    assert!(matches!(story.gives(message(None)), Err(DoorError::OnlyTest)));
+    story.passes(25 * 60);
+    assert!(matches!(story.gives(message(None)), Err(DoorError::NoPage)));
     story.proves_whole();
 }
 

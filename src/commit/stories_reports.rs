@@ -176,6 +176,71 @@ fn what_became_of_the_first_of_two_messages_says_nothing_of_the_second_unless_it
 }
 
 #[test]
+fn a_message_that_has_arrived_before_its_hand_was_done_with_it_is_not_sent_again() {
+    // Whether the hand says something after that, or was lost with its node and its lease runs out.
+    let again = |story: &Story| Settlement::Again { at: story.clock.now(), why: "no answer came".into() };
+    for says in [true, false] {
+        let mut story = Story::with_phones();
+        let (sms, rest) = taken(story.carried(), "sms");
+        rest.into_iter().for_each(|mail| story.settle(mail, accepted()));
+        let id = sms.id.clone();
+        story.is_told(&id, 1, "delivered", Fate::Arrived);
+        assert_eq!(story.ways_of(1), ["mail accepted", "sms accepted (delivered)", "voice pending"]);
+        let before = story.last_lines(1, 1000);
+        if says {
+            let late = again(&story);
+            story.settle(sms, late);
+        }
+        assert_eq!(story.ways_of(1), ["mail accepted", "sms accepted (delivered)", "voice pending"]);
+        assert_eq!(story.last_lines(1, 1000), before, "{says}");
+        story.clock.forward(SignedDuration::from_secs(100));
+        assert!(story.carried().is_empty(), "{says}: nobody is woken twice for one thing");
+        assert_eq!(story.leaves_within(10), ["1: voice page maya"], "{says}");
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn a_message_that_has_arrived_is_there_whatever_became_of_its_repeat() {
+    let twice = || {
+        let mut story = Story::with_phones();
+        let (sms, rest) = taken(story.carried(), "sms");
+        rest.into_iter().for_each(|mail| story.is_refused(mail, "550 no such user"));
+        let id = sms.id.clone();
+        let at = story.clock.now() + SignedDuration::from_secs(5);
+        story.settle(sms, Settlement::Again { at, why: "the connection was lost".into() });
+        story.clock.forward(SignedDuration::from_secs(6));
+        let (second, _) = taken(story.carried(), "sms");
+        story.settle(second, accepted());
+        (story, id)
+    };
+    let (mut story, id) = twice();
+    story.is_told(&id, 1, "delivered", Fate::Arrived);
+    let before = story.last_lines(1, 1000);
+    story.is_told(&id, 2, "undelivered", bounced("undelivered (30003)"));
+    story.is_told(&id, 2, "no-answer", refused("no-answer"));
+    assert_eq!(story.ways_of(1), ["mail refused", "sms accepted (delivered)", "voice pending"]);
+    assert_eq!(story.last_lines(1, 1000), before);
+    assert!(story.carried().is_empty(), "the call waits for its minutes");
+    story.proves_whole();
+    // The other way about: what was woken by then stands.
+    let (mut story, id) = twice();
+    story.is_told(&id, 2, "undelivered", bounced("undelivered (30003)"));
+    assert_eq!(story.ways_of(1)[1], "sms bounced (undelivered)");
+    let (call, _) = taken(story.carried(), "voice");
+    story.is_told(&id, 1, "delivered", Fate::Arrived);
+    assert_eq!(story.ways_of(1), ["mail refused", "sms accepted (delivered)", "voice sending"]);
+    story.is_refused(call, "no such number");
+    let lines = story.last_lines(1, 2);
+    assert_eq!(
+        lines,
+        ["page to maya: delivered (by sms)", "page to maya: refused (by voice: no such number)"]
+    );
+    assert!(story.carried().is_empty(), "tom sleeps on");
+    story.proves_whole();
+}
+
+#[test]
 fn what_is_told_goes_where_the_incident_has_gone_and_of_strange_letters_nothing_comes() {
     let mut story = Story::with_ways_of(vec![way("sms", 0, &[])], None);
     story.hears("pingdom", "db-1", Status::Firing);

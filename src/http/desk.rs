@@ -193,9 +193,11 @@ impl From<DoorError> for Problem {
                 Self::bad_request(detail)
             }
             DoorError::NoService(_) | DoorError::Unknown(_) => Self::unprocessable(detail),
-            DoorError::Robot | DoorError::OtherPage | DoorError::Which(_) | DoorError::Code { .. } => {
-                Self::conflict(detail)
-            }
+            DoorError::Robot
+            | DoorError::OtherPage
+            | DoorError::OnlyTest
+            | DoorError::Which(_)
+            | DoorError::Code { .. } => Self::conflict(detail),
             DoorError::NoPage => Self::not_found(detail),
             DoorError::NotYours => Self::forbidden(detail),
             DoorError::Full => Self::unavailable(detail, 1),

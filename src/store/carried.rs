@@ -30,6 +30,16 @@ pub fn counts_wrong_code(tx: &Tx<'_>, id: &str) -> Result<(), StoreError> {
     tx.write("update letter set wrong_codes = wrong_codes + 1 where id = ?1", &[id.into()])
 }
 
+/// By which ways tests may have reached an address since this hour. Only tests wake somebody for no incident.
+///
+/// # Errors
+/// What the engine says.
+pub fn tests_at(tx: &Tx<'_>, address: &str, since: Timestamp) -> Result<Vec<String>, StoreError> {
+    let sql = "select distinct channel from letter where incident = 0 and kind = 'page' and address = ?1
+               and created_at >= ?2 and (state in ('accepted', 'unknown', 'sending') or attempts > 0)";
+    tx.query(sql, &[address.into(), since.into()], |row| row.text(0))
+}
+
 /// A letter that was handed over, when its carrier tells of it.
 #[derive(Clone, Debug)]
 pub struct Reported {
@@ -63,6 +73,8 @@ pub fn reported(tx: &Tx<'_>, id: &str) -> Result<Option<Reported>, StoreError> {
 }
 
 /// The carrier of a letter tells of it. One that has arrived and was to be sent once more, because nobody knew, is not: `is_there`.
+/// Nor is one that a hand has, or had when it was lost: what that hand says then is older than this. And one that was refused or came
+/// back is there all the same.
 ///
 /// # Errors
 /// What the engine says.
@@ -74,7 +86,7 @@ pub fn reports(tx: &Tx<'_>, id: &str, said: &str, is_there: bool) -> Result<(), 
     if is_there {
         tx.write(
             "update letter set state = 'accepted', payload = '', why = null, due_at = ?2
-             where id = ?1 and attempts > 0 and state in ('pending', 'unknown')",
+             where id = ?1 and attempts > 0 and state in ('pending', 'sending', 'unknown', 'refused', 'bounced')",
             &[id.into(), tx.now.into()],
         )?;
     }

@@ -392,7 +392,7 @@ pub fn address_of(tx: &Tx<'_>, id: &str) -> Result<Option<String>, StoreError> {
 }
 
 /// Letters that may have woken somebody at an address, written at this hour or later, of incidents that were open then, the
-/// newest first: their ids. At most so many. What has not left, or was refused, nobody has read.
+/// newest first: their ids. At most so many. What was never tried nobody has read; what was may be there, whatever became of it.
 ///
 /// # Errors
 /// What the engine says.
@@ -401,7 +401,7 @@ pub fn waking_at(tx: &Tx<'_>, address: &str, since: Timestamp, most: u32) -> Res
         "select id from letter
          where incident in (select id from incident where phase <> 'resolved' or resolved_at >= ?2)
            and address = ?1 and person <> '' and kind in ('page', 'help', 'pio_page') and created_at >= ?2
-           and state in ('accepted', 'unknown', 'sending')
+           and (state in ('accepted', 'unknown', 'sending') or attempts > 0)
          order by seq desc limit ?3",
         &[address.into(), since.into(), i64::from(most).into()],
         |row| row.text(0),

@@ -324,14 +324,14 @@ fn a_press_in_slack_is_answered_where_it_was_pressed_also_when_nothing_was_decid
     };
     let hook = format!("http://127.0.0.1:{}/actions/T0123456789/1/none", house.services.port);
     let said = |count: usize| eventually("words", || house.services.at("/actions/").get(count - 1).cloned());
-    assert_eq!(press("U0999999999", &hook), 200, "a failure would tell nothing");
+    assert_eq!(press("U0999999999", &hook), 503, "Slack shows that it failed, should the words be lost");
     let whispered: Value = serde_json::from_str(&said(1)).unwrap();
     assert_eq!(
         (&whispered["response_type"], &whispered["replace_original"]),
         (&json!("ephemeral"), &json!(false))
     );
     assert!(whispered["text"].as_str().unwrap().contains("that page was for somebody else"), "{whispered}");
-    // Anywhere else nothing is said, and Slack shows that it failed.
+    // Anywhere else nothing is said.
     for elsewhere in ["http://127.0.0.1:9/actions/1", "https://example.net/actions/1", "no address"] {
         assert_eq!(press("U0999999999", elsewhere), 503, "{elsewhere}");
     }

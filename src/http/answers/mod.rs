@@ -7,8 +7,8 @@
 //! key pressed, a button of a chat; mailboxes that answer the phone are left out.
 //!
 //! What became of an answer is said in the service's own form, with 200, where who answered is shown the words and nothing of
-//! an error. Slack shows nothing of that: what became of a press is written to who pressed (`whisper`), and only where that cannot
-//! be, what was not decided is 503, which it shows as a failure.
+//! an error. Slack shows nothing of that: what became of a press is written to who pressed (`whisper`), and what was not
+//! decided is 503 as well, which it shows as a failure, for those words may be lost.
 
 use std::time::Duration;
 
@@ -86,6 +86,7 @@ async fn take(desk: &Desk, answering: Answering) -> Said {
         Err(
             why @ (DoorError::Refused(_)
             | DoorError::NoPage
+            | DoorError::OnlyTest
             | DoorError::NotYours
             | DoorError::OtherPage
             | DoorError::Which(_)),

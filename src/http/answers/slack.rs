@@ -2,7 +2,8 @@
 //!
 //! Slack signs the hour and the bytes as they came (`v0`), and sends a form with one field, `payload`. The user who pressed
 //! has to be the address that the page went to: in a room everybody sees the button, and it is one person's. What became of
-//! the press is told to who pressed, at the address that comes with it.
+//! the press is told to who pressed, at the address that comes with it. Those words may never arrive: where nothing was decided the
+//! answer is a failure too, which Slack shows by itself, so that nobody believes to have what they have not.
 
 use axum::Json;
 use axum::body::Body;
@@ -31,9 +32,11 @@ pub(in crate::http) async fn pressed(State(desk): State<Desk>, headers: HeaderMa
     match answer(&desk, &headers, body).await {
         Ok((Said { text, decided }, place)) => {
             let keys = &desk.house.get().answers;
-            let is_told = place.is_some_and(|place| desk.whispers.take(keys, &place, &text));
+            if let Some(place) = place {
+                desk.whispers.take(keys, &place, &text);
+            }
             // Slack shows nothing of an answer to a press but that it failed.
-            let status = if decided || is_told { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+            let status = if decided { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
             let text = json!({"response_type": "ephemeral", "replace_original": false, "text": text});
             (status, Json(text)).into_response()
         }

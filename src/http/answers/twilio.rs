@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 
 use super::{ANSWER_WAIT, BODY_BYTES_MAX, Said, act_of, field, form, keys, once, refused, take};
 use crate::channels::twilio_sms::CODE_DIGITS;
-use crate::commit::{Answering, Command, DoorError, Fate, PageOf, Report};
+use crate::commit::{ARRIVED, Answering, Command, DoorError, Fate, PageOf, Report};
 use crate::core::decide::Act;
 use crate::core::mail::Answer;
 use crate::core::timeline::Route;
@@ -191,7 +191,7 @@ impl Call {
             "completed" if self.is_by_a_machine() => {
                 return Some(("mailbox".into(), Fate::Refused("a mailbox took the call".into())));
             }
-            "delivered" | "read" | "completed" => Fate::Arrived,
+            word if ARRIVED.contains(&word) => Fate::Arrived,
             "undelivered" | "failed" | "canceled" => Fate::Bounced(why()),
             "busy" | "no-answer" => Fate::Refused(why()),
             _ => return None,

@@ -1,9 +1,9 @@
-//! Words to who pressed a button in Slack: a press is acknowledged by an empty answer, of which nothing is shown, and what became of
+//! Words to who pressed a button in Slack: of the answer to a press nothing is shown but that it failed, and what became of
 //! it is posted to an address that comes with the press and leads to that one person for half an hour.
 //!
 //! Only addresses are written to that begin as the configuration says (`hooks_url` of the way: Slack's own, over TLS), although the press
 //! was signed. A press is not kept waiting for it: a worker writes, a few at a time, each twice at most. What cannot be written
-//! is lost: the page and its link show what is so.
+//! is lost: that nothing was decided Slack shows all the same (`slack.rs`), and the page and its link show what is so.
 
 use std::time::Duration;
 
@@ -52,15 +52,12 @@ pub fn whispers(client: Client) -> (Whispers, Whisperer) {
 }
 
 impl Whispers {
-    /// Takes words for who pressed a button; `false` when they will not be written: the address is none of Slack's, or too many
-    /// wait.
-    pub(super) fn take(&self, keys: &AnswerKeys, to: &str, text: &str) -> bool {
-        let Some((to, reach)) = place(&keys.slack_hooks, to) else { return false };
-        let taken = self.0.try_send(Whisper { to, reach, text: text.to_owned() });
-        if taken.is_err() {
+    /// Takes words for who pressed a button. They are not written when the address is none of Slack's, or too many wait.
+    pub(super) fn take(&self, keys: &AnswerKeys, to: &str, text: &str) {
+        let Some((to, reach)) = place(&keys.slack_hooks, to) else { return };
+        if self.0.try_send(Whisper { to, reach, text: text.to_owned() }).is_err() {
             tracing::warn!("too many words to people in Slack wait; these are lost");
         }
-        taken.is_ok()
     }
 }
 
