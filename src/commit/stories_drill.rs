@@ -6,10 +6,12 @@ use jiff::tz::TimeZone;
 
 use super::stories::{Story, house};
 use super::*;
+use crate::core::decide::Act;
 use crate::core::delivery_drill::{Plan, State};
 use crate::core::oncall::Leave;
 use crate::core::reach::{Quiet, Way};
 use crate::core::rules::Rules;
+use crate::core::timeline::Route;
 use crate::house::House;
 use crate::render::Words;
 use crate::store::drills::{self, Seen};
@@ -269,6 +271,33 @@ fn everybody_is_asked_once_by_every_way_and_who_does_not_answer_is_reported_once
     assert_eq!(story.gets_names().len(), 4, "the next week");
     let late = story.stand();
     assert!(late.iter().all(|one| one.ends_with("asked")), "{late:?}");
+    story.proves_whole();
+}
+
+#[test]
+fn a_key_that_is_pressed_in_the_call_of_a_drill_answers_it() {
+    let mut rules = with_a_drill();
+    rules.people.get_mut("maya").unwrap().ways[0].name = "phone".into();
+    let mut story = Story::of_drills(&rules);
+    story.drill_looks();
+    story.drill_hour("2026-12-01T10:00");
+    story.looks_for_a_while();
+    let calls = story.tests_got();
+    let call = calls.iter().find(|got| got.claim.channel == "phone").unwrap();
+    let presses = |act| {
+        let page = PageOf::Letter(call.claim.id.clone());
+        Command::Answer(Answering { page, from: "maya-push".into(), act, route: Route::Voice, once: None })
+    };
+    assert!(matches!(story.ask(presses(Act::Decline)), Err(DoorError::OtherPage)));
+    assert_eq!(story.stand(), ["kim asked", "maya asked", "tom asked"]);
+    story.ask(presses(Act::Answer { help: false })).unwrap();
+    assert_eq!(story.stand(), ["kim asked", "maya answered by phone", "tom asked"]);
+    for got in calls {
+        story.is_taken(got.claim);
+    }
+    story.drill_hour("2026-12-02T10:01");
+    story.drill_looks();
+    assert_eq!(story.last_state(), "over missed 2");
     story.proves_whole();
 }
 
