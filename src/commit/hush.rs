@@ -16,6 +16,8 @@ use crate::store::letters::Kind;
 
 /// What is told of a letter that was ended.
 const ENDED: &str = "ended";
+/// The state of what a test is about.
+const TEST: &str = "test";
 
 impl Work<'_, '_> {
     /// Ends what sounds for who has answered; for everybody who was paged because nobody had the incident, when somebody has it;
@@ -36,28 +38,45 @@ impl Work<'_, '_> {
         if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
             return Ok(());
         }
-        let since = self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN);
-        for letter in carried::sounding(self.tx, incident.id, since)? {
+        for letter in carried::sounding(self.tx, incident.id, self.since())? {
             let has_said = |(person, as_pio): &(&str, bool)| {
                 *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
             };
             let is_needless =
                 is_over || is_taken && letter.kind == Kind::Page || answered.iter().any(has_said);
             if is_needless && self.house.sounds_on(&letter.way) {
-                self.hush(incident, &letter)?;
+                self.hush(incident.id, incident.state(), &letter)?;
             }
         }
         Ok(())
     }
 
-    fn hush(&mut self, incident: &Incident, letter: &Sounding) -> Result<(), StoreError> {
+    /// Ends what sounds of a test, whose person has said that it reached them.
+    pub(super) fn hush_test(&mut self, page: i64) -> Result<(), StoreError> {
+        if !self.house.has_what_sounds_on() {
+            return Ok(());
+        }
+        for letter in carried::sounding_of_test(self.tx, page, self.since())? {
+            if self.house.sounds_on(&letter.way) {
+                self.hush(0, TEST, &letter)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What left before then has stopped by itself.
+    fn since(&self) -> Timestamp {
+        self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN)
+    }
+
+    fn hush(&mut self, incident: i64, state: &str, letter: &Sounding) -> Result<(), StoreError> {
         let words = Words {
             subject: String::new(),
             text: String::new(),
             html: String::new(),
             data: serde_json::json!({"ends": letter.id}),
             event_type: HUSH.to_owned(),
-            incident_state: incident.state().to_owned(),
+            incident_state: state.to_owned(),
             page_attempt: 0,
             short: String::new(),
             answer: None,
@@ -68,7 +87,7 @@ impl Work<'_, '_> {
             true => SignedDuration::try_from(SEND_DEADLINE).unwrap_or(SignedDuration::ZERO),
             false => SignedDuration::ZERO,
         };
-        self.write(incident.id, Kind::Hush, &to, &words, (None, after))?;
+        self.write(incident, Kind::Hush, &to, &words, (None, after))?;
         carried::reports(self.tx, &letter.id, ENDED, false)
     }
 }

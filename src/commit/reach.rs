@@ -155,9 +155,10 @@ impl Work<'_, '_> {
     }
 
     /// A letter of a test has reached its person, who says so by its link or as its way is answered. If it was the test of a
-    /// drill, they have answered that too.
+    /// drill, they have answered that too. By other ways it need not sound any more.
     pub(super) fn confirmed(&mut self, page: i64, letter: i64) -> Result<(), StoreError> {
         reach::confirms(self.tx, page, letter)?;
+        self.hush_test(page)?;
         drills::answered(self.tx, page, letter)
     }
 }

@@ -138,3 +138,19 @@ fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke() {
     assert_eq!(story.sounds(), Vec::<String>::new());
     story.proves_whole();
 }
+
+#[test]
+fn a_test_sounds_until_its_person_says_that_it_reached_them() {
+    let mut story = Story::that_sounds_on();
+    story.ask(Command::Reach(Asked::Test { person: "maya".into(), asked_by: "tom".into() })).unwrap();
+    let mail: Words = serde_json::from_str(&story.claim("").remove(0).payload).unwrap();
+    let link = tokens::link_hash(mail.answer.unwrap().rsplit('/').next().unwrap());
+    // Of another's nothing is ended by it.
+    story.ask(Command::Reach(Asked::Test { person: "tom".into(), asked_by: "tom".into() })).unwrap();
+    assert_eq!(story.sounds(), ["page maya", "page tom"]);
+    for _ in 0..2 {
+        story.ask(Command::Reach(Asked::Confirmed(link))).unwrap();
+    }
+    assert_eq!(story.sounds(), ["ends page maya"]);
+    story.proves_whole();
+}

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::letters::Kind;
-use super::{StoreError, Tx};
+use super::{Row, StoreError, Tx};
 
 /// The number of the letter with this id.
 ///
@@ -103,17 +103,32 @@ pub struct Sounding {
 /// # Errors
 /// What the engine says.
 pub fn sounding(tx: &Tx<'_>, incident: i64, since: Timestamp) -> Result<Vec<Sounding>, StoreError> {
-    let sql = "select id, kind, person, channel, address, state from letter
-               where incident = ?1 and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
-                 and state in ('accepted', 'unknown', 'sending') and due_at >= ?2 and reported is null order by seq";
-    tx.query(sql, &[incident.into(), since.into()], |row| {
-        Ok(Sounding {
-            id: row.text(0)?,
-            kind: Kind::from_word(&row.text(1)?)?,
-            person: row.text(2)?,
-            way: row.text(3)?,
-            address: row.text(4)?,
-            is_sending: row.text(5)? == "sending",
-        })
+    tx.query(&of_those("incident = ?1"), &[incident.into(), since.into()], read)
+}
+
+/// The same, of a test page.
+///
+/// # Errors
+/// What the engine says.
+pub fn sounding_of_test(tx: &Tx<'_>, page: i64, since: Timestamp) -> Result<Vec<Sounding>, StoreError> {
+    tx.query(&of_those("incident = 0 and page = ?1"), &[page.into(), since.into()], read)
+}
+
+fn of_those(which: &str) -> String {
+    format!(
+        "select id, kind, person, channel, address, state from letter
+         where {which} and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
+           and state in ('accepted', 'unknown', 'sending') and due_at >= ?2 and reported is null order by seq"
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Sounding, StoreError> {
+    Ok(Sounding {
+        id: row.text(0)?,
+        kind: Kind::from_word(&row.text(1)?)?,
+        person: row.text(2)?,
+        way: row.text(3)?,
+        address: row.text(4)?,
+        is_sending: row.text(5)? == "sending",
     })
 }
