@@ -169,17 +169,19 @@ impl Work<'_, '_> {
         }
         // Whatever the Commander does is the sign of life that they were asked for.
         let asked = before.and_then(|saved| match &saved.incident.phase {
-            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => Some(&command.person),
+            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => {
+                Some(command.person.as_str())
+            }
             _ => None,
         });
-        if let Some(person) = asked
-            && decision.entries.iter().any(|entry| entry.actor.person() == Some(person))
-        {
+        let alive =
+            asked.filter(|person| decision.entries.iter().any(|entry| entry.actor.person() == Some(*person)));
+        if let Some(person) = alive {
             letters::answered(self.tx, id, person, false)?;
         }
         self.write_letters(decision)?;
         self.write_more(decision)?;
-        self.write_hushes(decision, before.map(|saved| &saved.incident))?;
+        self.write_hushes(decision, before.map(|saved| &saved.incident), alive)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())

@@ -21,11 +21,12 @@ const TEST: &str = "test";
 
 impl Work<'_, '_> {
     /// Ends what sounds for who has answered; for everybody who was paged because nobody had the incident, when somebody has it;
-    /// and for all, when it is over.
+    /// and for all, when it is over. `alive`: who commands, was asked for a sign of life, and gives one by this.
     pub(super) fn write_hushes(
         &mut self,
         decision: &Decision,
         before: Option<&Incident>,
+        alive: Option<&str>,
     ) -> Result<(), StoreError> {
         let incident = &decision.incident;
         let Some(before) = before.filter(|_| self.house.has_what_sounds_on()) else { return Ok(()) };
@@ -33,8 +34,8 @@ impl Work<'_, '_> {
         let is_taken = is_open(before) && !is_open(incident);
         // One that became part of another is answered there.
         let is_over = incident.resolution().is_some_and(|(how, _)| how != Resolution::Merged);
-        let answered: Vec<(&str, bool)> =
-            decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor)).collect();
+        let said = decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor));
+        let answered: Vec<(&str, bool)> = said.chain(alive.map(|person| (person, false))).collect();
         if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
             return Ok(());
         }

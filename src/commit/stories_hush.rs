@@ -12,7 +12,7 @@ use crate::render::Words;
 const TAKE: Act = Act::Answer { help: false };
 
 impl Story {
-    /// Maya, tom and kim have a way that sounds on.
+    /// Maya, tom and kim have a way that sounds on. Who commands is asked for a sign of life after half an hour.
     fn that_sounds_on() -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
@@ -20,6 +20,8 @@ impl Story {
             person.ways = vec![way("push", 0, &[])];
             person.ways[0].to = format!("{name} at push");
         }
+        rules.clocks.silent_after =
+            Severity::ALL.map(|severity| (severity, SignedDuration::from_mins(30))).into_iter().collect();
         house.rules = Arc::new(rules);
         let secrets = [("token".to_owned(), "not-a-real-token".into())].into();
         let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
@@ -101,6 +103,23 @@ fn a_call_for_help_sounds_on_until_its_person_answers_or_it_is_over() {
     story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
     assert_eq!(story.sounds(), ["ends pio_page kim", "ends help tom"]);
     story.proves_whole();
+}
+
+#[test]
+fn who_commands_and_is_asked_for_a_sign_of_life_hears_no_more_when_they_give_one() {
+    for sign in [Act::Note { text: "it is the disk".into() }, Act::Mitigate { term: 1, cause: None }] {
+        let mut story = Story::that_sounds_on();
+        story.hears("pingdom", "db-1", Status::Firing);
+        story.act(1, "maya", TAKE).unwrap();
+        story.sounds();
+        story.passes(31);
+        assert_eq!(story.tick(1), Reason::AskedCommander);
+        assert_eq!(story.sounds(), ["help maya"]);
+        story.passes(1);
+        story.act(1, "maya", sign).unwrap();
+        assert_eq!(story.sounds(), ["ends help maya"]);
+        story.proves_whole();
+    }
 }
 
 #[test]
