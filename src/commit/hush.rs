@@ -31,7 +31,9 @@ impl Work<'_, '_> {
         let incident = &decision.incident;
         let Some(before) = before.filter(|_| self.house.has_what_sounds_on()) else { return Ok(()) };
         let is_open = |incident: &Incident| matches!(incident.phase, Phase::Triggered { .. });
-        let is_taken = is_open(before) && !is_open(incident);
+        // What became part of one that somebody has, somebody has by that.
+        let took_in = || decision.entries.iter().any(|entry| matches!(entry.fact, Fact::TookIn { .. }));
+        let is_taken = !is_open(incident) && (is_open(before) || took_in());
         // One that became part of another is answered there.
         let is_over = incident.resolution().is_some_and(|(how, _)| how != Resolution::Merged);
         let said = decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor));
@@ -39,7 +41,7 @@ impl Work<'_, '_> {
         if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
             return Ok(());
         }
-        for letter in carried::sounding(self.tx, incident.id, self.since())? {
+        for letter in self.sounding(incident.id)? {
             let has_said = |(person, as_pio): &(&str, bool)| {
                 *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
             };
@@ -50,6 +52,23 @@ impl Work<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// What may sound on of an incident, and of those that are part of it now.
+    fn sounding(&mut self, incident: i64) -> Result<Vec<Sounding>, StoreError> {
+        let since = self.since();
+        let mut all = carried::sounding(self.tx, incident, since)?;
+        for part in carried::took_in_without_alerts(self.tx, incident, since)? {
+            all.extend(carried::sounding(self.tx, part, since)?);
+        }
+        let mut kept: Vec<Sounding> = Vec::with_capacity(all.len());
+        for letter in all {
+            let is_here = letter.incident == incident || self.home_of(letter.incident)? == incident;
+            if is_here && !kept.iter().any(|known| known.id == letter.id) {
+                kept.push(letter);
+            }
+        }
+        Ok(kept)
     }
 
     /// Ends what sounds of a test, whose person has said that it reached them.

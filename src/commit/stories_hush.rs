@@ -142,19 +142,72 @@ fn what_stopped_by_itself_is_not_ended_and_what_is_on_its_way_is_a_moment_later(
     story.proves_whole();
 }
 
+impl Story {
+    fn becomes_part(&mut self, incident: i64, into: i64) {
+        let by = By {
+            actor: crate::core::timeline::Actor::Person("tom".into()),
+            route: crate::core::timeline::Route::Api,
+            occurred_at: None,
+        };
+        self.ask(Command::Merge { incident, into, term: None, by }).unwrap();
+    }
+}
+
 #[test]
-fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke() {
+fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke_until_somebody_has_that() {
     let mut story = Story::that_sounds_on();
-    story.hears("pingdom", "db-1", Status::Firing);
-    story.hears("pingdom", "db-2", Status::Firing);
-    assert_eq!(story.sounds(), ["page maya", "page maya"]);
+    for (key, id) in [("db-1", 1), ("db-2", 2), ("db-3", 3)] {
+        assert_eq!(story.hears("pingdom", key, Status::Firing).1, Some(id));
+    }
+    // One that somebody has declared has no alert.
     let by = By {
         actor: crate::core::timeline::Actor::Person("tom".into()),
         route: crate::core::timeline::Route::Api,
         occurred_at: None,
     };
-    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    let declare =
+        Command::Declare { title: "slow".into(), service: "shop".into(), severity: Severity::Sev1, by };
+    story.ask(declare).unwrap();
+    assert_eq!(story.sounds(), ["page maya"; 4]);
+    story.becomes_part(3, 2);
+    story.becomes_part(2, 1);
+    story.becomes_part(4, 1);
     assert_eq!(story.sounds(), Vec::<String>::new());
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim"].into_iter().chain(["ends page maya"; 4]).collect::<Vec<_>>());
+    story.proves_whole();
+}
+
+#[test]
+fn what_becomes_part_of_an_incident_that_somebody_has_wakes_nobody_any_more() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", TAKE).unwrap();
+    story.sounds();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.hears("pingdom", "db-3", Status::Firing);
+    story.passes(1);
+    assert_eq!(story.sounds(), ["page maya", "page maya"]);
+    story.becomes_part(2, 1);
+    assert_eq!(story.sounds(), ["ends page maya"], "the third is nobody's");
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_whose_receipt_was_lost_is_ended_too() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let page = story.claim("push").remove(0);
+    let at = story.clock.now() + SignedDuration::from_secs(5);
+    story.settle(page, Settlement::Again { at, why: "no answer in time".into() });
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim", "ends page maya"]);
+    story.proves_whole();
+    // What was never tried sounds nowhere.
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim"]);
     story.proves_whole();
 }
 
