@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
-use crate::core::alert::one_line;
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
@@ -306,9 +305,6 @@ fn how(sent: &Sent<'_>, said: &str) -> String {
         return said.to_owned();
     }
     let way = if sent.channel.is_empty() { reach::MAIL } else { sent.channel };
-    // Some relays say the address again, which has no place there.
-    let words = one_line(said);
-    let words: Vec<&str> = words.split(' ').filter(|word| !word.contains('@')).collect();
-    let said: String = words.join(" ").chars().take(SAID_CHARS_MAX).collect();
+    let said: String = reach::without_addresses(said).chars().take(SAID_CHARS_MAX).collect();
     if said.is_empty() { format!("by {way}") } else { format!("by {way}: {said}") }
 }
