@@ -343,7 +343,10 @@ fn a_way_that_failed_is_reported_although_its_person_answered_by_another() {
         ["mail notice maya: Delivery drill: a way failed"]
     );
     let text = &report[0].words.text;
-    assert!(text.starts_with("All 3 who were awaited answered the delivery drill, but a way failed.\n"), "{text}");
+    assert!(
+        text.starts_with("All 3 who were awaited answered the delivery drill, but a way failed.\n"),
+        "{text}"
+    );
     assert!(
         text.contains("Answered, and a way failed:\n- Maya Lind (maya): mail pressed; push refused (404 no such topic)\n"),
         "{text}"
