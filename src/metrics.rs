@@ -61,7 +61,7 @@ pub struct Metrics {
     pub oncall_gap: IntGaugeVec,
     /// How many did not answer the last delivery drill.
     pub drill_missed: IntGauge,
-    /// When the last delivery drill was over.
+    /// When the last delivery drill of a week was over.
     pub drill_at: Gauge,
     /// `onscene_deadline_lateness_seconds`
     pub deadline_lateness: Histogram,
@@ -264,7 +264,7 @@ impl Metrics {
             drill_at: gauge(
                 &r,
                 "onscene_delivery_drill_timestamp_seconds",
-                "When the last delivery drill was over, in seconds since 1970; 0 when there is to be none, or was none yet.",
+                "When the last delivery drill of a week was over, in seconds since 1970; 0 when there is to be none, or was none yet.",
             )?,
             deadline_lateness: histogram(
                 &r,

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply};
-use crate::core::alert::one_line;
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
@@ -169,17 +168,19 @@ impl Work<'_, '_> {
         }
         // Whatever the Commander does is the sign of life that they were asked for.
         let asked = before.and_then(|saved| match &saved.incident.phase {
-            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => Some(&command.person),
+            Phase::Acknowledged { command, sign: Some(sign), .. } if sign.asked > 0 => {
+                Some(command.person.as_str())
+            }
             _ => None,
         });
-        if let Some(person) = asked
-            && decision.entries.iter().any(|entry| entry.actor.person() == Some(person))
-        {
+        let alive =
+            asked.filter(|person| decision.entries.iter().any(|entry| entry.actor.person() == Some(*person)));
+        if let Some(person) = alive {
             letters::answered(self.tx, id, person, false)?;
         }
         self.write_letters(decision)?;
         self.write_more(decision)?;
-        self.write_hushes(decision, before.map(|saved| &saved.incident))?;
+        self.write_hushes(decision, before.map(|saved| &saved.incident), alive)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())
@@ -304,9 +305,6 @@ fn how(sent: &Sent<'_>, said: &str) -> String {
         return said.to_owned();
     }
     let way = if sent.channel.is_empty() { reach::MAIL } else { sent.channel };
-    // Some relays say the address again, which has no place there.
-    let words = one_line(said);
-    let words: Vec<&str> = words.split(' ').filter(|word| !word.contains('@')).collect();
-    let said: String = words.join(" ").chars().take(SAID_CHARS_MAX).collect();
+    let said: String = reach::without_addresses(said).chars().take(SAID_CHARS_MAX).collect();
     if said.is_empty() { format!("by {way}") } else { format!("by {way}: {said}") }
 }

@@ -13,7 +13,7 @@ use crate::core::decide::{Act, By, Reason};
 use crate::core::incident::ResponderStatus;
 use crate::core::mail::Letter;
 use crate::core::timeline::{Actor, Route};
-use crate::store::{StoreError, carried, letters, reach, unreadable};
+use crate::store::{StoreError, carried, letters, unreadable};
 
 /// Beside the ids of deliveries stands which answers were taken, under the name of a source that none can have.
 const ANSWERED: &str = "onscene:answer";
@@ -209,7 +209,7 @@ impl Work<'_, '_> {
             return Ok(Err(DoorError::OtherPage));
         }
         if let Some(number) = carried::number_of(self.tx, &letter.id)? {
-            reach::confirms(self.tx, letter.page, number)?;
+            self.confirmed(letter.page, number)?;
         }
         Ok(Ok(Reply::Done))
     }

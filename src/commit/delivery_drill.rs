@@ -19,6 +19,8 @@ use crate::store::drills::{self, Drill, Open, Taking};
 use crate::store::letters::Kind;
 use crate::store::{StoreError, Tx, nodes};
 
+/// After so long somebody is looked at again whom only another node may know.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 /// Who asked for the tests of a drill of a week.
 const ASKED_BY: &str = "delivery drill";
 
@@ -159,22 +161,34 @@ impl Work<'_, '_> {
         Ok(all.len())
     }
 
-    /// Asks those whose hour has come, and ends what is over.
+    /// Asks the first of those whose hour has come, and ends what is over. The others are asked a moment later each, so that a page
+    /// that is meant waits behind no crowd of tests.
     fn look_at_people(&mut self, drill: &Drill) -> Result<(), StoreError> {
         let (now, house) = (self.tx.now, self.house);
         let roster = self.memory.roster(self.tx)?;
+        let agree = nodes::agree(self.tx, &house.config_hash)?;
+        let mut asked = false;
         for (name, state, due_at) in drills::due(self.tx, drill.number)? {
             let of = (drill.number, name.as_str());
             let person = house.rules.people.get(&name);
             match (turn(state, person, roster.is_away(&name, now), due_at, now), person) {
+                (Turn::Ask, Some(_)) if asked => {}
                 (Turn::Ask, Some(person)) => {
                     let until = now.saturating_add(drill.answer_within).unwrap_or(Timestamp::MAX);
                     let asked_by = drill.asked_by.as_deref().unwrap_or(ASKED_BY);
                     match self.try_ways(&name, person, asked_by, Some(until))? {
-                        Some(page) => drills::stands(self.tx, of, State::Asked, until, Some(page))?,
+                        Some(page) => {
+                            asked = true;
+                            drills::stands(self.tx, of, State::Asked, until, Some(page))?;
+                        }
                         // Nobody can reach them: there is nothing to wait for.
                         None => drills::stands(self.tx, of, State::Missed, now, None)?,
                     }
+                }
+                // Another node may have a newer configuration, which knows them.
+                (Turn::Ends(State::Gone), None) if !agree => {
+                    let again = now.saturating_add(AGAIN).unwrap_or(now);
+                    drills::stands(self.tx, of, state, again, None)?;
                 }
                 (Turn::Wait(until), _) => drills::stands(self.tx, of, state, until, None)?,
                 (Turn::Ends(state), _) => drills::stands(self.tx, of, state, due_at, None)?,

@@ -16,48 +16,87 @@ use crate::store::letters::Kind;
 
 /// What is told of a letter that was ended.
 const ENDED: &str = "ended";
+/// The state of what a test is about.
+const TEST: &str = "test";
 
 impl Work<'_, '_> {
     /// Ends what sounds for who has answered; for everybody who was paged because nobody had the incident, when somebody has it;
-    /// and for all, when it is over.
+    /// and for all, when it is over. `alive`: who commands, was asked for a sign of life, and gives one by this.
     pub(super) fn write_hushes(
         &mut self,
         decision: &Decision,
         before: Option<&Incident>,
+        alive: Option<&str>,
     ) -> Result<(), StoreError> {
         let incident = &decision.incident;
         let Some(before) = before.filter(|_| self.house.has_what_sounds_on()) else { return Ok(()) };
         let is_open = |incident: &Incident| matches!(incident.phase, Phase::Triggered { .. });
-        let is_taken = is_open(before) && !is_open(incident);
+        // What became part of one that somebody has, somebody has by that.
+        let took_in = || decision.entries.iter().any(|entry| matches!(entry.fact, Fact::TookIn { .. }));
+        let is_taken = !is_open(incident) && (is_open(before) || took_in());
         // One that became part of another is answered there.
         let is_over = incident.resolution().is_some_and(|(how, _)| how != Resolution::Merged);
-        let answered: Vec<(&str, bool)> =
-            decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor)).collect();
+        let said = decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor));
+        let answered: Vec<(&str, bool)> = said.chain(alive.map(|person| (person, false))).collect();
         if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
             return Ok(());
         }
-        let since = self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN);
-        for letter in carried::sounding(self.tx, incident.id, since)? {
+        for letter in self.sounding(incident.id)? {
             let has_said = |(person, as_pio): &(&str, bool)| {
                 *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
             };
             let is_needless =
                 is_over || is_taken && letter.kind == Kind::Page || answered.iter().any(has_said);
             if is_needless && self.house.sounds_on(&letter.way) {
-                self.hush(incident, &letter)?;
+                self.hush(incident.id, incident.state(), &letter)?;
             }
         }
         Ok(())
     }
 
-    fn hush(&mut self, incident: &Incident, letter: &Sounding) -> Result<(), StoreError> {
+    /// What may sound on of an incident, and of those that are part of it now.
+    fn sounding(&mut self, incident: i64) -> Result<Vec<Sounding>, StoreError> {
+        let since = self.since();
+        let mut all = carried::sounding(self.tx, incident, since)?;
+        for part in carried::took_in_without_alerts(self.tx, incident, since)? {
+            all.extend(carried::sounding(self.tx, part, since)?);
+        }
+        let mut kept: Vec<Sounding> = Vec::with_capacity(all.len());
+        for letter in all {
+            let is_here = letter.incident == incident || self.home_of(letter.incident)? == incident;
+            if is_here && !kept.iter().any(|known| known.id == letter.id) {
+                kept.push(letter);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Ends what sounds of a test, whose person has said that it reached them.
+    pub(super) fn hush_test(&mut self, page: i64) -> Result<(), StoreError> {
+        if !self.house.has_what_sounds_on() {
+            return Ok(());
+        }
+        for letter in carried::sounding_of_test(self.tx, page, self.since())? {
+            if self.house.sounds_on(&letter.way) {
+                self.hush(0, TEST, &letter)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What left before then has stopped by itself.
+    fn since(&self) -> Timestamp {
+        self.tx.now.saturating_sub(SOUNDS_MAX).unwrap_or(Timestamp::MIN)
+    }
+
+    fn hush(&mut self, incident: i64, state: &str, letter: &Sounding) -> Result<(), StoreError> {
         let words = Words {
             subject: String::new(),
             text: String::new(),
             html: String::new(),
             data: serde_json::json!({"ends": letter.id}),
             event_type: HUSH.to_owned(),
-            incident_state: incident.state().to_owned(),
+            incident_state: state.to_owned(),
             page_attempt: 0,
             short: String::new(),
             answer: None,
@@ -68,7 +107,7 @@ impl Work<'_, '_> {
             true => SignedDuration::try_from(SEND_DEADLINE).unwrap_or(SignedDuration::ZERO),
             false => SignedDuration::ZERO,
         };
-        self.write(incident.id, Kind::Hush, &to, &words, (None, after))?;
+        self.write(incident, Kind::Hush, &to, &words, (None, after))?;
         carried::reports(self.tx, &letter.id, ENDED, false)
     }
 }

@@ -66,6 +66,8 @@ mod stories_causes;
 #[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
+mod stories_drill_more;
+#[cfg(test)]
 mod stories_flapping;
 #[cfg(test)]
 mod stories_held;

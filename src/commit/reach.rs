@@ -148,10 +148,17 @@ impl Work<'_, '_> {
     fn confirm(&mut self, link: &[u8; 32]) -> Result<(), StoreError> {
         match reach::followed(self.tx, link)? {
             Some(reach::Followed { incident: 0, page: Some(page), letter: Some(letter), .. }) => {
-                reach::confirms(self.tx, page, letter)?;
-                drills::answered(self.tx, page, letter)
+                self.confirmed(page, letter)
             }
             _ => Ok(()),
         }
+    }
+
+    /// A letter of a test has reached its person, who says so by its link or as its way is answered. If it was the test of a
+    /// drill, they have answered that too. By other ways it need not sound any more.
+    pub(super) fn confirmed(&mut self, page: i64, letter: i64) -> Result<(), StoreError> {
+        reach::confirms(self.tx, page, letter)?;
+        self.hush_test(page)?;
+        drills::answered(self.tx, page, letter)
     }
 }

@@ -6,10 +6,12 @@ use jiff::tz::TimeZone;
 
 use super::stories::{Story, house};
 use super::*;
+use crate::core::decide::Act;
 use crate::core::delivery_drill::{Plan, State};
 use crate::core::oncall::Leave;
 use crate::core::reach::{Quiet, Way};
 use crate::core::rules::Rules;
+use crate::core::timeline::Route;
 use crate::house::House;
 use crate::render::Words;
 use crate::store::drills::{self, Seen};
@@ -17,7 +19,7 @@ use crate::store::nodes::{Hearing, Node, Present};
 use crate::store::{letters, roster};
 
 /// Tuesdays at ten of UTC; maya administers the house and has a push besides.
-fn with_a_drill() -> Rules {
+pub(super) fn with_a_drill() -> Rules {
     let mut rules = (*house().rules).clone();
     let plan = Plan {
         day: Weekday::Tuesday,
@@ -39,43 +41,43 @@ fn with_a_drill() -> Rules {
 }
 
 /// What a test is: by which way, to whom, and the hash of its link.
-struct Got {
-    claim: Claim,
-    words: Words,
+pub(super) struct Got {
+    pub(super) claim: Claim,
+    pub(super) words: Words,
 }
 
 impl Got {
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let way = if self.claim.channel.is_empty() { "mail" } else { &self.claim.channel };
         format!("{way} {} {}: {}", self.claim.kind.as_str(), self.claim.person, self.words.subject)
     }
 
-    fn link(&self) -> [u8; 32] {
+    pub(super) fn link(&self) -> [u8; 32] {
         tokens::link_hash(self.words.answer.as_deref().unwrap().rsplit('/').next().unwrap())
     }
 }
 
 impl Story {
-    fn of_drills(rules: &Rules) -> Self {
+    pub(super) fn of_drills(rules: &Rules) -> Self {
         let story = Self::new();
         story.has_rules(rules);
         story.drill_hour("2026-11-30T08:00");
         story
     }
 
-    fn has_rules(&self, rules: &Rules) {
+    pub(super) fn has_rules(&self, rules: &Rules) {
         let config_hash = format!("{:?}", rules.delivery_drill);
         self.committer.house.swap(House { rules: Arc::new(rules.clone()), config_hash, ..house() });
     }
 
-    fn drill_hour(&self, hour: &str) {
+    pub(super) fn drill_hour(&self, hour: &str) {
         let at: Timestamp = format!("{hour}:00Z").parse().unwrap();
         self.clock.forward(at.duration_since(self.clock.now()));
     }
 
     /// The worker looks until there is nothing more to do; whether there was anything. It asks the door only where it finds
     /// something, and then the door does too.
-    fn drill_looks(&mut self) -> bool {
+    pub(super) fn drill_looks(&mut self) -> bool {
         let mut did = false;
         for _ in 0..20 {
             let house = self.committer.house.get();
@@ -96,7 +98,7 @@ impl Story {
     }
 
     /// The same for some seconds, in which one person is asked after the other.
-    fn looks_for_a_while(&mut self) {
+    pub(super) fn looks_for_a_while(&mut self) {
         for _ in 0..5 {
             self.drill_looks();
             self.clock.forward(SignedDuration::from_secs(1));
@@ -104,7 +106,7 @@ impl Story {
     }
 
     /// Every letter that leaves now, in the hands of who carries it.
-    fn tests_got(&mut self) -> Vec<Got> {
+    pub(super) fn tests_got(&mut self) -> Vec<Got> {
         let mut all = Vec::new();
         for (channel, _) in self.look(letters::channels_due) {
             for claim in self.claim(&channel) {
@@ -115,27 +117,27 @@ impl Story {
         all
     }
 
-    fn gets_names(&mut self) -> Vec<String> {
+    pub(super) fn gets_names(&mut self) -> Vec<String> {
         let all = self.tests_got();
         let names = all.iter().map(Got::name).collect();
         all.into_iter().for_each(|got| self.is_taken(got.claim));
         names
     }
 
-    fn is_taken(&mut self, claim: Claim) {
+    pub(super) fn is_taken(&mut self, claim: Claim) {
         self.settle(claim, Settlement::Accepted { remote_id: None });
     }
 
-    fn presses(&mut self, link: [u8; 32]) {
+    pub(super) fn presses(&mut self, link: [u8; 32]) {
         self.ask(Command::Reach(Asked::Confirmed(link))).unwrap();
     }
 
-    fn drill_seen(&mut self) -> Seen {
+    pub(super) fn drill_seen(&mut self) -> Seen {
         self.look(drills::seen)
     }
 
     /// How everybody stands: `maya answered by push`.
-    fn stand(&mut self) -> Vec<String> {
+    pub(super) fn stand(&mut self) -> Vec<String> {
         let seen = self.drill_seen();
         let by = |way: &Option<String>| way.as_ref().map(|way| format!(" by {way}")).unwrap_or_default();
         seen.people
@@ -144,13 +146,13 @@ impl Story {
             .collect()
     }
 
-    fn last_state(&mut self) -> String {
+    pub(super) fn last_state(&mut self) -> String {
         let last = self.drill_seen().last.unwrap();
         format!("{} missed {}", last.state, last.missed)
     }
 
     /// The number of all letters there ever were, and of weeks that had a drill.
-    fn drills_counted(&mut self) -> (i64, i64) {
+    pub(super) fn drills_counted(&mut self) -> (i64, i64) {
         let count =
             |story: &mut Self, sql: &str| story.look(|tx| tx.query_one(sql, &[], |row| row.int(0))).unwrap();
         let weeks =
@@ -158,7 +160,7 @@ impl Story {
         (count(self, "select count(*) from letter"), count(self, weeks))
     }
 
-    fn is_at_sea(&mut self, person: &str, hours: i64) {
+    pub(super) fn is_at_sea(&mut self, person: &str, hours: i64) {
         let now = self.clock.now();
         let leave = Leave {
             id: format!("{person:0>22}"),
@@ -173,7 +175,7 @@ impl Story {
         self.ask(Command::Roster(Change::Away(leave))).unwrap();
     }
 
-    fn begins_now(&mut self, by: &str) -> Result<i64, DoorError> {
+    pub(super) fn begins_now(&mut self, by: &str) -> Result<i64, DoorError> {
         match self.ask(Command::Drill(Drilling::Now { asked_by: by.into() }))? {
             Reply::Drilled(number) => Ok(number),
             _ => panic!("another answer"),
@@ -273,6 +275,33 @@ fn everybody_is_asked_once_by_every_way_and_who_does_not_answer_is_reported_once
 }
 
 #[test]
+fn a_key_that_is_pressed_in_the_call_of_a_drill_answers_it() {
+    let mut rules = with_a_drill();
+    rules.people.get_mut("maya").unwrap().ways[0].name = "phone".into();
+    let mut story = Story::of_drills(&rules);
+    story.drill_looks();
+    story.drill_hour("2026-12-01T10:00");
+    story.looks_for_a_while();
+    let calls = story.tests_got();
+    let call = calls.iter().find(|got| got.claim.channel == "phone").unwrap();
+    let presses = |act| {
+        let page = PageOf::Letter(call.claim.id.clone());
+        Command::Answer(Answering { page, from: "maya-push".into(), act, route: Route::Voice, once: None })
+    };
+    assert!(matches!(story.ask(presses(Act::Decline)), Err(DoorError::OtherPage)));
+    assert_eq!(story.stand(), ["kim asked", "maya asked", "tom asked"]);
+    story.ask(presses(Act::Answer { help: false })).unwrap();
+    assert_eq!(story.stand(), ["kim asked", "maya answered by phone", "tom asked"]);
+    for got in calls {
+        story.is_taken(got.claim);
+    }
+    story.drill_hour("2026-12-02T10:01");
+    story.drill_looks();
+    assert_eq!(story.last_state(), "over missed 2");
+    story.proves_whole();
+}
+
+#[test]
 fn when_all_have_answered_it_is_over_and_nobody_hears_of_it() {
     let mut story = Story::of_drills(&with_a_drill());
     story.drill_looks();
@@ -314,7 +343,10 @@ fn a_way_that_failed_is_reported_although_its_person_answered_by_another() {
         ["mail notice maya: Delivery drill: a way failed"]
     );
     let text = &report[0].words.text;
-    assert!(text.starts_with("All 3 answered the delivery drill, but a way failed.\n"), "{text}");
+    assert!(
+        text.starts_with("All 3 who were awaited answered the delivery drill, but a way failed.\n"),
+        "{text}"
+    );
     assert!(
         text.contains("Answered, and a way failed:\n- Maya Lind (maya): mail pressed; push refused (404 no such topic)\n"),
         "{text}"

@@ -12,7 +12,7 @@ use crate::render::Words;
 const TAKE: Act = Act::Answer { help: false };
 
 impl Story {
-    /// Maya, tom and kim have a way that sounds on.
+    /// Maya, tom and kim have a way that sounds on. Who commands is asked for a sign of life after half an hour.
     fn that_sounds_on() -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
@@ -20,6 +20,8 @@ impl Story {
             person.ways = vec![way("push", 0, &[])];
             person.ways[0].to = format!("{name} at push");
         }
+        rules.clocks.silent_after =
+            Severity::ALL.map(|severity| (severity, SignedDuration::from_mins(30))).into_iter().collect();
         house.rules = Arc::new(rules);
         let secrets = [("token".to_owned(), "not-a-real-token".into())].into();
         let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
@@ -104,6 +106,23 @@ fn a_call_for_help_sounds_on_until_its_person_answers_or_it_is_over() {
 }
 
 #[test]
+fn who_commands_and_is_asked_for_a_sign_of_life_hears_no_more_when_they_give_one() {
+    for sign in [Act::Note { text: "it is the disk".into() }, Act::Mitigate { term: 1, cause: None }] {
+        let mut story = Story::that_sounds_on();
+        story.hears("pingdom", "db-1", Status::Firing);
+        story.act(1, "maya", TAKE).unwrap();
+        story.sounds();
+        story.passes(31);
+        assert_eq!(story.tick(1), Reason::AskedCommander);
+        assert_eq!(story.sounds(), ["help maya"]);
+        story.passes(1);
+        story.act(1, "maya", sign).unwrap();
+        assert_eq!(story.sounds(), ["ends help maya"]);
+        story.proves_whole();
+    }
+}
+
+#[test]
 fn what_stopped_by_itself_is_not_ended_and_what_is_on_its_way_is_a_moment_later() {
     let mut story = Story::that_sounds_on();
     story.hears("pingdom", "db-1", Status::Firing);
@@ -123,18 +142,87 @@ fn what_stopped_by_itself_is_not_ended_and_what_is_on_its_way_is_a_moment_later(
     story.proves_whole();
 }
 
+impl Story {
+    fn becomes_part(&mut self, incident: i64, into: i64) {
+        let by = By {
+            actor: crate::core::timeline::Actor::Person("tom".into()),
+            route: crate::core::timeline::Route::Api,
+            occurred_at: None,
+        };
+        self.ask(Command::Merge { incident, into, term: None, by }).unwrap();
+    }
+}
+
 #[test]
-fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke() {
+fn an_incident_that_became_part_of_another_is_not_over_for_whom_it_woke_until_somebody_has_that() {
     let mut story = Story::that_sounds_on();
-    story.hears("pingdom", "db-1", Status::Firing);
-    story.hears("pingdom", "db-2", Status::Firing);
-    assert_eq!(story.sounds(), ["page maya", "page maya"]);
+    for (key, id) in [("db-1", 1), ("db-2", 2), ("db-3", 3)] {
+        assert_eq!(story.hears("pingdom", key, Status::Firing).1, Some(id));
+    }
+    // One that somebody has declared has no alert.
     let by = By {
         actor: crate::core::timeline::Actor::Person("tom".into()),
         route: crate::core::timeline::Route::Api,
         occurred_at: None,
     };
-    story.ask(Command::Merge { incident: 2, into: 1, term: None, by }).unwrap();
+    let declare =
+        Command::Declare { title: "slow".into(), service: "shop".into(), severity: Severity::Sev1, by };
+    story.ask(declare).unwrap();
+    assert_eq!(story.sounds(), ["page maya"; 4]);
+    story.becomes_part(3, 2);
+    story.becomes_part(2, 1);
+    story.becomes_part(4, 1);
     assert_eq!(story.sounds(), Vec::<String>::new());
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim"].into_iter().chain(["ends page maya"; 4]).collect::<Vec<_>>());
+    story.proves_whole();
+}
+
+#[test]
+fn what_becomes_part_of_an_incident_that_somebody_has_wakes_nobody_any_more() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", TAKE).unwrap();
+    story.sounds();
+    story.hears("pingdom", "db-2", Status::Firing);
+    story.hears("pingdom", "db-3", Status::Firing);
+    story.passes(1);
+    assert_eq!(story.sounds(), ["page maya", "page maya"]);
+    story.becomes_part(2, 1);
+    assert_eq!(story.sounds(), ["ends page maya"], "the third is nobody's");
+    story.proves_whole();
+}
+
+#[test]
+fn a_page_whose_receipt_was_lost_is_ended_too() {
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    let page = story.claim("push").remove(0);
+    let at = story.clock.now() + SignedDuration::from_secs(5);
+    story.settle(page, Settlement::Again { at, why: "no answer in time".into() });
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim", "ends page maya"]);
+    story.proves_whole();
+    // What was never tried sounds nowhere.
+    let mut story = Story::that_sounds_on();
+    story.hears("pingdom", "db-1", Status::Firing);
+    story.act(1, "maya", TAKE).unwrap();
+    assert_eq!(story.sounds(), ["pio_page kim"]);
+    story.proves_whole();
+}
+
+#[test]
+fn a_test_sounds_until_its_person_says_that_it_reached_them() {
+    let mut story = Story::that_sounds_on();
+    story.ask(Command::Reach(Asked::Test { person: "maya".into(), asked_by: "tom".into() })).unwrap();
+    let mail: Words = serde_json::from_str(&story.claim("").remove(0).payload).unwrap();
+    let link = tokens::link_hash(mail.answer.unwrap().rsplit('/').next().unwrap());
+    // Of another's nothing is ended by it.
+    story.ask(Command::Reach(Asked::Test { person: "tom".into(), asked_by: "tom".into() })).unwrap();
+    assert_eq!(story.sounds(), ["page maya", "page tom"]);
+    for _ in 0..2 {
+        story.ask(Command::Reach(Asked::Confirmed(link))).unwrap();
+    }
+    assert_eq!(story.sounds(), ["ends page maya"]);
     story.proves_whole();
 }

@@ -22,7 +22,7 @@ pub const ANSWER_MIN: SignedDuration = SignedDuration::from_secs(10);
 /// See [`ANSWER_MIN`].
 pub const ANSWER_MAX: SignedDuration = SignedDuration::from_hours(72);
 /// One person after the other, so that no page waits behind tests and no gateway is asked for more than it takes.
-const APART: SignedDuration = SignedDuration::from_secs(1);
+pub const APART: SignedDuration = SignedDuration::from_secs(1);
 /// All have been asked by then.
 const APART_MAX: SignedDuration = SignedDuration::from_hours(1);
 /// One that began so far in the future was begun by a clock that was wrong.

@@ -7,6 +7,7 @@ use jiff::civil::Time;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::alert::one_line;
 use super::incident::Severity;
 use super::rules::Person;
 
@@ -105,6 +106,13 @@ pub fn ways_for(person: &Person, severity: Severity, wakes: bool, now: Timestamp
         }
     }
     legs
+}
+
+/// What the other side said of a letter, for everybody: some relays say the address again, which is nobody's business.
+pub fn without_addresses(said: &str) -> String {
+    let said = one_line(said);
+    let words: Vec<&str> = said.split(' ').filter(|word| !word.contains('@')).collect();
+    words.join(" ")
 }
 
 /// Every way of a person at once, whatever the hour: for a test.

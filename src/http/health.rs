@@ -55,7 +55,8 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             metrics.drill_missed.set(drill.map_or(0, |(missed, _)| missed));
             // Where none is wanted, nobody is to be told that there was none for long.
             let wanted = drill.filter(|_| desk.house.get().rules.delivery_drill.is_some());
-            metrics.drill_at.set(wanted.map_or(0.0, |(_, at)| at.as_duration().as_secs_f64()));
+            let of_week = wanted.and_then(|(_, at)| at);
+            metrics.drill_at.set(of_week.map_or(0.0, |at| at.as_duration().as_secs_f64()));
             metrics.calendar_age.reset();
             for name in desk.house.get().feeds.keys() {
                 let kept = kept.iter().find(|one| one.rotation == *name);

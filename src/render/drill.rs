@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::{Renderer, Words, escape, full_name, zone_of};
-use crate::core::alert::one_line;
 use crate::core::delivery_drill::State;
+use crate::core::reach::without_addresses;
 use crate::core::rules::Rules;
 use crate::store::drills::{Drill, Taking, Tried};
 
@@ -81,12 +81,15 @@ impl Renderer {
             full => format!("{full} ({})", one.person),
         };
         let short = match missed.len() {
-            0 => format!("All {} answered the delivery drill, but a way failed.", asked.len()),
+            0 if asked.is_empty() => "A way failed in the delivery drill.".to_owned(),
+            0 => {
+                format!("All {} who were awaited answered the delivery drill, but a way failed.", asked.len())
+            }
             1 => format!("1 of {} did not answer the delivery drill.", asked.len()),
             many => format!("{many} of {} did not answer the delivery drill.", asked.len()),
         };
         let mut parts: Vec<(&str, Vec<String>)> = Vec::new();
-        let lines = |one: &Taking| format!("{}: {}", name(one), tried(&one.ways));
+        let lines = |one: &Taking| format!("{}: {}", name(one), tried(one));
         parts.push(("Did not answer", missed.iter().copied().map(lines).collect()));
         let (fails, well): (Vec<&Taking>, Vec<&Taking>) =
             answered.iter().partition(|one| one.ways.iter().any(Tried::failed));
@@ -102,10 +105,17 @@ impl Renderer {
             if left.is_empty() { by(one) } else { format!("{}; not pressed: {}", by(one), left.join(", ")) }
         };
         parts.push(("Answered", well.into_iter().map(not_pressed).collect()));
-        let left_out = |one: &&Taking| match one.state {
-            State::Away => Some(format!("{}: on leave", name(one))),
-            State::Late => Some(format!("{}: no daemon was there at their hour", name(one))),
-            _ => None,
+        let left_out = |one: &&Taking| {
+            let failed = one.ways.iter().any(Tried::failed);
+            let why = match one.state {
+                State::Away => "on leave",
+                State::Late => "no daemon was there at their hour",
+                State::Gone if failed => "not known any more",
+                _ => return None,
+            };
+            // Who went away after they were asked may have a way that failed.
+            let what = if failed { format!("{why}; {}", tried(one)) } else { why.to_owned() };
+            Some(format!("{}: {what}", name(one)))
         };
         let left_out: Vec<String> = people.iter().filter_map(|one| left_out(&one)).collect();
         parts.push(("Left out", left_out));
@@ -159,7 +169,8 @@ impl Renderer {
 }
 
 /// What became of each letter of somebody, for people.
-pub fn tried(all: &[Tried]) -> String {
+pub fn tried(one: &Taking) -> String {
+    let Taking { ways: all, page, .. } = one;
     let one = |tried: &Tried| {
         let what = match (tried.confirmed_at, tried.state.as_str()) {
             (Some(_), _) => "pressed",
@@ -169,17 +180,17 @@ pub fn tried(all: &[Tried]) -> String {
             (None, "unknown") => "sent, and nobody knows whether it arrived",
             (None, _) => "not taken yet",
         };
-        // Some relays say the address again, which has no place here.
-        let said = one_line(tried.why.as_deref().unwrap_or_default());
-        let words: Vec<&str> = said.split(' ').filter(|word| !word.contains('@')).collect();
-        let said: String = words.join(" ").chars().take(SAID_CHARS_MAX).collect();
+        let said = without_addresses(tried.why.as_deref().unwrap_or_default());
+        let said: String = said.chars().take(SAID_CHARS_MAX).collect();
         match said.strip_prefix("it came back: ").unwrap_or(&said) {
             _ if tried.confirmed_at.is_some() => format!("{} {what}", tried.way),
             "" => format!("{} {what}", tried.way),
             said => format!("{} {what} ({said})", tried.way),
         }
     };
-    if all.is_empty() {
+    if all.is_empty() && page.is_some() {
+        "what became of each letter is not kept any more".to_owned()
+    } else if all.is_empty() {
         "there is no way to them".to_owned()
     } else {
         all.iter().map(one).collect::<Vec<_>>().join("; ")

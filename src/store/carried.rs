@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::letters::Kind;
-use super::{StoreError, Tx};
+use super::{Row, StoreError, Tx};
 
 /// The number of the letter with this id.
 ///
@@ -93,7 +93,8 @@ pub fn reports(tx: &Tx<'_>, id: &str, said: &str, is_there: bool) -> Result<(), 
     Ok(())
 }
 
-/// A letter that left, and may sound on.
+/// A letter that left, and may sound on. One that was tried and is to be tried again, or was not needed any more then, may have left:
+/// its receipt was lost.
 #[derive(Clone, Debug)]
 pub struct Sounding {
     /// Its id.
@@ -108,24 +109,63 @@ pub struct Sounding {
     pub address: String,
     /// It is being sent at this moment.
     pub is_sending: bool,
+    /// Of which incident it was when it left.
+    pub incident: i64,
 }
 
-/// Letters of an incident that wake somebody by a way beside mail, that left at this hour or later, and that nothing was told of.
+/// Letters of an incident, and of those that became part of it with alerts, that wake somebody by a way beside mail, that left at
+/// this hour or later, and that nothing was told of.
 ///
 /// # Errors
 /// What the engine says.
 pub fn sounding(tx: &Tx<'_>, incident: i64, since: Timestamp) -> Result<Vec<Sounding>, StoreError> {
-    let sql = "select id, kind, person, channel, address, state from letter
-               where incident = ?1 and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
-                 and state in ('accepted', 'unknown', 'sending') and due_at >= ?2 and reported is null order by seq";
-    tx.query(sql, &[incident.into(), since.into()], |row| {
-        Ok(Sounding {
-            id: row.text(0)?,
-            kind: Kind::from_word(&row.text(1)?)?,
-            person: row.text(2)?,
-            way: row.text(3)?,
-            address: row.text(4)?,
-            is_sending: row.text(5)? == "sending",
-        })
+    let which = "incident in (
+           with recursive part (id) as (
+             select cast(?1 as bigint)
+             union
+             select alert_move.from_incident from part join alert_move on alert_move.into_incident = part.id)
+           select id from part)";
+    tx.query(&of_those(which), &[incident.into(), since.into()], read)
+}
+
+/// Incidents that became part of this one at this hour or later and had no alert, such as people declare.
+///
+/// # Errors
+/// What the engine says.
+pub fn took_in_without_alerts(tx: &Tx<'_>, incident: i64, since: Timestamp) -> Result<Vec<i64>, StoreError> {
+    let sql = "select data from entry where incident = ?1 and kind = 'took_in' and at >= ?2 order by seq";
+    let all = tx.query(sql, &[incident.into(), since.into()], |row| {
+        let data: serde_json::Value = serde_json::from_str(row.text_ref(0)?)?;
+        Ok(data["incident"].as_i64().filter(|_| data["alerts"] == 0))
+    })?;
+    Ok(all.into_iter().flatten().collect())
+}
+
+/// The same, of a test page.
+///
+/// # Errors
+/// What the engine says.
+pub fn sounding_of_test(tx: &Tx<'_>, page: i64, since: Timestamp) -> Result<Vec<Sounding>, StoreError> {
+    tx.query(&of_those("incident = 0 and page = ?1"), &[page.into(), since.into()], read)
+}
+
+fn of_those(which: &str) -> String {
+    format!(
+        "select id, kind, person, channel, address, state, incident from letter
+         where {which} and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
+           and (state in ('accepted', 'unknown', 'sending') or state in ('pending', 'dropped') and attempts > 0)
+           and due_at >= ?2 and reported is null order by seq"
+    )
+}
+
+fn read(row: &Row<'_>) -> Result<Sounding, StoreError> {
+    Ok(Sounding {
+        id: row.text(0)?,
+        kind: Kind::from_word(&row.text(1)?)?,
+        person: row.text(2)?,
+        way: row.text(3)?,
+        address: row.text(4)?,
+        is_sending: row.text(5)? == "sending",
+        incident: row.int(6)?,
     })
 }

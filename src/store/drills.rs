@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Row, StoreError, Tx};
-use crate::core::delivery_drill::{Occasion, State, never_was};
+use crate::core::delivery_drill::{APART, Occasion, State, never_was};
 use crate::core::reach::MAIL;
 
 /// Most people who are looked at in one transaction.
@@ -87,10 +87,19 @@ fn read(row: &Row<'_>) -> Result<Drill, StoreError> {
 pub fn open(tx: &Tx<'_>) -> Result<Open, StoreError> {
     let due = "(select min(due_at) from delivery_drill_person
                 where drill = number and state in ('waits', 'asked')) as due";
-    let rows =
-        tx.query(&format!("select {COLUMNS}, {due} from delivery_drill order by number"), &[], |row| {
-            Ok((read(row)?, row.time_or_null(10)?))
-        })?;
+    let asked = "(select max(created_at) from test_page where page in (
+                    select page from delivery_drill_person where drill = number and page is not null)) as asked";
+    let rows = tx.query(
+        &format!("select {COLUMNS}, {due}, {asked} from delivery_drill order by number"),
+        &[],
+        |row| {
+            // One person after the other, also where the hour of many comes at once, or was missed. A clock that was ahead when the
+            // last was asked holds up nobody.
+            let after = |asked: Timestamp| asked.min(tx.now).saturating_add(APART).unwrap_or(tx.now);
+            let next = row.time_or_null(11)?.map(after);
+            Ok((read(row)?, row.time_or_null(10)?.map(|due| next.map_or(due, |next| due.max(next)))))
+        },
+    )?;
     let mut found = Open::default();
     for (drill, due) in rows {
         match drill.state.as_str() {
@@ -301,7 +310,9 @@ pub struct Taking {
     pub answered_at: Option<Timestamp>,
     /// By which way.
     pub way: Option<String>,
-    /// What became of each letter.
+    /// The number of the test that they got.
+    pub page: Option<i64>,
+    /// What became of each letter; of an old test that is not kept.
     pub ways: Vec<Tried>,
 }
 
@@ -321,9 +332,10 @@ pub fn people(tx: &Tx<'_>, drill: i64) -> Result<Vec<Taking>, StoreError> {
                 due_at: row.time(2)?,
                 answered_at: row.time_or_null(3)?,
                 way: row.text_or_null(4)?,
+                page: row.int_or_null(5)?,
                 ways: Vec::new(),
             };
-            Ok((row.int_or_null(5)?, taking))
+            Ok(taking)
         },
     )?;
     let letters = tx.query(
@@ -341,8 +353,8 @@ pub fn people(tx: &Tx<'_>, drill: i64) -> Result<Vec<Taking>, StoreError> {
         },
     )?;
     let mut all = Vec::with_capacity(rows.len());
-    for (page, mut taking) in rows {
-        let own = letters.iter().filter(|(of, _)| Some(*of) == page);
+    for mut taking in rows {
+        let own = letters.iter().filter(|(of, _)| Some(*of) == taking.page);
         taking.ways = own.map(|(_, tried)| tried.clone()).collect();
         all.push(taking);
     }
@@ -383,24 +395,27 @@ pub fn seen(tx: &Tx<'_>) -> Result<Seen, StoreError> {
     Ok(seen)
 }
 
-/// Of the last drill that is over: how many did not answer, and when it was over.
+/// How many did not answer the last drill that is over, and when the last one of a week was: one that somebody asked for is no
+/// sign that those of the weeks take place.
 ///
 /// # Errors
 /// What the engine says.
-pub fn last(tx: &Tx<'_>) -> Result<Option<(i64, Timestamp)>, StoreError> {
-    let sql = "select missed, over_at from delivery_drill where state = 'over' and over_at is not null
-               order by number desc limit 1";
-    tx.query_one(sql, &[], |row| Ok((row.int(0)?, row.time(1)?)))
+pub fn last(tx: &Tx<'_>) -> Result<Option<(i64, Option<Timestamp>)>, StoreError> {
+    let sql = "select missed, (select over_at from delivery_drill where number = (
+                 select max(number) from delivery_drill where state = 'over' and week is not null))
+               from delivery_drill where state = 'over' and over_at is not null order by number desc limit 1";
+    tx.query_one(sql, &[], |row| Ok((row.int(0)?, row.time_or_null(1)?)))
 }
 
-/// Forgets what is older, but for the last one.
+/// Forgets what is older, but for the last one and the last one of a week.
 ///
 /// # Errors
 /// What the engine says.
 pub fn forget(tx: &Tx<'_>, before: Timestamp) -> Result<(), StoreError> {
     tx.write(
         "delete from delivery_drill where state in ('over', 'skipped', 'void') and at < ?1
-           and number < (select max(number) from delivery_drill where state = 'over')",
+           and number < (select max(number) from delivery_drill where state = 'over')
+           and number <> coalesce((select max(number) from delivery_drill where state = 'over' and week is not null), 0)",
         &[before.into()],
     )?;
     tx.write("delete from delivery_drill_person where drill not in (select number from delivery_drill)", &[])

@@ -9,16 +9,18 @@ use serde_json::{Value, json};
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::keys::asking;
+use super::reach::{said, sees};
 use crate::commit::{Command, Drilling, Reply};
 use crate::store::drills::{self, Seen, Taking, Tried};
+use crate::store::tokens::Holder;
 
 /// `GET /api/v1/oncall/drill`
 pub(in super::super) async fn show(
     State(desk): State<Desk>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    desk.may_look(&headers).await?;
-    Ok(Json(seen(&desk).await?).into_response())
+    let holder = desk.holder(&headers).await?;
+    Ok(Json(seen(&desk, &holder).await?).into_response())
 }
 
 /// `POST /api/v1/oncall/drill`: everybody who can be woken is tried now.
@@ -32,16 +34,19 @@ pub(in super::super) async fn begin(
             "an administrator begins a delivery drill; onscene oncall test PERSON tries one person",
         ));
     }
+    let holder = Holder::Person(by.person.clone());
     let command = Command::Drill(Drilling::Now { asked_by: by.person });
     let Reply::Drilled(_) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
-    Ok((StatusCode::CREATED, Json(seen(&desk).await?)).into_response())
+    Ok((StatusCode::CREATED, Json(seen(&desk, &holder).await?)).into_response())
 }
 
-async fn seen(desk: &Desk) -> Result<Value, Problem> {
+async fn seen(desk: &Desk, holder: &Holder) -> Result<Value, Problem> {
     // Drills are not in the copy that is shown while the store is away.
     let Seen { next, last, people, skipped } =
         desk.sight.now(drills::seen).await.map_err(|error| cannot_read(&error))?;
-    let people: Vec<Value> = people.iter().map(person).collect();
+    let house = desk.house.get();
+    let people: Vec<Value> =
+        people.iter().map(|one| person(one, sees(&house.rules, holder, &one.person))).collect();
     Ok(json!({
         "next": next.map(|next| json!({"at": next.at, "week": next.week, "date": next.date.map(|date| date.to_string())})),
         "drill": last.map(|last| json!({
@@ -59,8 +64,15 @@ async fn seen(desk: &Desk) -> Result<Value, Problem> {
     }))
 }
 
-fn person(one: &Taking) -> Value {
-    let tried = |tried: &Tried| json!({"way": tried.way, "state": tried.state, "why": tried.why, "confirmed_at": tried.confirmed_at});
+fn person(one: &Taking, whole: bool) -> Value {
+    let tried = |tried: &Tried| {
+        json!({
+            "way": tried.way,
+            "state": tried.state,
+            "why": said(tried.why.as_deref(), whole),
+            "confirmed_at": tried.confirmed_at,
+        })
+    };
     json!({
         "person": one.person,
         "state": one.state.as_str(),

@@ -43,7 +43,7 @@ pub(super) fn shown(rules: &Rules, seen: &Seen) -> Option<Value> {
             let words = late.map_or(words, |at| format!("answered too late, {}", hour(at)));
             context! {
                 name => full_name(rules, &one.person), words, missed => one.state == State::Missed && late.is_none(),
-                ways => is_tried.then(|| tried(&one.ways)),
+                ways => is_tried.then(|| tried(one)),
             }
         })
         .collect();
