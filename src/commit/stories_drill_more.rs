@@ -139,7 +139,7 @@ fn of_an_old_drill_it_is_said_that_letters_are_not_kept() {
     story.drill_hour("2026-12-02T10:01");
     story.drill_looks();
     let told = |story: &mut Story| -> Vec<String> { story.drill_seen().people.iter().map(tried).collect() };
-    let taken = "mail taken, and never pressed";
+    let taken = "mail taken, and not pressed";
     let nobody = "there is no way to them";
     assert_eq!(told(&mut story), [taken, &format!("{taken}; push {}", &taken[5..]), nobody]);
     story.drill_hour("2027-01-20T12:00");

@@ -174,7 +174,7 @@ pub fn tried(one: &Taking) -> String {
     let one = |tried: &Tried| {
         let what = match (tried.confirmed_at, tried.state.as_str()) {
             (Some(_), _) => "pressed",
-            (None, "accepted") => "taken, and never pressed",
+            (None, "accepted") => "taken, and not pressed",
             (None, "bounced") => "came back",
             (None, "refused") => "refused",
             (None, "unknown") => "sent, and nobody knows whether it arrived",

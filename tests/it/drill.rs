@@ -77,7 +77,7 @@ fn an_administrator_begins_a_drill_and_hears_who_did_not_answer_also_after_a_kil
     let report = daemon.mail_to("maya@example.net", REPORT).replace("=\r\n", "");
     for words in [
         "1 of 2 did not answer the delivery drill.",
-        "- Tom Berg (tom): mail taken, and never pressed",
+        "- Tom Berg (tom): mail taken, and not pressed",
         "- Maya Lind (maya), by mail",
     ] {
         assert!(report.contains(words), "{words} in {report}");
