@@ -190,7 +190,7 @@ impl Tx<'_> {
     pub fn write(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
         match self.engine {
             By::Sqlite(_) => self.execute(sql, binds).map(|_| ()),
-            By::Postgres(session) => session.queue(sql, binds),
+            By::Postgres(session) => session.write(sql, binds),
         }
     }
 

@@ -25,7 +25,7 @@ use tokio_postgres::types::{IsNull, ToSql, Type};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::many::{self, Column};
+use super::many::{self, Column, Group, Shape};
 use super::{Bind, StoreError};
 
 /// To connect to one host, with TLS and login. They are tried one after the other.
@@ -39,6 +39,8 @@ const LIMITS: &str = "set statement_timeout = 10000; set lock_timeout = 8000; \
                       set idle_in_transaction_session_timeout = 5000; set jit = off";
 /// Most statements that are on their way at the same time.
 const FLIGHT_MAX: usize = 500;
+/// Most statements of the same words that become one.
+const GROUP_MAX: usize = 512;
 /// The lock by which writers take turns: `onscene` in ASCII.
 const DOOR: i64 = 0x006f_6e73_6365_6e65;
 
@@ -179,15 +181,27 @@ enum Value {
     Int(i64),
     Text(String),
     Blob(Vec<u8>),
-    Ints(Vec<i64>),
-    Texts(Vec<String>),
+    Ints(Vec<Option<i64>>),
+    Texts(Vec<Option<String>>),
+    Blobs(Vec<Option<Vec<u8>>>),
 }
 
-impl From<Column> for Value {
-    fn from(column: Column) -> Self {
+impl Value {
+    /// All values of a column.
+    fn all(column: Column) -> Self {
         match column {
             Column::Ints(values) => Self::Ints(values),
             Column::Texts(values) => Self::Texts(values),
+            Column::Blobs(values) => Self::Blobs(values),
+        }
+    }
+
+    /// The first value of a column.
+    fn first(column: Column) -> Self {
+        match column {
+            Column::Ints(values) => values.into_iter().next().flatten().map_or(Self::Null, Self::Int),
+            Column::Texts(values) => values.into_iter().next().flatten().map_or(Self::Null, Self::Text),
+            Column::Blobs(values) => values.into_iter().next().flatten().map_or(Self::Null, Self::Blob),
         }
     }
 }
@@ -218,6 +232,7 @@ impl ToSql for Value {
             Self::Blob(value) => value.to_sql(ty, out),
             Self::Ints(values) => values.to_sql(ty, out),
             Self::Texts(values) => values.to_sql(ty, out),
+            Self::Blobs(values) => values.to_sql(ty, out),
         }
     }
 
@@ -237,6 +252,10 @@ struct Inner {
     client: Client,
     connection: Driven,
     statements: HashMap<String, Statement>,
+    /// What the statements of [`Session::write`] do.
+    shapes: HashMap<String, Option<Shape>>,
+    /// Statements that wait for others of the same words. They are of different tables: none depends on another.
+    groups: Vec<Group>,
     queued: Vec<(Statement, Vec<Value>)>,
     /// Questions among what is queued, by their places, that somebody will ask later.
     ahead: Vec<(usize, String)>,
@@ -303,6 +322,8 @@ impl Session {
             client,
             connection,
             statements: HashMap::new(),
+            shapes: HashMap::new(),
+            groups: Vec::new(),
             queued: Vec::new(),
             ahead: Vec::new(),
             answered: HashMap::new(),
@@ -340,6 +361,7 @@ impl Session {
     /// Forgets what a transaction that broke off left behind.
     fn reset(&self) {
         let mut inner = self.0.borrow_mut();
+        inner.groups.clear();
         inner.queued.clear();
         inner.ahead.clear();
         inner.answered.clear();
@@ -359,6 +381,7 @@ impl Session {
         for (name, value) in moved {
             self.queue("update counter set value = ?2 where name = ?1", &[(&name).into(), value.into()])?;
         }
+        self.queue_groups()?;
         let statement = self.statement("commit")?;
         if self.0.borrow().queued.len() >= FLIGHT_MAX {
             // So that the commit is on its way only when these have arrived.
@@ -406,12 +429,65 @@ impl Session {
         self.flush().map(|_| ())
     }
 
+    /// Queues a statement that changes rows, which may be sent as one with others of the same words.
+    pub(super) fn write(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
+        let Some(shape) = self.shape(sql) else { return self.queue(sql, binds) };
+        let taken = {
+            let mut inner = self.0.borrow_mut();
+            match inner.groups.iter_mut().find(|group| group.sql == sql) {
+                Some(group) => group.rows < GROUP_MAX && group.take(binds),
+                None => false,
+            }
+        };
+        if taken {
+            return Ok(());
+        }
+        // What stands there of the same table comes before it.
+        let is_free = self.0.borrow().groups.iter().all(|group| group.is_apart_from(&shape));
+        if !is_free {
+            self.queue_groups()?;
+        }
+        let statement = self.statement(sql)?;
+        let Some(mut group) = Group::new(sql, shape, statement.params()) else {
+            return self.queue(sql, binds);
+        };
+        if !group.take(binds) {
+            return self.queue(sql, binds);
+        }
+        self.0.borrow_mut().groups.push(group);
+        Ok(())
+    }
+
+    fn shape(&self, sql: &str) -> Option<Shape> {
+        if let Some(known) = self.0.borrow().shapes.get(sql) {
+            return known.clone();
+        }
+        let shape = Shape::of(sql);
+        self.0.borrow_mut().shapes.insert(sql.to_owned(), shape.clone());
+        shape
+    }
+
+    /// Queues what waits for others of the same words.
+    fn queue_groups(&self) -> Result<(), StoreError> {
+        let groups = std::mem::take(&mut self.0.borrow_mut().groups);
+        for group in groups {
+            let alone = StoreError::Decode("a statement that cannot be one for many rows");
+            let written = if group.rows == 1 { group.sql.clone() } else { group.written().ok_or(alone)? };
+            let statement = self.statement(&written)?;
+            let read = if group.rows == 1 { Value::first } else { Value::all };
+            let values = group.columns.into_iter().map(read).collect();
+            self.0.borrow_mut().queued.push((statement, values));
+        }
+        Ok(())
+    }
+
     /// Queues a statement whose answer nobody waits for.
     pub(super) fn queue(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
         self.queue_values(sql, binds.iter().map(Value::from).collect())
     }
 
     fn queue_values(&self, sql: &str, values: Vec<Value>) -> Result<(), StoreError> {
+        self.queue_groups()?;
         let statement = self.statement(sql)?;
         self.0.borrow_mut().queued.push((statement, values));
         Ok(())
@@ -422,15 +498,15 @@ impl Session {
         if let Some(columns) = many::columns(many)
             && let Some(written) = many::update(sql, &columns)
         {
-            return self.queue_values(&written, columns.into_iter().map(Value::from).collect());
+            return self.queue_values(&written, columns.into_iter().map(Value::all).collect());
         }
         many.iter().try_for_each(|binds| self.queue(sql, binds))
     }
 
     /// Queues a question that will be asked later in this transaction: it travels with the next that is waited for.
     pub(super) fn ahead(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
-        let place = self.0.borrow().queued.len();
         self.queue(sql, binds)?;
+        let place = self.0.borrow().queued.len() - 1;
         self.0.borrow_mut().ahead.push((place, asked(sql, binds)));
         Ok(())
     }
@@ -486,7 +562,7 @@ impl Session {
             return Ok(own.into_iter().map(|rows| rows.into_iter().next()).collect());
         };
         let written = many::query(sql, &columns);
-        self.queue_values(&written, columns.into_iter().map(Value::from).collect())?;
+        self.queue_values(&written, columns.into_iter().map(Value::all).collect())?;
         let mut found: Vec<Option<tokio_postgres::Row>> = many.iter().map(|_| None).collect();
         for row in self.flush()?.pop().unwrap_or_default() {
             let number: i64 = row.try_get(row.len().saturating_sub(1))?;
@@ -523,6 +599,7 @@ impl Session {
 
     /// Sends everything that is queued, one behind the other, and waits once for so many.
     fn flush(&self) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
+        self.queue_groups()?;
         let mut inner = self.0.borrow_mut();
         let queued = std::mem::take(&mut inner.queued);
         let ahead = std::mem::take(&mut inner.ahead);
