@@ -521,7 +521,7 @@ mod samples {
             Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at, reminders: vec![] };
         [
             Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
-            Phase::Acknowledged { command: command(), sign: None },
+            Phase::Acknowledged { command: command(), sign: None, calls: None },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
             Phase::Resolved { resolution: Resolution::SelfCleared, at, last: None },
@@ -550,6 +550,9 @@ mod samples {
             pio: None,
             calm_at: None,
             next_update_by: Some(at),
+            offices: Default::default(),
+            board: Default::default(),
+            moved: 1,
             seq: 9,
         })
         .collect()

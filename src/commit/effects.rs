@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Wakes;
+use crate::core::command::Turn;
 use crate::core::decide::{Decision, Reason};
 use crate::core::incident::{Incident, Resolution};
 use crate::core::timeline::Fact;
@@ -79,6 +80,9 @@ impl Effects {
                     if *term == 1 {
                         self.counts.push(Count::Acknowledged { seconds });
                     }
+                    self.counts.push(Count::Commanded { reason: reason.as_str() });
+                }
+                Fact::Command(Turn::Transferred { reason, .. }) => {
                     self.counts.push(Count::Commanded { reason: reason.as_str() });
                 }
                 Fact::Mitigated { .. } => self.counts.push(Count::Mitigated { seconds }),

@@ -70,6 +70,8 @@ fn persons(
         }
         let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
+        let capabilities = table.texts(reading, "capabilities").unwrap_or_default();
+        let capabilities = capabilities.into_iter().map(|word| word.value).collect();
         let known = ways;
         let (ways, quiet) = ways::of_person(&mut table, reading, ways, kinds);
         table.end(reading);
@@ -77,7 +79,7 @@ fn persons(
         ways::are_their_own(reading, &name, &ways, known, rules);
         let email = email.map(|email| email.value).unwrap_or_default();
         let time_zone = zone.unwrap_or(TimeZone::UTC);
-        let person = Person { full_name, email, time_zone, administrator, ways, quiet };
+        let person = Person { full_name, email, time_zone, administrator, ways, quiet, capabilities };
         if rules.people.insert(name.value.clone(), person).is_some() {
             reading.errors.add(name.span, format!("there are two persons called {}", name.value));
         }

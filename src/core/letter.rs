@@ -99,6 +99,10 @@ pub enum Why {
     Doubted,
     /// Who commands may not know of it.
     DoubtHelp,
+    /// Somebody on the incident asks for them.
+    Requested,
+    /// They are asked to take an office.
+    Office,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -134,6 +138,60 @@ pub enum News {
     Storm,
     /// Somebody they go along with was woken.
     Shadowing,
+    /// Command passed from one to another.
+    Passed,
+    /// They are offered command.
+    Offered,
+    /// The offer of command was taken back, or is void.
+    OfferWithdrawn,
+    /// The offer of command was not answered in time.
+    OfferExpired,
+    /// Who was offered command does not take it.
+    OfferDeclined,
+    /// An administrator ordered that command passes.
+    ReliefOrdered,
+    /// Somebody is ready to take command, and asks for it.
+    Wished,
+    /// They are asked to take an office.
+    OfficeOffered,
+    /// Somebody took the office they were asked to take.
+    OfficeTaken,
+    /// Somebody does not take the office they were asked to take.
+    OfficeDeclined,
+    /// Somebody has an office no more.
+    OfficeReleased,
+    /// Whether they are on scene is not known.
+    CheckInDue,
+    /// There is no size-up.
+    SizeUpDue,
+    /// There is no newer progress report.
+    ProgressDue,
+    /// They were given something to do.
+    Task,
+    /// Something is done that was to be done.
+    TaskEnded,
+    /// Something is not done in its time.
+    TaskOverdue,
+    /// What an outside body promised has not come.
+    ContactOverdue,
+    /// Nobody answered a request.
+    RequestUnanswered,
+    /// Somebody who was given nothing to do changes something.
+    Freelance,
+    /// Nothing is to be changed.
+    Stopped,
+    /// Things may be changed again.
+    StopLifted,
+    /// People meet elsewhere.
+    Meeting,
+    /// They are to rest.
+    Rest,
+    /// They may go.
+    Released,
+    /// More people are on scene than one can lead.
+    Span,
+    /// It is not as bad as it was thought to be.
+    SeverityLowered,
 }
 
 impl News {
@@ -155,6 +213,33 @@ impl News {
             Self::Split => "split",
             Self::Storm => "storm",
             Self::Shadowing => "shadowing",
+            Self::Passed => "passed",
+            Self::Offered => "offered",
+            Self::OfferWithdrawn => "offer-withdrawn",
+            Self::OfferExpired => "offer-expired",
+            Self::OfferDeclined => "offer-declined",
+            Self::ReliefOrdered => "relief-ordered",
+            Self::Wished => "wished",
+            Self::OfficeOffered => "office-offered",
+            Self::OfficeTaken => "office-taken",
+            Self::OfficeDeclined => "office-declined",
+            Self::OfficeReleased => "office-released",
+            Self::CheckInDue => "check-in-due",
+            Self::SizeUpDue => "size-up-due",
+            Self::ProgressDue => "progress-due",
+            Self::Task => "task",
+            Self::TaskEnded => "task-ended",
+            Self::TaskOverdue => "task-overdue",
+            Self::ContactOverdue => "contact-overdue",
+            Self::RequestUnanswered => "request-unanswered",
+            Self::Freelance => "freelance",
+            Self::Stopped => "stopped",
+            Self::StopLifted => "stop-lifted",
+            Self::Meeting => "meeting",
+            Self::Rest => "rest",
+            Self::Released => "released",
+            Self::Span => "span",
+            Self::SeverityLowered => "severity-lowered",
         }
     }
 }
@@ -188,6 +273,8 @@ impl Why {
             Self::SilenceHelp => "silence_help",
             Self::Doubted => "doubted",
             Self::DoubtHelp => "doubt_help",
+            Self::Requested => "requested",
+            Self::Office => "office",
         }
     }
 }

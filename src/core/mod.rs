@@ -5,6 +5,7 @@
 //! handed it as `now`. The core imports no sibling module, so it could move out whole.
 //!
 //! - [`alert`]: one delivery's statement (event) against what is known of the alert;
+//! - [`board`], [`command`]: what stands on an incident's board, who holds which office, and how command passes;
 //! - [`correlate`]: which incident an alert joins that would else open its own;
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
@@ -26,6 +27,8 @@
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod board;
+pub mod command;
 pub mod condition;
 pub mod correlate;
 pub mod decide;
@@ -49,6 +52,8 @@ pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_command;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
+use super::command::Pace;
 use super::correlate::{Grouping, Needs, Storm};
 use super::delivery_drill::Plan;
 use super::flapping::Flapping;
@@ -36,6 +37,8 @@ pub struct Rules {
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
     pub clocks: Clocks,
+    /// How the Commander is asked for reports, and how long is watched.
+    pub command: CommandRules,
     /// What alerts are about, by what they say; the first that fits decides.
     pub routes: Vec<Route>,
     /// Alerts that wake nobody while others fire.
@@ -114,6 +117,42 @@ impl Default for Clocks {
     }
 }
 
+/// What is asked of who commands. What does not stand here is not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandRules {
+    /// When the Commander is asked for reports, by severity.
+    pub pace: BTreeMap<Severity, Pace>,
+    /// So long after the harm stopped an incident is watched before it is resolved, by severity.
+    pub watch: BTreeMap<Severity, SignedDuration>,
+}
+
+impl CommandRules {
+    /// As it is where the configuration says nothing.
+    pub fn usual() -> Self {
+        let mins = SignedDuration::from_mins;
+        let pace = |check_in, size_up, progress| Pace {
+            check_in: mins(check_in),
+            size_up: mins(size_up),
+            progress: mins(progress),
+        };
+        Self {
+            pace: [
+                (Severity::Sev1, pace(10, 5, 10)),
+                (Severity::Sev2, pace(10, 10, 15)),
+                (Severity::Sev3, pace(30, 20, 30)),
+            ]
+            .into(),
+            watch: [
+                (Severity::Sev1, mins(30)),
+                (Severity::Sev2, mins(15)),
+                (Severity::Sev3, mins(10)),
+                (Severity::Sev4, mins(10)),
+            ]
+            .into(),
+        }
+    }
+}
+
 /// Somebody who can be paged and can answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -129,6 +168,8 @@ pub struct Person {
     pub ways: Vec<Way>,
     /// When pages come by mail alone.
     pub quiet: Option<Quiet>,
+    /// What they can do, in one word each: requests ask for it.
+    pub capabilities: Vec<String>,
 }
 
 impl Default for Person {
@@ -140,6 +181,7 @@ impl Default for Person {
             administrator: false,
             ways: Vec::new(),
             quiet: None,
+            capabilities: Vec::new(),
         }
     }
 }

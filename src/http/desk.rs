@@ -218,12 +218,21 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
         Refusal::Stale { commander, term } => {
             Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
         }
+        Refusal::HasCommand { commander, term } => {
+            Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
+        }
+        Refusal::SituationMoved { now, .. } => Problem::conflict(detail).with("brief", *now),
+        Refusal::Watched { until } => Problem::conflict(detail).with("until", until.to_string()),
         Refusal::NobodyCommands
+        | Refusal::Stopped { .. }
+        | Refusal::Busy(_)
         | Refusal::Over(_)
         | Refusal::StillOpen
         | Refusal::WrongState(_)
         | Refusal::NotThere(_) => Problem::conflict(detail),
-        Refusal::NotAPerson | Refusal::UnknownPerson(_) => Problem::forbidden(detail),
+        Refusal::NotAPerson | Refusal::UnknownPerson(_) | Refusal::NotAllowed(_) => {
+            Problem::forbidden(detail)
+        }
         Refusal::BadWords(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)
         }

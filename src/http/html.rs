@@ -220,7 +220,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
 /// Whether who looks commands, and was asked for a sign of life.
 fn is_asked(incident: &Incident, me: Option<&str>) -> bool {
     match &incident.phase {
-        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign) } => {
+        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign), .. } => {
             sign.asked > 0 && me == Some(command.person.as_str())
         }
         _ => false,

@@ -130,6 +130,7 @@ struct Said {
     cause: Option<String>,
     unexplained: Option<bool>,
     false_alarm: Option<bool>,
+    early: Option<String>,
     reason: Option<String>,
     into: Option<i64>,
     incident: Option<i64>,
@@ -206,7 +207,10 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
                 ));
             }
         },
-        "resolve" => Act::Resolve { term: term?, false_alarm: said.false_alarm.unwrap_or(false) },
+        "resolve" => match (said.early, said.false_alarm.unwrap_or(false)) {
+            (Some(why), false) => Act::ResolveEarly { term: term?, why },
+            (_, false_alarm) => Act::Resolve { term: term?, false_alarm },
+        },
         "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
         _ => {
             return Err(Problem::not_found(
