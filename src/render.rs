@@ -19,6 +19,7 @@ use crate::core::letter::{Letter, Misread, News};
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
+mod command;
 mod drill;
 mod roster;
 
@@ -270,12 +271,14 @@ impl Renderer {
                 since => hour(command.since), term => command.term, reason => command.reason.as_str() }),
             to => context! { person => to.as_str(), name => full_name(rules, to) },
             page => context! { why, attempt, woken, by_mail => self.by_mail,
+                request => command::request(incident, to), office => command::office(incident, to),
                 answer_url => token.map(|token| format!("{}/r/{token}", self.external_url)) },
             reply => reply(letter).map(|(why, from, next_at)| context! {
                 why, from, next_at => next_at.map(hour), address => rules.people.get(to).map(|known| known.email.as_str()),
                 quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
+            sentence => command::sentence(news, incident, rules),
             note,
             known,
             more_known,
@@ -466,7 +469,7 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
-    const EVERY_WHY: [Why; 12] = [
+    const EVERY_WHY: [Why; 14] = [
         Why::OnCall,
         Why::LastResort,
         Why::Help,
@@ -479,6 +482,8 @@ mod samples {
         Why::SilenceHelp,
         Why::Doubted,
         Why::DoubtHelp,
+        Why::Requested,
+        Why::Office,
     ];
 
     pub(super) fn letters() -> Vec<Letter> {
@@ -504,6 +509,7 @@ mod samples {
             News::Storm,
             News::Shadowing,
         ];
+        let news = news.into_iter().chain(News::COMMAND);
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
     }

@@ -20,6 +20,7 @@ use toml::de::DeTable;
 use crate::core::rules::{Rules, Target};
 
 mod answers;
+mod command;
 mod delivery_drill;
 mod edges;
 mod errors;

@@ -39,7 +39,8 @@ pub(super) fn rules(
 ) -> Rules {
     let (clocks, grouping, flapping) = incidents(root, reading);
     let storm = services::storm(root, reading);
-    let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
+    let command = super::command::command(root, reading);
+    let mut rules = Rules { clocks, grouping, flapping, storm, command, ..Rules::default() };
     persons(root, reading, &mut rules, ways, kinds);
     rotations::rotations(root, reading, &mut rules);
     let open = policies::policies(root, reading, &mut rules);

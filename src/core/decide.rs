@@ -191,8 +191,9 @@ pub fn decide(
         }
         Act::Answer { help } => work.answer(help)?,
         Act::Decline => match work.decline_offer(None, "")? {
+            // Who was called as PIO may have been paged, too.
+            Some(Reason::PioDeclined) | None => work.decline()?,
             Some(reason) => reason,
-            None => work.decline()?,
         },
         Act::CheckIn => work.check_in()?,
         Act::EnRoute { eta } => work.en_route(eta)?,

@@ -195,6 +195,37 @@ pub enum News {
 }
 
 impl News {
+    /// What is told of command, offices and the board.
+    pub const COMMAND: [Self; 27] = [
+        Self::Passed,
+        Self::Offered,
+        Self::OfferWithdrawn,
+        Self::OfferExpired,
+        Self::OfferDeclined,
+        Self::ReliefOrdered,
+        Self::Wished,
+        Self::OfficeOffered,
+        Self::OfficeTaken,
+        Self::OfficeDeclined,
+        Self::OfficeReleased,
+        Self::CheckInDue,
+        Self::SizeUpDue,
+        Self::ProgressDue,
+        Self::Task,
+        Self::TaskEnded,
+        Self::TaskOverdue,
+        Self::ContactOverdue,
+        Self::RequestUnanswered,
+        Self::Freelance,
+        Self::Stopped,
+        Self::StopLifted,
+        Self::Meeting,
+        Self::Rest,
+        Self::Released,
+        Self::Span,
+        Self::SeverityLowered,
+    ];
+
     /// The word used in SQL, JSON, templates and logs.
     pub fn as_str(self) -> &'static str {
         match self {

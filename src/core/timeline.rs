@@ -125,7 +125,7 @@ pub struct Entry {
     pub occurred_at: Timestamp,
     /// Who.
     pub actor: Actor,
-    /// The office the actor held: `commander` or nothing yet.
+    /// The office the actor held: `commander`, the word of another, or nothing.
     pub office: Option<&'static str>,
     /// The term at that moment; `None` before the first Commander.
     pub term: Option<u32>,

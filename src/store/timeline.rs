@@ -5,6 +5,7 @@
 //! timelines have the same bytes.
 
 use super::{Row, StoreError, Tx, wire};
+use crate::core::command::{COMMANDER, Office};
 use crate::core::timeline::{Actor, Entry, Route};
 use crate::crypto;
 
@@ -104,8 +105,8 @@ fn read(row: &Row<'_>) -> Result<Kept, StoreError> {
     let actor = Actor::from_label(&row.text(3)?).ok_or(StoreError::Decode("an unknown actor"))?;
     let office = match row.text_or_null(4)?.as_deref() {
         None => None,
-        Some("commander") => Some("commander"),
-        Some(_) => return Err(StoreError::Decode("an unknown office")),
+        Some(COMMANDER) => Some(COMMANDER),
+        Some(word) => Some(Office::from_word(word).ok_or(StoreError::Decode("an unknown office"))?.as_str()),
     };
     let term = row.int_or_null(5)?.map(|term| number(term, "a term out of range")).transpose()?;
     let route = Route::from_word(&row.text(6)?).ok_or(StoreError::Decode("an unknown route"))?;

@@ -189,6 +189,11 @@ escalation = "default"
 pio = ["person:tom", "person:maya"]
 bridge = "https://meet.example.net/sre"
 window = "0s"
+[command]
+check_in = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+size_up = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+progress = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+watch = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s", SEV4 = "0s" }
 [storm]
 off = true
 [[source]]

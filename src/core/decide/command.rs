@@ -224,7 +224,7 @@ impl Work<'_> {
         };
         self.add(Fact::Command(Turn::Declined { office, person }))?;
         self.tell_commander(News::OfficeDeclined);
-        Ok(Some(Reason::OfficeDeclined))
+        Ok(Some(if office == Office::Pio { Reason::PioDeclined } else { Reason::OfficeDeclined }))
     }
 
     /// Somebody who is on scene takes command from who cannot have it now: who is not on scene, or has given no sign of life

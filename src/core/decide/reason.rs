@@ -81,6 +81,8 @@ pub enum Reason {
     OfficeTaken,
     /// Somebody did not take an office.
     OfficeDeclined,
+    /// Somebody who was called as PIO does not come.
+    PioDeclined,
     /// Somebody has an office no more.
     OfficeReleased,
     /// Who commands was asked for a report.
@@ -146,6 +148,7 @@ impl Reason {
             Self::OfficeAssigned => "office_assigned",
             Self::OfficeTaken => "office_taken",
             Self::OfficeDeclined => "office_declined",
+            Self::PioDeclined => "pio_declined",
             Self::OfficeReleased => "office_released",
             Self::Called => "called",
             Self::Overdue => "overdue",
