@@ -22,6 +22,8 @@ use crate::store::{StoreError, Tx, incidents};
 pub const FOLLOWERS_MAX: usize = 256;
 /// Most new entries that are handed to all who follow; who is further behind reads them by themselves.
 const FRESH_MAX: u32 = 100;
+/// The same, for the bytes of their words.
+const FRESH_BYTES_MAX: usize = 64 * 1024;
 /// A shared store is looked at this often.
 pub const LOOK_EVERY_SHARED: Duration = Duration::from_millis(500);
 /// One of this machine's own, into which only commands write beside the daemon.
@@ -207,6 +209,10 @@ fn tell_of(news: &mut News, known: u32, found: Found) -> bool {
     true
 }
 
+fn bytes(entries: &[Kept]) -> usize {
+    entries.iter().map(|kept| kept.data.len() + kept.text.len()).sum()
+}
+
 /// What there is of each incident after an entry that is known.
 fn look(tx: &Tx<'_>, known: &[(i64, u32)]) -> Result<Vec<Found>, StoreError> {
     let ids: Vec<i64> = known.iter().map(|(id, _)| *id).collect();
@@ -219,6 +225,7 @@ fn look(tx: &Tx<'_>, known: &[(i64, u32)]) -> Result<Vec<Found>, StoreError> {
         match fresh {
             // One that this version does not understand is the trouble of those who follow that incident.
             Err(error) if !error.is_of_the_store() => Ok(Some((seq, Vec::new()))),
+            Ok(fresh) if bytes(&fresh) > FRESH_BYTES_MAX => Ok(Some((seq, Vec::new()))),
             fresh => fresh.map(|fresh| Some((seq, fresh))),
         }
     });

@@ -35,7 +35,8 @@ impl Pages {
     pub fn new() -> Result<Self, minijinja::Error> {
         let mut pages = Environment::new();
         pages.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
-        pages.add_global("timeline_script", scripts::address(&scripts::TIMELINE));
+        let timeline = Value::from_safe_string(scripts::address(&scripts::TIMELINE));
+        pages.add_global("timeline_script", timeline);
         for (name, text) in [
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),

@@ -30,8 +30,12 @@ use crate::watch::{Follower, News};
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// It is looked this often whether who follows still may.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
-/// Entries read at a time.
-const PAGE: u32 = 100;
+/// Entries read at a time at most; fewer where they are long.
+const PAGE_MAX: u32 = 64;
+/// The same, at least.
+const PAGE_MIN: u32 = 2;
+/// So many bytes of entries are sent at a time, or one entry: who is slow has no more than that waiting.
+const PIECE_BYTES: usize = 32 * 1024;
 /// What could not be read is tried again after this.
 const RETRY: Duration = Duration::from_secs(1);
 /// What browsers are told: so many milliseconds after a stream broke they come again.
@@ -98,7 +102,17 @@ pub(super) async fn follow(
         }
     };
     let checked = desk.clock.mark();
-    let following = Following { desk, token, id, at: after, follower, checked, behind: true, told: false };
+    let following = Following {
+        desk,
+        token,
+        id,
+        at: after,
+        follower,
+        checked,
+        page: PAGE_MAX,
+        behind: true,
+        told: false,
+    };
     let first = stream::iter([Ok::<_, Infallible>(Bytes::from(format!("retry: {COME_AGAIN_MS}\n\n")))]);
     let rest = stream::unfold(following, |following| async {
         let (bytes, following) = following.next().await?;
@@ -135,6 +149,8 @@ struct Following {
     /// The number of the entry that was sent last.
     at: u32,
     follower: Follower,
+    /// So many entries are read next.
+    page: u32,
     /// There may be entries that were not sent.
     behind: bool,
     /// It was told that the store cannot be read.
@@ -192,18 +208,27 @@ impl Following {
             self.write(&news.fresh, &mut events);
         }
         if events.is_empty() {
-            let read = self.desk.watch.sight().or_last(move |tx| timeline::list(tx, id, at, PAGE)).await?;
-            self.write(&read.value, &mut events);
+            let page = self.page;
+            let read = self.desk.watch.sight().or_last(move |tx| timeline::list(tx, id, at, page)).await?;
+            let took = self.write(&read.value, &mut events);
+            // Reading what is not sent yet costs more than asking again.
+            self.page = if took < page { took + 1 } else { page * 2 }.clamp(PAGE_MIN, PAGE_MAX);
         }
         Ok(events)
     }
 
-    fn write(&mut self, entries: &[Kept], events: &mut String) {
-        let at = self.at;
+    /// Writes entries as events, as many as are sent at a time; answers how many.
+    fn write(&mut self, entries: &[Kept], events: &mut String) -> u32 {
+        let (at, mut took) = (self.at, 0);
         for kept in entries.iter().filter(|kept| kept.entry.seq > at) {
             self.at = kept.entry.seq;
+            took += 1;
             let _never = write!(events, "id: {}\nevent: entry\ndata: {}\n\n", self.at, view::entry(kept));
+            if events.len() >= PIECE_BYTES {
+                break;
+            }
         }
+        took
     }
 
     async fn still_may(&mut self) -> bool {
