@@ -480,11 +480,13 @@ trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
 
+type Connection = http1::Connection<TokioIo<Box<dyn Socket>>, Full<Bytes>>;
+
 /// A connection that carries a request and its answer. It has to be driven while either is waited for.
 struct Line {
     sender: http1::SendRequest<Full<Bytes>>,
     /// There is one until it has ended.
-    connection: Option<http1::Connection<TokioIo<Box<dyn Socket>>, Full<Bytes>>>,
+    connection: Option<Connection>,
 }
 
 impl Line {

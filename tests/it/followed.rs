@@ -218,16 +218,22 @@ fn http2_carries_a_stream_too() {
 
 #[test]
 fn a_quiet_stream_stays_and_ends_soon_after_its_token_was_revoked() {
-    let (daemon, token) = acknowledged(HOUSE);
-    let toms = daemon.token("tom");
+    let leaves = "[[person]]\nname = \"lee\"\nfull_name = \"Lee Holm\"\nemail = \"lee@example.net\"\n";
+    let (daemon, token) = acknowledged(&format!("{HOUSE}{leaves}"));
+    let (toms, lees) = (daemon.token("tom"), daemon.token("lee"));
     let count = timeline(&daemon, &token).len() as u64;
     let after = format!("?after={count}");
     let (mut stays, mut ends) = (follow(&daemon, &token, &after), follow(&daemon, &toms, &after));
+    let mut goes = follow(&daemon, &lees, &after);
     let listed = daemon.command(&["token", "list", "--json"], None);
     let listed: Value = serde_json::from_slice(&listed.stdout).unwrap();
     let listed = listed["tokens"].as_array().or(listed.as_array()).unwrap().clone();
     let id = listed.iter().find(|token| token["person"] == "tom").unwrap()["id"].as_str().unwrap().to_owned();
     assert!(daemon.command(&["token", "revoke", &id], None).status.success());
+    // Lee is not of the house any more.
+    let config = std::fs::read_to_string(&daemon.config).unwrap();
+    std::fs::write(&daemon.config, config.replace(leaves, "")).unwrap();
+    daemon.program.as_ref().unwrap().signal("HUP");
     let began = Instant::now();
     let mut beats = 0;
     while let Some(block) = ends.block() {
@@ -235,6 +241,9 @@ fn a_quiet_stream_stays_and_ends_soon_after_its_token_was_revoked() {
     }
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert!(beats >= 1, "it was quiet for {:?}", began.elapsed());
+    while goes.block().is_some() {}
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert!(follow(&daemon, &lees, &after).head.starts_with("HTTP/1.1 401"));
     assert_eq!(stays.block().unwrap(), "retry: 2000\n\n");
     assert_eq!(stays.block().unwrap(), ":\n\n");
     note(&daemon, &token, "after the quiet").unwrap();
