@@ -307,3 +307,181 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     }
     saved
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::incident::{CommandReason, Resolution, Severity};
+    use super::super::timeline::{Actor, Fact, Route};
+    use super::*;
+
+    /// No hash that anybody should trust: another one for other bytes, which is all that is needed here.
+    fn toy(bytes: &[u8]) -> [u8; 32] {
+        let mut hash = [0_u8; 32];
+        for (at, byte) in bytes.iter().enumerate() {
+            let slot = &mut hash[at % 32];
+            *slot = u8::wrapping_add(slot.rotate_left(3), *byte);
+        }
+        hash
+    }
+
+    struct Told {
+        prover: Prover,
+        seq: u32,
+    }
+
+    impl Told {
+        fn new() -> Self {
+            let mut told = Self { prover: Prover::new(toy, 1), seq: 0 };
+            let (title, service) = ("db-1 is down".to_owned(), "shop".to_owned());
+            let opened =
+                Fact::Opened { title, service, severity: Severity::Sev2, group: None, declared: true };
+            told.add(0, opened).unwrap();
+            told
+        }
+
+        fn entry(&self, second: i64, fact: Fact) -> Entry {
+            let at = Timestamp::from_second(1_000_000 + second).unwrap();
+            let actor = Actor::Person("maya".into());
+            let (seq, route) = (self.seq + 1, Route::Api);
+            Entry { seq, at, occurred_at: at, actor, office: None, term: None, route, fact }
+        }
+
+        fn add(&mut self, second: i64, fact: Fact) -> Result<(), Broken> {
+            let entry = self.entry(second, fact);
+            let (actor, text) = (entry.actor.label(), entry.fact.text());
+            let written = Written {
+                seq: entry.seq,
+                at: entry.at,
+                occurred_at: entry.occurred_at,
+                actor: &actor,
+                office: None,
+                term: None,
+                route: entry.route.as_str(),
+                kind: entry.fact.kind(),
+                text: &text,
+                data: "{}",
+            };
+            let hash = link(toy, &self.prover.head, 1, &written);
+            self.prover.add(&written, &hash, Ok(&entry))?;
+            self.seq += 1;
+            Ok(())
+        }
+
+        fn takes(&mut self, second: i64, term: u32) -> Result<(), Broken> {
+            let (person, reason) = ("maya".to_owned(), CommandReason::FirstResponder);
+            self.add(second, Fact::CommandTaken { person, term, reason, sign_after: None })
+        }
+
+        fn end(self) -> Result<Proved, Broken> {
+            let (saved, head) = (self.prover.fold.clone().unwrap(), self.prover.head);
+            self.prover.end(saved, &head)
+        }
+    }
+
+    fn note() -> Fact {
+        Fact::Note { text: "x".into() }
+    }
+
+    #[test]
+    fn tenures_are_counted_and_a_clock_that_was_set_back_is_told() {
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        told.add(11, note()).unwrap();
+        told.add(9, note()).unwrap();
+        told.add(20, Fact::Resolved { resolution: Resolution::Restored }).unwrap();
+        told.add(30, Fact::Reopened { why: "again".into(), anew: true }).unwrap();
+        told.takes(30, 2).unwrap();
+        let proved = Told { prover: told.prover.clone(), seq: told.seq }.end().unwrap();
+        assert_eq!((proved.entries, proved.tenures, proved.set_back), (7, 2, None), "2 s are waited for");
+        told.add(-3570, note()).unwrap();
+        told.add(-9000, note()).unwrap();
+        let proved = told.end().unwrap();
+        assert_eq!((proved.tenures, proved.set_back), (2, Some((8, SignedDuration::from_secs(3600)))));
+    }
+
+    #[test]
+    fn a_term_is_never_given_out_twice_and_none_is_left_out() {
+        let mut told = Told::new();
+        assert!(matches!(told.takes(10, 2), Err(Broken::Fold(_))));
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        assert!(matches!(told.takes(11, 2), Err(Broken::Fold(_))), "while somebody has it");
+    }
+
+    /// What no entry of today can do, and one of tomorrow might.
+    #[test]
+    fn tenures_that_do_not_lie_end_to_end_are_found_whatever_fact_did_it() {
+        type Change = fn(&mut Incident);
+        let changes: [(Change, Option<&str>); 7] = [
+            (|_| {}, None),
+            (|now| now.phase = Phase::FRESH, Some("nobody has command any more")),
+            (|now| set(now, |command| command.person = "tom".into()), Some("two people have command")),
+            (|now| set(now, |command| command.term = 3), Some("its term did not grow by one")),
+            (|now| set(now, |command| command.term = 0), Some("its term did not grow by one")),
+            (|now| now.term = 2, Some("a term was given out in which nobody commands")),
+            (
+                |now| {
+                    set(now, |command| command.term = 2);
+                    now.term = 2;
+                },
+                Some("at another hour than its tenure begins"),
+            ),
+        ];
+        for (change, why) in changes {
+            let mut told = Told::new();
+            told.takes(10, 1).unwrap();
+            let before = told.prover.fold.as_ref().unwrap().commander().cloned();
+            let entry = told.entry(20, note());
+            change(told.prover.fold.as_mut().unwrap());
+            let found = told.prover.commands(before.as_ref(), &entry);
+            match why {
+                None => assert_eq!(found, Ok(())),
+                Some(why) => assert!(found.unwrap_err().to_string().contains(why), "{why}"),
+            }
+        }
+        // A transfer, in one entry.
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        let before = told.prover.fold.as_ref().unwrap().commander().cloned();
+        let entry = told.entry(20, note());
+        let fold = told.prover.fold.as_mut().unwrap();
+        fold.term = 2;
+        set(fold, |command| {
+            (command.person, command.term, command.since) =
+                ("tom".into(), 2, Timestamp::from_second(1_000_020).unwrap());
+        });
+        assert_eq!(told.prover.commands(before.as_ref(), &entry), Ok(()));
+        assert_eq!(told.prover.tenures, 2);
+    }
+
+    fn set(incident: &mut Incident, change: impl FnOnce(&mut Command)) {
+        let mut command = incident.commander().cloned().unwrap();
+        change(&mut command);
+        incident.phase = Phase::Acknowledged { command, sign: None };
+    }
+
+    #[test]
+    fn the_end_is_the_row_and_its_hash() {
+        let told = || {
+            let mut told = Told::new();
+            told.takes(10, 1).unwrap();
+            let saved = told.prover.fold.clone().unwrap();
+            (told.prover.clone(), saved, told.prover.head)
+        };
+        let (prover, saved, head) = told();
+        assert!(prover.end(saved, &head).is_ok());
+        let (prover, saved, _) = told();
+        assert_eq!(prover.end(saved, &[0; 32]), Err(Broken::Head(2)));
+        let (prover, mut saved, head) = told();
+        saved.seq = 3;
+        assert_eq!(prover.end(saved, &head), Err(Broken::Short(3)));
+        let (prover, mut saved, head) = told();
+        saved.seq = 1;
+        assert_eq!(prover.end(saved, &head), Err(Broken::Long(2)));
+        let (prover, mut saved, head) = told();
+        saved.next_update_by = Some(saved.opened_at);
+        assert_eq!(prover.end(saved, &head), Err(Broken::Row(2, "something of it is other")));
+        let (_, saved, head) = told();
+        assert_eq!(Prover::new(toy, 1).end(saved, &head), Err(Broken::Empty));
+    }
+}
