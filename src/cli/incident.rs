@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
 use super::condition::about;
+use super::follow::follow;
 use super::hours::second;
 use super::{Exit, out, say, text};
 
@@ -49,6 +50,9 @@ enum What {
     Timeline {
         /// Its number
         number: i64,
+        /// Go on with what is still to come, until Ctrl-C; with --json one object a line
+        #[arg(short, long)]
+        follow: bool,
     },
     /// Declare an incident that no alert has opened
     Declare {
@@ -154,6 +158,9 @@ impl Incident {
             Ok(client) => client,
             Err(exit) => return exit,
         };
+        if let What::Timeline { number, follow: true } = self.what {
+            return follow(&client, number, self.json);
+        }
         match self.what.ask(&client) {
             Ok(answer) if self.json => {
                 out(&format!("{answer}\n"));
@@ -200,7 +207,7 @@ impl What {
                 list(client, "incidents", &(query + &sought.query()), *limit)
             }
             Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
-            Self::Timeline { number } => whole_timeline(client, *number),
+            Self::Timeline { number, .. } => whole_timeline(client, *number),
             Self::Declare { title, service, severity } => {
                 let body = json!({"title": title, "service": service, "severity": severity});
                 client.post("/api/v1/incidents", &body)
@@ -244,21 +251,16 @@ impl What {
             }
             Self::Timeline { .. } => {
                 let entries = answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-                entries
-                    .iter()
-                    .map(|entry| {
-                        format!(
-                            "{}  {:<22}  {}\n",
-                            text(&entry["at"]),
-                            text(&entry["actor"]),
-                            text(&entry["text"])
-                        )
-                    })
-                    .collect()
+                entries.iter().map(entry_line).collect()
             }
             _ => whole(answer),
         }
     }
+}
+
+/// One entry of a timeline, for people.
+pub(super) fn entry_line(entry: &Value) -> String {
+    format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
 }
 
 /// An alert, as people write it: the source has no slash in its name, a key may have any.

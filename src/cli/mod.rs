@@ -18,7 +18,9 @@ mod check;
 mod client;
 mod condition;
 mod explain;
+mod export;
 mod feeds;
+mod follow;
 mod hours;
 mod incident;
 mod kinds;
@@ -65,6 +67,8 @@ enum Command {
     Condition(condition::Condition),
     /// Who is on call, who would be woken, and who stands in
     Oncall(oncall::Oncall),
+    /// Take an incident out, for others to read and to keep
+    Export(export::Export),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -172,6 +176,7 @@ pub fn run() -> ExitCode {
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
         Command::Oncall(oncall) => oncall.run(),
+        Command::Export(export) => export.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),

@@ -151,5 +151,8 @@ impl Effects {
         if self.deadlines {
             wakes.deadlines.notify_one();
         }
+        if !self.decided.is_empty() {
+            wakes.entries.notify_one();
+        }
     }
 }

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use crate::clock::{Beat, Clock};
+use crate::core::prove::CLOCK_BACK_MAX;
 use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::silences::Built;
@@ -165,8 +166,6 @@ const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const REVOKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a silence that is over is listed: as long as Alertmanager does.
 const SILENCES_KEPT: SignedDuration = SignedDuration::from_hours(120);
-/// A clock that is set back by no more than this is waited for.
-const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
 const UNREADABLE_MAX: i64 = 10_000;
 /// The same, for their bytes together.
@@ -185,6 +184,8 @@ pub struct Wakes {
     pub letters: Arc<Notify>,
     /// Hours were set.
     pub deadlines: Arc<Notify>,
+    /// Entries were written, which somebody may follow.
+    pub entries: Arc<Notify>,
 }
 
 /// The side of the door where the disk is. Owned by one thread.

@@ -45,6 +45,7 @@ pub mod maintenance;
 pub mod matcher;
 pub mod noise;
 pub mod oncall;
+pub mod prove;
 pub mod reach;
 pub mod route;
 pub mod rules;

@@ -25,6 +25,7 @@ use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::sight::{Seen, Sight};
 use crate::store::{StoreError, tokens};
+use crate::watch::Watch;
 
 /// What every request may use. Cheap to clone: the router does so several times a request.
 #[derive(Clone)]
@@ -58,6 +59,8 @@ pub struct Tools {
     pub presses: Presses,
     /// Words to people who pressed a button in a chat.
     pub whispers: Whispers,
+    /// Who follows timelines.
+    pub watch: Watch,
     /// What the transport counts.
     pub meters: Meters,
 }

@@ -1,4 +1,4 @@
-//! Pages for people: HTML without scripts, the same on a phone, in dark and light.
+//! Pages for people: HTML that needs no scripts, the same on a phone, in dark and light.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Value, context};
 
+use super::scripts;
 use super::stale::Stale;
 use crate::core::condition::{Condition, Known, known, struck};
 use crate::core::incident::Incident;
@@ -17,6 +18,10 @@ use crate::store::{StoreError, Tx, alerts, conditions, timeline};
 
 /// Nothing is loaded from anywhere, nothing runs, nobody frames it, forms come back here.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// The same, where scripts of our own make a page better that is whole without them.
+const POLICY_WITH_SCRIPTS: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// The pages for which that is so.
+const WITH_SCRIPTS: [&str; 1] = ["incident.html"];
 
 /// Writes pages. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +35,8 @@ impl Pages {
     pub fn new() -> Result<Self, minijinja::Error> {
         let mut pages = Environment::new();
         pages.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let timeline = Value::from_safe_string(scripts::address(&scripts::TIMELINE));
+        pages.add_global("timeline_script", timeline);
         for (name, text) in [
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),
@@ -70,13 +77,15 @@ impl Pages {
     }
 
     fn written(&self, status: StatusCode, name: &str, values: Value) -> Response {
+        let policy = if WITH_SCRIPTS.contains(&name) { POLICY_WITH_SCRIPTS } else { POLICY };
         match self.0.get_template(name).and_then(|template| template.render(values)) {
-            Ok(text) => answer(status, text),
+            Ok(text) => answer(status, text, policy),
             Err(error) => {
                 tracing::error!(page = name, %error, "a page cannot be written");
                 answer(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "<!doctype html><title>Error</title>This page failed; the log has the cause.".into(),
+                    POLICY,
                 )
             }
         }
@@ -88,14 +97,14 @@ impl Pages {
     }
 }
 
-fn answer(status: StatusCode, text: String) -> Response {
+fn answer(status: StatusCode, text: String, policy: &'static str) -> Response {
     let mut response = (status, text).into_response();
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
@@ -196,6 +205,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         bridge => service.and_then(|service| service.bridge.as_deref()),
         alert_count => incident.alerts,
         firing => incident.firing,
+        seq => incident.seq,
         woken,
         on_scene,
         still_there => is_asked(incident, me),

@@ -12,6 +12,7 @@ use super::html::Pages;
 use super::problem::Problem;
 use super::{
     alertmanager_api, answer, answers, api, calendar, compat, health, heartbeat, intake, opsgenie, pages,
+    scripts,
 };
 
 /// The addresses, and who answers at them.
@@ -40,6 +41,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/alerts", get(api::history::alerts))
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
+        .route("/api/v1/incidents/{id}/export", get(api::export::export))
         .route("/api/v1/incidents/{id}/pages", get(api::reach::pages))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
@@ -83,6 +85,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(own.clone()))
         .route("/incidents/{id}", get(pages::incident))
         .route("/silences", get(pages::held::page))
+        .route("/scripts/{file}", get(scripts::show))
         // What another site sends must not be said in the name of who is logged in here.
         .merge(
             Router::new()

@@ -207,6 +207,7 @@ fn every_command_stands_in_the_readme() {
         "condition",
         "oncall",
         "token",
+        "export",
         "verify",
         "replay",
         "completions",

@@ -27,9 +27,11 @@ use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timel
 pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod drill;
+pub(super) mod export;
 pub(super) mod history;
 mod keys;
 mod lasting;
+mod live;
 pub(super) mod load;
 pub(super) mod oncall;
 pub(super) mod reach;
@@ -71,13 +73,17 @@ pub(super) struct TimelineQuery {
     limit: Option<u32>,
 }
 
-/// `GET /api/v1/incidents/{n}/timeline`
+/// `GET /api/v1/incidents/{n}/timeline`: a page of it; to who takes events, all of it and what is still to come.
 pub(super) async fn entries(
     State(desk): State<Desk>,
     headers: HeaderMap,
     Path(id): Path<String>,
     query: Result<Query<TimelineQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
+    if live::is_wanted(&headers) {
+        let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+        return live::follow(desk, &headers, number(&id)?, query.after).await;
+    }
     desk.may_look(&headers).await?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let id = number(&id)?;

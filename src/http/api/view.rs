@@ -157,8 +157,11 @@ pub fn token(token: &ApiToken) -> Value {
 
 /// What was proved of timelines.
 pub fn proof(proof: &Proof) -> Value {
-    let broken: Vec<_> = proof.broken.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect();
-    json!({"incidents": proof.incidents, "entries": proof.entries, "broken": broken})
+    let said = |said: &[(i64, String)]| -> Vec<Value> {
+        said.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect()
+    };
+    let (broken, notes) = (said(&proof.broken), said(&proof.notes));
+    json!({"incidents": proof.incidents, "entries": proof.entries, "broken": broken, "notes": notes})
 }
 
 /// A body that could not be read, without the body.
