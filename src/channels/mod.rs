@@ -258,6 +258,8 @@ pub struct Parcel {
     pub short: String,
     /// The answer link, when it carries one: whoever is woken answers there.
     pub answer: Option<String>,
+    /// Where responders meet, for ways that carry little; the text says so by itself.
+    pub meet: Option<Meet>,
     /// Whether it is meant to wake somebody.
     pub wakes: bool,
     /// Machine-readable facts, for webhooks: a JSON object.
@@ -272,6 +274,17 @@ pub struct Parcel {
     pub thread_root: Option<String>,
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n.
     pub attempt: u32,
+}
+
+/// Where responders meet, in few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meet {
+    /// The address.
+    pub url: String,
+    /// The usual place, when people are to meet elsewhere.
+    pub left: Option<String>,
+    /// What a voice says of it.
+    pub said: String,
 }
 
 impl Parcel {

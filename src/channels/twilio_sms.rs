@@ -1,4 +1,4 @@
-//! SMS by Twilio: one line, and the answer link.
+//! SMS by Twilio: one line, the answer link, and where to meet.
 //!
 //! A page that could not be delivered in ten minutes is dropped (`ValidityPeriod`, which is ten hours unless it is said):
 //! by then escalation has gone on, and a phone that is switched on in the morning must not ring for the night. Where
@@ -11,7 +11,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::twilio::{Account, KEYS, address};
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::{Channel, Fields, Kind, Meet, Outcome, Parcel, Shared, fit};
 use crate::crypto;
 
 /// SMS by Twilio, as a way to persons.
@@ -20,6 +20,8 @@ pub const KIND: Kind =
 
 /// Three or four segments, where Twilio takes ten: what matters comes first.
 const TEXT_CHARS_MAX: usize = 320;
+/// So many characters are left to what is broken, at least.
+const BROKEN_CHARS_MIN: usize = 60;
 /// How long a page, and anything else, is of use, in seconds.
 const WAKING_VALIDITY_S: &str = "600";
 const TELLING_VALIDITY_S: &str = "3600";
@@ -58,14 +60,27 @@ impl TwilioSms {
             0 => parcel.short.clone(),
             incident => format!("INC-{incident} {}", parcel.short),
         };
-        let Some(key) = self.account.heard.as_ref().filter(|_| parcel.asks_for_command()) else {
-            return fit::with_link(&begins, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one);
-        };
-        let code = code(key, &parcel.delivery);
-        let asks = format!("Reply 1 {code}: take command, 2 {code}: and call for help, 9 {code}: I can't.");
-        let room = TEXT_CHARS_MAX - asks.len() - 1;
-        format!("{}\n{asks}", fit::with_link(&begins, parcel.answer.as_deref(), room, fit::one))
+        let link = parcel.answer.as_deref();
+        let key = self.account.heard.as_ref().filter(|_| parcel.asks_for_command());
+        let asks = key.map(|key| {
+            let code = code(key, &parcel.delivery);
+            format!("\nReply 1 {code}: take command, 2 {code}: and call for help, 9 {code}: I can't.")
+        });
+        let asks = asks.unwrap_or_default();
+        let room = TEXT_CHARS_MAX - asks.len();
+        let left = room.saturating_sub(link.map_or(0, |link| link.chars().count() + 1));
+        let meet = parcel.meet.as_ref().map(|meet| meets(meet, left)).unwrap_or_default();
+        let begins = fit::with_link(&begins, link, room - meet.chars().count(), fit::one);
+        format!("{begins}{meet}{asks}")
     }
+}
+
+/// Where to meet, as the last line of what is broken, if that keeps the room it needs: an address that is cut leads nowhere.
+fn meets(meet: &Meet, room: usize) -> String {
+    let room = room.saturating_sub(BROKEN_CHARS_MIN);
+    let line = format!("\nMeet: {}", meet.url);
+    let whole = meet.left.as_ref().map(|left| format!("{line} (not at {left}, which may be down)"));
+    whole.into_iter().chain([line]).find(|line| line.chars().count() <= room).unwrap_or_default()
 }
 
 /// The code of a letter, which an answer to it by SMS has to carry.

@@ -71,8 +71,11 @@ impl TwilioVoice {
             true => parcel.short.clone(),
             false => format!("Incident {}. {}", parcel.incident, parcel.short),
         };
-        // Cut as it will stand there, so that no escape is cut in two.
-        let what = escape(&fit::cut(&what, SAID_CHARS_MAX, |letter| escaped(letter).map_or(1, str::len)));
+        // Cut as it will stand there, so that no escape is cut in two. Where to meet is said whole, or not at all.
+        let measure = |letter| escaped(letter).map_or(1, str::len);
+        let meet = parcel.meet.as_ref().map(|meet| format!(" {}", escape(&meet.said)));
+        let meet = meet.filter(|meet| meet.chars().count() <= SAID_CHARS_MAX / 2).unwrap_or_default();
+        let what = escape(&fit::cut(&what, SAID_CHARS_MAX - meet.chars().count(), measure)) + &meet;
         let (keys, test) = if parcel.is_test() { (TEST_KEY_IS, "&test=1") } else { (KEYS_ARE, "") };
         let asks = self.account.heard.is_some() && (parcel.asks_for_command() || parcel.is_test());
         match parcel.origin().filter(|_| asks) {

@@ -29,6 +29,7 @@ mod heartbeats;
 mod hide;
 mod inhibit;
 mod maintenance;
+mod meeting;
 mod names;
 mod people;
 mod policies;
@@ -47,6 +48,8 @@ mod stories_drill;
 mod stories_feeds;
 #[cfg(test)]
 mod stories_maintenance;
+#[cfg(test)]
+mod stories_meeting;
 #[cfg(test)]
 mod stories_policies;
 #[cfg(test)]
