@@ -288,6 +288,11 @@ pub struct Meet {
 }
 
 impl Parcel {
+    /// The address where responders meet.
+    fn place(&self) -> Option<&str> {
+        self.meet.as_ref().map(|meet| meet.url.as_str())
+    }
+
     /// Whether it asks its reader to take command: then a button or a key may do so.
     fn asks_for_command(&self) -> bool {
         self.answer.is_some() && self.event_type == "page"

@@ -180,6 +180,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn where_to_meet_stands_whole_below_the_link_or_not_at_all() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let meet = |url: &str, left: Option<&str>| {
+            let said = "Meet at the usual place.".into();
+            Some(Meet { url: url.into(), left: left.map(str::to_owned), said })
+        };
+        let short = "https://video.example.net/42-54b9089ef9d77c6c7d8ef837";
+        let long = format!("https://video.example.net/{}", "x".repeat(200));
+        let middle = format!("https://video.example.net/{}", "x".repeat(100));
+        let (short_line, middle_line) = (format!("\nMeet: {short}"), format!("\nMeet: {middle}\n"));
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued); 5]).await;
+        let broken = "SEV1 shop: down ".repeat(30);
+        for (meet, heard) in [
+            (meet(short, None), true),
+            (meet(short, Some("chat")), true),
+            (meet(&middle, Some("chat")), true),
+            (meet(&long, None), true),
+            (meet(short, Some("chat")), false),
+        ] {
+            let page = Parcel { meet, short: broken.clone(), ..page() };
+            phone(&url, "+15005550006", heard).send(&page).await;
+        }
+        let sent: Vec<String> = requests.await.iter().map(|request| request.form()["Body"].clone()).collect();
+        for text in &sent {
+            assert!(text.chars().count() <= TEXT_CHARS_MAX, "{} {text}", text.chars().count());
+            assert!(text.starts_with("INC-42 SEV1 shop: down") && text.contains("/r/TOKEN\n"), "{text}");
+        }
+        assert!(sent[..4].iter().all(|text| text.ends_with("I can't.")));
+        let not_there = " (not at chat, which may be down)";
+        assert!(sent[0].contains(&format!("/r/TOKEN{short_line}\nReply 1 ")), "{}", sent[0]);
+        assert!(sent[1].contains(&format!("/r/TOKEN{short_line}{not_there}\nReply 1 ")), "{}", sent[1]);
+        assert!(sent[2].contains(&middle_line) && !sent[2].contains("not at"), "{}", sent[2]);
+        assert!(!sent[3].contains("Meet:") && !sent[3].contains("video"), "{}", sent[3]);
+        assert!(sent[4].ends_with(&format!("{short_line}{not_there}")), "{}", sent[4]);
+    }
+
+    #[tokio::test]
     async fn the_operator_may_hear_elsewhere_what_became_of_it() {
         let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
         let (url, requests) = receiver(vec![json_answer("201 Created", queued)]).await;

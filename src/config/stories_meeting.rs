@@ -16,13 +16,19 @@ const MORE: &str = r#"
 [[service]]
 name = "chat"
 escalation = "default"
-pio = ["person:me"]
+pio = ["person:maya"]
 depends_on = ["dc"]
 [[service]]
 name = "dc"
 escalation = "default"
-pio = ["person:me"]
+pio = ["person:maya"]
 "#;
+
+/// What is warned of, beside what the quick start lacks.
+fn warnings(config: Config) -> String {
+    let new = config.warnings.into_iter().filter(|one| !one.contains("PIO without an alternate"));
+    new.collect::<Vec<_>>().join("\n")
+}
 
 fn place(name: &str, keys: &str) -> String {
     format!("[[meeting]]\nname = \"{name}\"\n{keys}\n")
@@ -50,8 +56,7 @@ fn places_have_an_order_and_hang_on_services() {
     assert_eq!(watched, ["chat", "dc", "shop"]);
     assert!(rules.meeting.are_secret());
     assert_eq!(rules.meeting.get("phone").unwrap().dial_in.as_deref(), Some("+47 22 00 00 00, pin 1234#"));
-    let before = house("", "", "").unwrap().warnings;
-    assert_eq!(config.warnings, before);
+    assert_eq!(warnings(config), "");
 }
 
 #[test]
@@ -107,10 +112,7 @@ fn what_is_wrong_of_a_place_is_told() {
 #[test]
 fn an_alternate_that_fails_with_the_usual_place_is_warned_of() {
     let warned = |of_shop: &str, of_house: &str, more: &str| {
-        let config = house(of_shop, of_house, &(three() + more)).unwrap();
-        let before = house("", "", "").unwrap().warnings;
-        let new: Vec<String> = config.warnings.into_iter().filter(|one| !before.contains(one)).collect();
-        new.join("\n")
+        warnings(house(of_shop, of_house, &(three() + more)).unwrap())
     };
     let beside = place("other", "url = \"https://other.example.net\"\ndepends_on = [\"dc\", \"chat\"]");
     assert_eq!(warned(MEET, "", &beside), "", "it stands in no list");

@@ -38,10 +38,10 @@ pub fn shown_meeting(meeting: &Meeting, whole: bool) -> Vec<Value> {
         let usual = left.filter(|_| index == 0).and_then(Place::suspect);
         let usual = usual.zip(left).map(|(why, left)| format!("the usual place, {}, {why}", left.name));
         let notes: Vec<String> = usual.into_iter().chain(own.clone()).collect();
+        let dial_in = place.dial_in.as_deref().filter(|_| whole);
         context! {
             name => place.name.as_str(), url => place.url.as_str(), suspect => own,
-            dial_in => place.dial_in.as_deref().filter(|_| whole),
-            tel => place.dial_in.as_deref().and_then(number),
+            dial_in, tel => dial_in.and_then(number),
             note => (!notes.is_empty()).then(|| notes.join("; ")),
         }
     });
@@ -96,7 +96,10 @@ fn spelt(dial_in: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::letter::{Letter, News};
     use crate::core::meeting::Doubt;
+    use crate::core::rules::Rules;
+    use crate::render::{About, Renderer, samples};
 
     fn place(name: &str, dial_in: Option<&str>, struck: Option<&str>) -> Place {
         Place {
@@ -151,5 +154,52 @@ mod tests {
             assert_eq!(number(dial_in).as_deref(), tel, "{dial_in}");
         }
         assert!(little[0].contains("https://phone.example.net") && !little[0].contains("+47"), "{little:?}");
+    }
+
+    #[test]
+    fn where_to_meet_stands_below_who_commands_and_a_status_names_one_place_without_a_pin() {
+        let renderer = Renderer::new(None, "https://onscene.example.net").unwrap();
+        let (incidents, rules, meeting) = (samples::incidents(), Rules::default(), samples::meeting());
+        let words = |letter: &Letter| {
+            let token = Some("TOKEN");
+            let about = About {
+                incident: &incidents[1],
+                alerts: &[],
+                rules: &rules,
+                token,
+                known: &[],
+                meeting: &meeting,
+            };
+            renderer.words(letter, &about, None)
+        };
+        let page = words(&samples::letters()[0]);
+        let lines: Vec<&str> = page.text.lines().skip(3).take(6).collect();
+        assert_eq!(
+            lines,
+            [
+                "maya has command since 1970-01-01 00:00:00 UTC.",
+                "Meet:   https://phone.example.net/42 (the usual place, chat, may be down with lb)",
+                "        by telephone: +47 22 00 00 00, pin 1234#",
+                "  else: https://video.example.net/42",
+                "  else: https://chat.example.net/42 (may be down with lb)",
+                "",
+            ]
+        );
+        let status = Letter::Status { channel: "ops-room".into(), news: News::Acknowledged };
+        let of_person = Letter::Notice { person: "tom".into(), news: News::Acknowledged };
+        for (letter, places) in [(&status, 1), (&of_person, 3)] {
+            let words = words(letter);
+            for text in [&words.text, &words.html] {
+                let shown = text.matches("(the usual place, chat, may be down with lb)").count();
+                assert_eq!((shown, text.contains("pin 1234#")), (1, places == 3), "{text}");
+                assert_eq!(text.contains("video.example.net"), places == 3, "{text}");
+            }
+            assert_eq!(words.meet.is_some(), places == 3);
+            assert_eq!(words.data["incident"]["bridge"], "https://phone.example.net/42");
+        }
+        for letter in samples::letters() {
+            let is_reply = matches!(letter, Letter::Misread { .. });
+            assert_eq!(words(&letter).text.contains("https://phone.example.net/42"), !is_reply, "{letter:?}");
+        }
     }
 }
