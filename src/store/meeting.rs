@@ -114,9 +114,9 @@ pub(super) fn key(tx: &Tx<'_>) -> Result<String, StoreError> {
 /// down without an alert. By what is open and not by the service: most alerts of one have been over for long.
 const STRUCK: &str = "select 'struck', service from (
        select service from alert where status = 'firing' and coalesce(service, '') in ({})
-         and incident in (select id from incident where phase <> 'resolved' and firing > 0)
+         and incident in (select id from incident where phase <> 'resolved' and drill = 0 and firing > 0)
        union select service from alert where inhibited is not null and status = 'firing' and coalesce(service, '') in ({})
-       union select leads from incident where phase <> 'resolved' and phase <> 'mitigated' and firing = 0 and leads in ({})
+       union select leads from incident where phase <> 'resolved' and phase <> 'mitigated' and drill = 0 and firing = 0 and leads in ({})
          and not exists (select 1 from alert where alert.incident = incident.id)) as struck";
 
 #[cfg(test)]
