@@ -327,7 +327,9 @@ fn whole(incident: &Value) -> String {
     add("resolved", text(&incident["resolved_at"]));
     add("term", text(&incident["commander"]["term"]));
     add("next update", text(&incident["next_update_by"]));
-    add("meet", text(&incident["bridge"]));
+    for (name, value) in places(incident) {
+        add(name, value);
+    }
     for person in incident["responders"].as_array().into_iter().flatten() {
         add("responder", format!("{}: {}", text(&person["person"]), text(&person["status"])));
     }
@@ -336,6 +338,28 @@ fn whole(incident: &Value) -> String {
             format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
         add("alert", format!("{} {seen}", text(&alert["source"])));
     }
+    shown
+}
+
+/// Where its people meet, and where else.
+fn places(incident: &Value) -> Vec<(&'static str, String)> {
+    let here = text(&incident["bridge"]);
+    let listed: Vec<&Value> = incident["meeting"].as_array().into_iter().flatten().collect();
+    let (first, others): (Vec<&Value>, Vec<&Value>) =
+        listed.into_iter().partition(|place| text(&place["url"]) == here);
+    let one = |place: &Value| {
+        let (why, dial_in) = (text(&place["why"]), text(&place["dial_in"]));
+        let name = text(&place["name"]);
+        let why = if why.is_empty() { String::new() } else { format!("; {why}") };
+        let dial_in = if dial_in.is_empty() { String::new() } else { format!("; by telephone: {dial_in}") };
+        format!("{} ({name}{why}{dial_in})", text(&place["url"]))
+    };
+    let mut shown: Vec<(&str, String)> = first.into_iter().map(|place| ("meet", one(place))).collect();
+    if shown.is_empty() && !here.is_empty() {
+        // A daemon of the version before.
+        shown.push(("meet", here));
+    }
+    shown.extend(others.into_iter().map(|place| ("or meet", one(place))));
     shown
 }
 

@@ -91,6 +91,8 @@ mod stories_load;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
+mod stories_meeting;
+#[cfg(test)]
 mod stories_merges;
 #[cfg(test)]
 mod stories_mirror;

@@ -8,6 +8,9 @@ use tokio::runtime::Runtime;
 use super::stories::Story;
 use super::*;
 use crate::core::alert::Status::{Firing, Resolved};
+use crate::core::correlate::Needs;
+use crate::core::meeting::{Point, Points};
+use crate::core::rules::Rules;
 use crate::mirror::Copier;
 use crate::store::Tx;
 use crate::store::incidents;
@@ -17,7 +20,7 @@ use crate::store::search::Filter;
 use crate::store::sight::Sight;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
-use crate::store::{alerts, calendars, conditions, roster, timeline};
+use crate::store::{alerts, calendars, conditions, meeting, roster, timeline};
 
 /// A story, and who copies it.
 struct Copied {
@@ -91,7 +94,8 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
         let entries = timeline::list(tx, incident.id, 0, 10_000)?;
         let alerts = alerts::of_incident(tx, incident.id, 100)?;
         let events = alerts::events_of(tx, incident.id)?;
-        seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n"));
+        let places = meeting::Known::ask(tx, &meets())?.places(&incident, &meets(), tx.now);
+        seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n{places:#?}\n"));
     }
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
     seen.push_str(&format!("{:#?}", conditions::open(tx)?));
@@ -99,6 +103,14 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
     seen.push_str(&format!("{:#?}", roster::open(tx)?));
     seen.push_str(&format!("{:#?}", silences::list(tx, Which::Open, 100)?));
     Ok(seen)
+}
+
+/// A place to meet that hangs on the shop, and whose address nobody can guess.
+fn meets() -> Rules {
+    let place = Point::new("https://video.example.net/{incident}-{secret}".into(), None, vec!["shop".into()]);
+    let mut points = Points::new([("video".to_owned(), place)].into(), vec!["video".into()]);
+    points.hang(&Needs::default());
+    Rules { meeting: points, ..Rules::default() }
 }
 
 fn declare(story: &mut Story, title: &str) -> i64 {

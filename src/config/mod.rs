@@ -30,6 +30,7 @@ mod heartbeats;
 mod hide;
 mod inhibit;
 mod maintenance;
+mod meeting;
 mod names;
 mod people;
 mod policies;
@@ -48,6 +49,8 @@ mod stories_drill;
 mod stories_feeds;
 #[cfg(test)]
 mod stories_maintenance;
+#[cfg(test)]
+mod stories_meeting;
 #[cfg(test)]
 mod stories_policies;
 #[cfg(test)]

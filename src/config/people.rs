@@ -7,15 +7,16 @@ use super::feeds;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{ChannelConfig, Kinds, policies, rotations, services, ways};
+use super::{ChannelConfig, Kinds, meeting, policies, rotations, services, ways};
 use crate::core::correlate::Grouping;
 use crate::core::flapping::Flapping;
 use crate::core::rules::{Clocks, Person, Rules, Target};
 
 /// `[incidents]`: how long things may take, and how alerts become incidents.
-fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
+fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping, Vec<At<String>>) {
     let (mut clocks, mut grouping, mut flapping) =
         (Clocks::default(), Grouping::default(), Flapping::default());
+    let mut meet = Vec::new();
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;
@@ -26,9 +27,10 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, 
         policies::silent_after(&mut table, reading, &mut clocks);
         services::groups(&mut table, reading, &mut grouping);
         inhibit::flapping(&mut table, reading, &mut flapping);
+        meet = table.texts(reading, "meet").unwrap_or_default();
         table.end(reading);
     }
-    (clocks, grouping, flapping)
+    (clocks, grouping, flapping, meet)
 }
 
 pub(super) fn rules(
@@ -37,14 +39,16 @@ pub(super) fn rules(
     ways: &[ChannelConfig],
     kinds: &Kinds,
 ) -> Rules {
-    let (clocks, grouping, flapping) = incidents(root, reading);
+    let (clocks, grouping, flapping, meet) = incidents(root, reading);
     let storm = services::storm(root, reading);
     let command = super::command::command(root, reading);
     let mut rules = Rules { clocks, grouping, flapping, storm, command, ..Rules::default() };
     persons(root, reading, &mut rules, ways, kinds);
     rotations::rotations(root, reading, &mut rules);
     let open = policies::policies(root, reading, &mut rules);
-    services::services(root, reading, &mut rules);
+    let mut places = meeting::Places::read(root, reading, meet, &mut rules);
+    services::services(root, reading, &mut rules, &mut places);
+    places.end(reading, &mut rules);
     open.end(reading, &rules);
     feeds::somebody(reading, &rules);
     if !root.has("mail") && !rules.policies.is_empty() {

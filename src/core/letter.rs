@@ -55,6 +55,14 @@ impl Letter {
             Self::Misread { .. } | Self::Status { .. } => false,
         }
     }
+
+    /// Whether it says where responders meet. Channels of the house may, and are told neither a telephone's pin nor other places.
+    pub fn tells_where_to_meet(&self) -> bool {
+        match self {
+            Self::Page { .. } | Self::PioPage { .. } | Self::Notice { .. } | Self::Status { .. } => true,
+            Self::Misread { .. } => false,
+        }
+    }
 }
 
 /// Why a reply by mail did nothing, or less than its writer may believe.

@@ -18,6 +18,7 @@
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
 //! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
 //! - [`condition`]: what people are to know who are woken meanwhile;
+//! - [`meeting`]: where people meet, and which of these places may be down with what broke;
 //! - [`inhibit`]: alerts that wake nobody while others fire;
 //! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
@@ -43,6 +44,7 @@ pub mod load;
 pub mod mail;
 pub mod maintenance;
 pub mod matcher;
+pub mod meeting;
 pub mod noise;
 pub mod oncall;
 pub mod prove;

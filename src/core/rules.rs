@@ -16,6 +16,7 @@ use super::flapping::Flapping;
 use super::incident::Severity;
 use super::inhibit;
 use super::maintenance::Window;
+use super::meeting::Points;
 use super::oncall::{Hours, Rotation};
 use super::reach::{Quiet, Way};
 use super::route::Route;
@@ -57,6 +58,8 @@ pub struct Rules {
     pub maintenance: Vec<Window>,
     /// When everybody is tried whether pages reach them; `None`: only when somebody asks for it.
     pub delivery_drill: Option<Plan>,
+    /// Where responders can meet.
+    pub meeting: Points,
 }
 
 impl Rules {
@@ -290,6 +293,8 @@ pub struct Service {
     pub pio: Vec<Target>,
     /// Where responders meet.
     pub bridge: Option<String>,
+    /// Names of the places where responders meet, in order, where these are not those of the house.
+    pub meet: Vec<String>,
     /// What the public calls it.
     pub public_name: Option<String>,
     /// Severity of incidents by severity of alerts.

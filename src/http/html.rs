@@ -10,11 +10,12 @@ use super::scripts;
 use super::stale::Stale;
 use crate::core::condition::{Condition, Known, known, struck};
 use crate::core::incident::Incident;
+use crate::core::meeting::Meeting;
 use crate::core::rules::Rules;
-use crate::render::{full_name, hour, shown_known, zone_of};
+use crate::render::{full_name, hour, shown_known, shown_meeting, zone_of};
 use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
-use crate::store::{StoreError, Tx, alerts, conditions, timeline};
+use crate::store::{StoreError, Tx, alerts, conditions, meeting, timeline};
 
 /// Nothing is loaded from anywhere, nothing runs, nobody frames it, forms come back here.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -122,6 +123,8 @@ pub(super) struct Found {
     /// Newest first.
     entries: Vec<Kept>,
     conditions: Vec<Condition>,
+    /// Where its people meet.
+    pub(super) meeting: Meeting,
 }
 
 impl Found {
@@ -132,6 +135,7 @@ impl Found {
     pub(super) fn read(
         tx: &Tx<'_>,
         incident: Incident,
+        rules: &Rules,
         alerts_max: u32,
         entries_max: u32,
     ) -> Result<Self, StoreError> {
@@ -139,7 +143,8 @@ impl Found {
         let mut entries = timeline::list(tx, id, from, entries_max)?;
         entries.reverse();
         let alerts = alerts::of_incident(tx, id, alerts_max)?;
-        Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)? })
+        let meeting = meeting::Known::ask(tx, rules)?.places(&incident, rules, tx.now);
+        Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)?, meeting })
     }
 }
 
@@ -158,7 +163,7 @@ pub(super) fn known_of(
 
 /// What a page about one incident shows.
 pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timestamp) -> Value {
-    let Found { incident, alerts, entries, conditions } = found;
+    let Found { incident, alerts, entries, conditions, meeting } = found;
     let name = |person: &str| full_name(rules, person);
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let (known, more_known) = shown_known(&known_of(incident, conditions, rules, now), rules, &zone);
@@ -202,7 +207,8 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         resolved_at => resolution.map(|(_, at)| hour(at)),
         opened_at => hour(incident.opened_at),
         next_update_by => incident.next_update_by.map(hour),
-        bridge => service.and_then(|service| service.bridge.as_deref()),
+        bridge => meeting.here().map(|place| place.url.as_str()),
+        meeting => shown_meeting(meeting, true),
         alert_count => incident.alerts,
         firing => incident.firing,
         seq => incident.seq,

@@ -155,10 +155,11 @@ pub(super) async fn incident(
     let nothing =
         || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
     let Ok(id) = id.parse::<i64>() else { return nothing() };
+    let rules = desk.house.get().rules.clone();
     let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
         let woken = reach::pages(tx, id)?;
-        Ok(Some((Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
+        Ok(Some((Found::read(tx, saved.incident, &rules, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
     });
     match read.await {
         Ok(Seen { value: Some((found, woken)), as_of }) => {

@@ -25,7 +25,7 @@ use super::copy::{
 };
 use super::migrate::IDENTITY;
 use super::readers::Readers;
-use super::{Connection, Place, StoreError, Tx};
+use super::{Connection, Place, StoreError, Tx, meeting};
 use crate::clock::Clock;
 
 /// Most incidents that are not over, newest first, and most that are.
@@ -57,7 +57,7 @@ const COMMIT_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// What the mirror notes about itself, in `meta`.
 const OF_STORE: &str = "mirror.store";
 const OF_ADDRESS: &str = "mirror.address";
-const AS_OF: &str = "mirror.as_of";
+pub(super) const AS_OF: &str = "mirror.as_of";
 const COUNTED: &str = "mirror.counted";
 
 /// The copy, and what is known of the store it is of.
@@ -281,6 +281,9 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
         empty(to)?;
         note(to, OF_ADDRESS, &address)?;
         note(to, OF_STORE, &state.store)?;
+    }
+    if noted(to, meeting::MIRRORED_KEY)?.is_none() {
+        note(to, meeting::MIRRORED_KEY, &meeting::key(from)?)?;
     }
     if State::of(to)?.is_none_or(|held| held.tokens != state.tokens) {
         API_TOKEN.renew(from, to, "order by created_at desc limit ?1", &[i64::from(TOKENS_MAX).into()])?;

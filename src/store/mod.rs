@@ -26,6 +26,7 @@ pub mod inhibitors;
 pub mod letters;
 pub mod load;
 mod many;
+pub mod meeting;
 mod migrate;
 pub mod mirror;
 pub mod moves;

@@ -18,6 +18,7 @@
 //! - `last`: what people see meanwhile: the last known state, with its age;
 //! - `mapped`: senders whose body is their own;
 //! - `matrix`: letters to a person, by a real server of Matrix;
+//! - `meeting`: where people meet, and where instead;
 //! - `nodes`: several nodes on one store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
@@ -58,6 +59,7 @@ mod known;
 mod last;
 mod mapped;
 mod matrix;
+mod meeting;
 mod nodes;
 mod real;
 mod remote;

@@ -22,7 +22,7 @@ use crate::store::incidents;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
+use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, meeting, timeline};
 
 pub(super) mod calendars;
 pub(super) mod conditions;
@@ -230,19 +230,29 @@ fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
 pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
     let filter = Filter { state: Some("open".into()), limit: history::PAGE_MAX, ..Filter::default() };
-    let read = desk.sight.or_last(move |tx| incidents::list(tx, &filter)).await;
-    let Seen { value: found, as_of } = read.map_err(|error| cannot_read(&error))?;
     let rules = desk.house.get().rules.clone();
+    let now = rules.clone();
+    let read = desk.sight.or_last(move |tx| {
+        let (found, known) = (incidents::list(tx, &filter)?, meeting::Known::ask(tx, &now)?);
+        let meets = |incident| {
+            let meeting = known.places(&incident, &now, tx.now);
+            (incident, meeting)
+        };
+        Ok(found.into_iter().map(meets).collect::<Vec<_>>())
+    });
+    let Seen { value: found, as_of } = read.await.map_err(|error| cannot_read(&error))?;
     let plain = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if plain.is_some_and(|accept| accept.starts_with("text/plain")) {
-        let lines: String = found.iter().map(|incident| view::line(incident, &rules) + "\n").collect();
+        let lines: String =
+            found.iter().map(|(incident, meeting)| view::line(incident, meeting, &rules) + "\n").collect();
         return Ok(shown(&desk, lines.into_response(), as_of));
     }
     let open: Vec<Value> = found
         .iter()
-        .map(|incident| {
+        .map(|(incident, meeting)| {
             json!({"id": incident.id, "title": incident.title, "service": incident.service,
                 "severity": incident.severity.as_str(), "state": incident.state(),
+                "bridge": meeting.here().map(|place| place.url.as_str()),
                 "commander": incident.commander().map(|command| json!({"person": command.person,
                     "term": command.term, "since": command.since}))})
         })
@@ -297,7 +307,8 @@ fn shown(desk: &Desk, mut answer: Response, as_of: Option<Timestamp>) -> Respons
 
 fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) -> Result<Value, StoreError> {
     let shown = alerts::of_incident(tx, incident.id, ALERTS_MAX)?;
-    let mut whole = view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, rules);
+    let meeting = meeting::Known::ask(tx, rules)?.places(incident, rules, tx.now);
+    let mut whole = view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, &meeting);
     whole["known"] =
         known_of(incident, &known_conditions::open(tx)?, rules, tx.now).iter().map(view::known).collect();
     Ok(whole)

@@ -6,6 +6,7 @@ use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
 use crate::core::condition::{Condition, Known};
 use crate::core::incident::Incident;
+use crate::core::meeting::{Meeting, Place};
 use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
@@ -18,9 +19,8 @@ use crate::store::unreadable::Waiting;
 use crate::{crypto, render};
 
 /// One incident.
-pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rules) -> Value {
+pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, meeting: &Meeting) -> Value {
     let resolution = incident.resolution();
-    let service = rules.services.get(incident.leads());
     json!({
         "id": incident.id,
         "title": incident.title,
@@ -50,8 +50,15 @@ pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rule
             .collect::<Vec<_>>(),
         "alerts": alerts.iter().map(alert).collect::<Vec<_>>(),
         "next_update_by": incident.next_update_by,
-        "bridge": service.and_then(|service| service.bridge.as_deref()),
+        "bridge": meeting.here().map(|place| place.url.as_str()),
+        "meeting": meeting.places.iter().map(place).collect::<Vec<_>>(),
     })
+}
+
+/// A place where its people meet, in the order of the configuration; `why` it may be down.
+fn place(place: &Place) -> Value {
+    let why = place.suspect();
+    json!({"name": place.name, "url": place.url, "dial_in": place.dial_in, "suspect": why.is_some(), "why": why})
 }
 
 /// One line of a timeline.
@@ -184,7 +191,7 @@ pub fn mail_result(result: &MailResult) -> Value {
 }
 
 /// One line about one incident, for people and for `text/plain`.
-pub fn line(incident: &Incident, rules: &Rules) -> String {
+pub fn line(incident: &Incident, meeting: &Meeting, rules: &Rules) -> String {
     let command = match incident.commander() {
         Some(command) => format!(
             "{} has command since {} (term {})",
@@ -194,8 +201,9 @@ pub fn line(incident: &Incident, rules: &Rules) -> String {
         ),
         None => "nobody has command".into(),
     };
+    let meet = meeting.here().map(|place| format!("; meet: {}", place.url)).unwrap_or_default();
     format!(
-        "INC-{} {} {} {}: {}; {command}",
+        "INC-{} {} {} {}: {}; {command}{meet}",
         incident.id,
         incident.severity.as_str(),
         incident.state(),
