@@ -20,6 +20,7 @@ use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
 mod drill;
+mod login;
 mod roster;
 
 pub use drill::tried;

@@ -105,6 +105,7 @@ impl Memory {
                     | Command::Leave { .. }
                     | Command::Forget
                     | Command::Roster(_)
+                    | Command::SignIn(_)
                     | Command::Calendar(_)
                     | Command::LinkCalendar { .. }
                     | Command::UnlinkCalendar { .. }

@@ -12,6 +12,7 @@ use crate::core::silence::Silence;
 use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
 use crate::store::search::Found;
+use crate::store::sessions::Session;
 use crate::store::timeline::Kept;
 use crate::store::tokens::{ApiToken, Holder};
 use crate::store::unreadable::Waiting;
@@ -153,6 +154,16 @@ pub fn token(token: &ApiToken) -> Value {
     };
     json!({"id": token.id, "person": person, "automation": automation,
         "created_at": token.created_at, "revoked_at": token.revoked_at})
+}
+
+/// Somebody who is signed in to the pages.
+pub fn session(one: &Session) -> Value {
+    let (person, automation) = match &one.holder {
+        Holder::Person(name) => (Some(name), None),
+        Holder::Automation(name) => (None, Some(name)),
+    };
+    json!({"id": one.id, "person": person, "automation": automation, "token": one.token,
+        "created_at": one.created_at, "used_at": one.used_at})
 }
 
 /// What was proved of timelines.

@@ -1,0 +1,1 @@
+//! Signing in, told as stories.
