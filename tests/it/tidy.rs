@@ -207,6 +207,8 @@ fn every_command_stands_in_the_readme() {
         "condition",
         "oncall",
         "token",
+        "login-link",
+        "session",
         "verify",
         "replay",
         "completions",
