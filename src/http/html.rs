@@ -65,7 +65,7 @@ impl Pages {
     ) -> Response {
         let away = stale.map(|stale| stale.banner(zone));
         // Who looks is known of pages alone that ask for it.
-        let nobody = context! { me => Value::from(()) };
+        let nobody = context! { reader => Value::from(()) };
         let mut response = self.written(status, name, context! { away, ..context! { ..values, ..nobody } });
         if let Some(stale) = stale {
             stale.mark(&mut response);
@@ -249,7 +249,11 @@ mod tests {
                 text.split("<form").skip(1).filter(|form| form.trim_start().starts_with("method=\"post\""))
             {
                 let form = form.split("</form>").next().unwrap_or_default();
-                assert!(form.contains("name=\"form\" value=\"{{ me.form }}\""), "{}: {form}", path.display());
+                assert!(
+                    form.contains("name=\"form\" value=\"{{ reader.form }}\""),
+                    "{}: {form}",
+                    path.display()
+                );
                 checked += 1;
             }
         }

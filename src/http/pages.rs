@@ -86,8 +86,8 @@ pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Respo
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let me = me.shown(&rules);
-    let values = context! { me, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
+    let reader = me.shown(&rules);
+    let values = context! { reader, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 
@@ -119,7 +119,7 @@ pub(super) async fn incident(
         Ok(Seen { value: Some((found, woken)), as_of }) => {
             let rules = desk.house.get().rules.clone();
             let values = about(&found, &rules, None, desk.clock.now());
-            let values = context! { me => me.shown(&rules), pages => paged(&woken, &rules), ..values };
+            let values = context! { reader => me.shown(&rules), pages => paged(&woken, &rules), ..values };
             pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
         Ok(Seen { value: None, as_of: None }) => nothing(),

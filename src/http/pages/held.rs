@@ -73,7 +73,7 @@ pub(in super::super) async fn page(State((desk, pages)): Both, Looks(me): Looks)
     let rules = desk.house.get().rules.clone();
     let total: i64 = found.alerts.values().map(|(count, _)| count).sum();
     let values = context! {
-        me => me.shown(&rules), conditions => of_conditions(&found, &rules), total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
+        reader => me.shown(&rules), conditions => of_conditions(&found, &rules), total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
     };
     pages.page_of(StatusCode::OK, "silences.html", values, desk.stale(as_of), &TimeZone::UTC)
 }

@@ -260,7 +260,7 @@ async fn show(desk: &Desk, pages: &Pages, me: &Me, asked: Asked, failed: Option<
         instead_of => form.instead_of.as_str(), until => form.until.as_str(), reason => form.reason.as_str(), open => own.is_some() && failed.is_some() }
     };
     let values = context! {
-        me => me.shown(&rules), said, failed => failed.as_ref().map(|failed| failed.problem.detail.as_str()),
+        reader => me.shown(&rules), said, failed => failed.as_ref().map(|failed| failed.problem.detail.as_str()),
         people, zones, stand_in => written(false), leave => written(true),
         services => rules.services.keys().cloned().collect::<Vec<String>>(),
         chosen => chosen.as_ref().map(|one| context! { service => one.service.as_str(), severity => one.severity.as_str(), day => one.day.to_string() }),
