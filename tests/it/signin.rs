@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, FORM, HOUSE, cookie_in, eventually, nonce, request, word};
+use super::harness::{Answer, Daemon, FORM, HOUSE, answer_link, cookie_in, eventually, nonce, request, word};
 
 const TOKEN_OF_LINKS: usize = 43;
 
@@ -310,6 +310,28 @@ fn a_viewer_looks_at_everything_and_changes_nothing() {
     let stands_in = json!({"rotation": "sre", "person": "lee", "reason": "x", "for": "2h"});
     let answer = daemon.api(&maya, "POST", "/api/v1/overrides", &stands_in);
     assert!(answer.status == 400 && answer.body.contains("lee is a viewer"), "{answer:?}");
+}
+
+#[test]
+fn who_became_a_viewer_after_they_were_woken_answers_by_the_link_of_their_page_and_by_nothing_else() {
+    let daemon = Daemon::start(HOUSE);
+    daemon.alert("db-1", "firing");
+    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
+    let token = daemon.token("maya");
+    let text = std::fs::read_to_string(&daemon.config).unwrap();
+    let text = text
+        .replacen("full_name = \"Maya Lind\"", "role = \"viewer\"", 1)
+        .replacen("members = [\"maya\"]", "members = [\"tom\"]", 1)
+        .replacen("\"person:maya\"]", "\"rotation:sre\"]", 1);
+    std::fs::write(&daemon.config, text).unwrap();
+    daemon.program.as_ref().unwrap().signal("HUP");
+    let ack = || daemon.api(&token, "POST", "/api/v1/incidents/1/ack", &json!({}));
+    eventually("they are a viewer", || (ack().status == 403).then_some(()));
+    let taken = daemon.press(&link, "answer=take");
+    assert!(taken.status == 200 && taken.body.contains("You have command"), "{taken:?}");
+    let shown = daemon.api(&token, "GET", "/api/v1/incidents/1", &Value::Null).json();
+    assert_eq!(shown["commander"]["person"], "maya");
+    assert_eq!(ack().status, 403);
 }
 
 #[test]

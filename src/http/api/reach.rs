@@ -78,6 +78,7 @@ fn person_of(name: &str, person: &Person, known: &[Known], whole: bool) -> Value
     json!({
         "person": name,
         "full_name": person.full_name,
+        "role": person.role().as_str(),
         "time_zone": person.time_zone.iana_name(),
         "ways": mail.into_iter().chain(others).collect::<Vec<_>>(),
     })
