@@ -265,7 +265,7 @@ mod tests {
         let pages = Pages::new().unwrap();
         assert_eq!(pages.message(StatusCode::OK, "a", "<b>").status(), StatusCode::OK);
         let none = || Value::from(());
-        let login = context! { said => none(), next => "/oncall", by_mail => true };
+        let login = context! { said => none(), next => "/oncall", by_mail => true, failed => false };
         assert_eq!(pages.page(StatusCode::OK, "login.html", login).status(), StatusCode::OK);
         assert_eq!(
             pages.page(StatusCode::OK, "sent.html", context! { minutes => 15 }).status(),

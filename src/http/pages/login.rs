@@ -173,7 +173,7 @@ fn not_now(error: &DoorError) -> String {
 fn page(desk: &Desk, pages: &Pages, status: StatusCode, said: &str, next: &str) -> Response {
     let by_mail = desk.house.get().mailer.is_some();
     let next = Some(next).filter(|next| *next != "/");
-    pages.page(status, "login.html", context! { said, next, by_mail })
+    pages.page(status, "login.html", context! { said, next, by_mail, failed => status != StatusCode::OK })
 }
 
 /// `GET /login/{secret}`: shows a button, and nothing else happens.

@@ -7,6 +7,8 @@
 //! anything; forms of other sites are refused by the router. The word in each form is the second lock on that door: another page
 //! cannot know it, for it is signed over the session.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -17,7 +19,6 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 
 use super::FORM_BYTES_MAX;
 use crate::commit::{Command, SignIn};
