@@ -22,6 +22,7 @@ use crate::store::alerts::Shown;
 
 mod command;
 mod drill;
+mod login;
 mod meet;
 mod roster;
 

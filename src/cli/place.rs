@@ -1,4 +1,4 @@
-//! Where `token`, `verify` and `replay` work: on a store itself, or at a running daemon.
+//! Where `token`, `login-link`, `session`, `verify` and `replay` work: on a store itself, or at a running daemon.
 
 use std::path::PathBuf;
 

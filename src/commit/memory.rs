@@ -107,6 +107,7 @@ impl Memory {
                     | Command::Leave { .. }
                     | Command::Forget
                     | Command::Roster(_)
+                    | Command::SignIn(_)
                     | Command::Calendar(_)
                     | Command::LinkCalendar { .. }
                     | Command::UnlinkCalendar { .. }

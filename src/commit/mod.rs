@@ -50,6 +50,7 @@ mod reach;
 mod report;
 mod roster;
 mod run;
+mod signin;
 mod silence;
 #[cfg(test)]
 mod simulation;
@@ -119,6 +120,8 @@ mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
 #[cfg(test)]
+mod stories_signin;
+#[cfg(test)]
 mod stories_turned;
 #[cfg(test)]
 mod stories_unread;
@@ -143,6 +146,7 @@ pub use press::Press;
 pub use reach::Asked;
 pub use report::{ARRIVED, Fate, Report};
 pub use roster::Change;
+pub use signin::SignIn;
 use spool::Spool;
 
 /// What the stories speak of.

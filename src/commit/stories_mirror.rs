@@ -17,6 +17,7 @@ use crate::store::incidents;
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
 use crate::store::search::Filter;
+use crate::store::sessions;
 use crate::store::sight::Sight;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
@@ -98,6 +99,7 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
         seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n{places:#?}\n"));
     }
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
+    seen.push_str(&format!("{:#?}", sessions::list(tx)?));
     seen.push_str(&format!("{:#?}", conditions::open(tx)?));
     seen.push_str(&format!("{:#?}", (calendars::all(tx)?, calendars::links(tx)?)));
     seen.push_str(&format!("{:#?}", roster::open(tx)?));
@@ -159,6 +161,58 @@ fn the_mirror_shows_what_the_store_shows_at_every_turn_of_a_story() {
     copied.is_true();
     assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)).len(), 2);
     assert_eq!(copied.count("letter"), 0, "letters are nobody's to look at");
+}
+
+#[test]
+fn who_is_signed_in_may_look_at_the_copy_and_who_signs_in_by_a_token_meanwhile_at_the_copy_alone() {
+    let mut copied = Copied::new();
+    let holder = Holder::Person("maya".into());
+    let make = Command::MakeToken { token: "a token".to_owned().into(), holder: holder.clone() };
+    let Reply::Made(id) = copied.story.ask(make).unwrap() else { panic!("no id") };
+    let sign = |secret: &str| {
+        let (token, session) = (sessions::hash("a token"), sessions::hash(secret));
+        Command::SignIn(SignIn::Token { token, session, before: None })
+    };
+    copied.story.ask(sign("here")).unwrap();
+    copied.is_true();
+    let find = |secret: String| move |tx: &Tx<'_>| sessions::find(tx, &secret);
+    assert_eq!(copied.inside(find("here".into())).unwrap().holder, holder);
+    copied.story.passes(10);
+    copied.story.ask(Command::SignIn(SignIn::Used(sessions::hash("here")))).unwrap();
+    copied.is_true();
+
+    let now = copied.story.clock.now();
+    let look = copied.inside(|tx| sessions::sign_look(tx, &id, now));
+    let seen = copied.inside(find(look.clone())).unwrap();
+    assert_eq!((&seen.holder, seen.token.as_ref()), (&holder, Some(&id)));
+    let (unsigned, tag) = look.rsplit_once('.').unwrap();
+    let forged = look.replace(&id, "0123456789abcdef");
+    for wrong in [
+        forged,
+        unsigned.to_owned(),
+        format!("{unsigned}."),
+        format!("{look}.x"),
+        format!("{unsigned}.{}", &tag[1..]),
+    ] {
+        assert_eq!(copied.inside(find(wrong.clone())), None, "{wrong}");
+    }
+    // The store itself keeps sessions, and takes nothing else; every node signs with its key.
+    assert_eq!(copied.story.look(find(look.clone())), None);
+    use secrecy::ExposeSecret as _;
+    let key = |tx: &Tx<'_>| tokens::answer_key(tx).map(|key| key.expose_secret().to_owned());
+    assert_eq!(copied.inside(key), copied.story.look(key));
+
+    // What has ended has ended in the copy as well.
+    copied.story.ask(Command::SignIn(SignIn::Out(sessions::hash("here")))).unwrap();
+    copied.steps();
+    assert_eq!(copied.inside(find("here".into())), None);
+    copied.story.ask(sign("again")).unwrap();
+    copied.steps();
+    assert!(copied.inside(find("again".into())).is_some());
+    copied.story.ask(Command::RevokeToken { id }).unwrap();
+    copied.is_true();
+    assert_eq!(copied.inside(find("again".into())), None);
+    assert_eq!(copied.inside(find(look)), None);
 }
 
 #[test]

@@ -140,7 +140,8 @@ fn pio(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, service: &st
         );
         reading.warn(&place, what);
     } else if pio.iter().collect::<BTreeSet<_>>().len() < 2 {
-        if rules.people.len() > 1 {
+        // Who only looks is no alternate.
+        if rules.people.values().filter(|person| !person.viewer).count() > 1 {
             let what = "a PIO needs at least one alternate: add a second person or rotation to `pio`";
             reading.errors.add(table.span.clone(), what);
         } else {

@@ -25,6 +25,7 @@
 //! - [`noise`]: how often people were woken, and by what;
 //! - [`load`]: how the load of being on call is shared;
 //! - [`search`]: what alerts and incidents are found by;
+//! - [`role`]: what whoever is known may do;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
@@ -49,6 +50,7 @@ pub mod noise;
 pub mod oncall;
 pub mod prove;
 pub mod reach;
+pub mod role;
 pub mod route;
 pub mod rules;
 pub mod search;

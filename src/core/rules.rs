@@ -19,6 +19,7 @@ use super::maintenance::Window;
 use super::meeting::Points;
 use super::oncall::{Hours, Rotation};
 use super::reach::{Quiet, Way};
+use super::role::Role;
 use super::route::Route;
 
 /// Everything `decide` may ask about the house.
@@ -63,9 +64,9 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// Whether there is somebody of that name whom a page can reach.
+    /// Whether there is somebody of that name whom a page can reach, and who may act when they are woken.
     pub fn can_be_paged(&self, person: &str) -> bool {
-        self.people.get(person).is_some_and(|known| !known.email.is_empty())
+        self.people.get(person).is_some_and(|known| !known.email.is_empty() && !known.viewer)
     }
 
     /// Whom to wake for a service. A service that has left the configuration may still have an incident, or an alert
@@ -165,8 +166,10 @@ pub struct Person {
     pub email: String,
     /// The zone of the hours they are told.
     pub time_zone: TimeZone,
-    /// May order relief and read everything.
+    /// Keeps the house: see [`Role`].
     pub administrator: bool,
+    /// Sees everything and changes nothing.
+    pub viewer: bool,
     /// How a page reaches them beside mail, in the order of the configuration.
     pub ways: Vec<Way>,
     /// When pages come by mail alone.
@@ -182,9 +185,21 @@ impl Default for Person {
             email: String::new(),
             time_zone: TimeZone::UTC,
             administrator: false,
+            viewer: false,
             ways: Vec::new(),
             quiet: None,
             capabilities: Vec::new(),
+        }
+    }
+}
+
+impl Person {
+    /// What they are in the house.
+    pub fn role(&self) -> Role {
+        match (self.administrator, self.viewer) {
+            (true, _) => Role::Administrator,
+            (false, true) => Role::Viewer,
+            (false, false) => Role::Member,
         }
     }
 }

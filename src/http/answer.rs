@@ -29,7 +29,7 @@ use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, Tx, incidents, reach};
 
-mod nonce;
+pub(super) mod nonce;
 mod seen;
 mod test;
 

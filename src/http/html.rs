@@ -45,6 +45,8 @@ impl Pages {
             ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
+            ("sent.html", include_str!("templates/sent.html")),
+            ("enter.html", include_str!("templates/enter.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
             ("oncall.html", include_str!("templates/oncall.html")),
@@ -70,7 +72,9 @@ impl Pages {
         zone: &TimeZone,
     ) -> Response {
         let away = stale.map(|stale| stale.banner(zone));
-        let mut response = self.written(status, name, context! { away, ..values });
+        // Who looks is known of pages alone that ask for it.
+        let nobody = context! { reader => Value::from(()) };
+        let mut response = self.written(status, name, context! { away, ..context! { ..values, ..nobody } });
         if let Some(stale) = stale {
             stale.mark(&mut response);
         }
@@ -248,11 +252,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_form_of_somebody_who_is_logged_in_carries_the_word_of_their_session() {
+        let open = ["answer.html", "test.html", "login.html", "enter.html"];
+        let mut checked = 0;
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/templates")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if open.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            for form in
+                text.split("<form").skip(1).filter(|form| form.trim_start().starts_with("method=\"post\""))
+            {
+                let form = form.split("</form>").next().unwrap_or_default();
+                assert!(
+                    form.contains("name=\"form\" value=\"{{ reader.form }}\""),
+                    "{}: {form}",
+                    path.display()
+                );
+                checked += 1;
+            }
+        }
+        assert!(checked >= 4, "{checked}");
+    }
+
+    #[test]
     fn every_page_can_be_written() {
         let pages = Pages::new().unwrap();
         assert_eq!(pages.message(StatusCode::OK, "a", "<b>").status(), StatusCode::OK);
-        let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
-        assert_eq!(login.status(), StatusCode::OK);
+        let none = || Value::from(());
+        let login = context! { said => none(), next => "/oncall", by_mail => true, failed => false };
+        assert_eq!(pages.page(StatusCode::OK, "login.html", login).status(), StatusCode::OK);
+        assert_eq!(
+            pages.page(StatusCode::OK, "sent.html", context! { minutes => 15 }).status(),
+            StatusCode::OK
+        );
+        let enter = context! { said => "", name => "Maya Lind", nonce => "f.1.2", next => none() };
+        assert_eq!(pages.page(StatusCode::OK, "enter.html", enter).status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
         let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, warnings => vec!["Nobody is on call in sre"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);

@@ -52,6 +52,7 @@ pub mod sns;
 pub mod stale;
 mod stream;
 pub mod tls;
+mod verbs;
 
 #[cfg(test)]
 mod stories;

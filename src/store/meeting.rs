@@ -85,8 +85,8 @@ impl Known {
 
     /// Where the people of an incident meet now.
     pub fn places(&self, incident: &Incident, rules: &Rules, now: jiff::Timestamp) -> Meeting {
-        // What the Commander says of it will stand in the incident.
-        let told = None;
+        // What the Commander says of it goes before all.
+        let told = incident.board.meeting.as_ref().map(|said| said.text.clone());
         meeting::places(incident, rules, told, &self.struck, |name| self.secret(incident.id, name), now)
     }
 

@@ -38,6 +38,7 @@ pub mod readers;
 pub mod roster;
 mod row;
 pub mod search;
+pub mod sessions;
 pub mod sight;
 pub mod silences;
 pub mod sqlite;

@@ -169,7 +169,7 @@ fn a_stream_has_each_entry_once_and_goes_on_where_it_was_left() {
 
     // What a browser says when it comes again goes before what stood in the address.
     let path = format!("/api/v1/incidents/1/timeline?after={count}");
-    let cookie = format!("onscene_token={token}");
+    let cookie = daemon.cookie(&token);
     let last = (count + 17).to_string();
     let headers = [STREAM, ("Cookie", cookie.as_str()), ("Last-Event-ID", &last)];
     let mut again = Stream::open(daemon.address, &path, &headers);
@@ -509,7 +509,7 @@ fn a_stream_says_that_the_store_is_away_and_goes_on_when_it_is_back() {
 #[test]
 fn scripts_are_kept_for_ever_under_the_name_of_what_they_are() {
     let (daemon, token) = acknowledged(&on_a_file(HOUSE));
-    let cookie = format!("onscene_token={token}");
+    let cookie = daemon.cookie(&token);
     let page = request(daemon.address, "GET", "/incidents/1", &[("Cookie", &cookie)], b"").unwrap();
     assert!(page.head.contains("script-src 'self'; connect-src 'self'"), "{}", page.head);
     let scripts: Vec<&str> = page.body.match_indices("<script").map(|(at, _)| &page.body[at..]).collect();

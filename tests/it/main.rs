@@ -29,6 +29,7 @@
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
+//! - `signin`: who logs in to the pages, by which way, and what they may do there;
 //! - `silenced`: silences of the house, and maintenance;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `tidy`: the rules of the house;
@@ -71,6 +72,7 @@ mod routed;
 mod send;
 mod senders;
 mod signed;
+mod signin;
 mod silenced;
 mod sns;
 mod tidy;

@@ -20,10 +20,10 @@ use super::super::desk::{Desk, bearer, cannot_read};
 use super::super::pages;
 use super::super::problem::Problem;
 use super::{not_there, view};
+use crate::core::role::Deed;
 use crate::store::sight::Seen;
 use crate::store::timeline::{self, Kept};
-use crate::store::tokens::{self, Holder};
-use crate::store::{StoreError, incidents};
+use crate::store::{StoreError, Tx, incidents, sessions, tokens};
 use crate::watch::{Follower, News};
 
 /// A stream on which nothing happens says so often that it is there: sooner than proxies take a connection for dead.
@@ -71,15 +71,19 @@ pub(super) async fn follow(
         })?,
     };
     // Pages have a cookie.
-    let token = bearer(headers).or_else(|| pages::cookie(headers)).map(str::to_owned).ok_or_else(|| {
+    let token = bearer(headers).map(|token| Key::Token(token.to_owned()));
+    let session = || pages::me::secret(&desk, headers).map(|secret| Key::Session(secret.to_owned()));
+    let key = token.or_else(session).ok_or_else(|| {
         Problem::unauthorized(
             "send a token of the API as `Authorization: Bearer TOKEN`; `onscene token create` makes one",
         )
     })?;
-    match may_follow(&desk, &token).await.map_err(|error| cannot_read(&error))? {
+    match may_follow(&desk, &key).await.map_err(|error| cannot_read(&error))? {
         Some(true) => {}
         Some(false) => {
-            return Err(Problem::unauthorized("this token is unknown or revoked, or its person has gone"));
+            return Err(Problem::unauthorized(
+                "this token or login is unknown or has ended, or its person has gone",
+            ));
         }
         None => {
             let what = "this node does not know this token, and cannot reach its store at this moment";
@@ -102,17 +106,8 @@ pub(super) async fn follow(
         }
     };
     let checked = desk.clock.mark();
-    let following = Following {
-        desk,
-        token,
-        id,
-        at: after,
-        follower,
-        checked,
-        page: PAGE_MAX,
-        behind: true,
-        told: false,
-    };
+    let following =
+        Following { desk, key, id, at: after, follower, checked, page: PAGE_MAX, behind: true, told: false };
     let first = stream::iter([Ok::<_, Infallible>(Bytes::from(format!("retry: {COME_AGAIN_MS}\n\n")))]);
     let rest = stream::unfold(following, |following| async {
         let (bytes, following) = following.next().await?;
@@ -132,19 +127,29 @@ pub(super) async fn follow(
 }
 
 /// Whether who has a token may follow; `None`: it is not known, because what was known last does not know everybody.
-async fn may_follow(desk: &Desk, token: &str) -> Result<Option<bool>, StoreError> {
-    let token = token.to_owned();
-    let Seen { value, as_of } = desk.watch.sight().or_last(move |tx| tokens::api_holder(tx, &token)).await?;
+async fn may_follow(desk: &Desk, key: &Key) -> Result<Option<bool>, StoreError> {
+    let key = key.clone();
+    let find = move |tx: &Tx<'_>| match &key {
+        Key::Token(token) => tokens::api_holder(tx, token),
+        Key::Session(secret) => Ok(sessions::find(tx, secret)?.map(|session| session.holder)),
+    };
+    let Seen { value, as_of } = desk.watch.sight().or_last(find).await?;
     Ok(match value {
-        Some(Holder::Person(name)) => Some(desk.house.get().rules.people.contains_key(&name)),
-        Some(Holder::Automation(_)) => Some(true),
+        Some(holder) => Some(desk.allows(&holder, Deed::Look).is_ok()),
         None => as_of.is_none().then_some(false),
     })
 }
 
+/// By what it is known who follows.
+#[derive(Clone)]
+enum Key {
+    Token(String),
+    Session(String),
+}
+
 struct Following {
     desk: Desk,
-    token: String,
+    key: Key,
     id: i64,
     /// The number of the entry that was sent last.
     at: u32,
@@ -237,7 +242,7 @@ impl Following {
         }
         self.checked = self.desk.clock.mark();
         // While nothing can be read, nothing new is shown either.
-        !matches!(may_follow(&self.desk, &self.token).await, Ok(Some(false)))
+        !matches!(may_follow(&self.desk, &self.key).await, Ok(Some(false)))
     }
 }
 

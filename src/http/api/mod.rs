@@ -14,9 +14,11 @@ use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::known_of;
 use super::problem::Problem;
+use super::verbs::{Said, meant};
 use crate::commit::{Command, Part, Reply};
-use crate::core::decide::{Act, By};
+use crate::core::decide::By;
 use crate::core::incident::{Incident, Severity};
+use crate::core::role::Deed;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 use crate::store::search::Filter;
@@ -37,6 +39,7 @@ pub(super) mod oncall;
 pub(super) mod reach;
 pub(super) mod report;
 pub(super) mod roster;
+pub(super) mod sessions;
 pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
@@ -125,32 +128,6 @@ pub(super) async fn declare(
     Ok((StatusCode::CREATED, Json(one(&desk, incident.id).await?)).into_response())
 }
 
-/// What the bodies of the verbs may hold. Which of them a verb takes is checked by the verb.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Said {
-    term: Option<u32>,
-    help: Option<bool>,
-    text: Option<String>,
-    occurred_at: Option<Timestamp>,
-    cause: Option<String>,
-    unexplained: Option<bool>,
-    false_alarm: Option<bool>,
-    early: Option<String>,
-    reason: Option<String>,
-    into: Option<i64>,
-    incident: Option<i64>,
-    alerts: Option<Vec<AlertNamed>>,
-}
-
-/// An alert, by where it comes from and its key there.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AlertNamed {
-    source: String,
-    key: String,
-}
-
 /// `POST /api/v1/incidents/{n}/{verb}`
 pub(super) async fn act(
     State(desk): State<Desk>,
@@ -158,7 +135,7 @@ pub(super) async fn act(
     Path((id, verb)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Act).await?;
     let id = number(&id)?;
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
@@ -191,39 +168,6 @@ fn part(said: Said) -> Result<Part, Problem> {
              [{\"source\": \"...\", \"key\": \"...\"}]",
         )),
     }
-}
-
-fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
-    let term = said.term.ok_or_else(|| {
-        Problem::bad_request(
-            "an act of command carries \"term\": the number of the tenure you believe is current",
-        )
-    });
-    Ok(match verb {
-        "ack" => Act::Answer { help: said.help.unwrap_or(false) },
-        "check-in" => Act::CheckIn,
-        "decline" => Act::Decline,
-        "note" => Act::Note { text: said.text.unwrap_or_default() },
-        "mitigate" => match (said.cause, said.unexplained.unwrap_or(false)) {
-            (Some(cause), false) => Act::Mitigate { term: term?, cause: Some(cause) },
-            (None, true) => Act::Mitigate { term: term?, cause: None },
-            _ => {
-                return Err(Problem::unprocessable(
-                    "say what ended the harm: either \"cause\": \"...\" or \"unexplained\": true",
-                ));
-            }
-        },
-        "resolve" => match (said.early, said.false_alarm.unwrap_or(false)) {
-            (Some(why), false) => Act::ResolveEarly { term: term?, why },
-            (_, false_alarm) => Act::Resolve { term: term?, false_alarm },
-        },
-        "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
-        _ => {
-            return Err(Problem::not_found(
-                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve, reopen, merge and split",
-            ));
-        }
-    })
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
@@ -314,16 +258,14 @@ fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) ->
     Ok(whole)
 }
 
+/// Who acts: the holder of a token who may.
 async fn acting(desk: &Desk, headers: &HeaderMap, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
-    let holder = desk.holder(headers).await?;
+    let holder = desk.holder(headers, Deed::Act).await?;
     by(desk, holder, occurred_at)
 }
 
 fn by(desk: &Desk, holder: Holder, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
     let actor = match holder {
-        Holder::Person(name) if !desk.house.get().rules.people.contains_key(&name) => {
-            return Err(Problem::forbidden(format!("{name} is not a person of this house any more")));
-        }
         Holder::Person(name) => Actor::Person(name),
         Holder::Automation(name) => Actor::Automation(name),
     };

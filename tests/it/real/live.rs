@@ -8,8 +8,9 @@ use super::scanner::{Browser, Tab};
 fn with_cookie<'a>(browser: &'a mut Browser, daemon: &Daemon, token: &str) -> Tab<'a> {
     let home = format!("http://{}", daemon.address);
     let mut tab = browser.open(&format!("{home}/login"));
-    let cookie =
-        json!({"name": "onscene_token", "value": token, "url": home, "httpOnly": true, "sameSite": "Strict"});
+    let cookie = daemon.cookie(token);
+    let (name, value) = cookie.split_once('=').unwrap();
+    let cookie = json!({"name": name, "value": value, "url": home, "httpOnly": true, "sameSite": "Lax"});
     assert_eq!(tab.ask("Network.setCookie", cookie)["success"], true);
     tab
 }
