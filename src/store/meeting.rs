@@ -86,7 +86,7 @@ impl Known {
     /// Where the people of an incident meet now.
     pub fn places(&self, incident: &Incident, rules: &Rules, now: jiff::Timestamp) -> Meeting {
         // What the Commander says of it goes before all.
-        let told = incident.board.meeting.as_ref().map(|said| said.text.clone());
+        let told = incident.board.meeting.as_ref().map(|said| said.text.as_str());
         meeting::places(incident, rules, told, &self.struck, |name| self.secret(incident.id, name), now)
     }
 
