@@ -18,7 +18,7 @@ use super::{verb, whole_timeline};
 use crate::cli::client::Client;
 use crate::cli::{Exit, fail, say};
 use crate::core::decide::WORDS_BYTES_MAX;
-use crate::sources::mail::told_by;
+use crate::sources::mail::{Told, told_by};
 
 /// Largest file taken, in bytes, and most lines.
 const FILE_BYTES_MAX: usize = 1024 * 1024;
@@ -98,12 +98,10 @@ fn on_the_timeline(timeline: &Value) -> BTreeSet<Line> {
 /// Reads lines, or a mail.
 fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
     let first = bytes.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-    let begins = String::from_utf8_lossy(first.unwrap_or_default()).into_owned();
-    let begins = begins.trim_start_matches('\u{feff}').split_whitespace().next().unwrap_or_default();
-    let lines = if begins.parse::<Timestamp>().is_err() && is_field(begins) {
-        vec![of_mail(bytes)?]
-    } else {
-        of_chat(std::str::from_utf8(bytes).map_err(|_| "this is no text in UTF-8".to_owned())?)?
+    let mail = first.filter(|line| is_field(line)).and_then(|_| told_by(bytes).ok());
+    let lines = match mail {
+        Some(mail) => vec![of_mail(mail)?],
+        None => of_chat(std::str::from_utf8(bytes).map_err(|_| "this is no text in UTF-8".to_owned())?)?,
     };
     if lines.is_empty() {
         return Err("there is nothing in it".into());
@@ -117,16 +115,14 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
     }
 }
 
-/// The name of a field of a mail, such as `From:`, or the line with which mailboxes begin one.
-fn is_field(word: &str) -> bool {
-    let is_name = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-    };
-    word == "From" || word.split_once(':').is_some_and(|(name, _)| is_name(name))
+/// Whether a line begins as those of a mail's head do, such as `From: tom`, and as no line of a chat does.
+fn is_field(line: &[u8]) -> bool {
+    let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
+    let is_name = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'-';
+    name.len() < line.len() && !name.is_empty() && name.iter().all(is_name)
 }
 
-fn of_mail(bytes: &[u8]) -> Result<Line, String> {
-    let told = told_by(bytes).map_err(|error| error.to_string())?;
+fn of_mail(told: Told) -> Result<Line, String> {
     let at = told.at.ok_or("the mail does not say when it was written, by a field Date")?;
     let from = told.from.unwrap_or_else(|| "nobody who is named".into());
     let subject = told.subject.map(|subject| format!(", {subject}")).unwrap_or_default();
@@ -193,6 +189,7 @@ mod tests {
         for (text, why) in [
             ("2026-11-23T02:14:00Z tom: x\nyesterday tom: y", "line 2 does not begin with its hour"),
             ("2026-11-23T02:14:00Z  ", "line 1 says nothing"),
+            ("tom: both are master", "line 1 does not begin with its hour"),
             ("  tom: x", "line 1 goes on a line that is not there"),
             ("\n", "nothing in it"),
         ] {
