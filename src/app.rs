@@ -44,6 +44,7 @@ use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
 use crate::store::sight::Sight;
 use crate::store::{Connection, Place};
+use crate::watch::{LOOK_EVERY, LOOK_EVERY_SHARED, Looker, Watch};
 
 /// Old things are forgotten this often.
 const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(600);
@@ -228,6 +229,14 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         wake: wakes.letters.clone(),
         rush,
     };
+    // Who follows a timeline ends with the requests.
+    let followed = Sight::new(Readers::new(place.clone(), clock.clone()), mirror.clone());
+    let watch = Watch::new(followed, stop_http.clone());
+    let every = match place {
+        Place::Sqlite(_) => LOOK_EVERY,
+        Place::Postgres(_) => LOOK_EVERY_SHARED,
+    };
+    let looker = Looker { watch: watch.clone(), wake: wakes.entries.clone(), every };
     let meters = Meters::default();
     let (whispers, whisperer) = crate::http::desk::whispers(Client::new(None).map_err(AppError::Inner)?);
     let desk = Desk::from(Tools {
@@ -242,11 +251,13 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         refusals: Refusals::default(),
         meters: meters.clone(),
         whispers,
+        watch: watch.clone(),
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
         bodies: Arc::new(tokio::sync::Semaphore::new(BODIES_KIB_MAX.max(limits.body_max / 1024 + 1))),
         unproven: Arc::new(tokio::sync::Semaphore::new(UNPROVEN_KIB_MAX.max(limits.body_max / 1024 + 1))),
     });
     spawn(&mut workers, "the deadlines", deadlines.run(stop_work.clone()));
+    spawn(&mut workers, "the following of timelines", looker.run(stop_work.clone()));
     spawn(&mut workers, "the delivery", delivery.run(stop_work.clone()));
     if let Some(mirror) = mirror {
         let copier = Copier::new(Readers::new(place.clone(), clock.clone()), mirror);

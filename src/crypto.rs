@@ -59,6 +59,14 @@ pub fn random_token() -> Result<String, NoRandomness> {
     Ok(URL_SAFE_NO_PAD.encode(random()?))
 }
 
+/// A secret for one browser: 256 random bits as 43 characters of base64url.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn random_secret() -> Result<String, NoRandomness> {
+    Ok(URL_SAFE_NO_PAD.encode([random()?, random()?].concat()))
+}
+
 /// A name nobody else has: 128 random bits as 32 hexadecimal digits.
 ///
 /// # Errors

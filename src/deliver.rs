@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
+use crate::channels::{Meet, Outcome, Parcel, SEND_DEADLINE, Thread};
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply};
 use crate::crypto;
@@ -329,6 +329,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
         html: words.html,
         short: words.short,
         answer: words.answer,
+        meet: words.meet.map(|meet| Meet { url: meet.url, left: meet.left, said: meet.said }),
         wakes: claim.kind.wakes(),
         data: words.data,
         event_type: words.event_type,

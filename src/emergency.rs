@@ -133,6 +133,7 @@ impl Emergency {
             html: format!("<!doctype html><html><body><pre>{}</pre></body></html>", render::escape(&text)),
             short: String::new(),
             answer: None,
+            meet: None,
             wakes: true,
             text,
             data: serde_json::Value::Null,

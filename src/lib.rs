@@ -18,6 +18,7 @@
 //! - [`http`] is what is seen from outside, [`cli`] the commands, [`config`] what the operator wrote.
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
 //! - [`calendar`] reads and writes iCalendar; [`feeds`] fetches the calendars that rotations follow.
+//! - [`watch`] looks into the store for everybody who follows a timeline; [`exports`] takes one out of it.
 //! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
@@ -33,6 +34,7 @@ pub mod crypto;
 pub mod deadlines;
 pub mod deliver;
 pub mod emergency;
+pub mod exports;
 pub mod feeds;
 pub mod house;
 pub mod http;
@@ -43,3 +45,4 @@ pub mod presence;
 pub mod render;
 pub mod sources;
 pub mod store;
+pub mod watch;

@@ -67,6 +67,8 @@ pub struct Metrics {
     pub deadline_lateness: Histogram,
     /// `onscene_http_connections`
     pub connections: IntGauge,
+    /// `onscene_timeline_followers`
+    pub followers: IntGauge,
     /// `onscene_store_up`
     pub store_up: IntGauge,
     /// `onscene_config_hash`
@@ -273,6 +275,7 @@ impl Metrics {
                 MACHINE,
             )?,
             connections: int_gauge(&r, "onscene_http_connections", "Open connections.")?,
+            followers: int_gauge(&r, "onscene_timeline_followers", "Streams of timelines that are open.")?,
             config_hash: gauge(
                 &r,
                 "onscene_config_hash",

@@ -16,19 +16,26 @@ use crate::core::alert::one_line;
 use crate::core::condition::Known;
 use crate::core::incident::{Command, Incident, Phase};
 use crate::core::letter::{Letter, Misread, News};
+use crate::core::meeting::Meeting;
 use crate::core::rules::Rules;
 use crate::store::alerts::Shown;
 
+mod command;
 mod drill;
+mod login;
+mod meet;
 mod roster;
 
 pub use drill::tried;
+pub use meet::{Meet, shown_meeting};
 pub use roster::Turned;
 
-/// Every template, with the program's own words. What is known is put into others.
+/// Every template, with the program's own words. What is known, and where to meet, is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
     ("known.txt", include_str!("../config/templates/known.txt")),
     ("known.html", include_str!("../config/templates/known.html")),
+    ("meet.txt", include_str!("../config/templates/meet.txt")),
+    ("meet.html", include_str!("../config/templates/meet.html")),
     ("page.txt", include_str!("../config/templates/page.txt")),
     ("page.html", include_str!("../config/templates/page.html")),
     ("pio.txt", include_str!("../config/templates/pio.txt")),
@@ -83,6 +90,9 @@ pub struct Words {
     /// The answer link, when it carries one.
     #[serde(default)]
     pub answer: Option<String>,
+    /// Where responders meet, when somebody is told who may come.
+    #[serde(default)]
+    pub meet: Option<Meet>,
 }
 
 /// What a letter is about.
@@ -98,6 +108,8 @@ pub struct About<'a> {
     pub token: Option<&'a str>,
     /// What is known that concerns the incident. Only letters to people of the house tell it.
     pub known: &'a [Known],
+    /// Where its people meet.
+    pub meeting: &'a Meeting,
 }
 
 /// Puts words to letters.
@@ -178,8 +190,10 @@ impl Renderer {
             Letter::Status { news, .. } => (format!("incident.{}", news.as_str().replace('-', "_")), 0),
         };
         let short = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
+        let is_open = incident.is_open() && !matches!(letter, Letter::Status { .. } | Letter::Misread { .. });
         Words {
             short,
+            meet: Meet::of(about.meeting).filter(|_| is_open),
             answer: about.token.map(|token| format!("{}/r/{token}", self.external_url)),
             subject: subject(incident),
             text,
@@ -212,7 +226,7 @@ impl Renderer {
         about: &About<'_>,
         note: Option<&str>,
     ) -> (&'static str, minijinja::Value) {
-        let About { incident, alerts, rules, token, known } = *about;
+        let About { incident, alerts, rules, token, known, meeting } = *about;
         let zone = match letter {
             Letter::Page { person, .. }
             | Letter::PioPage { person }
@@ -260,7 +274,7 @@ impl Renderer {
                 severity => incident.severity.as_str(), state => incident.state(), cause,
                 resolution => incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 opened_at => hour(incident.opened_at), alert_count => incident.alerts, firing => incident.firing,
-                bridge => service.and_then(|service| service.bridge.as_deref()),
+                bridge => meeting.here().map(|place| place.url.as_str()),
                 next_update_by => incident.next_update_by.map(hour), url => self.incident_url(incident.id),
             },
             alerts => shown,
@@ -270,22 +284,24 @@ impl Renderer {
                 since => hour(command.since), term => command.term, reason => command.reason.as_str() }),
             to => context! { person => to.as_str(), name => full_name(rules, to) },
             page => context! { why, attempt, woken, by_mail => self.by_mail,
+                request => command::request(incident, to), office => command::office(incident, to),
                 answer_url => token.map(|token| format!("{}/r/{token}", self.external_url)) },
             reply => reply(letter).map(|(why, from, next_at)| context! {
                 why, from, next_at => next_at.map(hour), address => rules.people.get(to).map(|known| known.email.as_str()),
                 quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
+            sentence => command::sentence(news, incident, rules),
             note,
             known,
             more_known,
+            meeting => shown_meeting(meeting, !matches!(letter, Letter::Status { .. })),
         };
         (name, words)
     }
 
     fn data(&self, about: &About<'_>) -> serde_json::Value {
         let incident = about.incident;
-        let service = about.rules.services.get(&incident.service);
         serde_json::json!({
             "incident": {
                 "id": incident.id, "title": incident.title, "service": incident.service, "at_fault": incident.cause,
@@ -299,7 +315,7 @@ impl Renderer {
                     "person": command.person, "term": command.term, "since": command.since,
                     "reason": command.reason.as_str() })),
                 "next_update_by": incident.next_update_by,
-                "bridge": service.and_then(|service| service.bridge.as_deref()),
+                "bridge": about.meeting.here().map(|place| place.url.as_str()),
                 "url": self.incident_url(incident.id),
             }
         })
@@ -409,9 +425,10 @@ fn environment(
 mod samples {
     //! Letters on which every template is tried when it is loaded.
 
-    use super::{About, BadTemplate, Environment, Known, Letter, Misread, News, Renderer, Shown};
+    use super::{About, BadTemplate, Environment, Known, Letter, Meeting, Misread, News, Renderer, Shown};
     use crate::core::incident::{Command, CommandReason, Escalation, Incident, Phase, Resolution, Severity};
     use crate::core::letter::Why;
+    use crate::core::meeting::{Doubt, Place};
     use crate::core::rules::Rules;
     use jiff::Timestamp;
 
@@ -419,8 +436,11 @@ mod samples {
         let rules = Rules::default();
         let alerts = [alert()];
         let known = known(7);
-        for (incident, known) in incidents().iter().flat_map(|one| [(one, &known[..]), (one, &[])]) {
-            let about = About { incident, alerts: &alerts, rules: &rules, token: Some("sample"), known };
+        let some = (&known[..], meeting());
+        let none = (&known[..0], Meeting::default());
+        for (incident, (known, meeting)) in incidents().iter().flat_map(|one| [(one, &some), (one, &none)]) {
+            let token = Some("sample");
+            let about = About { incident, alerts: &alerts, rules: &rules, token, known, meeting };
             for letter in letters() {
                 let (name, context) = renderer.context(&letter, &about, Some("a note"));
                 for ending in ["txt", "html"] {
@@ -456,6 +476,17 @@ mod samples {
         }
     }
 
+    pub(super) fn meeting() -> Meeting {
+        let place = |name: &str, doubt| Place {
+            name: name.into(),
+            url: format!("https://{name}.example.net/42"),
+            dial_in: (name == "phone").then(|| "+47 22 00 00 00, pin 1234#".to_owned()),
+            doubt,
+        };
+        let doubt = Doubt::Struck { service: "lb".into() };
+        Meeting { places: vec![place("chat", Some(doubt)), place("phone", None), place("video", None)] }
+    }
+
     pub(super) fn known(count: i64) -> Vec<Known> {
         let one = |n: i64| Known {
             text: format!("dc{n} is <down>: no failover"),
@@ -466,7 +497,7 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
-    const EVERY_WHY: [Why; 12] = [
+    const EVERY_WHY: [Why; 14] = [
         Why::OnCall,
         Why::LastResort,
         Why::Help,
@@ -479,6 +510,8 @@ mod samples {
         Why::SilenceHelp,
         Why::Doubted,
         Why::DoubtHelp,
+        Why::Requested,
+        Why::Office,
     ];
 
     pub(super) fn letters() -> Vec<Letter> {
@@ -504,6 +537,7 @@ mod samples {
             News::Storm,
             News::Shadowing,
         ];
+        let news = news.into_iter().chain(News::COMMAND);
         letters.extend(news.map(|news| Letter::Status { channel: "ops-room".into(), news }));
         letters
     }
@@ -521,7 +555,7 @@ mod samples {
             Escalation { round: 0, step: 0, awaiting: vec!["maya".into()], due: at, reminders: vec![] };
         [
             Phase::Triggered { escalation: Some(escalation), quiet_until: None, held_until: None },
-            Phase::Acknowledged { command: command(), sign: None },
+            Phase::Acknowledged { command: command(), sign: None, calls: None },
             Phase::Mitigated { command: command(), cause: None },
             Phase::Resolved { resolution: Resolution::Restored, at, last: Some(command()) },
             Phase::Resolved { resolution: Resolution::SelfCleared, at, last: None },
@@ -550,6 +584,9 @@ mod samples {
             pio: None,
             calm_at: None,
             next_update_by: Some(at),
+            offices: Default::default(),
+            board: Default::default(),
+            moved: 1,
             seq: 9,
         })
         .collect()
@@ -578,6 +615,7 @@ mod tests {
             rules: &rules,
             token: Some("TOKEN"),
             known: &[],
+            meeting: &Meeting::default(),
         };
         let words = renderer.words(&letters[0], &about, None);
         let first: Vec<&str> = words.text.lines().take(4).collect();
@@ -612,6 +650,7 @@ mod tests {
                 rules: &rules,
                 token: Some("TOKEN"),
                 known,
+                meeting: &Meeting::default(),
             };
             renderer.words(letter, &about, None)
         };
@@ -660,8 +699,14 @@ mod tests {
         let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
         let known = samples::known(1);
-        let about =
-            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T"), known: &known };
+        let about = About {
+            incident: &incidents[0],
+            alerts: &[],
+            rules: &rules,
+            token: Some("T"),
+            known: &known,
+            meeting: &Meeting::default(),
+        };
         let text = renderer.words(&letters[0], &about, None).text;
         assert_eq!(text, "!the whole house: dc1 is <down>: no failover http://localhost/r/T");
     }
@@ -670,8 +715,14 @@ mod tests {
     fn a_page_that_can_be_answered_by_mail_says_by_which_words() {
         let renderer = Renderer::new(None, "https://onscene.example.net").unwrap().answered_by_mail(true);
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
-        let about =
-            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("TOKEN"), known: &[] };
+        let about = About {
+            incident: &incidents[0],
+            alerts: &[],
+            rules: &rules,
+            token: Some("TOKEN"),
+            known: &[],
+            meeting: &Meeting::default(),
+        };
         let words = renderer.words(&letters[0], &about, None);
         for text in [words.text, words.html] {
             assert!(text.contains("reply to this mail") && text.contains("ack"), "{text}");
@@ -696,7 +747,14 @@ mod tests {
                 let to = if why == Misread::Commands { "maya" } else { to };
                 let next_at = (!is_over).then_some(Timestamp::UNIX_EPOCH);
                 let letter = Letter::Misread { person: to.into(), why, next_at };
-                let about = About { incident, alerts: &[], rules: &rules, token: None, known: &[] };
+                let about = About {
+                    incident,
+                    alerts: &[],
+                    rules: &rules,
+                    token: None,
+                    known: &[],
+                    meeting: &Meeting::default(),
+                };
                 let words = renderer.words(&letter, &about, None);
                 assert_eq!(words.event_type, "notice.reply");
                 shown += &format!("=== {}\n{}\n", incident.state(), words.text);
@@ -719,8 +777,14 @@ mod tests {
         std::fs::write(directory.path().join("page.txt"), "short: {{ page.answer_url }}").unwrap();
         let renderer = Renderer::new(Some(directory.path()), "http://localhost").unwrap();
         let (incidents, letters, rules) = (samples::incidents(), samples::letters(), Rules::default());
-        let about =
-            About { incident: &incidents[0], alerts: &[], rules: &rules, token: Some("T"), known: &[] };
+        let about = About {
+            incident: &incidents[0],
+            alerts: &[],
+            rules: &rules,
+            token: Some("T"),
+            known: &[],
+            meeting: &Meeting::default(),
+        };
         assert_eq!(renderer.words(&letters[0], &about, None).text, "short: http://localhost/r/T");
     }
 }

@@ -341,6 +341,11 @@ name = "shop"
 escalation = "default"
 pio = ["person:maya"]
 window = "0s"
+[command]
+check_in = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+size_up = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+progress = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+watch = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s", SEV4 = "0s" }
 [storm]
 off = STORM_OFF
 [[source]]

@@ -116,7 +116,8 @@ struct Known<'a> {
 impl<'a> Known<'a> {
     fn of(people: &'a BTreeMap<String, Person>) -> Self {
         let mut known = Self { by_name: BTreeMap::new(), by_mail: BTreeMap::new() };
-        for (name, person) in people {
+        // Who only looks is not woken, whatever a calendar says.
+        for (name, person) in people.iter().filter(|(_, person)| !person.viewer) {
             for called in [name, &person.full_name] {
                 let owners = known.by_name.entry(folded(called)).or_default();
                 if !owners.contains(&name.as_str()) {

@@ -51,6 +51,28 @@ pub(super) fn with_link(text: &str, link: Option<&str>, max: usize, measure: Mea
     if beginning.is_empty() { link.to_owned() } else { format!("{beginning}\n{link}") }
 }
 
+/// The same, in which where to meet stands whole as well: as a last line, where it would be cut away.
+pub(super) fn with_meet(
+    text: &str,
+    link: Option<&str>,
+    meet: Option<&str>,
+    max: usize,
+    measure: Measure,
+) -> String {
+    let whole = with_link(text, link, max, measure);
+    let Some(meet) = meet else { return whole };
+    if whole.contains(meet) && !whole.contains(&format!("{meet}{ELLIPSIS}")) {
+        return whole;
+    }
+    let line = format!("\nMeet: {meet}");
+    let room = max.saturating_sub(length(&line, measure));
+    // Rather no place to meet than no word of what is broken.
+    if room < max / 2 {
+        return whole;
+    }
+    with_link(text, link, room, measure) + &line
+}
+
 /// Takes from a text what chats would read as more than words: `@all` and its like call nobody, and an address cannot
 /// stand behind words that say another.
 pub(super) fn quiet(text: &str) -> String {
@@ -103,6 +125,28 @@ mod tests {
         assert_eq!(with_link("shop is down", Some(link), 500, one), format!("shop is down\n{link}"));
         assert_eq!(with_link("shop is down", Some(link), 10, one), link);
         assert_eq!(with_link("shop is down", None, 500, one), "shop is down");
+    }
+
+    #[test]
+    fn where_to_meet_is_not_cut_away() {
+        let (link, meet) = ("https://onscene.example.net/r/TOKEN", "https://video.example.net/42");
+        let begin = format!("SEV1 shop: checkout down\n\n{}\nAnswer: {link}\n", "x".repeat(100));
+        let text = format!("{begin}Meet:   {meet}\n\nSince 02:13.\n{}", "y".repeat(100));
+        for max in 180..text.chars().count() + 10 {
+            let fitted = with_meet(&text, Some(link), Some(meet), max, one);
+            assert!(fitted.chars().count() <= max, "{fitted}");
+            for whole in [link, meet] {
+                let after = fitted.split_once(whole).map(|(_, after)| after.to_owned());
+                assert!(after.is_some_and(|after| !after.starts_with('…')), "{max} {whole} {fitted}");
+            }
+            assert_eq!(fitted.matches(meet).count(), 1, "{fitted}");
+        }
+        let long = format!("{meet}{}", "z".repeat(200));
+        assert_eq!(
+            with_meet(&text, Some(link), Some(&long), 300, one),
+            with_link(&text, Some(link), 300, one)
+        );
+        assert_eq!(with_meet(&text, None, None, 300, one), with_link(&text, None, 300, one));
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl Gotify {
         let link = parcel.answer.as_deref();
         let mut body = json!({
             "title": fit::cut(&parcel.subject, TITLE_CHARS_MAX, fit::one),
-            "message": fit::with_link(&text, link, MESSAGE_CHARS_MAX, fit::one),
+            "message": fit::with_meet(&text, link, parcel.place(), MESSAGE_CHARS_MAX, fit::one),
             "priority": if parcel.wakes { WAKING } else { TELLING },
         });
         if let Some(link) = link {

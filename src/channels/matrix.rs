@@ -93,7 +93,7 @@ fn body(parcel: &Parcel) -> Value {
     let mentions = if parcel.wakes { json!({"room": true}) } else { json!({}) };
     json!({
         "msgtype": "m.text",
-        "body": fit::with_link(&text, parcel.answer.as_deref(), TEXT_BYTES_MAX, char::len_utf8),
+        "body": fit::with_meet(&text, parcel.answer.as_deref(), parcel.place(), TEXT_BYTES_MAX, char::len_utf8),
         "m.mentions": mentions,
     })
 }

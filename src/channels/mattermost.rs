@@ -106,7 +106,7 @@ impl Mattermost {
         let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
         let mut body = json!({
             "channel_id": channel,
-            "message": fit::with_link(&text, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one),
+            "message": fit::with_meet(&text, parcel.answer.as_deref(), parcel.place(), TEXT_CHARS_MAX, fit::one),
             "pending_post_id": parcel.delivery,
         });
         if parcel.wakes {

@@ -258,6 +258,8 @@ pub struct Parcel {
     pub short: String,
     /// The answer link, when it carries one: whoever is woken answers there.
     pub answer: Option<String>,
+    /// Where responders meet, for ways that carry little; the text says so by itself.
+    pub meet: Option<Meet>,
     /// Whether it is meant to wake somebody.
     pub wakes: bool,
     /// Machine-readable facts, for webhooks: a JSON object.
@@ -274,7 +276,23 @@ pub struct Parcel {
     pub attempt: u32,
 }
 
+/// Where responders meet, in few words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meet {
+    /// The address.
+    pub url: String,
+    /// The usual place, when people are to meet elsewhere.
+    pub left: Option<String>,
+    /// What a voice says of it.
+    pub said: String,
+}
+
 impl Parcel {
+    /// The address where responders meet.
+    fn place(&self) -> Option<&str> {
+        self.meet.as_ref().map(|meet| meet.url.as_str())
+    }
+
     /// Whether it asks its reader to take command: then a button or a key may do so.
     fn asks_for_command(&self) -> bool {
         self.answer.is_some() && self.event_type == "page"

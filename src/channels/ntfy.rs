@@ -67,7 +67,7 @@ impl Ntfy {
         let mut body = json!({
             "topic": parcel.to,
             "title": fit::cut(&parcel.subject, TITLE_CHARS_MAX, fit::one),
-            "message": fit::with_link(&text, link, MESSAGE_BYTES_MAX, char::len_utf8),
+            "message": fit::with_meet(&text, link, parcel.place(), MESSAGE_BYTES_MAX, char::len_utf8),
             "priority": if parcel.wakes { WAKING } else { TELLING },
             "sequence_id": parcel.delivery,
         });

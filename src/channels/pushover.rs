@@ -75,7 +75,7 @@ impl Pushover {
         }
         let title = fit::cut(&parcel.subject, TITLE_CHARS_MAX, fit::one);
         let link = parcel.answer.as_deref();
-        let message = fit::with_link(&parcel.text, link, MESSAGE_CHARS_MAX, fit::one);
+        let message = fit::with_meet(&parcel.text, link, parcel.place(), MESSAGE_CHARS_MAX, fit::one);
         let timestamp = parcel.created_at.as_second().to_string();
         let tag = tag(&parcel.delivery);
         let mut form = vec![

@@ -148,7 +148,8 @@ impl Slack {
         let link = parcel.answer.as_deref();
         let whole = format!("*{}*\n{}", escape(&parcel.subject), escape(&parcel.text));
         // The link stands in the button; where a text is cut, an escape is not.
-        let text = uncut(&fit::with_link(&whole, link, SECTION_CHARS_MAX, fit::one));
+        let place = parcel.place().map(escape);
+        let text = uncut(&fit::with_meet(&whole, link, place.as_deref(), SECTION_CHARS_MAX, fit::one));
         let mut blocks = vec![json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})];
         let button = |id: &str, label: &str| json!({"type": "button", "action_id": id, "text": {"type": "plain_text", "text": label}});
         let mut buttons = Vec::new();

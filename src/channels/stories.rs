@@ -22,6 +22,7 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         html: "<p>SEV1 shop: checkout down</p>".into(),
         short: "SEV1 shop: checkout down".into(),
         answer: Some("https://onscene.example.net/r/TOKEN".into()),
+        meet: None,
         wakes: true,
         data: serde_json::json!({"incident": {"id": 42}}),
         event_type: "page".into(),

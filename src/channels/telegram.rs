@@ -113,7 +113,7 @@ impl Telegram {
         let text = format!("{}\n\n{}", parcel.subject, parcel.text);
         let mut body = json!({
             "chat_id": chat,
-            "text": fit::with_link(&fit::quiet(&text), link, TEXT_UNITS_MAX, char::len_utf16),
+            "text": fit::with_meet(&fit::quiet(&text), link, parcel.place(), TEXT_UNITS_MAX, char::len_utf16),
             // Whatever fetches an answer link to show it beforehand is no reader.
             "link_preview_options": {"is_disabled": true},
             "disable_notification": !parcel.wakes,

@@ -1,4 +1,4 @@
-//! SMS by Twilio: one line, and the answer link.
+//! SMS by Twilio: one line, the answer link, and where to meet.
 //!
 //! A page that could not be delivered in ten minutes is dropped (`ValidityPeriod`, which is ten hours unless it is said):
 //! by then escalation has gone on, and a phone that is switched on in the morning must not ring for the night. Where
@@ -11,7 +11,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::twilio::{Account, KEYS, address};
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::{Channel, Fields, Kind, Meet, Outcome, Parcel, Shared, fit};
 use crate::crypto;
 
 /// SMS by Twilio, as a way to persons.
@@ -20,6 +20,8 @@ pub const KIND: Kind =
 
 /// Three or four segments, where Twilio takes ten: what matters comes first.
 const TEXT_CHARS_MAX: usize = 320;
+/// So many characters are left to what is broken, at least.
+const BROKEN_CHARS_MIN: usize = 60;
 /// How long a page, and anything else, is of use, in seconds.
 const WAKING_VALIDITY_S: &str = "600";
 const TELLING_VALIDITY_S: &str = "3600";
@@ -58,14 +60,27 @@ impl TwilioSms {
             0 => parcel.short.clone(),
             incident => format!("INC-{incident} {}", parcel.short),
         };
-        let Some(key) = self.account.heard.as_ref().filter(|_| parcel.asks_for_command()) else {
-            return fit::with_link(&begins, parcel.answer.as_deref(), TEXT_CHARS_MAX, fit::one);
-        };
-        let code = code(key, &parcel.delivery);
-        let asks = format!("Reply 1 {code}: take command, 2 {code}: and call for help, 9 {code}: I can't.");
-        let room = TEXT_CHARS_MAX - asks.len() - 1;
-        format!("{}\n{asks}", fit::with_link(&begins, parcel.answer.as_deref(), room, fit::one))
+        let link = parcel.answer.as_deref();
+        let key = self.account.heard.as_ref().filter(|_| parcel.asks_for_command());
+        let asks = key.map(|key| {
+            let code = code(key, &parcel.delivery);
+            format!("\nReply 1 {code}: take command, 2 {code}: and call for help, 9 {code}: I can't.")
+        });
+        let asks = asks.unwrap_or_default();
+        let room = TEXT_CHARS_MAX - asks.len();
+        let left = room.saturating_sub(link.map_or(0, |link| link.chars().count() + 1));
+        let meet = parcel.meet.as_ref().map(|meet| meets(meet, left)).unwrap_or_default();
+        let begins = fit::with_link(&begins, link, room - meet.chars().count(), fit::one);
+        format!("{begins}{meet}{asks}")
     }
+}
+
+/// Where to meet, as the last line of what is broken, if that keeps the room it needs: an address that is cut leads nowhere.
+fn meets(meet: &Meet, room: usize) -> String {
+    let room = room.saturating_sub(BROKEN_CHARS_MIN);
+    let line = format!("\nMeet: {}", meet.url);
+    let whole = meet.left.as_ref().map(|left| format!("{line} (not at {left}, which may be down)"));
+    whole.into_iter().chain([line]).find(|line| line.chars().count() <= room).unwrap_or_default()
 }
 
 /// The code of a letter, which an answer to it by SMS has to carry.
@@ -162,6 +177,43 @@ mod tests {
                            I can't."
         );
         assert!(text.ends_with(&end), "{text}");
+    }
+
+    #[tokio::test]
+    async fn where_to_meet_stands_whole_below_the_link_or_not_at_all() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-sms/queued.json");
+        let meet = |url: &str, left: Option<&str>| {
+            let said = "Meet at the usual place.".into();
+            Some(Meet { url: url.into(), left: left.map(str::to_owned), said })
+        };
+        let short = "https://video.example.net/42-54b9089ef9d77c6c7d8ef837";
+        let long = format!("https://video.example.net/{}", "x".repeat(200));
+        let middle = format!("https://video.example.net/{}", "x".repeat(100));
+        let (short_line, middle_line) = (format!("\nMeet: {short}"), format!("\nMeet: {middle}\n"));
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued); 5]).await;
+        let broken = "SEV1 shop: down ".repeat(30);
+        for (meet, heard) in [
+            (meet(short, None), true),
+            (meet(short, Some("chat")), true),
+            (meet(&middle, Some("chat")), true),
+            (meet(&long, None), true),
+            (meet(short, Some("chat")), false),
+        ] {
+            let page = Parcel { meet, short: broken.clone(), ..page() };
+            phone(&url, "+15005550006", heard).send(&page).await;
+        }
+        let sent: Vec<String> = requests.await.iter().map(|request| request.form()["Body"].clone()).collect();
+        for text in &sent {
+            assert!(text.chars().count() <= TEXT_CHARS_MAX, "{} {text}", text.chars().count());
+            assert!(text.starts_with("INC-42 SEV1 shop: down") && text.contains("/r/TOKEN\n"), "{text}");
+        }
+        assert!(sent[..4].iter().all(|text| text.ends_with("I can't.")));
+        let not_there = " (not at chat, which may be down)";
+        assert!(sent[0].contains(&format!("/r/TOKEN{short_line}\nReply 1 ")), "{}", sent[0]);
+        assert!(sent[1].contains(&format!("/r/TOKEN{short_line}{not_there}\nReply 1 ")), "{}", sent[1]);
+        assert!(sent[2].contains(&middle_line) && !sent[2].contains("not at"), "{}", sent[2]);
+        assert!(!sent[3].contains("Meet:") && !sent[3].contains("video"), "{}", sent[3]);
+        assert!(sent[4].ends_with(&format!("{short_line}{not_there}")), "{}", sent[4]);
     }
 
     #[tokio::test]

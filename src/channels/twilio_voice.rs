@@ -71,8 +71,11 @@ impl TwilioVoice {
             true => parcel.short.clone(),
             false => format!("Incident {}. {}", parcel.incident, parcel.short),
         };
-        // Cut as it will stand there, so that no escape is cut in two.
-        let what = escape(&fit::cut(&what, SAID_CHARS_MAX, |letter| escaped(letter).map_or(1, str::len)));
+        // Cut as it will stand there, so that no escape is cut in two. Where to meet is said whole, or not at all.
+        let measure = |letter| escaped(letter).map_or(1, str::len);
+        let meet = parcel.meet.as_ref().map(|meet| format!(". {}", escape(&meet.said)));
+        let meet = meet.filter(|meet| meet.chars().count() <= SAID_CHARS_MAX / 2).unwrap_or_default();
+        let what = escape(&fit::cut(&what, SAID_CHARS_MAX - meet.chars().count(), measure)) + &meet;
         let (keys, test) = if parcel.is_test() { (TEST_KEY_IS, "&test=1") } else { (KEYS_ARE, "") };
         let asks = self.account.heard.is_some() && (parcel.asks_for_command() || parcel.is_test());
         match parcel.origin().filter(|_| asks) {
@@ -118,6 +121,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Meet;
     use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
     use super::*;
 
@@ -199,6 +203,33 @@ mod tests {
         for after in twiml.split('&').skip(1) {
             assert!(whole.iter().any(|word| after.starts_with(word)), "{twiml}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_voice_says_where_to_meet_before_it_asks_for_a_key() {
+        let queued = include_str!("../../tests/fixtures/channels/twilio-voice/queued.json");
+        let (url, requests) = receiver(vec![json_answer("201 Created", queued); 3]).await;
+        let meet = |said: &str| {
+            Some(Meet { url: "https://video.example.net/42".into(), left: None, said: said.into() })
+        };
+        let usual = Parcel { short: "SEV1 shop: down".into(), meet: meet("Meet at <b>."), ..page() };
+        phone(&url, true).send(&usual).await;
+        phone(&url, true).send(&Parcel { short: "x".repeat(900), ..usual.clone() }).await;
+        phone(&url, true).send(&Parcel { meet: meet(&"1 ".repeat(300)), ..usual }).await;
+        let said: Vec<String> =
+            requests.await.iter().map(|request| request.form()["Twiml"].clone()).collect();
+        let says = format!("<Say>Incident 42. SEV1 shop: down. Meet at &lt;b&gt;. {KEYS_ARE}</Say>");
+        assert_eq!(said[0].matches(&says).count(), 2, "{}", said[0]);
+        assert_eq!(
+            said[1].matches(&format!("x…. Meet at &lt;b&gt;. {KEYS_ARE}</Say>")).count(),
+            2,
+            "{}",
+            said[1]
+        );
+        assert_eq!(said[2].matches(&format!("down {KEYS_ARE}</Say>")).count(), 2, "{}", said[2]);
+        assert!(
+            said.iter().all(|twiml| twiml.chars().count() <= TWIML_CHARS_MAX && !twiml.contains("video"))
+        );
     }
 
     #[tokio::test]

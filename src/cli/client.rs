@@ -8,8 +8,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::Args;
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
 use rustls_pki_types::ServerName;
@@ -349,86 +351,183 @@ impl Client {
             asked.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)
         })?;
         let status = head.status;
-        if let Some(note) = stale(&head.headers)
-            && !self.noted.replace(true)
-        {
-            say(&format!("onscene: {note}"));
-        }
+        self.note(&head.headers);
         // Names of labels are the senders'.
         let answer = crate::json::read(&bytes).unwrap_or(Value::Null);
         if status.is_success() && answer.is_null() && !bytes.is_empty() {
             // Somebody else answers at this address: a proxy, or a page that says "back soon".
             return Err(unreachable("what answers there is no onscene".into()));
         }
-        if status.is_success() {
-            return Ok(answer);
+        if status.is_success() { Ok(answer) } else { Err(refused(status, answer)) }
+    }
+
+    /// Says, once, that an answer shows no more than what was known last.
+    fn note(&self, headers: &HeaderMap) {
+        if let Some(note) = stale(headers)
+            && !self.noted.replace(true)
+        {
+            say(&format!("onscene: {note}"));
         }
-        let detail =
-            answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
-        let problem = answer["type"].as_str().unwrap_or_default().to_owned();
-        Err(Failure::Refused { status, problem, detail, answer })
+    }
+
+    /// Asks for an answer of a kind that may be long, or go on for ever, and hands over its pieces as they come, until there
+    /// are no more or `take` says that it wants none. Between two of them no more than `quiet` passes.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        kind: &'static str,
+        headers: &[(&'static str, &str)],
+        quiet: Duration,
+        take: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<(), Failure> {
+        let unreachable = |why: String| Failure::Unreachable { server: self.base.clone(), why };
+        let runtime = self.runtime.as_ref().ok_or_else(|| unreachable("the client has ended".into()))?;
+        runtime.block_on(async {
+            let begun = async {
+                let (socket, authority) = self.connect().await?;
+                let mut request = self.asks(&authority, Method::GET, path, kind).body(Full::default());
+                if let Ok(request) = &mut request {
+                    for (name, value) in headers {
+                        let value = HeaderValue::from_str(value).map_err(|error| error.to_string())?;
+                        request.headers_mut().insert(*name, value);
+                    }
+                }
+                let request = request.map_err(|error| error.to_string())?;
+                let mut line = Line::over(socket).await?;
+                let answer = line.ask(request).await?;
+                Ok((line, answer))
+            };
+            let begun = tokio::time::timeout(self.deadline, begun).await;
+            let (mut line, answer) =
+                begun.map_err(|_| unreachable("no answer in time".into()))?.map_err(unreachable)?;
+            let (head, mut body) = answer.into_parts();
+            if !head.status.is_success() {
+                let whole = line.with(|_| Limited::new(body, ANSWER_BYTES_MAX).collect());
+                let whole = tokio::time::timeout(quiet, whole).await;
+                let bytes = whole.ok().and_then(Result::ok).and_then(Result::ok).map(Collected::to_bytes);
+                let answer = crate::json::read(&bytes.unwrap_or_default()).unwrap_or(Value::Null);
+                return Err(refused(head.status, answer));
+            }
+            let is_of_kind = |value: &HeaderValue| value.to_str().is_ok_and(|value| value.starts_with(kind));
+            if !head.headers.get(header::CONTENT_TYPE).is_some_and(is_of_kind) {
+                let why = "what answers there is no onscene, or one of a version that cannot do this yet";
+                return Err(unreachable(why.into()));
+            }
+            self.note(&head.headers);
+            loop {
+                let frame = tokio::time::timeout(quiet, line.with(|_| body.frame())).await;
+                let frame = frame.map_err(|_| unreachable("nothing was heard of it for too long".into()))?;
+                match frame.map_err(unreachable)? {
+                    None => return Ok(()),
+                    Some(Err(error)) => return Err(unreachable(error.to_string())),
+                    Some(Ok(frame)) => {
+                        if frame.data_ref().is_some_and(|bytes| !take(bytes)) {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+        })
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Body) -> Result<(Parts, Bytes), String> {
+        let (socket, authority) = self.connect().await?;
+        let Body { content_type, bytes } = body;
+        let request = self.asks(&authority, method, path, "application/json");
+        let request = request.header(header::CONTENT_TYPE, content_type).body(Full::new(bytes));
+        let request = request.map_err(|error| error.to_string())?;
+        let mut line = Line::over(socket).await?;
+        let (head, body) = line.ask(request).await?.into_parts();
+        let whole = line.with(|_| Limited::new(body, ANSWER_BYTES_MAX).collect()).await?;
+        Ok((head, whole.map_err(|error| error.to_string())?.to_bytes()))
+    }
+
+    /// A connection of its own, and how its other end is called.
+    async fn connect(&self) -> Result<(Box<dyn Socket>, String), String> {
         let words = |error: std::io::Error| error.to_string();
         match &self.way {
             Way::Unix(socket) => {
                 let stream = tokio::net::UnixStream::connect(socket).await.map_err(words)?;
-                self.speak(stream, "localhost", method, path, body).await
+                Ok((Box::new(stream), "localhost".into()))
             }
             Way::Tcp { host, port, tls } => {
                 let bare = host.trim_start_matches('[').trim_end_matches(']');
                 let stream = tokio::net::TcpStream::connect((bare, *port)).await.map_err(words)?;
                 let authority = format!("{host}:{port}");
                 if !tls {
-                    return self.speak(stream, &authority, method, path, body).await;
+                    return Ok((Box::new(stream), authority));
                 }
                 let name = ServerName::try_from(bare.to_owned()).map_err(|error| error.to_string())?;
                 let stream = tls_connector()?.connect(name, stream).await.map_err(words)?;
-                self.speak(stream, &authority, method, path, body).await
+                Ok((Box::new(stream), authority))
             }
         }
     }
 
-    async fn speak(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send,
-        authority: &str,
-        method: Method,
-        path: &str,
-        body: Body,
-    ) -> Result<(Parts, Bytes), String> {
-        let words = |error: hyper::Error| error.to_string();
-        let Body { content_type, bytes } = body;
-        let request = Request::builder()
+    fn asks(&self, authority: &str, method: Method, path: &str, accept: &str) -> http::request::Builder {
+        Request::builder()
             .method(method)
             .uri(path)
             .header(header::HOST, authority)
             .header(header::USER_AGENT, concat!("onscene/", env!("CARGO_PKG_VERSION")))
-            .header(header::ACCEPT, "application/json")
-            .header(header::CONTENT_TYPE, content_type)
+            .header(header::ACCEPT, accept)
             .header(header::AUTHORIZATION, format!("Bearer {}", self.token.expose_secret()))
-            .body(Full::new(bytes))
-            .map_err(|error| error.to_string())?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
-        let answer = async {
-            let answer = sender.send_request(request).await.map_err(words)?;
-            let (head, body) = answer.into_parts();
-            let whole = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
-            Ok((head, whole.map_err(|error| error.to_string())?.to_bytes()))
-        };
-        // The connection has to be driven while the answer is waited for.
-        tokio::pin!(answer);
-        let mut connection = std::pin::pin!(connection);
+    }
+}
+
+/// What a request goes over.
+trait Socket: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket for S {}
+
+type Connection = http1::Connection<TokioIo<Box<dyn Socket>>, Full<Bytes>>;
+
+/// A connection that carries a request and its answer. It has to be driven while either is waited for.
+struct Line {
+    sender: http1::SendRequest<Full<Bytes>>,
+    /// There is one until it has ended.
+    connection: Option<Connection>,
+}
+
+impl Line {
+    async fn over(socket: Box<dyn Socket>) -> Result<Self, String> {
+        let made = http1::handshake(TokioIo::new(socket)).await;
+        let (sender, connection) = made.map_err(|error| error.to_string())?;
+        Ok(Self { sender, connection: Some(connection) })
+    }
+
+    async fn ask(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, String> {
+        self.with(|sender| sender.send_request(request)).await?.map_err(|error| error.to_string())
+    }
+
+    /// Waits for something that comes over it.
+    async fn with<'s, F: Future>(
+        &'s mut self,
+        work: impl FnOnce(&'s mut http1::SendRequest<Full<Bytes>>) -> F,
+    ) -> Result<F::Output, String> {
+        let Self { sender, connection } = self;
+        let mut work = std::pin::pin!(work(sender));
+        let Some(driven) = connection else { return Ok(work.await) };
         tokio::select! {
-            answer = &mut answer => answer,
-            ended = &mut connection => match ended {
-                Ok(()) => answer.await,
-                Err(error) => Err(error.to_string()),
-            },
+            biased;
+            done = &mut work => Ok(done),
+            ended = driven => {
+                *connection = None;
+                match ended {
+                    Ok(()) => Ok(work.await),
+                    Err(error) => Err(error.to_string()),
+                }
+            }
         }
     }
+}
+
+/// An answer that says no.
+fn refused(status: StatusCode, answer: Value) -> Failure {
+    let detail =
+        answer["detail"].as_str().map_or_else(|| format!("the daemon answered {status}"), str::to_owned);
+    let problem = answer["type"].as_str().unwrap_or_default().to_owned();
+    Failure::Refused { status, problem, detail, answer }
 }
 
 /// What a command waits with: for answers, or only for time to pass.

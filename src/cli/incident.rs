@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
 use super::condition::about;
+use super::follow::follow;
 use super::hours::second;
 use super::{Exit, out, say, text};
 
@@ -49,6 +50,9 @@ enum What {
     Timeline {
         /// Its number
         number: i64,
+        /// Go on with what is still to come, until Ctrl-C; with --json one object a line
+        #[arg(short, long)]
+        follow: bool,
     },
     /// Declare an incident that no alert has opened
     Declare {
@@ -154,6 +158,9 @@ impl Incident {
             Ok(client) => client,
             Err(exit) => return exit,
         };
+        if let What::Timeline { number, follow: true } = self.what {
+            return follow(&client, number, self.json);
+        }
         match self.what.ask(&client) {
             Ok(answer) if self.json => {
                 out(&format!("{answer}\n"));
@@ -200,7 +207,7 @@ impl What {
                 list(client, "incidents", &(query + &sought.query()), *limit)
             }
             Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
-            Self::Timeline { number } => whole_timeline(client, *number),
+            Self::Timeline { number, .. } => whole_timeline(client, *number),
             Self::Declare { title, service, severity } => {
                 let body = json!({"title": title, "service": service, "severity": severity});
                 client.post("/api/v1/incidents", &body)
@@ -244,21 +251,16 @@ impl What {
             }
             Self::Timeline { .. } => {
                 let entries = answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
-                entries
-                    .iter()
-                    .map(|entry| {
-                        format!(
-                            "{}  {:<22}  {}\n",
-                            text(&entry["at"]),
-                            text(&entry["actor"]),
-                            text(&entry["text"])
-                        )
-                    })
-                    .collect()
+                entries.iter().map(entry_line).collect()
             }
             _ => whole(answer),
         }
     }
+}
+
+/// One entry of a timeline, for people.
+pub(super) fn entry_line(entry: &Value) -> String {
+    format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
 }
 
 /// An alert, as people write it: the source has no slash in its name, a key may have any.
@@ -325,7 +327,9 @@ fn whole(incident: &Value) -> String {
     add("resolved", text(&incident["resolved_at"]));
     add("term", text(&incident["commander"]["term"]));
     add("next update", text(&incident["next_update_by"]));
-    add("meet", text(&incident["bridge"]));
+    for (name, value) in places(incident) {
+        add(name, value);
+    }
     for person in incident["responders"].as_array().into_iter().flatten() {
         add("responder", format!("{}: {}", text(&person["person"]), text(&person["status"])));
     }
@@ -334,6 +338,28 @@ fn whole(incident: &Value) -> String {
             format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
         add("alert", format!("{} {seen}", text(&alert["source"])));
     }
+    shown
+}
+
+/// Where its people meet, and where else.
+fn places(incident: &Value) -> Vec<(&'static str, String)> {
+    let here = text(&incident["bridge"]);
+    let listed: Vec<&Value> = incident["meeting"].as_array().into_iter().flatten().collect();
+    let (first, others): (Vec<&Value>, Vec<&Value>) =
+        listed.into_iter().partition(|place| text(&place["url"]) == here);
+    let one = |place: &Value| {
+        let (why, dial_in) = (text(&place["why"]), text(&place["dial_in"]));
+        let name = text(&place["name"]);
+        let why = if why.is_empty() { String::new() } else { format!("; {why}") };
+        let dial_in = if dial_in.is_empty() { String::new() } else { format!("; by telephone: {dial_in}") };
+        format!("{} ({name}{why}{dial_in})", text(&place["url"]))
+    };
+    let mut shown: Vec<(&str, String)> = first.into_iter().map(|place| ("meet", one(place))).collect();
+    if shown.is_empty() && !here.is_empty() {
+        // A daemon of the version before.
+        shown.push(("meet", here));
+    }
+    shown.extend(others.into_iter().map(|place| ("or meet", one(place))));
     shown
 }
 

@@ -1,7 +1,7 @@
 //! The commands: flags → what they mean → run → exit code. One file per family.
 //!
-//! Commands speak the HTTP API of a running daemon. Given `--config`, `token`, `verify` and `replay` work on the
-//! store itself, daemon running or not.
+//! Commands speak the HTTP API of a running daemon. Given `--config`, `token`, `login-link`, `session`, `verify` and
+//! `replay` work on the store itself, daemon running or not.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -18,11 +18,14 @@ mod check;
 mod client;
 mod condition;
 mod explain;
+mod export;
 mod feeds;
+mod follow;
 mod hours;
 mod incident;
 mod kinds;
 mod logfmt;
+mod login;
 mod mail_in;
 mod migrate;
 mod oncall;
@@ -65,6 +68,8 @@ enum Command {
     Condition(condition::Condition),
     /// Who is on call, who would be woken, and who stands in
     Oncall(oncall::Oncall),
+    /// Take an incident out, for others to read and to keep
+    Export(export::Export),
     /// Prove timelines whole and command without a gap
     Verify(verify::Verify),
     /// Numbers about the past
@@ -75,6 +80,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Make, list and revoke tokens of the API
     Token(token::Token),
+    /// Make a link that logs somebody in to the pages, once, within a quarter of an hour
+    LoginLink(login::LoginLink),
+    /// List and end logins to the pages
+    Session(login::Session),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -172,11 +181,14 @@ pub fn run() -> ExitCode {
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
         Command::Oncall(oncall) => oncall.run(),
+        Command::Export(export) => export.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),
         Command::Replay(replay) => replay.run(),
         Command::Migrate(migrate) => migrate.run(),
         Command::Token(token) => token.run(),
+        Command::LoginLink(link) => link.run(),
+        Command::Session(session) => session.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "onscene", &mut text);

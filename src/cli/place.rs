@@ -1,4 +1,4 @@
-//! Where `token`, `verify` and `replay` work: on a store itself, or at a running daemon.
+//! Where `token`, `login-link`, `session`, `verify` and `replay` work: on a store itself, or at a running daemon.
 
 use std::path::PathBuf;
 
@@ -36,6 +36,11 @@ pub(super) enum Where {
 }
 
 impl PlaceFlags {
+    /// Whether any of them was given.
+    pub(super) fn is_given(&self) -> bool {
+        self.config.is_some() || self.server.is_some() || self.token_file.is_some()
+    }
+
     pub(super) fn open(self) -> Result<Where, Exit> {
         let Self { config, server, token_file } = self;
         let Some(config) = config else {

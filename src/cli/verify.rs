@@ -1,4 +1,6 @@
-//! `onscene verify`.
+//! `onscene verify`: of a store, at a running daemon, or of a document that was exported, all in the same words.
+
+use std::io::Read as _;
 
 use clap::Args;
 use serde_json::Value;
@@ -6,8 +8,9 @@ use serde_json::Value;
 use super::client::Client;
 use super::place::{PlaceFlags, Where, failed, store};
 use super::progress::Progress;
-use super::{Exit, out};
+use super::{Exit, fail, out, say};
 use crate::clock::Clock;
+use crate::exports::json;
 use crate::http::api::view;
 use crate::store::Connection;
 use crate::store::incidents::{self, Proof};
@@ -15,12 +18,15 @@ use crate::store::incidents::{self, Proof};
 /// Incidents proved at a time.
 const PAGE: u32 = 500;
 
+/// Largest document that is proved, in bytes.
+const DOCUMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
 /// Prove timelines whole and command without a gap
 #[derive(Debug, Args)]
 pub(super) struct Verify {
-    /// Only these incidents [default: all]
-    #[arg(value_name = "N")]
-    numbers: Vec<i64>,
+    /// Only these incidents [default: all]; or files that `onscene export --form json` wrote, - for standard input
+    #[arg(value_name = "N|FILE")]
+    what: Vec<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -36,14 +42,22 @@ enum Prover {
 
 impl Verify {
     pub(super) fn run(self) -> Exit {
-        let prover = self.place.open().and_then(|place| match place {
-            Where::Daemon(client) => Ok(Prover::Daemon(client)),
-            Where::Store(config, clock) => {
-                let opened = store(&config).and_then(|place| Connection::reader(&place, &clock));
-                opened.map(|reader| Prover::Here(Box::new(reader), clock)).map_err(|error| failed(&error))
+        let numbers: Vec<Option<i64>> = self.what.iter().map(|what| what.parse().ok()).collect();
+        let proved = match numbers.iter().copied().collect::<Option<Vec<i64>>>() {
+            Some(numbers) => Self::in_store(self.place, &numbers),
+            None if numbers.iter().any(Option::is_some) => {
+                say(
+                    "onscene: numbers of incidents and files are not proved together (a file with such a name is ./42)",
+                );
+                Err(Exit::Usage)
             }
-        });
-        match prover.and_then(|mut prover| prover.prove(&self.numbers)) {
+            None if self.place.is_given() => {
+                say("onscene: a file is proved by itself, without --config, --server and --token-file");
+                Err(Exit::Usage)
+            }
+            None => documents(&self.what),
+        };
+        match proved {
             Ok(proof) => {
                 out(&if self.json { format!("{}\n", view::proof(&proof)) } else { told(&proof) });
                 if proof.broken.is_empty() { Exit::Done } else { Exit::Failed }
@@ -51,6 +65,40 @@ impl Verify {
             Err(exit) => exit,
         }
     }
+
+    fn in_store(place: PlaceFlags, numbers: &[i64]) -> Result<Proof, Exit> {
+        let prover = place.open().and_then(|place| match place {
+            Where::Daemon(client) => Ok(Prover::Daemon(client)),
+            Where::Store(config, clock) => {
+                let opened = store(&config).and_then(|place| Connection::reader(&place, &clock));
+                opened.map(|reader| Prover::Here(Box::new(reader), clock)).map_err(|error| failed(&error))
+            }
+        });
+        prover.and_then(|mut prover| prover.prove(numbers))
+    }
+}
+
+/// Proves what was exported, without a store or a daemon.
+fn documents(files: &[String]) -> Result<Proof, Exit> {
+    let mut proof = Proof::default();
+    for file in files {
+        let named = if file == "-" { "standard input" } else { file };
+        let text = read(file).map_err(|error| fail(&format!("{named} cannot be read: {error}")))?;
+        let (id, proved) = json::prove(&text).map_err(|error| fail(&format!("{named}: {error}")))?;
+        proof.count(id, proved);
+    }
+    Ok(proof)
+}
+
+fn read(file: &str) -> std::io::Result<String> {
+    let mut text = String::new();
+    let from: Box<dyn std::io::Read> =
+        if file == "-" { Box::new(std::io::stdin()) } else { Box::new(std::fs::File::open(file)?) };
+    from.take(DOCUMENT_BYTES_MAX + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).unwrap_or(u64::MAX) > DOCUMENT_BYTES_MAX {
+        return Err(std::io::Error::other("it is larger than 1 GiB"));
+    }
+    Ok(text)
 }
 
 impl Prover {
@@ -109,14 +157,17 @@ impl Prover {
 fn add(proof: &mut Proof, answer: &Value) {
     proof.incidents += answer["incidents"].as_u64().unwrap_or_default();
     proof.entries += answer["entries"].as_u64().unwrap_or_default();
-    for one in answer["broken"].as_array().into_iter().flatten() {
-        let why = one["why"].as_str().unwrap_or_default().to_owned();
-        proof.broken.push((one["incident"].as_i64().unwrap_or_default(), why));
+    for (name, said) in [("broken", &mut proof.broken), ("notes", &mut proof.notes)] {
+        for one in answer[name].as_array().into_iter().flatten() {
+            let why = one["why"].as_str().unwrap_or_default().to_owned();
+            said.push((one["incident"].as_i64().unwrap_or_default(), why));
+        }
     }
 }
 
 fn told(proof: &Proof) -> String {
-    let mut lines: String = proof.broken.iter().map(|(id, why)| format!("INC-{id}: {why}\n")).collect();
+    let said = proof.broken.iter().chain(&proof.notes);
+    let mut lines: String = said.map(|(id, why)| format!("INC-{id}: {why}\n")).collect();
     let verdict = if proof.broken.is_empty() { "whole" } else { "NOT whole" };
     let incidents = if proof.incidents == 1 { "incident" } else { "incidents" };
     let entries = if proof.entries == 1 { "entry" } else { "entries" };

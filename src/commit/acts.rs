@@ -219,7 +219,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         if claim.incident == 0 {
-            // Of no incident are tests, notices of who is on call and the report of a drill; of these nothing follows, and what
+            // Of no incident are tests, notices of who is on call, login links and the report of a drill; of these nothing follows, and what
             // became of them stands in the log and in the figures.
             return if claim.kind.wakes() {
                 self.tested(&claim.person, &claim.channel, &claim.address, (outcome, why))

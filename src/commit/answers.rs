@@ -241,5 +241,5 @@ impl Standing {
 }
 
 fn has_spoken(status: ResponderStatus) -> bool {
-    matches!(status, ResponderStatus::Acknowledged | ResponderStatus::OnScene | ResponderStatus::Declined)
+    status.has_answered() || status == ResponderStatus::Declined
 }

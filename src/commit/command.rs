@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press, Report};
+use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press, Report, SignIn};
 use crate::core::alert::Event;
 use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
@@ -154,6 +154,8 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+    /// Who is signed in to the pages.
+    SignIn(SignIn),
     /// A calendar was asked for that a rotation follows.
     Calendar(Box<CalendarSaid>),
     /// A private address of a calendar is made.

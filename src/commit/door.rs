@@ -81,6 +81,17 @@ pub enum DoorError {
     /// There is no such token.
     #[error("no token that works has the id {0}")]
     NoToken(String),
+    /// A link, or a token, that signs nobody in.
+    #[error(
+        "this signs nobody in: a link works once and for a quarter of an hour, a token until it is revoked"
+    )]
+    NoLogin,
+    /// As many links wait to be used as may.
+    #[error("{0} login links of this person wait to be used; use one of them, or wait a quarter of an hour")]
+    TooManyLogins(i64),
+    /// There is no such session.
+    #[error("no session that lasts has the id {0}")]
+    NoSession(String),
     /// There are as many private addresses of calendars as there may be.
     #[error("there are {0} private addresses of calendars that work; revoke one of them first")]
     TooManyLinks(i64),

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Wakes;
+use crate::core::command::Turn;
 use crate::core::decide::{Decision, Reason};
 use crate::core::incident::{Incident, Resolution};
 use crate::core::timeline::Fact;
@@ -81,6 +82,9 @@ impl Effects {
                     }
                     self.counts.push(Count::Commanded { reason: reason.as_str() });
                 }
+                Fact::Command(Turn::Transferred { reason, .. }) => {
+                    self.counts.push(Count::Commanded { reason: reason.as_str() });
+                }
                 Fact::Mitigated { .. } => self.counts.push(Count::Mitigated { seconds }),
                 Fact::Resolved { resolution } => {
                     self.counts.push(Count::Resolved { severity: incident.severity.as_str(), seconds });
@@ -146,6 +150,9 @@ impl Effects {
         }
         if self.deadlines {
             wakes.deadlines.notify_one();
+        }
+        if !self.decided.is_empty() {
+            wakes.entries.notify_one();
         }
     }
 }

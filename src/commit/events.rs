@@ -546,6 +546,9 @@ impl Work<'_, '_> {
         }
         self.memory.groups(source, service, event, incident);
         let status = event.status;
+        if status == Status::Firing {
+            self.memory.strikes(service);
+        }
         self.memory.put_alert(source, service, event, || Known {
             id,
             status,

@@ -100,6 +100,7 @@ impl Work<'_, '_> {
             page_attempt: 0,
             short: String::new(),
             answer: None,
+            meet: None,
         };
         let to = To { person: &letter.person, channel: &letter.way, address: &letter.address };
         // What is on its way now cannot be ended before it is there.

@@ -25,7 +25,7 @@ use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, conditions, letters, moves, roster};
+use crate::store::{StoreError, Tx, alerts, conditions, letters, meeting, moves, roster};
 
 /// Most alerts that are remembered from one transaction to the next: some 250 bytes each.
 const LASTING_MAX: usize = 8192;
@@ -58,6 +58,8 @@ pub(super) struct Memory {
     silences: Option<Vec<Arc<Silence>>>,
     /// Conditions that are known or will be, once they were asked for: nobody asks who writes to no person.
     conditions: Option<Vec<Condition>>,
+    /// What there is to know of places to meet, once it was asked for: nobody asks who writes to nobody.
+    meeting: Option<meeting::Known>,
     /// What was said of who is on call, of people there are, once it was asked for.
     roster: Option<Arc<Roster>>,
     /// Who there is.
@@ -105,6 +107,7 @@ impl Memory {
                     | Command::Leave { .. }
                     | Command::Forget
                     | Command::Roster(_)
+                    | Command::SignIn(_)
                     | Command::Calendar(_)
                     | Command::LinkCalendar { .. }
                     | Command::UnlinkCalendar { .. }
@@ -320,6 +323,22 @@ impl Memory {
         Ok(self.conditions.insert(known))
     }
 
+    /// What there is to know of places to meet. What recovers while it is known stays doubted until the transaction is over.
+    pub(super) fn meeting(&mut self, tx: &Tx<'_>) -> Result<&meeting::Known, StoreError> {
+        let known = match self.meeting.take() {
+            Some(known) => known,
+            None => meeting::Known::ask(tx, &self.rules)?,
+        };
+        Ok(self.meeting.insert(known))
+    }
+
+    /// An alert of a service fires, or a person says that it is down.
+    pub(super) fn strikes(&mut self, service: &str) {
+        if let Some(known) = &mut self.meeting {
+            known.strikes(service, &self.rules);
+        }
+    }
+
     /// What was said of who is on call, as far as it is not over, and what calendars say.
     pub(super) fn roster(&mut self, tx: &Tx<'_>) -> Result<Arc<Roster>, StoreError> {
         let known = match self.roster.take() {
@@ -429,12 +448,16 @@ impl Memory {
     pub(super) fn correlate(&mut self, decision: &Decision, is_new: bool) {
         let incident = &decision.incident;
         if decision.entries.iter().any(|entry| matches!(entry.fact, Fact::Reopened { .. })) {
-            // Which groups it holds stands in the store alone.
+            // Which groups it holds stands in the store alone, and whether its alerts fire on.
+            self.meeting = None;
             self.open_of.clear();
             self.recent = None;
             self.grouped.clear();
             self.holders.clear();
             return;
+        }
+        if is_new {
+            self.strikes(incident.leads());
         }
         let mut last = None;
         let mut take = |open: &mut Vec<Candidate>| {
@@ -482,6 +505,7 @@ impl Memory {
         self.grouped.clear();
         // What was taken out of an incident that people ended keeps others quiet again.
         self.inhibitors.clear();
+        self.meeting = None;
     }
 
     /// Silences have changed.
@@ -618,6 +642,9 @@ pub(super) mod tests {
             }
             if let Some(known) = &self.conditions {
                 assert_eq!(*known, conditions::open(tx).unwrap());
+            }
+            if let Some(known) = &self.meeting {
+                assert!(known.holds(&meeting::Known::ask(tx, &self.rules).unwrap()));
             }
             if let Some(known) = &self.roster {
                 assert_eq!(**known, self.asked_roster(tx).unwrap());

@@ -17,6 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Notify;
 
 use crate::clock::{Beat, Clock};
+use crate::core::prove::CLOCK_BACK_MAX;
 use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::silences::Built;
@@ -49,6 +50,7 @@ mod reach;
 mod report;
 mod roster;
 mod run;
+mod signin;
 mod silence;
 #[cfg(test)]
 mod simulation;
@@ -90,6 +92,8 @@ mod stories_load;
 #[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
+mod stories_meeting;
+#[cfg(test)]
 mod stories_merges;
 #[cfg(test)]
 mod stories_mirror;
@@ -116,6 +120,8 @@ mod stories_routes;
 #[cfg(test)]
 mod stories_shuffled;
 #[cfg(test)]
+mod stories_signin;
+#[cfg(test)]
 mod stories_turned;
 #[cfg(test)]
 mod stories_unread;
@@ -140,6 +146,7 @@ pub use press::Press;
 pub use reach::Asked;
 pub use report::{ARRIVED, Fate, Report};
 pub use roster::Change;
+pub use signin::SignIn;
 use spool::Spool;
 
 /// What the stories speak of.
@@ -165,8 +172,6 @@ const DELIVERIES_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const REVOKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// How long a silence that is over is listed: as long as Alertmanager does.
 const SILENCES_KEPT: SignedDuration = SignedDuration::from_hours(120);
-/// A clock that is set back by no more than this is waited for.
-const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_secs(2);
 /// Most bodies of one source that wait to be read at last. Beyond it nothing is taken that cannot be read.
 const UNREADABLE_MAX: i64 = 10_000;
 /// The same, for their bytes together.
@@ -185,6 +190,8 @@ pub struct Wakes {
     pub letters: Arc<Notify>,
     /// Hours were set.
     pub deadlines: Arc<Notify>,
+    /// Entries were written, which somebody may follow.
+    pub entries: Arc<Notify>,
 }
 
 /// The side of the door where the disk is. Owned by one thread.

@@ -7,6 +7,7 @@ use crate::core::condition::{Known, known, struck};
 use crate::core::decide::Decision;
 use crate::core::incident::{Incident, Phase, ResponderStatus};
 use crate::core::letter::{Letter, Why};
+use crate::core::meeting::Meeting;
 use crate::core::reach::ways_for;
 use crate::core::timeline::Fact;
 use crate::crypto::{self, NoRandomness};
@@ -24,11 +25,22 @@ impl Work<'_, '_> {
         let shown = alerts::of_incident(self.tx, incident.id, ALERTS_SHOWN_MAX)?;
         let house = self.house;
         let known = self.known(decision)?;
+        let meeting = match decision.letters.iter().any(Letter::tells_where_to_meet) {
+            true => self.meeting(incident)?,
+            false => Meeting::default(),
+        };
         for letter in &decision.letters {
             let link = link(incident, letter);
             let token = link.as_ref().map(|_| crypto::random_token().map_err(no_randomness)).transpose()?;
             let token = token.as_deref();
-            let about = About { incident, alerts: &shown, rules: &house.rules, token, known: &known };
+            let about = About {
+                incident,
+                alerts: &shown,
+                rules: &house.rules,
+                token,
+                known: &known,
+                meeting: &meeting,
+            };
             let words = house.renderer.words(letter, &about, None);
             let page = match letter {
                 Letter::Page { person, .. } => {
@@ -105,8 +117,11 @@ impl Work<'_, '_> {
             let letter = Letter::Page { person: known.person.clone(), attempt: known.pages, why };
             let token = crypto::random_token().map_err(no_randomness)?;
             let shown = alerts::of_incident(self.tx, incident.id, ALERTS_SHOWN_MAX)?;
+            let meeting = self.meeting(incident)?;
+            let rules = &house.rules;
+            let token_shown = Some(token.as_str());
             let about =
-                About { incident, alerts: &shown, rules: &house.rules, token: Some(&token), known: &[] };
+                About { incident, alerts: &shown, rules, token: token_shown, known: &[], meeting: &meeting };
             let words = house.renderer.words(&letter, &about, None);
             for leg in &legs {
                 let to = To { person: &known.person, channel: &leg.way, address: &leg.to };
@@ -116,6 +131,13 @@ impl Work<'_, '_> {
             tokens::put_link_of(self.tx, &token, &link, Some(page), None)?;
         }
         Ok(())
+    }
+
+    /// Where the people of an incident meet. Whether their places may be down is asked once a transaction, by the first who writes
+    /// to somebody.
+    fn meeting(&mut self, incident: &Incident) -> Result<Meeting, StoreError> {
+        let known = self.memory.meeting(self.tx)?;
+        Ok(known.places(incident, &self.house.rules, self.tx.now))
     }
 
     /// What is known of an incident at this hour; nothing when nobody is written to who is to be told.

@@ -129,10 +129,12 @@ impl Work<'_, '_> {
         };
         self.knows(&one.person)?;
         if !rules.can_be_paged(&one.person) {
-            return Err(DoorError::BadTurn(format!(
-                "{} has no `email` in the configuration, so no page would reach them",
-                one.person
-            )));
+            let is_viewer = rules.people.get(&one.person).is_some_and(|known| known.viewer);
+            let why = match is_viewer {
+                true => "is a viewer, who can take nothing when a page wakes them",
+                false => "has no `email` in the configuration, so no page would reach them",
+            };
+            return Err(DoorError::BadTurn(format!("{} {why}", one.person)));
         }
         let mut leaves = said.leaves.iter();
         if let Some(leave) = leaves

@@ -7,7 +7,7 @@ use super::acts::Work;
 use super::door::Job;
 use super::{
     Command, DELIVERIES_KEPT, Done, DoorError, Effects, FILL_MAX, FORGET_MAX, Memory, REVOKED_KEPT, Reply,
-    SILENCES_KEPT, TOKENS_MAX, UNREADABLE_BYTES_MAX, UNREADABLE_MAX, Unread,
+    SILENCES_KEPT, SignIn, TOKENS_MAX, UNREADABLE_BYTES_MAX, UNREADABLE_MAX, Unread,
 };
 use crate::core::decide::Act;
 use crate::core::timeline::Route;
@@ -107,6 +107,13 @@ pub(super) fn run(
             true => Ok(Reply::Done),
             false => Err(DoorError::NoToken(id.clone())),
         },
+        // Nobody would ever have its secret.
+        Command::SignIn(SignIn::Link { .. } | SignIn::Open { .. } | SignIn::Token { .. })
+            if job.answer.is_closed() =>
+        {
+            Err(DoorError::Late)
+        }
+        Command::SignIn(asked) => work.sign_in(asked)?,
         Command::Calendar(asked) => Ok(work.calendar(asked)?),
         // Nobody would ever see it.
         Command::LinkCalendar { .. } if job.answer.is_closed() => Err(DoorError::Late),
@@ -129,6 +136,7 @@ pub(super) fn run(
             let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
+            work.forget_signed_in()?;
             calendars::forget(tx, before(REVOKED_KEPT))?;
             reach::forget(tx, before(REVOKED_KEPT))?;
             drills::forget(tx, before(REVOKED_KEPT))?;

@@ -8,16 +8,20 @@ use tokio::runtime::Runtime;
 use super::stories::Story;
 use super::*;
 use crate::core::alert::Status::{Firing, Resolved};
+use crate::core::correlate::Needs;
+use crate::core::meeting::{Point, Points};
+use crate::core::rules::Rules;
 use crate::mirror::Copier;
 use crate::store::Tx;
 use crate::store::incidents;
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
 use crate::store::search::Filter;
+use crate::store::sessions;
 use crate::store::sight::Sight;
 use crate::store::silences::{self, Which};
 use crate::store::tokens::{self, Holder, Link, Purpose};
-use crate::store::{alerts, calendars, conditions, roster, timeline};
+use crate::store::{alerts, calendars, conditions, meeting, roster, timeline};
 
 /// A story, and who copies it.
 struct Copied {
@@ -91,14 +95,24 @@ fn looks(tx: &Tx<'_>) -> Result<String, StoreError> {
         let entries = timeline::list(tx, incident.id, 0, 10_000)?;
         let alerts = alerts::of_incident(tx, incident.id, 100)?;
         let events = alerts::events_of(tx, incident.id)?;
-        seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n"));
+        let places = meeting::Known::ask(tx, &meets())?.places(&incident, &meets(), tx.now);
+        seen.push_str(&format!("{incident:#?}\n{entries:#?}\n{alerts:#?}\n{events}\n{places:#?}\n"));
     }
     seen.push_str(&format!("{:#?}", tokens::list_api(tx)?));
+    seen.push_str(&format!("{:#?}", sessions::list(tx)?));
     seen.push_str(&format!("{:#?}", conditions::open(tx)?));
     seen.push_str(&format!("{:#?}", (calendars::all(tx)?, calendars::links(tx)?)));
     seen.push_str(&format!("{:#?}", roster::open(tx)?));
     seen.push_str(&format!("{:#?}", silences::list(tx, Which::Open, 100)?));
     Ok(seen)
+}
+
+/// A place to meet that hangs on the shop, and whose address nobody can guess.
+fn meets() -> Rules {
+    let place = Point::new("https://video.example.net/{incident}-{secret}".into(), None, vec!["shop".into()]);
+    let mut points = Points::new([("video".to_owned(), place)].into(), vec!["video".into()]);
+    points.hang(&Needs::default());
+    Rules { meeting: points, ..Rules::default() }
 }
 
 fn declare(story: &mut Story, title: &str) -> i64 {
@@ -147,6 +161,58 @@ fn the_mirror_shows_what_the_store_shows_at_every_turn_of_a_story() {
     copied.is_true();
     assert_eq!(copied.inside(|tx| incidents::numbers(tx, 0, 100)).len(), 2);
     assert_eq!(copied.count("letter"), 0, "letters are nobody's to look at");
+}
+
+#[test]
+fn who_is_signed_in_may_look_at_the_copy_and_who_signs_in_by_a_token_meanwhile_at_the_copy_alone() {
+    let mut copied = Copied::new();
+    let holder = Holder::Person("maya".into());
+    let make = Command::MakeToken { token: "a token".to_owned().into(), holder: holder.clone() };
+    let Reply::Made(id) = copied.story.ask(make).unwrap() else { panic!("no id") };
+    let sign = |secret: &str| {
+        let (token, session) = (sessions::hash("a token"), sessions::hash(secret));
+        Command::SignIn(SignIn::Token { token, session, before: None })
+    };
+    copied.story.ask(sign("here")).unwrap();
+    copied.is_true();
+    let find = |secret: String| move |tx: &Tx<'_>| sessions::find(tx, &secret);
+    assert_eq!(copied.inside(find("here".into())).unwrap().holder, holder);
+    copied.story.passes(10);
+    copied.story.ask(Command::SignIn(SignIn::Used(sessions::hash("here")))).unwrap();
+    copied.is_true();
+
+    let now = copied.story.clock.now();
+    let look = copied.inside(|tx| sessions::sign_look(tx, &id, now));
+    let seen = copied.inside(find(look.clone())).unwrap();
+    assert_eq!((&seen.holder, seen.token.as_ref()), (&holder, Some(&id)));
+    let (unsigned, tag) = look.rsplit_once('.').unwrap();
+    let forged = look.replace(&id, "0123456789abcdef");
+    for wrong in [
+        forged,
+        unsigned.to_owned(),
+        format!("{unsigned}."),
+        format!("{look}.x"),
+        format!("{unsigned}.{}", &tag[1..]),
+    ] {
+        assert_eq!(copied.inside(find(wrong.clone())), None, "{wrong}");
+    }
+    // The store itself keeps sessions, and takes nothing else; every node signs with its key.
+    assert_eq!(copied.story.look(find(look.clone())), None);
+    use secrecy::ExposeSecret as _;
+    let key = |tx: &Tx<'_>| tokens::answer_key(tx).map(|key| key.expose_secret().to_owned());
+    assert_eq!(copied.inside(key), copied.story.look(key));
+
+    // What has ended has ended in the copy as well.
+    copied.story.ask(Command::SignIn(SignIn::Out(sessions::hash("here")))).unwrap();
+    copied.steps();
+    assert_eq!(copied.inside(find("here".into())), None);
+    copied.story.ask(sign("again")).unwrap();
+    copied.steps();
+    assert!(copied.inside(find("again".into())).is_some());
+    copied.story.ask(Command::RevokeToken { id }).unwrap();
+    copied.is_true();
+    assert_eq!(copied.inside(find("again".into())), None);
+    assert_eq!(copied.inside(find(look)), None);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use toml::de::DeTable;
 use crate::core::rules::{Rules, Target};
 
 mod answers;
+mod command;
 mod delivery_drill;
 mod edges;
 mod errors;
@@ -29,6 +30,7 @@ mod heartbeats;
 mod hide;
 mod inhibit;
 mod maintenance;
+mod meeting;
 mod names;
 mod people;
 mod policies;
@@ -42,11 +44,15 @@ mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_command;
+#[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
 mod stories_feeds;
 #[cfg(test)]
 mod stories_maintenance;
+#[cfg(test)]
+mod stories_meeting;
 #[cfg(test)]
 mod stories_policies;
 #[cfg(test)]

@@ -7,15 +7,16 @@ use super::feeds;
 use super::inhibit;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use super::{ChannelConfig, Kinds, policies, rotations, services, ways};
+use super::{ChannelConfig, Kinds, meeting, policies, rotations, services, ways};
 use crate::core::correlate::Grouping;
 use crate::core::flapping::Flapping;
 use crate::core::rules::{Clocks, Person, Rules, Target};
 
 /// `[incidents]`: how long things may take, and how alerts become incidents.
-fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping) {
+fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, Flapping, Vec<At<String>>) {
     let (mut clocks, mut grouping, mut flapping) =
         (Clocks::default(), Grouping::default(), Flapping::default());
+    let mut meet = Vec::new();
     if let Some(mut table) = root.table(reading, "incidents") {
         if let Some(after) = table.duration(reading, "self_clear_after") {
             clocks.self_clear_after = after.value;
@@ -26,9 +27,10 @@ fn incidents(root: &mut Table<'_>, reading: &mut Reading) -> (Clocks, Grouping, 
         policies::silent_after(&mut table, reading, &mut clocks);
         services::groups(&mut table, reading, &mut grouping);
         inhibit::flapping(&mut table, reading, &mut flapping);
+        meet = table.texts(reading, "meet").unwrap_or_default();
         table.end(reading);
     }
-    (clocks, grouping, flapping)
+    (clocks, grouping, flapping, meet)
 }
 
 pub(super) fn rules(
@@ -37,13 +39,16 @@ pub(super) fn rules(
     ways: &[ChannelConfig],
     kinds: &Kinds,
 ) -> Rules {
-    let (clocks, grouping, flapping) = incidents(root, reading);
+    let (clocks, grouping, flapping, meet) = incidents(root, reading);
     let storm = services::storm(root, reading);
-    let mut rules = Rules { clocks, grouping, flapping, storm, ..Rules::default() };
+    let command = super::command::command(root, reading);
+    let mut rules = Rules { clocks, grouping, flapping, storm, command, ..Rules::default() };
     persons(root, reading, &mut rules, ways, kinds);
     rotations::rotations(root, reading, &mut rules);
     let open = policies::policies(root, reading, &mut rules);
-    services::services(root, reading, &mut rules);
+    let mut places = meeting::Places::read(root, reading, meet, &mut rules);
+    services::services(root, reading, &mut rules, &mut places);
+    places.end(reading, &mut rules);
     open.end(reading, &rules);
     feeds::somebody(reading, &rules);
     if !root.has("mail") && !rules.policies.is_empty() {
@@ -70,6 +75,9 @@ fn persons(
         }
         let zone = table.text(reading, "time_zone").and_then(|zone| time_zone(reading, &zone));
         let administrator = table.boolean(reading, "administrator").unwrap_or(false);
+        let capabilities = table.texts(reading, "capabilities").unwrap_or_default();
+        let capabilities = capabilities.into_iter().map(|word| word.value).collect();
+        let viewer = table.text(reading, "role").is_some_and(|role| viewer(reading, &role, administrator));
         let known = ways;
         let (ways, quiet) = ways::of_person(&mut table, reading, ways, kinds);
         table.end(reading);
@@ -77,11 +85,27 @@ fn persons(
         ways::are_their_own(reading, &name, &ways, known, rules);
         let email = email.map(|email| email.value).unwrap_or_default();
         let time_zone = zone.unwrap_or(TimeZone::UTC);
-        let person = Person { full_name, email, time_zone, administrator, ways, quiet };
+        let person = Person { full_name, email, time_zone, administrator, viewer, ways, quiet, capabilities };
         if rules.people.insert(name.value.clone(), person).is_some() {
             reading.errors.add(name.span, format!("there are two persons called {}", name.value));
         }
     }
+}
+
+/// Whether a `role` is that of a viewer.
+fn viewer(reading: &mut Reading, role: &At<String>, administrator: bool) -> bool {
+    const ROLES: [&str; 2] = ["viewer", "member"];
+    let wrong = match role.value.as_str() {
+        "viewer" if administrator => "an administrator is no viewer: leave one of the two out".to_owned(),
+        "viewer" => return true,
+        "member" => return false,
+        "administrator" => {
+            "an administrator has `administrator = true`; `role` is viewer or member".to_owned()
+        }
+        other => format!("`role` is viewer or member{}", nearest(other, ROLES)),
+    };
+    reading.errors.add(role.span.clone(), wrong);
+    false
 }
 
 /// `person:NAME`; `rotation:NAME`, which is whoever is on call in it; and `everybody:NAME`, which is all of it.
@@ -119,12 +143,18 @@ pub(super) fn can_be_paged(reading: &mut Reading, rules: &Rules, name: &At<Strin
     if !known(reading, name, "person", rules.people.keys().map(String::as_str)) {
         return false;
     }
-    let reachable = rules.people.get(&name.value).is_some_and(|person| !person.email.is_empty());
-    if !reachable {
-        let what = format!("{} is to be paged here and has no `email`", name.value);
-        reading.errors.add(name.span.clone(), what);
+    if rules.can_be_paged(&name.value) {
+        return true;
     }
-    reachable
+    let is_viewer = rules.people.get(&name.value).is_some_and(|person| person.viewer);
+    let what = match is_viewer {
+        true => {
+            "is to be paged here and is a viewer, who can take nothing: make them a member (`role`), or name somebody else"
+        }
+        false => "is to be paged here and has no `email`",
+    };
+    reading.errors.add(name.span.clone(), format!("{} {what}", name.value));
+    false
 }
 
 pub(super) fn time_zone(reading: &mut Reading, zone: &At<String>) -> Option<TimeZone> {

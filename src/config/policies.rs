@@ -147,7 +147,7 @@ fn severities(table: &mut Table<'_>, reading: &mut Reading, key: &str) -> Option
     Some(each.collect())
 }
 
-fn severity(reading: &mut Reading, word: &str, span: &Range<usize>) -> Option<Severity> {
+pub(super) fn severity(reading: &mut Reading, word: &str, span: &Range<usize>) -> Option<Severity> {
     let found = Severity::from_word(word);
     if found.is_none() {
         let near = nearest(word, ALL.map(Severity::as_str));

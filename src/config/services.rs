@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 
 use super::inhibit;
+use super::meeting::Places;
 use super::names::{self, known};
 use super::people::targets;
 use super::read::{At, Reading, Table};
@@ -24,7 +25,7 @@ const STORM_INCIDENTS_MAX: u64 = 1000;
 const STORM_MIN: SignedDuration = SignedDuration::from_secs(10);
 const STORM_MAX: SignedDuration = SignedDuration::from_hours(1);
 
-pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules) {
+pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut Rules, places: &mut Places) {
     let mut depends: Vec<(String, At<String>)> = Vec::new();
     let faults = reading.errors.count();
     let tables = root.tables(reading, "service");
@@ -40,7 +41,7 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         }
         let who = name.as_ref().map_or("?", |name| name.value.as_str());
         let pio = pio(&mut table, reading, rules, who);
-        let bridge = table.text(reading, "bridge").map(|bridge| bridge.value);
+        let (bridge, meet) = places.of_service(&mut table, reading, &rules.meeting);
         let needs = table.texts(reading, "depends_on").unwrap_or_default();
         let mut grouping = rules.grouping.clone();
         grouping.depends_on = needs.iter().map(|needed| needed.value.clone()).collect();
@@ -53,7 +54,8 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         table.end(reading);
         let (Some(name), Some(policy)) = (name, policy) else { continue };
         let policy = policy.value;
-        let service = Service { policy, policies, grouping, flapping, pio, bridge, public_name, severities };
+        let service =
+            Service { policy, policies, grouping, flapping, pio, bridge, meet, public_name, severities };
         if rules.services.insert(name.value.clone(), service).is_some() {
             reading.errors.add(name.span, format!("there are two services called {}", name.value));
         }
@@ -138,7 +140,8 @@ fn pio(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, service: &st
         );
         reading.warn(&place, what);
     } else if pio.iter().collect::<BTreeSet<_>>().len() < 2 {
-        if rules.people.len() > 1 {
+        // Who only looks is no alternate.
+        if rules.people.values().filter(|person| !person.viewer).count() > 1 {
             let what = "a PIO needs at least one alternate: add a second person or rotation to `pio`";
             reading.errors.add(table.span.clone(), what);
         } else {

@@ -86,6 +86,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         include_str!("feeds.rs"),
         include_str!("heartbeats.rs"),
         include_str!("maintenance.rs"),
+        include_str!("meeting.rs"),
         include_str!("mod.rs"),
         include_str!("names.rs"),
         include_str!("people.rs"),

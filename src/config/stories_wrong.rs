@@ -405,3 +405,45 @@ fn a_way_that_reaches_one_person_is_not_named_by_two() {
     assert_eq!(with("two"), "nothing");
     only(&with("one"), "the way one reaches one person, and ann names it already; bo needs a [[way]]");
 }
+
+#[test]
+fn who_only_looks_is_a_viewer_and_is_named_nowhere_where_people_are_woken() {
+    let lee =
+        |role: &str| format!("[[person]]\nname = \"lee\"\nemail = \"lee@example.net\"\n{role}\n\n[[source]]");
+    // Of two who act one is an alternate; who only looks is none.
+    let good = |role: &str| GOOD.replacen("[[source]]", &lee(role), 1);
+    let with = |role: &str| match role {
+        "role = \"viewer\"" | "administrator = false\nrole = \"viewer\"" => read(&good(role)),
+        _ => read(&good(role).replace("[\"person:maya\"]", "[\"person:maya\", \"rotation:sre\"]")),
+    };
+    let role = |written: &str| with(written).map(|config| config.rules.people["lee"].role().as_str());
+    assert_eq!(role(""), Ok("member"));
+    assert_eq!(role("role = \"member\""), Ok("member"));
+    assert_eq!(role("role = \"viewer\""), Ok("viewer"));
+    assert_eq!(role("administrator = true"), Ok("administrator"));
+    assert_eq!(role("administrator = false\nrole = \"viewer\""), Ok("viewer"));
+    assert_eq!(role("administrator = true\nrole = \"member\""), Ok("administrator"));
+    for (written, words) in [
+        ("role = \"viewr\"", "did you mean `viewer`?"),
+        ("role = \"guest\"", "`role` is viewer or member"),
+        ("role = \"administrator\"", "`administrator = true`"),
+        ("administrator = true\nrole = \"viewer\"", "an administrator is no viewer"),
+        ("role = true", "`role` is a text in quotes"),
+        ("rol = \"viewer\"", "did you mean `role`?"),
+    ] {
+        only(&with(written).unwrap_err(), words);
+    }
+    let text = good("role = \"viewer\"");
+    for (from, to) in [
+        ("members = [\"maya\"]", "members = [\"maya\", \"lee\"]"),
+        ("members = [\"maya\"]", "shadows = [\"lee\"]\nmembers = [\"maya\"]"),
+        ("steps = [{ page = [\"rotation:sre\"]", "steps = [{ page = [\"rotation:sre\", \"person:lee\"]"),
+        ("pio = [\"person:maya\"]", "pio = [\"person:maya\", \"person:lee\"]"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        let said = read(&text.replacen(from, to, 1)).unwrap_err();
+        only(&said, "lee is to be paged here and is a viewer, who can take nothing");
+    }
+    let hashes = ["", "role = \"viewer\""].map(|role| format!("{:?}", with(role).unwrap().rules));
+    assert_ne!(hashes[0], hashes[1], "nodes that differ in it are told apart");
+}

@@ -5,19 +5,27 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod act;
+mod board;
+mod clocks;
+mod command;
 mod flapping;
 mod gather;
+mod people;
 mod reason;
+mod refusal;
 mod silent;
 mod wake;
 
+pub use act::{Act, Bid, Join, Opening, Write};
 pub use reason::Reason;
+pub use refusal::Refusal;
 
-use super::correlate::Because;
+use super::board::RequestState;
+use super::command::{COMMANDER, Office};
 use super::escalation::{self, Staff};
-use super::flapping::Flaps;
-use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
-use super::letter::{Letter, Misread, News};
+use super::incident::{CommandReason, Incident, Phase, Resolution, Severity};
+use super::letter::{Letter, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
 
@@ -43,184 +51,6 @@ impl By {
     }
 }
 
-/// What is asked of an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Act {
-    /// An alert fires and belongs here.
-    Join(Join),
-    /// An alert of this incident is worse than it was.
-    Worsen {
-        /// How bad an incident of it is.
-        severity: Severity,
-    },
-    /// More incidents came than people can look at, and this one stands for all of them from now on.
-    BeginStorm,
-    /// It becomes part of another.
-    MergeInto {
-        /// Which.
-        into: i64,
-        /// The term the Commander believes in, when a human has it.
-        term: Option<u32>,
-    },
-    /// Another became part of it.
-    TakeIn(Box<Incident>),
-    /// Some of its alerts are another incident's.
-    SplitOff {
-        /// Which.
-        into: i64,
-        /// How many go.
-        alerts: u32,
-        /// How many of them fire.
-        firing: u32,
-        /// The term the Commander believes in, when a human has it.
-        term: Option<u32>,
-    },
-    /// It became part of another, and is its own again, with the alerts that come back. Whoever does that commands it.
-    SplitFrom {
-        /// Which.
-        incident: i64,
-        /// How many come.
-        alerts: u32,
-        /// How many of them fire.
-        firing: u32,
-    },
-    /// An alert of this incident, which people ended, fires on.
-    FireOn {
-        /// Its key.
-        key: String,
-    },
-    /// An alert of this incident recovered.
-    Recover {
-        /// Where it comes from.
-        source: String,
-        /// Its key there.
-        key: String,
-        /// Its source only stopped saying that it fires: its title.
-        timed_out: Option<String>,
-        /// It flaps.
-        flaps: Option<Flaps>,
-    },
-    /// An alert of this incident fires on, and is counted elsewhere from now on.
-    Leave {
-        /// Where it comes from.
-        source: String,
-        /// Its key there.
-        key: String,
-        /// Where it is counted, in words.
-        to: String,
-    },
-    /// An alert was acknowledged at its source.
-    SourceAcknowledge {
-        /// Where.
-        source: String,
-        /// Which.
-        key: String,
-    },
-    /// The hour of this incident has come.
-    Tick {
-        /// Who was paged since it is open, and has no page of that in their hands: each was refused, or is not sent yet.
-        unheard: Vec<String>,
-    },
-    /// A page did not reach somebody.
-    Unreachable {
-        /// Who.
-        person: String,
-        /// What was answered.
-        why: String,
-    },
-    /// A letter reached its end.
-    Deliver {
-        /// `page`, `notice`, `pio_page` or `status`.
-        what: String,
-        /// Person or channel.
-        to: String,
-        /// `accepted`, `refused` or `unknown`.
-        outcome: String,
-        /// What the other side said.
-        why: String,
-    },
-    /// A reply by mail did nothing, or less than its writer may believe: they are told, and nothing else changes.
-    Tell {
-        /// Whom the answered letter was for, or who wrote the reply.
-        person: String,
-        /// What is wrong with the reply.
-        why: Misread,
-    },
-    /// A human answers: takes command if nobody has it.
-    Answer {
-        /// Also page more people.
-        help: bool,
-    },
-    /// A human who was paged cannot.
-    Decline,
-    /// A human is at a keyboard.
-    CheckIn,
-    /// A program may have taken command in the name of this person.
-    Doubt {
-        /// Who commands, as it seems.
-        person: String,
-        /// What was seen.
-        text: String,
-    },
-    /// Somebody writes something down.
-    Note {
-        /// What.
-        text: String,
-    },
-    /// The PIO writes a first statement down.
-    Draft {
-        /// Its words.
-        text: String,
-    },
-    /// The Commander says the harm stopped.
-    Mitigate {
-        /// The term the Commander believes in.
-        term: u32,
-        /// What did it; `None` for unexplained.
-        cause: Option<String>,
-    },
-    /// The Commander says it is over.
-    Resolve {
-        /// The term the Commander believes in.
-        term: u32,
-        /// Nothing was wrong.
-        false_alarm: bool,
-    },
-    /// A human opens it again.
-    Reopen {
-        /// Why.
-        why: String,
-    },
-}
-
-impl Act {
-    /// The hour of an incident has come. The door adds what it knows of pages.
-    pub const TICK: Self = Self::Tick { unheard: Vec::new() };
-}
-
-/// An alert that fires and belongs to an incident.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Join {
-    /// Where it comes from.
-    pub source: String,
-    /// Its key there.
-    pub key: String,
-    /// One line.
-    pub title: String,
-    /// It belonged to this incident before.
-    pub refired: bool,
-    /// What it is about.
-    pub service: String,
-    /// How bad an incident of it is.
-    pub severity: Severity,
-    /// Why it belongs here, when it is neither the first nor the same as one that does.
-    pub because: Option<Because>,
-    /// The values of the labels that its service is grouped by; none when it is not.
-    pub group: Option<String>,
-    /// It flaps.
-    pub flaps: Option<Flaps>,
-}
-
 /// What was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
@@ -232,63 +62,6 @@ pub struct Decision {
     pub letters: Vec<Letter>,
     /// Why.
     pub reason: Reason,
-}
-
-/// Why an act was refused. The incident is unchanged.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// The act belongs to the Commander, and that is somebody else, or another term.
-    #[error("{commander} has command (term {term}); this act needs the Commander's current term")]
-    Stale {
-        /// Who commands.
-        commander: String,
-        /// The current term.
-        term: u32,
-    },
-    /// The act needs a Commander and there is none.
-    #[error("nobody has command yet; acknowledge the incident first")]
-    NobodyCommands,
-    /// The incident is over.
-    #[error("the incident is over ({0}); reopen it first")]
-    Over(&'static str),
-    /// The incident is not over.
-    #[error("the incident is open; only one that is over can be reopened")]
-    StillOpen,
-    /// Only a human may do this.
-    #[error("only a person may do this; a program can never hold an office")]
-    NotAPerson,
-    /// The person is not in the configuration.
-    #[error("{0} is not a person of this house")]
-    UnknownPerson(String),
-    /// The state does not allow it.
-    #[error("{0}")]
-    WrongState(&'static str),
-    /// What is named cannot be taken so.
-    #[error("{0}")]
-    NotThere(String),
-    /// The words are missing or too long.
-    #[error("{0}")]
-    BadWords(String),
-    /// A fault of ours: the entries did not follow from the state. Nothing is changed.
-    #[error("internal fault: {0}")]
-    Fault(super::incident::FoldError),
-}
-
-/// What a new incident begins with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Opening {
-    /// One line.
-    pub title: String,
-    /// What is affected; must be a service of the rules.
-    pub service: String,
-    /// How bad.
-    pub severity: Severity,
-    /// The alert that opens it; `None` when a person declares it.
-    pub alert: Option<(String, String)>,
-    /// The values of the labels that its service is grouped by; none when it is not.
-    pub group: Option<String>,
-    /// Too many were opened lately: it stands for those that come now.
-    pub storm: bool,
 }
 
 /// Opens an incident and wakes the first step.
@@ -417,27 +190,18 @@ pub fn decide(
             Reason::Recorded
         }
         Act::Answer { help } => work.answer(help)?,
-        Act::Decline => {
-            let person = work.person()?;
-            work.open_only()?;
-            if work.incident.commander().is_some_and(|command| command.person == person) {
-                return Err(Refusal::WrongState("you have command; hand it over instead of declining"));
-            }
-            work.add(Fact::Declined { person })?;
-            match work.escalate_if_nobody_is_left()? {
-                Reason::EscalatedUnanswered => Reason::EscalatedUnanswered,
-                _ => Reason::Declined,
-            }
-        }
-        Act::CheckIn => {
-            let person = work.person()?;
-            work.open_only()?;
-            if work.incident.commander().is_none() {
-                work.take_command(&person, CommandReason::FirstResponder)?;
-            }
-            work.add(Fact::CheckedIn { person })?;
-            Reason::CheckedIn
-        }
+        Act::Decline => match work.decline_offer(None, "")? {
+            // Who was called as PIO may have been paged, too.
+            Some(Reason::PioDeclined) | None => work.decline()?,
+            Some(reason) => reason,
+        },
+        Act::CheckIn => work.check_in()?,
+        Act::EnRoute { eta } => work.en_route(eta)?,
+        Act::Rest { person, term } => work.rests(person, term)?,
+        Act::Release { person, term } => work.release(person, term)?,
+        Act::Command(bid) => work.bids(bid)?,
+        Act::Board(write) => work.writes(write)?,
+        Act::SetSeverity { severity, reason, term } => work.set_severity(severity, &reason, term)?,
         Act::Doubt { person, text } => work.doubts(&person, text)?,
         Act::Note { text } => {
             let text = words(&text, "the note")?;
@@ -446,12 +210,14 @@ pub fn decide(
         }
         Act::Draft { text } => {
             let text = words(&text, "the statement")?;
-            work.person()?;
+            let person = work.person()?;
+            work.pio_writes(&person)?;
             work.add(Fact::StatementDrafted { text })?;
             Reason::Recorded
         }
         Act::Mitigate { term, cause } => work.mitigate(term, cause)?,
-        Act::Resolve { term, false_alarm } => work.resolve(term, false_alarm)?,
+        Act::Resolve { term, false_alarm } => work.resolve(term, false_alarm, None)?,
+        Act::ResolveEarly { term, why } => work.resolve(term, false, Some(why))?,
         Act::Reopen { why } => work.reopen(&why)?,
     };
     work.tell_watchers(incident)?;
@@ -481,6 +247,11 @@ fn words(text: &str, what: &str) -> Result<String, Refusal> {
         )));
     }
     Ok(text.to_owned())
+}
+
+/// As [`words`], of what may be left out.
+fn words_or_none(text: &str, what: &str) -> Result<String, Refusal> {
+    if text.trim().is_empty() { Ok(String::new()) } else { words(text, what) }
 }
 
 struct Work<'a> {
@@ -543,12 +314,13 @@ impl Work<'_> {
     ) -> Result<(), Refusal> {
         let commands =
             self.incident.commander().is_some_and(|command| actor.person() == Some(command.person.as_str()));
+        let held = actor.person().and_then(|person| self.incident.offices.of(person));
         let entry = Entry {
             seq: self.incident.seq + 1,
             at: self.now,
             occurred_at,
             actor,
-            office: commands.then_some("commander"),
+            office: if commands { Some(COMMANDER) } else { held.map(Office::as_str) },
             term: (self.incident.term > 0).then_some(self.incident.term),
             route,
             fact,
@@ -596,7 +368,7 @@ impl Work<'_> {
         }
         match &self.incident.phase {
             Phase::Triggered { quiet_until: Some(_), .. } => return self.clear(unheard),
-            Phase::Acknowledged { .. } => return self.looks_for_the_commander(),
+            Phase::Acknowledged { .. } | Phase::Mitigated { .. } => return self.looks_after_command(),
             _ if self.is_to_remind() => return self.remind(),
             _ => {}
         }
@@ -656,15 +428,16 @@ impl Work<'_> {
                 let known = self.incident.responder(&person).map(|known| known.status);
                 match known {
                     // Who has command is not heard of: that somebody else is there counts from now on.
-                    Some(ResponderStatus::OnScene) if self.is_silent() => {
+                    Some(status) if status.is_on_scene() && self.is_silent() => {
                         self.add(Fact::CheckedIn { person: person.clone() })?;
                     }
-                    Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene) if !self.is_silent() => {}
+                    Some(status) if status.has_answered() && !self.is_silent() => {}
                     _ => self.add(Fact::Acknowledged { person: person.clone() })?,
                 }
                 Reason::CommandIsTaken
             }
         };
+        self.comes_on_request(&person, RequestState::Acknowledged)?;
         let calls = help && reason != Reason::CommandIsTaken;
         let somebody_comes = !calls || self.call_for_help(before.as_ref())?;
         if matches!(self.by.route, Route::Mail | Route::Chat) {
@@ -680,8 +453,9 @@ impl Work<'_> {
     fn take_command(&mut self, person: &str, reason: CommandReason) -> Result<(), Refusal> {
         self.add(Fact::Acknowledged { person: person.to_owned() })?;
         let term = self.incident.term + 1;
-        let sign_after = self.sign_after(self.incident.severity);
-        self.add(Fact::CommandTaken { person: person.to_owned(), term, reason, sign_after })?;
+        let severity = self.incident.severity;
+        let (sign_after, pace) = (self.sign_after(severity), self.pace(severity));
+        self.add(Fact::CommandTaken { person: person.to_owned(), term, reason, sign_after, pace })?;
         self.promise()?;
         let news = if reason == CommandReason::Reopened { News::Reopened } else { News::Acknowledged };
         self.status(news);
@@ -725,8 +499,24 @@ impl Work<'_> {
         Ok(Reason::Mitigated)
     }
 
-    fn resolve(&mut self, term: u32, false_alarm: bool) -> Result<Reason, Refusal> {
+    fn resolve(&mut self, term: u32, false_alarm: bool, early: Option<String>) -> Result<Reason, Refusal> {
         self.commands(term)?;
+        let early = early.map(|early| words(&early, "the reason")).transpose()?;
+        if !false_alarm && early.is_none() && !self.rules.command.watch.is_empty() {
+            let watch = self.rules.command.watch.get(&self.incident.severity).copied().unwrap_or_default();
+            let until = self.watch_ends().unwrap_or(self.later(watch));
+            if until > self.now {
+                return Err(match self.incident.phase {
+                    Phase::Mitigated { .. } => Refusal::Watched { until },
+                    _ => Refusal::WrongState(
+                        "say first what ended the harm (mitigate), or that nobody knows; then it is watched for a while",
+                    ),
+                });
+            }
+        }
+        if let Some(text) = early {
+            self.add(Fact::Note { text: format!("resolved before the watch is over: {text}") })?;
+        }
         if !false_alarm && matches!(self.incident.phase, Phase::Acknowledged { .. }) {
             // Said openly rather than refused: an unexplained recovery is carried into the review.
             self.add(Fact::Mitigated { cause: None })?;

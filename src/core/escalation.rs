@@ -10,6 +10,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::command::OFFER_WAIT;
 use super::incident::{Escalation, Incident, Phase, Severity};
 use super::oncall::{Duty, Roster};
 use super::rules::{Policy, Rules, Step, Target, When};
@@ -200,7 +201,7 @@ pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
     };
     let latest =
         now.saturating_add(wait.max(wait_of(incident, rules, now)).saturating_add(CLOCKS_DIFFER_MAX));
-    hour.or(incident.due_at()).zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
+    hour.or(incident.own_due_at()).zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
 }
 
 /// How long an incident waits for what it waits for now.
@@ -218,6 +219,10 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
         }
         // Whoever sets one anew that is longer than any wait of today would be asked to at once again.
         Phase::Acknowledged { sign: Some(sign), .. } => sign.after.min(longest_wait(rules)).max(first()),
+        Phase::Acknowledged { calls: Some(calls), .. } => {
+            calls.pace.progress.min(longest_wait(rules)).max(first())
+        }
+        Phase::Acknowledged { .. } | Phase::Mitigated { .. } => OFFER_WAIT,
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
         _ => quiet_wait(rules),
     }
@@ -255,8 +260,9 @@ fn quiet_wait(rules: &Rules) -> SignedDuration {
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
     let signs = rules.clocks.silent_after.values().copied();
-    let others = [LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, quiet_wait(rules)];
-    steps.chain(signs).chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
+    let paces = rules.command.pace.values().flat_map(|pace| [pace.check_in, pace.size_up, pace.progress]);
+    let others = [OFFER_WAIT, LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, quiet_wait(rules)];
+    steps.chain(signs).chain(paces).chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
 }
 
 /// How long the step an escalation stands at is waited for.

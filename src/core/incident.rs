@@ -6,8 +6,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Board;
+use super::command::{Calls, Office, Offices, Turn};
 use super::letter::Why;
-use super::timeline::{Entry, Fact, Joined};
+use super::timeline::{Actor, Entry, Fact};
+
+mod alerts;
+mod people;
+mod posts;
 
 /// After a reminder that came late the next one comes no sooner.
 pub const REMINDERS_APART_MIN: SignedDuration = SignedDuration::from_secs(30);
@@ -77,14 +83,36 @@ pub enum CommandReason {
     FirstResponder,
     /// Opened the incident again.
     Reopened,
+    /// Was on scene while the Commander was not.
+    FirstOnScene,
+    /// Accepted it from who had it.
+    Transferred,
+    /// Took it when who had it gave no sign of life.
+    Assumed,
+    /// Accepted it because an administrator ordered that it passes.
+    Relieved,
 }
 
 impl CommandReason {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::FirstResponder,
+        Self::Reopened,
+        Self::FirstOnScene,
+        Self::Transferred,
+        Self::Assumed,
+        Self::Relieved,
+    ];
+
     /// The word used in SQL, JSON, metrics and pages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::FirstResponder => "first_responder",
             Self::Reopened => "reopened",
+            Self::FirstOnScene => "first_on_scene",
+            Self::Transferred => "transferred",
+            Self::Assumed => "assumed",
+            Self::Relieved => "relieved",
         }
     }
 }
@@ -163,6 +191,8 @@ pub enum Phase {
         command: Command,
         /// When it is looked whether they are still there; `None`: never.
         sign: Option<Sign>,
+        /// When they are asked for reports; `None`: never.
+        calls: Option<Calls>,
     },
     /// The harm stopped; being watched.
     Mitigated {
@@ -198,11 +228,42 @@ pub enum ResponderStatus {
     Declined,
     /// Answered.
     Acknowledged,
+    /// On the way to a keyboard.
+    EnRoute,
     /// At a keyboard.
     OnScene,
+    /// On scene, and has something to do.
+    Assigned,
+    /// On scene, and has to rest: they are given nothing to do.
+    Resting,
+    /// May go, and has gone.
+    Released,
 }
 
 impl ResponderStatus {
+    /// All of them, in the order in which they usually come.
+    pub const ALL: [Self; 9] = [
+        Self::Paged,
+        Self::Unreachable,
+        Self::Declined,
+        Self::Acknowledged,
+        Self::EnRoute,
+        Self::OnScene,
+        Self::Assigned,
+        Self::Resting,
+        Self::Released,
+    ];
+
+    /// Whether they answered, and have not gone since.
+    pub fn has_answered(self) -> bool {
+        matches!(self, Self::Acknowledged | Self::EnRoute) || self.is_on_scene()
+    }
+
+    /// Whether they are at a keyboard.
+    pub fn is_on_scene(self) -> bool {
+        matches!(self, Self::OnScene | Self::Assigned | Self::Resting)
+    }
+
     /// The word used in SQL, JSON and pages.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -210,7 +271,11 @@ impl ResponderStatus {
             Self::Unreachable => "unreachable",
             Self::Declined => "declined",
             Self::Acknowledged => "acknowledged",
+            Self::EnRoute => "en_route",
             Self::OnScene => "on_scene",
+            Self::Assigned => "assigned",
+            Self::Resting => "resting",
+            Self::Released => "released",
         }
     }
 }
@@ -230,6 +295,8 @@ pub struct Responder {
     pub pages_before: u32,
     /// They were told by a page that they need not answer, and by no other.
     pub watching: bool,
+    /// When they said they would be at a keyboard, while they are on the way.
+    pub eta: Option<Timestamp>,
 }
 
 impl Responder {
@@ -286,6 +353,13 @@ pub struct Incident {
     pub calm_at: Option<Timestamp>,
     /// When the next internal update was promised for.
     pub next_update_by: Option<Timestamp>,
+    /// Who holds which office, and who was offered command.
+    pub offices: Offices,
+    /// What stands on the board.
+    pub board: Board,
+    /// Number of the newest entry that somebody has to know who takes command: a brief is of one such number, and an old one
+    /// as soon as there is another.
+    pub moved: u32,
     /// Sequence number of the newest entry.
     pub seq: u32,
 }
@@ -329,6 +403,13 @@ impl Incident {
 
     /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
     pub fn due_at(&self) -> Option<Timestamp> {
+        let promised = self.commander().and_then(|_| self.board.next_hour());
+        self.own_due_at().into_iter().chain(promised).min()
+    }
+
+    /// The same, without what people promised: an hour that the daemon has set itself lies no further ahead than its waits.
+    pub fn own_due_at(&self) -> Option<Timestamp> {
+        let offer = self.offices.offer.as_ref().map(|offer| offer.expires);
         match &self.phase {
             Phase::Triggered { quiet_until: Some(until), .. }
             | Phase::Triggered { held_until: Some(until), .. } => Some(*until),
@@ -336,9 +417,19 @@ impl Incident {
                 // A reminder never delays the next step.
                 Some(escalation.reminders.first().map_or(escalation.due, |hour| *hour.min(&escalation.due)))
             }
-            Phase::Acknowledged { sign, .. } => sign.as_ref().map(|sign| sign.due),
-            Phase::Triggered { .. } | Phase::Mitigated { .. } | Phase::Resolved { .. } => None,
+            Phase::Acknowledged { sign, calls, .. } => {
+                let sign = sign.as_ref().map(|sign| sign.due);
+                let call = calls.as_ref().and_then(Calls::next).map(|(_, hour)| hour);
+                [sign, call, offer].into_iter().flatten().min()
+            }
+            Phase::Mitigated { .. } => offer,
+            Phase::Triggered { .. } | Phase::Resolved { .. } => None,
         }
+    }
+
+    /// Whether somebody is at a keyboard.
+    pub fn is_on_scene(&self, person: &str) -> bool {
+        self.responder(person).is_some_and(|known| known.status.is_on_scene())
     }
 
     /// When the next people are woken if nobody answers, while anybody is waited for.
@@ -394,6 +485,9 @@ impl Incident {
             pio: None,
             calm_at: None,
             next_update_by: None,
+            offices: Offices::default(),
+            board: Board::default(),
+            moved: entry.seq,
             seq: entry.seq,
         })
     }
@@ -435,6 +529,12 @@ impl Incident {
                 *escalation = Some(Escalation { round: *round, step: *step, awaiting, due: *due, reminders });
                 self.shadows.extend(shadows.iter().cloned());
             }
+            Fact::Rescheduled { due } if self.commander().is_some() => {
+                if self.own_due_at().is_none() {
+                    return wrong("an hour was set anew although none was waited for");
+                }
+                self.nothing_later_than(*due);
+            }
             Fact::Rescheduled { due } => match &mut self.phase {
                 Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
                 Phase::Triggered { held_until: Some(until), escalation, .. } => {
@@ -448,7 +548,6 @@ impl Incident {
                     // They were hours of the same clock.
                     escalation.reminders.clear();
                 }
-                Phase::Acknowledged { sign: Some(sign), .. } => sign.due = *due,
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
             Fact::Paged { person, why, sign_due, .. } => {
@@ -462,8 +561,16 @@ impl Incident {
             Fact::Unreachable { person, .. } => self.drop_out(person, ResponderStatus::Unreachable, at),
             Fact::Declined { person } => self.drop_out(person, ResponderStatus::Declined, at),
             Fact::Acknowledged { person } => self.responds(person, ResponderStatus::Acknowledged, at),
-            Fact::CheckedIn { person } => self.responds(person, ResponderStatus::OnScene, at),
-            Fact::CommandTaken { person, term, reason, sign_after } => {
+            Fact::CheckedIn { person } => self.arrives(person, at),
+            Fact::EnRoute { person, eta } => {
+                self.responds(person, ResponderStatus::EnRoute, at);
+                if let Some(known) = self.responders.iter_mut().find(|known| known.person == *person) {
+                    known.eta = *eta;
+                }
+            }
+            Fact::Resting { person } => self.responds(person, ResponderStatus::Resting, at),
+            Fact::Released { person } => self.responds(person, ResponderStatus::Released, at),
+            Fact::CommandTaken { person, term, reason, sign_after, pace } => {
                 if self.commander().is_some() {
                     return wrong("command was taken while somebody had it");
                 }
@@ -475,9 +582,59 @@ impl Incident {
                 self.phase = Phase::Acknowledged {
                     command: Command { person: person.clone(), term: *term, since: at, reason: *reason },
                     sign: sign_after.map(|after| Sign::from(after, at)),
+                    calls: self.calls_of(person, *pace, at),
                 };
             }
-            Fact::PioCalled { person } => self.pio = Some((person.clone(), at)),
+            Fact::Command(turn) => {
+                if let Turn::Transferred { from, to, term, reason, sign_after, pace, .. } = turn {
+                    let Some(command) = self.commander() else {
+                        return wrong("command passed from somebody although nobody had it");
+                    };
+                    if command.person != *from || from == to {
+                        return wrong("command passed from somebody who did not have it, or to the same");
+                    }
+                    if *term != self.term + 1 {
+                        return wrong("the term did not grow by one");
+                    }
+                    self.passes((to.as_str(), *term, *reason), *sign_after, *pace, at);
+                }
+                let by = entry.actor.person().unwrap_or_default();
+                let told = self.offices.apply(turn, by, at, self.moved);
+                told.map_err(|why| FoldError { seq: entry.seq, why })?;
+                match turn {
+                    Turn::Accepted { office: Office::Pio, person } => self.pio = Some((person.clone(), at)),
+                    Turn::Transferred { .. } => self.tell_who_commands(),
+                    _ => {}
+                }
+            }
+            Fact::Board(put) => {
+                let by = match &entry.actor {
+                    Actor::Person(name) | Actor::Automation(name) | Actor::Source(name) => name.as_str(),
+                    Actor::Dispatch => "onscene",
+                };
+                self.board.apply(put, by, at).map_err(|why| FoldError { seq: entry.seq, why })?;
+                self.is_put(put, at);
+                if put.moves_the_situation() {
+                    self.moved = entry.seq;
+                }
+            }
+            Fact::SeverityLowered { from, to, sign_after, pace, .. } => {
+                if self.severity != *from || to <= from {
+                    return wrong("the severity did not fall from what it was");
+                }
+                self.severity = *to;
+                if let Phase::Acknowledged { command, .. } = &self.phase {
+                    let (command, person) = (command.clone(), command.person.clone());
+                    let sign = sign_after.map(|after| Sign::from(after, at));
+                    self.phase =
+                        Phase::Acknowledged { command, sign, calls: self.calls_of(&person, *pace, at) };
+                }
+                self.moved = entry.seq;
+            }
+            Fact::PioCalled { person } => {
+                self.pio = Some((person.clone(), at));
+                self.offices.ask(Office::Pio, person, at);
+            }
             Fact::Promised { by } => self.next_update_by = Some(*by),
             Fact::Mitigated { cause } => {
                 let Phase::Acknowledged { command, .. } = &self.phase else {
@@ -485,14 +642,17 @@ impl Incident {
                 };
                 self.phase = Phase::Mitigated { command: command.clone(), cause: cause.clone() };
                 self.mitigated_at = Some(at);
+                self.moved = entry.seq;
             }
-            Fact::Relapsed { sign_after } => {
+            Fact::Relapsed { sign_after, pace } => {
                 let Phase::Mitigated { command, .. } = &self.phase else {
                     return wrong("it relapsed without having been mitigated");
                 };
                 let sign = sign_after.map(|after| Sign::from(after, at));
-                self.phase = Phase::Acknowledged { command: command.clone(), sign };
+                let calls = self.calls_of(&command.person, *pace, at);
+                self.phase = Phase::Acknowledged { command: command.clone(), sign, calls };
                 self.mitigated_at = None;
+                self.moved = entry.seq;
             }
             Fact::Resolved { resolution } => {
                 let last = match &self.phase {
@@ -509,6 +669,7 @@ impl Incident {
                 }
                 self.phase = Phase::Resolved { resolution: *resolution, at, last };
                 self.next_update_by = None;
+                self.offices.end();
             }
             Fact::Reopened { anew, .. } => {
                 if self.is_open() {
@@ -523,6 +684,7 @@ impl Incident {
                 self.mitigated_at = None;
                 self.merged_into = None;
                 self.storm = false;
+                self.moved = entry.seq;
             }
             Fact::CauseFound { service, group } => {
                 if self.leads() == service {
@@ -533,16 +695,21 @@ impl Incident {
                 self.group.clone_from(group);
                 self.also.retain(|other| other != service);
                 self.affects(&before);
+                self.moved = entry.seq;
             }
             Fact::StormBegan => self.storm = true,
-            Fact::SeverityRaised { from, to, sign_after } => {
+            Fact::SeverityRaised { from, to, sign_after, pace, .. } => {
                 if self.severity != *from || to >= from {
                     return wrong("the severity did not rise from what it was");
                 }
                 self.severity = *to;
-                if let Phase::Acknowledged { sign, .. } = &mut self.phase {
+                self.moved = entry.seq;
+                let calls = self.commander().map(|command| command.person.clone());
+                let calls = calls.and_then(|person| self.calls_of(&person, *pace, at));
+                if let Phase::Acknowledged { sign, calls: known, .. } = &mut self.phase {
                     let before = sign.take();
                     *sign = sign_after.map(|after| Sign::from(after, at).not_later_than(before));
+                    *known = Calls::not_later(calls, known.take());
                 }
             }
             Fact::Held { until } => match &mut self.phase {
@@ -558,6 +725,7 @@ impl Incident {
                 self.phase = Phase::Resolved { resolution: Resolution::Merged, at, last };
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
+                self.offices.end();
             }
             Fact::TookIn { service, alerts, firing, responders, declared, shadows, .. } => {
                 self.declared |= *declared;
@@ -585,7 +753,7 @@ impl Incident {
             | Fact::NobodyToPage
             | Fact::Delivered { .. } => {}
         }
-        if let Phase::Acknowledged { command, sign: Some(sign) } = &mut self.phase
+        if let Phase::Acknowledged { command, sign: Some(sign), .. } = &mut self.phase
             && entry.actor.person() == Some(command.person.as_str())
         {
             *sign = Sign::from(sign.after, at);
@@ -607,114 +775,6 @@ impl Incident {
         if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
             let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
             escalation.reminders.retain(|hour| *hour >= not_before);
-        }
-    }
-
-    fn gains(&mut self, alerts: u32, firing: u32) {
-        self.alerts += alerts;
-        self.firing += firing;
-        if let (Phase::Triggered { quiet_until, .. }, 1..) = (&mut self.phase, firing) {
-            *quiet_until = None;
-        }
-    }
-
-    /// The next round does not begin before an hour. Whatever fires without one lets it begin when it would.
-    fn rests(&mut self, until: Option<Timestamp>) {
-        if let Phase::Triggered { escalation: Some(_), held_until, .. } = &mut self.phase {
-            *held_until = until;
-        }
-    }
-
-    /// Somebody was on an incident that became part of this one.
-    fn comes_along(&mut self, joined: &Joined, at: Timestamp) {
-        let Joined { person, status, pages, pages_before, watching } = joined.clone();
-        match self.responders.iter_mut().find(|known| known.person == person) {
-            // What they heard there, they have heard.
-            Some(known) if pages > pages_before => {
-                known.watching = watching && (known.watching || !known.has_heard());
-                known.pages_before = known.pages_before.min(known.pages.saturating_sub(1));
-            }
-            Some(_) => {}
-            None => {
-                self.responders.push(Responder { person, status, since: at, pages, pages_before, watching });
-            }
-        }
-    }
-
-    /// Nobody else is woken before an hour.
-    fn waits(&mut self, not_before: Option<Timestamp>) {
-        let (Phase::Triggered { escalation, held_until, .. }, Some(hour)) = (&mut self.phase, not_before)
-        else {
-            return;
-        };
-        match escalation {
-            Some(escalation) => escalation.due = escalation.due.max(hour),
-            None => *held_until = Some(hour),
-        }
-    }
-
-    fn loses(&mut self, alerts: u32, firing: u32, seq: u32) -> Result<(), FoldError> {
-        let left = self.alerts.checked_sub(alerts).zip(self.firing.checked_sub(firing));
-        let Some((alerts, firing)) = left else {
-            return Err(FoldError { seq, why: "more alerts went than it had" });
-        };
-        (self.alerts, self.firing) = (alerts, firing);
-        Ok(())
-    }
-
-    /// An alert of another service belongs to it.
-    fn affects(&mut self, service: &str) {
-        if self.leads() != service && !self.also.iter().any(|other| other == service) {
-            self.also.push(service.to_owned());
-        }
-    }
-
-    fn paged(&mut self, person: &str, watching: bool, at: Timestamp) {
-        if let Some(known) = self.responders.iter_mut().find(|known| known.person == person) {
-            // Of a page before it was over last they know nothing now.
-            known.watching = watching && (known.watching || !known.has_heard());
-            known.pages += 1;
-            if matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined) {
-                known.status = ResponderStatus::Paged;
-                known.since = at;
-            }
-        } else {
-            let status = ResponderStatus::Paged;
-            let mut known = Self::comes(person, status, at);
-            (known.pages, known.watching) = (1, watching);
-            self.responders.push(known);
-        }
-    }
-
-    fn comes(person: &str, status: ResponderStatus, since: Timestamp) -> Responder {
-        Responder { person: person.to_owned(), status, since, pages: 0, pages_before: 0, watching: false }
-    }
-
-    fn responds(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
-        // While who has command is looked for, it counts who else was heard of since.
-        let looks = match &self.phase {
-            Phase::Acknowledged { command, sign: Some(sign) } => sign.asked > 0 && command.person != person,
-            _ => false,
-        };
-        match self.responders.iter_mut().find(|known| known.person == person) {
-            Some(known) if known.status == status && !looks => {}
-            Some(known) => {
-                known.status = status;
-                known.since = at;
-            }
-            None => self.responders.push(Self::comes(person, status, at)),
-        }
-    }
-
-    fn drop_out(&mut self, person: &str, status: ResponderStatus, at: Timestamp) {
-        self.responds(person, status, at);
-        if let Phase::Triggered { escalation: Some(escalation), held_until, .. } = &mut self.phase {
-            escalation.awaiting.retain(|waiting| waiting != person);
-            if escalation.awaiting.is_empty() {
-                // Nobody is left who has heard: nothing is put off, and nobody is reminded.
-                *held_until = None;
-                escalation.reminders.clear();
-            }
         }
     }
 }

@@ -55,6 +55,14 @@ impl Letter {
             Self::Misread { .. } | Self::Status { .. } => false,
         }
     }
+
+    /// Whether it says where responders meet. Channels of the house may, and are told neither a telephone's pin nor other places.
+    pub fn tells_where_to_meet(&self) -> bool {
+        match self {
+            Self::Page { .. } | Self::PioPage { .. } | Self::Notice { .. } | Self::Status { .. } => true,
+            Self::Misread { .. } => false,
+        }
+    }
 }
 
 /// Why a reply by mail did nothing, or less than its writer may believe.
@@ -99,6 +107,10 @@ pub enum Why {
     Doubted,
     /// Who commands may not know of it.
     DoubtHelp,
+    /// Somebody on the incident asks for them.
+    Requested,
+    /// They are asked to take an office.
+    Office,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -134,9 +146,94 @@ pub enum News {
     Storm,
     /// Somebody they go along with was woken.
     Shadowing,
+    /// Command passed from one to another.
+    Passed,
+    /// They are offered command.
+    Offered,
+    /// The offer of command was taken back, or is void.
+    OfferWithdrawn,
+    /// The offer of command was not answered in time.
+    OfferExpired,
+    /// Who was offered command does not take it.
+    OfferDeclined,
+    /// An administrator ordered that command passes.
+    ReliefOrdered,
+    /// Somebody is ready to take command, and asks for it.
+    Wished,
+    /// They are asked to take an office.
+    OfficeOffered,
+    /// Somebody took the office they were asked to take.
+    OfficeTaken,
+    /// Somebody does not take the office they were asked to take.
+    OfficeDeclined,
+    /// Somebody has an office no more.
+    OfficeReleased,
+    /// Whether they are on scene is not known.
+    CheckInDue,
+    /// There is no size-up.
+    SizeUpDue,
+    /// There is no newer progress report.
+    ProgressDue,
+    /// They were given something to do.
+    Task,
+    /// Something is done that was to be done.
+    TaskEnded,
+    /// Something is not done in its time.
+    TaskOverdue,
+    /// What an outside body promised has not come.
+    ContactOverdue,
+    /// Nobody answered a request.
+    RequestUnanswered,
+    /// Somebody who was given nothing to do changes something.
+    Freelance,
+    /// Nothing is to be changed.
+    Stopped,
+    /// Things may be changed again.
+    StopLifted,
+    /// People meet elsewhere.
+    Meeting,
+    /// They are to rest.
+    Rest,
+    /// They may go.
+    Released,
+    /// More people are on scene than one can lead.
+    Span,
+    /// It is not as bad as it was thought to be.
+    SeverityLowered,
 }
 
 impl News {
+    /// What is told of command, offices and the board.
+    pub const COMMAND: [Self; 27] = [
+        Self::Passed,
+        Self::Offered,
+        Self::OfferWithdrawn,
+        Self::OfferExpired,
+        Self::OfferDeclined,
+        Self::ReliefOrdered,
+        Self::Wished,
+        Self::OfficeOffered,
+        Self::OfficeTaken,
+        Self::OfficeDeclined,
+        Self::OfficeReleased,
+        Self::CheckInDue,
+        Self::SizeUpDue,
+        Self::ProgressDue,
+        Self::Task,
+        Self::TaskEnded,
+        Self::TaskOverdue,
+        Self::ContactOverdue,
+        Self::RequestUnanswered,
+        Self::Freelance,
+        Self::Stopped,
+        Self::StopLifted,
+        Self::Meeting,
+        Self::Rest,
+        Self::Released,
+        Self::Span,
+        Self::SeverityLowered,
+    ];
+
     /// The word used in SQL, JSON, templates and logs.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -155,6 +252,33 @@ impl News {
             Self::Split => "split",
             Self::Storm => "storm",
             Self::Shadowing => "shadowing",
+            Self::Passed => "passed",
+            Self::Offered => "offered",
+            Self::OfferWithdrawn => "offer-withdrawn",
+            Self::OfferExpired => "offer-expired",
+            Self::OfferDeclined => "offer-declined",
+            Self::ReliefOrdered => "relief-ordered",
+            Self::Wished => "wished",
+            Self::OfficeOffered => "office-offered",
+            Self::OfficeTaken => "office-taken",
+            Self::OfficeDeclined => "office-declined",
+            Self::OfficeReleased => "office-released",
+            Self::CheckInDue => "check-in-due",
+            Self::SizeUpDue => "size-up-due",
+            Self::ProgressDue => "progress-due",
+            Self::Task => "task",
+            Self::TaskEnded => "task-ended",
+            Self::TaskOverdue => "task-overdue",
+            Self::ContactOverdue => "contact-overdue",
+            Self::RequestUnanswered => "request-unanswered",
+            Self::Freelance => "freelance",
+            Self::Stopped => "stopped",
+            Self::StopLifted => "stop-lifted",
+            Self::Meeting => "meeting",
+            Self::Rest => "rest",
+            Self::Released => "released",
+            Self::Span => "span",
+            Self::SeverityLowered => "severity-lowered",
         }
     }
 }
@@ -188,6 +312,8 @@ impl Why {
             Self::SilenceHelp => "silence_help",
             Self::Doubted => "doubted",
             Self::DoubtHelp => "doubt_help",
+            Self::Requested => "requested",
+            Self::Office => "office",
         }
     }
 }

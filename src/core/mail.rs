@@ -275,10 +275,10 @@ fn is_awaited(incident: &Incident, person: &str) -> bool {
     incident.is_open()
         && match status {
             Some(ResponderStatus::Paged | ResponderStatus::Unreachable) => true,
-            Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene) => {
+            Some(status) if status.has_answered() => {
                 matches!(incident.phase, Phase::Triggered { .. })
             }
-            Some(ResponderStatus::Declined) | None => false,
+            Some(_) | None => false,
         }
 }
 
@@ -293,7 +293,7 @@ fn is_harmless(address: &str) -> bool {
 
 fn has_answered(incident: &Incident, person: &str) -> bool {
     let status = incident.responder(person).map(|known| known.status);
-    matches!(status, Some(ResponderStatus::Acknowledged | ResponderStatus::OnScene))
+    status.is_some_and(ResponderStatus::has_answered)
 }
 
 /// `direct`: it answers the letter, and not somebody who answered it.

@@ -5,6 +5,7 @@
 //! handed it as `now`. The core imports no sibling module, so it could move out whole.
 //!
 //! - [`alert`]: one delivery's statement (event) against what is known of the alert;
+//! - [`board`], [`command`]: what stands on an incident's board, who holds which office, and how command passes;
 //! - [`correlate`]: which incident an alert joins that would else open its own;
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
@@ -17,15 +18,19 @@
 //! - [`matcher`], [`route`]: what an alert is about, by what it says;
 //! - [`silence`], [`maintenance`]: alerts that wake nobody for a while;
 //! - [`condition`]: what people are to know who are woken meanwhile;
+//! - [`meeting`]: where people meet, and which of these places may be down with what broke;
 //! - [`inhibit`]: alerts that wake nobody while others fire;
 //! - [`flapping`]: alerts that come and go;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
 //! - [`load`]: how the load of being on call is shared;
 //! - [`search`]: what alerts and incidents are found by;
+//! - [`role`]: what whoever is known may do;
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod board;
+pub mod command;
 pub mod condition;
 pub mod correlate;
 pub mod decide;
@@ -40,15 +45,20 @@ pub mod load;
 pub mod mail;
 pub mod maintenance;
 pub mod matcher;
+pub mod meeting;
 pub mod noise;
 pub mod oncall;
+pub mod prove;
 pub mod reach;
+pub mod role;
 pub mod route;
 pub mod rules;
 pub mod search;
 pub mod silence;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_command;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]

@@ -9,14 +9,17 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
+use super::command::Pace;
 use super::correlate::{Grouping, Needs, Storm};
 use super::delivery_drill::Plan;
 use super::flapping::Flapping;
 use super::incident::Severity;
 use super::inhibit;
 use super::maintenance::Window;
+use super::meeting::Points;
 use super::oncall::{Hours, Rotation};
 use super::reach::{Quiet, Way};
+use super::role::Role;
 use super::route::Route;
 
 /// Everything `decide` may ask about the house.
@@ -36,6 +39,8 @@ pub struct Rules {
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
     pub clocks: Clocks,
+    /// How the Commander is asked for reports, and how long is watched.
+    pub command: CommandRules,
     /// What alerts are about, by what they say; the first that fits decides.
     pub routes: Vec<Route>,
     /// Alerts that wake nobody while others fire.
@@ -54,12 +59,14 @@ pub struct Rules {
     pub maintenance: Vec<Window>,
     /// When everybody is tried whether pages reach them; `None`: only when somebody asks for it.
     pub delivery_drill: Option<Plan>,
+    /// Where responders can meet.
+    pub meeting: Points,
 }
 
 impl Rules {
-    /// Whether there is somebody of that name whom a page can reach.
+    /// Whether there is somebody of that name whom a page can reach, and who may act when they are woken.
     pub fn can_be_paged(&self, person: &str) -> bool {
-        self.people.get(person).is_some_and(|known| !known.email.is_empty())
+        self.people.get(person).is_some_and(|known| !known.email.is_empty() && !known.viewer)
     }
 
     /// Whom to wake for a service. A service that has left the configuration may still have an incident, or an alert
@@ -114,6 +121,42 @@ impl Default for Clocks {
     }
 }
 
+/// What is asked of who commands. What does not stand here is not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandRules {
+    /// When the Commander is asked for reports, by severity.
+    pub pace: BTreeMap<Severity, Pace>,
+    /// So long after the harm stopped an incident is watched before it is resolved, by severity.
+    pub watch: BTreeMap<Severity, SignedDuration>,
+}
+
+impl CommandRules {
+    /// As it is where the configuration says nothing.
+    pub fn usual() -> Self {
+        let mins = SignedDuration::from_mins;
+        let pace = |check_in, size_up, progress| Pace {
+            check_in: mins(check_in),
+            size_up: mins(size_up),
+            progress: mins(progress),
+        };
+        Self {
+            pace: [
+                (Severity::Sev1, pace(10, 5, 10)),
+                (Severity::Sev2, pace(10, 10, 15)),
+                (Severity::Sev3, pace(30, 20, 30)),
+            ]
+            .into(),
+            watch: [
+                (Severity::Sev1, mins(30)),
+                (Severity::Sev2, mins(15)),
+                (Severity::Sev3, mins(10)),
+                (Severity::Sev4, mins(10)),
+            ]
+            .into(),
+        }
+    }
+}
+
 /// Somebody who can be paged and can answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
@@ -123,12 +166,16 @@ pub struct Person {
     pub email: String,
     /// The zone of the hours they are told.
     pub time_zone: TimeZone,
-    /// May order relief and read everything.
+    /// Keeps the house: see [`Role`].
     pub administrator: bool,
+    /// Sees everything and changes nothing.
+    pub viewer: bool,
     /// How a page reaches them beside mail, in the order of the configuration.
     pub ways: Vec<Way>,
     /// When pages come by mail alone.
     pub quiet: Option<Quiet>,
+    /// What they can do, in one word each: requests ask for it.
+    pub capabilities: Vec<String>,
 }
 
 impl Default for Person {
@@ -138,8 +185,21 @@ impl Default for Person {
             email: String::new(),
             time_zone: TimeZone::UTC,
             administrator: false,
+            viewer: false,
             ways: Vec::new(),
             quiet: None,
+            capabilities: Vec::new(),
+        }
+    }
+}
+
+impl Person {
+    /// What they are in the house.
+    pub fn role(&self) -> Role {
+        match (self.administrator, self.viewer) {
+            (true, _) => Role::Administrator,
+            (false, true) => Role::Viewer,
+            (false, false) => Role::Member,
         }
     }
 }
@@ -248,6 +308,8 @@ pub struct Service {
     pub pio: Vec<Target>,
     /// Where responders meet.
     pub bridge: Option<String>,
+    /// Names of the places where responders meet, in order, where these are not those of the house.
+    pub meet: Vec<String>,
     /// What the public calls it.
     pub public_name: Option<String>,
     /// Severity of incidents by severity of alerts.

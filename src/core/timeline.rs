@@ -5,6 +5,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Put;
+use super::command::{Pace, Turn};
 use super::correlate::Because;
 use super::incident::{CommandReason, Resolution, ResponderStatus, Severity};
 
@@ -123,7 +125,7 @@ pub struct Entry {
     pub occurred_at: Timestamp,
     /// Who.
     pub actor: Actor,
-    /// The office the actor held: `commander` or nothing yet.
+    /// The office the actor held: `commander`, the word of another, or nothing.
     pub office: Option<&'static str>,
     /// The term at that moment; `None` before the first Commander.
     pub term: Option<u32>,
@@ -212,6 +214,23 @@ pub enum Fact {
         to: Severity,
         /// So long after a sign of life who commands is asked for the next one, from now on.
         sign_after: Option<SignedDuration>,
+        /// When they are asked for reports, from now on.
+        pace: Option<Pace>,
+        /// Why somebody said so; empty where an alert did.
+        why: String,
+    },
+    /// The Commander says that it is not as bad as it was thought to be.
+    SeverityLowered {
+        /// How bad it was.
+        from: Severity,
+        /// How bad it is.
+        to: Severity,
+        /// Why.
+        why: String,
+        /// So long after a sign of life who commands is asked for the next one, from now on.
+        sign_after: Option<SignedDuration>,
+        /// When they are asked for reports, from now on.
+        pace: Option<Pace>,
     },
     /// Nobody is woken yet: what it depends on may say first that it is the cause.
     Held {
@@ -345,7 +364,28 @@ pub enum Fact {
         /// Who.
         person: String,
     },
-    /// Somebody has command from now on.
+    /// A human is on the way to a keyboard.
+    EnRoute {
+        /// Who.
+        person: String,
+        /// When they say they will be there.
+        eta: Option<Timestamp>,
+    },
+    /// A human who is on scene has to rest.
+    Resting {
+        /// Who.
+        person: String,
+    },
+    /// A human may go, and goes.
+    Released {
+        /// Who.
+        person: String,
+    },
+    /// Something about offices, or about command, that passes or does not.
+    Command(Turn),
+    /// Something was put on the board.
+    Board(Put),
+    /// Somebody has command from now on, and nobody had it before.
     CommandTaken {
         /// Who.
         person: String,
@@ -355,6 +395,8 @@ pub enum Fact {
         reason: CommandReason,
         /// So long after a sign of life they are asked for the next one; `None`: never.
         sign_after: Option<SignedDuration>,
+        /// When they are asked for reports; `None`: never.
+        pace: Option<Pace>,
     },
     /// The Commander asked for more people, or gave no sign of life.
     HelpCalled {
@@ -387,6 +429,8 @@ pub enum Fact {
     Relapsed {
         /// So long after a sign of life they are asked for the next one; `None`: never.
         sign_after: Option<SignedDuration>,
+        /// When they are asked for reports; `None`: never.
+        pace: Option<Pace>,
     },
     /// Over.
     Resolved {
@@ -428,6 +472,12 @@ impl Fact {
             Self::CauseFound { .. } => "cause_found",
             Self::StormBegan => "storm_began",
             Self::SeverityRaised { .. } => "severity_raised",
+            Self::SeverityLowered { .. } => "severity_lowered",
+            Self::EnRoute { .. } => "en_route",
+            Self::Resting { .. } => "resting",
+            Self::Released { .. } => "released",
+            Self::Command(turn) => turn.kind(),
+            Self::Board(put) => put.kind(),
             Self::Held { .. } => "held",
             Self::Merged { .. } => "merged",
             Self::TookIn { .. } => "took_in",
@@ -482,9 +532,23 @@ impl Fact {
                 "a storm: more incidents come than people can look at, so they are this one until it is over"
                     .into()
             }
-            Self::SeverityRaised { from, to, .. } => {
-                format!("worse than it was: {} instead of {}", to.as_str(), from.as_str())
+            Self::SeverityRaised { from, to, why, .. } => {
+                let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+                format!("worse than it was: {} instead of {}{why}", to.as_str(), from.as_str())
             }
+            Self::SeverityLowered { from, to, why, .. } => {
+                format!(
+                    "not as bad as it was thought to be: {} instead of {}: {why}",
+                    to.as_str(),
+                    from.as_str()
+                )
+            }
+            Self::EnRoute { person, eta: Some(eta) } => format!("{person} is on the way, there by {eta:.0}"),
+            Self::EnRoute { person, eta: None } => format!("{person} is on the way"),
+            Self::Resting { person } => format!("{person} rests"),
+            Self::Released { person } => format!("{person} may go"),
+            Self::Command(turn) => turn.text(),
+            Self::Board(put) => put.text(),
             Self::Held { until } => {
                 format!(
                     "nobody is woken before {until:.0}: what it depends on may be the cause, and is waited for"

@@ -22,13 +22,14 @@ use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
 use crate::core::decide::{Act, Reason, Refusal};
+use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
 use crate::store::{StoreError, Tx, incidents, reach};
 
-mod nonce;
+pub(super) mod nonce;
 mod seen;
 mod test;
 
@@ -72,12 +73,13 @@ pub(super) async fn show(
     if token.len() > TOKEN_BYTES_MAX {
         return Trouble::Unknown.page(&pages);
     }
+    let rules = desk.house.get().rules.clone();
     let read = desk.sight.or_last(move |tx| {
         let Some(known) = Known::find(tx, &token)? else { return Ok(None) };
         let seen = reach::followed(tx, &known.hash)?.is_none_or(|found| found.opened_at.is_some());
         match known.link.purpose {
             Purpose::Test => Ok(Some((known, None, seen))),
-            _ => Ok(look(tx, known.link.incident)?.map(|found| (known, Some(found), seen))),
+            _ => Ok(look(tx, known.link.incident, &rules)?.map(|found| (known, Some(found), seen))),
         }
     });
     match read.await {
@@ -431,17 +433,17 @@ impl Trouble {
     }
 }
 
-fn look(tx: &Tx<'_>, id: i64) -> Result<Option<Found>, StoreError> {
+fn look(tx: &Tx<'_>, id: i64, rules: &Rules) -> Result<Option<Found>, StoreError> {
     let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
     let first = saved.incident;
     let incident = followed(first, |id| Ok(incidents::load(tx, id)?.map(|saved| saved.incident)))?;
-    Found::read(tx, incident, ALERTS_MAX, ENTRIES_SHOWN).map(Some)
+    Found::read(tx, incident, rules, ALERTS_MAX, ENTRIES_SHOWN).map(Some)
 }
 
 /// The page as it is after an answer, which the last known state would not show.
 async fn page_now(desk: &Desk, pages: &Pages, known: &Known, shown: &Shown) -> Response {
-    let id = known.link.incident;
-    match desk.sight.now(move |tx| look(tx, id)).await {
+    let (id, rules) = (known.link.incident, desk.house.get().rules.clone());
+    match desk.sight.now(move |tx| look(tx, id, &rules)).await {
         Ok(Some(found)) => page(desk, pages, known, found, shown),
         Ok(None) => Trouble::Unknown.page(pages),
         Err(error) => {

@@ -20,11 +20,14 @@ use tokio::sync::Semaphore;
 use crate::clock::Clock;
 use crate::commit::{Door, DoorError};
 use crate::core::decide::Refusal;
+use crate::core::role::{self, Deed, No, Who};
+use crate::core::rules::Person;
 use crate::crypto;
 use crate::house::Current;
 use crate::metrics::Metrics;
 use crate::store::sight::{Seen, Sight};
 use crate::store::{StoreError, tokens};
+use crate::watch::Watch;
 
 /// What every request may use. Cheap to clone: the router does so several times a request.
 #[derive(Clone)]
@@ -58,6 +61,8 @@ pub struct Tools {
     pub presses: Presses,
     /// Words to people who pressed a button in a chat.
     pub whispers: Whispers,
+    /// Who follows timelines.
+    pub watch: Watch,
     /// What the transport counts.
     pub meters: Meters,
 }
@@ -91,41 +96,49 @@ impl Desk {
         }
     }
 
-    /// Who a bearer token of the API speaks for, now: for whoever changes something.
+    /// Whether somebody may do something, by the configuration as it is now: see [`role`].
     ///
     /// # Errors
-    /// 401 without a valid token, 503 when the store cannot be read.
-    pub async fn holder(&self, headers: &HeaderMap) -> Result<tokens::Holder, Problem> {
+    /// Why not.
+    pub fn allows(&self, holder: &tokens::Holder, deed: Deed<'_>) -> Result<(), No> {
+        let rules = &self.house.get().rules;
+        let who = match holder {
+            tokens::Holder::Person(name) => Who::Person(name, rules.people.get(name).map(Person::role)),
+            tokens::Holder::Automation(_) => Who::Program,
+        };
+        role::may(who, deed)
+    }
+
+    /// Who a bearer token of the API speaks for, now, and may do this.
+    ///
+    /// # Errors
+    /// 401 without a valid token, 403 when they may not, 503 when the store cannot be read.
+    pub async fn holder(&self, headers: &HeaderMap, deed: Deed<'_>) -> Result<tokens::Holder, Problem> {
         let token = needed(headers)?;
         let read = self.sight.now(move |tx| tokens::api_holder(tx, &token)).await;
         let found = read.map_err(|error| {
             drop(cannot_read(&error));
             Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
         })?;
-        found.ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))
+        let holder = found.ok_or_else(|| Problem::unauthorized("this token is unknown or revoked"))?;
+        self.allows(&holder, deed)?;
+        Ok(holder)
     }
 
     /// Whether a request carries a token of the API, as far as is known: for whoever only looks.
     ///
     /// # Errors
-    /// 401 without a valid token, 503 when nothing can be read.
+    /// 401 without a valid token, 403 when its holder has left, 503 when nothing can be read.
     pub async fn may_look(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        match self.knows(needed(headers)?).await? {
-            Seen { value: true, .. } => Ok(()),
+        let token = needed(headers)?;
+        let known = self.sight.or_last(move |tx| tokens::api_holder(tx, &token)).await;
+        match known.map_err(|error| cannot_read(&error))? {
+            Seen { value: Some(holder), .. } => Ok(self.allows(&holder, Deed::Look)?),
             Seen { as_of: None, .. } => Err(Problem::unauthorized("this token is unknown or revoked")),
             Seen { as_of: Some(_), .. } => Err(Problem::unauthorized(
                 "this token is revoked, or not known to this node, which cannot reach its store at this moment",
             )),
         }
-    }
-
-    /// Whether a token of the API is one, as far as is known: for whoever only looks.
-    ///
-    /// # Errors
-    /// 503 when nothing can be read.
-    pub async fn knows(&self, token: String) -> Result<Seen<bool>, Problem> {
-        let known = self.sight.or_last(move |tx| Ok(tokens::api_holder(tx, &token)?.is_some())).await;
-        known.map_err(|error| cannot_read(&error))
     }
 
     /// How old what was read is; `None` when it is the present.
@@ -173,6 +186,12 @@ pub fn cannot_read(error: &StoreError) -> Problem {
     Problem::unavailable("the store cannot be read at this moment", 5)
 }
 
+impl From<No> for Problem {
+    fn from(no: No) -> Self {
+        Self::forbidden(no.to_string())
+    }
+}
+
 impl From<DoorError> for Problem {
     fn from(error: DoorError) -> Self {
         let detail = error.to_string();
@@ -181,10 +200,12 @@ impl From<DoorError> for Problem {
             DoorError::NoIncident(_)
             | DoorError::NoToken(_)
             | DoorError::NoLink(_)
+            | DoorError::NoSession(_)
             | DoorError::NoSilence(_)
             | DoorError::NoCondition(_)
             | DoorError::NoTurn(..) => Self::not_found(detail),
             DoorError::TooManyTokens(_)
+            | DoorError::TooManyLogins(_)
             | DoorError::TooManyLinks(_)
             | DoorError::TooManySilences(_)
             | DoorError::TooManyConditions(_)
@@ -199,6 +220,7 @@ impl From<DoorError> for Problem {
             | DoorError::Which(_)
             | DoorError::Code { .. } => Self::conflict(detail),
             DoorError::NoPage => Self::not_found(detail),
+            DoorError::NoLogin => Self::unauthorized(detail),
             DoorError::NotYours => Self::forbidden(detail),
             DoorError::Full => Self::unavailable(detail, 1),
             DoorError::TooManyKept(_) => Self::unavailable(detail, 60),
@@ -218,12 +240,21 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
         Refusal::Stale { commander, term } => {
             Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
         }
+        Refusal::HasCommand { commander, term } => {
+            Problem::conflict(detail).with("commander", commander.as_str()).with("term", *term)
+        }
+        Refusal::SituationMoved { now, .. } => Problem::conflict(detail).with("brief", *now),
+        Refusal::Watched { until } => Problem::conflict(detail).with("until", until.to_string()),
         Refusal::NobodyCommands
+        | Refusal::Stopped { .. }
+        | Refusal::Busy(_)
         | Refusal::Over(_)
         | Refusal::StillOpen
         | Refusal::WrongState(_)
         | Refusal::NotThere(_) => Problem::conflict(detail),
-        Refusal::NotAPerson | Refusal::UnknownPerson(_) => Problem::forbidden(detail),
+        Refusal::NotAPerson | Refusal::UnknownPerson(_) | Refusal::NotAllowed(_) => {
+            Problem::forbidden(detail)
+        }
         Refusal::BadWords(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)
         }

@@ -97,6 +97,7 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
     desk.metrics.mirror_age.set(age);
     let open = desk.meters.open.load(std::sync::atomic::Ordering::Relaxed);
     desk.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    desk.metrics.followers.set(i64::try_from(desk.watch.followers()).unwrap_or(i64::MAX));
     match desk.metrics.text() {
         Ok(text) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()

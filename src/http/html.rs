@@ -1,4 +1,4 @@
-//! Pages for people: HTML without scripts, the same on a phone, in dark and light.
+//! Pages for people: HTML that needs no scripts, the same on a phone, in dark and light.
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -6,17 +6,23 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Value, context};
 
+use super::scripts;
 use super::stale::Stale;
 use crate::core::condition::{Condition, Known, known, struck};
 use crate::core::incident::Incident;
+use crate::core::meeting::Meeting;
 use crate::core::rules::Rules;
-use crate::render::{full_name, hour, shown_known, zone_of};
+use crate::render::{full_name, hour, shown_known, shown_meeting, zone_of};
 use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
-use crate::store::{StoreError, Tx, alerts, conditions, timeline};
+use crate::store::{StoreError, Tx, alerts, conditions, meeting, timeline};
 
 /// Nothing is loaded from anywhere, nothing runs, nobody frames it, forms come back here.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// The same, where scripts of our own make a page better that is whole without them.
+const POLICY_WITH_SCRIPTS: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+/// The pages for which that is so.
+const WITH_SCRIPTS: [&str; 1] = ["incident.html"];
 
 /// Writes pages. Cheap to clone.
 #[derive(Clone)]
@@ -30,6 +36,8 @@ impl Pages {
     pub fn new() -> Result<Self, minijinja::Error> {
         let mut pages = Environment::new();
         pages.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
+        let timeline = Value::from_safe_string(scripts::address(&scripts::TIMELINE));
+        pages.add_global("timeline_script", timeline);
         for (name, text) in [
             ("base.html", include_str!("templates/base.html")),
             ("shared.html", include_str!("templates/shared.html")),
@@ -37,6 +45,8 @@ impl Pages {
             ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
             ("login.html", include_str!("templates/login.html")),
+            ("sent.html", include_str!("templates/sent.html")),
+            ("enter.html", include_str!("templates/enter.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
             ("oncall.html", include_str!("templates/oncall.html")),
@@ -62,7 +72,9 @@ impl Pages {
         zone: &TimeZone,
     ) -> Response {
         let away = stale.map(|stale| stale.banner(zone));
-        let mut response = self.written(status, name, context! { away, ..values });
+        // Who looks is known of pages alone that ask for it.
+        let nobody = context! { reader => Value::from(()) };
+        let mut response = self.written(status, name, context! { away, ..context! { ..values, ..nobody } });
         if let Some(stale) = stale {
             stale.mark(&mut response);
         }
@@ -70,13 +82,15 @@ impl Pages {
     }
 
     fn written(&self, status: StatusCode, name: &str, values: Value) -> Response {
+        let policy = if WITH_SCRIPTS.contains(&name) { POLICY_WITH_SCRIPTS } else { POLICY };
         match self.0.get_template(name).and_then(|template| template.render(values)) {
-            Ok(text) => answer(status, text),
+            Ok(text) => answer(status, text, policy),
             Err(error) => {
                 tracing::error!(page = name, %error, "a page cannot be written");
                 answer(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "<!doctype html><title>Error</title>This page failed; the log has the cause.".into(),
+                    POLICY,
                 )
             }
         }
@@ -88,14 +102,14 @@ impl Pages {
     }
 }
 
-fn answer(status: StatusCode, text: String) -> Response {
+fn answer(status: StatusCode, text: String, policy: &'static str) -> Response {
     let mut response = (status, text).into_response();
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-store"),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
@@ -113,6 +127,8 @@ pub(super) struct Found {
     /// Newest first.
     entries: Vec<Kept>,
     conditions: Vec<Condition>,
+    /// Where its people meet.
+    pub(super) meeting: Meeting,
 }
 
 impl Found {
@@ -123,6 +139,7 @@ impl Found {
     pub(super) fn read(
         tx: &Tx<'_>,
         incident: Incident,
+        rules: &Rules,
         alerts_max: u32,
         entries_max: u32,
     ) -> Result<Self, StoreError> {
@@ -130,7 +147,8 @@ impl Found {
         let mut entries = timeline::list(tx, id, from, entries_max)?;
         entries.reverse();
         let alerts = alerts::of_incident(tx, id, alerts_max)?;
-        Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)? })
+        let meeting = meeting::Known::ask(tx, rules)?.places(&incident, rules, tx.now);
+        Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)?, meeting })
     }
 }
 
@@ -149,7 +167,7 @@ pub(super) fn known_of(
 
 /// What a page about one incident shows.
 pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timestamp) -> Value {
-    let Found { incident, alerts, entries, conditions } = found;
+    let Found { incident, alerts, entries, conditions, meeting } = found;
     let name = |person: &str| full_name(rules, person);
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let (known, more_known) = shown_known(&known_of(incident, conditions, rules, now), rules, &zone);
@@ -193,9 +211,11 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         resolved_at => resolution.map(|(_, at)| hour(at)),
         opened_at => hour(incident.opened_at),
         next_update_by => incident.next_update_by.map(hour),
-        bridge => service.and_then(|service| service.bridge.as_deref()),
+        bridge => meeting.here().map(|place| place.url.as_str()),
+        meeting => shown_meeting(meeting, true),
         alert_count => incident.alerts,
         firing => incident.firing,
+        seq => incident.seq,
         woken,
         on_scene,
         still_there => is_asked(incident, me),
@@ -220,7 +240,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
 /// Whether who looks commands, and was asked for a sign of life.
 fn is_asked(incident: &Incident, me: Option<&str>) -> bool {
     match &incident.phase {
-        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign) } => {
+        crate::core::incident::Phase::Acknowledged { command, sign: Some(sign), .. } => {
             sign.asked > 0 && me == Some(command.person.as_str())
         }
         _ => false,
@@ -232,11 +252,43 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_form_of_somebody_who_is_logged_in_carries_the_word_of_their_session() {
+        let open = ["answer.html", "test.html", "login.html", "enter.html"];
+        let mut checked = 0;
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/templates")).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            if open.iter().any(|name| path.ends_with(name)) {
+                continue;
+            }
+            for form in
+                text.split("<form").skip(1).filter(|form| form.trim_start().starts_with("method=\"post\""))
+            {
+                let form = form.split("</form>").next().unwrap_or_default();
+                assert!(
+                    form.contains("name=\"form\" value=\"{{ reader.form }}\""),
+                    "{}: {form}",
+                    path.display()
+                );
+                checked += 1;
+            }
+        }
+        assert!(checked >= 4, "{checked}");
+    }
+
+    #[test]
     fn every_page_can_be_written() {
         let pages = Pages::new().unwrap();
         assert_eq!(pages.message(StatusCode::OK, "a", "<b>").status(), StatusCode::OK);
-        let login = pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) });
-        assert_eq!(login.status(), StatusCode::OK);
+        let none = || Value::from(());
+        let login = context! { said => none(), next => "/oncall", by_mail => true, failed => false };
+        assert_eq!(pages.page(StatusCode::OK, "login.html", login).status(), StatusCode::OK);
+        assert_eq!(
+            pages.page(StatusCode::OK, "sent.html", context! { minutes => 15 }).status(),
+            StatusCode::OK
+        );
+        let enter = context! { said => "", name => "Maya Lind", nonce => "f.1.2", next => none() };
+        assert_eq!(pages.page(StatusCode::OK, "enter.html", enter).status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
         let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, warnings => vec!["Nobody is on call in sre"] };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);

@@ -7,6 +7,7 @@
 //! - `compat`, `opsgenie`, `alertmanager_api`: alerts in, at the addresses of others;
 //! - `answer`: the link in a page; `answers`: by text message, by a key during a call, by a button in a chat; `api`: what the commands speak; `pages`: for people who are logged in; `health`: alive,
 //!   ready, figures;
+//! - `scripts`: what pages may run, and can do without;
 //! - [`desk`]: what every request may use; [`html`]: how pages are written; [`stale`]: how old what they show is.
 //!
 //! The transport, which knows nothing of incidents: sockets, deadlines and limits.
@@ -46,10 +47,12 @@ mod profile;
 pub mod refused;
 mod room;
 pub mod router;
+mod scripts;
 pub mod sns;
 pub mod stale;
 mod stream;
 pub mod tls;
+mod verbs;
 
 #[cfg(test)]
 mod stories;

@@ -1,17 +1,14 @@
 //! Pages for people who are logged in: what is open, who commands, and each timeline. They only show;
 //! answering is done by the link in a page or by the commands.
 
-use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use http::StatusCode;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
-use super::problem::Problem;
 use crate::core::condition::known;
 use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
@@ -23,18 +20,17 @@ use crate::store::roster::said;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
-use crate::store::tokens::{self, Holder};
-use crate::store::{Tx, calendars, conditions, held as held_back, nodes, reach};
+use crate::store::{calendars, conditions, held as held_back, nodes, reach};
 
 mod ahead;
 mod drill;
 pub(super) mod held;
+pub(super) mod login;
+pub(super) mod me;
 pub(super) mod oncall;
 
-/// The cookie that holds a token of the API. The prefix binds it to this host.
-const COOKIE: &str = "onscene_token";
-/// How long a browser keeps it, in seconds: a shift.
-const COOKIE_S: u32 = 12 * 3600;
+use me::Looks;
+
 const FORM_BYTES_MAX: usize = 4 * 1024;
 const OPEN_SHOWN: u32 = 200;
 const PAST_SHOWN: u32 = 20;
@@ -46,46 +42,8 @@ const SILENCES_COUNTED: u32 = 1000;
 
 type Both = State<(Desk, Pages)>;
 
-/// `GET /login`
-pub(super) async fn login(State((_, pages)): Both) -> Response {
-    pages.page(StatusCode::OK, "login.html", context! { said => Value::from(()) })
-}
-
-/// `POST /login`
-pub(super) async fn log_in(State((desk, pages)): Both, body: Body) -> Response {
-    let bytes = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.unwrap_or_default();
-    let token = std::str::from_utf8(&bytes).ok().and_then(|form| form.strip_prefix("token="));
-    let token =
-        token.map(|token| percent_encoding::percent_decode_str(token).decode_utf8_lossy().trim().to_owned());
-    let known = match &token {
-        Some(token) => desk.knows(token.clone()).await.ok(),
-        None => Some(Seen { value: false, as_of: None }),
-    };
-    let (status, said) = match known {
-        Some(Seen { value: true, .. }) => (StatusCode::OK, ""),
-        Some(Seen { as_of: None, .. }) => (StatusCode::UNAUTHORIZED, "This token is unknown or revoked."),
-        _ => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "The store cannot be reached, and this node does not know this token. Please try again in a few seconds.",
-        ),
-    };
-    let Some(token) = token.filter(|_| status == StatusCode::OK) else {
-        return pages.page(status, "login.html", context! { said });
-    };
-    let secure = if desk.house.get().renderer.is_https() { "; Secure" } else { "" };
-    let cookie = format!("{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict; Max-Age={COOKIE_S}{secure}");
-    let mut answer = Redirect::to("/").into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-        answer.headers_mut().insert(header::SET_COOKIE, cookie);
-    }
-    answer
-}
-
 /// `GET /`
-pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Response {
-    if let Some(elsewhere) = stranger(&desk, &headers).await {
-        return elsewhere;
-    }
+pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Response {
     let house = desk.house.get();
     let (rules, follows) = (house.rules.clone(), !house.feeds.is_empty());
     let read = desk.sight.or_last(move |tx| {
@@ -128,8 +86,8 @@ pub(super) async fn index(State((desk, pages)): Both, headers: HeaderMap) -> Res
     };
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
-    let values =
-        context! { incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
+    let reader = me.shown(&rules);
+    let values = context! { reader, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 
@@ -146,25 +104,23 @@ fn configured_otherwise(nodes: &[Node], config_hash: &str, version: &str) -> Vec
 /// `GET /incidents/{n}`
 pub(super) async fn incident(
     State((desk, pages)): Both,
-    headers: HeaderMap,
+    Looks(me): Looks,
     Path(id): Path<String>,
 ) -> Response {
-    if let Some(elsewhere) = stranger(&desk, &headers).await {
-        return elsewhere;
-    }
     let nothing =
         || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
     let Ok(id) = id.parse::<i64>() else { return nothing() };
+    let rules = desk.house.get().rules.clone();
     let read = desk.sight.or_last(move |tx| {
         let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
         let woken = reach::pages(tx, id)?;
-        Ok(Some((Found::read(tx, saved.incident, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
+        Ok(Some((Found::read(tx, saved.incident, &rules, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
     });
     match read.await {
         Ok(Seen { value: Some((found, woken)), as_of }) => {
             let rules = desk.house.get().rules.clone();
             let values = about(&found, &rules, None, desk.clock.now());
-            let values = context! { pages => paged(&woken, &rules), ..values };
+            let values = context! { reader => me.shown(&rules), pages => paged(&woken, &rules), ..values };
             pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
         }
         Ok(Seen { value: None, as_of: None }) => nothing(),
@@ -174,32 +130,6 @@ pub(super) async fn incident(
             pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
         }
         Err(error) => unreadable(&pages, &error),
-    }
-}
-
-/// The token that a browser brings.
-fn cookie(headers: &HeaderMap) -> Option<&str> {
-    let cookies = headers.get(header::COOKIE).and_then(|cookies| cookies.to_str().ok()).unwrap_or_default();
-    cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix(COOKIE)?.strip_prefix('='))
-}
-
-/// Who is logged in; else where they go. Who `acts` is looked up in the store alone, and is still of the house.
-async fn holder_of(desk: &Desk, headers: &HeaderMap, acts: bool) -> Result<Holder, Response> {
-    let elsewhere = || Redirect::to("/login").into_response();
-    let token = cookie(headers).ok_or_else(elsewhere)?.to_owned();
-    let find = move |tx: &Tx<'_>| tokens::api_holder(tx, &token);
-    let found =
-        if acts { desk.sight.now(find).await } else { desk.sight.or_last(find).await.map(|seen| seen.value) };
-    let found = found.map_err(|error| {
-        drop(cannot_read(&error));
-        Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
-            .into_response()
-    })?;
-    match found.ok_or_else(elsewhere)? {
-        Holder::Person(name) if acts && !desk.house.get().rules.people.contains_key(&name) => {
-            Err(Problem::forbidden(format!("{name} is not a person of this house any more")).into_response())
-        }
-        holder => Ok(holder),
     }
 }
 
@@ -220,20 +150,6 @@ fn paged(pages: &[reach::Page], rules: &Rules) -> Vec<Value> {
         }
     };
     pages.iter().take(PAGES_SHOWN).map(one).collect()
-}
-
-/// Where somebody who is not logged in goes.
-async fn stranger(desk: &Desk, headers: &HeaderMap) -> Option<Response> {
-    let token = cookie(headers);
-    let known = match token {
-        Some(token) => desk.knows(token.to_owned()).await.map(|seen| seen.value),
-        None => Ok(false),
-    };
-    match known {
-        Ok(true) => None,
-        Ok(false) => Some(Redirect::to("/login").into_response()),
-        Err(problem) => Some(problem.into_response()),
-    }
 }
 
 fn unreadable(pages: &Pages, error: &crate::store::StoreError) -> Response {

@@ -92,6 +92,7 @@ mod tests {
     use crate::store::readers::Readers;
     use crate::store::sight::Sight;
     use crate::store::{Connection, Place};
+    use tokio_util::sync::CancellationToken;
 
     #[tokio::test]
     async fn strangers_who_are_refused_keep_no_alert_from_being_over() {
@@ -108,6 +109,7 @@ mod tests {
             commit::door(room, connection, place, clock.clone(), house.clone(), metrics.clone(), wakes);
         let desk = Desk::from(Tools {
             door,
+            watch: crate::watch::Watch::new(Sight::new(readers.clone(), None), CancellationToken::new()),
             sight: Sight::new(readers, None),
             house,
             clock,

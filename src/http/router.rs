@@ -12,6 +12,7 @@ use super::html::Pages;
 use super::problem::Problem;
 use super::{
     alertmanager_api, answer, answers, api, calendar, compat, health, heartbeat, intake, opsgenie, pages,
+    scripts,
 };
 
 /// The addresses, and who answers at them.
@@ -40,6 +41,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/alerts", get(api::history::alerts))
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
+        .route("/api/v1/incidents/{id}/export", get(api::export::export))
         .route("/api/v1/incidents/{id}/pages", get(api::reach::pages))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
@@ -63,6 +65,10 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/reports/load", get(api::load::report))
         .route("/api/v1/tokens", get(api::tokens::list).post(api::tokens::create))
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
+        .route("/api/v1/login-links", post(api::sessions::link))
+        .route("/api/v1/sessions", get(api::sessions::list))
+        .route("/api/v1/sessions/revoke", post(api::sessions::revoke_all))
+        .route("/api/v1/sessions/{id}/revoke", post(api::sessions::revoke))
         .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))
         .route("/api/v1/silences/{id}", get(api::silences::show))
         .route("/api/v1/silences/{id}/expire", post(api::silences::expire))
@@ -80,9 +86,16 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/", get(pages::index))
         // A login that another site sends would make a stranger's session out of this browser's. The answer
         // link needs no such guard: its token is the whole authority.
-        .merge(Router::new().route("/login", get(pages::login).post(pages::log_in)).layer(own.clone()))
+        .merge(
+            Router::new()
+                .route("/login", get(pages::login::show).post(pages::login::ask))
+                .route("/login/{secret}", get(pages::login::link).post(pages::login::open))
+                .route("/logout", post(pages::login::out))
+                .layer(own.clone()),
+        )
         .route("/incidents/{id}", get(pages::incident))
         .route("/silences", get(pages::held::page))
+        .route("/scripts/{file}", get(scripts::show))
         // What another site sends must not be said in the name of who is logged in here.
         .merge(
             Router::new()

@@ -65,6 +65,7 @@ impl Renderer {
             page_attempt: 1,
             short,
             answer: Some(url),
+            meet: None,
         }
     }
 
@@ -164,6 +165,7 @@ impl Renderer {
             page_attempt: 0,
             short,
             answer: None,
+            meet: None,
         }
     }
 }

@@ -96,6 +96,8 @@ pub(super) const ANSWER_TOKEN: Table = table(
 );
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
+pub(super) const SESSION: Table =
+    table("session", "id", &["created_at", "used_at"], &["id", "person", "automation", "token"], &["hash"]);
 pub(super) const SILENCE: Table = table(
     "silence",
     "id",
@@ -190,6 +192,8 @@ const TABLES: &[Table] = &[
     table("thread", "incident, channel", &["incident"], &["channel", "root"], &[]),
     ANSWER_TOKEN,
     API_TOKEN,
+    SESSION,
+    table("login_link", "id", &["mailed", "created_at"], &["id", "person"], &["hash"]),
     table("delivery", "source, id", &["received_at"], &["source", "id"], &[]),
     table(
         "unreadable",

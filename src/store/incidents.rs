@@ -2,11 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::timeline::{self, NO_HASH};
+use super::timeline;
 use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
-use crate::core::incident::{FoldError, Incident, Phase};
+use crate::core::incident::Incident;
+pub use crate::core::prove::Broken;
+use crate::core::prove::{NO_HASH, Proved, Prover};
 use crate::core::timeline::Fact;
+use crate::crypto;
 
 /// An incident as it stands in the store.
 #[derive(Clone, Debug)]
@@ -52,6 +55,48 @@ pub fn load_readable(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Result<Saved
 }
 
 const LOAD: &str = "select state, head from incident where id = ?1";
+
+/// The numbers of the newest entries of incidents.
+///
+/// # Errors
+/// What the engine says.
+pub fn newest_entries(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<u32>>, StoreError> {
+    let binds: Vec<Vec<Bind<'_>>> = ids.iter().map(|id| vec![(*id).into()]).collect();
+    tx.query_each("select seq from incident where id = ?1", &binds, |row| {
+        u32::try_from(row.int(0)?).map_err(|_| StoreError::Decode("an entry's number out of range"))
+    })
+}
+
+/// An incident as it was written down: it may not be what this version understands.
+#[derive(Clone, Debug)]
+pub struct AsWritten {
+    /// The fold of its timeline, as JSON.
+    pub state: String,
+    /// Hash of its newest entry.
+    pub head: Vec<u8>,
+    /// The number of that.
+    pub seq: u32,
+}
+
+/// Loads one incident as it was written down.
+///
+/// # Errors
+/// What the engine says.
+pub fn load_as_written(tx: &Tx<'_>, id: i64) -> Result<Option<AsWritten>, StoreError> {
+    tx.query_one("select state, head, seq from incident where id = ?1", &[id.into()], |row| {
+        let seq =
+            u32::try_from(row.int(2)?).map_err(|_| StoreError::Decode("an entry's number out of range"))?;
+        Ok(AsWritten { state: row.text(0)?, head: row.blob(1)?, seq })
+    })
+}
+
+/// Reads what stands in [`AsWritten::state`].
+///
+/// # Errors
+/// When this version does not understand it.
+pub fn state(json: &str) -> Result<Incident, StoreError> {
+    wire::state_from_json(json)
+}
 
 /// Saves what was decided: entries and state together. `before` is the incident before the decision, `None` for a new one.
 /// Answers the newest hash.
@@ -288,96 +333,35 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(u64, bool),
     Ok((u64::try_from(now.len()).unwrap_or(0), more))
 }
 
-/// Why an incident's timeline and its saved row do not agree.
-#[derive(Debug, thiserror::Error)]
-pub enum Broken {
-    /// An entry was changed, removed or put in.
-    #[error("entry {0}: its hash does not follow from the entry before it; the timeline was changed")]
-    Hash(u32),
-    /// An entry cannot follow from the ones before it.
-    #[error(transparent)]
-    Fold(#[from] FoldError),
-    /// There is no entry.
-    #[error("it has no entries")]
-    Empty,
-    /// The saved row is not the fold.
-    #[error("the saved row is not what its timeline says")]
-    Row,
-    /// The newest hash is not the saved one.
-    #[error("the newest entries are missing: the saved hash is not that of the last entry")]
-    Head,
-}
-
-/// Proves one timeline whole: every hash follows, every entry follows, the saved row is the fold, and
-/// terms of command grow by one without gap or overlap. Answers the number of entries.
+/// Proves one timeline whole: every hash follows, every entry follows, tenures of command lie end to end, and the saved row
+/// is the fold. `None` when there is no such incident.
 ///
 /// # Errors
 /// What the engine says.
-pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<u32, Broken>>, StoreError> {
+pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<Proved, Broken>>, StoreError> {
     const PAGE: u32 = 1000;
-    let Some(saved) = load(tx, id)? else { return Ok(None) };
-    let mut fold: Option<Incident> = None;
-    let mut head = NO_HASH;
+    let Some((state, head)) = tx.query_one(LOAD, &[id.into()], |row| Ok((row.text(0)?, row.blob(1)?)))?
+    else {
+        return Ok(None);
+    };
+    let mut prover = Prover::new(crypto::sha256, id);
     loop {
-        let page = timeline::list(tx, id, fold.as_ref().map_or(0, |fold| fold.seq), PAGE)?;
+        let page = timeline::list_as_written(tx, id, prover.seq(), PAGE)?;
         for kept in &page {
-            let hash = timeline::link(&head, id, &kept.entry, &kept.data, &kept.text);
-            if kept.hash != hash {
-                return Ok(Some(Err(Broken::Hash(kept.entry.seq))));
-            }
-            head = hash;
-            let step = match &mut fold {
-                Some(fold) => fold.apply(&kept.entry),
-                None => Incident::open(id, &kept.entry).map(|opened| fold = Some(opened)),
-            };
-            if let Err(error) = step {
-                return Ok(Some(Err(error.into())));
+            if let Err(broken) = kept.prove(&mut prover) {
+                return Ok(Some(Err(broken)));
             }
         }
         if page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX) {
             break;
         }
     }
-    Ok(Some(match fold {
-        None => Err(Broken::Empty),
-        Some(_) if head != saved.head => Err(Broken::Head),
-        Some(fold) if fold != as_kept(saved.incident, &fold) => Err(Broken::Row),
-        Some(fold) => Ok(fold.seq),
+    let last = prover.seq();
+    Ok(Some(match wire::state_from_json(&state) {
+        Ok(saved) => prover.end(saved, &head),
+        Err(_) if last == 0 => Err(Broken::Empty),
+        Err(_) => Err(Broken::Row(last, "it cannot be read")),
     }))
-}
-
-/// A row as this version would have kept it. A node of the version before, that shares the store while the others are new
-/// already, loses what it does not know when it writes one.
-fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
-    for (kept, known) in saved.responders.iter_mut().zip(&fold.responders) {
-        if kept.pages_before == 0 {
-            kept.pages_before = known.pages_before;
-        }
-        kept.watching |= known.watching;
-    }
-    if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
-        saved.shadows.clone_from(&fold.shadows);
-    }
-    match (&mut saved.phase, &fold.phase) {
-        (
-            Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
-            Phase::Triggered { escalation: Some(fold), held_until: known, .. },
-        ) => {
-            // That the next round rests, and when those who have not answered are reminded.
-            *kept = *known;
-            if saved.reminders.iter().all(|hour| fold.reminders.contains(hour)) {
-                saved.reminders.clone_from(&fold.reminders);
-            }
-        }
-        // That it is looked whether who commands is still there.
-        (Phase::Acknowledged { sign: kept, .. }, Phase::Acknowledged { sign: known, .. })
-            if kept.is_none() =>
-        {
-            kept.clone_from(known);
-        }
-        _ => {}
-    }
-    saved
 }
 
 /// What was proved of several incidents.
@@ -389,6 +373,8 @@ pub struct Proof {
     pub entries: u64,
     /// Those that are not whole, and why.
     pub broken: Vec<(i64, String)>,
+    /// What is odd about others, and no fault.
+    pub notes: Vec<(i64, String)>,
 }
 
 impl Proof {
@@ -411,11 +397,27 @@ impl Proof {
     pub fn add_if_there(&mut self, tx: &Tx<'_>, id: i64) -> Result<bool, StoreError> {
         match verify(tx, id)? {
             None => return Ok(false),
-            Some(Ok(count)) => self.entries += u64::from(count),
-            Some(Err(why)) => self.broken.push((id, why.to_string())),
+            Some(proved) => self.count(id, proved),
         }
-        self.incidents += 1;
         Ok(true)
+    }
+
+    /// Counts what was proved of an incident, wherever that is kept.
+    pub fn count(&mut self, id: i64, proved: Result<Proved, Broken>) {
+        self.incidents += 1;
+        match proved {
+            Err(why) => self.broken.push((id, why.to_string())),
+            Ok(proved) => {
+                self.entries += u64::from(proved.entries);
+                if let Some((seq, by)) = proved.set_back {
+                    let by = by.as_secs();
+                    let what = format!(
+                        "entry {seq} was recorded {by} s before the entry above it: the clock was set back"
+                    );
+                    self.notes.push((id, what));
+                }
+            }
+        }
     }
 }
 

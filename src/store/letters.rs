@@ -584,8 +584,7 @@ pub fn has_answered(
     let said = match known.status {
         ResponderStatus::Declined => true,
         // The PIO is asked for something else than to be there.
-        ResponderStatus::Acknowledged | ResponderStatus::OnScene => kind != Kind::Pio,
-        ResponderStatus::Paged | ResponderStatus::Unreachable => false,
+        status => kind != Kind::Pio && status.has_answered(),
     };
     said && known.since > written_at && known.since <= now
 }

@@ -5,7 +5,7 @@ use crate::crypto;
 
 /// Under this name a store knows who it is: a random word, made once, by which a copy of it is told from others.
 pub(super) const IDENTITY: &str = "store";
-/// Under this name stands what the forms of answer pages are signed with: random, made once, the same for all nodes.
+/// Under this name stands what forms of pages are signed with: random, made once, the same for all nodes.
 pub(super) const ANSWER_KEY: &str = "answer_key";
 
 /// Every migration, oldest first. A file that has landed is never changed.
@@ -17,6 +17,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (5, "0005_one_cause.sql", include_str!("migrations/0005_one_cause.sql")),
     (6, "0006_known.sql", include_str!("migrations/0006_known.sql")),
     (7, "0007_oncall.sql", include_str!("migrations/0007_oncall.sql")),
+    (8, "0008_sessions.sql", include_str!("migrations/0008_sessions.sql")),
 ];
 
 /// Brings the schema up to date.

@@ -1,8 +1,8 @@
 //! The mirror: what people look at, copied from a shared store into a file of this node, so that it can still be
 //! looked at while the store is away.
 //!
-//! Written by `crate::mirror`, every few seconds, from one unchanging view of the store: the tokens (their hashes
-//! only), incidents that are open and the newest that are over, their timelines, alerts and answer links, the nodes,
+//! Written by `crate::mirror`, every few seconds, from one unchanging view of the store: the tokens and sessions
+//! (their hashes only), incidents that are open and the newest that are over, their timelines, alerts and answer links, the nodes,
 //! and silences, known conditions, overrides and leaves that have not ended. Letters are not in it, nor are alerts without an incident: which
 //! ones a silence holds back is not known here. Read by [`super::sight::Sight`] alone: who acts on what is read asks the store.
 //!
@@ -21,11 +21,11 @@ use tokio::sync::{Notify, watch};
 
 use super::copy::{
     ALERT, ALERT_HEARD, ANSWER_TOKEN, API_TOKEN, CALENDAR, CALENDAR_LINK, CONDITION, ENTRY, INCIDENT,
-    INCIDENT_TERM, LEAVE, NODE, OVERRIDE, SILENCE, Value,
+    INCIDENT_TERM, LEAVE, NODE, OVERRIDE, SESSION, SILENCE, Value,
 };
-use super::migrate::IDENTITY;
+use super::migrate::{ANSWER_KEY, IDENTITY};
 use super::readers::Readers;
-use super::{Connection, Place, StoreError, Tx};
+use super::{Connection, Place, StoreError, Tx, meeting};
 use crate::clock::Clock;
 
 /// Most incidents that are not over, newest first, and most that are.
@@ -38,8 +38,9 @@ const LINKS_MAX: u32 = 2000;
 const TERMS_MAX: u32 = 20_000;
 /// Entries read and written at a time.
 const ENTRIES_PAGE: u32 = 500;
-/// Most tokens of the API.
+/// Most tokens of the API, and most sessions, those first that were used last.
 const TOKENS_MAX: u32 = 10_000;
+const SESSIONS_MAX: u32 = 2000;
 /// Most nodes.
 const NODES_MAX: u32 = 200;
 /// Most of what has not ended: silences, known conditions, overrides and leaves, those first that end last.
@@ -57,7 +58,7 @@ const COMMIT_MAX: SignedDuration = SignedDuration::from_secs(30);
 /// What the mirror notes about itself, in `meta`.
 const OF_STORE: &str = "mirror.store";
 const OF_ADDRESS: &str = "mirror.address";
-const AS_OF: &str = "mirror.as_of";
+pub(super) const AS_OF: &str = "mirror.as_of";
 const COUNTED: &str = "mirror.counted";
 
 /// The copy, and what is known of the store it is of.
@@ -247,27 +248,37 @@ fn is_broken(error: &StoreError) -> bool {
     }
 }
 
-/// Which store it is, and what its tokens look like from afar: one small question.
-#[derive(Debug, PartialEq, Eq)]
+/// Which store it is, what its forms are signed with, and what its tokens and sessions look like from afar: one small question.
+#[derive(PartialEq, Eq)]
 struct State {
     store: String,
+    key: Option<String>,
     tokens: Tokens,
+    sessions: Tokens,
 }
 
-/// How many tokens of the API there are, and when the last was made or revoked.
+/// How many tokens of the API there are, and when the last was made or revoked; how many sessions, and when the last was made or used.
 type Tokens = (i64, i64, i64);
 
 const TOKENS: &str = "select (select count(*) from api_token),
     (select coalesce(max(created_at), 0) from api_token), (select coalesce(max(revoked_at), 0) from api_token),
-    (select value from meta where name = ?1)";
+    (select value from meta where name = ?1), (select value from meta where name = ?2),
+    (select count(*) from session), (select coalesce(max(created_at), 0) from session),
+    (select coalesce(max(used_at), 0) from session)";
 
 impl State {
     /// `None` of a store that nobody has made ready yet.
     fn of(tx: &Tx<'_>) -> Result<Option<Self>, StoreError> {
-        let found = tx.query_one(TOKENS, &[IDENTITY.into()], |row| {
-            Ok((row.text_or_null(3)?, (row.int(0)?, row.int(1)?, row.int(2)?)))
+        let found = tx.query_one(TOKENS, &[IDENTITY.into(), ANSWER_KEY.into()], |row| {
+            let Some(store) = row.text_or_null(3)? else { return Ok(None) };
+            Ok(Some(Self {
+                store,
+                key: row.text_or_null(4)?,
+                tokens: (row.int(0)?, row.int(1)?, row.int(2)?),
+                sessions: (row.int(5)?, row.int(6)?, row.int(7)?),
+            }))
         })?;
-        Ok(found.and_then(|(store, tokens)| store.map(|store| Self { store, tokens })))
+        Ok(found.flatten())
     }
 }
 
@@ -282,8 +293,19 @@ fn bring(from: &Tx<'_>, to: &Tx<'_>, state: &State) -> Result<(), StoreError> {
         note(to, OF_ADDRESS, &address)?;
         note(to, OF_STORE, &state.store)?;
     }
-    if State::of(to)?.is_none_or(|held| held.tokens != state.tokens) {
+    if noted(to, meeting::MIRRORED_KEY)?.is_none() {
+        note(to, meeting::MIRRORED_KEY, &meeting::key(from)?)?;
+    }
+    let held = State::of(to)?;
+    if held.as_ref().is_none_or(|held| held.tokens != state.tokens) {
         API_TOKEN.renew(from, to, "order by created_at desc limit ?1", &[i64::from(TOKENS_MAX).into()])?;
+    }
+    if held.as_ref().is_none_or(|held| held.sessions != state.sessions) {
+        SESSION.renew(from, to, "order by used_at desc, id limit ?1", &[i64::from(SESSIONS_MAX).into()])?;
+    }
+    if let Some(key) = state.key.as_deref().filter(|_| held.is_none_or(|held| held.key != state.key)) {
+        // What one node signs while the store is away any other knows, and so does the store when it is back.
+        note(to, ANSWER_KEY, key)?;
     }
     let (there, oldest_past) = wanted(from)?;
     let here: BTreeMap<i64, Head> = heads(to, "", &[])?.into_iter().collect();
@@ -427,6 +449,7 @@ fn empty(to: &Tx<'_>) -> Result<(), StoreError> {
         "alert_heard",
         "answer_token",
         "api_token",
+        "session",
         "node",
         "silence",
         "known_condition",

@@ -1,15 +1,14 @@
 //! Entries: appended, never changed, each bound to the one before it by a hash.
 //!
-//! The hash of an entry is SHA-256 over the hash of the entry before it (32 zero bytes before the
-//! first) and every field of the entry, each with its length in front, so that no two different
-//! timelines have the same bytes.
+//! What is hashed, and how it is proved, says [`crate::core::prove`]; the hash is SHA-256.
+
+use jiff::Timestamp;
 
 use super::{Row, StoreError, Tx, wire};
+use crate::core::command::{COMMANDER, Office};
+use crate::core::prove::{Broken, Prover, Written, link};
 use crate::core::timeline::{Actor, Entry, Route};
 use crate::crypto;
-
-/// The hash before the first entry.
-pub const NO_HASH: [u8; 32] = [0; 32];
 
 const COLUMNS: &str = "seq, at, occurred_at, actor, office, term, route, kind, data, text, hash";
 
@@ -36,8 +35,20 @@ pub(super) fn append(
     entries.iter().try_fold(head, |head, entry| {
         let data = wire::fact_to_json(&entry.fact)?;
         let text = entry.fact.text();
-        let hash = link(&head, incident, entry, &data, &text);
         let actor = entry.actor.label();
+        let written = Written {
+            seq: entry.seq,
+            at: entry.at,
+            occurred_at: entry.occurred_at,
+            actor: &actor,
+            office: entry.office,
+            term: entry.term,
+            route: entry.route.as_str(),
+            kind: entry.fact.kind(),
+            text: &text,
+            data: &data,
+        };
+        let hash = link(crypto::sha256, &head, incident, &written);
         tx.write(
             "insert into entry (incident, seq, at, occurred_at, actor, office, term, route, kind, data, text, hash)
              values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -65,62 +76,130 @@ pub(super) fn append(
 /// # Errors
 /// What the engine says, or when an entry cannot be read.
 pub fn list(tx: &Tx<'_>, incident: i64, after: u32, limit: u32) -> Result<Vec<Kept>, StoreError> {
+    query(tx, incident, after, limit, |row| as_written(row)?.read())
+}
+
+/// The same, as they were written down: they may not be what this version understands.
+///
+/// # Errors
+/// What the engine says.
+pub fn list_as_written(
+    tx: &Tx<'_>,
+    incident: i64,
+    after: u32,
+    limit: u32,
+) -> Result<Vec<AsWritten>, StoreError> {
+    query(tx, incident, after, limit, as_written)
+}
+
+fn query<T>(
+    tx: &Tx<'_>,
+    incident: i64,
+    after: u32,
+    limit: u32,
+    map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     tx.query(
         &format!("select {COLUMNS} from entry where incident = ?1 and seq > ?2 order by seq limit ?3"),
         &[incident.into(), i64::from(after).into(), i64::from(limit).into()],
-        read,
+        map,
     )
 }
 
-/// The hash an entry must have when the one before it has the hash `before`.
-pub fn link(before: &[u8; 32], incident: i64, entry: &Entry, data: &str, text: &str) -> [u8; 32] {
-    let term = entry.term.map(|term| term.to_string());
-    let fields = [
-        incident.to_string(),
-        entry.seq.to_string(),
-        entry.at.as_microsecond().to_string(),
-        entry.occurred_at.as_microsecond().to_string(),
-        entry.actor.label(),
-    ];
-    let words = [
-        entry.office.unwrap_or_default(),
-        term.as_deref().unwrap_or_default(),
-        entry.route.as_str(),
-        entry.fact.kind(),
-        text,
-        data,
-    ];
-    let mut bytes = Vec::with_capacity(256 + data.len() + text.len());
-    bytes.extend_from_slice(before);
-    for field in fields.iter().map(String::as_str).chain(words) {
-        let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
-        bytes.extend_from_slice(&length.to_be_bytes());
-        bytes.extend_from_slice(field.as_bytes());
-    }
-    crypto::sha256(&bytes)
+/// One entry word by word.
+#[derive(Clone, Debug)]
+pub struct AsWritten {
+    /// Its number.
+    pub seq: u32,
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// When it is said to have happened.
+    pub occurred_at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// Holding which office.
+    pub office: Option<String>,
+    /// In which term.
+    pub term: Option<u32>,
+    /// By which way.
+    pub route: String,
+    /// The kind of fact.
+    pub kind: String,
+    /// The fact's fields, as the JSON that was hashed.
+    pub data: String,
+    /// The sentence for people.
+    pub text: String,
+    /// Its hash.
+    pub hash: Vec<u8>,
 }
 
-fn read(row: &Row<'_>) -> Result<Kept, StoreError> {
-    let actor = Actor::from_label(&row.text(3)?).ok_or(StoreError::Decode("an unknown actor"))?;
-    let office = match row.text_or_null(4)?.as_deref() {
-        None => None,
-        Some("commander") => Some("commander"),
-        Some(_) => return Err(StoreError::Decode("an unknown office")),
-    };
+impl AsWritten {
+    /// What it means.
+    ///
+    /// # Errors
+    /// When this version does not understand it.
+    pub fn read(self) -> Result<Kept, StoreError> {
+        let entry = self.entry()?;
+        Ok(Kept { entry, data: self.data, text: self.text, hash: self.hash })
+    }
+
+    /// Gives it to who proves the timeline, as the next one.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn prove(&self, prover: &mut Prover) -> Result<(), Broken> {
+        let written = Written {
+            seq: self.seq,
+            at: self.at,
+            occurred_at: self.occurred_at,
+            actor: &self.actor,
+            office: self.office.as_deref(),
+            term: self.term,
+            route: &self.route,
+            kind: &self.kind,
+            text: &self.text,
+            data: &self.data,
+        };
+        let entry = self.entry();
+        prover.add(&written, &self.hash, entry.as_ref().map_err(ToString::to_string))
+    }
+
+    fn entry(&self) -> Result<Entry, StoreError> {
+        let office = match self.office.as_deref() {
+            None => None,
+            Some(COMMANDER) => Some(COMMANDER),
+            Some(word) => {
+                Some(Office::from_word(word).ok_or(StoreError::Decode("an unknown office"))?.as_str())
+            }
+        };
+        Ok(Entry {
+            seq: self.seq,
+            at: self.at,
+            occurred_at: self.occurred_at,
+            actor: Actor::from_label(&self.actor).ok_or(StoreError::Decode("an unknown actor"))?,
+            office,
+            term: self.term,
+            route: Route::from_word(&self.route).ok_or(StoreError::Decode("an unknown route"))?,
+            fact: wire::fact_from_json(&self.kind, &self.data)?,
+        })
+    }
+}
+
+fn as_written(row: &Row<'_>) -> Result<AsWritten, StoreError> {
     let term = row.int_or_null(5)?.map(|term| number(term, "a term out of range")).transpose()?;
-    let route = Route::from_word(&row.text(6)?).ok_or(StoreError::Decode("an unknown route"))?;
-    let data = row.text(8)?;
-    let entry = Entry {
+    Ok(AsWritten {
         seq: number(row.int(0)?, "an entry's number out of range")?,
         at: row.time(1)?,
         occurred_at: row.time(2)?,
-        actor,
-        office,
+        actor: row.text(3)?,
+        office: row.text_or_null(4)?,
         term,
-        route,
-        fact: wire::fact_from_json(&row.text(7)?, &data)?,
-    };
-    Ok(Kept { entry, data, text: row.text(9)?, hash: row.blob(10)? })
+        route: row.text(6)?,
+        kind: row.text(7)?,
+        data: row.text(8)?,
+        text: row.text(9)?,
+        hash: row.blob(10)?,
+    })
 }
 
 fn number(value: i64, what: &'static str) -> Result<u32, StoreError> {

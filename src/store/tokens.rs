@@ -106,7 +106,7 @@ pub fn link_hash(token: &str) -> [u8; 32] {
     crypto::sha256(token.as_bytes())
 }
 
-/// What the forms of answer pages are signed with, in every node of this store.
+/// What forms of pages are signed with, in every node of this store.
 ///
 /// # Errors
 /// What the engine says.
@@ -198,6 +198,14 @@ impl Holder {
         Ok(Self::Automation(name.to_owned()))
     }
 
+    /// The name, when it is a human's.
+    pub fn person(&self) -> Option<&str> {
+        match self {
+            Self::Person(name) => Some(name),
+            Self::Automation(_) => None,
+        }
+    }
+
     /// The name of whoever it is.
     pub fn name(&self) -> &str {
         match self {
@@ -258,12 +266,17 @@ pub fn working_of(tx: &Tx<'_>, holder: &Holder) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn api_holder(tx: &Tx<'_>, token: &str) -> Result<Option<Holder>, StoreError> {
-    let found = tx.query_one(
-        "select id, person, automation, created_at, revoked_at from api_token where hash = ?1",
-        &[crypto::sha256(token.as_bytes())[..].into()],
-        read,
-    )?;
-    Ok(found.filter(|token| token.revoked_at.is_none()).map(|token| token.holder))
+    Ok(api_token(tx, &crypto::sha256(token.as_bytes()))?.map(|token| token.holder))
+}
+
+/// A token of the API that works, without the token itself; `None` when it is unknown or revoked.
+///
+/// # Errors
+/// What the engine says.
+pub fn api_token(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<Option<ApiToken>, StoreError> {
+    let sql = "select id, person, automation, created_at, revoked_at from api_token where hash = ?1";
+    let found = tx.query_one(sql, &[hash[..].into()], read)?;
+    Ok(found.filter(|token| token.revoked_at.is_none()))
 }
 
 /// All tokens of the API, oldest first.

@@ -7,6 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::StoreError;
+use crate::core::board::{Board, Put};
+use crate::core::command::{Calls, Offices, Pace, Turn};
 use crate::core::correlate::Because;
 use crate::core::incident::{
     Command, CommandReason, Escalation, Incident, Phase, Resolution, Responder, ResponderStatus, Severity,
@@ -32,7 +34,15 @@ pub(super) fn state_from_json(json: &str) -> Result<Incident, StoreError> {
 pub(super) fn fact_to_json(fact: &Fact) -> Result<String, StoreError> {
     #[derive(Serialize)]
     struct Whole<'a>(#[serde(with = "FactRow")] &'a Fact);
-    let mut value = serde_json::to_value(Whole(fact))?;
+    #[derive(Serialize)]
+    struct OfCommand<'a>(#[serde(with = "TurnRow")] &'a Turn);
+    #[derive(Serialize)]
+    struct OfBoard<'a>(#[serde(with = "PutRow")] &'a Put);
+    let mut value = match fact {
+        Fact::Command(turn) => serde_json::to_value(OfCommand(turn))?,
+        Fact::Board(put) => serde_json::to_value(OfBoard(put))?,
+        fact => serde_json::to_value(Whole(fact))?,
+    };
     if let Some(fields) = value.as_object_mut() {
         fields.remove("kind");
     }
@@ -43,51 +53,118 @@ pub(super) fn fact_to_json(fact: &Fact) -> Result<String, StoreError> {
 pub(super) fn fact_from_json(kind: &str, json: &str) -> Result<Fact, StoreError> {
     #[derive(Deserialize)]
     struct Whole(#[serde(with = "FactRow")] Fact);
+    #[derive(Deserialize)]
+    struct OfCommand(#[serde(with = "TurnRow")] Turn);
+    #[derive(Deserialize)]
+    struct OfBoard(#[serde(with = "PutRow")] Put);
     let mut value: serde_json::Value = serde_json::from_str(json)?;
     let fields = value.as_object_mut().ok_or(StoreError::Decode("an entry whose data is no object"))?;
     fields.insert("kind".into(), kind.into());
-    Ok(serde_json::from_value::<Whole>(value)?.0)
+    Ok(if Turn::KINDS.contains(&kind) {
+        Fact::Command(serde_json::from_value::<OfCommand>(value)?.0)
+    } else if Put::KINDS.contains(&kind) {
+        Fact::Board(serde_json::from_value::<OfBoard>(value)?.0)
+    } else {
+        serde_json::from_value::<Whole>(value)?.0
+    })
 }
 
 /// A word of the core's own, such as `SEV1`, written as that word.
 macro_rules! word {
-    ($module:ident, $type:ty, [$($value:expr),+ $(,)?]) => {
-        mod $module {
+    ($module:ident, $type:ty, $all:expr, $what:literal) => {
+        pub(super) mod $module {
             use super::*;
 
-            pub(super) fn serialize<S: Serializer>(value: &$type, to: S) -> Result<S::Ok, S::Error> {
+            pub(in crate::store::wire) fn serialize<S: Serializer>(
+                value: &$type,
+                to: S,
+            ) -> Result<S::Ok, S::Error> {
                 to.serialize_str(value.as_str())
             }
 
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<$type, D::Error> {
+            pub(in crate::store::wire) fn deserialize<'de, D: Deserializer<'de>>(
+                from: D,
+            ) -> Result<$type, D::Error> {
                 let word = String::deserialize(from)?;
-                [$($value),+]
-                    .into_iter()
+                let all = $all;
+                all.into_iter()
                     .find(|value: &$type| value.as_str() == word)
-                    .ok_or_else(|| serde::de::Error::custom(concat!("an unknown ", stringify!($module))))
+                    .ok_or_else(|| serde::de::Error::custom(concat!("an unknown ", $what)))
             }
         }
     };
 }
 
-word!(severity, Severity, [Severity::Sev1, Severity::Sev2, Severity::Sev3, Severity::Sev4]);
+/// A value of the core's inside an `Option`, where serde's `with` does not reach.
+macro_rules! optional {
+    ($vis:vis $module:ident, $type:ty, $row:literal) => {
+        $vis mod $module {
+            use super::*;
+
+            #[derive(Serialize)]
+            struct Lent<'a>(#[serde(with = $row)] &'a $type);
+            #[derive(Deserialize)]
+            struct Own(#[serde(with = $row)] $type);
+
+            pub(in crate::store::wire) fn serialize<S: Serializer>(value: &Option<$type>, to: S) -> Result<S::Ok, S::Error> {
+                value.as_ref().map(Lent).serialize(to)
+            }
+
+            pub(in crate::store::wire) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<$type>, D::Error> {
+                Ok(Option::<Own>::deserialize(from)?.map(|own| own.0))
+            }
+        }
+    };
+}
+
+/// Values of the core's inside a list.
+macro_rules! many {
+    ($module:ident, $type:ty, $row:literal) => {
+        mod $module {
+            use super::*;
+
+            #[derive(Serialize)]
+            struct Lent<'a>(#[serde(with = $row)] &'a $type);
+            #[derive(Deserialize)]
+            struct Own(#[serde(with = $row)] $type);
+
+            pub(in crate::store::wire) fn serialize<S: Serializer>(
+                value: &[$type],
+                to: S,
+            ) -> Result<S::Ok, S::Error> {
+                to.collect_seq(value.iter().map(Lent))
+            }
+
+            pub(in crate::store::wire) fn deserialize<'de, D: Deserializer<'de>>(
+                from: D,
+            ) -> Result<Vec<$type>, D::Error> {
+                Ok(Vec::<Own>::deserialize(from)?.into_iter().map(|own| own.0).collect())
+            }
+        }
+    };
+}
+
+mod board;
+mod posts;
+
+use board::{BoardRow, PutRow};
+use posts::{OfficesRow, TurnRow, maybe_calls, maybe_pace};
+
+word!(severity, Severity, Severity::ALL, "severity");
 word!(
     resolution,
     Resolution,
-    [Resolution::Restored, Resolution::FalseAlarm, Resolution::SelfCleared, Resolution::Merged]
+    [Resolution::Restored, Resolution::FalseAlarm, Resolution::SelfCleared, Resolution::Merged],
+    "resolution"
 );
-word!(command_reason, CommandReason, [CommandReason::FirstResponder, CommandReason::Reopened]);
-word!(
-    responder_status,
-    ResponderStatus,
-    [
-        ResponderStatus::Paged,
-        ResponderStatus::Unreachable,
-        ResponderStatus::Declined,
-        ResponderStatus::Acknowledged,
-        ResponderStatus::OnScene,
-    ]
-);
+word!(command_reason, CommandReason, CommandReason::ALL, "reason of command");
+word!(responder_status, ResponderStatus, ResponderStatus::ALL, "status of a responder");
+
+many!(joined, Joined, "JoinedRow");
+many!(responders, Responder, "ResponderRow");
+optional!(last_command, Command, "CommandRow");
+optional!(maybe_escalation, Escalation, "EscalationRow");
+optional!(maybe_sign, Sign, "SignRow");
 
 mod because {
     use super::*;
@@ -100,66 +177,6 @@ mod because {
         let Some(word) = Option::<String>::deserialize(from)? else { return Ok(None) };
         let known = Because::ALL.into_iter().find(|value| value.as_str() == word);
         known.map(Some).ok_or_else(|| serde::de::Error::custom("an unknown reason to join"))
-    }
-}
-
-mod joined {
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Lent<'a>(#[serde(with = "JoinedRow")] &'a Joined);
-    #[derive(Deserialize)]
-    struct Own(#[serde(with = "JoinedRow")] Joined);
-
-    pub(super) fn serialize<S: Serializer>(value: &[Joined], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(value.iter().map(Lent))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Joined>, D::Error> {
-        Ok(Vec::<Own>::deserialize(from)?.into_iter().map(|own| own.0).collect())
-    }
-}
-
-/// A value of the core's inside an `Option`, where serde's `with` does not reach.
-macro_rules! optional {
-    ($module:ident, $type:ty, $row:literal) => {
-        mod $module {
-            use super::*;
-
-            #[derive(Serialize)]
-            struct Lent<'a>(#[serde(with = $row)] &'a $type);
-            #[derive(Deserialize)]
-            struct Own(#[serde(with = $row)] $type);
-
-            pub(super) fn serialize<S: Serializer>(value: &Option<$type>, to: S) -> Result<S::Ok, S::Error> {
-                value.as_ref().map(Lent).serialize(to)
-            }
-
-            pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<$type>, D::Error> {
-                Ok(Option::<Own>::deserialize(from)?.map(|own| own.0))
-            }
-        }
-    };
-}
-
-optional!(last_command, Command, "CommandRow");
-optional!(maybe_escalation, Escalation, "EscalationRow");
-optional!(maybe_sign, Sign, "SignRow");
-
-mod responders {
-    use super::*;
-
-    #[derive(Serialize)]
-    struct Lent<'a>(#[serde(with = "ResponderRow")] &'a Responder);
-    #[derive(Deserialize)]
-    struct Own(#[serde(with = "ResponderRow")] Responder);
-
-    pub(super) fn serialize<S: Serializer>(value: &[Responder], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(value.iter().map(Lent))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Responder>, D::Error> {
-        Ok(Vec::<Own>::deserialize(from)?.into_iter().map(|own| own.0).collect())
     }
 }
 
@@ -204,6 +221,12 @@ struct ResponderRow {
     pages_before: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     watching: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    eta: Option<Timestamp>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn is_none(pages: &u32) -> bool {
@@ -238,6 +261,8 @@ enum PhaseRow {
         command: Command,
         #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_sign")]
         sign: Option<Sign>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_calls")]
+        calls: Option<Calls>,
     },
     Mitigated {
         #[serde(with = "CommandRow")]
@@ -289,6 +314,12 @@ struct IncidentRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     calm_at: Option<Timestamp>,
     next_update_by: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "is_default", with = "OfficesRow")]
+    offices: Offices,
+    #[serde(default, skip_serializing_if = "is_default", with = "BoardRow")]
+    board: Board,
+    #[serde(default)]
+    moved: u32,
     seq: u32,
 }
 
@@ -338,6 +369,21 @@ enum FactRow {
         to: Severity,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sign_after: Option<SignedDuration>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
+        pace: Option<Pace>,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        why: String,
+    },
+    SeverityLowered {
+        #[serde(with = "severity")]
+        from: Severity,
+        #[serde(with = "severity")]
+        to: Severity,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_after: Option<SignedDuration>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
+        pace: Option<Pace>,
     },
     Held {
         until: Timestamp,
@@ -422,6 +468,23 @@ enum FactRow {
     CheckedIn {
         person: String,
     },
+    EnRoute {
+        person: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        eta: Option<Timestamp>,
+    },
+    Resting {
+        person: String,
+    },
+    Released {
+        person: String,
+    },
+    /// Written down by [`TurnRow`], with kinds of its own.
+    #[serde(skip)]
+    Command(Turn),
+    /// Written down by [`PutRow`], with kinds of its own.
+    #[serde(skip)]
+    Board(Put),
     CommandTaken {
         person: String,
         term: u32,
@@ -429,6 +492,8 @@ enum FactRow {
         reason: CommandReason,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sign_after: Option<SignedDuration>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
+        pace: Option<Pace>,
     },
     HelpCalled {
         paged: Vec<String>,
@@ -450,6 +515,8 @@ enum FactRow {
     Relapsed {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sign_after: Option<SignedDuration>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
+        pace: Option<Pace>,
     },
     Resolved {
         #[serde(with = "resolution")]
@@ -479,6 +546,7 @@ mod tests {
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         let quarter = SignedDuration::from_mins(15);
+        let pace = Some(Pace { check_in: quarter, size_up: quarter, progress: quarter });
         for fact in [
             Fact::Opened {
                 title: "t".into(),
@@ -507,8 +575,30 @@ mod tests {
             Fact::CauseFound { service: "lb".into(), group: Some("a".into()) },
             Fact::AlertFlaps { source: "s".into(), key: "k".into(), changes: 6, since: at },
             Fact::StormBegan,
-            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1, sign_after: None },
-            Fact::SeverityRaised { from: Severity::Sev3, to: Severity::Sev1, sign_after: Some(quarter) },
+            Fact::SeverityRaised {
+                from: Severity::Sev3,
+                to: Severity::Sev1,
+                sign_after: None,
+                pace: None,
+                why: String::new(),
+            },
+            Fact::SeverityRaised {
+                from: Severity::Sev3,
+                to: Severity::Sev1,
+                sign_after: Some(quarter),
+                pace,
+                why: "w".into(),
+            },
+            Fact::SeverityLowered {
+                from: Severity::Sev1,
+                to: Severity::Sev3,
+                why: "w".into(),
+                sign_after: None,
+                pace: None,
+            },
+            Fact::EnRoute { person: "maya".into(), eta: Some(at) },
+            Fact::Resting { person: "maya".into() },
+            Fact::Released { person: "maya".into() },
             Fact::Held { until: at },
             Fact::Merged { into: 2, alerts: 3, firing: 1 },
             Fact::TookIn {
@@ -555,13 +645,14 @@ mod tests {
             },
             Fact::NobodyToPage,
             Fact::Rescheduled { due: at },
-            Fact::Relapsed { sign_after: None },
-            Fact::Relapsed { sign_after: Some(quarter) },
+            Fact::Relapsed { sign_after: None, pace: None },
+            Fact::Relapsed { sign_after: Some(quarter), pace },
             Fact::CommandTaken {
                 person: "maya".into(),
                 term: 3,
                 reason: CommandReason::Reopened,
                 sign_after: Some(quarter),
+                pace,
             },
             Fact::Escalated {
                 round: 1,

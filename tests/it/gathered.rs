@@ -89,7 +89,7 @@ fn people_put_incidents_together_and_take_them_apart_by_command() {
     let text = String::from_utf8_lossy(&merged.stdout).into_owned();
     assert!(merged.status.success() && text.contains("part of       INC-1"), "{merged:?}");
     // Its own page says where it has gone, and nothing else of alerts that it has not.
-    let cookie = format!("onscene_token={token}");
+    let cookie = daemon.cookie(&token);
     let gone = request(daemon.address, "GET", "/incidents/2", &[("Cookie", &cookie)], b"").unwrap().body;
     assert!(gone.contains("They belong to <a href=\"/incidents/1\">INC-1</a> now."), "{gone}");
     assert!(!gone.contains("declared by a person") && !gone.contains("0 of 0"), "{gone}");

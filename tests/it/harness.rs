@@ -7,7 +7,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use onscene::clock::Clock;
@@ -189,6 +189,11 @@ escalation = "default"
 pio = ["person:tom", "person:maya"]
 bridge = "https://meet.example.net/sre"
 window = "0s"
+[command]
+check_in = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+size_up = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+progress = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+watch = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s", SEV4 = "0s" }
 [storm]
 off = true
 [[source]]
@@ -267,6 +272,8 @@ pub struct Daemon {
     pub directory: PathBuf,
     pub address: SocketAddr,
     pub config: PathBuf,
+    /// Of who is logged in, by their tokens.
+    cookies: Mutex<BTreeMap<String, String>>,
     owned: Option<tempfile::TempDir>,
 }
 
@@ -291,7 +298,8 @@ impl Daemon {
         let text = text.replace("PORT", &port.to_string()).replace("DIR", directory.to_str().unwrap());
         fs::write(&path, text).unwrap();
         let address = format!("127.0.0.1:{port}").parse().unwrap();
-        Self { program: None, directory, address, config: path, owned: Some(owned) }
+        let cookies = Mutex::default();
+        Self { program: None, directory, address, config: path, cookies, owned: Some(owned) }
     }
 
     /// Starts the binary and waits until it is ready.
@@ -389,6 +397,19 @@ impl Daemon {
         String::from_utf8(made.stdout).unwrap().trim().to_owned()
     }
 
+    /// The cookie of who has logged in by a token, once; of nobody, when it is none.
+    pub fn cookie(&self, token: &str) -> String {
+        let mut cookies = self.cookies.lock().unwrap();
+        if let Some(cookie) = cookies.get(token) {
+            return cookie.clone();
+        }
+        let form = format!("token={token}");
+        let login = request(self.address, "POST", "/login", &[FORM], form.as_bytes()).unwrap();
+        let Some(cookie) = cookie_in(&login) else { return "onscene_session=nobodys".to_owned() };
+        cookies.insert(token.to_owned(), cookie.clone());
+        cookie
+    }
+
     /// The API, as a person.
     pub fn api(&self, token: &str, method: &str, path: &str, body: &serde_json::Value) -> Answer {
         let bearer = format!("Bearer {token}");
@@ -443,6 +464,18 @@ impl Drop for Daemon {
         drop(self.program.take());
         drop(self.owned.take());
     }
+}
+
+/// The cookie that an answer sets, as a browser brings it back.
+pub fn cookie_in(answer: &Answer) -> Option<String> {
+    let mut lines = answer.head.lines();
+    let set = lines.find_map(|line| line.strip_prefix("set-cookie: "))?;
+    Some(set.split(';').next()?.to_owned())
+}
+
+/// The word that forms of a page carry, of who is logged in.
+pub fn word(page: &str) -> Option<&str> {
+    page.split("name=\"form\" value=\"").nth(1)?.split('"').next()
 }
 
 /// The path of the answer link in a mail.

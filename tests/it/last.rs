@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::away::{behind_a_way, is_away, is_back};
-use super::harness::{Answer, Daemon, answer_link, eventually, press, request};
+use super::harness::{Answer, Daemon, answer_link, cookie_in, eventually, press, request};
 use super::way::{CUTS, PASSES, STALLS, Way};
 
 /// An answer from the mirror needs no more than this, on a busy machine too.
@@ -41,6 +41,7 @@ impl Held {
         let listed: Value = serde_json::from_slice(&id.stdout).unwrap();
         let tokens = listed["tokens"].as_array().or(listed.as_array()).unwrap();
         let tom = tokens.iter().find(|token| token["person"] == "tom").unwrap();
+        daemon.cookie(&token);
         let gone = daemon.command(&["token", "revoke", tom["id"].as_str().unwrap()], None);
         assert!(gone.status.success(), "{gone:?}");
         let held = Self { daemon, way, token, revoked, link };
@@ -58,7 +59,7 @@ impl Held {
     }
 
     fn page(&self, token: &str, path: &str) -> Answer {
-        let cookie = format!("onscene_token={token}");
+        let cookie = self.daemon.cookie(token);
         request(self.daemon.address, "GET", path, &[("Cookie", &cookie)], b"").unwrap()
     }
 
@@ -146,7 +147,10 @@ impl Held {
         // Logging in works, and nothing can be done.
         let form = format!("token={token}");
         let login = request(self.daemon.address, "POST", "/login", &[], form.as_bytes()).unwrap();
-        assert!(login.status == 303 && header(&login, "set-cookie").is_some(), "{login:?}");
+        let cookie = cookie_in(&login).unwrap_or_else(|| panic!("{login:?}"));
+        let looks = request(self.daemon.address, "GET", "/", &[("Cookie", &cookie)], b"").unwrap();
+        assert!(login.status == 303 && looks.status == 200, "{looks:?}");
+        assert!(looks.body.contains("db-1 is down"), "{}", looks.body);
         let began = Instant::now();
         let refused = press(self.daemon.address, &self.link, "answer=resolve&term=1").unwrap();
         assert!(refused.status == 503 && refused.body.contains("act as if you have command"), "{refused:?}");

@@ -142,6 +142,7 @@ fn page(room: &str) -> Parcel {
         html: String::new(),
         short: "SEV1 shop: für alle @room".into(),
         answer: Some("https://onscene.example.net/r/TOKEN".into()),
+        meet: None,
         wakes: true,
         data: Value::Null,
         event_type: "page".into(),

@@ -275,7 +275,7 @@ fn nodes_with_different_configurations_are_seen_on_the_pages_and_in_the_metrics(
     let nodes: [Daemon; 2] = nodes(HOUSE);
     let token = nodes[0].token("maya");
     let index = |node: &Daemon| {
-        let cookie = [("Cookie", format!("onscene_token={token}"))];
+        let cookie = [("Cookie", nodes[0].cookie(&token))];
         let cookie: Vec<(&str, &str)> = cookie.iter().map(|(name, value)| (*name, value.as_str())).collect();
         request(node.address, "GET", "/", &cookie, b"").unwrap().body
     };

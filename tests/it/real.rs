@@ -8,6 +8,7 @@
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
+//! - `live`: the page of an incident in Chromium, while things happen;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
 //! - `uptime_kuma`: Uptime Kuma as the sender, by its own API;
@@ -24,6 +25,7 @@ mod deploy;
 mod drill;
 mod exim;
 mod inhibition;
+mod live;
 mod mail;
 mod mail_in;
 mod postfix;

@@ -4,7 +4,7 @@ use std::process::Output;
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, eventually, request};
+use super::harness::{Answer, Daemon, HOUSE, eventually, request, word};
 use super::silenced::{page, text};
 
 /// Three who take turns, and one who is called after them.
@@ -29,7 +29,9 @@ fn said(output: &Output) -> String {
 
 /// A form of a page, as a browser sends it.
 fn posts(daemon: &Daemon, token: &str, path: &str, from: &str, form: &str) -> Answer {
-    let cookie = format!("onscene_token={token}");
+    let cookie = daemon.cookie(token);
+    let page = request(daemon.address, "GET", "/oncall", &[("Cookie", &cookie)], b"").unwrap().body;
+    let form = format!("{form}&form={}", word(&page).unwrap_or_default());
     let headers = [
         ("Cookie", cookie.as_str()),
         ("Sec-Fetch-Site", from),

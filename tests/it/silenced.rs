@@ -13,7 +13,7 @@ pub fn text(output: &Output) -> String {
 
 /// A page for people, as somebody sees it who is logged in.
 pub fn page(daemon: &Daemon, token: &str, path: &str) -> String {
-    let cookie = format!("onscene_token={token}");
+    let cookie = daemon.cookie(token);
     let shown = request(daemon.address, "GET", path, &[("Cookie", &cookie)], b"").unwrap();
     assert_eq!(shown.status, 200, "{}", shown.head);
     shown.body

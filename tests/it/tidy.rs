@@ -131,6 +131,17 @@ fn only_the_store_speaks_sql_and_only_its_engine_the_library() {
 }
 
 #[test]
+fn a_page_has_the_forms_that_people_send_from_one_place() {
+    // `Acts` and `Sends` ask first who sends it, whether they may, and whether it is a form of theirs.
+    let own = ["src/http/pages/login.rs", "src/http/pages/me.rs"];
+    nobody("src/http/pages", &["body: Body", "Form("], &own, "take `Acts` of pages/me.rs instead");
+    assert!(
+        !read("src/http/pages.rs").contains("body: Body"),
+        "src/http/pages.rs: take `Acts` of pages/me.rs instead"
+    );
+}
+
+#[test]
 fn one_clock_and_one_spawner() {
     let clock = ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now"];
     nobody("src", &clock, &["src/clock.rs"], "only clock.rs asks the hour");
@@ -207,6 +218,9 @@ fn every_command_stands_in_the_readme() {
         "condition",
         "oncall",
         "token",
+        "export",
+        "login-link",
+        "session",
         "verify",
         "replay",
         "completions",

@@ -6,6 +6,7 @@ use crate::core::flapping::Flapping;
 use crate::core::inhibit::Rule;
 use crate::core::maintenance::{Open, Window, listed};
 use crate::core::matcher::read_all;
+use crate::core::meeting::{Point, Points};
 use crate::core::oncall::Hours;
 use crate::core::reach::Way;
 use crate::core::route;
@@ -82,6 +83,14 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
     rules.flapping = flapping;
     rules.services = services;
     rules.needs = Needs::of(&rules.services);
+    // Whether these may be down is remembered from letter to letter.
+    let place = |name: &str, on: &str| {
+        let url = format!("https://{name}.example.net/{{incident}}-{{secret}}");
+        (name.to_owned(), Point::new(url, None, vec![on.to_owned()]))
+    };
+    let places = [place("chat", "web"), place("video", "db")];
+    rules.meeting = Points::new(places.into(), vec!["chat".into(), "video".into()]);
+    rules.meeting.hang(&rules.needs);
     rules.storm = dice.one_in(3).then_some(Storm { incidents: 2, within: SignedDuration::from_mins(5) });
     rules.routes = rules.services.keys().map(|name| to(name)).collect();
     if dice.one_in(3) {

@@ -111,23 +111,13 @@ impl Work<'_> {
 
     fn relapse(&mut self) -> Result<(), Refusal> {
         let sign_after = self.sign_after(self.incident.severity);
-        self.dispatch(Fact::Relapsed { sign_after })?;
+        let pace = self.pace(self.incident.severity);
+        self.dispatch(Fact::Relapsed { sign_after, pace })?;
         self.promise()?;
         self.status(News::Reopened);
         self.tell_commander(News::Reopened);
         self.tell_pio(News::Reopened);
         Ok(())
-    }
-
-    fn tell_commander(&mut self, news: News) {
-        if let Some(command) = self.incident.commander() {
-            let person = command.person.clone();
-            let told =
-                |letter: &Letter| matches!(letter, Letter::Notice { person: told, .. } if *told == person);
-            if !self.letters.iter().any(told) && self.by.actor.person() != Some(person.as_str()) {
-                self.letters.push(Letter::Notice { person, news });
-            }
-        }
     }
 
     /// Tells everybody who was paged, and could not know.
@@ -212,14 +202,31 @@ impl Work<'_> {
         Ok(Reason::Worsened)
     }
 
+    /// The same, because somebody says so.
+    pub(super) fn worsens_because(&mut self, severity: Severity, why: String) -> Result<Reason, Refusal> {
+        let before = self.standing();
+        let risen = self.risen(severity, why);
+        self.add(risen)?;
+        self.wake_after(&before, true, false)?;
+        self.tell_pio(News::Worse);
+        Ok(Reason::Worsened)
+    }
+
     fn raise(&mut self, severity: Severity) -> Result<bool, Refusal> {
         if severity >= self.incident.severity {
             return Ok(false);
         }
-        let from = self.incident.severity;
-        let sign_after = self.sign_after(severity).filter(|_| self.incident.commander().is_some());
-        self.dispatch(Fact::SeverityRaised { from, to: severity, sign_after })?;
+        let risen = self.risen(severity, String::new());
+        self.dispatch(risen)?;
         Ok(true)
+    }
+
+    fn risen(&self, severity: Severity, why: String) -> Fact {
+        let from = self.incident.severity;
+        let has = self.incident.commander().is_some();
+        let sign_after = self.sign_after(severity).filter(|_| has);
+        let pace = self.pace(severity).filter(|_| has);
+        Fact::SeverityRaised { from, to: severity, sign_after, pace, why }
     }
 
     /// Wakes whom it concerns that an incident got worse, or that its cause was found: those of the policy that stands now,

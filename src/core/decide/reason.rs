@@ -65,6 +65,44 @@ pub enum Reason {
     Worsened,
     /// More incidents came than people can look at.
     StormBegan,
+    /// Command, or an office, was offered.
+    Offered,
+    /// Somebody asks for command.
+    Wished,
+    /// An offer of command ended; who had command has it.
+    OfferEnded,
+    /// Command passed by an offer that was accepted.
+    Transferred,
+    /// Command passed to somebody who took it from who could not have it.
+    Assumed,
+    /// Somebody was asked to take an office.
+    OfficeAssigned,
+    /// Somebody took an office.
+    OfficeTaken,
+    /// Somebody did not take an office.
+    OfficeDeclined,
+    /// Somebody who was called as PIO does not come.
+    PioDeclined,
+    /// Somebody has an office no more.
+    OfficeReleased,
+    /// Who commands was asked for a report.
+    Called,
+    /// Something promised has not come.
+    Overdue,
+    /// Somebody is on the way.
+    EnRoute,
+    /// Somebody may go.
+    Released,
+    /// It is not as bad as it was thought to be.
+    SeverityLowered,
+    /// Somebody changes something.
+    Acting,
+    /// Nothing is to be changed.
+    Stopped,
+    /// Things may be changed again.
+    StopLifted,
+    /// Somebody was asked for.
+    Requested,
 }
 
 impl Reason {
@@ -102,6 +140,25 @@ impl Reason {
             Self::Split => "split",
             Self::Worsened => "worsened",
             Self::StormBegan => "storm_began",
+            Self::Offered => "offered",
+            Self::Wished => "wished",
+            Self::OfferEnded => "offer_ended",
+            Self::Transferred => "transferred",
+            Self::Assumed => "assumed",
+            Self::OfficeAssigned => "office_assigned",
+            Self::OfficeTaken => "office_taken",
+            Self::OfficeDeclined => "office_declined",
+            Self::PioDeclined => "pio_declined",
+            Self::OfficeReleased => "office_released",
+            Self::Called => "called",
+            Self::Overdue => "overdue",
+            Self::EnRoute => "en_route",
+            Self::Released => "released",
+            Self::SeverityLowered => "severity_lowered",
+            Self::Acting => "acting",
+            Self::Stopped => "stopped",
+            Self::StopLifted => "stop_lifted",
+            Self::Requested => "requested",
         }
     }
 }

@@ -5,11 +5,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::command::Office;
 use super::super::escalation;
-use super::super::incident::{Phase, Responder, ResponderStatus, Severity, Sign};
+use super::super::incident::{Phase, Responder, Severity, Sign};
 use super::super::letter::Why;
 use super::super::timeline::Fact;
-use super::wake::has_answered;
 use super::{Reason, Refusal, Work};
 
 impl Work<'_> {
@@ -32,7 +32,7 @@ impl Work<'_> {
         }
         let person = person.to_owned();
         match self.incident.responder(&person).map(|known| known.status) {
-            Some(ResponderStatus::OnScene) => self.add(Fact::CheckedIn { person }),
+            Some(status) if status.is_on_scene() => self.add(Fact::CheckedIn { person }),
             _ => self.add(Fact::Acknowledged { person }),
         }
     }
@@ -47,7 +47,12 @@ impl Work<'_> {
         let is_there = self.rules.people.contains_key(&command.person);
         if sign.asked == 0 && is_there {
             let due = in_time(escalation::first_wait(self.policy(), self.case(), self.now));
-            self.page_until(command.person, Why::SilentCommander, Some(due))?;
+            self.page_until(command.person.clone(), Why::SilentCommander, Some(due))?;
+            // Who stands in for the Commander is asked together with them, and may assume command from now on.
+            let deputy = self.incident.offices.holder(Office::Deputy).map(str::to_owned);
+            if let Some(deputy) = deputy.filter(|deputy| *deputy != command.person) {
+                self.page(deputy, Why::SilenceHelp)?;
+            }
             return Ok(Reason::AskedCommander);
         }
         let due = in_time(sign.after);
@@ -95,7 +100,7 @@ impl Work<'_> {
 
     /// Whether somebody said since the Commander's last sign of life that they are on it.
     fn is_on_it(&self, known: &Responder) -> bool {
-        has_answered(known.status) && known.since >= self.last_sign()
+        known.status.has_answered() && known.since >= self.last_sign()
     }
 
     /// Whether the Commander was asked for a sign of life in vain up to now: who else is there is asked anew.
@@ -135,7 +140,7 @@ impl Work<'_> {
         let mut sleeping = next.filter(|people| people.iter().any(|person| !self.was_paged(person)));
         // When all were called before, all of them are called again.
         let mut people = sleeping.next().unwrap_or(all);
-        let answered = self.incident.responders.iter().filter(|known| has_answered(known.status));
+        let answered = self.incident.responders.iter().filter(|known| known.status.has_answered());
         let answered = may_come(answered.map(|known| known.person.clone()).collect());
         for person in answered.into_iter().filter(|person| self.rules.people.contains_key(person)) {
             if !people.contains(&person) {

@@ -175,7 +175,7 @@ impl Work<'_> {
     /// Whether somebody was paged since it is open, or is on it.
     fn knows(&self, person: &str) -> bool {
         self.incident.responder(person).is_some_and(|known| {
-            known.has_heard() || (self.incident.commander().is_some() && has_answered(known.status))
+            known.has_heard() || (self.incident.commander().is_some() && known.status.has_answered())
         })
     }
 
@@ -229,12 +229,8 @@ impl Work<'_> {
 
     /// Whether somebody is not on it yet.
     pub(super) fn is_new(&self, person: &str) -> bool {
-        !self.incident.responder(person).is_some_and(|known| has_answered(known.status))
+        !self.incident.responder(person).is_some_and(|known| known.status.has_answered())
     }
-}
-
-pub(super) fn has_answered(status: ResponderStatus) -> bool {
-    matches!(status, ResponderStatus::Acknowledged | ResponderStatus::OnScene)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The word that every form of an answer page carries: when the page was made, for which link, signed.
+//! The word that every form of an answer page carries, and of the page behind a login link: when the page was made, for which link, signed.
 //!
 //! Nothing is kept of it, so any node can read what another has made. It says no more than that somebody, or something, has
 //! asked for the page, and when: a program that presses what it finds does so within a second, and nobody reads a page and
@@ -24,7 +24,7 @@ const PURPOSE: &[u8] = b"onscene answer page 1\0";
 
 /// What kind of page a word stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Page {
+pub(in crate::http) enum Page {
     /// One that was asked for by its link.
     First,
     /// One that asks to press once more. It is short of anything to read, so half the time is enough.
@@ -45,7 +45,7 @@ impl Page {
     }
 
     /// How long it is looked at before a button on it is pressed.
-    pub(super) fn least(self, answer_after: Duration) -> SignedDuration {
+    pub(in crate::http) fn least(self, answer_after: Duration) -> SignedDuration {
         let least = match self {
             Self::First => answer_after,
             Self::Again => answer_after / 2,
@@ -57,14 +57,14 @@ impl Page {
 
 /// A page that was made at an hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Made {
-    pub(super) page: Page,
-    pub(super) at: Timestamp,
+pub(in crate::http) struct Made {
+    pub(in crate::http) page: Page,
+    pub(in crate::http) at: Timestamp,
 }
 
 /// Why a press is not taken: the page comes again, as this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Not {
+pub(in crate::http) enum Not {
     /// Sooner than people press.
     Early(Made),
     /// The word is too old, of another link, or none of ours.
@@ -73,19 +73,19 @@ pub(super) enum Not {
 
 impl Made {
     /// A page that is made now. Words count in thousandths of a second.
-    pub(super) fn now(page: Page, now: Timestamp) -> Self {
+    pub(in crate::http) fn now(page: Page, now: Timestamp) -> Self {
         Self { page, at: Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now) }
     }
 
     /// The word for it.
-    pub(super) fn word(self, key: &SecretString, link: &[u8; 32]) -> String {
+    pub(in crate::http) fn word(self, key: &SecretString, link: &[u8; 32]) -> String {
         let (letter, millisecond) = (self.page.letter(), self.at.as_millisecond());
         let tag = tag(key, link, letter, millisecond);
         format!("{letter}.{millisecond}.{tag}")
     }
 
     /// Reads a word that a form of this link's page brought; the hour when its page was made.
-    pub(super) fn read(
+    pub(in crate::http) fn read(
         word: &str,
         key: &SecretString,
         link: &[u8; 32],

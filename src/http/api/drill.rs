@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::keys::asking;
 use super::reach::{said, sees};
 use crate::commit::{Command, Drilling, Reply};
+use crate::core::role::{Deed, No};
 use crate::store::drills::{self, Seen, Taking, Tried};
 use crate::store::tokens::Holder;
 
@@ -19,7 +19,7 @@ pub(in super::super) async fn show(
     State(desk): State<Desk>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Look).await?;
     Ok(Json(seen(&desk, &holder).await?).into_response())
 }
 
@@ -28,14 +28,14 @@ pub(in super::super) async fn begin(
     State(desk): State<Desk>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let by = asking(&desk, &headers).await?;
-    if !by.administrator {
-        return Err(Problem::forbidden(
+    let holder = desk.holder(&headers, Deed::Look).await?;
+    desk.allows(&holder, Deed::Keep).map_err(|no| match no {
+        No::Keepers => Problem::forbidden(
             "an administrator begins a delivery drill; onscene oncall test PERSON tries one person",
-        ));
-    }
-    let holder = Holder::Person(by.person.clone());
-    let command = Command::Drill(Drilling::Now { asked_by: by.person });
+        ),
+        no => no.into(),
+    })?;
+    let command = Command::Drill(Drilling::Now { asked_by: holder.name().to_owned() });
     let Reply::Drilled(_) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
     Ok((StatusCode::CREATED, Json(seen(&desk, &holder).await?)).into_response())
 }

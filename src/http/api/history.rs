@@ -16,7 +16,7 @@ use crate::core::search::{self, Sought};
 use crate::store::search::Filter;
 use crate::store::search::{AlertFilter, Page, Place};
 use crate::store::sight::Seen;
-use crate::store::{alerts, history};
+use crate::store::{alerts, history, meeting};
 
 /// Most incidents, and most alerts, on a page, and how many when nobody says.
 pub(super) const PAGE_MAX: u32 = 200;
@@ -150,11 +150,12 @@ pub(in super::super) async fn incidents(
         let ids: Vec<i64> = found.iter().map(|incident| incident.id).collect();
         let theirs = alerts::of_incidents(tx, &ids, ALERTS_MAX)?;
         let none = (Vec::new(), 0);
+        let known = meeting::Known::ask(tx, &rules)?;
         let shown: Vec<Value> = found
             .iter()
             .map(|incident| {
                 let (shown, events) = theirs.get(&incident.id).unwrap_or(&none);
-                view::incident(incident, shown, *events, &rules)
+                view::incident(incident, shown, *events, &known.places(incident, &rules, tx.now))
             })
             .collect();
         let mut answer = json!({"incidents": shown, "next": next.map(|next| next.to_string())});

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::super::desk::Desk;
 use super::super::problem::Problem;
 use crate::commit::{Command, Reply};
+use crate::core::role::Deed;
 use crate::crypto;
 use crate::store::tokens::Holder;
 
@@ -21,20 +22,19 @@ pub(super) struct Asking {
     pub(super) administrator: bool,
 }
 
-/// Who asks. No program does.
-pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
-    let person = match desk.holder(headers).await? {
-        Holder::Person(person) => person,
-        Holder::Automation(_) => {
-            return Err(Problem::forbidden(
-                "a program has no say about tokens, private addresses and delivery drills",
-            ));
-        }
-    };
-    match desk.house.get().rules.people.get(&person) {
-        Some(known) => Ok(Asking { administrator: known.administrator, person }),
-        None => Err(Problem::forbidden(format!("{person} is not a person of this house any more"))),
+impl Asking {
+    /// Whether they have a say about keys of this holder.
+    pub(super) fn may(&self, holder: &Holder) -> bool {
+        self.administrator || matches!(holder, Holder::Person(name) if *name == self.person)
     }
+}
+
+/// Who asks about keys: each about their own, administrators about all. No program does.
+pub(super) async fn asking(desk: &Desk, headers: &HeaderMap) -> Result<Asking, Problem> {
+    let holder = desk.holder(headers, Deed::Look).await?;
+    desk.allows(&holder, Deed::Keys(holder.person()))?;
+    let administrator = desk.allows(&holder, Deed::Keys(None)).is_ok();
+    Ok(Asking { person: holder.name().to_owned(), administrator })
 }
 
 /// A fresh one that is kept by a command. Answers its id.

@@ -16,6 +16,7 @@ use super::history::{Asked, Pairs};
 use crate::core::load::{Carried, Load, Part, Tally};
 use crate::core::oncall::Roster;
 use crate::core::oncall::past::{self, Kept};
+use crate::core::role::Deed;
 use crate::core::rules::Rules;
 use crate::store::{StoreError, Tx, load, roster};
 
@@ -37,7 +38,7 @@ pub(in super::super) async fn report(
     query: Pairs,
 ) -> Result<Json<Value>, Problem> {
     // What was known last is not enough to count.
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let now = desk.clock.now();
     let asked = Asked::read(query, &["since", "until", "by", "person"], now)?;
     let since = asked.hour("since")?.unwrap_or_else(|| now.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));

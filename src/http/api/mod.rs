@@ -14,27 +14,32 @@ use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::known_of;
 use super::problem::Problem;
+use super::verbs::{Said, meant};
 use crate::commit::{Command, Part, Reply};
-use crate::core::decide::{Act, By};
+use crate::core::decide::By;
 use crate::core::incident::{Incident, Severity};
+use crate::core::role::Deed;
 use crate::core::timeline::{Actor, Route};
 use crate::store::incidents;
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, timeline};
+use crate::store::{StoreError, Tx, alerts, conditions as known_conditions, meeting, timeline};
 
 pub(super) mod calendars;
 pub(super) mod conditions;
 pub(super) mod drill;
+pub(super) mod export;
 pub(super) mod history;
 mod keys;
 mod lasting;
+mod live;
 pub(super) mod load;
 pub(super) mod oncall;
 pub(super) mod reach;
 pub(super) mod report;
 pub(super) mod roster;
+pub(super) mod sessions;
 pub(super) mod silences;
 pub(super) mod store;
 pub(super) mod tokens;
@@ -71,13 +76,17 @@ pub(super) struct TimelineQuery {
     limit: Option<u32>,
 }
 
-/// `GET /api/v1/incidents/{n}/timeline`
+/// `GET /api/v1/incidents/{n}/timeline`: a page of it; to who takes events, all of it and what is still to come.
 pub(super) async fn entries(
     State(desk): State<Desk>,
     headers: HeaderMap,
     Path(id): Path<String>,
     query: Result<Query<TimelineQuery>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
+    if live::is_wanted(&headers) {
+        let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
+        return live::follow(desk, &headers, number(&id)?, query.after).await;
+    }
     desk.may_look(&headers).await?;
     let Query(query) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let id = number(&id)?;
@@ -119,31 +128,6 @@ pub(super) async fn declare(
     Ok((StatusCode::CREATED, Json(one(&desk, incident.id).await?)).into_response())
 }
 
-/// What the bodies of the verbs may hold. Which of them a verb takes is checked by the verb.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Said {
-    term: Option<u32>,
-    help: Option<bool>,
-    text: Option<String>,
-    occurred_at: Option<Timestamp>,
-    cause: Option<String>,
-    unexplained: Option<bool>,
-    false_alarm: Option<bool>,
-    reason: Option<String>,
-    into: Option<i64>,
-    incident: Option<i64>,
-    alerts: Option<Vec<AlertNamed>>,
-}
-
-/// An alert, by where it comes from and its key there.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AlertNamed {
-    source: String,
-    key: String,
-}
-
 /// `POST /api/v1/incidents/{n}/{verb}`
 pub(super) async fn act(
     State(desk): State<Desk>,
@@ -151,7 +135,7 @@ pub(super) async fn act(
     Path((id, verb)): Path<(String, String)>,
     body: Body,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Act).await?;
     let id = number(&id)?;
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
@@ -186,53 +170,33 @@ fn part(said: Said) -> Result<Part, Problem> {
     }
 }
 
-fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
-    let term = said.term.ok_or_else(|| {
-        Problem::bad_request(
-            "an act of command carries \"term\": the number of the tenure you believe is current",
-        )
-    });
-    Ok(match verb {
-        "ack" => Act::Answer { help: said.help.unwrap_or(false) },
-        "check-in" => Act::CheckIn,
-        "decline" => Act::Decline,
-        "note" => Act::Note { text: said.text.unwrap_or_default() },
-        "mitigate" => match (said.cause, said.unexplained.unwrap_or(false)) {
-            (Some(cause), false) => Act::Mitigate { term: term?, cause: Some(cause) },
-            (None, true) => Act::Mitigate { term: term?, cause: None },
-            _ => {
-                return Err(Problem::unprocessable(
-                    "say what ended the harm: either \"cause\": \"...\" or \"unexplained\": true",
-                ));
-            }
-        },
-        "resolve" => Act::Resolve { term: term?, false_alarm: said.false_alarm.unwrap_or(false) },
-        "reopen" => Act::Reopen { why: said.reason.unwrap_or_default() },
-        _ => {
-            return Err(Problem::not_found(
-                "this verb does not exist here; there are ack, check-in, decline, note, mitigate, resolve, reopen, merge and split",
-            ));
-        }
-    })
-}
-
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.
 pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Result<Response, Problem> {
     desk.may_look(&headers).await?;
     let filter = Filter { state: Some("open".into()), limit: history::PAGE_MAX, ..Filter::default() };
-    let read = desk.sight.or_last(move |tx| incidents::list(tx, &filter)).await;
-    let Seen { value: found, as_of } = read.map_err(|error| cannot_read(&error))?;
     let rules = desk.house.get().rules.clone();
+    let now = rules.clone();
+    let read = desk.sight.or_last(move |tx| {
+        let (found, known) = (incidents::list(tx, &filter)?, meeting::Known::ask(tx, &now)?);
+        let meets = |incident| {
+            let meeting = known.places(&incident, &now, tx.now);
+            (incident, meeting)
+        };
+        Ok(found.into_iter().map(meets).collect::<Vec<_>>())
+    });
+    let Seen { value: found, as_of } = read.await.map_err(|error| cannot_read(&error))?;
     let plain = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
     if plain.is_some_and(|accept| accept.starts_with("text/plain")) {
-        let lines: String = found.iter().map(|incident| view::line(incident, &rules) + "\n").collect();
+        let lines: String =
+            found.iter().map(|(incident, meeting)| view::line(incident, meeting, &rules) + "\n").collect();
         return Ok(shown(&desk, lines.into_response(), as_of));
     }
     let open: Vec<Value> = found
         .iter()
-        .map(|incident| {
+        .map(|(incident, meeting)| {
             json!({"id": incident.id, "title": incident.title, "service": incident.service,
                 "severity": incident.severity.as_str(), "state": incident.state(),
+                "bridge": meeting.here().map(|place| place.url.as_str()),
                 "commander": incident.commander().map(|command| json!({"person": command.person,
                     "term": command.term, "since": command.since}))})
         })
@@ -287,22 +251,21 @@ fn shown(desk: &Desk, mut answer: Response, as_of: Option<Timestamp>) -> Respons
 
 fn whole(tx: &Tx<'_>, incident: &Incident, rules: &crate::core::rules::Rules) -> Result<Value, StoreError> {
     let shown = alerts::of_incident(tx, incident.id, ALERTS_MAX)?;
-    let mut whole = view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, rules);
+    let meeting = meeting::Known::ask(tx, rules)?.places(incident, rules, tx.now);
+    let mut whole = view::incident(incident, &shown, alerts::events_of(tx, incident.id)?, &meeting);
     whole["known"] =
         known_of(incident, &known_conditions::open(tx)?, rules, tx.now).iter().map(view::known).collect();
     Ok(whole)
 }
 
+/// Who acts: the holder of a token who may.
 async fn acting(desk: &Desk, headers: &HeaderMap, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
-    let holder = desk.holder(headers).await?;
+    let holder = desk.holder(headers, Deed::Act).await?;
     by(desk, holder, occurred_at)
 }
 
 fn by(desk: &Desk, holder: Holder, occurred_at: Option<Timestamp>) -> Result<By, Problem> {
     let actor = match holder {
-        Holder::Person(name) if !desk.house.get().rules.people.contains_key(&name) => {
-            return Err(Problem::forbidden(format!("{name} is not a person of this house any more")));
-        }
         Holder::Person(name) => Actor::Person(name),
         Holder::Automation(name) => Actor::Automation(name),
     };

@@ -13,6 +13,7 @@ use super::lasting::author;
 use super::{acting, not_there, number};
 use crate::commit::{Asked, Command, Reply};
 use crate::core::reach::{MAIL, Way, without_addresses};
+use crate::core::role::Deed;
 use crate::core::rules::{Person, Rules};
 use crate::store::letters::Leg;
 use crate::store::reach::{Known, Page, Test};
@@ -27,7 +28,7 @@ pub(in super::super) async fn people(
     State(desk): State<Desk>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Look).await?;
     // What is known of addresses is not in the copy that is shown while the store is away.
     let known = desk.sight.now(reach::all).await.map_err(|error| cannot_read(&error))?;
     let house = desk.house.get();
@@ -77,6 +78,7 @@ fn person_of(name: &str, person: &Person, known: &[Known], whole: bool) -> Value
     json!({
         "person": name,
         "full_name": person.full_name,
+        "role": person.role().as_str(),
         "time_zone": person.time_zone.iana_name(),
         "ways": mail.into_iter().chain(others).collect::<Vec<_>>(),
     })
@@ -89,7 +91,7 @@ pub(in super::super) async fn test(
     Path(name): Path<String>,
 ) -> Result<Response, Problem> {
     let by = acting(&desk, &headers, None).await?;
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Act).await?;
     let command = Command::Reach(Asked::Test { person: name, asked_by: author(&by.actor) });
     let Reply::Tested(page) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
     let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| {
@@ -107,7 +109,7 @@ pub(in super::super) async fn show_test(
     headers: HeaderMap,
     Path(page): Path<String>,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Look).await?;
     let nothing = || Problem::not_found("there is no test with this number");
     let page: i64 = page.parse().map_err(|_| nothing())?;
     let found = desk.sight.now(move |tx| reach::test(tx, page)).await.map_err(|error| cannot_read(&error))?;
@@ -144,7 +146,7 @@ pub(in super::super) async fn pages(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Look).await?;
     let id = number(&id)?;
     let read = desk.sight.now(move |tx| {
         let Some(_) = incidents::load(tx, id)? else { return Ok(None) };

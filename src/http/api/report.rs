@@ -12,6 +12,7 @@ use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::history::{Asked, Pairs};
 use crate::core::noise::{Noise, Tally};
+use crate::core::role::Deed;
 use crate::store::noise;
 
 /// Incidents read at a time: others read in between.
@@ -28,7 +29,7 @@ pub(in super::super) async fn noise(
     query: Pairs,
 ) -> Result<Json<Value>, Problem> {
     // What was known last is not enough to count.
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let now = desk.clock.now();
     let asked = Asked::read(query, &["since", "until"], now)?;
     let since = asked.hour("since")?.unwrap_or_else(|| now.saturating_sub(USUAL).unwrap_or(Timestamp::MIN));

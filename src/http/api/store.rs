@@ -15,6 +15,7 @@ use super::super::problem::Problem;
 use super::{by, number, view};
 use crate::commit::{Command, Reply};
 use crate::core::decide::By;
+use crate::core::role::Deed;
 use crate::store::incidents::{self, Proof};
 use crate::store::unreadable;
 
@@ -38,7 +39,7 @@ pub(in super::super) async fn verify(
     query: Result<Query<After>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
     // What was known last proves nothing of what is there.
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let Query(After { after }) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = after.unwrap_or_default();
     let read = desk.sight.now(move |tx| incidents::numbers(tx, after, PROOFS_MAX)).await;
@@ -64,7 +65,7 @@ pub(in super::super) async fn verify_one(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Problem> {
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let proof = prove(&desk, Proof::default(), number(&id)?, true).await?;
     Ok(Json(view::proof(&proof)))
 }
@@ -90,7 +91,7 @@ pub(in super::super) async fn kept(
     headers: HeaderMap,
     query: Result<Query<After>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Value>, Problem> {
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let Query(After { after }) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let after = after.unwrap_or_default();
     let read = desk.sight.now(move |tx| unreadable::waiting(tx, after, BODIES_MAX)).await;
@@ -108,7 +109,7 @@ pub(in super::super) async fn replay(
     headers: HeaderMap,
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
-    let holder = desk.holder(&headers).await?;
+    let holder = desk.holder(&headers, Deed::Act).await?;
     let By { actor, .. } = by(&desk, holder, None)?;
     let id: i64 = id.parse().map_err(|_| Problem::not_found("a kept body is called by its number"))?;
     let read = desk.sight.now(move |tx| unreadable::one(tx, id)).await;

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::keys::{self, Asking, asking, make, shown_once};
+use super::keys::{self, asking, make, shown_once};
 use super::{json_body, view};
 use crate::commit::Command;
 use crate::store::tokens::{self, ApiToken, Holder};
@@ -84,12 +84,6 @@ pub(in super::super) async fn revoke(
         keys::revoke(&desk, "token", id.clone(), is_theirs, |id| Command::RevokeToken { id }).await?;
     tracing::info!(token.id = id, by = by.person, "a token of the API was revoked");
     Ok(revoked)
-}
-
-impl Asking {
-    fn may(&self, holder: &Holder) -> bool {
-        self.administrator || matches!(holder, Holder::Person(name) if *name == self.person)
-    }
 }
 
 async fn all(desk: &Desk) -> Result<Vec<ApiToken>, Problem> {

@@ -1,26 +1,29 @@
 //! Incidents, entries and alerts as the API shows them.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::commit::{EventResult, MailResult};
 use crate::core::alert::Event;
+use crate::core::board::{Board, End, Said};
 use crate::core::condition::{Condition, Known};
 use crate::core::incident::Incident;
+use crate::core::meeting::{Meeting, Place};
 use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::core::silence::Silence;
 use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
 use crate::store::search::Found;
+use crate::store::sessions::Session;
 use crate::store::timeline::Kept;
 use crate::store::tokens::{ApiToken, Holder};
 use crate::store::unreadable::Waiting;
 use crate::{crypto, render};
 
 /// One incident.
-pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rules) -> Value {
+pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, meeting: &Meeting) -> Value {
     let resolution = incident.resolution();
-    let service = rules.services.get(incident.leads());
     json!({
         "id": incident.id,
         "title": incident.title,
@@ -42,16 +45,76 @@ pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, rules: &Rule
         "commander": incident.commander().map(|command| json!({
             "person": command.person, "term": command.term, "since": command.since, "reason": command.reason.as_str(),
         })),
-        "offices": incident.pio.iter()
-            .map(|(person, since)| json!({"office": "pio", "person": person, "since": since}))
-            .collect::<Vec<_>>(),
+        "offices": incident.offices.posts.iter().map(|post| json!({
+            "office": post.office.as_str(), "person": post.person, "since": post.since, "accepted": post.accepted,
+        })).collect::<Vec<_>>(),
+        "offer": incident.offices.offer.as_ref().map(|offer| json!({
+            "to": offer.to, "by": offer.by, "ordered": offer.ordered, "reason": offer.reason, "at": offer.at,
+            "expires": offer.expires,
+        })),
+        "asks_for_command": incident.offices.wishes,
+        "unaware": incident.offices.unaware,
+        "brief": incident.moved,
+        "board": board(&incident.board),
         "responders": incident.responders.iter()
-            .map(|one| json!({"person": one.person, "status": one.status.as_str(), "since": one.since}))
+            .map(|one| json!({"person": one.person, "status": one.status.as_str(), "since": one.since, "eta": one.eta}))
             .collect::<Vec<_>>(),
         "alerts": alerts.iter().map(alert).collect::<Vec<_>>(),
         "next_update_by": incident.next_update_by,
-        "bridge": service.and_then(|service| service.bridge.as_deref()),
+        "bridge": meeting.here().map(|place| place.url.as_str()),
+        "meeting": meeting.places.iter().map(place).collect::<Vec<_>>(),
     })
+}
+
+/// What stands on the board of an incident.
+fn board(board: &Board) -> Value {
+    let said = |said: &Option<Said>| {
+        said.as_ref().map(|said| json!({"text": said.text, "by": said.by, "at": said.at}))
+    };
+    let ended = |ended: &Option<(End, Timestamp)>| {
+        ended.as_ref().map(|(how, at)| json!({"how": how.as_str(), "at": at}))
+    };
+    json!({
+        "size_up": said(&board.size_up),
+        "objective": said(&board.objective),
+        "plan": said(&board.plan),
+        "report": board.report.as_ref().map(|report| json!({
+            "trend": report.trend.as_str(), "text": report.text, "by": report.by, "at": report.at,
+        })),
+        "stop": said(&board.stop),
+        "meeting": said(&board.meeting),
+        "changes_allowed": board.changes_max(),
+        "tasks": board.tasks.iter().map(|task| json!({
+            "number": task.number, "person": task.person, "what": task.what, "at": task.at, "limit": task.limit,
+            "ended": ended(&task.ended),
+        })).collect::<Vec<_>>(),
+        "actions": board.actions.iter().map(|action| json!({
+            "number": action.number, "person": action.person, "what": action.what, "where": action.place,
+            "undo": action.undo, "at": action.at, "assigned": action.assigned, "ended": ended(&action.ended),
+        })).collect::<Vec<_>>(),
+        "requests": board.requests.iter().map(|request| {
+            let (sort, name) = request.wanted.parts();
+            json!({
+                "number": request.number, sort: name, "why": request.why, "by": request.by, "at": request.at,
+                "people": request.people, "state": request.state.as_str(), "since": request.since,
+            })
+        }).collect::<Vec<_>>(),
+        "contacts": board.contacts.iter().map(|contact| json!({
+            "number": contact.number, "body": contact.body, "contact": contact.contact, "ticket": contact.ticket,
+            "promised": contact.promised, "text": contact.text, "by": contact.by, "at": contact.at,
+            "closed": contact.closed,
+        })).collect::<Vec<_>>(),
+        "findings": board.findings.iter().map(|finding| json!({
+            "component": finding.component, "ok": finding.ok, "text": finding.text, "by": finding.by,
+            "known_at": finding.known_at,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// A place where its people meet, in the order of the configuration; `why` it may be down.
+fn place(place: &Place) -> Value {
+    let why = place.suspect();
+    json!({"name": place.name, "url": place.url, "dial_in": place.dial_in, "suspect": why.is_some(), "why": why})
 }
 
 /// One line of a timeline.
@@ -155,10 +218,23 @@ pub fn token(token: &ApiToken) -> Value {
         "created_at": token.created_at, "revoked_at": token.revoked_at})
 }
 
+/// Somebody who is signed in to the pages.
+pub fn session(one: &Session) -> Value {
+    let (person, automation) = match &one.holder {
+        Holder::Person(name) => (Some(name), None),
+        Holder::Automation(name) => (None, Some(name)),
+    };
+    json!({"id": one.id, "person": person, "automation": automation, "token": one.token,
+        "created_at": one.created_at, "used_at": one.used_at})
+}
+
 /// What was proved of timelines.
 pub fn proof(proof: &Proof) -> Value {
-    let broken: Vec<_> = proof.broken.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect();
-    json!({"incidents": proof.incidents, "entries": proof.entries, "broken": broken})
+    let said = |said: &[(i64, String)]| -> Vec<Value> {
+        said.iter().map(|(id, why)| json!({"incident": id, "why": why})).collect()
+    };
+    let (broken, notes) = (said(&proof.broken), said(&proof.notes));
+    json!({"incidents": proof.incidents, "entries": proof.entries, "broken": broken, "notes": notes})
 }
 
 /// A body that could not be read, without the body.
@@ -181,7 +257,7 @@ pub fn mail_result(result: &MailResult) -> Value {
 }
 
 /// One line about one incident, for people and for `text/plain`.
-pub fn line(incident: &Incident, rules: &Rules) -> String {
+pub fn line(incident: &Incident, meeting: &Meeting, rules: &Rules) -> String {
     let command = match incident.commander() {
         Some(command) => format!(
             "{} has command since {} (term {})",
@@ -191,8 +267,9 @@ pub fn line(incident: &Incident, rules: &Rules) -> String {
         ),
         None => "nobody has command".into(),
     };
+    let meet = meeting.here().map(|place| format!("; meet: {}", place.url)).unwrap_or_default();
     format!(
-        "INC-{} {} {} {}: {}; {command}",
+        "INC-{} {} {} {}: {}; {command}{meet}",
         incident.id,
         incident.severity.as_str(),
         incident.state(),

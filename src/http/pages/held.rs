@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context};
 
-use super::{Both, stranger, unreadable};
+use super::me::Looks;
+use super::{Both, unreadable};
 use crate::core::condition::Condition;
 use crate::core::maintenance::{Open, Window, marked};
 use crate::core::rules::Rules;
@@ -60,10 +61,7 @@ impl Held {
 }
 
 /// `GET /silences`
-pub(in super::super) async fn page(State((desk, pages)): Both, headers: HeaderMap) -> Response {
-    if let Some(elsewhere) = stranger(&desk, &headers).await {
-        return elsewhere;
-    }
+pub(in super::super) async fn page(State((desk, pages)): Both, Looks(me): Looks) -> Response {
     let Seen { value: mut found, as_of } = match desk.sight.or_last(Held::read).await {
         Ok(seen) => seen,
         Err(error) => return unreadable(&pages, &error),
@@ -75,7 +73,7 @@ pub(in super::super) async fn page(State((desk, pages)): Both, headers: HeaderMa
     let rules = desk.house.get().rules.clone();
     let total: i64 = found.alerts.values().map(|(count, _)| count).sum();
     let values = context! {
-        conditions => of_conditions(&found, &rules), total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
+        reader => me.shown(&rules), conditions => of_conditions(&found, &rules), total, silences => of_silences(&found, &rules), windows => of_windows(&found, &rules), others => others(&found),
     };
     pages.page_of(StatusCode::OK, "silences.html", values, desk.stale(as_of), &TimeZone::UTC)
 }

@@ -3,19 +3,18 @@
 //!
 //! Hours of a form are those of the rotation, or of who is away: a browser's own zone is not told to us, and is not asked for.
 
-use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use super::ahead::{self, Chosen};
-use super::{Both, FORM_BYTES_MAX, holder_of, unreadable};
+use super::me::{Acts, Looks, Me, pairs};
+use super::{Both, unreadable};
 use crate::commit::{Change, Command, DoorError};
 use crate::core::condition::line;
 use crate::core::incident::Severity;
@@ -23,7 +22,6 @@ use crate::core::oncall::{Leave, Override};
 use crate::core::rules::Rules;
 use crate::feeds::all_troubles;
 use crate::http::api::roster::fresh;
-use crate::http::body;
 use crate::http::desk::Desk;
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
@@ -70,19 +68,15 @@ struct Failed {
 /// `GET /oncall`
 pub(in super::super) async fn page(
     State((desk, pages)): Both,
-    headers: HeaderMap,
+    Looks(me): Looks,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let me = match holder_of(&desk, &headers, false).await {
-        Ok(me) => me,
-        Err(elsewhere) => return elsewhere,
-    };
     let asked = query.and_then(|query| pairs(query.as_bytes())).unwrap_or_default();
     show(&desk, &pages, &me, asked, None).await
 }
 
 /// `POST /oncall/overrides`
-pub(in super::super) async fn add_override(both: Both, headers: HeaderMap, body: Body) -> Response {
+pub(in super::super) async fn add_override(both: Both, sent: Acts) -> Response {
     let means = |rules: &Rules, form: &Form, author: String, now: Timestamp| {
         let zone = rules.rotations.get(&form.rotation).map_or(TimeZone::UTC, |known| known.time_zone.clone());
         let (from, until) = hours(form, &zone, now)?;
@@ -99,11 +93,11 @@ pub(in super::super) async fn add_override(both: Both, headers: HeaderMap, body:
             ended_by: None,
         }]))
     };
-    add(both, headers, body, false, means).await
+    add(both, sent, false, means).await
 }
 
 /// `POST /oncall/leaves`
-pub(in super::super) async fn add_leave(both: Both, headers: HeaderMap, body: Body) -> Response {
+pub(in super::super) async fn add_leave(both: Both, sent: Acts) -> Response {
     let means = |rules: &Rules, form: &Form, author: String, now: Timestamp| {
         let (from, until) = hours(form, &zone_of(rules, &form.person), now)?;
         Ok(Change::Away(Leave {
@@ -117,54 +111,42 @@ pub(in super::super) async fn add_leave(both: Both, headers: HeaderMap, body: Bo
             ended_by: None,
         }))
     };
-    add(both, headers, body, true, means).await
+    add(both, sent, true, means).await
 }
 
 /// Says what a form means, of a leave or of an override, to whose author and at what hour.
 async fn add(
     State((desk, pages)): Both,
-    headers: HeaderMap,
-    body: Body,
+    sent: Acts,
     leave: bool,
     means: impl FnOnce(&Rules, &Form, String, Timestamp) -> Result<Change, Problem>,
 ) -> Response {
-    let me = match holder_of(&desk, &headers, true).await {
-        Ok(me) => me,
-        Err(elsewhere) => return elsewhere,
-    };
-    let form = form(&desk, body).await;
-    let change = means(&desk.house.get().rules, &form, author(&me), desk.clock.now());
-    say(&desk, &pages, &me, change, form, leave).await
+    let form: Form = sent.form();
+    let change = means(&desk.house.get().rules, &form, author(&sent.me.holder), desk.clock.now());
+    say(&desk, &pages, &sent.me, change, form, leave).await
 }
 
 /// `POST /oncall/overrides/{id}/end`
-pub(in super::super) async fn end_override(
-    both: Both,
-    headers: HeaderMap,
-    Path(id): Path<String>,
-) -> Response {
-    end(both, headers, id, |id, who| Change::EndOverride { id, who }).await
+pub(in super::super) async fn end_override(both: Both, Path(id): Path<String>, sent: Acts) -> Response {
+    end(both, sent, id, |id, who| Change::EndOverride { id, who }).await
 }
 
 /// `POST /oncall/leaves/{id}/end`
-pub(in super::super) async fn end_leave(both: Both, headers: HeaderMap, Path(id): Path<String>) -> Response {
-    end(both, headers, id, |id, who| Change::EndLeave { id, who }).await
+pub(in super::super) async fn end_leave(both: Both, Path(id): Path<String>, sent: Acts) -> Response {
+    end(both, sent, id, |id, who| Change::EndLeave { id, who }).await
 }
 
 async fn end(
     State((desk, pages)): Both,
-    headers: HeaderMap,
+    sent: Acts,
     id: String,
     ends: fn(String, String) -> Change,
 ) -> Response {
-    let me = match holder_of(&desk, &headers, true).await {
-        Ok(me) => me,
-        Err(elsewhere) => return elsewhere,
-    };
+    let me = sent.me;
     let change = if id.contains('\0') {
         Err(Problem::not_found("there is nothing of that name to end"))
     } else {
-        Ok(ends(id, author(&me)))
+        Ok(ends(id, author(&me.holder)))
     };
     say(&desk, &pages, &me, change, Form::default(), false).await
 }
@@ -173,7 +155,7 @@ async fn end(
 async fn say(
     desk: &Desk,
     pages: &Pages,
-    me: &Holder,
+    me: &Me,
     change: Result<Change, Problem>,
     form: Form,
     leave: bool,
@@ -183,7 +165,7 @@ async fn say(
             let done = if matches!(change, Change::StandIn(_) | Change::Away(_)) { "said" } else { "ended" };
             match desk.door.ask(Command::Roster(change)).await {
                 Ok(_) => {
-                    tracing::info!(by = author(me), "who is on call was changed");
+                    tracing::info!(by = author(&me.holder), "who is on call was changed");
                     return Redirect::to(&format!("/oncall?done={done}")).into_response();
                 }
                 Err(error @ DoorError::Late) => {
@@ -197,17 +179,6 @@ async fn say(
         Err(problem) => problem,
     };
     show(desk, pages, me, Asked::default(), Some(Failed { problem, form, leave })).await
-}
-
-async fn form(desk: &Desk, body: Body) -> Form {
-    let bytes = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.unwrap_or_default();
-    pairs(&bytes).unwrap_or_default()
-}
-
-fn pairs<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
-    let query = std::str::from_utf8(bytes).ok()?;
-    let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build().ok()?;
-    axum::extract::Query::<T>::try_from_uri(&uri).ok().map(|query| query.0)
 }
 
 /// From when until when, by the clocks of a zone; from now where nothing is said.
@@ -231,7 +202,7 @@ fn author(me: &Holder) -> String {
     }
 }
 
-async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Option<Failed>) -> Response {
+async fn show(desk: &Desk, pages: &Pages, me: &Me, asked: Asked, failed: Option<Failed>) -> Response {
     let house = desk.house.get();
     let rules = house.rules.clone();
     let chosen = chosen(&rules, &asked, desk.clock.now());
@@ -282,14 +253,14 @@ async fn show(desk: &Desk, pages: &Pages, me: &Holder, asked: Asked, failed: Opt
     let status = failed.as_ref().map_or(StatusCode::OK, |failed| failed.problem.status);
     let written = |leave: bool| {
         let own = failed.as_ref().filter(|failed| failed.leave == leave).map(|failed| &failed.form);
-        let mine = if leave { person_of(me) } else { String::new() };
+        let mine = if leave { person_of(&me.holder) } else { String::new() };
         let empty = Form { person: mine, ..Form::default() };
         let form = own.unwrap_or(&empty);
         context! { rotation => form.rotation.as_str(), person => form.person.as_str(), from => form.from.as_str(),
         instead_of => form.instead_of.as_str(), until => form.until.as_str(), reason => form.reason.as_str(), open => own.is_some() && failed.is_some() }
     };
     let values = context! {
-        said, failed => failed.as_ref().map(|failed| failed.problem.detail.as_str()),
+        reader => me.shown(&rules), said, failed => failed.as_ref().map(|failed| failed.problem.detail.as_str()),
         people, zones, stand_in => written(false), leave => written(true),
         services => rules.services.keys().cloned().collect::<Vec<String>>(),
         chosen => chosen.as_ref().map(|one| context! { service => one.service.as_str(), severity => one.severity.as_str(), day => one.day.to_string() }),

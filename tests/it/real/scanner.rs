@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::super::harness::{Daemon, HOUSE, Program, answer_link, eventually, program};
 use super::incident;
 
-struct Browser {
+pub(super) struct Browser {
     to: File,
     from: BufReader<File>,
     number: u64,
@@ -22,7 +22,7 @@ struct Browser {
 }
 
 impl Browser {
-    fn start(profile: &Path) -> Self {
+    pub(super) fn start(profile: &Path) -> Self {
         let (to, from) = (profile.join("to"), profile.join("from"));
         for pipe in [&to, &from] {
             assert!(Command::new("mkfifo").arg(pipe).status().unwrap().success());
@@ -69,7 +69,7 @@ impl Browser {
     }
 
     /// Opens a page in a tab of its own, and waits until it is there.
-    fn open(&mut self, url: &str) -> Tab<'_> {
+    pub(super) fn open(&mut self, url: &str) -> Tab<'_> {
         let target = self.ask(None, "Target.createTarget", json!({"url": url}))["targetId"].clone();
         let attached = self.ask(None, "Target.attachToTarget", json!({"targetId": target, "flatten": true}));
         let session = attached["sessionId"].as_str().unwrap().to_owned();
@@ -79,27 +79,27 @@ impl Browser {
     }
 }
 
-struct Tab<'a> {
+pub(super) struct Tab<'a> {
     browser: &'a mut Browser,
     session: String,
 }
 
 impl Tab<'_> {
-    fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(super) fn ask(&mut self, method: &str, params: Value) -> Value {
         self.browser.ask(Some(&self.session), method, params)
     }
 
     /// Runs a script in the page; its value.
-    fn run(&mut self, script: &str) -> Value {
+    pub(super) fn run(&mut self, script: &str) -> Value {
         let asked = json!({"expression": script, "returnByValue": true, "userGesture": true});
         self.ask("Runtime.evaluate", asked)["result"]["value"].clone()
     }
 
-    fn until(&mut self, script: &str) {
+    pub(super) fn until(&mut self, script: &str) {
         eventually(script, || (self.run(script) == true).then_some(()));
     }
 
-    fn text(&mut self) -> String {
+    pub(super) fn text(&mut self) -> String {
         self.run("document.body.innerText").as_str().unwrap_or_default().to_owned()
     }
 
@@ -119,7 +119,7 @@ impl Tab<'_> {
         }
     }
 
-    fn says(&mut self, words: &str) {
+    pub(super) fn says(&mut self, words: &str) {
         eventually(&format!("the page says {words:?}"), || self.text().contains(words).then_some(()));
     }
 }

@@ -1,0 +1,778 @@
+//! What stands on the board of an incident: objective, plan, who does what, changes in flight, requests, outside bodies
+//! and what was ruled out, as the fold of the timeline.
+//!
+//! Whatever is numbered is numbered within its incident, from 1, and each sort by itself. Lists have a limit
+//! ([`LIST_MAX`]): the board is read at 2 AM. What is over stays on it, because who takes over wants to know what was
+//! tried; the rules that keep people from adding more are in `decide`.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::command::Call;
+
+/// Most of each sort on one board.
+pub const LIST_MAX: usize = 200;
+
+/// Words that somebody said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// What.
+    pub text: String,
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How it goes, in one word: what a button can say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trend {
+    /// Better than it was.
+    Better,
+    /// As it was.
+    Same,
+    /// Worse than it was.
+    Worse,
+}
+
+impl Trend {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Better, Self::Same, Self::Worse];
+
+    /// The word used in SQL, JSON, commands and forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Better => "better",
+            Self::Same => "same",
+            Self::Worse => "worse",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|trend| trend.as_str() == word)
+    }
+}
+
+/// A progress report: conditions, actions, needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// How it goes.
+    pub trend: Trend,
+    /// Conditions, actions and needs, in words; may be empty.
+    pub text: String,
+    /// Who said so.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// How a task or a change ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It is done.
+    Done,
+    /// A change was undone.
+    RolledBack,
+    /// It did not work.
+    Failed,
+    /// It is not needed, or somebody else's.
+    Dropped,
+}
+
+impl End {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped];
+
+    /// The word used in SQL, JSON, commands and forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::RolledBack => "rolled-back",
+            Self::Failed => "failed",
+            Self::Dropped => "dropped",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.as_str() == word)
+    }
+}
+
+/// Something that one person was asked to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its number.
+    pub number: u32,
+    /// Whose it is.
+    pub person: String,
+    /// What.
+    pub what: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// By when it is to be done, or said that it is not.
+    pub limit: Option<Timestamp>,
+    /// How it ended, and when.
+    pub ended: Option<(End, Timestamp)>,
+}
+
+/// A change that somebody makes: what, where, how to undo it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// Its number.
+    pub number: u32,
+    /// Who makes it.
+    pub person: String,
+    /// What.
+    pub what: String,
+    /// Where; may be empty.
+    pub place: String,
+    /// How to undo it; may be empty.
+    pub undo: String,
+    /// Since when.
+    pub at: Timestamp,
+    /// They had something to do on this incident: a task, an office or command.
+    pub assigned: bool,
+    /// How it ended, and when.
+    pub ended: Option<(End, Timestamp)>,
+}
+
+/// Whom a request is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whoever is on call in a rotation.
+    Rotation(String),
+    /// Somebody by name.
+    Person(String),
+    /// Somebody who can do something.
+    Capability(String),
+}
+
+impl Wanted {
+    /// The word of its sort, and the name.
+    pub fn parts(&self) -> (&'static str, &str) {
+        match self {
+            Self::Rotation(name) => ("rotation", name),
+            Self::Person(name) => ("person", name),
+            Self::Capability(name) => ("capability", name),
+        }
+    }
+
+    /// Reads what [`Wanted::parts`] gave.
+    pub fn from_parts(sort: &str, name: &str) -> Option<Self> {
+        let name = name.to_owned();
+        match sort {
+            "rotation" => Some(Self::Rotation(name)),
+            "person" => Some(Self::Person(name)),
+            "capability" => Some(Self::Capability(name)),
+            _ => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rotation(name) => write!(f, "whoever is on call in {name}"),
+            Self::Person(name) => f.write_str(name),
+            Self::Capability(name) => write!(f, "somebody for {name}"),
+        }
+    }
+}
+
+/// How far a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestState {
+    /// They were paged, or there is nobody to page.
+    Requested,
+    /// One of them answered.
+    Acknowledged,
+    /// One of them is on scene.
+    OnScene,
+    /// They may go.
+    Released,
+    /// Nobody comes.
+    Unfilled,
+}
+
+impl RequestState {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Requested, Self::Acknowledged, Self::OnScene, Self::Released, Self::Unfilled];
+
+    /// The word used in SQL, JSON, commands and pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::Acknowledged => "acknowledged",
+            Self::OnScene => "on_scene",
+            Self::Released => "released",
+            Self::Unfilled => "unfilled",
+        }
+    }
+
+    /// Whether nothing more is waited for.
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Released | Self::Unfilled)
+    }
+}
+
+/// Somebody is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Its number.
+    pub number: u32,
+    /// Whom.
+    pub wanted: Wanted,
+    /// What for.
+    pub why: String,
+    /// Who asked.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who was paged for it.
+    pub people: Vec<String>,
+    /// How far it is.
+    pub state: RequestState,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// So long after a request its people are waited for; then who asked hears that nobody answered.
+pub const REQUEST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+impl Request {
+    /// When it is said that nobody answered, while anybody is waited for.
+    pub fn answer_due(&self) -> Option<Timestamp> {
+        let waits = self.state == RequestState::Requested && !self.people.is_empty();
+        waits.then(|| self.at.saturating_add(REQUEST_WAIT).unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// An outside body that was called: a vendor, a host, the police.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact {
+    /// Its number.
+    pub number: u32,
+    /// The body.
+    pub body: String,
+    /// With whom one speaks there, and how to reach them; may be empty.
+    pub contact: String,
+    /// Their number for it; may be empty.
+    pub ticket: String,
+    /// When they promised to call back, or to have done something.
+    pub promised: Option<Timestamp>,
+    /// What was said; may be empty.
+    pub text: String,
+    /// Who spoke with them.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Nothing more is waited for.
+    pub closed: bool,
+}
+
+/// What was found of one part: it works, or it does not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The part.
+    pub component: String,
+    /// It works: it was ruled out.
+    pub ok: bool,
+    /// What was seen; may be empty.
+    pub text: String,
+    /// Who found it.
+    pub by: String,
+    /// Since when it is known.
+    pub known_at: Timestamp,
+}
+
+/// The board, as the fold of the timeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Board {
+    /// What happened, how big it is, what is in danger, what is needed.
+    pub size_up: Option<Said>,
+    /// What is to be achieved now.
+    pub objective: Option<Said>,
+    /// How it is to be achieved.
+    pub plan: Option<Said>,
+    /// How it goes, last.
+    pub report: Option<Report>,
+    /// Who does what.
+    pub tasks: Vec<Task>,
+    /// Changes, of which those in flight count.
+    pub actions: Vec<Action>,
+    /// How many changes may be in flight at once, when the Commander allowed more than one.
+    pub changes: Option<u32>,
+    /// Nothing is to be changed: why.
+    pub stop: Option<Said>,
+    /// Who was asked for.
+    pub requests: Vec<Request>,
+    /// Outside bodies.
+    pub contacts: Vec<Contact>,
+    /// What was found, the newest of each part.
+    pub findings: Vec<Finding>,
+    /// Where people meet, when that is not the usual place.
+    pub meeting: Option<Said>,
+}
+
+/// What was put on the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The size-up.
+    SizedUp {
+        /// Its words.
+        text: String,
+    },
+    /// The objective.
+    ObjectiveSet {
+        /// Its words.
+        text: String,
+    },
+    /// The plan.
+    PlanSet {
+        /// Its words.
+        text: String,
+    },
+    /// A progress report.
+    Reported {
+        /// How it goes.
+        trend: Trend,
+        /// Its words; may be empty.
+        text: String,
+    },
+    /// The Commander is asked for something.
+    Called {
+        /// For what.
+        call: Call,
+    },
+    /// Somebody was asked to do something.
+    TaskGiven {
+        /// Its number.
+        number: u32,
+        /// Who.
+        person: String,
+        /// What.
+        what: String,
+        /// By when.
+        limit: Option<Timestamp>,
+    },
+    /// A task ended.
+    TaskEnded {
+        /// Its number.
+        number: u32,
+        /// How.
+        how: End,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// A change is announced, and begins.
+    ActionBegan {
+        /// Its number.
+        number: u32,
+        /// Who makes it.
+        person: String,
+        /// What.
+        what: String,
+        /// Where; may be empty.
+        place: String,
+        /// How to undo it; may be empty.
+        undo: String,
+        /// They had something to do on this incident.
+        assigned: bool,
+    },
+    /// A change ended.
+    ActionEnded {
+        /// Its number.
+        number: u32,
+        /// How.
+        how: End,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// So many changes may be in flight at once.
+    ChangesAllowed {
+        /// How many.
+        most: u32,
+    },
+    /// Nothing is to be changed.
+    Stopped {
+        /// Why.
+        why: String,
+    },
+    /// Things may be changed again.
+    StopLifted {
+        /// Why.
+        why: String,
+    },
+    /// Somebody is asked for.
+    Requested {
+        /// Its number.
+        number: u32,
+        /// Whom.
+        wanted: Wanted,
+        /// What for.
+        why: String,
+        /// Who is paged for it.
+        people: Vec<String>,
+    },
+    /// A request is further than it was.
+    RequestMoved {
+        /// Its number.
+        number: u32,
+        /// How far.
+        to: RequestState,
+    },
+    /// An outside body was spoken with.
+    ContactLogged {
+        /// Its number: that of an earlier one of the same body goes on.
+        number: u32,
+        /// The body.
+        body: String,
+        /// With whom; may be empty.
+        contact: String,
+        /// Their number; may be empty.
+        ticket: String,
+        /// When they promised something for.
+        promised: Option<Timestamp>,
+        /// What was said; may be empty.
+        text: String,
+        /// Nothing more is waited for.
+        closed: bool,
+    },
+    /// What an outside body promised has not come.
+    ContactOverdue {
+        /// Its number.
+        number: u32,
+    },
+    /// A task is not done in its time.
+    TaskOverdue {
+        /// Its number.
+        number: u32,
+    },
+    /// Something was found of one part.
+    Found {
+        /// The part.
+        component: String,
+        /// It works.
+        ok: bool,
+        /// What was seen; may be empty.
+        text: String,
+        /// Since when it is known.
+        known_at: Timestamp,
+    },
+    /// People meet elsewhere; `None`: at the usual place again.
+    MeetingSet {
+        /// Where.
+        place: Option<String>,
+        /// Why; may be empty.
+        why: String,
+    },
+    /// What an entry says is not right.
+    Corrected {
+        /// Its number.
+        entry: u32,
+        /// What is right.
+        text: String,
+    },
+}
+
+impl Put {
+    /// All words of [`Put::kind`].
+    pub const KINDS: [&'static str; 20] = [
+        "size_up",
+        "objective",
+        "plan",
+        "report",
+        "called",
+        "task_given",
+        "task_ended",
+        "action_began",
+        "action_ended",
+        "changes_allowed",
+        "stopped",
+        "stop_lifted",
+        "requested",
+        "request_moved",
+        "contact",
+        "contact_overdue",
+        "task_overdue",
+        "found",
+        "meeting",
+        "corrected",
+    ];
+
+    /// The word for the kind of entry, used in SQL and JSON.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::SizedUp { .. } => "size_up",
+            Self::ObjectiveSet { .. } => "objective",
+            Self::PlanSet { .. } => "plan",
+            Self::Reported { .. } => "report",
+            Self::Called { .. } => "called",
+            Self::TaskGiven { .. } => "task_given",
+            Self::TaskEnded { .. } => "task_ended",
+            Self::ActionBegan { .. } => "action_began",
+            Self::ActionEnded { .. } => "action_ended",
+            Self::ChangesAllowed { .. } => "changes_allowed",
+            Self::Stopped { .. } => "stopped",
+            Self::StopLifted { .. } => "stop_lifted",
+            Self::Requested { .. } => "requested",
+            Self::RequestMoved { .. } => "request_moved",
+            Self::ContactLogged { .. } => "contact",
+            Self::ContactOverdue { .. } => "contact_overdue",
+            Self::TaskOverdue { .. } => "task_overdue",
+            Self::Found { .. } => "found",
+            Self::MeetingSet { .. } => "meeting",
+            Self::Corrected { .. } => "corrected",
+        }
+    }
+
+    /// Whether who takes over has to know it: a brief that was read before is an old one.
+    pub fn moves_the_situation(&self) -> bool {
+        matches!(
+            self,
+            Self::SizedUp { .. }
+                | Self::ObjectiveSet { .. }
+                | Self::PlanSet { .. }
+                | Self::ActionBegan { .. }
+                | Self::ActionEnded { .. }
+                | Self::Stopped { .. }
+                | Self::StopLifted { .. }
+                | Self::MeetingSet { .. }
+        )
+    }
+
+    /// One sentence for people.
+    pub fn text(&self) -> String {
+        let with = |text: &str| if text.is_empty() { String::new() } else { format!(": {text}") };
+        match self {
+            Self::SizedUp { text } => format!("size-up: {text}"),
+            Self::ObjectiveSet { text } => format!("objective: {text}"),
+            Self::PlanSet { text } => format!("plan: {text}"),
+            Self::Reported { trend, text } => format!("progress report, {}{}", trend.as_str(), with(text)),
+            Self::Called { call: Call::CheckIn } => {
+                "who has command is asked whether they are on scene".into()
+            }
+            Self::Called { call: Call::SizeUp } => "who has command is asked for a size-up".into(),
+            Self::Called { call: Call::Progress } => {
+                "who has command is asked for a progress report: conditions, actions, needs".into()
+            }
+            Self::TaskGiven { number, person, what, limit } => {
+                let limit = limit.map(|limit| format!(", by {limit:.0}")).unwrap_or_default();
+                format!("task {number} for {person}{limit}: {what}")
+            }
+            Self::TaskEnded { number, how, text } => format!("task {number} {}{}", how.as_str(), with(text)),
+            Self::ActionBegan { number, person, what, place, undo, assigned } => {
+                let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
+                let undo = match undo.as_str() {
+                    "" => "; no way to undo it was named".to_owned(),
+                    undo => format!("; to undo it: {undo}"),
+                };
+                let who = if *assigned { "" } else { " (who was given nothing to do here)" };
+                format!("{person}{who} is acting now, change {number}: {what}{place}{undo}")
+            }
+            Self::ActionEnded { number, how, text } => {
+                format!("change {number} {}{}", how.as_str(), with(text))
+            }
+            Self::ChangesAllowed { most: 1 } => "one change at a time from now on".into(),
+            Self::ChangesAllowed { most } => format!("up to {most} changes at a time are allowed"),
+            Self::Stopped { why } => format!("STOP, nothing is to be changed: {why}"),
+            Self::StopLifted { why } => format!("the stop is lifted: {why}"),
+            Self::Requested { number, wanted, why, people } => {
+                let people = if people.is_empty() { "nobody".to_owned() } else { people.join(", ") };
+                format!("request {number}: {wanted}{}; paged: {people}", with(why))
+            }
+            Self::RequestMoved { number, to } => {
+                format!("request {number}: {}", to.as_str().replace('_', " "))
+            }
+            Self::ContactLogged { body, contact, ticket, promised, text, closed, .. } => {
+                let contact = if contact.is_empty() { String::new() } else { format!(" ({contact})") };
+                let ticket = if ticket.is_empty() { String::new() } else { format!(", ticket {ticket}") };
+                let promised = promised
+                    .map(|hour| format!(", who promised to be back by {hour:.0}"))
+                    .unwrap_or_default();
+                let closed = if *closed { "; nothing more is waited for" } else { "" };
+                format!("{body}{contact}{ticket}{promised}{}{closed}", with(text))
+            }
+            Self::ContactOverdue { number } => {
+                format!("what was promised by outside body {number} has not come")
+            }
+            Self::TaskOverdue { number } => format!("task {number} is not done in its time"),
+            Self::Found { component, ok: true, text, .. } => {
+                format!("ruled out: {component} works{}", with(text))
+            }
+            Self::Found { component, ok: false, text, .. } => {
+                format!("found: {component} is bad{}", with(text))
+            }
+            Self::MeetingSet { place: Some(place), why } => format!("people meet at {place}{}", with(why)),
+            Self::MeetingSet { place: None, why } => {
+                format!("people meet at the usual place again{}", with(why))
+            }
+            Self::Corrected { entry, text } => format!("correction of entry {entry}: {text}"),
+        }
+    }
+}
+
+impl Board {
+    /// Changes that are in flight.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().filter(|action| action.ended.is_none())
+    }
+
+    /// Tasks that are not over.
+    pub fn open_tasks(&self) -> impl Iterator<Item = &Task> {
+        self.tasks.iter().filter(|task| task.ended.is_none())
+    }
+
+    /// Whether somebody has a task.
+    pub fn has_task(&self, person: &str) -> bool {
+        self.open_tasks().any(|task| task.person == person)
+    }
+
+    /// How many changes may be in flight at once.
+    pub fn changes_max(&self) -> usize {
+        self.changes.map_or(1, |most| usize::try_from(most).unwrap_or(1))
+    }
+
+    /// The next hour at which something on the board is looked at.
+    pub fn next_hour(&self) -> Option<Timestamp> {
+        let tasks = self.open_tasks().filter_map(|task| task.limit);
+        let contacts = self.contacts.iter().filter(|contact| !contact.closed).filter_map(|one| one.promised);
+        let requests = self.requests.iter().filter_map(Request::answer_due);
+        tasks.chain(contacts).chain(requests).min()
+    }
+
+    /// Puts something on the board.
+    ///
+    /// # Errors
+    /// Why it does not follow.
+    pub(super) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
+        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at });
+        match put {
+            Put::SizedUp { text } => self.size_up = said(text),
+            Put::ObjectiveSet { text } => self.objective = said(text),
+            Put::PlanSet { text } => self.plan = said(text),
+            Put::Reported { trend, text } => {
+                let (text, by) = (text.clone(), by.to_owned());
+                self.report = Some(Report { trend: *trend, text, by, at });
+            }
+            Put::TaskGiven { number, person, what, limit } => {
+                follows(self.tasks.len(), *number)?;
+                let (person, what) = (person.clone(), what.clone());
+                self.tasks.push(Task { number: *number, person, what, at, limit: *limit, ended: None });
+            }
+            Put::TaskEnded { number, how, .. } => {
+                let task = numbered(&mut self.tasks, *number)?;
+                if task.ended.replace((*how, at)).is_some() {
+                    return Err("a task ended twice");
+                }
+            }
+            Put::TaskOverdue { number } => numbered(&mut self.tasks, *number)?.limit = None,
+            Put::ActionBegan { number, person, what, place, undo, assigned } => {
+                follows(self.actions.len(), *number)?;
+                self.actions.push(Action {
+                    number: *number,
+                    person: person.clone(),
+                    what: what.clone(),
+                    place: place.clone(),
+                    undo: undo.clone(),
+                    at,
+                    assigned: *assigned,
+                    ended: None,
+                });
+            }
+            Put::ActionEnded { number, how, .. } => {
+                let action = numbered(&mut self.actions, *number)?;
+                if action.ended.replace((*how, at)).is_some() {
+                    return Err("a change ended twice");
+                }
+            }
+            Put::ChangesAllowed { most } => self.changes = (*most != 1).then_some(*most),
+            Put::Stopped { why } => self.stop = said(why),
+            Put::StopLifted { .. } => {
+                if self.stop.take().is_none() {
+                    return Err("a stop was lifted that was not there");
+                }
+            }
+            Put::Requested { number, wanted, why, people } => {
+                follows(self.requests.len(), *number)?;
+                self.requests.push(Request {
+                    number: *number,
+                    wanted: wanted.clone(),
+                    why: why.clone(),
+                    by: by.to_owned(),
+                    at,
+                    people: people.clone(),
+                    state: RequestState::Requested,
+                    since: at,
+                });
+            }
+            Put::RequestMoved { number, to } => {
+                let request = numbered(&mut self.requests, *number)?;
+                (request.state, request.since) = (*to, at);
+            }
+            Put::ContactLogged { number, body, contact, ticket, promised, text, closed } => {
+                let known = Contact {
+                    number: *number,
+                    body: body.clone(),
+                    contact: contact.clone(),
+                    ticket: ticket.clone(),
+                    promised: *promised,
+                    text: text.clone(),
+                    by: by.to_owned(),
+                    at,
+                    closed: *closed,
+                };
+                match numbered(&mut self.contacts, *number) {
+                    Ok(before) => *before = known,
+                    Err(_) => {
+                        follows(self.contacts.len(), *number)?;
+                        self.contacts.push(known);
+                    }
+                }
+            }
+            Put::ContactOverdue { number } => numbered(&mut self.contacts, *number)?.promised = None,
+            Put::Found { component, ok, text, known_at } => {
+                let (component, text) = (component.clone(), text.clone());
+                self.findings.retain(|known| known.component != component);
+                self.findings.push(Finding {
+                    component,
+                    ok: *ok,
+                    text,
+                    by: by.to_owned(),
+                    known_at: *known_at,
+                });
+            }
+            Put::MeetingSet { place, .. } => {
+                self.meeting = place.as_ref().and_then(|place| said(place));
+            }
+            Put::Called { .. } | Put::Corrected { .. } => {}
+        }
+        Ok(())
+    }
+}
+
+fn follows(len: usize, number: u32) -> Result<(), &'static str> {
+    let next = u32::try_from(len).unwrap_or(u32::MAX).saturating_add(1);
+    if number == next { Ok(()) } else { Err("a number on the board was left out") }
+}
+
+/// What has a number within its incident.
+trait Numbered {
+    fn number(&self) -> u32;
+}
+
+macro_rules! numbered {
+    ($($sort:ty),+) => { $(impl Numbered for $sort {
+        fn number(&self) -> u32 {
+            self.number
+        }
+    })+ };
+}
+
+numbered!(Task, Action, Request, Contact);
+
+fn numbered<T: Numbered>(all: &mut [T], number: u32) -> Result<&mut T, &'static str> {
+    all.iter_mut().find(|one| one.number() == number).ok_or("a number on the board that is not there")
+}

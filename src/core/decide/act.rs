@@ -1,0 +1,451 @@
+//! What can be asked of an incident.
+
+use jiff::Timestamp;
+
+use super::super::board::{End, Trend, Wanted};
+use super::super::command::Office;
+use super::super::correlate::Because;
+use super::super::flapping::Flaps;
+use super::super::incident::{Incident, Severity};
+use super::super::letter::Misread;
+
+/// What is asked of an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// An alert fires and belongs here.
+    Join(Join),
+    /// An alert of this incident is worse than it was.
+    Worsen {
+        /// How bad an incident of it is.
+        severity: Severity,
+    },
+    /// More incidents came than people can look at, and this one stands for all of them from now on.
+    BeginStorm,
+    /// It becomes part of another.
+    MergeInto {
+        /// Which.
+        into: i64,
+        /// The term the Commander believes in, when a human has it.
+        term: Option<u32>,
+    },
+    /// Another became part of it.
+    TakeIn(Box<Incident>),
+    /// Some of its alerts are another incident's.
+    SplitOff {
+        /// Which.
+        into: i64,
+        /// How many go.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+        /// The term the Commander believes in, when a human has it.
+        term: Option<u32>,
+    },
+    /// It became part of another, and is its own again, with the alerts that come back. Whoever does that commands it.
+    SplitFrom {
+        /// Which.
+        incident: i64,
+        /// How many come.
+        alerts: u32,
+        /// How many of them fire.
+        firing: u32,
+    },
+    /// An alert of this incident, which people ended, fires on.
+    FireOn {
+        /// Its key.
+        key: String,
+    },
+    /// An alert of this incident recovered.
+    Recover {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// Its source only stopped saying that it fires: its title.
+        timed_out: Option<String>,
+        /// It flaps.
+        flaps: Option<Flaps>,
+    },
+    /// An alert of this incident fires on, and is counted elsewhere from now on.
+    Leave {
+        /// Where it comes from.
+        source: String,
+        /// Its key there.
+        key: String,
+        /// Where it is counted, in words.
+        to: String,
+    },
+    /// An alert was acknowledged at its source.
+    SourceAcknowledge {
+        /// Where.
+        source: String,
+        /// Which.
+        key: String,
+    },
+    /// The hour of this incident has come.
+    Tick {
+        /// Who was paged since it is open, and has no page of that in their hands: each was refused, or is not sent yet.
+        unheard: Vec<String>,
+    },
+    /// A page did not reach somebody.
+    Unreachable {
+        /// Who.
+        person: String,
+        /// What was answered.
+        why: String,
+    },
+    /// A letter reached its end.
+    Deliver {
+        /// `page`, `notice`, `pio_page` or `status`.
+        what: String,
+        /// Person or channel.
+        to: String,
+        /// `accepted`, `refused` or `unknown`.
+        outcome: String,
+        /// What the other side said.
+        why: String,
+    },
+    /// A reply by mail did nothing, or less than its writer may believe: they are told, and nothing else changes.
+    Tell {
+        /// Whom the answered letter was for, or who wrote the reply.
+        person: String,
+        /// What is wrong with the reply.
+        why: Misread,
+    },
+    /// A human answers: takes command if nobody has it.
+    Answer {
+        /// Also page more people.
+        help: bool,
+    },
+    /// A human who was paged cannot; or who was offered command or an office does not take it.
+    Decline,
+    /// A human is at a keyboard.
+    CheckIn,
+    /// A program may have taken command in the name of this person.
+    Doubt {
+        /// Who commands, as it seems.
+        person: String,
+        /// What was seen.
+        text: String,
+    },
+    /// Somebody writes something down.
+    Note {
+        /// What.
+        text: String,
+    },
+    /// Somebody is on the way to a keyboard.
+    EnRoute {
+        /// When they say they will be there.
+        eta: Option<Timestamp>,
+    },
+    /// A responder rests: it is they who say so, or the Commander with the term they believe in.
+    Rest {
+        /// Who; `None`: who acts.
+        person: Option<String>,
+        /// The term the Commander believes in.
+        term: Option<u32>,
+    },
+    /// A responder may go: it is they who say so, or the Commander with the term they believe in.
+    Release {
+        /// Who; `None`: who acts.
+        person: Option<String>,
+        /// The term the Commander believes in.
+        term: Option<u32>,
+    },
+    /// Something about command or another office.
+    Command(Bid),
+    /// Something is put on the board.
+    Board(Write),
+    /// Somebody says how bad it is.
+    SetSeverity {
+        /// How bad.
+        severity: Severity,
+        /// Why.
+        reason: String,
+        /// The term the Commander believes in; only they say that it is not as bad as it was thought to be.
+        term: Option<u32>,
+    },
+    /// The PIO writes a first statement down.
+    Draft {
+        /// Its words.
+        text: String,
+    },
+    /// The Commander says the harm stopped.
+    Mitigate {
+        /// The term the Commander believes in.
+        term: u32,
+        /// What did it; `None` for unexplained.
+        cause: Option<String>,
+    },
+    /// The Commander says it is over.
+    Resolve {
+        /// The term the Commander believes in.
+        term: u32,
+        /// Nothing was wrong.
+        false_alarm: bool,
+    },
+    /// The Commander says it is over before the watch is.
+    ResolveEarly {
+        /// The term the Commander believes in.
+        term: u32,
+        /// Why.
+        why: String,
+    },
+    /// A human opens it again.
+    Reopen {
+        /// Why.
+        why: String,
+    },
+}
+
+impl Act {
+    /// The hour of an incident has come. The door adds what it knows of pages.
+    pub const TICK: Self = Self::Tick { unheard: Vec::new() };
+}
+
+/// An alert that fires and belongs to an incident.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Where it comes from.
+    pub source: String,
+    /// Its key there.
+    pub key: String,
+    /// One line.
+    pub title: String,
+    /// It belonged to this incident before.
+    pub refired: bool,
+    /// What it is about.
+    pub service: String,
+    /// How bad an incident of it is.
+    pub severity: Severity,
+    /// Why it belongs here, when it is neither the first nor the same as one that does.
+    pub because: Option<Because>,
+    /// The values of the labels that its service is grouped by; none when it is not.
+    pub group: Option<String>,
+    /// It flaps.
+    pub flaps: Option<Flaps>,
+}
+
+/// What somebody wants about command, or about another office.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bid {
+    /// The Commander offers command.
+    Offer {
+        /// To whom.
+        to: String,
+        /// The term the Commander believes in.
+        term: u32,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Somebody is ready to take command, and asks for it.
+    Wish,
+    /// An offer of command is taken back.
+    Withdraw,
+    /// Somebody says yes: to command, or to an office.
+    Accept {
+        /// Which office, when it is about one.
+        office: Option<Office>,
+        /// The term they believe in.
+        term: Option<u32>,
+        /// The brief that they have read; `None`: that of the hour of the offer.
+        brief: Option<u32>,
+    },
+    /// Somebody says no: to command, or to an office.
+    Refuse {
+        /// Which office, when it is about one.
+        office: Option<Office>,
+        /// Why; may be empty.
+        why: String,
+    },
+    /// Somebody takes command from who cannot have it now.
+    Assume {
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// An administrator orders that somebody else takes command.
+    Relieve {
+        /// Who.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// Somebody knows who has command.
+    Heard {
+        /// Whose term.
+        term: u32,
+    },
+    /// The Commander asks somebody to take an office.
+    Assign {
+        /// Which.
+        office: Office,
+        /// Who.
+        person: String,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// Somebody has an office no more.
+    Give {
+        /// Which.
+        office: Office,
+        /// The term the Commander believes in, when it is they who say so.
+        term: Option<u32>,
+    },
+}
+
+/// What somebody writes on the board.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// What happened, how big it is, what is in danger, what is needed.
+    SizeUp {
+        /// In words.
+        text: String,
+    },
+    /// What is to be achieved now.
+    Objective {
+        /// In words.
+        text: String,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// How it is to be achieved.
+    Plan {
+        /// In words.
+        text: String,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// Conditions, actions, needs.
+    Report {
+        /// How it goes.
+        trend: Trend,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// The Commander asks somebody to do something.
+    Task {
+        /// Who.
+        person: String,
+        /// What.
+        what: String,
+        /// By when.
+        limit: Option<Timestamp>,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// A task ended.
+    EndTask {
+        /// Which.
+        number: u32,
+        /// How.
+        how: End,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// Somebody is changing something now.
+    Action {
+        /// What.
+        what: String,
+        /// Where; may be empty.
+        place: String,
+        /// How to undo it; may be empty.
+        undo: String,
+    },
+    /// A change ended.
+    EndAction {
+        /// Which.
+        number: u32,
+        /// How.
+        how: End,
+        /// In words; may be empty.
+        text: String,
+    },
+    /// The Commander allows more changes at a time, or no more than one.
+    Allow {
+        /// How many.
+        most: u32,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// The Safety Officer stops all changes.
+    Stop {
+        /// Why.
+        why: String,
+    },
+    /// Changes may go on.
+    Lift {
+        /// Why.
+        why: String,
+    },
+    /// Somebody is asked for.
+    Request {
+        /// Whom.
+        wanted: Wanted,
+        /// What for.
+        why: String,
+    },
+    /// Who came on a request may go.
+    EndRequest {
+        /// Which.
+        number: u32,
+    },
+    /// An outside body was spoken with.
+    Contact {
+        /// The body.
+        body: String,
+        /// With whom; may be empty.
+        contact: String,
+        /// Their number; may be empty.
+        ticket: String,
+        /// When they promised something for.
+        promised: Option<Timestamp>,
+        /// What was said; may be empty.
+        text: String,
+        /// Nothing more is waited for.
+        closed: bool,
+    },
+    /// Something was found of one part.
+    Find {
+        /// The part.
+        component: String,
+        /// It works.
+        ok: bool,
+        /// What was seen; may be empty.
+        text: String,
+        /// Since when it is known, if not now.
+        known_at: Option<Timestamp>,
+    },
+    /// The Commander says where people meet.
+    Meet {
+        /// Where; `None`: at the usual place.
+        place: Option<String>,
+        /// Why; may be empty.
+        why: String,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// What an entry says is not right.
+    Correct {
+        /// Which.
+        entry: u32,
+        /// What is right.
+        text: String,
+    },
+}
+
+/// What a new incident begins with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// One line.
+    pub title: String,
+    /// What is affected; must be a service of the rules.
+    pub service: String,
+    /// How bad.
+    pub severity: Severity,
+    /// The alert that opens it; `None` when a person declares it.
+    pub alert: Option<(String, String)>,
+    /// The values of the labels that its service is grouped by; none when it is not.
+    pub group: Option<String>,
+    /// Too many were opened lately: it stands for those that come now.
+    pub storm: bool,
+}

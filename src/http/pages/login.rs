@@ -1,0 +1,343 @@
+//! `/login`, `/login/{secret}` and `/logout`: in, and out again.
+//!
+//! Whoever is a person of the configuration asks for a link, which goes to their own address: the page says the same, as soon,
+//! whoever asks and for whom. The link only shows a button, for programs that look through mail open every link, and some press
+//! what they find; what tells those from people is the same as on answer pages ([`nonce`]). A token of the API does as well, for
+//! when mail does not.
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse as _, Redirect, Response};
+use http::{HeaderMap, StatusCode};
+use minijinja::{Value, context};
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use super::me::{self, Sends, local, pairs};
+use super::{Both, FORM_BYTES_MAX};
+use crate::commit::{Command, DoorError, SignIn};
+use crate::core::rules::Rules;
+use crate::crypto;
+use crate::http::answer::nonce::{Made, Not, Page};
+use crate::http::body;
+use crate::http::desk::{Desk, cannot_read};
+use crate::http::html::Pages;
+use crate::render::full_name;
+use crate::store::sessions;
+use crate::store::sight::Seen;
+use crate::store::tokens;
+
+/// Longest secret of a link, in bytes.
+const SECRET_BYTES_MAX: usize = 64;
+/// What the button says that people do not see.
+const PROGRAM: &str = "program";
+
+#[derive(Debug, Default, Deserialize)]
+struct Form {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    who: String,
+    #[serde(default)]
+    next: String,
+    #[serde(default)]
+    nonce: String,
+    #[serde(default)]
+    answer: String,
+    out: Option<String>,
+}
+
+impl Form {
+    async fn read(desk: &Desk, body: Body) -> Self {
+        let bytes = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.unwrap_or_default();
+        pairs(&bytes).unwrap_or_default()
+    }
+
+    fn asked(query: Option<String>) -> Self {
+        query.and_then(|query| pairs(query.as_bytes())).unwrap_or_default()
+    }
+
+    /// Where they want to go.
+    fn next(&self) -> &str {
+        local(&self.next).unwrap_or("/")
+    }
+}
+
+/// `GET /login`
+pub(in super::super) async fn show(State((desk, pages)): Both, RawQuery(query): RawQuery) -> Response {
+    let asked = Form::asked(query);
+    let said = if asked.out.is_some() { "You are logged out." } else { "" };
+    page(&desk, &pages, StatusCode::OK, said, asked.next())
+}
+
+/// `POST /login`: by name, or by token.
+pub(in super::super) async fn ask(State((desk, pages)): Both, headers: HeaderMap, body: Body) -> Response {
+    let form = Form::read(&desk, body).await;
+    if form.token.trim().is_empty() && !form.who.trim().is_empty() {
+        return mail(&desk, &pages, &form);
+    }
+    by_token(&desk, &pages, &headers, &form).await
+}
+
+/// Nobody waits for what becomes of it: so it takes as long whoever is named.
+fn mail(desk: &Desk, pages: &Pages, form: &Form) -> Response {
+    let house = desk.house.get();
+    if house.mailer.is_none() {
+        let said = "This house sends no mail. Log in with a token, or ask an administrator for a link.";
+        return page(desk, pages, StatusCode::SERVICE_UNAVAILABLE, said, form.next());
+    }
+    let person = named(&house.rules, &form.who);
+    let next = local(&form.next).filter(|next| *next != "/").map(str::to_owned);
+    let asked = Command::SignIn(SignIn::Ask { person, next });
+    if !desk.door.is_up() || desk.door.begin(asked).is_err() {
+        let said = "No link can be sent at this moment: the store takes no writes. Please try again in a few seconds; a token of \
+                    the API may do meanwhile.";
+        return page(desk, pages, StatusCode::SERVICE_UNAVAILABLE, said, form.next());
+    }
+    pages.page(StatusCode::OK, "sent.html", context! { minutes => sessions::LINK_LASTS.as_mins() })
+}
+
+/// Whose name this is, or whose address.
+fn named(rules: &Rules, who: &str) -> Option<String> {
+    let who = who.trim().to_lowercase();
+    let is_it =
+        |(name, email): (&String, &str)| **name == who || (!email.is_empty() && email.to_lowercase() == who);
+    // All are looked at, whoever it is.
+    let mut found: Vec<&String> = Vec::new();
+    for (name, person) in &rules.people {
+        if is_it((name, &person.email)) {
+            found.push(name);
+        }
+    }
+    // An address that several have says nobody's name; a name does.
+    let exact = found.iter().find(|name| ***name == who).copied();
+    let only = match found[..] {
+        [only] => Some(only),
+        _ => None,
+    };
+    exact.or(only).cloned()
+}
+
+async fn by_token(desk: &Desk, pages: &Pages, headers: &HeaderMap, form: &Form) -> Response {
+    let again = |status, said: &str| page(desk, pages, status, said, form.next());
+    let unknown = || again(StatusCode::UNAUTHORIZED, "This token is unknown or revoked.");
+    let away = "The store cannot be reached, and this node does not know this token. Please try again in a few seconds.";
+    let token = sessions::hash(form.token.trim());
+    let now = desk.clock.now();
+    let known = desk.sight.or_last(move |tx| {
+        let Some(known) = tokens::api_token(tx, &token)? else { return Ok(None) };
+        // For when this is a copy.
+        Ok(Some(sessions::sign_look(tx, &known.id, now)?))
+    });
+    match known.await {
+        Ok(Seen { value: Some(look), as_of: Some(_) }) => me::lead(desk, &look, form.next()),
+        Ok(Seen { value: Some(_), as_of: None }) => {
+            let begin = |session, before| SignIn::Token { token, session, before };
+            match enter(desk, pages, headers, form.next(), begin).await {
+                Err(DoorError::NoLogin) => unknown(),
+                Err(error) => again(StatusCode::SERVICE_UNAVAILABLE, &not_now(&error)),
+                Ok(entered) => entered,
+            }
+        }
+        Ok(Seen { value: None, as_of: None }) => unknown(),
+        Ok(Seen { value: None, .. }) => again(StatusCode::SERVICE_UNAVAILABLE, away),
+        Err(error) => {
+            drop(cannot_read(&error));
+            again(StatusCode::SERVICE_UNAVAILABLE, away)
+        }
+    }
+}
+
+/// Makes a session, and leads on with its secret.
+async fn enter(
+    desk: &Desk,
+    pages: &Pages,
+    headers: &HeaderMap,
+    next: &str,
+    begin: impl FnOnce([u8; 32], Option<[u8; 32]>) -> SignIn,
+) -> Result<Response, DoorError> {
+    let Ok(secret) = crypto::random_secret() else {
+        tracing::error!("no random bytes");
+        let text = "This machine cannot make a secret at this moment; the log has the cause.";
+        return Ok(pages.message(StatusCode::INTERNAL_SERVER_ERROR, "Not logged in", text));
+    };
+    let asked = begin(sessions::hash(&secret), me::before(desk, headers));
+    desk.door.ask(Command::SignIn(asked)).await?;
+    Ok(me::lead(desk, &secret, next))
+}
+
+fn not_now(error: &DoorError) -> String {
+    format!("You are not logged in: {error}. Please try again in a few seconds.")
+}
+
+fn page(desk: &Desk, pages: &Pages, status: StatusCode, said: &str, next: &str) -> Response {
+    let by_mail = desk.house.get().mailer.is_some();
+    let next = Some(next).filter(|next| *next != "/");
+    pages.page(status, "login.html", context! { said, next, by_mail, failed => status != StatusCode::OK })
+}
+
+/// `GET /login/{secret}`: shows a button, and nothing else happens.
+pub(in super::super) async fn link(
+    State((desk, pages)): Both,
+    Path(secret): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let form = Form::asked(query);
+    match Link::find(&desk, secret).await {
+        Ok(Some(link)) => link.page(&desk, &pages, StatusCode::OK, Page::First, "", form.next()),
+        Ok(None) => used(&pages),
+        Err(response) => *response(&pages),
+    }
+}
+
+/// `POST /login/{secret}`: the button was pressed.
+pub(in super::super) async fn open(
+    State((desk, pages)): Both,
+    Path(secret): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let form = Form::read(&desk, body).await;
+    let link = match Link::find(&desk, secret).await {
+        Ok(Some(link)) => link,
+        // Who pressed twice is in already.
+        Ok(None) if me::is_in(&desk, &headers).await => return Redirect::to(form.next()).into_response(),
+        Ok(None) => return used(&pages),
+        Err(response) => return *response(&pages),
+    };
+    let again = |made, said: &str| link.page(&desk, &pages, StatusCode::CONFLICT, made, said, form.next());
+    if form.answer == PROGRAM {
+        return again(
+            Page::First,
+            "That button is for programs; people do not see it. Please press the other one.",
+        );
+    }
+    let (now, after) = (desk.clock.now(), desk.limits.answer_after);
+    match Made::read(&form.nonce, &link.key, &link.hash, now, after) {
+        Ok(_) => {}
+        Err(Not::Early(made)) => {
+            let said = "Not yet. Please press once more in a moment: programs that look through mail press buttons, too, and are as \
+                        quick as that.";
+            return link.page_of(&pages, &desk, StatusCode::CONFLICT, made, said, form.next());
+        }
+        Err(Not::Unknown(_)) => {
+            return again(Page::Again, "Please press once more: this page is not as it was sent.");
+        }
+    }
+    let hash = link.hash;
+    let begin = |session, before| SignIn::Open { link: hash, session, before };
+    match enter(&desk, &pages, &headers, form.next(), begin).await {
+        Ok(entered) => entered,
+        Err(DoorError::NoLogin) => used(&pages),
+        Err(error @ DoorError::Late) => {
+            let text = format!(
+                "It is not known whether you are logged in: {error}. If this link does not work any more, ask for another one."
+            );
+            pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", &text)
+        }
+        Err(error) => pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", &not_now(&error)),
+    }
+}
+
+/// A link that works, and what its forms are signed with.
+struct Link {
+    hash: [u8; 32],
+    person: String,
+    key: SecretString,
+}
+
+/// What is said when that cannot be known.
+type Unknown = fn(&Pages) -> Box<Response>;
+
+impl Link {
+    async fn find(desk: &Desk, secret: String) -> Result<Option<Self>, Unknown> {
+        if secret.len() > SECRET_BYTES_MAX {
+            return Ok(None);
+        }
+        let hash = sessions::hash(&secret);
+        let read = desk.sight.now(move |tx| {
+            let Some(person) = sessions::link_of(tx, &hash)? else { return Ok(None) };
+            Ok(Some(Self { hash, person, key: tokens::answer_key(tx)? }))
+        });
+        let found = read.await.map_err(|error| {
+            drop(cannot_read(&error));
+            (|pages: &Pages| {
+                let text = "The store cannot be reached at this moment, so nobody can be logged in by a link. Please open it again in a few \
+                            seconds; a token of the API lets you look meanwhile.";
+                Box::new(pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text))
+            }) as Unknown
+        })?;
+        Ok(found.filter(|link| desk.house.get().rules.people.contains_key(&link.person)))
+    }
+
+    fn page(
+        &self,
+        desk: &Desk,
+        pages: &Pages,
+        status: StatusCode,
+        page: Page,
+        said: &str,
+        next: &str,
+    ) -> Response {
+        self.page_of(pages, desk, status, Made::now(page, desk.clock.now()), said, next)
+    }
+
+    fn page_of(
+        &self,
+        pages: &Pages,
+        desk: &Desk,
+        status: StatusCode,
+        made: Made,
+        said: &str,
+        next: &str,
+    ) -> Response {
+        let name = full_name(&desk.house.get().rules, &self.person);
+        let nonce = made.word(&self.key, &self.hash);
+        let next = Some(next).filter(|next| *next != "/");
+        pages.page(status, "enter.html", context! { said, name, nonce, next })
+    }
+}
+
+fn used(pages: &Pages) -> Response {
+    let text = "A link works once, and for a quarter of an hour: this one was used, or is too old, or never was one.";
+    let values = context! { heading => "This link does not work any more", text, kept => Value::from(()), login => true };
+    pages.page(StatusCode::GONE, "message.html", values)
+}
+
+/// `POST /logout`
+pub(in super::super) async fn out(State((desk, pages)): Both, sent: Sends) -> Response {
+    match desk.door.ask(Command::SignIn(SignIn::Out(sent.me.session))).await {
+        Ok(_) => me::lead(&desk, "", "/login?out=1"),
+        Err(error) => {
+            let text = format!("You are still logged in: {error}. Please try again in a few seconds.");
+            pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", &text)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::rules::Person;
+
+    #[test]
+    fn people_are_known_by_name_and_by_an_address_that_is_theirs_alone() {
+        let person =
+            |name: &str, email: &str| (name.to_owned(), Person { email: email.into(), ..Person::default() });
+        let people = [
+            person("maya", "Maya@Example.net"),
+            person("tom", "ops@example.net"),
+            person("kim", "ops@example.net"),
+            person("board", ""),
+        ];
+        let rules = Rules { people: people.into(), ..Rules::default() };
+        let named = |who: &str| named(&rules, who);
+        for who in ["maya", " Maya ", "maya@example.net", "MAYA@EXAMPLE.NET "] {
+            assert_eq!(named(who).as_deref(), Some("maya"), "{who}");
+        }
+        assert_eq!(named("tom").as_deref(), Some("tom"));
+        for nobody in ["ops@example.net", "", "nobody", "maya@", "maya, tom"] {
+            assert_eq!(named(nobody), None, "{nobody}");
+        }
+    }
+}

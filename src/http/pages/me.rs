@@ -1,0 +1,297 @@
+//! Who is logged in, and the forms they send.
+//!
+//! A handler of a page has its reader from [`Looks`]; one that changes something has who sends it, and what was sent, from
+//! [`Acts`], and from nothing else. So none can forget what has to be asked first: that the session lasts, that its holder may
+//! do such a thing, and that the form is one of ours and of this session. The browser's cookie goes along only when somebody
+//! follows a link from elsewhere (`SameSite=Lax`, so that a link in a mail or a chat arrives logged in), and no GET changes
+//! anything; forms of other sites are refused by the router. The word in each form is the second lock on that door: another page
+//! cannot know it, for it is signed over the session.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, FromRequestParts};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use minijinja::{Value, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use secrecy::ExposeSecret as _;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::FORM_BYTES_MAX;
+use crate::commit::{Command, SignIn};
+use crate::core::role::{Deed, No};
+use crate::core::rules::Rules;
+use crate::crypto;
+use crate::http::body;
+use crate::http::desk::{Desk, cannot_read};
+use crate::http::html::Pages;
+use crate::http::problem::Problem;
+use crate::render::full_name;
+use crate::store::sessions::{self, AGE_MAX, Session};
+use crate::store::sight::Seen;
+use crate::store::tokens::{self, Holder};
+use crate::store::{StoreError, Tx};
+
+/// The cookie with the secret of a session. Where pages come by HTTPS its name binds it to this host, and to that.
+const COOKIE: &str = "onscene_session";
+const COOKIE_SECURE: &str = "__Host-onscene_session";
+/// Longest secret that is looked for.
+const SECRET_BYTES_MAX: usize = 256;
+/// How long a page waits until it is written down that its session is used.
+const NOTED_WAIT: Duration = Duration::from_millis(300);
+/// What else is signed with the same key says something else here.
+const PURPOSE: &[u8] = b"onscene form 1\0";
+/// Longest address that somebody is led on to, in bytes.
+const NEXT_BYTES_MAX: usize = 512;
+
+/// Somebody who is logged in.
+pub(in crate::http) struct Me {
+    /// Who.
+    pub(in crate::http) holder: Holder,
+    /// What is kept of the secret of their session.
+    pub(super) session: [u8; 32],
+    /// What a form of theirs carries.
+    word: String,
+    acts: bool,
+}
+
+impl Me {
+    /// What pages know of who looks at them: `form` is what every form that is posted has to carry.
+    pub(in crate::http) fn shown(&self, rules: &Rules) -> Value {
+        let name = match &self.holder {
+            Holder::Person(name) => full_name(rules, name),
+            Holder::Automation(name) => name.clone(),
+        };
+        context! { name, form => self.word.as_str(), acts => self.acts }
+    }
+}
+
+/// Who looks at a page. Who is not logged in is led to the login, and back.
+pub(in crate::http) struct Looks(pub(in crate::http) Me);
+
+impl FromRequestParts<(Desk, Pages)> for Looks {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, (desk, _): &(Desk, Pages)) -> Result<Self, Response> {
+        let elsewhere = || to_login(parts);
+        let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
+        let hash = sessions::hash(&secret);
+        let read = desk.sight.or_last(move |tx| known(tx, &secret)).await;
+        let Seen { value, as_of } = read.map_err(|error| cannot_read(&error).into_response())?;
+        let (session, word) = value.ok_or_else(elsewhere)?;
+        // Who has left the house is nobody.
+        desk.allows(&session.holder, Deed::Look).map_err(|_| elsewhere())?;
+        if as_of.is_none() && session.is_to_be_noted(desk.clock.now()) {
+            // Whoever waits for the page does not wait for it.
+            let told = desk.door.ask(Command::SignIn(SignIn::Used(hash)));
+            let _late = tokio::time::timeout(NOTED_WAIT, told).await;
+        }
+        let acts = desk.allows(&session.holder, Deed::Act).is_ok();
+        Ok(Self(Me { holder: session.holder, session: hash, word, acts }))
+    }
+}
+
+/// Who sends a form that changes something, and what they sent: of this session, and by somebody who may act.
+pub(in crate::http) struct Acts {
+    /// Who.
+    pub(in crate::http) me: Me,
+    fields: Vec<u8>,
+}
+
+/// The same for a form that everybody may send who is logged in.
+pub(in crate::http) struct Sends {
+    /// Who.
+    pub(in crate::http) me: Me,
+}
+
+impl Acts {
+    /// The fields of the form.
+    pub(in crate::http) fn form<T: DeserializeOwned + Default>(&self) -> T {
+        pairs(&self.fields).unwrap_or_default()
+    }
+}
+
+impl FromRequest<(Desk, Pages)> for Acts {
+    type Rejection = Response;
+
+    async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
+        let (me, fields) = sent(request, both, Deed::Act).await?;
+        Ok(Self { me, fields })
+    }
+}
+
+impl FromRequest<(Desk, Pages)> for Sends {
+    type Rejection = Response;
+
+    async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
+        let (me, _) = sent(request, both, Deed::Look).await?;
+        Ok(Self { me })
+    }
+}
+
+/// Who sends a form, as the store says now, and its fields.
+async fn sent(
+    request: Request<Body>,
+    (desk, pages): &(Desk, Pages),
+    deed: Deed<'_>,
+) -> Result<(Me, Vec<u8>), Response> {
+    let (parts, body) = request.into_parts();
+    let elsewhere = || to_login(&parts);
+    let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
+    let hash = sessions::hash(&secret);
+    let found = desk.sight.now(move |tx| known(tx, &secret)).await.map_err(|error| {
+        drop(cannot_read(&error));
+        Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
+            .into_response()
+    })?;
+    let (session, word) = found.ok_or_else(elsewhere)?;
+    desk.allows(&session.holder, deed).map_err(|no| match no {
+        No::Gone(_) => elsewhere(),
+        no => pages.message(StatusCode::FORBIDDEN, "Nothing was changed", &format!("{no}.")),
+    })?;
+    let read = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await;
+    let fields = read.map(|bytes| bytes.to_vec()).unwrap_or_default();
+    let said: Said = pairs(&fields).unwrap_or_default();
+    if !crypto::same(said.form.as_bytes(), word.as_bytes()) {
+        return Err(strange(pages, &fields));
+    }
+    let acts = desk.allows(&session.holder, Deed::Act).is_ok();
+    Ok((Me { holder: session.holder, session: hash, word, acts }, fields))
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Said {
+    #[serde(default)]
+    form: String,
+}
+
+/// A form without the word of this session: of a page that was open since before somebody logged in anew, or none of ours.
+fn strange(pages: &Pages, fields: &[u8]) -> Response {
+    let written: Vec<String> = form_urlencoded(fields)
+        .into_iter()
+        .filter(|(name, value)| name != "form" && !value.trim().is_empty())
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let text = "This form is not one of your present login: the page was open since before you logged in again, or it is none of \
+                ours. Go back, load that page again, and send it once more.";
+    let kept = (!written.is_empty()).then(|| written.join("\n"));
+    let heading = "Nothing was changed";
+    pages.page(StatusCode::FORBIDDEN, "message.html", context! { heading, text, kept })
+}
+
+/// Whose session a secret is of, and the word for its forms.
+fn known(tx: &Tx<'_>, secret: &str) -> Result<Option<(Session, String)>, StoreError> {
+    let Some(session) = sessions::find(tx, secret)? else { return Ok(None) };
+    let key = tokens::answer_key(tx)?;
+    let parts = [PURPOSE, &sessions::hash(secret)[..]];
+    Ok(Some((session, crypto::hex(&crypto::hmac_sha256(key.expose_secret().as_bytes(), &parts)))))
+}
+
+/// What was known of who sends this, if anything: for the login, which ends it.
+pub(super) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
+    secret(desk, headers).map(sessions::hash)
+}
+
+/// Whether somebody is logged in.
+pub(super) async fn is_in(desk: &Desk, headers: &HeaderMap) -> bool {
+    let Some(secret) = secret(desk, headers).map(str::to_owned) else { return false };
+    let read = desk.sight.now(move |tx| sessions::find(tx, &secret)).await;
+    read.is_ok_and(|found| found.is_some_and(|session| desk.allows(&session.holder, Deed::Look).is_ok()))
+}
+
+fn name(desk: &Desk) -> &'static str {
+    if desk.house.get().renderer.is_https() { COOKIE_SECURE } else { COOKIE }
+}
+
+/// The secret that a browser brings.
+pub(in crate::http) fn secret<'a>(desk: &Desk, headers: &'a HeaderMap) -> Option<&'a str> {
+    let name = name(desk);
+    let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
+    let mut each = cookies.flat_map(|cookies| cookies.split(';'));
+    let found = each.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))?;
+    (found.len() <= SECRET_BYTES_MAX).then_some(found)
+}
+
+/// Leads on, with the secret of a session for the browser to keep; empty: to forget.
+pub(super) fn lead(desk: &Desk, secret: &str, to: &str) -> Response {
+    let (lasts, secure) = match secret {
+        "" => (0, desk.house.get().renderer.is_https()),
+        _ => (AGE_MAX.as_secs(), desk.house.get().renderer.is_https()),
+    };
+    let secure = if secure { "; Secure" } else { "" };
+    let name = name(desk);
+    let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts}{secure}");
+    let mut answer = Redirect::to(to).into_response();
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        answer.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// Where somebody goes who is not logged in: to the login, which leads back to what they wanted to see.
+fn to_login(parts: &Parts) -> Response {
+    let asked = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let next = asked.filter(|_| parts.method == Method::GET).and_then(local).filter(|next| *next != "/");
+    let next = next.map(|next| format!("?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
+    Redirect::to(&format!("/login{}", next.unwrap_or_default())).into_response()
+}
+
+/// An address of this house that somebody may be led on to: a path, so that nobody is led elsewhere in our name.
+pub(super) fn local(next: &str) -> Option<&str> {
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>' | b'#');
+    let is_ours = next.starts_with('/') && !next.starts_with("//");
+    let leads_round = ["/login", "/logout"].iter().any(|path| {
+        next.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?']))
+    });
+    let fits = is_ours && !leads_round && next.len() <= NEXT_BYTES_MAX && next.bytes().all(is_plain);
+    fits.then_some(next)
+}
+
+/// The fields of a form, or of a query.
+pub(super) fn pairs<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    let query = std::str::from_utf8(bytes).ok()?;
+    let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build().ok()?;
+    axum::extract::Query::<T>::try_from_uri(&uri).ok().map(|query| query.0)
+}
+
+fn form_urlencoded(bytes: &[u8]) -> Vec<(String, String)> {
+    pairs(bytes).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_led_to_another_house() {
+        for good in ["/", "/incidents/4", "/oncall?service=shop&day=2026-12-01", "/loginess"] {
+            assert_eq!(local(good), Some(good));
+        }
+        let long = format!("/{}", "a".repeat(NEXT_BYTES_MAX));
+        for bad in [
+            "",
+            "incidents",
+            "//example.net",
+            "///example.net",
+            "/\\example.net",
+            "/\t/example.net",
+            "/\n/example.net",
+            " /",
+            "/a b",
+            "https://example.net/",
+            "javascript:alert(1)",
+            "/login",
+            "/login?next=/login",
+            "/login/abc",
+            "/logout",
+            "/ä",
+            "/a#b",
+            long.as_str(),
+        ] {
+            assert_eq!(local(bad), None, "{bad:?}");
+        }
+    }
+}

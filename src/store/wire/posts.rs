@@ -1,0 +1,167 @@
+//! How offices and the passing of command are written down.
+
+use super::*;
+use crate::core::command::{Call, Calls, Offer, OfferEnd, Office, Offices, Pace, Post, Turn};
+
+word!(office, Office, Office::ALL, "office");
+word!(offer_end, OfferEnd, OfferEnd::ALL, "end of an offer");
+word!(call, Call, Call::ALL, "call");
+
+optional!(pub(super) maybe_pace, Pace, "PaceRow");
+optional!(pub(super) maybe_calls, Calls, "CallsRow");
+optional!(maybe_offer, Offer, "OfferRow");
+many!(posts, Post, "PostRow");
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Pace")]
+struct PaceRow {
+    check_in: SignedDuration,
+    size_up: SignedDuration,
+    progress: SignedDuration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Calls")]
+struct CallsRow {
+    #[serde(with = "PaceRow")]
+    pace: Pace,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    check_in: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    size_up: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    progress: Option<Timestamp>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Post")]
+struct PostRow {
+    #[serde(with = "office")]
+    office: Office,
+    person: String,
+    since: Timestamp,
+    accepted: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Offer")]
+struct OfferRow {
+    to: String,
+    by: String,
+    ordered: bool,
+    reason: String,
+    at: Timestamp,
+    expires: Timestamp,
+    brief: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Offices")]
+pub(super) struct OfficesRow {
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "posts")]
+    posts: Vec<Post>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_offer")]
+    offer: Option<Offer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    wishes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unaware: Vec<String>,
+}
+
+/// The kinds are those of [`Turn::kind`].
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Turn", tag = "kind")]
+pub(super) enum TurnRow {
+    #[serde(rename = "command_offered")]
+    Offered { to: String, ordered: bool, reason: String, expires: Timestamp },
+    #[serde(rename = "command_wished")]
+    Wished { person: String },
+    #[serde(rename = "offer_ended")]
+    OfferEnded {
+        to: String,
+        #[serde(with = "offer_end")]
+        how: OfferEnd,
+        why: String,
+    },
+    #[serde(rename = "command_transferred")]
+    Transferred {
+        from: String,
+        to: String,
+        term: u32,
+        #[serde(with = "command_reason")]
+        reason: CommandReason,
+        brief: Option<u32>,
+        why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sign_after: Option<SignedDuration>,
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
+        pace: Option<Pace>,
+    },
+    #[serde(rename = "command_heard")]
+    Heard { person: String, term: u32 },
+    #[serde(rename = "office_assigned")]
+    Assigned {
+        #[serde(with = "office")]
+        office: Office,
+        person: String,
+    },
+    #[serde(rename = "office_accepted")]
+    Accepted {
+        #[serde(with = "office")]
+        office: Office,
+        person: String,
+    },
+    #[serde(rename = "office_declined")]
+    Declined {
+        #[serde(with = "office")]
+        office: Office,
+        person: String,
+    },
+    #[serde(rename = "office_released")]
+    Released {
+        #[serde(with = "office")]
+        office: Office,
+        person: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fact_from_json, fact_to_json};
+    use super::*;
+
+    #[test]
+    fn what_happens_to_offices_is_read_back_as_it_was_written() {
+        let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
+        let quarter = SignedDuration::from_mins(15);
+        let person = || String::from("maya");
+        let turns = [
+            Turn::Offered { to: person(), ordered: true, reason: "r".into(), expires: at },
+            Turn::Wished { person: person() },
+            Turn::OfferEnded { to: person(), how: OfferEnd::Expired, why: String::new() },
+            Turn::Transferred {
+                from: "tom".into(),
+                to: person(),
+                term: 2,
+                reason: CommandReason::Relieved,
+                brief: Some(7),
+                why: "w".into(),
+                sign_after: Some(quarter),
+                pace: Some(Pace { check_in: quarter, size_up: quarter, progress: quarter }),
+            },
+            Turn::Heard { person: person(), term: 2 },
+            Turn::Assigned { office: Office::Deputy, person: person() },
+            Turn::Accepted { office: Office::Safety, person: person() },
+            Turn::Declined { office: Office::Liaison, person: person() },
+            Turn::Released { office: Office::Scribe, person: person() },
+        ];
+        let kinds: Vec<&str> = turns.iter().map(Turn::kind).collect();
+        assert_eq!(kinds, Turn::KINDS, "each kind is tried once");
+        for turn in turns {
+            let fact = Fact::Command(turn);
+            let json = fact_to_json(&fact).unwrap();
+            assert!(!json.contains("kind"), "{json}");
+            assert_eq!(fact_from_json(fact.kind(), &json).unwrap(), fact, "{json}");
+        }
+    }
+}
