@@ -149,10 +149,12 @@ fn accept(
     let term = term.unwrap_or_else(|| shown::term(&incident));
     let brief = match brief {
         Some(read) => json!(read),
+        // Where nothing is offered, the daemon says so.
+        None if !incident["offer"].is_object() => Value::Null,
         None => {
             // What a program reads is the answer.
             say(shown::whole(&incident).trim_end());
-            if incident["offer"].is_object() && std::io::stdin().is_terminal() && !yes {
+            if std::io::stdin().is_terminal() && !yes {
                 confirm(&incident)?;
             }
             incident["brief"].clone()
