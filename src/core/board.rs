@@ -686,7 +686,14 @@ impl Board {
             }
             Put::TaskOverdue { number } => numbered(&mut self.tasks, *number)?.limit = None,
             Put::ActionBegan { number, person, what, place, undo, assigned } => {
-                follows(self.actions.len(), *number)?;
+                if *number != self.actions.last().map_or(0, |last| last.number) + 1 {
+                    return Err("a number on the board was left out");
+                }
+                // Of those that are over the newest stay.
+                let oldest = self.actions.iter().position(|one| one.ended.is_some());
+                if let Some(oldest) = oldest.filter(|_| self.actions.len() >= LIST_MAX) {
+                    self.actions.remove(oldest);
+                }
                 self.actions.push(Action {
                     number: *number,
                     person: person.clone(),

@@ -443,6 +443,8 @@ pub enum Fact {
         why: String,
         /// Who was paged before knows that it was over, and has not heard of this. Older versions do not say so.
         anew: bool,
+        /// Nobody who was on it is any more. Older versions do not say so.
+        left: bool,
     },
     /// Somebody wrote something down.
     Note {

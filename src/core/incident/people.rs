@@ -92,6 +92,13 @@ impl Incident {
         }
     }
 
+    /// It was over, and whoever was on it has gone since.
+    pub(super) fn everybody_has_left(&mut self, at: Timestamp) {
+        for known in self.responders.iter_mut().filter(|known| known.status.has_answered()) {
+            (known.status, known.since, known.eta) = (ResponderStatus::Released, at, None);
+        }
+    }
+
     /// Somebody who is on scene has something to do from now on, or no more.
     pub(super) fn has_to_do(&mut self, person: &str, at: Timestamp) {
         let has = self.board.has_task(person);
