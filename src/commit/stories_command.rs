@@ -195,8 +195,9 @@ fn offices_tasks_requests_and_stop_write_their_letters_and_no_other() {
 
 #[test]
 fn who_has_answered_is_not_asked_any_more_by_what_still_waits() {
+    type Asked = fn() -> Act;
     type Answer = (&'static str, fn() -> Act);
-    let asked: [(fn() -> Act, &[Answer]); 2] = [
+    let asked: [(Asked, &[Answer]); 2] = [
         (
             || request(Wanted::Person("lee".into())),
             &[

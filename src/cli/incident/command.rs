@@ -31,7 +31,8 @@ pub(super) enum Command {
         number: i64,
     },
     /// Say that you are ready to take command, and ask for it
-    RequestCommand {
+    #[command(name = "request-command")]
+    Wish {
         /// Its number
         number: i64,
     },
@@ -110,7 +111,7 @@ impl Command {
                 verb(client, *number, "offer", json!({"to": person, "term": term, "reason": reason}))
             }
             Self::Withdraw { number } => verb(client, *number, "withdraw", json!({})),
-            Self::RequestCommand { number } => verb(client, *number, "request-command", json!({})),
+            Self::Wish { number } => verb(client, *number, "request-command", json!({})),
             Self::Accept { number, office: Some(office), term, .. } => {
                 verb(client, *number, "accept", json!({"office": office, "term": term}))
             }

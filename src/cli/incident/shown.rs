@@ -146,7 +146,7 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
     let mut shown = Vec::new();
     let said = |said: &Value| {
         let by = format!("{}, {}", text(&said["by"]), second(&said["at"]));
-        said.is_object().then(|| format!("{} ({by})", text(&said["text"]))).unwrap_or_default()
+        if said.is_object() { format!("{} ({by})", text(&said["text"])) } else { String::new() }
     };
     for (name, key) in
         [("size-up", "size_up"), ("objective", "objective"), ("plan", "plan"), ("meet at", "meeting")]
