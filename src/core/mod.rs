@@ -30,6 +30,7 @@
 
 pub mod alert;
 pub mod board;
+pub mod brief;
 pub mod command;
 pub mod condition;
 pub mod correlate;
@@ -58,7 +59,7 @@ pub mod silence;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
-mod stories_command;
+pub(crate) mod stories_command;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]

@@ -91,7 +91,8 @@ impl Section {
 
     /// With pairs; those without a value are left out.
     pub fn facts(self, facts: Vec<(&str, Option<String>)>) -> Self {
-        let known = facts.into_iter().filter_map(|(name, value)| Some(Fact { name: name.into(), value: value? }));
+        let known =
+            facts.into_iter().filter_map(|(name, value)| Some(Fact { name: name.into(), value: value? }));
         self.part(Part::Facts(known.collect()))
     }
 

@@ -36,7 +36,7 @@ th { background: #eee; }
 ";
 
 /// Writes a form.
-pub fn write(document: &Document) -> String {
+pub(super) fn write(document: &Document) -> String {
     let title = escaped(&document.title);
     let mut text = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -61,7 +61,8 @@ fn written(part: &Part, heading: &str) -> String {
         Part::Text(words) => format!("<p>{}</p>\n", escaped(words)),
         Part::Facts(facts) if facts.is_empty() => String::new(),
         Part::Facts(facts) => {
-            let pair = |name: &str, value: &str| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
+            let pair =
+                |name: &str, value: &str| format!("<dt>{}</dt><dd>{}</dd>\n", escaped(name), escaped(value));
             let pairs: String = facts.iter().map(|fact| pair(&fact.name, &fact.value)).collect();
             format!("<dl>\n{pairs}</dl>\n")
         }
@@ -70,7 +71,8 @@ fn written(part: &Part, heading: &str) -> String {
             format!("<ul>\n{items}</ul>\n")
         }
         Part::Table { columns, rows } => {
-            let head: String = columns.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
+            let head: String =
+                columns.iter().map(|name| format!("<th scope=\"col\">{}</th>", escaped(name))).collect();
             let row = |cells: &Vec<String>| {
                 let cells: String = cells.iter().map(|cell| format!("<td>{}</td>", escaped(cell))).collect();
                 format!("<tr>{cells}</tr>\n")
@@ -83,7 +85,10 @@ fn written(part: &Part, heading: &str) -> String {
             )
         }
         Part::ToFillIn(what) => {
-            format!("<div class=\"human\"><strong>To be filled in by people</strong>{}</div>\n", escaped(what))
+            format!(
+                "<div class=\"human\"><strong>To be filled in by people</strong>{}</div>\n",
+                escaped(what)
+            )
         }
     }
 }

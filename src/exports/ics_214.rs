@@ -7,7 +7,7 @@ use super::taken::{ROW, Taken, concerns, from_to};
 const WHAT: &str = "ICS-214, Activity Log. Facts are those of the timeline; hours are UTC.";
 
 /// Fills it; `person`: of whom, or of all. `None`: the timeline does not name them.
-pub fn fill(taken: &Taken<'_>, person: Option<&str>) -> Option<Document> {
+pub(super) fn fill(taken: &Taken<'_>, person: Option<&str>) -> Option<Document> {
     let ours = |of: &str| person.is_none_or(|person| person == of);
     let concerned = |entry| person.is_none_or(|person| concerns(entry, person));
     if !taken.entries.iter().any(|kept| concerned(&kept.entry)) {
@@ -18,10 +18,13 @@ pub fn fill(taken: &Taken<'_>, person: Option<&str>) -> Option<Document> {
         .map(|one| format!("{}: Commander (term {}), {}", one.person, one.term, from_to(one.from, one.to)))
         .collect();
     let posts = taken.posts().into_iter().filter(|one| ours(&one.person));
-    positions.extend(posts.map(|one| format!("{}: {}, {}", one.person, one.office.title(), from_to(one.from, one.to))));
-    let resources = taken.incident.responders.iter().filter(|one| ours(&one.person)).map(|one| {
-        vec![taken.person(&one.person), one.status.as_str().replace('_', " "), hour(one.since)]
-    });
+    positions.extend(
+        posts.map(|one| format!("{}: {}, {}", one.person, one.office.title(), from_to(one.from, one.to))),
+    );
+    let resources =
+        taken.incident.responders.iter().filter(|one| ours(&one.person)).map(|one| {
+            vec![taken.person(&one.person), one.status.as_str().replace('_', " "), hour(one.since)]
+        });
     let rows = taken.notable().filter(|kept| concerned(&kept.entry)).map(|kept| taken.row(kept)).collect();
     let name = person.map_or_else(|| "everybody on the incident".to_owned(), |person| taken.person(person));
     let title = match person {

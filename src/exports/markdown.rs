@@ -6,7 +6,7 @@
 use super::document::{Document, Part};
 
 /// Writes a form.
-pub fn write(document: &Document) -> String {
+pub(super) fn write(document: &Document) -> String {
     let mut text = format!("# {}\n\n{}\n", line(&document.title), paragraph(&document.what));
     for section in &document.sections {
         text.push_str(&format!("\n## {}\n", line(&section.heading)));

@@ -120,7 +120,9 @@ impl Taken<'_> {
             begins.push((kept.entry.seq, begun));
         }
         let begins: BTreeMap<u32, _> = begins.into_iter().collect();
-        self.spans(|entry| begins.get(&entry.seq)?.map(|known| known.map(crate::core::incident::Severity::as_str)))
+        self.spans(|entry| {
+            begins.get(&entry.seq)?.map(|known| known.map(crate::core::incident::Severity::as_str))
+        })
     }
 
     /// In which state it was when, until it was over.
@@ -141,7 +143,9 @@ impl Taken<'_> {
             let at = kept.entry.at;
             let begun = match &kept.entry.fact {
                 Fact::CommandTaken { person, term, reason, .. } => Some((person, *term, how(*reason, ""))),
-                Fact::Command(Turn::Transferred { to, term, reason, why, .. }) => Some((to, *term, how(*reason, why))),
+                Fact::Command(Turn::Transferred { to, term, reason, why, .. }) => {
+                    Some((to, *term, how(*reason, why)))
+                }
                 Fact::Resolved { .. } | Fact::Merged { .. } => None,
                 _ => continue,
             };
@@ -150,7 +154,13 @@ impl Taken<'_> {
             {
                 last.to = Some(at);
             }
-            tenures.extend(begun.map(|(person, term, how)| Tenure { person: person.clone(), term, from: at, to: None, how }));
+            tenures.extend(begun.map(|(person, term, how)| Tenure {
+                person: person.clone(),
+                term,
+                from: at,
+                to: None,
+                how,
+            }));
         }
         tenures
     }
