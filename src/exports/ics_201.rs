@@ -2,10 +2,10 @@
 //! they accept, and an old one as soon as the situation has moved.
 
 use super::document::{Document, Section, hour};
-use super::taken::{Taken, ending};
+use super::taken::{Taken, ending, how};
 use crate::core::board::{Action, Finding, Put, Said};
 use crate::core::brief::Brief;
-use crate::core::incident::CommandReason;
+use crate::core::incident::Phase;
 use crate::core::timeline::Fact;
 
 /// What it is.
@@ -145,16 +145,14 @@ fn organisation(taken: &Taken<'_>, brief: &Brief) -> Section {
     let holder = brief.commander.as_ref();
     let commander = match holder {
         Some(one) => format!("{}, term {}, since {}", taken.person(&one.person), one.term, hour(one.since)),
-        None => "nobody".into(),
+        None => match &taken.incident.phase {
+            Phase::Resolved { last: Some(last), .. } => {
+                format!("nobody; it is over, and {} had it last", last.person)
+            }
+            _ => "nobody".into(),
+        },
     };
-    let how = holder.map(|one| match one.reason {
-        CommandReason::Assumed => "assumed, as is routine when who has it is not heard of",
-        CommandReason::FirstResponder => "answered first",
-        CommandReason::Reopened => "opened it again",
-        CommandReason::FirstOnScene => "was on scene first",
-        CommandReason::Transferred => "accepted it from who had it",
-        CommandReason::Relieved => "accepted it as an administrator ordered",
-    });
+    let how = holder.map(|one| how(one.reason));
     let unfilled = holder.map_or_else(|| "nobody".into(), |one| format!("the Commander, {}", one.person));
     let asked = |office| taken.incident.offices.asked(office).map(|person| format!(" ({person} was asked)"));
     let offices = brief.organisation.iter().map(|(office, person)| {

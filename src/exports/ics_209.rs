@@ -2,7 +2,7 @@
 
 use super::document::{Document, Section, hour};
 use super::taken::{ROW, Taken, ending, from_to};
-use crate::core::board::Put;
+use crate::core::board::{Put, Report};
 use crate::core::command::Turn;
 use crate::core::incident::{Incident, Phase};
 use crate::core::timeline::Fact;
@@ -53,10 +53,7 @@ pub(super) fn fill(taken: &Taken<'_>) -> Document {
         vec![one.body.clone(), one.contact.clone(), one.ticket.clone(), promised, open.to_owned()]
     });
     let said = |said: &Option<crate::core::board::Said>| said.as_ref().map(|said| said.text.clone());
-    let report = board
-        .report
-        .as_ref()
-        .map(|one| format!("{} by {}: {} {}", hour(one.at), one.by, one.trend.as_str(), one.text));
+    let report = board.report.as_ref().map(|one| report_words(one));
     Document::new(
         "ics-209",
         incident.id,
@@ -127,6 +124,11 @@ fn version(taken: &Taken<'_>) -> String {
         (true, _) => "update",
     };
     format!("{what}, number {number}")
+}
+
+fn report_words(one: &Report) -> String {
+    let words = if one.text.is_empty() { String::new() } else { format!(": {}", one.text) };
+    format!("{} by {}: {}{words}", hour(one.at), one.by, one.trend.as_str())
 }
 
 fn contained(incident: &Incident) -> String {

@@ -142,9 +142,11 @@ impl Taken<'_> {
         for kept in self.entries {
             let at = kept.entry.at;
             let begun = match &kept.entry.fact {
-                Fact::CommandTaken { person, term, reason, .. } => Some((person, *term, how(*reason, ""))),
+                Fact::CommandTaken { person, term, reason, .. } => {
+                    Some((person, *term, with(how(*reason), "")))
+                }
                 Fact::Command(Turn::Transferred { to, term, reason, why, .. }) => {
-                    Some((to, *term, how(*reason, why)))
+                    Some((to, *term, with(how(*reason), why)))
                 }
                 Fact::Resolved { .. } | Fact::Merged { .. } => None,
                 _ => continue,
@@ -300,15 +302,19 @@ fn who(entry: &Entry) -> String {
     }
 }
 
-fn how(reason: CommandReason, why: &str) -> String {
-    let how = match reason {
+/// How somebody came to command, in words without blame.
+pub fn how(reason: CommandReason) -> &'static str {
+    match reason {
         CommandReason::FirstResponder => "answered first",
         CommandReason::Reopened => "opened it again",
         CommandReason::FirstOnScene => "was on scene first",
         CommandReason::Transferred => "accepted it from who had it",
         CommandReason::Assumed => "assumed it, as is routine when who has it is not heard of",
         CommandReason::Relieved => "accepted it as an administrator ordered",
-    };
+    }
+}
+
+fn with(how: &str, why: &str) -> String {
     if why.is_empty() { how.into() } else { format!("{how}: {why}") }
 }
 
