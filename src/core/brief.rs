@@ -161,3 +161,60 @@ fn promises(incident: &Incident) -> Vec<Promise> {
     all.sort_by_key(|promise| promise.at);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::core::decide::{Act, Bid, By, Write, decide};
+    use crate::core::escalation::Staff;
+    use crate::core::next_step::tests::{begun, house};
+    use crate::core::stories::begin;
+    use crate::core::timeline::{Actor, Route};
+
+    #[test]
+    fn a_brief_has_every_section_and_an_act_that_moves_the_situation_makes_it_an_old_one() {
+        let rules = house();
+        let mut incident = begun(&rules);
+        let mut does = |who: &str, act: Act| {
+            let by = By { actor: Actor::Person(who.into()), route: Route::Api, occurred_at: None };
+            let now = begin() + SignedDuration::from_mins(1);
+            incident = decide(&incident, act, &by, Staff::as_configured(&rules), now).unwrap().incident;
+            incident.clone()
+        };
+        let board = |write| Act::Board(write);
+        does("maya", Act::CheckIn);
+        does("tom", Act::CheckIn);
+        does("maya", board(Write::SizeUp { text: "checkout is down".into() }));
+        does("maya", board(Write::Objective { text: "orders go through".into(), term: 1 }));
+        let limit = Some(begin() + SignedDuration::from_mins(30));
+        let (person, what) = ("tom".to_owned(), "look at the load balancer".to_owned());
+        does("maya", board(Write::Task { person, what, limit, term: 1 }));
+        let found = |component: &str, ok| {
+            board(Write::Find { component: component.into(), ok, text: String::new(), known_at: None })
+        };
+        does("tom", found("vpn", true));
+        does("tom", found("lb1", false));
+        does("maya", Act::Command(Bid::Offer { to: "tom".into(), term: 1, reason: "rest".into() }));
+        let before = Brief::of(&does("tom", Act::Note { text: "hm".into() }), &Meeting::default(), &[]);
+        assert_eq!(before.commander.as_ref().unwrap().person, "maya");
+        assert_eq!(before.situation.size_up.as_ref().unwrap().text, "checkout is down");
+        assert_eq!(before.objective.as_ref().unwrap().text, "orders go through");
+        let parts = |found: &[Finding]| found.iter().map(|one| one.component.clone()).collect::<Vec<_>>();
+        assert_eq!(
+            (parts(&before.situation.ruled_out), parts(&before.situation.bad)),
+            (vec!["vpn".into()], vec!["lb1".into()])
+        );
+        let promised: Vec<&str> = before.promises.iter().map(|promise| promise.what.as_str()).collect();
+        assert!(promised.contains(&"tom: look at the load balancer (task 1)"), "{promised:?}");
+        assert!(before.promises.is_sorted_by_key(|promise| promise.at));
+        assert_eq!(before.organisation.len(), Office::ALL.len());
+        assert_eq!(before.people.len(), 2);
+        let act = Write::Action { what: "restart".into(), place: "lb1".into(), undo: "start".into() };
+        let after = Brief::of(&does("tom", board(act)), &Meeting::default(), &[]);
+        assert_eq!(after.in_flight.len(), 1);
+        assert!(after.number > before.number, "{} {}", after.number, before.number);
+        assert_eq!(after.may_have_helped().count(), 1);
+    }
+}
