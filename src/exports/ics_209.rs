@@ -53,7 +53,7 @@ pub(super) fn fill(taken: &Taken<'_>) -> Document {
         vec![one.body.clone(), one.contact.clone(), one.ticket.clone(), promised, open.to_owned()]
     });
     let said = |said: &Option<crate::core::board::Said>| said.as_ref().map(|said| said.text.clone());
-    let report = board.report.as_ref().map(|one| report_words(one));
+    let report = board.report.as_ref().map(report_words);
     Document::new(
         "ics-209",
         incident.id,

@@ -211,22 +211,23 @@ impl Taken<'_> {
     /// How an entry is shown: its number, when, who, and its words with what corrects them.
     pub fn row(&self, kept: &Kept) -> Vec<String> {
         let entry = &kept.entry;
-        let corrected = self.entries.iter().filter_map(|other| match &other.entry.fact {
+        let mut corrected = self.entries.iter().filter_map(|other| match &other.entry.fact {
             Fact::Board(Put::Corrected { entry: of, .. }) if *of == entry.seq => Some(other.entry.seq),
             _ => None,
         });
-        let corrected = corrected.last().map(|by| format!(" (corrected by entry {by})")).unwrap_or_default();
+        let corrected =
+            corrected.next_back().map(|by| format!(" (corrected by entry {by})")).unwrap_or_default();
         let when = hours(entry.at, entry.occurred_at);
         vec![entry.seq.to_string(), when, who(entry), format!("{}{corrected}", kept.text)]
     }
 
     /// How a change or a task ended, in the words of who ended it. `put`: what of an entry is such an end.
     pub fn words_of_end(&self, is_end: impl Fn(&Put) -> Option<&str>) -> String {
-        let words = self.entries.iter().filter_map(|kept| match &kept.entry.fact {
+        let mut words = self.entries.iter().filter_map(|kept| match &kept.entry.fact {
             Fact::Board(put) => is_end(put),
             _ => None,
         });
-        words.last().unwrap_or_default().to_owned()
+        words.next_back().unwrap_or_default().to_owned()
     }
 }
 
