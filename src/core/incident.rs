@@ -670,6 +670,7 @@ impl Incident {
                 self.phase = Phase::Resolved { resolution: *resolution, at, last };
                 self.next_update_by = None;
                 self.offices.end();
+                self.board.end(at);
             }
             Fact::Reopened { anew, .. } => {
                 if self.is_open() {
@@ -726,6 +727,7 @@ impl Incident {
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
                 self.offices.end();
+                self.board.end(at);
             }
             Fact::TookIn { service, alerts, firing, responders, declared, shadows, .. } => {
                 self.declared |= *declared;
