@@ -1,6 +1,6 @@
 //! What a form says before it is written down: sections of words, pairs, lists and tables.
 //!
-//! A writer ([`super::markdown`], [`super::html`]) escapes every word of it, whoever said it: titles come from senders, notes
+//! A writer (Markdown, HTML) escapes every word of it, whoever said it: titles come from senders, notes
 //! from people.
 
 use jiff::Timestamp;
