@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
+use super::export::print;
 use super::follow::follow;
 use super::{Exit, out, say, text};
+use crate::exports::{Form, Format};
 
 mod board;
 mod command;
@@ -61,6 +63,11 @@ enum What {
         /// Go on with what is still to come, until Ctrl-C; with --json one object a line
         #[arg(short, long)]
         follow: bool,
+    },
+    /// Show what is read before command passes, with its number
+    Brief {
+        /// Its number
+        number: i64,
     },
     /// Declare an incident that no alert has opened
     Declare {
@@ -170,6 +177,9 @@ impl Incident {
         if let What::Timeline { number, follow: true } = self.what {
             return follow(&client, number, self.json);
         }
+        if let (What::Brief { number }, false) = (&self.what, self.json) {
+            return print(&client, *number, Form::Ics201, Format::Markdown, None);
+        }
         match self.what.ask(&client) {
             Ok(answer) if self.json => {
                 out(&format!("{answer}\n"));
@@ -215,6 +225,7 @@ impl What {
             }
             Self::Show { number } => show(client, *number),
             Self::Timeline { number, .. } => whole_timeline(client, *number),
+            Self::Brief { number } => client.get(&format!("/api/v1/incidents/{number}/brief")),
             Self::Declare { title, service, severity } => {
                 let body = json!({"title": title, "service": service, "severity": severity});
                 client.post("/api/v1/incidents", &body)

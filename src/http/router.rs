@@ -42,6 +42,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
         .route("/api/v1/incidents/{id}/export", get(api::export::export))
+        .route("/api/v1/incidents/{id}/brief", get(api::export::brief))
         .route("/api/v1/incidents/{id}/pages", get(api::reach::pages))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
