@@ -28,10 +28,12 @@ use crate::store::{
 };
 
 /// Most deadlines of a sort that are met in one step.
-const STEP_MAX: u32 = 1024;
+const STEP_MAX: u32 = 8192;
+/// Most incidents that are read whole because a clock was ahead when they were opened.
+const AHEAD_MAX: u32 = 1024;
 /// Most that wait at the door at the same time: while one commit is on its way to disk, the next is full. What people do comes
 /// behind no more than these.
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 1024;
 /// The store is asked at least this often, whatever was promised.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 /// After something went wrong it waits this long.
@@ -235,7 +237,7 @@ impl Found {
         found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
         // wait for half a minute does not wait for the longest time there is.
-        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, STEP_MAX)?;
+        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, AHEAD_MAX)?;
         let anew =
             ahead.into_iter().filter(|(incident, _)| escalation::is_too_far(incident, &house.rules, tx.now));
         found.due.extend(anew.map(|(incident, at)| tick((incident.id, at))));

@@ -234,7 +234,7 @@ fn watch(address: SocketAddr, due: Instant, met: usize, done: impl Fn() -> bool)
             return after;
         }
         assert!(at < PATIENCE, "{} deadlines were met", after.len());
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -19,13 +19,13 @@ use crate::core::incident::Incident;
 /// How long a caller waits for its answer before it says 503. The command may still be committed.
 const ANSWER_WAIT: Duration = Duration::from_secs(20);
 /// Most commands that share one transaction.
-const BATCH_MAX: usize = 512;
+const BATCH_MAX: usize = 1024;
 /// Most of them that are no deliveries: a delivery, too, has its turn in every transaction.
 const URGENT_BATCH_MAX: usize = BATCH_MAX / 2;
 /// Most events that share one transaction: a body may carry thousands.
 const BATCH_EVENTS_MAX: usize = 4096;
 /// Most commands that wait for the disk and are no deliveries. Our own workers ask for far fewer at once.
-const URGENT_MAX: usize = 1024;
+const URGENT_MAX: usize = 2048;
 
 /// Why the door did not do it. Nothing was changed, except, perhaps, after [`DoorError::Late`].
 #[derive(Debug, thiserror::Error)]

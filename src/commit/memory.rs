@@ -25,7 +25,7 @@ use crate::store::alerts::{Place, Said};
 use crate::store::incidents::{self, Saved};
 use crate::store::inhibitors::{self, Inhibitor};
 use crate::store::silences::Built;
-use crate::store::{StoreError, Tx, alerts, conditions, meeting, moves, roster};
+use crate::store::{StoreError, Tx, alerts, conditions, letters, meeting, moves, roster};
 
 /// Most alerts that are remembered from one transaction to the next: some 250 bytes each.
 const LASTING_MAX: usize = 8192;
@@ -131,11 +131,16 @@ impl Memory {
             )
         };
         if jobs.iter().all(changes_no_alert) {
-            for job in jobs {
-                if let Command::Act { incident, act: Act::Tick { .. }, .. } = &*job.command {
-                    alerts::of_incident_ahead(tx, *incident, ALERTS_SHOWN_MAX)?;
-                }
-            }
+            let due = jobs.iter().filter_map(|job| match &*job.command {
+                Command::Act { incident, act: Act::Tick { .. }, .. } => Some(*incident),
+                _ => None,
+            });
+            alerts::of_incident_ahead(tx, &due.collect::<Vec<_>>(), ALERTS_SHOWN_MAX)?;
+            let settled = jobs.iter().filter_map(|job| match &*job.command {
+                Command::Settle { claim, .. } => Some(&**claim),
+                _ => None,
+            });
+            letters::settle_ahead(tx, settled)?;
         }
         let delivered = || {
             jobs.iter().filter_map(|job| match &*job.command {

@@ -369,7 +369,7 @@ mod tests {
 
         fn takes(&mut self, second: i64, term: u32) -> Result<(), Broken> {
             let (person, reason) = ("maya".to_owned(), CommandReason::FirstResponder);
-            self.add(second, Fact::CommandTaken { person, term, reason, sign_after: None })
+            self.add(second, Fact::CommandTaken { person, term, reason, sign_after: None, pace: None })
         }
 
         fn end(self) -> Result<Proved, Broken> {
@@ -457,7 +457,7 @@ mod tests {
     fn set(incident: &mut Incident, change: impl FnOnce(&mut Command)) {
         let mut command = incident.commander().cloned().unwrap();
         change(&mut command);
-        incident.phase = Phase::Acknowledged { command, sign: None };
+        incident.phase = Phase::Acknowledged { command, sign: None, calls: None };
     }
 
     #[test]

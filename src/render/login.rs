@@ -43,6 +43,7 @@ impl Renderer {
             page_attempt: 0,
             short,
             answer: None,
+            meet: None,
         }
     }
 }

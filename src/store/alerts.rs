@@ -341,13 +341,17 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
 ///
 /// # Errors
 /// What the engine says.
-pub fn of_incident_ahead(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<(), StoreError> {
-    tx.ahead(OF_INCIDENT, &[incident.into(), i64::from(limit).into()])
+pub fn of_incident_ahead(tx: &Tx<'_>, incidents: &[i64], limit: u32) -> Result<(), StoreError> {
+    let binds = incidents.iter().map(|incident| vec![(*incident).into(), i64::from(limit).into()]);
+    tx.ahead_each(OF_INCIDENT, &binds.collect::<Vec<_>>())
 }
 
+// What was heard of each is looked up by its number: a server that is asked for many incidents at once would join by reading
+// all that was ever heard.
 const OF_INCIDENT: &str =
-    "select source, key, status, severity, title, body, labels, links, count, first_seen, last_seen, changed_at
-     from alert join alert_heard on alert = id
+    "select source, key, status, severity, title, body, labels, links, (select count from alert_heard where alert = id),
+       first_seen, (select last_seen from alert_heard where alert = id), changed_at
+     from alert
      where incident = ?1
      order by status, case when service = (select leads from incident where id = ?1) then 0 else 1 end,
        first_seen, source, key

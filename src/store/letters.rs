@@ -276,17 +276,23 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     }
     drop_pointless(tx, channel, *limit, "")?;
     let due_since = tx.now.saturating_sub(*left).unwrap_or(Timestamp::MIN);
+    // Those that are due are sorted by their numbers: with their words an engine that takes rows sorts all that wait.
     let due_first = |which: &str| {
+        let due = format!(
+            "select seq from letter next where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2 {which}
+               and (lane = '' or not exists (
+                 select 1 from letter before where before.lane = next.lane and before.seq < next.seq
+                   and before.state in ('pending', 'sending')))
+             order by due_at, seq limit ?3"
+        );
         let sql = format!(
             "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
                (select root from thread where thread.incident = letter.incident and thread.channel =
                  case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
                page
-             from letter where channel = ?1 and state in ('pending', 'sending') and due_at <= ?2 {which}
-               and (lane = '' or not exists (
-                 select 1 from letter before where before.lane = letter.lane and before.seq < letter.seq
-                   and before.state in ('pending', 'sending')))
-             order by due_at, seq limit ?3 {}",
+             from letter where {}
+             order by due_at, seq {}",
+            tx.among("seq", &due),
             tx.for_taking("letter")
         );
         tx.query(&sql, &[channel.into(), due_since.into(), i64::from(*limit).into()], read)
@@ -326,24 +332,16 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
         Settlement::Again { at, .. } => *at,
         _ => tx.now,
     };
-    let over: Bind<'_> = i64::from(!matches!(settlement, Settlement::Again { .. })).into();
-    let changed = tx.execute(
-        "update letter set state = ?3, due_at = ?4, remote_id = ?5, why = ?6,
-           payload = case when ?7 = 1 then '' else payload end
-         where seq = ?1 and state = 'sending' and attempts = ?2",
-        &[
-            claim.seq.into(),
-            i64::from(claim.attempt).into(),
-            settlement.state().into(),
-            due_at.into(),
-            remote_id.into(),
-            why.into(),
-            over,
-        ],
-    )?;
-    if changed == 0 {
+    if !is_in_hand(tx, claim)? {
         return Ok(false);
     }
+    let over: Bind<'_> = i64::from(!matches!(settlement, Settlement::Again { .. })).into();
+    tx.write(
+        "update letter set state = ?2, due_at = ?3, remote_id = ?4, why = ?5,
+           payload = case when cast(?6 as bigint) = 1 then '' else payload end
+         where seq = ?1",
+        &[claim.seq.into(), settlement.state().into(), due_at.into(), remote_id.into(), why.into(), over],
+    )?;
     if let Settlement::Accepted { remote_id: Some(root) } = settlement
         && !claim.channel.is_empty()
     {
@@ -358,6 +356,28 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
         )?;
     }
     Ok(true)
+}
+
+/// Whether this attempt has the letter still.
+const IN_HAND: &str = "select seq from letter where seq = ?1 and state = 'sending' and attempts = ?2";
+/// The same, where no claim of this transaction can take it away: its lease has not run out.
+const SURELY_IN_HAND: &str =
+    "select seq from letter where seq = ?1 and state = 'sending' and attempts = ?2 and due_at > ?3";
+
+fn is_in_hand(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
+    let (seq, attempt) = (claim.seq.into(), i64::from(claim.attempt).into());
+    let is_surely = tx.is_far()
+        && tx.query_one(SURELY_IN_HAND, &[seq, attempt, tx.now.into()], |row| row.int(0))?.is_some();
+    Ok(is_surely || tx.query_one(IN_HAND, &[seq, attempt], |row| row.int(0))?.is_some())
+}
+
+/// Asks for what [`settle`] is going to ask for, in a transaction in which nothing else ends letters that are in hand.
+///
+/// # Errors
+/// What the engine says.
+pub fn settle_ahead<'c>(tx: &Tx<'_>, claims: impl Iterator<Item = &'c Claim>) -> Result<(), StoreError> {
+    let binds = claims.map(|claim| vec![claim.seq.into(), i64::from(claim.attempt).into(), tx.now.into()]);
+    tx.ahead_each(SURELY_IN_HAND, &binds.collect::<Vec<_>>())
 }
 
 /// The letter with this id, as far as it says what an answer to it is about.
@@ -493,15 +513,20 @@ pub fn waiting(tx: &Tx<'_>) -> Result<Vec<(String, i64, Timestamp)>, StoreError>
 /// at that may be taken now, and not all: where thousands wait, that would be most of the work there is.
 fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32, which: &str) -> Result<(), StoreError> {
     let most = i64::from(limit.max(LOOKED_AT_MIN) * 2);
+    let due = format!(
+        "select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
+           and next.due_at <= ?1 {which} order by next.due_at, next.seq limit ?2"
+    );
     loop {
         let dropped = tx.execute(
-            &format!("update letter set state = 'dropped', payload = '', why = 'no longer needed'
-             where seq in (select seq from letter next where next.channel = ?3 and next.state in ('pending', 'sending')
-                 and next.due_at <= ?1 {which} order by next.due_at, next.seq limit ?2)
-               and person <> '' and exists (
-                 select 1 from incident where incident.id = letter.incident and (
-                   (letter.kind = 'page' and incident.phase <> 'triggered')
-                   or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))"),
+            &format!(
+                "update letter set state = 'dropped', payload = '', why = 'no longer needed'
+                 where {} and person <> '' and exists (
+                   select 1 from incident where incident.id = letter.incident and (
+                     (letter.kind = 'page' and incident.phase <> 'triggered')
+                     or (letter.kind in ('help', 'pio_page') and incident.phase = 'resolved')))",
+                tx.among("seq", &due)
+            ),
             &[tx.now.into(), most.into(), channel.into()],
         )?;
         // As many of those that were looked at are left as are taken.

@@ -76,7 +76,7 @@ pub(super) fn columns(many: &[Vec<Bind<'_>>]) -> Option<Vec<Column>> {
 pub(super) enum Shape {
     /// `insert into TABLE (...) values (...)`, perhaps with `on conflict do nothing`.
     Insert { table: String },
-    /// `update TABLE set ... where id = ?1`.
+    /// `update TABLE set ... where id = ?1`, or `seq`.
     Update { table: String },
 }
 
@@ -92,7 +92,7 @@ impl Shape {
         }
         let rest = sql.strip_prefix("update ")?;
         let (set, which) = sql.split_once(" where ")?;
-        let is_plain = which.trim() == "id = ?1" && !set.contains("select");
+        let is_plain = ["id = ?1", "seq = ?1"].contains(&which.trim()) && !set.contains("select");
         is_plain.then(|| Self::Update { table: word(rest) })
     }
 

@@ -155,6 +155,26 @@ impl Tx<'_> {
         }
     }
 
+    /// As [`Tx::ahead`], for each of many sets of values.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn ahead_each(&self, sql: &str, many: &[Vec<Bind<'_>>]) -> Result<(), StoreError> {
+        match self.engine {
+            By::Sqlite(_) => Ok(()),
+            By::Postgres(session) => session.ahead_each(sql, many),
+        }
+    }
+
+    /// That a number is one of those that a question with a limit answers. A server would else guess how many these are, and go
+    /// through the whole table for a few.
+    pub fn among(&self, column: &str, question: &str) -> String {
+        match self.engine {
+            By::Sqlite(_) => format!("{column} in ({question})"),
+            By::Postgres(_) => format!("{column} = any (array({question}))"),
+        }
+    }
+
     /// The end of a question whose rows are about to be taken: a row that somebody else holds outside of the writers'
     /// turn, such as an operator with a session of their own, is passed over and not waited for.
     pub fn for_taking(&self, table: &str) -> String {

@@ -7,24 +7,23 @@
 //! Writers take turns by one advisory lock, held to the end of the transaction: the one door of one machine is
 //! the one door of all nodes. And all of them go by the server's clock.
 
+mod server;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
-use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::BytesMut;
 use futures_util::future::{MaybeDone, maybe_done};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::types::{IsNull, ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, NoTls, Statement};
 
+pub use self::server::Server;
 use super::many::{self, Column, Group, Shape};
 use super::{Bind, StoreError};
 
@@ -37,142 +36,16 @@ const TRIP_DEADLINE: Duration = Duration::from_secs(12);
 /// than anything that is asked here.
 const LIMITS: &str = "set statement_timeout = 10000; set lock_timeout = 8000; \
                       set idle_in_transaction_session_timeout = 5000; set jit = off";
+/// What is long is kept small in the quicker of the two ways, where the server knows it: the usual one takes a tenth of the time
+/// in which ten thousand pages are written.
+const QUICK: &str = "select set_config('default_toast_compression', 'lz4', false) from pg_settings \
+                     where name = 'default_toast_compression' and 'lz4' = any (enumvals)";
 /// Most statements that are on their way at the same time.
 const FLIGHT_MAX: usize = 500;
-/// Most statements of the same words that become one.
-const GROUP_MAX: usize = 512;
+/// So many statements of the same words become one. It is sent at once, so that the server works while the next are decided.
+const GROUP_MAX: usize = 64;
 /// The lock by which writers take turns: `onscene` in ASCII.
 const DOOR: i64 = 0x006f_6e73_6365_6e65;
-
-/// A server and how to log in, as `store.url` says it.
-#[derive(Clone)]
-pub struct Server {
-    config: Config,
-    /// Another one may come by a reload; who is logged in stays so.
-    password: Arc<Mutex<Option<SecretString>>>,
-    tls: Option<MakeRustlsConnect>,
-    shown: String,
-}
-
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-impl Server {
-    /// Reads `postgres://user@host/database?sslmode=verify-full`. The password is told apart.
-    ///
-    /// # Errors
-    /// A sentence for the operator, which never quotes a password.
-    pub fn read(url: &str, password: Option<&SecretString>, ca_file: Option<&Path>) -> Result<Self, String> {
-        let (address, mode) = without_mode(url);
-        let mut config: Config = address.parse().map_err(|error: tokio_postgres::Error| {
-            let why =
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            format!("this is no address of a PostgreSQL database: {why}")
-        })?;
-        if config.get_password().is_some() {
-            return Err("the password does not stand in the address but in `password_file`".into());
-        }
-        if config.get_hosts().is_empty() {
-            return Err(
-                "it names no host; for a socket write postgres:///DATABASE?host=/run/postgresql".into()
-            );
-        }
-        let near = config.get_hosts().iter().all(|host| match host {
-            Host::Unix(_) => true,
-            Host::Tcp(name) => {
-                name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-            }
-        });
-        let tls = match mode.as_deref() {
-            Some("disable") => false,
-            None => !near,
-            Some("verify-full") => true,
-            Some(other) => {
-                return Err(format!(
-                    "`sslmode={other}` does not prove who the server is; write `verify-full` (with `ca_file` for an \
-                     authority of your own), or `disable` on a network nobody else is on"
-                ));
-            }
-        };
-        let tls = if tls {
-            config.ssl_mode(SslMode::Require);
-            Some(MakeRustlsConnect::new(crate::crypto::tls_client(ca_file)?))
-        } else {
-            config.ssl_mode(SslMode::Disable);
-            None
-        };
-        let shown = format!("PostgreSQL at {}", address.split('?').next().unwrap_or_default());
-        Ok(Self { config, password: Arc::new(Mutex::new(password.cloned())), tls, shown })
-    }
-
-    /// Logs in with another password from now on.
-    pub fn log_in_with(&self, password: Option<SecretString>) {
-        *self.password.lock().unwrap_or_else(PoisonError::into_inner) = password;
-    }
-
-    /// A word made of where the database is, whoever logs in.
-    pub fn address_hash(&self) -> String {
-        let (config, mut words) = (&self.config, String::new());
-        for host in config.get_hosts() {
-            words.push_str(&format!("{host:?} "));
-        }
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
-        words.push_str(&format!("{:?} {database}", config.get_ports()));
-        crate::crypto::hex(&crate::crypto::sha256(words.as_bytes())[..16])
-    }
-
-    /// One configuration a host: the library would spend the time for all of them on the first that is dark. Also
-    /// who only reads goes to the one that takes writes: what was just committed must be seen, and a standby, or
-    /// a server that was one once, may lag behind for ever.
-    fn each_host(&self) -> Vec<Config> {
-        let ports = self.config.get_ports();
-        let password = self.password.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let hosts = self.config.get_hosts().iter().enumerate();
-        hosts
-            .map(|(index, host)| {
-                let mut config = Config::new();
-                match host {
-                    Host::Tcp(name) => config.host(name),
-                    Host::Unix(path) => config.host_path(path),
-                };
-                if let Some(port) = ports.get(index).or(ports.first()) {
-                    config.port(*port);
-                }
-                if let Some(user) = self.config.get_user() {
-                    config.user(user);
-                }
-                if let Some(password) = &password {
-                    config.password(password.expose_secret());
-                }
-                if let Some(database) = self.config.get_dbname() {
-                    config.dbname(database);
-                }
-                if let Some(options) = self.config.get_options() {
-                    config.options(options);
-                }
-                config.ssl_mode(self.config.get_ssl_mode());
-                config.application_name("onscene").connect_timeout(CONNECT_DEADLINE);
-                config.keepalives_idle(Duration::from_secs(15)).tcp_user_timeout(TRIP_DEADLINE);
-                config.target_session_attrs(TargetSessionAttrs::ReadWrite);
-                config
-            })
-            .collect()
-    }
-}
-
-/// The address without `sslmode`, and what that says: the library knows other modes than users do.
-fn without_mode(url: &str) -> (String, Option<String>) {
-    let Some((address, query)) = url.split_once('?') else { return (url.to_owned(), None) };
-    let (modes, others): (Vec<&str>, Vec<&str>) =
-        query.split('&').partition(|pair| pair.split('=').next() == Some("sslmode"));
-    let mode = modes.first().and_then(|pair| pair.split_once('=')).map(|(_, mode)| mode.to_owned());
-    let address =
-        if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
-    (address, mode)
-}
 
 /// A value that outlives the statement it is for.
 #[derive(Debug)]
@@ -245,20 +118,25 @@ impl ToSql for Value {
 
 type Driven = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 type Answer = Result<Vec<tokio_postgres::Row>, tokio_postgres::Error>;
+/// A statement whose answer is waited for, or has come.
+type Asked = Pin<Box<MaybeDone<Pin<Box<dyn Future<Output = Answer> + Send>>>>>;
 
 struct Inner {
     /// Taken at the end, because it must not be dropped where others are driven.
     runtime: Option<tokio::runtime::Runtime>,
-    client: Client,
+    client: Arc<Client>,
     connection: Driven,
     statements: HashMap<String, Statement>,
     /// What the statements of [`Session::write`] do.
     shapes: HashMap<String, Option<Shape>>,
     /// Statements that wait for others of the same words. They are of different tables: none depends on another.
     groups: Vec<Group>,
+    /// What is on its way to the server. What is queued goes behind it.
+    sent: Vec<Asked>,
     queued: Vec<(Statement, Vec<Value>)>,
-    /// Questions among what is queued, by their places, that somebody will ask later.
-    ahead: Vec<(usize, String)>,
+    /// Questions among what is queued, by their places, that somebody will ask later; of several in one, its last column
+    /// says which.
+    ahead: Vec<(usize, Vec<String>)>,
     /// What was answered to those that nobody has asked yet.
     answered: HashMap<String, Vec<tokio_postgres::Row>>,
     /// Counters as they stand in this transaction, and whether they were moved.
@@ -269,6 +147,13 @@ struct Inner {
 
 /// One session.
 pub(super) struct Session(RefCell<Inner>);
+
+impl Inner {
+    /// Where the statement stands that was queued last, among all whose answers have not been taken.
+    fn last_place(&self) -> usize {
+        (self.sent.len() + self.queued.len()).saturating_sub(1)
+    }
+}
 
 impl Drop for Inner {
     fn drop(&mut self) {
@@ -319,11 +204,12 @@ impl Session {
         };
         let session = Self(RefCell::new(Inner {
             runtime: Some(runtime),
-            client,
+            client: Arc::new(client),
             connection,
             statements: HashMap::new(),
             shapes: HashMap::new(),
             groups: Vec::new(),
+            sent: Vec::new(),
             queued: Vec::new(),
             ahead: Vec::new(),
             answered: HashMap::new(),
@@ -332,6 +218,7 @@ impl Session {
         }));
         session.batch(LIMITS)?;
         if writes {
+            session.batch(QUICK)?;
             // 2xx means on disk. A server that waits for its standby too is left to do so.
             let lax = session.query("select current_setting('synchronous_commit')", &[])?;
             if lax.first().is_some_and(|row| row.try_get::<_, &str>(0).is_ok_and(|word| word == "off")) {
@@ -362,6 +249,7 @@ impl Session {
     fn reset(&self) {
         let mut inner = self.0.borrow_mut();
         inner.groups.clear();
+        inner.sent.clear();
         inner.queued.clear();
         inner.ahead.clear();
         inner.answered.clear();
@@ -383,7 +271,7 @@ impl Session {
         }
         self.queue_groups()?;
         let statement = self.statement("commit")?;
-        if self.0.borrow().queued.len() >= FLIGHT_MAX {
+        if self.0.borrow().last_place() + 1 >= FLIGHT_MAX {
             // So that the commit is on its way only when these have arrived.
             self.send()?;
         }
@@ -435,12 +323,12 @@ impl Session {
         let taken = {
             let mut inner = self.0.borrow_mut();
             match inner.groups.iter_mut().find(|group| group.sql == sql) {
-                Some(group) => group.rows < GROUP_MAX && group.take(binds),
-                None => false,
+                Some(group) => group.take(binds).then_some(group.rows),
+                None => None,
             }
         };
-        if taken {
-            return Ok(());
+        if let Some(rows) = taken {
+            return if rows < GROUP_MAX { Ok(()) } else { self.hasten() };
         }
         // What stands there of the same table comes before it.
         let is_free = self.0.borrow().groups.iter().all(|group| group.is_apart_from(&shape));
@@ -481,6 +369,31 @@ impl Session {
         Ok(())
     }
 
+    /// Puts what is queued on its way, and waits for nothing.
+    fn hasten(&self) -> Result<(), StoreError> {
+        self.queue_groups()?;
+        let mut inner = self.0.borrow_mut();
+        if inner.sent.len() + inner.queued.len() > FLIGHT_MAX {
+            return Ok(());
+        }
+        let queued = std::mem::take(&mut inner.queued);
+        let Inner { runtime, client, connection, broken, sent, .. } = &mut *inner;
+        let before = sent.len();
+        sent.extend(queued.into_iter().map(|(statement, values)| asking(client, statement, values)));
+        drive(runtime, connection, broken, async {
+            std::future::poll_fn(|context| {
+                for asked in sent.iter_mut().skip(before) {
+                    let _ = asked.as_mut().poll(context);
+                }
+                Poll::Ready(())
+            })
+            .await;
+            // Once more, so that the connection has its turn as well.
+            tokio::task::yield_now().await;
+            Ok(())
+        })
+    }
+
     /// Queues a statement whose answer nobody waits for.
     pub(super) fn queue(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
         self.queue_values(sql, binds.iter().map(Value::from).collect())
@@ -506,8 +419,21 @@ impl Session {
     /// Queues a question that will be asked later in this transaction: it travels with the next that is waited for.
     pub(super) fn ahead(&self, sql: &str, binds: &[Bind<'_>]) -> Result<(), StoreError> {
         self.queue(sql, binds)?;
-        let place = self.0.borrow().queued.len() - 1;
-        self.0.borrow_mut().ahead.push((place, asked(sql, binds)));
+        let place = self.0.borrow().last_place();
+        self.0.borrow_mut().ahead.push((place, vec![asked(sql, binds)]));
+        Ok(())
+    }
+
+    /// The same for a question with many values, as one.
+    pub(super) fn ahead_each(&self, sql: &str, many: &[Vec<Bind<'_>>]) -> Result<(), StoreError> {
+        let Some(columns) = many::columns(many).filter(|_| many.len() > 1) else {
+            return many.iter().try_for_each(|binds| self.ahead(sql, binds));
+        };
+        let written = many::query(sql, &columns);
+        self.queue_values(&written, columns.into_iter().map(Value::all).collect())?;
+        let mut inner = self.0.borrow_mut();
+        let place = inner.last_place();
+        inner.ahead.push((place, many.iter().map(|binds| asked(sql, binds)).collect()));
         Ok(())
     }
 
@@ -523,7 +449,7 @@ impl Session {
                 return Ok(None);
             }
             let asked = asked(sql, binds);
-            inner.ahead.iter().any(|(_, known)| *known == asked)
+            inner.ahead.iter().any(|(_, known)| known.contains(&asked))
         };
         if waits {
             self.flush()?;
@@ -565,9 +491,7 @@ impl Session {
         self.queue_values(&written, columns.into_iter().map(Value::all).collect())?;
         let mut found: Vec<Option<tokio_postgres::Row>> = many.iter().map(|_| None).collect();
         for row in self.flush()?.pop().unwrap_or_default() {
-            let number: i64 = row.try_get(row.len().saturating_sub(1))?;
-            let place = usize::try_from(number - 1).ok().and_then(|index| found.get_mut(index));
-            place.ok_or(StoreError::Decode("a row of nothing that was asked for"))?.get_or_insert(row);
+            found.get_mut(number_of(&row)?).ok_or(StoreError::Decode(STRAY))?.get_or_insert(row);
         }
         Ok(found)
     }
@@ -601,32 +525,46 @@ impl Session {
     fn flush(&self) -> Result<Vec<Vec<tokio_postgres::Row>>, StoreError> {
         self.queue_groups()?;
         let mut inner = self.0.borrow_mut();
-        let queued = std::mem::take(&mut inner.queued);
         let ahead = std::mem::take(&mut inner.ahead);
+        let mut sends = std::mem::take(&mut inner.sent);
+        let queued = std::mem::take(&mut inner.queued);
         let Inner { runtime, client, connection, broken, .. } = &mut *inner;
-        let client = &*client;
-        let mut rows = Vec::with_capacity(queued.len());
-        for some in queued.chunks(FLIGHT_MAX) {
-            let sends: Vec<_> = some
-                .iter()
-                .map(|(statement, values)| {
-                    Box::pin(maybe_done(async move {
-                        let values: Vec<&(dyn ToSql + Sync)> =
-                            values.iter().map(|value| value as _).collect();
-                        client.query(statement, &values).await
-                    }))
-                })
-                .collect();
-            for answer in drive(runtime, connection, broken, async { Ok(in_order(sends).await) })? {
+        let mut rows = Vec::with_capacity(sends.len() + queued.len());
+        let mut queued = queued.into_iter();
+        loop {
+            let room = FLIGHT_MAX.saturating_sub(sends.len());
+            let some = queued.by_ref().take(room);
+            sends.extend(some.map(|(statement, values)| asking(client, statement, values)));
+            if sends.is_empty() {
+                break;
+            }
+            let some = std::mem::take(&mut sends);
+            for answer in drive(runtime, connection, broken, async { Ok(in_order(some).await) })? {
                 rows.push(answer.inspect_err(|error| *broken |= ends_session(error))?);
             }
         }
-        for (place, asked) in ahead {
+        for (place, mut asked) in ahead {
             let answer = rows.get_mut(place).map(std::mem::take).unwrap_or_default();
-            inner.answered.insert(asked, answer);
+            if let [_] = asked[..] {
+                inner.answered.extend(asked.pop().map(|asked| (asked, answer)));
+                continue;
+            }
+            let mut answers: Vec<Vec<tokio_postgres::Row>> = asked.iter().map(|_| Vec::new()).collect();
+            for row in answer {
+                answers.get_mut(number_of(&row)?).ok_or(StoreError::Decode(STRAY))?.push(row);
+            }
+            inner.answered.extend(asked.into_iter().zip(answers));
         }
         Ok(rows)
     }
+}
+
+const STRAY: &str = "a row of nothing that was asked for";
+
+/// To which of many questions in one a row belongs, from 0.
+fn number_of(row: &tokio_postgres::Row) -> Result<usize, StoreError> {
+    let number: i64 = row.try_get(row.len().saturating_sub(1))?;
+    usize::try_from(number - 1).map_err(|_| StoreError::Decode(STRAY))
 }
 
 /// A question with its values.
@@ -634,8 +572,17 @@ fn asked(sql: &str, binds: &[Bind<'_>]) -> String {
     format!("{binds:?} {sql}")
 }
 
-/// Drives sends side by side. Each is put on the wire when it is asked first, so they go out in their order.
-async fn in_order<F: Future<Output = Answer>>(mut sends: Vec<Pin<Box<MaybeDone<F>>>>) -> Vec<Answer> {
+/// A statement on its way. It is put on the wire when it is asked first.
+fn asking(client: &Arc<Client>, statement: Statement, values: Vec<Value>) -> Asked {
+    let client = client.clone();
+    Box::pin(maybe_done(Box::pin(async move {
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as _).collect();
+        client.query(&statement, &values).await
+    })))
+}
+
+/// Drives sends side by side. They go out in their order.
+async fn in_order(mut sends: Vec<Asked>) -> Vec<Answer> {
     std::future::poll_fn(|context| {
         let mut pending = false;
         for send in &mut sends {
@@ -722,59 +669,6 @@ pub(crate) mod tests {
         let server = Server::read(&url("postgres"), None, None).unwrap();
         Session::connect(&server, true).unwrap().batch(&format!("create database {name}")).unwrap();
         Some(Place::Postgres(Arc::new(Server::read(&url(&name), None, None).unwrap())))
-    }
-
-    fn said(url: &str) -> String {
-        match Server::read(url, None, None) {
-            Ok(server) => server.shown,
-            Err(why) => why,
-        }
-    }
-
-    #[test]
-    fn an_address_is_read_and_a_mistake_in_it_said_without_a_secret() {
-        assert_eq!(
-            said("postgres://pager@db1,db2/onscene"),
-            "PostgreSQL at postgres://pager@db1,db2/onscene"
-        );
-        assert!(said("postgres://pager:s3cret@db1/onscene").contains("`password_file`"));
-        for mode in ["require", "prefer", "verify-ca"] {
-            assert!(said(&format!("postgres://pager@db1/onscene?sslmode={mode}")).contains("verify-full"));
-        }
-        assert!(said("postgres:///onscene").contains("names no host"));
-        assert!(said("postgres://pager@db1/onscene?host=").len() > 10);
-        let wrong = said("postgres://pager:s3cret@db1:none/onscene?sslmode=disable");
-        assert!(!wrong.contains("s3cret"), "{wrong}");
-    }
-
-    #[test]
-    fn tls_is_left_out_only_where_nobody_listens_or_where_it_is_asked_for() {
-        let has_tls = |url: &str| Server::read(url, None, None).unwrap().tls.is_some();
-        assert!(has_tls("postgres://pager@db1/onscene"));
-        assert!(has_tls("postgres://pager@127.0.0.1/onscene?sslmode=verify-full"));
-        for url in [
-            "postgres://pager@127.0.0.1/onscene",
-            "postgres://pager@localhost/onscene",
-            "postgres://pager@db1/onscene?sslmode=disable",
-            "postgres:///onscene?host=/run/postgresql&user=pager",
-        ] {
-            assert!(!has_tls(url), "{url}");
-        }
-    }
-
-    #[test]
-    fn another_password_is_used_for_every_host_from_then_on() {
-        let first = SecretString::from("first".to_owned());
-        let server = Server::read("postgres://pager@db1,db2/onscene", Some(&first), None).unwrap();
-        let used = |server: &Server| {
-            let hosts = server.each_host();
-            hosts.iter().map(|host| host.get_password().map(<[u8]>::to_vec)).collect::<Vec<_>>()
-        };
-        assert_eq!(used(&server), vec![Some(b"first".to_vec()); 2]);
-        server.clone().log_in_with(Some(SecretString::from("second".to_owned())));
-        assert_eq!(used(&server), vec![Some(b"second".to_vec()); 2]);
-        server.log_in_with(None);
-        assert_eq!(used(&server), vec![None; 2]);
     }
 
     #[test]

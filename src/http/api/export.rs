@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
 use super::{not_there, number, view};
+use crate::core::role::Deed;
 use crate::exports::{Form, json};
 use crate::store::timeline::{self, AsWritten};
 use crate::store::{StoreError, alerts, incidents};
@@ -36,7 +37,7 @@ pub(in super::super) async fn export(
     query: Result<Query<Asked>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     // What was known last proves nothing of what is there.
-    desk.holder(&headers).await?;
+    desk.holder(&headers, Deed::Look).await?;
     let Query(Asked { form }) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
     let id = number(&id)?;
     match form.as_deref().and_then(Form::from_word) {
