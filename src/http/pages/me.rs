@@ -20,7 +20,6 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::FORM_BYTES_MAX;
 use crate::commit::{Command, SignIn};
 use crate::core::role::{Deed, No};
 use crate::core::rules::Rules;
@@ -38,6 +37,8 @@ use crate::store::{StoreError, Tx};
 /// The cookie with the secret of a session. Where pages come by HTTPS its name binds it to this host, and to that.
 const COOKIE: &str = "onscene_session";
 const COOKIE_SECURE: &str = "__Host-onscene_session";
+/// Largest form, in bytes: what a text area takes, each byte of it in three.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Longest secret that is looked for.
 const SECRET_BYTES_MAX: usize = 256;
 /// How long a page waits until it is written down that its session is used.
@@ -59,6 +60,11 @@ pub(in crate::http) struct Me {
 }
 
 impl Me {
+    /// Whether they may change something.
+    pub(in crate::http) fn may_act(&self) -> bool {
+        self.acts
+    }
+
     /// What pages know of who looks at them: `form` is what every form that is posted has to carry.
     pub(in crate::http) fn shown(&self, rules: &Rules) -> Value {
         let name = match &self.holder {
