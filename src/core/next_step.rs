@@ -306,6 +306,12 @@ impl Look<'_> {
             let text = format!("Command has passed: {name} has it now. Say that you know.");
             return step(Kind::Heard, text, vec![verb("heard", format!("I know that {name} has command"))]);
         }
+        let may_assume = |text: String| step(Kind::Assume, text, vec![verb("assume", "Take command now")]);
+        if on_scene && self.may_be_assumed(me) {
+            return may_assume(format!(
+                "{name} has command and has not answered for a while. You may take command."
+            ));
+        }
         if let Some(office) = offices.asked_of(me) {
             let text = format!("{name} asks you to be {}.", office.title());
             let yes = verb("accept", format!("Yes, I am {}", office.title())).with("office", office.as_str());
@@ -319,15 +325,9 @@ impl Look<'_> {
             }
             return step(Kind::CheckIn, text, buttons);
         }
-        let may_assume = |text: String| step(Kind::Assume, text, vec![verb("assume", "Take command now")]);
         if !self.incident.is_on_scene(&command.person) {
             return may_assume(format!(
                 "{name} has command and is not on scene yet. You are: take command if it cannot wait."
-            ));
-        }
-        if self.may_be_assumed(me) {
-            return may_assume(format!(
-                "{name} has command and has not answered for a while. You may take command."
             ));
         }
         if let Some(stop) = self.stop(me) {
