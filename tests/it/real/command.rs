@@ -162,6 +162,8 @@ fn story(scripts: bool) {
     maya.presses(".step button", "It is on the timeline.");
     maya.looks("06-nothing");
     tom.goes("/incidents/1");
+    tom.looks("07-asked");
+    tom.presses(".step button", "The office is taken.");
     tom.looks("07-come");
     tom.presses(".step button", "You are on scene.");
 
