@@ -121,6 +121,10 @@ fn told(desk: &Desk, error: DoorError) -> (StatusCode, String) {
         DoorError::Refused(Refusal::SituationMoved { .. }) => {
             Some("the situation has moved since you read the brief. This is the new one: read it, and accept again".to_owned())
         }
+        DoorError::Refused(Refusal::Watched { until }) => Some(format!(
+            "it is watched until {} UTC. Resolve it then, or say below why it is over before",
+            until.strftime("%H:%M")
+        )),
         _ => None,
     };
     let problem = Problem::from(error);

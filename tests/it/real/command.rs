@@ -229,7 +229,7 @@ fn story(scripts: bool) {
     tom.presses("#mitigate button", "The harm has stopped. The channels are told");
     tom.looks("18-watch");
     tom.opens("resolve");
-    tom.presses("#resolve form button", "it is watched until");
+    tom.presses("#resolve form button", "say below why it is over before");
     tom.looks("19-watched");
     tom.writes("#resolve-early", "seen from outside, all is well");
     tom.presses("#resolve form:nth-of-type(2) button", "It is over.");

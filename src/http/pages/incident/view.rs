@@ -51,6 +51,7 @@ impl State<'_> {
             term => incident.commander().map(|command| command.term),
             since => incident.commander().map(|command| self.short(command.since)),
             begun => self.short(incident.opened_at),
+            update_by => incident.next_update_by.map(|at| self.short(at)),
             is_open => open,
             acts => open && me.is_some(),
             reopens => !open && me.is_some() && incident.merged_into.is_none(),
@@ -160,7 +161,8 @@ impl State<'_> {
             })
             .collect();
         let same = step.kind == Kind::Report;
-        (context! { text => step.text, buttons, same }, part)
+        let rests = matches!(step.kind, Kind::Nothing | Kind::Watch);
+        (context! { text => step.text, buttons, same, rests }, part)
     }
 
     fn offer(&self, me: Option<&str>, commands: bool, administrator: bool) -> Option<Value> {
@@ -300,7 +302,7 @@ impl State<'_> {
         let seconds = at.duration_since(self.now).as_secs();
         let minutes = (seconds.abs() + if seconds > 0 { 59 } else { 0 }) / 60;
         let far = match minutes {
-            0 => "now".to_owned(),
+            0 => "just now".to_owned(),
             1..=119 => format!("{minutes} min"),
             _ => format!("{} h", minutes / 60),
         };
