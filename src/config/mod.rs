@@ -44,6 +44,8 @@ mod sources;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_command;
+#[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
 mod stories_feeds;

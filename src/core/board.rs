@@ -635,6 +635,22 @@ impl Board {
         self.changes.map_or(1, |most| usize::try_from(most).unwrap_or(1))
     }
 
+    /// It is over: nothing is stopped, in flight, asked for or promised any more. What was said stays.
+    pub(super) fn end(&mut self, at: Timestamp) {
+        self.stop = None;
+        self.changes = None;
+        for task in self.tasks.iter_mut().filter(|task| task.ended.is_none()) {
+            task.ended = Some((End::Dropped, at));
+        }
+        for action in self.actions.iter_mut().filter(|action| action.ended.is_none()) {
+            action.ended = Some((End::Dropped, at));
+        }
+        for request in self.requests.iter_mut().filter(|request| !request.state.is_over()) {
+            (request.state, request.since) = (RequestState::Released, at);
+        }
+        self.contacts.iter_mut().for_each(|contact| contact.promised = None);
+    }
+
     /// The next hour at which something on the board is looked at.
     pub fn next_hour(&self) -> Option<Timestamp> {
         let tasks = self.open_tasks().filter_map(|task| task.limit);

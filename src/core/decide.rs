@@ -174,7 +174,7 @@ pub fn decide(
         }
         Act::Tick { unheard } => work.tick(&unheard)?,
         Act::Unreachable { person, why } => {
-            work.add(Fact::Unreachable { person: person.clone(), why })?;
+            work.add(work.is_out_of_reach(&person, why))?;
             match work.escalate_if_nobody_is_left()? {
                 Reason::Recorded => work.commander_is_out_of_reach(&person)?,
                 other => other,

@@ -11,6 +11,7 @@ use super::command::{Calls, Office, Offices, Turn};
 use super::letter::Why;
 use super::timeline::{Actor, Entry, Fact};
 
+mod alerts;
 mod people;
 mod posts;
 
@@ -669,6 +670,7 @@ impl Incident {
                 self.phase = Phase::Resolved { resolution: *resolution, at, last };
                 self.next_update_by = None;
                 self.offices.end();
+                self.board.end(at);
             }
             Fact::Reopened { anew, .. } => {
                 if self.is_open() {
@@ -725,6 +727,7 @@ impl Incident {
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
                 self.offices.end();
+                self.board.end(at);
             }
             Fact::TookIn { service, alerts, firing, responders, declared, shadows, .. } => {
                 self.declared |= *declared;
@@ -774,49 +777,6 @@ impl Incident {
         if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
             let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
             escalation.reminders.retain(|hour| *hour >= not_before);
-        }
-    }
-
-    fn gains(&mut self, alerts: u32, firing: u32) {
-        self.alerts += alerts;
-        self.firing += firing;
-        if let (Phase::Triggered { quiet_until, .. }, 1..) = (&mut self.phase, firing) {
-            *quiet_until = None;
-        }
-    }
-
-    /// The next round does not begin before an hour. Whatever fires without one lets it begin when it would.
-    fn rests(&mut self, until: Option<Timestamp>) {
-        if let Phase::Triggered { escalation: Some(_), held_until, .. } = &mut self.phase {
-            *held_until = until;
-        }
-    }
-
-    /// Nobody else is woken before an hour.
-    fn waits(&mut self, not_before: Option<Timestamp>) {
-        let (Phase::Triggered { escalation, held_until, .. }, Some(hour)) = (&mut self.phase, not_before)
-        else {
-            return;
-        };
-        match escalation {
-            Some(escalation) => escalation.due = escalation.due.max(hour),
-            None => *held_until = Some(hour),
-        }
-    }
-
-    fn loses(&mut self, alerts: u32, firing: u32, seq: u32) -> Result<(), FoldError> {
-        let left = self.alerts.checked_sub(alerts).zip(self.firing.checked_sub(firing));
-        let Some((alerts, firing)) = left else {
-            return Err(FoldError { seq, why: "more alerts went than it had" });
-        };
-        (self.alerts, self.firing) = (alerts, firing);
-        Ok(())
-    }
-
-    /// An alert of another service belongs to it.
-    fn affects(&mut self, service: &str) {
-        if self.leads() != service && !self.also.iter().any(|other| other == service) {
-            self.also.push(service.to_owned());
         }
     }
 }

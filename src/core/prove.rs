@@ -286,6 +286,13 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
         saved.shadows.clone_from(&fold.shadows);
     }
+    // Of a version that knew no offices: who was called as PIO, and which entry a brief depends on.
+    if saved.offices.posts.iter().all(|kept| fold.offices.posts.contains(kept)) {
+        saved.offices.posts.clone_from(&fold.offices.posts);
+    }
+    if saved.moved < fold.moved {
+        saved.moved = fold.moved;
+    }
     match (&mut saved.phase, &fold.phase) {
         (
             Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
@@ -458,6 +465,21 @@ mod tests {
         let mut command = incident.commander().cloned().unwrap();
         change(&mut command);
         incident.phase = Phase::Acknowledged { command, sign: None, calls: None };
+    }
+
+    #[test]
+    fn a_row_of_a_version_that_knew_no_offices_is_whole() {
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        told.add(11, Fact::PioCalled { person: "kim".into() }).unwrap();
+        let mut saved = told.prover.fold.clone().unwrap();
+        assert_eq!(saved.offices.posts.len(), 1);
+        saved.offices.posts.clear();
+        saved.moved = 0;
+        let head = told.prover.head;
+        assert!(told.prover.clone().end(saved.clone(), &head).is_ok());
+        saved.offices.wishes.push("tom".into());
+        assert_eq!(told.prover.end(saved, &head), Err(Broken::Row(3, "something of it is other")));
     }
 
     #[test]

@@ -371,6 +371,40 @@ fn work_has_one_owner_and_an_end() {
 }
 
 #[test]
+fn what_is_over_leaves_no_stop_and_no_promise_for_the_next_time() {
+    let mut night = Night::manned(rules());
+    night.does("maya", action("stop keepalived"));
+    let limit = Some(begin() + SignedDuration::from_mins(20));
+    let task = Write::Task { person: "tom".into(), what: "read the log".into(), limit, term: 1 };
+    night.does("maya", Act::Board(task));
+    night.does("maya", Act::Board(Write::Stop { why: "wait".into() }));
+    night.does("maya", assign(Office::Safety, "tom", 1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: false });
+    night.at(30).does("kim", Act::Reopen { why: "it is back".into() });
+    assert_eq!(night.commander(), ("kim", 2));
+    assert!(
+        night.incident.board.stop.is_none()
+            && night.incident.offices.posts.iter().all(|post| post.office == Office::Pio)
+    );
+    assert!(night.incident.board.next_hour().is_none());
+    night.does("kim", action("drain fra1"));
+}
+
+#[test]
+fn who_is_at_a_keyboard_is_there_whatever_becomes_of_a_page() {
+    let mut night = Night::manned(rules());
+    let lost = |person: &str| Act::Unreachable { person: person.into(), why: "550".into() };
+    night.does("onscene", lost("maya"));
+    assert!(night.incident.is_on_scene("maya"));
+    assert!(night.refused("tom", assume()).contains("is heard of"), "a lost page takes command from nobody");
+    // Who goes leaves no office behind.
+    night.does("maya", assign(Office::Safety, "tom", 1));
+    night.does("tom", Act::Command(Bid::Accept { office: None, term: None, brief: None }));
+    night.does("tom", Act::Decline);
+    assert_eq!(night.incident.offices.holder(Office::Safety), None);
+}
+
+#[test]
 fn who_is_asked_for_is_paged_and_seen_coming() {
     let mut night = Night::manned(rules());
     let request = |wanted| Act::Board(Write::Request { wanted, why: "look at the records".into() });

@@ -353,7 +353,8 @@ impl Shown {
     /// What was written, where it belongs.
     fn unsaid(&self) -> minijinja::Value {
         let text = |answer: &str| (self.form.answer == answer).then_some(self.form.text.as_str());
-        context! { note => text("note"), cause => text("mitigate"), draft => text("statement") }
+        let (note, cause, draft) = (text("note"), text("mitigate"), text("statement"));
+        context! { note, cause, draft, early => text("resolve") }
     }
 }
 
@@ -412,6 +413,8 @@ fn meant(form: &Form, link: &Link) -> Option<Act> {
         "check-in" => Act::CheckIn,
         "note" => Act::Note { text },
         "mitigate" => Act::Mitigate { term: form.term?, cause: Some(text).filter(|text| !text.is_empty()) },
+        // Whoever says why says it because the watch is not over.
+        "resolve" if !text.is_empty() => Act::ResolveEarly { term: form.term?, why: text },
         "resolve" => Act::Resolve { term: form.term?, false_alarm: false },
         "false-alarm" => Act::Resolve { term: form.term?, false_alarm: true },
         _ => return None,
@@ -446,7 +449,7 @@ pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> Stri
         (Act::Note { .. }, _) => "It is on the timeline.".into(),
         (Act::Draft { .. }, _) => "The draft is on the timeline.".into(),
         (Act::Mitigate { .. }, _) => "Mitigated. The channels are told.".into(),
-        (Act::Resolve { .. }, _) => "Resolved. The channels are told.".into(),
+        (Act::Resolve { .. } | Act::ResolveEarly { .. }, _) => "Resolved. The channels are told.".into(),
         _ => "Done.".into(),
     }
 }

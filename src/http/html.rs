@@ -190,8 +190,9 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         crate::core::incident::Phase::Triggered { held_until, .. } => *held_until,
         _ => None,
     };
-    let on_scene =
-        me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
+    let on_scene = me.is_some_and(|me| incident.is_on_scene(me));
+    let watch = rules.command.watch.get(&incident.severity).copied().unwrap_or_default();
+    let watched_until = incident.mitigated_at.and_then(|since| since.checked_add(watch).ok());
     context! {
         known,
         more_known,
@@ -221,6 +222,8 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         woken,
         on_scene,
         still_there => is_asked(incident, me),
+        may_resolve => incident.mitigated_at.is_some() || rules.command.watch.is_empty(),
+        watched_until => watched_until.filter(|until| *until > now).map(hour),
         commander => command.map(|command| context! {
             name => name(&command.person), since => hour(command.since), term => command.term,
             me => me == Some(command.person.as_str()),

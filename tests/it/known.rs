@@ -24,8 +24,8 @@ service = "blog"
 "#;
 
 fn house() -> String {
-    let shop = "window = \"0s\"\n[storm]";
-    let with = HOUSE.replace(shop, "window = \"0s\"\nsettle = \"0s\"\ndepends_on = [\"lb\"]\n[storm]");
+    let shop = "window = \"0s\"\n[command]";
+    let with = HOUSE.replace(shop, "window = \"0s\"\nsettle = \"0s\"\ndepends_on = [\"lb\"]\n[command]");
     assert_ne!(with, HOUSE);
     with + NEIGHBOURS
 }

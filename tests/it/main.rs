@@ -5,6 +5,8 @@
 //! - `away`: a node cut off from its shared store hears all the same;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `carriers`: services that carry pages, as they are called and call back;
+//! - `command`: who commands, offices, changes and requests, over the API and through kills;
+//! - `command_line`: the same by the commands, and what was said elsewhere;
 //! - `compat`: the APIs of PagerDuty and Opsgenie, and CloudEvents, whose senders ask first;
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
@@ -45,6 +47,8 @@ mod answers;
 mod away;
 mod calendar;
 mod carriers;
+mod command;
+mod command_line;
 mod compat;
 mod day;
 mod disk;

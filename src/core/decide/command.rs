@@ -104,7 +104,8 @@ impl Work<'_> {
         let commander = self.incident.commander().map(|command| command.person.clone());
         let is_his = !offer.ordered && commander.as_ref() == Some(&person);
         let is_administrator = self.rules.people.get(&person).is_some_and(|known| known.administrator);
-        if !is_his && !(offer.ordered && is_administrator) {
+        let may = is_his || offer.ordered && is_administrator;
+        if !may {
             return Err(Refusal::NotAllowed(match offer.ordered {
                 true => format!("{} ordered it; only an administrator takes an order back", offer.by),
                 false => "only the Commander takes an offer of command back".to_owned(),

@@ -22,11 +22,31 @@ impl Work<'_> {
         if self.incident.commander().is_some_and(|command| command.person == person) {
             return Err(Refusal::WrongState("you have command; hand it over instead of declining"));
         }
+        let held = self.incident.offices.posts.iter().filter(|post| post.person == person);
+        let held: Vec<_> = held.map(|post| post.office).collect();
+        for office in held {
+            // Who goes leaves nothing behind that looks as if somebody had it.
+            self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
+        }
         self.add(Fact::Declined { person })?;
         match self.escalate_if_nobody_is_left()? {
             Reason::EscalatedUnanswered => Ok(Reason::EscalatedUnanswered),
             _ => Ok(Reason::Declined),
         }
+    }
+
+    /// A page did not reach somebody. Who is at a keyboard is there all the same.
+    pub(super) fn is_out_of_reach(&self, person: &str, why: String) -> Fact {
+        let person = person.to_owned();
+        if self.incident.is_on_scene(&person) {
+            return Fact::Delivered {
+                what: "page".to_owned(),
+                to: person,
+                outcome: "unreached".to_owned(),
+                why,
+            };
+        }
+        Fact::Unreachable { person, why }
     }
 
     /// A human is at a keyboard, and hears who commands. Where nobody does, they do.
