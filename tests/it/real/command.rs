@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use super::super::harness::{Daemon, HOUSE, answer_link, eventually};
+use super::super::harness::{Daemon, HOUSE, answer_link, eventually, request};
 use super::of_project;
 use super::scanner::{Browser, Tab};
 
@@ -255,17 +255,28 @@ fn two_people_command_by_their_telephones_without_scripts() {
 
 #[test]
 fn the_hours_of_the_page_go_on_after_a_crash() {
-    let mut daemon =
-        Daemon::start(&house().replace("[storm]\n", "[command]\ncheck_in = { SEV2 = \"3s\" }\n[storm]\n"));
+    let mut daemon = Daemon::start(&house());
     daemon.alert("db-1", "firing");
     let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-    daemon.press(&link, "answer=take");
+    daemon.press(&link, "answer=check-in");
+    let token = daemon.token("maya");
+    let limit = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+    let task = json!({"person": "maya", "what": "look at lb1", "limit": limit, "term": 1});
+    let given = daemon.api(&token, "POST", "/api/v1/incidents/1/task", &task);
+    assert_eq!(given.status, 200, "{given:?}");
     daemon.kill();
     daemon.go();
-    let token = daemon.token("tom");
-    eventually("the Commander is asked to be on scene", || {
+    eventually("it is said that the task is late", || {
         let timeline = daemon.api(&token, "GET", "/api/v1/incidents/1/timeline", &Value::Null).json();
-        timeline["entries"].as_array().unwrap().iter().any(|entry| entry["kind"] == "called").then_some(())
+        timeline["entries"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["kind"] == "task_overdue")
+            .then_some(())
     });
+    let cookie = daemon.cookie(&token);
+    let page = request(daemon.address, "GET", "/incidents/1", &[("Cookie", &cookie)], b"").unwrap();
+    assert!(page.body.contains("<span class=\"missing\">by "), "{}", page.body);
     assert!(daemon.verify().contains("whole"));
 }
