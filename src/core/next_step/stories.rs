@@ -87,13 +87,12 @@ impl Night {
     }
 
     fn only(&self, who: &str) -> (Kind, &'static str) {
-        match &self.told(who) {
-            (kind, does) => match does.first() {
-                Some(Does::Verb(verb)) => (*kind, verb),
-                Some(Does::Brief) => (*kind, "brief"),
-                Some(Does::Part(part)) => (*kind, part),
-                None => (*kind, ""),
-            },
+        let (kind, does) = self.told(who);
+        match does.first() {
+            Some(Does::Verb(verb)) => (kind, verb),
+            Some(Does::Brief) => (kind, "brief"),
+            Some(Does::Part(part)) => (kind, part),
+            None => (kind, ""),
         }
     }
 }

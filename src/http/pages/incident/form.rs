@@ -145,15 +145,15 @@ mod tests {
             "mitigate",
             &[("term", "2"), ("did", did), ("cause", words)],
         ) {
-            Ok(Act::Mitigate { term: 2, cause }) => Ok(cause),
-            other => Err(other),
+            Ok(Act::Mitigate { term: 2, cause }) => Some(cause),
+            _ => None,
         };
         assert_eq!(cause("change 1: restart", "").unwrap().unwrap(), "change 1: restart");
         assert_eq!(cause("change 1: restart", "of lb1").unwrap().unwrap(), "change 1: restart: of lb1");
         assert_eq!(cause("", "it healed").unwrap().unwrap(), "it healed");
         assert_eq!(cause(UNEXPLAINED, "").unwrap(), None);
         assert_eq!(cause(UNEXPLAINED, "the disk was full").unwrap().unwrap(), "the disk was full");
-        assert!(cause("", "").is_err(), "one of them has to be said");
+        assert_eq!(cause("", ""), None, "one of them has to be said");
     }
 
     #[test]
