@@ -169,7 +169,7 @@ mod tests {
     use super::*;
     use crate::core::decide::{Act, Bid, By, Write, decide};
     use crate::core::escalation::Staff;
-    use crate::core::next_step::tests::{begun, house};
+    use crate::core::next_step::stories::{begun, house};
     use crate::core::stories::begin;
     use crate::core::timeline::{Actor, Route};
 

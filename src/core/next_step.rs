@@ -501,4 +501,4 @@ impl Look<'_> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(super) mod stories;

@@ -49,6 +49,7 @@ impl Pages {
             ("enter.html", include_str!("templates/enter.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("brief.html", include_str!("templates/brief.html")),
             ("oncall.html", include_str!("templates/oncall.html")),
             ("silences.html", include_str!("templates/silences.html")),
         ] {
@@ -126,7 +127,8 @@ pub(super) struct Found {
     alerts: Vec<Shown>,
     /// Newest first.
     entries: Vec<Kept>,
-    conditions: Vec<Condition>,
+    /// What is known, of whatever.
+    pub(super) conditions: Vec<Condition>,
     /// Where its people meet.
     pub(super) meeting: Meeting,
 }

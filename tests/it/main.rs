@@ -15,6 +15,7 @@
 //! - `faults`: bad input and hostile clients;
 //! - `followed`: timelines that are followed, through crashes, cuts and slow readers;
 //! - `heartbeat`: pings that have to come again and again;
+//! - `incident_page`: the page of an incident: who sees which forms, and what they do;
 //! - `kill9`: `kill -9` under load, in a loop;
 //! - `known`: known conditions: what people are told who are woken meanwhile;
 //! - `last`: what people see meanwhile: the last known state, with its age;
@@ -59,6 +60,7 @@ mod gathered;
 mod harness;
 mod heartbeat;
 mod history;
+mod incident_page;
 mod kill9;
 mod known;
 mod last;

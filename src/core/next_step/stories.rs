@@ -9,11 +9,11 @@ use crate::core::decide::{Act, Bid, By, Opening, Write, decide, open};
 use crate::core::escalation::Staff;
 use crate::core::incident::Severity;
 use crate::core::rules::CommandRules;
-use crate::core::stories::{self, begin, source};
+use crate::core::stories::{begin, house as usual, source};
 use crate::core::timeline::{Actor, Route};
 
 pub(in crate::core) fn house() -> Rules {
-    let mut rules = stories::house();
+    let mut rules = usual();
     rules.people.get_mut("cto").unwrap().administrator = true;
     rules.people.get_mut("maya").unwrap().full_name = "Maya Lind".into();
     Rules { command: CommandRules::usual(), ..rules }
@@ -87,13 +87,12 @@ impl Night {
     }
 
     fn only(&self, who: &str) -> (Kind, &'static str) {
-        match &self.told(who) {
-            (kind, does) => match does.first() {
-                Some(Does::Verb(verb)) => (*kind, verb),
-                Some(Does::Brief) => (*kind, "brief"),
-                Some(Does::Part(part)) => (*kind, part),
-                None => (*kind, ""),
-            },
+        let (kind, does) = self.told(who);
+        match does.first() {
+            Some(Does::Verb(verb)) => (kind, verb),
+            Some(Does::Brief) => (kind, "brief"),
+            Some(Does::Part(part)) => (kind, part),
+            None => (kind, ""),
         }
     }
 }
