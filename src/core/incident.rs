@@ -687,7 +687,7 @@ impl Incident {
                     self.shadows.clear();
                 }
                 if *left {
-                    self.everybody_has_left(at);
+                    self.everybody_has_left();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
