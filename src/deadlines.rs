@@ -21,6 +21,7 @@ use crate::core::inhibit::Rule;
 use crate::core::oncall::{Roster, past};
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
+use crate::store::incidents::Saved;
 use crate::store::nodes::{Hearing, Others};
 use crate::store::readers::Readers;
 use crate::store::{
@@ -31,6 +32,8 @@ use crate::store::{
 const STEP_MAX: u32 = 8192;
 /// Most incidents that are read whole because a clock was ahead when they were opened.
 const AHEAD_MAX: u32 = 1024;
+/// Most incidents whose hour lies further ahead than anything is waited for, that are looked at in one step.
+const BEYOND_MAX: usize = 512;
 /// Most that wait at the door at the same time: while one commit is on its way to disk, the next is full. What people do comes
 /// behind no more than these.
 const AT_ONCE: usize = 1024;
@@ -234,7 +237,19 @@ impl Found {
         };
         let mut found = Self { cut_off: others.one_is_cut_off, duty, drill, next, ..Self::default() };
         let longest = escalation::longest_wait(&house.rules);
-        found.due.extend(incidents::due(tx, longest, STEP_MAX)?.into_iter().map(tick));
+        let due = incidents::due(tx, longest, STEP_MAX)?;
+        let (overdue, beyond): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, at)| *at <= tx.now);
+        found.due.extend(overdue.into_iter().map(tick));
+        // What people promised may lie further ahead than anything that the daemon waits for.
+        let beyond: Vec<(i64, Timestamp)> = beyond.into_iter().take(BEYOND_MAX).collect();
+        let ids: Vec<i64> = beyond.iter().map(|(id, _)| *id).collect();
+        let loaded = incidents::load_readable(tx, &ids)?;
+        let is_too_far = |found: &Option<Result<Saved, StoreError>>| match found {
+            Some(Ok(saved)) => escalation::is_too_far(&saved.incident, &house.rules, tx.now),
+            other => other.is_some(),
+        };
+        let anew = beyond.into_iter().zip(&loaded).filter(|(_, found)| is_too_far(found));
+        found.due.extend(anew.map(|(one, _)| tick(one)));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
         // wait for half a minute does not wait for the longest time there is.
         let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, AHEAD_MAX)?;

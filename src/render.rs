@@ -291,7 +291,7 @@ impl Renderer {
                 quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
-            sentence => command::sentence(news, incident, rules),
+            sentence => command::sentence(news, to, incident, rules),
             note,
             known,
             more_known,
@@ -587,6 +587,7 @@ mod samples {
             offices: Default::default(),
             board: Default::default(),
             moved: 1,
+            heard_at: None,
             seq: 9,
         })
         .collect()

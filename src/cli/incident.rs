@@ -5,10 +5,20 @@ use serde_json::{Value, json};
 
 use super::alert::{Sought, list, pairs};
 use super::client::{Client, ServerFlags};
-use super::condition::about;
+use super::export::print;
 use super::follow::follow;
-use super::hours::second;
 use super::{Exit, out, say, text};
+use crate::exports::{Form, Format};
+
+mod board;
+mod command;
+mod hour;
+mod import;
+mod people;
+mod shown;
+
+/// The offices beside command.
+const OFFICES: [&str; 5] = ["deputy", "pio", "safety", "liaison", "scribe"];
 
 /// List, show and work on incidents
 #[derive(Debug, Args)]
@@ -54,6 +64,11 @@ enum What {
         #[arg(short, long)]
         follow: bool,
     },
+    /// Show what is read before command passes, with its number
+    Brief {
+        /// Its number
+        number: i64,
+    },
     /// Declare an incident that no alert has opened
     Declare {
         /// What is wrong, in one line
@@ -73,16 +88,12 @@ enum What {
         #[arg(long)]
         help_me: bool,
     },
-    /// Say that you are at a keyboard
-    CheckIn {
-        /// Its number
-        number: i64,
-    },
-    /// Say that you cannot
-    Decline {
-        /// Its number
-        number: i64,
-    },
+    #[command(flatten)]
+    People(people::People),
+    #[command(flatten)]
+    Command(command::Command),
+    #[command(flatten)]
+    Board(board::Board),
     /// Write something on the timeline
     Note {
         /// Its number
@@ -93,6 +104,8 @@ enum What {
         #[arg(long)]
         occurred_at: Option<String>,
     },
+    /// Put chat lines, or a mail, on the timeline, each with its own time and once
+    Import(import::Import),
     /// Say that the harm has stopped
     Mitigate {
         /// Its number
@@ -112,8 +125,11 @@ enum What {
         /// Its number
         number: i64,
         /// Nothing was wrong
-        #[arg(long)]
+        #[arg(long, conflicts_with = "early")]
         false_alarm: bool,
+        /// It is over before the watch is, for this reason
+        #[arg(long, value_name = "REASON")]
+        early: Option<String>,
         /// The term you believe is current [default: the current one]
         #[arg(long)]
         term: Option<u32>,
@@ -161,6 +177,9 @@ impl Incident {
         if let What::Timeline { number, follow: true } = self.what {
             return follow(&client, number, self.json);
         }
+        if let (What::Brief { number }, false) = (&self.what, self.json) {
+            return print(&client, *number, Form::Ics201, Format::Markdown, None);
+        }
         match self.what.ask(&client) {
             Ok(answer) if self.json => {
                 out(&format!("{answer}\n"));
@@ -194,9 +213,7 @@ fn whole_timeline(client: &Client, number: i64) -> Result<Value, Exit> {
 
 impl What {
     fn ask(&self, client: &Client) -> Result<Value, Exit> {
-        let verb = |number: &i64, verb: &str, body: Value| {
-            client.post(&format!("/api/v1/incidents/{number}/{verb}"), &body)
-        };
+        let verb = |number: &i64, name: &str, body: Value| verb(client, *number, name, body);
         let term = |number: &i64, term: &Option<u32>| match term {
             Some(term) => Ok(*term),
             None => current_term(client, *number),
@@ -206,15 +223,18 @@ impl What {
                 let query = pairs(&[("state", state), ("severity", severity), ("service", service)]);
                 list(client, "incidents", &(query + &sought.query()), *limit)
             }
-            Self::Show { number } => client.get(&format!("/api/v1/incidents/{number}")),
+            Self::Show { number } => show(client, *number),
             Self::Timeline { number, .. } => whole_timeline(client, *number),
+            Self::Brief { number } => client.get(&format!("/api/v1/incidents/{number}/brief")),
             Self::Declare { title, service, severity } => {
                 let body = json!({"title": title, "service": service, "severity": severity});
                 client.post("/api/v1/incidents", &body)
             }
             Self::Ack { number, help_me } => verb(number, "ack", json!({"help": help_me})),
-            Self::CheckIn { number } => verb(number, "check-in", json!({})),
-            Self::Decline { number } => verb(number, "decline", json!({})),
+            Self::People(people) => people.ask(client),
+            Self::Command(command) => command.ask(client),
+            Self::Board(board) => board.ask(client),
+            Self::Import(import) => import.ask(client),
             Self::Note { number, text, occurred_at } => {
                 verb(number, "note", json!({"text": text, "occurred_at": occurred_at}))
             }
@@ -222,9 +242,9 @@ impl What {
                 let term = term(number, believed)?;
                 verb(number, "mitigate", json!({"term": term, "cause": cause, "unexplained": unexplained}))
             }
-            Self::Resolve { number, false_alarm, term: believed } => {
+            Self::Resolve { number, false_alarm, early, term: believed } => {
                 let term = term(number, believed)?;
-                verb(number, "resolve", json!({"term": term, "false_alarm": false_alarm}))
+                verb(number, "resolve", json!({"term": term, "false_alarm": false_alarm, "early": early}))
             }
             Self::Merge { number, into, term: believed } => {
                 let term = maybe(term(number, believed)?);
@@ -247,13 +267,14 @@ impl What {
                 if found.is_empty() {
                     say("no incidents");
                 }
-                found.iter().map(|one| line(one) + "\n").collect()
+                found.iter().map(|one| shown::line(one) + "\n").collect()
             }
             Self::Timeline { .. } => {
                 let entries = answer["entries"].as_array().map(Vec::as_slice).unwrap_or_default();
                 entries.iter().map(entry_line).collect()
             }
-            _ => whole(answer),
+            Self::Import(_) => import::told(answer),
+            _ => shown::whole(answer),
         }
     }
 }
@@ -274,114 +295,31 @@ fn maybe(term: u32) -> Option<u32> {
     (term > 0).then_some(term)
 }
 
+/// The term that acts of command carry.
+#[derive(Debug, Args)]
+struct Believed {
+    /// The term you believe is current [default: the current one]
+    #[arg(long)]
+    term: Option<u32>,
+}
+
+impl Believed {
+    fn term(&self, client: &Client, number: i64) -> Result<u32, Exit> {
+        self.term.map_or_else(|| current_term(client, number), Ok)
+    }
+}
+
+/// Asks for something to be done to an incident.
+fn verb(client: &Client, number: i64, verb: &str, body: Value) -> Result<Value, Exit> {
+    client.post(&format!("/api/v1/incidents/{number}/{verb}"), &body)
+}
+
+fn show(client: &Client, number: i64) -> Result<Value, Exit> {
+    client.get(&format!("/api/v1/incidents/{number}"))
+}
+
 /// The term that is current, for acts that carry it when nobody names one.
 fn current_term(client: &Client, number: i64) -> Result<u32, Exit> {
-    let incident = client.get(&format!("/api/v1/incidents/{number}"))?;
     // Without a Commander the daemon refuses the act and says why.
-    Ok(incident["commander"]["term"].as_u64().and_then(|term| u32::try_from(term).ok()).unwrap_or(0))
-}
-
-fn line(incident: &Value) -> String {
-    let command = match incident["commander"]["person"].as_str() {
-        Some(person) => format!("{person} has command"),
-        None if incident["state"] == "resolved" => match incident["merged_into"].as_i64() {
-            Some(other) => format!("part of INC-{other}"),
-            None => text(&incident["resolution"]),
-        },
-        None => "nobody has command".into(),
-    };
-    let cause = match text(&incident["at_fault"]) {
-        none if none.is_empty() => none,
-        service => format!("; {service} is at fault"),
-    };
-    let storm = if incident["storm"] == true { "; a storm" } else { "" };
-    format!(
-        "INC-{} {} {:<12} {}: {}{cause}{storm}; {command}",
-        incident["id"],
-        text(&incident["severity"]),
-        text(&incident["state"]),
-        text(&incident["service"]),
-        text(&incident["title"])
-    )
-}
-
-fn whole(incident: &Value) -> String {
-    let mut shown = line(incident) + "\n";
-    let mut add = |name: &str, value: String| {
-        if !value.is_empty() {
-            shown.push_str(&format!("  {name:<14}{value}\n"));
-        }
-    };
-    for known in incident["known"].as_array().into_iter().flatten() {
-        let until = second(&known["until"]);
-        add("known", format!("{} ({}; until {until})", text(&known["text"]), about(known)));
-    }
-    add("at fault", text(&incident["at_fault"]));
-    let also: Vec<String> = incident["also"].as_array().into_iter().flatten().map(text).collect();
-    add("also struck", also.join(", "));
-    add("storm", if incident["storm"] == true { "yes".into() } else { String::new() });
-    add("part of", incident["merged_into"].as_i64().map_or(String::new(), |id| format!("INC-{id}")));
-    add("opened", text(&incident["opened_at"]));
-    add("acknowledged", text(&incident["acknowledged_at"]));
-    add("mitigated", text(&incident["mitigated_at"]));
-    add("resolved", text(&incident["resolved_at"]));
-    add("term", text(&incident["commander"]["term"]));
-    add("next update", text(&incident["next_update_by"]));
-    for (name, value) in places(incident) {
-        add(name, value);
-    }
-    for person in incident["responders"].as_array().into_iter().flatten() {
-        add("responder", format!("{}: {}", text(&person["person"]), text(&person["status"])));
-    }
-    for alert in incident["alerts"].as_array().into_iter().flatten() {
-        let seen =
-            format!("{} ({}, {} events)", text(&alert["title"]), text(&alert["status"]), alert["count"]);
-        add("alert", format!("{} {seen}", text(&alert["source"])));
-    }
-    shown
-}
-
-/// Where its people meet, and where else.
-fn places(incident: &Value) -> Vec<(&'static str, String)> {
-    let here = text(&incident["bridge"]);
-    let listed: Vec<&Value> = incident["meeting"].as_array().into_iter().flatten().collect();
-    let (first, others): (Vec<&Value>, Vec<&Value>) =
-        listed.into_iter().partition(|place| text(&place["url"]) == here);
-    let one = |place: &Value| {
-        let (why, dial_in) = (text(&place["why"]), text(&place["dial_in"]));
-        let name = text(&place["name"]);
-        let why = if why.is_empty() { String::new() } else { format!("; {why}") };
-        let dial_in = if dial_in.is_empty() { String::new() } else { format!("; by telephone: {dial_in}") };
-        format!("{} ({name}{why}{dial_in})", text(&place["url"]))
-    };
-    let mut shown: Vec<(&str, String)> = first.into_iter().map(|place| ("meet", one(place))).collect();
-    if shown.is_empty() && !here.is_empty() {
-        // A daemon of the version before.
-        shown.push(("meet", here));
-    }
-    shown.extend(others.into_iter().map(|place| ("or meet", one(place))));
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::line;
-
-    #[test]
-    fn a_line_says_who_is_at_fault_that_it_is_a_storm_and_what_it_became_part_of() {
-        let mut incident = json!({
-            "id": 7, "severity": "SEV1", "state": "triggered", "service": "shop", "title": "down",
-            "at_fault": "lb", "storm": true,
-        });
-        assert_eq!(
-            line(&incident),
-            "INC-7 SEV1 triggered    shop: down; lb is at fault; a storm; nobody has command"
-        );
-        incident["state"] = json!("resolved");
-        incident["resolution"] = json!("merged");
-        incident["merged_into"] = json!(3);
-        assert!(line(&incident).ends_with("; part of INC-3"), "{}", line(&incident));
-    }
+    Ok(shown::term(&show(client, number)?))
 }

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 
 use super::memory::Memory;
-use super::{DoorError, Effects, Reply};
+use super::{DoorError, Effects, Reply, hush};
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase, Responder, ResponderStatus, Severity};
 use crate::core::oncall::Roster;
 use crate::core::reach;
-use crate::core::timeline::{Actor, Fact};
+use crate::core::timeline::Fact;
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
 use crate::store::letters::{self, Claim, Kind, Settlement};
@@ -154,16 +154,11 @@ impl Work<'_, '_> {
                     alerts::reopen(self.tx, id)?;
                     self.memory.closed(id, None);
                 }
-                Fact::StatementDrafted { .. } => {
-                    // The PIO has done what they were called for, and need not be called by other ways.
-                    if let Actor::Person(person) = &entry.actor {
-                        letters::answered(self.tx, id, person, true)?;
+                fact => {
+                    if let Some((person, as_pio)) = hush::said(fact, &entry.actor) {
+                        letters::answered(self.tx, id, person, as_pio)?;
                     }
                 }
-                Fact::Acknowledged { person } | Fact::CheckedIn { person } | Fact::Declined { person } => {
-                    letters::answered(self.tx, id, person, false)?;
-                }
-                _ => {}
             }
         }
         // Whatever the Commander does is the sign of life that they were asked for.

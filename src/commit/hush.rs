@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::acts::Work;
 use super::outbox::To;
+use crate::core::command::{Office, Turn};
 use crate::core::decide::Decision;
 use crate::core::incident::{Incident, Phase, Resolution};
 use crate::core::timeline::{Actor, Fact};
@@ -113,12 +114,22 @@ impl Work<'_, '_> {
     }
 }
 
-/// Who has answered by this, and whether as the PIO.
-fn said<'a>(fact: &'a Fact, actor: &'a Actor) -> Option<(&'a str, bool)> {
+/// Who has answered by this what they were paged for, and whether it is what the PIO is asked for: what still waits to ask them, or
+/// sounds, is not needed any more.
+pub(super) fn said<'a>(fact: &'a Fact, actor: &'a Actor) -> Option<(&'a str, bool)> {
     match fact {
-        Fact::Acknowledged { person } | Fact::CheckedIn { person } | Fact::Declined { person } => {
-            Some((person, false))
+        Fact::Acknowledged { person }
+        | Fact::CheckedIn { person }
+        | Fact::Declined { person }
+        | Fact::EnRoute { person, .. }
+        // Whoever rests or goes is asked for nothing.
+        | Fact::Resting { person }
+        | Fact::Released { person } => Some((person, false)),
+        Fact::Command(Turn::Accepted { office, person } | Turn::Declined { office, person }) => {
+            Some((person, *office == Office::Pio))
         }
+        // Who had command before is not asked for a sign of life any more.
+        Fact::Command(Turn::Transferred { from, .. }) => Some((from, false)),
         Fact::StatementDrafted { .. } => actor.person().map(|person| (person, true)),
         _ => None,
     }

@@ -66,6 +66,8 @@ mod stories_calendar;
 #[cfg(test)]
 mod stories_causes;
 #[cfg(test)]
+mod stories_command;
+#[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
 mod stories_drill_more;

@@ -54,6 +54,15 @@ pub enum SignIn {
         /// See [`SignIn::Open`].
         before: Option<Hash>,
     },
+    /// Somebody has answered a page by its link, as humans do, and goes on to the pages.
+    Answered {
+        /// Which link, by [`tokens::link_hash`].
+        link: Hash,
+        /// Whose it is.
+        person: String,
+        /// See [`SignIn::Open`].
+        session: Hash,
+    },
     /// A session is used.
     Used(Hash),
     /// A session ends, by whose it is.
@@ -88,6 +97,15 @@ impl Work<'_, '_> {
                 let Some(token) = tokens::api_token(tx, token)? else { return Ok(Err(DoorError::NoLogin)) };
                 tracing::info!(token.id, token.holder = token.holder.name(), "somebody signed in by a token");
                 self.begin(session, &token.holder, Some(&token.id), before.as_ref())?;
+            }
+            SignIn::Answered { link, person, session } => {
+                // Of a page on which a program has pressed, nobody knows who has it open.
+                let doubted = tokens::robot_at(tx, link)?.is_some();
+                if doubted || !self.house.rules.people.contains_key(person) {
+                    return Ok(Err(DoorError::NoLogin));
+                }
+                tracing::info!(person, "somebody signed in by answering a page");
+                self.begin(session, &Holder::Person(person.clone()), None, None)?;
             }
             SignIn::Used(session) => sessions::note(tx, session)?,
             SignIn::Out(session) => sessions::log_out(tx, session)?,

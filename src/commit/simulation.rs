@@ -27,6 +27,7 @@ use crate::store::Tx;
 use crate::store::letters::{Kind, Wanted};
 use crate::store::{alerts, held, incidents, inhibitors, silences, timeline};
 
+mod commanding;
 mod hears;
 mod holds;
 mod houses;

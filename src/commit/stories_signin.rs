@@ -78,6 +78,31 @@ fn a_link_by_mail_signs_its_person_in_once() {
 }
 
 #[test]
+fn who_has_answered_a_page_is_in_unless_a_program_pressed_on_it_or_they_left() {
+    let mut story = Story::new();
+    let answered = |person: &str, link: u8, secret: &str| SignIn::Answered {
+        link: [link; 32],
+        person: person.into(),
+        session: sessions::hash(secret),
+    };
+    story.sign(answered("maya", 1, SECRET)).unwrap();
+    let session = story.is_in(SECRET).unwrap();
+    assert_eq!((&session.holder, &session.token), (&Holder::Person("maya".into()), &None));
+    assert!(matches!(story.sign(answered("nobody", 1, "x")), Err(DoorError::NoLogin)));
+    let press = Press {
+        link: [2; 32],
+        made_at: Timestamp::UNIX_EPOCH,
+        incident: 1,
+        person: "maya".into(),
+        act: None,
+        once: None,
+    };
+    story.ask(Command::Press(press)).unwrap();
+    assert!(matches!(story.sign(answered("maya", 2, "another browser")), Err(DoorError::NoLogin)));
+    assert!(story.is_in("another browser").is_none());
+}
+
+#[test]
 fn of_two_who_press_in_the_same_moment_one_is_in() {
     let mut story = Story::new();
     story.link("tom", "link").unwrap();

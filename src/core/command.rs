@@ -168,12 +168,18 @@ pub struct Calls {
     pub size_up: Option<Timestamp>,
     /// For the next progress report.
     pub progress: Option<Timestamp>,
+    /// How often it was asked for one since they were heard of last.
+    pub unanswered: u32,
 }
+
+/// Who has not answered so many questions how it goes is asked no more until they are heard of: the lease looks for them.
+const PROGRESS_CALLS_MAX: u32 = 3;
 
 impl Calls {
     /// As command begins. Who is on scene already is asked for the size-up, unless there is one.
     pub(super) fn begin(pace: Pace, at: Timestamp, on_scene: bool, sized_up: bool) -> Self {
-        let mut calls = Self { pace, check_in: None, size_up: None, progress: after(at, pace.progress) };
+        let progress = after(at, pace.progress);
+        let mut calls = Self { pace, check_in: None, size_up: None, progress, unanswered: 0 };
         if on_scene {
             calls.arrived(at, sized_up);
         } else {
@@ -200,8 +206,18 @@ impl Calls {
         match call {
             Call::CheckIn => self.check_in = None,
             Call::SizeUp => self.size_up = None,
-            Call::Progress => self.progress = after(at, self.pace.progress),
+            Call::Progress => {
+                self.unanswered += 1;
+                let goes_on = self.unanswered < PROGRESS_CALLS_MAX;
+                self.progress = after(at, self.pace.progress).filter(|_| goes_on);
+            }
         }
+    }
+
+    /// The Commander did something.
+    pub(super) fn heard(&mut self, at: Timestamp) {
+        self.unanswered = 0;
+        self.progress = self.progress.or(after(at, self.pace.progress));
     }
 
     /// No hour lies later than this one.

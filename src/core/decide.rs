@@ -24,7 +24,7 @@ pub use refusal::Refusal;
 use super::board::RequestState;
 use super::command::{COMMANDER, Office};
 use super::escalation::{self, Staff};
-use super::incident::{CommandReason, Incident, Phase, Resolution, Severity};
+use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
@@ -431,6 +431,10 @@ impl Work<'_> {
                     Some(status) if status.is_on_scene() && self.is_silent() => {
                         self.add(Fact::CheckedIn { person: person.clone() })?;
                     }
+                    // Who was asked for once more answers that.
+                    Some(ResponderStatus::Acknowledged) if self.was_asked_for(&person) => {
+                        self.add(Fact::Acknowledged { person: person.clone() })?;
+                    }
                     Some(status) if status.has_answered() && !self.is_silent() => {}
                     _ => self.add(Fact::Acknowledged { person: person.clone() })?,
                 }
@@ -545,7 +549,7 @@ impl Work<'_> {
             )));
         }
         let why = words(why, "the reason")?;
-        self.add(Fact::Reopened { why, anew: true })?;
+        self.add(Fact::Reopened { why, anew: true, left: true })?;
         self.take_command(&person, CommandReason::Reopened)?;
         Ok(Reason::ReopenedByPerson)
     }

@@ -218,9 +218,13 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
             rules.grouping_of(&incident.service).settle
         }
         // Whoever sets one anew that is longer than any wait of today would be asked to at once again.
-        Phase::Acknowledged { sign: Some(sign), .. } => sign.after.min(longest_wait(rules)).max(first()),
+        Phase::Acknowledged { sign: Some(sign), .. } => {
+            sign.after.max(OFFER_WAIT).min(longest_wait(rules)).max(first())
+        }
         Phase::Acknowledged { calls: Some(calls), .. } => {
-            calls.pace.progress.min(longest_wait(rules)).max(first())
+            let pace = calls.pace;
+            let longest = pace.check_in.max(pace.size_up).max(pace.progress).max(OFFER_WAIT);
+            longest.min(longest_wait(rules)).max(first())
         }
         Phase::Acknowledged { .. } | Phase::Mitigated { .. } => OFFER_WAIT,
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,

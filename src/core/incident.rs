@@ -360,6 +360,8 @@ pub struct Incident {
     /// Number of the newest entry that somebody has to know who takes command: a brief is of one such number, and an old one
     /// as soon as there is another.
     pub moved: u32,
+    /// When who commands did anything last.
+    pub heard_at: Option<Timestamp>,
     /// Sequence number of the newest entry.
     pub seq: u32,
 }
@@ -488,6 +490,7 @@ impl Incident {
             offices: Offices::default(),
             board: Board::default(),
             moved: entry.seq,
+            heard_at: None,
             seq: entry.seq,
         })
     }
@@ -603,6 +606,8 @@ impl Incident {
                 told.map_err(|why| FoldError { seq: entry.seq, why })?;
                 match turn {
                     Turn::Accepted { office: Office::Pio, person } => self.pio = Some((person.clone(), at)),
+                    Turn::Declined { office: Office::Pio, person }
+                    | Turn::Released { office: Office::Pio, person } => self.pio_left(person),
                     Turn::Transferred { .. } => self.tell_who_commands(),
                     _ => {}
                 }
@@ -672,7 +677,7 @@ impl Incident {
                 self.offices.end();
                 self.board.end(at);
             }
-            Fact::Reopened { anew, .. } => {
+            Fact::Reopened { anew, left, .. } => {
                 if self.is_open() {
                     return wrong("it was reopened although it was not over");
                 }
@@ -680,6 +685,9 @@ impl Incident {
                     self.responders.iter_mut().for_each(|known| known.pages_before = known.pages);
                     // Whoever goes along has not heard that it is open again.
                     self.shadows.clear();
+                }
+                if *left {
+                    self.everybody_has_left();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
@@ -755,10 +763,8 @@ impl Incident {
             | Fact::NobodyToPage
             | Fact::Delivered { .. } => {}
         }
-        if let Phase::Acknowledged { command, sign: Some(sign), .. } = &mut self.phase
-            && entry.actor.person() == Some(command.person.as_str())
-        {
-            *sign = Sign::from(sign.after, at);
+        if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {
+            self.gives_a_sign(at);
         }
         self.seq = entry.seq;
         Ok(())

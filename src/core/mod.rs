@@ -6,6 +6,7 @@
 //!
 //! - [`alert`]: one delivery's statement (event) against what is known of the alert;
 //! - [`board`], [`command`]: what stands on an incident's board, who holds which office, and how command passes;
+//! - [`brief`], [`next_step`]: what somebody reads before they take command, and the one thing that a reader should do now;
 //! - [`correlate`]: which incident an alert joins that would else open its own;
 //! - [`incident`]: what people respond to, as the fold of its timeline;
 //! - [`timeline`]: the facts an incident is made of;
@@ -30,6 +31,7 @@
 
 pub mod alert;
 pub mod board;
+pub mod brief;
 pub mod command;
 pub mod condition;
 pub mod correlate;
@@ -46,6 +48,7 @@ pub mod mail;
 pub mod maintenance;
 pub mod matcher;
 pub mod meeting;
+pub mod next_step;
 pub mod noise;
 pub mod oncall;
 pub mod prove;
@@ -58,7 +61,7 @@ pub mod silence;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
-mod stories_command;
+pub(crate) mod stories_command;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]

@@ -293,6 +293,12 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.moved < fold.moved {
         saved.moved = fold.moved;
     }
+    if let (Some(kept), Some(known)) = (&mut saved.offices.offer, &fold.offices.offer) {
+        kept.brief = kept.brief.max(known.brief);
+    }
+    if saved.heard_at < fold.heard_at {
+        saved.heard_at = fold.heard_at;
+    }
     match (&mut saved.phase, &fold.phase) {
         (
             Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
@@ -396,7 +402,7 @@ mod tests {
         told.add(11, note()).unwrap();
         told.add(9, note()).unwrap();
         told.add(20, Fact::Resolved { resolution: Resolution::Restored }).unwrap();
-        told.add(30, Fact::Reopened { why: "again".into(), anew: true }).unwrap();
+        told.add(30, Fact::Reopened { why: "again".into(), anew: true, left: true }).unwrap();
         told.takes(30, 2).unwrap();
         let proved = Told { prover: told.prover.clone(), seq: told.seq }.end().unwrap();
         assert_eq!((proved.entries, proved.tenures, proved.set_back), (7, 2, None), "2 s are waited for");

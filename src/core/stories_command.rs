@@ -11,13 +11,13 @@ use super::incident::{CommandReason, Incident, Severity};
 use super::letter::Letter;
 use super::rules::{CommandRules, Rules};
 use super::stories::{begin, house, obeys, source, told};
-use super::timeline::{Actor, Fact, Route};
+use super::timeline::{Actor, Entry, Fact, Route};
 
 fn by(name: &str) -> By {
     By { actor: Actor::Person(name.into()), route: Route::Api, occurred_at: None }
 }
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     let mut rules = house();
     rules.people.get_mut("cto").unwrap().administrator = true;
     rules.people.get_mut("tom").unwrap().capabilities = vec!["dns".into()];
@@ -25,11 +25,11 @@ fn rules() -> Rules {
 }
 
 /// The house with the clocks of a new configuration.
-fn timed() -> Rules {
+pub(crate) fn timed() -> Rules {
     Rules { command: CommandRules::usual(), ..rules() }
 }
 
-fn opened(rules: &Rules) -> Incident {
+fn opened(rules: &Rules) -> Decision {
     let opening = Opening {
         title: "checkout down".into(),
         service: "shop".into(),
@@ -38,39 +38,43 @@ fn opened(rules: &Rules) -> Incident {
         group: None,
         storm: false,
     };
-    open(1, opening, &source(), Staff::as_configured(rules), begin()).unwrap().incident
+    open(1, opening, &source(), Staff::as_configured(rules), begin()).unwrap()
 }
 
 /// A night that goes on: what is done at which minute.
-struct Night {
-    rules: Rules,
-    incident: Incident,
-    now: Timestamp,
+pub(crate) struct Night {
+    pub(crate) rules: Rules,
+    pub(crate) incident: Incident,
+    pub(crate) now: Timestamp,
+    /// Its timeline so far.
+    pub(crate) entries: Vec<Entry>,
 }
 
 impl Night {
-    fn new(rules: Rules) -> Self {
-        Self { incident: opened(&rules), rules, now: begin() }
+    pub(crate) fn new(rules: Rules) -> Self {
+        let Decision { incident, entries, .. } = opened(&rules);
+        Self { incident, rules, now: begin(), entries }
     }
 
-    fn at(&mut self, minute: i64) -> &mut Self {
+    pub(crate) fn at(&mut self, minute: i64) -> &mut Self {
         self.now = begin() + SignedDuration::from_mins(minute);
         self
     }
 
-    fn ask(&mut self, who: &str, act: Act) -> Result<Decision, Refusal> {
+    pub(crate) fn ask(&mut self, who: &str, act: Act) -> Result<Decision, Refusal> {
         let by = if who == "onscene" { By::dispatch() } else { by(who) };
         let before = self.incident.clone();
         let decided = decide(&before, act, &by, Staff::as_configured(&self.rules), self.now);
         if let Ok(decision) = &decided {
             obeys(&before, decision);
             self.incident = decision.incident.clone();
+            self.entries.extend(decision.entries.iter().cloned());
         }
         decided
     }
 
     /// Does it, and tells which letters leave.
-    fn does(&mut self, who: &str, act: Act) -> Vec<String> {
+    pub(crate) fn does(&mut self, who: &str, act: Act) -> Vec<String> {
         let decision = self.ask(who, act).unwrap();
         decision.letters.iter().map(told).collect()
     }
@@ -79,7 +83,7 @@ impl Night {
         self.ask(who, act).unwrap_err().to_string()
     }
 
-    fn tick(&mut self) -> Vec<String> {
+    pub(crate) fn tick(&mut self) -> Vec<String> {
         self.does("onscene", Act::TICK)
     }
 
@@ -89,7 +93,7 @@ impl Night {
     }
 
     /// Maya commands and is on scene, and so is tom.
-    fn manned(rules: Rules) -> Self {
+    pub(crate) fn manned(rules: Rules) -> Self {
         let mut night = Self::new(rules);
         night.at(1).does("maya", Act::CheckIn);
         night.at(2).does("tom", Act::CheckIn);
@@ -97,23 +101,23 @@ impl Night {
     }
 }
 
-fn offer(to: &str, term: u32) -> Act {
+pub(crate) fn offer(to: &str, term: u32) -> Act {
     Act::Command(Bid::Offer { to: to.into(), term, reason: "I am tired".into() })
 }
 
-fn accept(term: u32, brief: Option<u32>) -> Act {
+pub(crate) fn accept(term: u32, brief: Option<u32>) -> Act {
     Act::Command(Bid::Accept { office: None, term: Some(term), brief })
 }
 
-fn assume() -> Act {
+pub(crate) fn assume() -> Act {
     Act::Command(Bid::Assume { reason: String::new() })
 }
 
-fn assign(office: Office, person: &str, term: u32) -> Act {
+pub(crate) fn assign(office: Office, person: &str, term: u32) -> Act {
     Act::Command(Bid::Assign { office, person: person.into(), term })
 }
 
-fn action(what: &str) -> Act {
+pub(crate) fn action(what: &str) -> Act {
     Act::Board(Write::Action { what: what.into(), place: "lb1".into(), undo: "start it again".into() })
 }
 
@@ -228,7 +232,12 @@ fn silence_past_the_lease_opens_command_to_the_deputy_and_then_to_anyone_on_scen
     let told = night.at(17).tick();
     assert_eq!(told, ["page maya (2, silent_commander)", "page tom (1, silence_help)"]);
     assert!(night.refused("kim", assume()).contains("is heard of"), "the Deputy is first");
-    let mut other = Night { rules: night.rules.clone(), incident: night.incident.clone(), now: night.now };
+    let mut other = Night {
+        rules: night.rules.clone(),
+        incident: night.incident.clone(),
+        now: night.now,
+        entries: night.entries.clone(),
+    };
     other.does("tom", assume());
     assert_eq!(other.commander(), ("tom", 2));
     assert_eq!(other.incident.offices.holder(Office::Deputy), None, "nobody is their own Deputy");
@@ -448,7 +457,12 @@ fn it_is_watched_before_it_is_resolved_and_why_it_ends_before_is_on_record() {
     night.at(5).does("maya", Act::Mitigate { term: 1, cause: None });
     let told = night.at(34).refused("maya", resolve());
     assert!(told.starts_with("it is watched until 2026-11-23T02:35:00Z"), "{told}");
-    let mut other = Night { rules: night.rules.clone(), incident: night.incident.clone(), now: night.now };
+    let mut other = Night {
+        rules: night.rules.clone(),
+        incident: night.incident.clone(),
+        now: night.now,
+        entries: night.entries.clone(),
+    };
     let early = Act::ResolveEarly { term: 1, why: "it was a test of the balancers".into() };
     let decision = other.ask("maya", early).unwrap();
     assert!(decision.entries[0].fact.text().contains("before the watch is over: it was a test"));
@@ -485,7 +499,7 @@ fn more_people_than_one_can_lead_are_told_once() {
 }
 
 /// Anything anybody may do about command, at any hour.
-fn anything() -> impl Strategy<Value = (String, Act, i64)> {
+pub(crate) fn anything() -> impl Strategy<Value = (String, Act, i64)> {
     let person =
         || prop::sample::select(vec!["maya", "tom", "kim", "cto", "stranger"]).prop_map(String::from);
     let office = || prop::sample::select(Office::ALL.to_vec());

@@ -72,6 +72,8 @@ pub enum Route {
     Voice,
     /// A button under a page in a chat.
     Chat,
+    /// A form of a page of somebody who is logged in.
+    Page,
     /// The API, and so the commands.
     Api,
     /// The daemon's own clock or delivery.
@@ -88,6 +90,7 @@ impl Route {
             Self::Sms => "sms",
             Self::Voice => "voice",
             Self::Chat => "chat",
+            Self::Page => "page",
             Self::Api => "api",
             Self::Daemon => "daemon",
         }
@@ -102,6 +105,7 @@ impl Route {
             Self::Sms,
             Self::Voice,
             Self::Chat,
+            Self::Page,
             Self::Api,
             Self::Daemon,
         ];
@@ -443,6 +447,8 @@ pub enum Fact {
         why: String,
         /// Who was paged before knows that it was over, and has not heard of this. Older versions do not say so.
         anew: bool,
+        /// Nobody who was on it is any more. Older versions do not say so.
+        left: bool,
     },
     /// Somebody wrote something down.
     Note {

@@ -20,14 +20,15 @@ use super::answers;
 use super::body::{self, BodyProblem};
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
-use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
+use super::pages::me;
+use crate::commit::{Asked, Command, DoorError, Press, Reply, SignIn, followed};
 use crate::core::decide::{Act, Reason, Refusal};
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, Tx, incidents, reach};
+use crate::store::{StoreError, Tx, incidents, reach, sessions};
 
 pub(super) mod nonce;
 mod seen;
@@ -46,6 +47,8 @@ const ALERTS_MAX: u32 = 20;
 const ENTRIES_SHOWN: u32 = 12;
 /// How long somebody waits for it to be written down that they followed a link.
 const OPENED_WAIT: Duration = Duration::from_millis(300);
+/// How long somebody who has answered waits to be logged in as well.
+const ENTERED_WAIT: Duration = Duration::from_secs(2);
 /// What the button says that people do not see.
 const PROGRAM: &str = "program";
 
@@ -123,6 +126,7 @@ struct Form {
 pub(super) async fn answer(
     State((desk, pages)): State<(Desk, Pages)>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Response {
     if token.len() > TOKEN_BYTES_MAX {
@@ -159,7 +163,38 @@ pub(super) async fn answer(
         },
         None => not_an_answer(&desk),
     };
-    page_now(&desk, &pages, &known, &shown).await
+    let entered = if shown.decided { enters(&desk, &known, &headers).await } else { Entered::Not };
+    let mut answer =
+        page_now(&desk, &pages, &known, &Shown { leads: entered != Entered::Not, ..shown }).await;
+    if let Entered::Now(secret) = entered {
+        me::keep(&desk, &secret, &mut answer);
+    }
+    answer
+}
+
+/// Whether the browser that an answer came from is logged in.
+#[derive(PartialEq, Eq)]
+enum Entered {
+    Not,
+    Before,
+    /// By this secret.
+    Now(String),
+}
+
+/// Whoever has answered a page as humans do goes on to the page of the incident, logged in as its person. A browser that is
+/// logged in stays so, as whoever it is.
+async fn enters(desk: &Desk, known: &Known, headers: &HeaderMap) -> Entered {
+    if me::is_in(desk, headers).await {
+        return Entered::Before;
+    }
+    let Ok(secret) = crypto::random_secret() else { return Entered::Not };
+    let (link, person, session) = (known.hash, known.link.person.clone(), sessions::hash(&secret));
+    let asked = desk.door.ask(Command::SignIn(SignIn::Answered { link, person, session }));
+    match tokio::time::timeout(ENTERED_WAIT, asked).await {
+        Ok(Ok(_)) => Entered::Now(secret),
+        // They have answered, which is what counts; the page says so.
+        _ => Entered::Not,
+    }
 }
 
 /// Reads the word of a form. After a press that came too soon the whole time is waited, whichever page is pressed on.
@@ -277,7 +312,8 @@ fn decided(
         Err(error) => return Err(Box::new(not_yet(pages, &error.to_string(), Some(&unsaid)))),
     };
     let made = Made::now(Page::Known, desk.clock.now());
-    Ok(Shown { status, said: Some(said), form: unsaid, ..Shown::of(made) })
+    let decided = status == StatusCode::OK;
+    Ok(Shown { status, said: Some(said), form: unsaid, decided, ..Shown::of(made) })
 }
 
 fn not_an_answer(desk: &Desk) -> Shown {
@@ -297,11 +333,17 @@ struct Shown {
     form: Form,
     /// Of an hour that is past.
     as_of: Option<Timestamp>,
+    /// A human's press was an act.
+    decided: bool,
+    /// It leads on to the page of the incident.
+    leads: bool,
 }
 
 impl Shown {
     fn of(made: Made) -> Self {
-        Self { status: StatusCode::OK, said: None, again: false, made, form: Form::default(), as_of: None }
+        let status = StatusCode::OK;
+        let form = Form::default();
+        Self { status, said: None, again: false, made, form, as_of: None, decided: false, leads: false }
     }
 
     fn once_more(made: Made, status: StatusCode, said: &str) -> Self {
@@ -311,7 +353,8 @@ impl Shown {
     /// What was written, where it belongs.
     fn unsaid(&self) -> minijinja::Value {
         let text = |answer: &str| (self.form.answer == answer).then_some(self.form.text.as_str());
-        context! { note => text("note"), cause => text("mitigate"), draft => text("statement") }
+        let (note, cause, draft) = (text("note"), text("mitigate"), text("statement"));
+        context! { note, cause, draft, early => text("resolve") }
     }
 }
 
@@ -370,6 +413,8 @@ fn meant(form: &Form, link: &Link) -> Option<Act> {
         "check-in" => Act::CheckIn,
         "note" => Act::Note { text },
         "mitigate" => Act::Mitigate { term: form.term?, cause: Some(text).filter(|text| !text.is_empty()) },
+        // Whoever says why says it because the watch is not over.
+        "resolve" if !text.is_empty() => Act::ResolveEarly { term: form.term?, why: text },
         "resolve" => Act::Resolve { term: form.term?, false_alarm: false },
         "false-alarm" => Act::Resolve { term: form.term?, false_alarm: true },
         _ => return None,
@@ -404,7 +449,7 @@ pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> Stri
         (Act::Note { .. }, _) => "It is on the timeline.".into(),
         (Act::Draft { .. }, _) => "The draft is on the timeline.".into(),
         (Act::Mitigate { .. }, _) => "Mitigated. The channels are told.".into(),
-        (Act::Resolve { .. }, _) => "Resolved. The channels are told.".into(),
+        (Act::Resolve { .. } | Act::ResolveEarly { .. }, _) => "Resolved. The channels are told.".into(),
         _ => "Done.".into(),
     }
 }
@@ -471,6 +516,7 @@ fn page(desk: &Desk, pages: &Pages, known: &Known, found: Found, shown: &Shown) 
         was => (link.incident != incident.id).then_some(link.incident),
         me => context! { name => full_name(&rules, &link.person) },
         statement => link.purpose == Purpose::Statement,
+        leads => shown.leads,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),
     };
     let zone = zone_of(&rules, &link.person);

@@ -49,6 +49,7 @@ impl Pages {
             ("enter.html", include_str!("templates/enter.html")),
             ("index.html", include_str!("templates/index.html")),
             ("incident.html", include_str!("templates/incident.html")),
+            ("brief.html", include_str!("templates/brief.html")),
             ("oncall.html", include_str!("templates/oncall.html")),
             ("silences.html", include_str!("templates/silences.html")),
         ] {
@@ -126,7 +127,8 @@ pub(super) struct Found {
     alerts: Vec<Shown>,
     /// Newest first.
     entries: Vec<Kept>,
-    conditions: Vec<Condition>,
+    /// What is known, of whatever.
+    pub(super) conditions: Vec<Condition>,
     /// Where its people meet.
     pub(super) meeting: Meeting,
 }
@@ -188,8 +190,9 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         crate::core::incident::Phase::Triggered { held_until, .. } => *held_until,
         _ => None,
     };
-    let on_scene =
-        me.and_then(|me| incident.responder(me)).is_some_and(|one| one.status.as_str() == "on_scene");
+    let on_scene = me.is_some_and(|me| incident.is_on_scene(me));
+    let watch = rules.command.watch.get(&incident.severity).copied().unwrap_or_default();
+    let watched_until = incident.mitigated_at.and_then(|since| since.checked_add(watch).ok());
     context! {
         known,
         more_known,
@@ -219,6 +222,8 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         woken,
         on_scene,
         still_there => is_asked(incident, me),
+        may_resolve => incident.mitigated_at.is_some() || rules.command.watch.is_empty(),
+        watched_until => watched_until.filter(|until| *until > now).map(hour),
         commander => command.map(|command| context! {
             name => name(&command.person), since => hour(command.since), term => command.term,
             me => me == Some(command.person.as_str()),

@@ -1,14 +1,14 @@
-//! Pages for people who are logged in: what is open, who commands, and each timeline. They only show;
-//! answering is done by the link in a page or by the commands.
+//! Pages for people who are logged in: what is open, who commands, and each incident, with everything that can be done about
+//! it (`incident`).
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
 use super::desk::{Desk, cannot_read};
-use super::html::{Found, Pages, about};
+use super::html::Pages;
 use crate::core::condition::known;
 use crate::core::rules::Rules;
 use crate::core::silence::State as Life;
@@ -25,6 +25,7 @@ use crate::store::{calendars, conditions, held as held_back, nodes, reach};
 mod ahead;
 mod drill;
 pub(super) mod held;
+pub(super) mod incident;
 pub(super) mod login;
 pub(super) mod me;
 pub(super) mod oncall;
@@ -99,38 +100,6 @@ fn configured_otherwise(nodes: &[Node], config_hash: &str, version: &str) -> Vec
     // In order. Two may have the same host name and address.
     names.dedup();
     names
-}
-
-/// `GET /incidents/{n}`
-pub(super) async fn incident(
-    State((desk, pages)): Both,
-    Looks(me): Looks,
-    Path(id): Path<String>,
-) -> Response {
-    let nothing =
-        || pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.");
-    let Ok(id) = id.parse::<i64>() else { return nothing() };
-    let rules = desk.house.get().rules.clone();
-    let read = desk.sight.or_last(move |tx| {
-        let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
-        let woken = reach::pages(tx, id)?;
-        Ok(Some((Found::read(tx, saved.incident, &rules, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
-    });
-    match read.await {
-        Ok(Seen { value: Some((found, woken)), as_of }) => {
-            let rules = desk.house.get().rules.clone();
-            let values = about(&found, &rules, None, desk.clock.now());
-            let values = context! { reader => me.shown(&rules), pages => paged(&woken, &rules), ..values };
-            pages.page_of(StatusCode::OK, "incident.html", values, desk.stale(as_of), &TimeZone::UTC)
-        }
-        Ok(Seen { value: None, as_of: None }) => nothing(),
-        Ok(Seen { value: None, .. }) => {
-            let text = "The store cannot be reached, and this node knows nothing of this incident: it is new, or has \
-                        been over for long. Please try again in a few seconds.";
-            pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
-        }
-        Err(error) => unreadable(&pages, &error),
-    }
 }
 
 /// What became of the newest pages of an incident.

@@ -42,6 +42,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/timeline", get(api::entries))
         .route("/api/v1/incidents/{id}/export", get(api::export::export))
+        .route("/api/v1/incidents/{id}/brief", get(api::export::brief))
         .route("/api/v1/incidents/{id}/pages", get(api::reach::pages))
         .route("/api/v1/incidents/{id}/{verb}", post(api::act))
         .route("/api/v1/oncall", get(api::oncall::now))
@@ -93,12 +94,14 @@ pub fn router(desk: Desk, html: Pages) -> Router {
                 .route("/logout", post(pages::login::out))
                 .layer(own.clone()),
         )
-        .route("/incidents/{id}", get(pages::incident))
+        .route("/incidents/{id}", get(pages::incident::page))
+        .route("/incidents/{id}/brief", get(pages::incident::brief))
         .route("/silences", get(pages::held::page))
         .route("/scripts/{file}", get(scripts::show))
         // What another site sends must not be said in the name of who is logged in here.
         .merge(
             Router::new()
+                .route("/incidents/{id}/{verb}", post(pages::incident::act))
                 .route("/oncall", get(pages::oncall::page))
                 .route("/oncall/overrides", post(pages::oncall::add_override))
                 .route("/oncall/overrides/{id}/end", post(pages::oncall::end_override))

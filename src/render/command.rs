@@ -7,7 +7,7 @@ use crate::core::letter::News;
 use crate::core::rules::Rules;
 
 /// The first sentence of a notice or of a status; `None` where the template has its own.
-pub(super) fn sentence(news: &str, incident: &Incident, rules: &Rules) -> Option<String> {
+pub(super) fn sentence(news: &str, to: &str, incident: &Incident, rules: &Rules) -> Option<String> {
     let id = format!("INC-{}", incident.id);
     let commander = incident.commander().map(|command| full_name(rules, &command.person));
     let commander = commander.as_deref().unwrap_or("Nobody");
@@ -40,7 +40,8 @@ pub(super) fn sentence(news: &str, incident: &Incident, rules: &Rules) -> Option
             )
         }
         News::OfficeOffered => {
-            format!("You are asked to take an office on {id}. Say yes or no on its page.")
+            let office = office(incident, to).unwrap_or("an officer");
+            format!("You are asked to be {office} on {id}. Say yes or no on its page.")
         }
         News::OfficeTaken => format!("{id}: {}.", offices(incident, rules)),
         News::OfficeDeclined => {
@@ -49,7 +50,9 @@ pub(super) fn sentence(news: &str, incident: &Incident, rules: &Rules) -> Option
             )
         }
         News::OfficeReleased => {
-            format!("{id}: an office was given back. What nobody holds is the Commander's, {commander}.")
+            format!(
+                "{id}: an office has changed hands or was given back. What nobody holds is the Commander's, {commander}."
+            )
         }
         News::CheckInDue => format!(
             "You have command of {id}. Are you at a keyboard? Check in on its page; until you do, somebody on scene may take command."
@@ -63,7 +66,10 @@ pub(super) fn sentence(news: &str, incident: &Incident, rules: &Rules) -> Option
         News::Task => format!("You have something to do on {id}: {}.", newest_task(incident)),
         News::TaskEnded => format!("{id}: a task has ended."),
         News::TaskOverdue => {
-            format!("{id}: a task is not done in its time. Is more time needed, help, or another way?")
+            format!(
+                "{id}: something is not done in its time. Is more time needed, help, or another way? Open: {}.",
+                open_tasks(incident, rules)
+            )
         }
         News::ContactOverdue => {
             format!("{id}: what an outside body promised has not come. It is time to call them again.")
@@ -108,6 +114,13 @@ fn offices(incident: &Incident, rules: &Rules) -> String {
         Some(format!("{} is {}", full_name(rules, holder), office.title()))
     });
     held.collect::<Vec<_>>().join(", ")
+}
+
+fn open_tasks(incident: &Incident, rules: &Rules) -> String {
+    let open = incident.board.open_tasks();
+    let open = open.map(|task| format!("{}: {}", full_name(rules, &task.person), task.what));
+    let open: Vec<String> = open.collect();
+    if open.is_empty() { "nothing".to_owned() } else { open.join("; ") }
 }
 
 fn newest_task(incident: &Incident) -> &str {

@@ -98,6 +98,37 @@ pub fn open(delivery: &Delivery<'_>) -> Result<Mail, Unreadable> {
     })
 }
 
+/// What one message tells, for who reads it as a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Who says to have written it.
+    pub from: Option<String>,
+    /// When it says to have been written.
+    pub at: Option<jiff::Timestamp>,
+    /// Its subject.
+    pub subject: Option<String>,
+    /// Its text.
+    pub text: String,
+}
+
+/// Reads one message as a record of what was said, whoever wrote it.
+///
+/// # Errors
+/// When it is none, or larger in some way than what is taken.
+pub fn told_by(body: &[u8]) -> Result<Told, Unreadable> {
+    let parts = parts::of(body)?;
+    let head = match parts.first() {
+        Some(root) if is_mail(&root.head) => &root.head,
+        _ => return Err(unreadable("this is no mail: it has no header such as From, Subject or Date")),
+    };
+    Ok(Told {
+        from: head.address("From"),
+        at: alert::date(head),
+        subject: head.text("Subject").map(str::to_owned),
+        text: without_links(&parts::text(&parts)),
+    })
+}
+
 /// What is left of a message that cannot be understood, when its sender may raise no alerts: who wrote it and what it is about.
 /// Only the store can tell whether the letters that it names are known; if none is, nobody is to hear of it.
 pub fn of_a_stranger(delivery: &Delivery<'_>) -> Option<Mail> {

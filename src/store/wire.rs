@@ -320,6 +320,8 @@ struct IncidentRow {
     board: Board,
     #[serde(default)]
     moved: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard_at: Option<Timestamp>,
     seq: u32,
 }
 
@@ -526,6 +528,8 @@ enum FactRow {
         why: String,
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         anew: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        left: bool,
     },
     Note {
         text: String,
@@ -668,7 +672,8 @@ mod tests {
             Fact::HelpCalled { paged: vec!["tom".into()], sign_due: Some(at) },
             Fact::Mitigated { cause: None },
             Fact::Resolved { resolution: Resolution::FalseAlarm },
-            Fact::Reopened { why: "w".into(), anew: true },
+            Fact::Reopened { why: "w".into(), anew: true, left: false },
+            Fact::Reopened { why: "w".into(), anew: true, left: true },
         ] {
             let json = fact_to_json(&fact).unwrap();
             assert!(!json.contains("kind"), "{json}");

@@ -317,12 +317,117 @@ fn who_exports_names_a_form_and_may_look() {
     let place = "/api/v1/incidents/1/export";
     assert_eq!(ask("nonsense", &format!("{place}?form=json")).status, 401);
     let none = ask(&token, place);
-    assert!(none.status == 400 && none.body.contains("there are: json"), "{none:?}");
-    assert_eq!(ask(&token, &format!("{place}?form=html")).status, 400);
+    assert!(
+        none.status == 400 && none.body.contains("there are: ics-201, ics-209, ics-214, postmortem, json"),
+        "{none:?}"
+    );
+    for wrong in [
+        "form=html",
+        "form=json&format=md",
+        "form=ics-201&format=pdf",
+        "form=ics-201&person=maya",
+        "form=ics-201&what=all",
+    ] {
+        assert_eq!(ask(&token, &format!("{place}?{wrong}")).status, 400, "{wrong}");
+    }
     assert_eq!(ask(&token, "/api/v1/incidents/77/export?form=json").status, 404);
     let whole = ask(&token, &format!("{place}?form=json"));
     assert!(whole.head.contains("attachment; filename=\"INC-1.json\""), "{}", whole.head);
     assert_eq!(daemon.command(&["export", "1", "--form", "verse"], Some(&token)).status.code(), Some(2));
     let gone = daemon.command(&["export", "77", "--form", "json"], Some(&token));
     assert!(gone.status.code() == Some(1) && gone.stdout.is_empty(), "{gone:?}");
+}
+
+#[test]
+fn every_form_is_filled_by_the_daemon_and_printed_by_the_command() {
+    let (daemon, token) = told();
+    let out = |arguments: &[&str]| {
+        let out = daemon.command(&[&["export", "1"], arguments].concat(), Some(&token));
+        assert!(out.status.success(), "{arguments:?}: {out:?}");
+        text(&out.stdout)
+    };
+    // What a person wrote with a tag and quotes in it stays words, in either way.
+    for (form, title) in [
+        ("ics-201", "Briefing: INC-1 "),
+        ("ics-209", "Status summary: INC-1 "),
+        ("ics-214", "Activity log: INC-1 "),
+        ("postmortem", "Post-mortem (draft): INC-1 "),
+    ] {
+        let markdown = out(&["--form", form]);
+        assert!(markdown.starts_with(&format!("# {title}")), "{markdown}");
+        assert_eq!(markdown, markdown.replace("the <disk>", ""), "{form}");
+        let html = out(&["--form", form, "--format", "html"]);
+        assert!(
+            html.starts_with("<!doctype html>\n<html lang=\"en\">") && html.ends_with("</html>\n"),
+            "{html}"
+        );
+        assert!(!html.contains("<disk>") && !html.contains("<script") && html.contains("maya"), "{html}");
+        let value: Value = serde_json::from_str(&out(&["--form", form, "--format", "json"])).unwrap();
+        assert_eq!(value["document"], format!("onscene {form}"));
+        assert_eq!((&value["incident"], &value["prepared_by"]), (&json!(1), &json!("maya")));
+        assert!(!value["sections"].as_array().unwrap().is_empty());
+    }
+    let log = out(&["--form", "ics-214"]);
+    assert!(log.contains("the \\<disk\\> of db-1 is full"), "{log}");
+    assert!(log.contains("| tom | tom is on scene") && !log.contains("page to maya: accepted"), "{log}");
+    let toms = out(&["--form", "ics-214", "--person", "tom"]);
+    assert!(toms.contains("tom: Commander") && !toms.contains("the \\<disk\\>"), "{toms}");
+    let draft = out(&["--form", "postmortem"]);
+    for fact in [
+        "a log was removed",
+        "answered first",
+        "opened it again",
+        "It has not ended",
+        "To be filled in by people",
+    ] {
+        assert!(draft.contains(fact), "{fact}: {draft}");
+    }
+
+    let refused = |arguments: &[&str]| {
+        let out = daemon.command(&[&["export", "1"], arguments].concat(), Some(&token));
+        (out.status.code(), text(&out.stdout), text(&out.stderr))
+    };
+    let (code, printed, said) = refused(&["--form", "ics-214", "--person", "nobody"]);
+    assert!(code == Some(1) && printed.is_empty() && said.contains("names no person"), "{said}");
+    assert_eq!(refused(&["--form", "postmortem", "--person", "tom"]).0, Some(2));
+    assert_eq!(refused(&["--form", "json", "--format", "html"]).0, Some(2));
+
+    let html = daemon.api(&token, "GET", "/api/v1/incidents/1/export?form=ics-201&format=html", &Value::Null);
+    let head = html.head.to_ascii_lowercase();
+    for line in
+        ["content-type: text/html; charset=utf-8", "filename=\"inc-1-ics-201.html\"", "sandbox", "nosniff"]
+    {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+}
+
+#[test]
+fn a_brief_has_the_number_that_who_accepts_command_names() {
+    let (daemon, token) = told();
+    let ask = |path: &str| daemon.api(&token, "GET", path, &Value::Null);
+    let number = ask("/api/v1/incidents/1").json()["brief"].as_u64().unwrap();
+    let brief = ask("/api/v1/incidents/1/brief");
+    assert_eq!(brief.status, 200, "{brief:?}");
+    let brief = brief.json();
+    assert_eq!((&brief["document"], &brief["brief"]), (&json!("onscene ics-201"), &json!(number)));
+    assert_eq!(ask("/api/v1/incidents/77/brief").status, 404);
+    assert_eq!(daemon.api("nonsense", "GET", "/api/v1/incidents/1/brief", &Value::Null).status, 401);
+    let shown = daemon.command(&["incident", "brief", "1"], Some(&token));
+    assert!(shown.status.success(), "{shown:?}");
+    let shown = text(&shown.stdout);
+    assert!(shown.lines().next().unwrap().contains(&format!("brief of entry {number}")), "{shown}");
+    let json = daemon.command(&["incident", "--json", "brief", "1"], Some(&token));
+    let json: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["brief"], number);
+    // It is an old one as soon as the situation has moved, and by a note it does not move.
+    let act = |verb: &str, body: Value| {
+        let answer = daemon.api(&token, "POST", &format!("/api/v1/incidents/1/{verb}"), &body);
+        assert_eq!(answer.status, 200, "{verb}: {answer:?}");
+    };
+    act("note", json!({"text": "seen"}));
+    assert_eq!(ask("/api/v1/incidents/1/brief").json()["brief"], number);
+    act("size-up", json!({"text": "the disk is full"}));
+    let moved = ask("/api/v1/incidents/1/brief").json();
+    assert!(moved["brief"].as_u64().unwrap() > number, "{moved}");
+    assert!(moved.to_string().contains("the disk is full"), "{moved}");
 }

@@ -21,13 +21,13 @@ const STREAM: (&str, &str) = ("Accept", "text/event-stream");
 const FOLLOWERS_MAX: usize = 256;
 
 /// A stream of events over a connection of its own.
-struct Stream {
+pub struct Stream {
     head: String,
     from: BufReader<TcpStream>,
 }
 
 impl Stream {
-    fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
+    pub fn open(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Self {
         let mut socket = TcpStream::connect(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_secs(90))).unwrap();
         let mut head = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n");
@@ -70,7 +70,7 @@ impl Stream {
     }
 
     /// The next entry: its id and its JSON.
-    fn entry(&mut self) -> (u64, Value) {
+    pub fn entry(&mut self) -> (u64, Value) {
         loop {
             let block = self.block().expect("the stream ended");
             let Some(rest) = block.strip_prefix("id: ") else { continue };

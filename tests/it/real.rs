@@ -7,6 +7,7 @@
 //! - `inhibition`: Alertmanager beside onscene, which keep the same alerts quiet;
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
+//! - `command`: command on the page of an incident, in Chromium, and axe as the judge;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
 //! - `live`: the page of an incident in Chromium, while things happen;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
@@ -21,6 +22,7 @@ mod browser;
 mod calendar;
 mod clients;
 mod cnpg;
+mod command;
 mod deploy;
 mod drill;
 mod exim;

@@ -228,10 +228,10 @@ fn every_command_stands_in_the_readme() {
     ] {
         assert!(readme.contains(&format!("onscene {command}")), "README.md does not show onscene {command}");
     }
-    for verb in [
-        "list", "show", "timeline", "declare", "ack", "check-in", "decline", "note", "mitigate", "resolve",
-        "reopen",
-    ] {
+    let verbs = "list show timeline declare ack note correct severity mitigate resolve reopen merge split import check-in en-route \
+                 rest release decline offer withdraw request-command accept assume relieve heard assign give-back size-up objective \
+                 plan report task end-task act end-act allow stop lift request end-request contact find meet";
+    for verb in verbs.split_whitespace() {
         assert!(readme.contains(verb), "README.md does not show onscene incident {verb}");
     }
     for line in ["cargo run --release -- serve --config config/quickstart.toml", "tests/run"] {

@@ -10,7 +10,7 @@ use crate::core::meeting::{Point, Points};
 use crate::core::oncall::Hours;
 use crate::core::reach::Way;
 use crate::core::route;
-use crate::core::rules::{Policy, Service, Step, Target, Timetable, Watch};
+use crate::core::rules::{CommandRules, Policy, Service, Step, Target, Timetable, Watch};
 use crate::house::House;
 
 /// What each key is about: two checks of the load balancer, three of a service that needs it, and others.
@@ -27,6 +27,11 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         return house;
     }
     let mut rules = (*house.rules).clone();
+    match dice.below(3) {
+        0 => rules.command = CommandRules::usual(),
+        1 => rules.command.pace = CommandRules::usual().pace,
+        _ => {}
+    }
     for person in rules.people.values_mut() {
         person.ways = ways(dice);
     }

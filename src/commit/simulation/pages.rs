@@ -5,6 +5,8 @@
 //! incident was open again; it became worse; somebody could not be reached, or cannot.
 
 use super::*;
+use crate::core::board::Put;
+use crate::core::command::Turn;
 use crate::core::incident::REMINDERS_APART_MIN;
 use crate::core::letter::Why;
 use crate::store::timeline::Kept;
@@ -49,6 +51,11 @@ fn woken(all: &BTreeMap<i64, Vec<Kept>>, id: i64, until: Option<(i64, usize)>) -
             | Fact::CommandTaken { .. }
             | Fact::HelpCalled { .. }
             | Fact::Rescheduled { .. } => woken.clear(),
+            // Who is asked for, or asked to take an office, is asked for something else than before.
+            Fact::Board(Put::Requested { people, .. }) => {
+                woken.retain(|person, _| !people.contains(person));
+            }
+            Fact::Command(Turn::Assigned { person, .. }) => woken.retain(|known, _| known != person),
             Fact::Escalated { .. } => {
                 // The hour of the next step has come; but the first step, and that of another policy, is for who sleeps.
                 if escalates && !cause_found {

@@ -19,14 +19,12 @@ impl World {
         };
         let robot = self.dice.one_in(12);
         let term = before.term + u32::from(self.dice.one_in(8));
-        let act = match self.dice.below(10) {
-            0..3 => Act::Answer { help: self.dice.one_in(3) },
-            3 => Act::Decline,
-            4 => Act::CheckIn,
-            5 => Act::Note { text: "seen".into() },
-            6 => Act::Mitigate { term, cause: None },
-            7 => Act::Reopen { why: "again".into() },
-            _ => Act::Resolve { term, false_alarm: self.dice.one_in(2) },
+        let (person, act) = match self.dice.below(15) {
+            10.. => {
+                let (by, act) = self.about_command(&before, term);
+                (by.unwrap_or(person), act)
+            }
+            choice => (person, self.about_an_incident(choice, term)),
         };
         let actor = if robot { Actor::Automation(person.clone()) } else { Actor::Person(person.clone()) };
         let by = || By { actor: actor.clone(), route: Route::AnswerLink, occurred_at: None };
@@ -45,9 +43,24 @@ impl World {
         }
     }
 
+    fn about_an_incident(&mut self, choice: i64, term: u32) -> Act {
+        match choice {
+            0..3 => Act::Answer { help: self.dice.one_in(3) },
+            3 => Act::Decline,
+            4 => Act::CheckIn,
+            5 => Act::Note { text: "seen".into() },
+            6 => Act::Mitigate { term, cause: None },
+            7 => Act::Reopen { why: "again".into() },
+            _ => Act::Resolve { term, false_alarm: self.dice.one_in(2) },
+        }
+    }
+
     pub(super) fn was_told(&mut self, id: i64, person: &str, robot: bool, told: Told) {
         match told {
-            Some(Ok(Reply::Decided(incident, Reason::TookCommand))) => {
+            Some(Ok(Reply::Decided(
+                incident,
+                Reason::TookCommand | Reason::Transferred | Reason::Assumed,
+            ))) => {
                 assert!(!robot && person != "stranger", "{person} commands INC-{id}");
                 // What was asked of an incident that became part of another is done there.
                 let id = incident.id;

@@ -1,5 +1,6 @@
 //! What must hold, on the way and at the end.
 
+use super::commanding::Tenures;
 use super::*;
 use crate::core::incident::Incident;
 
@@ -67,29 +68,11 @@ impl World {
 
     pub(super) fn timeline_follows_the_rules(&mut self, id: i64) {
         let kept = self.look(|tx| timeline::list(tx, id, 0, 10_000));
-        let (mut term, mut taken) = (0, false);
+        let mut tenures = Tenures::default();
         for entry in kept.iter().map(|kept| &kept.entry) {
-            match &entry.fact {
-                Fact::CommandTaken { term: next, person, .. } => {
-                    assert_eq!(*next, term + 1, "INC-{id}: a term is left out");
-                    assert!(
-                        matches!(&entry.actor, Actor::Person(name) if name == person),
-                        "INC-{id}: {entry:?}"
-                    );
-                    (term, taken) = (*next, true);
-                }
-                // Recovery is evidence: what a human has taken, a human ends.
-                Fact::Resolved { .. } => {
-                    assert!(!taken || matches!(entry.actor, Actor::Person(_)), "INC-{id}: {entry:?}");
-                    taken = false;
-                }
-                Fact::Merged { .. } => {
-                    assert!(!taken || matches!(entry.actor, Actor::Person(_)), "INC-{id}: {entry:?}");
-                    taken = false;
-                }
-                _ => {}
-            }
+            tenures.are_followed(id, entry);
         }
+        tenures.end_as(&self.look(|tx| incidents::load(tx, id)).unwrap().incident);
     }
 
     /// As many letters that wake somebody were written as the timelines tell of. They go with their incident where it has gone.

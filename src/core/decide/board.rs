@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::board::{LIST_MAX, Put, RequestState, Wanted};
 use super::super::command::{Office, Turn};
 use super::super::escalation::Staff;
+use super::super::incident::ResponderStatus;
 use super::super::letter::{News, Why};
 use super::super::rules::Target;
 use super::super::timeline::{Actor, Fact};
@@ -23,8 +24,17 @@ impl Work<'_> {
             Bid::Withdraw => self.withdraw(),
             Bid::Accept { office, term, brief } => self.accept(office, term, brief),
             Bid::Refuse { office, why } => {
-                let refused = self.decline_offer(office, &why)?;
-                refused.ok_or(Refusal::WrongState("nothing that you were offered is open"))
+                match self.decline_offer(office, &why)? {
+                    Some(Reason::PioDeclined) | None if office.is_none() => {
+                        // Nothing was offered: they cannot, and say why.
+                        let reason = self.decline()?;
+                        if let Ok(text) = words(&why, "the reason") {
+                            self.add(Fact::Note { text })?;
+                        }
+                        Ok(reason)
+                    }
+                    refused => refused.ok_or(Refusal::WrongState("nothing that you were offered is open")),
+                }
             }
             Bid::Assume { reason } => self.assume(&reason),
             Bid::Relieve { to, reason } => self.relieve(&to, &reason),
@@ -209,6 +219,11 @@ impl Work<'_> {
                 "{person} is not on scene; ask for them by a request, and give them something to do when they have checked in"
             )));
         }
+        if self.incident.responder(&person).is_some_and(|known| known.status == ResponderStatus::Resting) {
+            return Err(Refusal::NotThere(format!(
+                "{person} rests, and is given nothing to do until they check in again"
+            )));
+        }
         let limit = self.ahead(limit)?;
         let number = next(self.incident.board.tasks.len(), "tasks")?;
         self.put(Put::TaskGiven { number, person: person.clone(), what, limit })?;
@@ -253,10 +268,14 @@ impl Work<'_> {
                 in_flight.join("; ")
             )));
         }
-        let number = next(board.actions.len(), "changes")?;
+        if in_flight.len() >= LIST_MAX {
+            return Err(full("changes"));
+        }
+        let number = board.actions.last().map_or(0, |last| last.number) + 1;
         let assigned = self.has_work(&person);
+        let is_program = matches!(self.by.actor, Actor::Automation(_));
         self.put(Put::ActionBegan { number, person, what, place, undo, assigned })?;
-        if !assigned {
+        if !assigned && !is_program {
             self.tell_commander(News::Freelance);
         }
         Ok(Reason::Acting)
@@ -347,6 +366,7 @@ impl Work<'_> {
         let number = next(self.incident.board.requests.len(), "requests")?;
         self.put(Put::Requested { number, wanted, why, people: people.clone() })?;
         if people.is_empty() {
+            self.dispatch(Fact::Board(Put::RequestMoved { number, to: RequestState::Unfilled }))?;
             return Ok(Reason::NobodyToCall);
         }
         people.into_iter().try_for_each(|person| self.page(person, Why::Requested))?;

@@ -81,7 +81,8 @@ impl Work<'_> {
         let contact = board.contacts.iter().find(|contact| !contact.closed && has_come(contact.promised));
         if let Some(number) = contact.map(|contact| contact.number) {
             self.dispatch(Fact::Board(Put::ContactOverdue { number }))?;
-            match self.incident.offices.holder(Office::Liaison).map(str::to_owned) {
+            let liaison = self.incident.offices.holder(Office::Liaison).map(str::to_owned);
+            match liaison.filter(|liaison| self.rules.people.contains_key(liaison)) {
                 Some(liaison) => self.tell(&liaison, News::ContactOverdue),
                 None => self.tell_commander(News::ContactOverdue),
             }

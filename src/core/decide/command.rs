@@ -4,12 +4,16 @@
 //! no other: the first human answer (in `answer`), somebody on scene while the Commander is not, an offer that is accepted,
 //! silence past the lease, and an order of an administrator that is accepted.
 
+use jiff::SignedDuration;
+
 use super::super::command::{OFFER_WAIT, Offer, OfferEnd, Office, Turn};
 use super::super::incident::{CommandReason, Phase};
 use super::super::letter::{Letter, News};
 use super::super::timeline::Fact;
 use super::{Reason, Refusal, Work, words_or_none};
 
+/// So long nothing is heard of a Commander whom nobody looks for before somebody on scene may take over.
+const UNASKED_LEASE: SignedDuration = SignedDuration::from_mins(60);
 const NOT_OFFERED: &str = "nothing that you were offered is open; it may have expired or been withdrawn";
 
 impl Work<'_> {
@@ -32,6 +36,7 @@ impl Work<'_> {
                 return Err(Refusal::NotThere(format!("{to} has been asked, and has not answered yet")));
             }
             self.end_offer(OfferEnd::Replaced, String::new())?;
+            self.tell(&open.to, News::OfferWithdrawn);
         }
         self.offers(to, false, words_or_none(reason, "the reason")?)
     }
@@ -48,8 +53,11 @@ impl Work<'_> {
         let commander = self.incident.commander().ok_or(Refusal::NobodyCommands)?.person.clone();
         let reason = super::words(reason, "the reason of an order")?;
         self.may_take_it(to, &commander)?;
-        if self.incident.offices.offer.is_some() {
+        if let Some(open) = self.incident.offices.offer.clone() {
             self.end_offer(OfferEnd::Replaced, String::new())?;
+            if open.to != to {
+                self.tell(&open.to, News::OfferWithdrawn);
+            }
         }
         self.offers(to, true, reason)
     }
@@ -126,6 +134,9 @@ impl Work<'_> {
         self.dispatch(Fact::Command(ended))?;
         self.tell_commander(News::OfferExpired);
         self.tell(&offer.to, News::OfferExpired);
+        if offer.ordered {
+            self.tell(&offer.by, News::OfferExpired);
+        }
         Ok(Reason::OfferEnded)
     }
 
@@ -254,12 +265,19 @@ impl Work<'_> {
     }
 
     /// Whether the Commander is past the lease: the Deputy may take over when they were asked in vain, anyone a while later. Where
-    /// the harm stopped nobody is looked for; there, when the watch is over and nobody ended it.
+    /// nobody is looked for, because it can wait or the harm has stopped, when nothing was heard of them for long.
     fn may_be_assumed(&self, is_deputy: bool) -> bool {
+        let command = self.incident.commander();
+        if command.is_some_and(|command| !self.rules.people.contains_key(&command.person)) {
+            return true;
+        }
         match &self.incident.phase {
             Phase::Acknowledged { sign: Some(sign), .. } => sign.asked > u32::from(!is_deputy),
-            Phase::Mitigated { .. } => self.watch_ends().is_some_and(|ends| ends < self.now),
-            _ => false,
+            _ => {
+                let last = self.incident.heard_at.max(command.map(|command| command.since));
+                last.and_then(|last| last.checked_add(UNASKED_LEASE).ok())
+                    .is_some_and(|ends| ends <= self.now)
+            }
         }
     }
 

@@ -57,7 +57,7 @@ impl Work<'_> {
 
     /// Opens the incident again without waking anybody yet. That it fires again meanwhile does not move the hour.
     pub(super) fn reopen_quietly(&mut self, why: String, joined: Fact) -> Result<Reason, Refusal> {
-        self.add(Fact::Reopened { why, anew: true })?;
+        self.add(Fact::Reopened { why, anew: true, left: true })?;
         self.add(joined)?;
         Ok(Reason::ReopenedByAlert)
     }

@@ -142,7 +142,7 @@ impl Work<'_> {
             Phase::Resolved { last, .. } => last.as_ref().map(|command| command.person.clone()),
             _ => None,
         };
-        self.add(Fact::Reopened { why, anew: true })?;
+        self.add(Fact::Reopened { why, anew: true, left: true })?;
         joined.map_or(Ok(()), |joined| self.add(joined))?;
         self.raise(severity)?;
         self.escalate()?;
@@ -352,6 +352,15 @@ impl Work<'_> {
         if into == self.incident.id {
             return Err(Refusal::WrongState("an incident cannot become part of itself"));
         }
+        if self.incident.board.stop.is_some() {
+            return Err(Refusal::WrongState("changes are stopped here; that is lifted first, with a reason"));
+        }
+        if let Some(one) = self.incident.board.in_flight().next() {
+            return Err(Refusal::NotThere(format!(
+                "change {} of {} is in flight ({}); it ends first",
+                one.number, one.person, one.what
+            )));
+        }
         let was_taken = self.incident.commander().is_some();
         let Incident { alerts, firing, .. } = self.incident;
         self.add(Fact::Merged { into, alerts, firing })?;
@@ -419,7 +428,7 @@ impl Work<'_> {
         if self.incident.merged_into != Some(incident) {
             return Err(Refusal::WrongState("it did not become part of that incident"));
         }
-        self.add(Fact::Reopened { why: format!("it is no part of INC-{incident}"), anew: true })?;
+        self.add(Fact::Reopened { why: format!("it is no part of INC-{incident}"), anew: true, left: true })?;
         self.add(Fact::SplitFrom { incident, alerts, firing })?;
         self.take_command(&person, CommandReason::Reopened)?;
         Ok(Reason::Split)

@@ -38,7 +38,7 @@ impl Work<'_> {
     /// A page did not reach somebody. Who is at a keyboard is there all the same.
     pub(super) fn is_out_of_reach(&self, person: &str, why: String) -> Fact {
         let person = person.to_owned();
-        if self.incident.is_on_scene(&person) {
+        if self.incident.commander().is_some() && self.incident.is_on_scene(&person) {
             return Fact::Delivered {
                 what: "page".to_owned(),
                 to: person,
@@ -71,6 +71,13 @@ impl Work<'_> {
         if others.count() == SPAN_MAX + 1 {
             self.tell_commander(News::Span);
         }
+    }
+
+    /// Whether a request waits for somebody to answer.
+    pub(super) fn was_asked_for(&self, person: &str) -> bool {
+        let waits = |state| matches!(state, RequestState::Requested | RequestState::Unfilled);
+        let mut requests = self.incident.board.requests.iter();
+        requests.any(|one| waits(one.state) && one.people.iter().any(|one| one == person))
     }
 
     /// Who was asked for has answered, or is there.
@@ -164,6 +171,7 @@ impl Work<'_> {
         let requests = self.incident.board.requests.iter();
         let over: Vec<u32> = requests
             .filter(|one| one.state == RequestState::OnScene && one.people.contains(&person))
+            .filter(|one| !one.people.iter().any(|other| self.incident.is_on_scene(other)))
             .map(|one| one.number)
             .collect();
         for number in over {

@@ -29,7 +29,10 @@ impl Incident {
             // Of a page before it was over last they know nothing now.
             known.watching = watching && (known.watching || !known.has_heard());
             known.pages += 1;
-            if matches!(known.status, ResponderStatus::Unreachable | ResponderStatus::Declined) {
+            if matches!(
+                known.status,
+                ResponderStatus::Unreachable | ResponderStatus::Declined | ResponderStatus::Released
+            ) {
                 known.status = ResponderStatus::Paged;
                 known.since = at;
             }
@@ -89,6 +92,14 @@ impl Incident {
             && !was_there
         {
             calls.arrived(at, sized_up);
+        }
+    }
+
+    /// It was over, and whoever was on it has gone since.
+    pub(super) fn everybody_has_left(&mut self) {
+        for known in self.responders.iter_mut().filter(|known| known.status.has_answered()) {
+            // What they said last they said before: the hour of that stays.
+            (known.status, known.eta) = (ResponderStatus::Released, None);
         }
     }
 

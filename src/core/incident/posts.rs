@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::board::Put;
-use super::super::command::{Calls, Pace};
+use super::super::command::{Calls, Office, Pace};
 use super::{Command, CommandReason, Incident, Phase, Sign};
 
 impl Incident {
@@ -65,6 +65,27 @@ impl Incident {
             Put::Reported { .. } => calls.reported(at),
             Put::Called { call } => calls.called(*call, at),
             _ => {}
+        }
+    }
+
+    /// Who commands did something.
+    pub(super) fn gives_a_sign(&mut self, at: Timestamp) {
+        self.heard_at = Some(at);
+        if let Phase::Acknowledged { sign, calls, .. } = &mut self.phase {
+            if let Some(sign) = sign {
+                *sign = Sign::from(sign.after, at);
+            }
+            if let Some(calls) = calls {
+                calls.heard(at);
+            }
+        }
+    }
+
+    /// Who was the PIO is it no more, or does not become it.
+    pub(super) fn pio_left(&mut self, person: &str) {
+        if self.pio.as_ref().is_some_and(|(known, _)| known == person) {
+            let posts = self.offices.posts.iter().filter(|post| post.office == Office::Pio);
+            self.pio = posts.map(|post| (post.person.clone(), post.since)).next();
         }
     }
 

@@ -198,7 +198,8 @@ pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Res
                 "severity": incident.severity.as_str(), "state": incident.state(),
                 "bridge": meeting.here().map(|place| place.url.as_str()),
                 "commander": incident.commander().map(|command| json!({"person": command.person,
-                    "term": command.term, "since": command.since}))})
+                    "term": command.term, "since": command.since})),
+                "stop": view::said(&incident.board.stop), "offer": view::offer(incident)})
         })
         .collect();
     Ok(shown(&desk, Json(json!({"incidents": open})).into_response(), as_of))

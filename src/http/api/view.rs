@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::commit::{EventResult, MailResult};
-use crate::core::alert::Event;
+use crate::core::alert::{Event, one_line};
 use crate::core::board::{Board, End, Said};
 use crate::core::condition::{Condition, Known};
 use crate::core::incident::Incident;
@@ -48,10 +48,7 @@ pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, meeting: &Me
         "offices": incident.offices.posts.iter().map(|post| json!({
             "office": post.office.as_str(), "person": post.person, "since": post.since, "accepted": post.accepted,
         })).collect::<Vec<_>>(),
-        "offer": incident.offices.offer.as_ref().map(|offer| json!({
-            "to": offer.to, "by": offer.by, "ordered": offer.ordered, "reason": offer.reason, "at": offer.at,
-            "expires": offer.expires,
-        })),
+        "offer": offer(incident),
         "asks_for_command": incident.offices.wishes,
         "unaware": incident.offices.unaware,
         "brief": incident.moved,
@@ -66,11 +63,21 @@ pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, meeting: &Me
     })
 }
 
+/// The offer of command that is open.
+pub fn offer(incident: &Incident) -> Option<Value> {
+    incident.offices.offer.as_ref().map(|offer| {
+        json!({"to": offer.to, "by": offer.by, "ordered": offer.ordered, "reason": offer.reason, "at": offer.at,
+            "expires": offer.expires})
+    })
+}
+
+/// Words that somebody said.
+pub fn said(said: &Option<Said>) -> Option<Value> {
+    said.as_ref().map(|said| json!({"text": said.text, "by": said.by, "at": said.at}))
+}
+
 /// What stands on the board of an incident.
 fn board(board: &Board) -> Value {
-    let said = |said: &Option<Said>| {
-        said.as_ref().map(|said| json!({"text": said.text, "by": said.by, "at": said.at}))
-    };
     let ended = |ended: &Option<(End, Timestamp)>| {
         ended.as_ref().map(|(how, at)| json!({"how": how.as_str(), "at": at}))
     };
@@ -268,8 +275,13 @@ pub fn line(incident: &Incident, meeting: &Meeting, rules: &Rules) -> String {
         None => "nobody has command".into(),
     };
     let meet = meeting.here().map(|place| format!("; meet: {}", place.url)).unwrap_or_default();
+    let offer = incident.offices.offer.as_ref();
+    let offer = offer.map(|offer| format!("; offered to {}", offer.to)).unwrap_or_default();
+    let stop = incident.board.stop.as_ref();
+    let stop = stop.map(|stop| format!("; STOP by {}: {}", stop.by, one_line(&stop.text)));
+    let stop = stop.unwrap_or_default();
     format!(
-        "INC-{} {} {} {}: {}; {command}{meet}",
+        "INC-{} {} {} {}: {}{stop}; {command}{offer}{meet}",
         incident.id,
         incident.severity.as_str(),
         incident.state(),

@@ -20,7 +20,6 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::FORM_BYTES_MAX;
 use crate::commit::{Command, SignIn};
 use crate::core::role::{Deed, No};
 use crate::core::rules::Rules;
@@ -38,6 +37,8 @@ use crate::store::{StoreError, Tx};
 /// The cookie with the secret of a session. Where pages come by HTTPS its name binds it to this host, and to that.
 const COOKIE: &str = "onscene_session";
 const COOKIE_SECURE: &str = "__Host-onscene_session";
+/// Largest form, in bytes: what a text area takes, each byte of it in three.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 /// Longest secret that is looked for.
 const SECRET_BYTES_MAX: usize = 256;
 /// How long a page waits until it is written down that its session is used.
@@ -59,6 +60,11 @@ pub(in crate::http) struct Me {
 }
 
 impl Me {
+    /// Whether they may change something.
+    pub(in crate::http) fn may_act(&self) -> bool {
+        self.acts
+    }
+
     /// What pages know of who looks at them: `form` is what every form that is posted has to carry.
     pub(in crate::http) fn shown(&self, rules: &Rules) -> Value {
         let name = match &self.holder {
@@ -196,7 +202,7 @@ pub(super) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
 }
 
 /// Whether somebody is logged in.
-pub(super) async fn is_in(desk: &Desk, headers: &HeaderMap) -> bool {
+pub(in crate::http) async fn is_in(desk: &Desk, headers: &HeaderMap) -> bool {
     let Some(secret) = secret(desk, headers).map(str::to_owned) else { return false };
     let read = desk.sight.now(move |tx| sessions::find(tx, &secret)).await;
     read.is_ok_and(|found| found.is_some_and(|session| desk.allows(&session.holder, Deed::Look).is_ok()))
@@ -217,6 +223,13 @@ pub(in crate::http) fn secret<'a>(desk: &Desk, headers: &'a HeaderMap) -> Option
 
 /// Leads on, with the secret of a session for the browser to keep; empty: to forget.
 pub(super) fn lead(desk: &Desk, secret: &str, to: &str) -> Response {
+    let mut answer = Redirect::to(to).into_response();
+    keep(desk, secret, &mut answer);
+    answer
+}
+
+/// Gives a browser the secret of a session to keep; empty: to forget.
+pub(in crate::http) fn keep(desk: &Desk, secret: &str, answer: &mut Response) {
     let (lasts, secure) = match secret {
         "" => (0, desk.house.get().renderer.is_https()),
         _ => (AGE_MAX.as_secs(), desk.house.get().renderer.is_https()),
@@ -224,11 +237,9 @@ pub(super) fn lead(desk: &Desk, secret: &str, to: &str) -> Response {
     let secure = if secure { "; Secure" } else { "" };
     let name = name(desk);
     let cookie = format!("{name}={secret}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts}{secure}");
-    let mut answer = Redirect::to(to).into_response();
     if let Ok(cookie) = HeaderValue::from_str(&cookie) {
         answer.headers_mut().insert(header::SET_COOKIE, cookie);
     }
-    answer
 }
 
 /// Where somebody goes who is not logged in: to the login, which leads back to what they wanted to see.

@@ -6,7 +6,7 @@
   const link = document.getElementById("link");
   const changed = document.getElementById("changed");
   // What changes nothing of what stands above the timeline.
-  const quiet = ["note", "alert_flaps", "source_acknowledged", "statement_drafted"];
+  const quiet = ["note", "delivered", "alert_flaps", "source_acknowledged", "statement_drafted"];
   const waitFirst = 5000, waitLast = 60000;
   let last = Number(list.dataset.after), wait = waitFirst, source = null, timer = 0;
 

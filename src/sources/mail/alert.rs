@@ -101,7 +101,7 @@ pub(super) fn of(head: &Head, text: &str, id: Option<&str>, received_at: Timesta
     event
 }
 
-fn date(head: &Head) -> Option<Timestamp> {
+pub(super) fn date(head: &Head) -> Option<Timestamp> {
     let date = head.all("Date").first()?.as_datetime().filter(|date| date.is_valid())?;
     Timestamp::from_second(date.to_timestamp()).ok()
 }

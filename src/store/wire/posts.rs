@@ -31,6 +31,8 @@ struct CallsRow {
     size_up: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     progress: Option<Timestamp>,
+    #[serde(default)]
+    unanswered: u32,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -1,0 +1,82 @@
+//! What people say of themselves, and the Commander of others.
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::hour::ahead;
+use super::{OFFICES, verb};
+use crate::cli::Exit;
+use crate::cli::client::Client;
+
+/// Being there, and going.
+#[derive(Debug, Subcommand)]
+pub(super) enum People {
+    /// Say that you are at a keyboard, on scene
+    CheckIn {
+        /// Its number
+        number: i64,
+    },
+    /// Say that you are on the way to a keyboard
+    EnRoute {
+        /// Its number
+        number: i64,
+        /// When you will be there: 02:40 by the clock of this machine, or whole (RFC 3339)
+        #[arg(long, value_name = "TIME", value_parser = ahead, conflicts_with = "within")]
+        eta: Option<Timestamp>,
+        /// In how long you will be there, such as 10m
+        #[arg(long = "in", value_name = "LENGTH", value_parser = ahead)]
+        within: Option<Timestamp>,
+    },
+    /// Say that you rest, or as Commander that somebody is to
+    Rest {
+        /// Its number
+        number: i64,
+        /// Who, if not you
+        person: Option<String>,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
+    /// Say that you go, or as Commander that somebody may
+    Release {
+        /// Its number
+        number: i64,
+        /// Who, if not you
+        person: Option<String>,
+        /// The term you believe is current [default: the current one]
+        #[arg(long)]
+        term: Option<u32>,
+    },
+    /// Say that you cannot: to a page, an offer of command, or an office
+    Decline {
+        /// Its number
+        number: i64,
+        /// The office that you were asked to take
+        #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(OFFICES))]
+        office: Option<String>,
+        /// Why you do not take what you were offered
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+    },
+}
+
+impl People {
+    pub(super) fn ask(&self, client: &Client) -> Result<Value, Exit> {
+        match self {
+            Self::CheckIn { number } => verb(client, *number, "check-in", json!({})),
+            Self::EnRoute { number, eta, within } => {
+                verb(client, *number, "en-route", json!({"eta": eta.or(*within)}))
+            }
+            Self::Rest { number, person, term } => {
+                verb(client, *number, "rest", json!({"person": person, "term": term}))
+            }
+            Self::Release { number, person, term } => {
+                verb(client, *number, "release", json!({"person": person, "term": term}))
+            }
+            Self::Decline { number, office, reason } => {
+                verb(client, *number, "decline", json!({"office": office, "reason": reason}))
+            }
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! ICS-201, the incident briefing: what somebody reads before they take command. It is of one number, which they name when
+//! they accept, and an old one as soon as the situation has moved.
+
+use super::document::{Document, Section, hour};
+use super::taken::{Taken, ending, how};
+use crate::core::board::{Action, Finding, Put, Said};
+use crate::core::brief::Brief;
+use crate::core::incident::Phase;
+use crate::core::timeline::Fact;
+
+/// What it is.
+const WHAT: &str = "ICS-201, Incident Briefing: what is read before command passes. Facts are those of the timeline; hours are UTC.";
+
+/// Fills it.
+pub(super) fn fill(taken: &Taken<'_>) -> Document {
+    let brief = Brief::of(taken.incident, taken.meeting, taken.known);
+    let title = format!("Briefing: {} (brief of entry {})", taken.name(), brief.number);
+    let mut document = Document::new("ics-201", brief.incident, (taken.at, taken.by), title, WHAT);
+    document.brief = Some(brief.number);
+    if let Some(stop) = &brief.stop {
+        document = document.with(Section::new("STOP: nothing is to be changed").text(said(stop)));
+    }
+    document
+        .with(Section::new("1. Incident name").text(brief.title.clone()))
+        .with(
+            Section::new("2. Incident number")
+                .text(format!("INC-{}, brief of entry {}", brief.incident, brief.number)),
+        )
+        .with(Section::new("3. Initiated").text(hour(brief.opened_at)))
+        .with(findings(&brief))
+        .with(situation(taken, &brief))
+        .with(Section::new("6. Prepared by").text(taken.prepared()))
+        .with(
+            Section::new("7. Objective and plan")
+                .text_or(brief.objective.as_ref().map(said), "No objective was set.")
+                .text_or(
+                    brief.plan.as_ref().map(|plan| format!("Plan: {}", said(plan))),
+                    "No plan was written down.",
+                ),
+        )
+        .with(actions(taken, &brief))
+        .with(organisation(taken, &brief))
+        .with(resources(taken))
+        .with(meeting(&brief))
+        .with(bodies(&brief))
+        .with(Section::new("Open promises").table(
+            &["By (UTC)", "What"],
+            brief.promises.iter().map(|one| vec![hour(one.at), one.what.clone()]).collect(),
+            "None.",
+        ))
+}
+
+fn findings(brief: &Brief) -> Section {
+    let row = |finding: &Finding| {
+        let state = if finding.ok { "works (ruled out)" } else { "bad" };
+        vec![
+            finding.component.clone(),
+            state.into(),
+            finding.text.clone(),
+            finding.by.clone(),
+            hour(finding.known_at),
+        ]
+    };
+    let rows = brief.situation.bad.iter().chain(&brief.situation.ruled_out).map(row).collect();
+    Section::new("4. Parts: bad, and ruled out").table(
+        &["Part", "State", "What was seen", "By", "Known (UTC)"],
+        rows,
+        "Nothing was found yet.",
+    )
+}
+
+fn situation(taken: &Taken<'_>, brief: &Brief) -> Section {
+    let situation = &brief.situation;
+    let alerts = format!("{} of {} fire", situation.firing, situation.alerts);
+    let mitigated = situation.mitigated.as_ref().map(|cause| match cause {
+        Some(cause) => format!("the harm stopped: {cause}"),
+        None => "the harm stopped, unexplained: nobody knows what did it".into(),
+    });
+    let report = situation.report.as_ref().map(|one| {
+        let words = if one.text.is_empty() { String::new() } else { format!(": {}", one.text) };
+        format!("{}{words} ({}, {})", one.trend.as_str(), one.by, hour(one.at))
+    });
+    let firing = taken.alerts.iter().filter(|alert| alert.status == "firing");
+    let known = situation.known.iter().map(|known| format!("{} (until {})", known.text, hour(known.until)));
+    let section = Section::new("5. Situation and safety")
+        .facts(vec![
+            ("Services", Some(taken.services())),
+            ("Severity", Some(brief.severity.as_str().into())),
+            ("State", Some(brief.state.into())),
+            ("Since", Some(hour(brief.opened_at))),
+            ("Alerts", Some(alerts)),
+            ("Mitigation", mitigated),
+            ("Size-up", Some(situation.size_up.as_ref().map_or_else(|| "none yet".into(), said))),
+            ("Latest report", Some(report.unwrap_or_else(|| "none yet".into()))),
+        ])
+        .table(
+            &["Alert that fires", "Source", "Since (UTC)"],
+            firing
+                .map(|alert| vec![alert.title.clone(), alert.source.clone(), hour(alert.changed_at)])
+                .collect(),
+            "No alert fires.",
+        );
+    match situation.known.is_empty() {
+        true => section,
+        false => section.text("Known conditions:").list(known.collect(), ""),
+    }
+}
+
+fn actions(taken: &Taken<'_>, brief: &Brief) -> Section {
+    let row = |one: &Action| {
+        let words = taken.words_of_end(|put| match put {
+            Put::ActionEnded { number, text, .. } if *number == one.number => Some(text),
+            _ => None,
+        });
+        let who = if one.assigned {
+            one.person.clone()
+        } else {
+            format!("{} (was given nothing to do)", one.person)
+        };
+        let end =
+            if words.is_empty() { ending(one.ended) } else { format!("{}: {words}", ending(one.ended)) };
+        let undo = if one.undo.is_empty() { "not named".into() } else { one.undo.clone() };
+        vec![one.number.to_string(), hour(one.at), who, one.what.clone(), one.place.clone(), undo, end]
+    };
+    let columns = ["Change", "Time (UTC)", "Who", "What", "Where", "To undo it", "End"];
+    let in_flight = brief.in_flight.iter().map(row).collect();
+    let made = brief.made.iter().map(row).collect();
+    let tasks = brief.tasks.iter().map(|task| {
+        let limit = match task.limit {
+            Some(limit) => hour(limit),
+            None => "none, or it has passed".into(),
+        };
+        vec![task.number.to_string(), task.person.clone(), task.what.clone(), hour(task.at), limit]
+    });
+    Section::new("8. Actions")
+        .text("Changes in flight:")
+        .table(&columns, in_flight, "None.")
+        .text("Changes made, the newest first:")
+        .table(&columns, made, "None.")
+        .text("Tasks:")
+        .table(&["Task", "Owner", "What", "Since (UTC)", "Limit (UTC)"], tasks.collect(), "None is open.")
+}
+
+fn organisation(taken: &Taken<'_>, brief: &Brief) -> Section {
+    let holder = brief.commander.as_ref();
+    let commander = match holder {
+        Some(one) => format!("{}, term {}, since {}", taken.person(&one.person), one.term, hour(one.since)),
+        None => match &taken.incident.phase {
+            Phase::Resolved { last: Some(last), .. } => {
+                format!("nobody; it is over, and {} had it last", last.person)
+            }
+            _ => "nobody".into(),
+        },
+    };
+    let how = holder.map(|one| how(one.reason));
+    let unfilled = holder.map_or_else(|| "nobody".into(), |one| format!("the Commander, {}", one.person));
+    let asked = |office| taken.incident.offices.asked(office).map(|person| format!(" ({person} was asked)"));
+    let offices = brief.organisation.iter().map(|(office, person)| {
+        let who = person.as_ref().map_or_else(|| unfilled.clone(), |person| taken.person(person));
+        vec![office.title().to_owned(), who + &asked(*office).unwrap_or_default()]
+    });
+    let mut rows = vec![vec!["Commander".to_owned(), commander]];
+    rows.extend(how.map(|how| vec!["How they came to it".to_owned(), how.to_owned()]));
+    rows.extend(offices);
+    if let Some(offer) = &taken.incident.offices.offer {
+        rows.push(vec![
+            "Command is offered to".into(),
+            format!("{}, until {}", taken.person(&offer.to), hour(offer.expires)),
+        ]);
+    }
+    Section::new("9. Organisation").table(&["Office", "Who"], rows, "")
+}
+
+fn resources(taken: &Taken<'_>) -> Section {
+    let requests = taken.incident.board.requests.iter().map(|one| {
+        let people = if one.people.is_empty() { "nobody was paged".into() } else { one.people.join(", ") };
+        let state = one.state.as_str().replace('_', " ");
+        vec![
+            one.number.to_string(),
+            one.wanted.to_string(),
+            hour(one.at),
+            people,
+            format!("{state} {}", hour(one.since)),
+            one.why.clone(),
+        ]
+    });
+    let responders = taken.incident.responders.iter().map(|one| {
+        let arrived = taken.entries.iter().find_map(|kept| match &kept.entry.fact {
+            Fact::CheckedIn { person } if *person == one.person => Some(hour(kept.entry.at)),
+            _ => None,
+        });
+        let status = one.status.as_str().replace('_', " ");
+        vec![
+            taken.person(&one.person),
+            format!("{status} {}", hour(one.since)),
+            one.eta.map(hour).unwrap_or_default(),
+            arrived.unwrap_or_default(),
+        ]
+    });
+    Section::new("10. Resources")
+        .text("Requests:")
+        .table(
+            &["Request", "Resource", "Ordered (UTC)", "Paged", "State (UTC)", "Notes"],
+            requests.collect(),
+            "None.",
+        )
+        .text("People:")
+        .table(
+            &["Who", "Status since (UTC)", "Expected (UTC)", "Arrived (UTC)"],
+            responders.collect(),
+            "Nobody.",
+        )
+}
+
+fn meeting(brief: &Brief) -> Section {
+    let places = brief.meeting.iter().map(|place| {
+        let dial_in = place.dial_in.clone().unwrap_or_default();
+        vec![place.name.clone(), place.url.clone(), dial_in, place.suspect().unwrap_or_default()]
+    });
+    Section::new("Where to meet, in this order").table(
+        &["Place", "Address", "By telephone", "Doubt"],
+        places.collect(),
+        "No place is configured.",
+    )
+}
+
+fn bodies(brief: &Brief) -> Section {
+    let rows = brief.contacts.iter().map(|one| {
+        let promised = one.promised.map(hour).unwrap_or_default();
+        vec![
+            one.body.clone(),
+            one.contact.clone(),
+            one.ticket.clone(),
+            promised,
+            one.text.clone(),
+            one.by.clone(),
+        ]
+    });
+    Section::new("Outside bodies").table(
+        &["Body", "Contact", "Ticket", "Promised for (UTC)", "What was said", "By"],
+        rows.collect(),
+        "None is waited for.",
+    )
+}
+
+fn said(said: &Said) -> String {
+    format!("{} ({}, {})", said.text, said.by, hour(said.at))
+}

@@ -1,0 +1,224 @@
+//! `/incidents/{n}`: everything about one incident on one page, and every act on it as a form; `/incidents/{n}/brief`: what
+//! somebody reads before they accept command.
+//!
+//! A form is the same act as by the API or a command, by its own route. What was done leads back to the page; what was not
+//! done shows it as it is now, with the reason on top and with what was written.
+
+use axum::extract::{Path, RawQuery, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use jiff::tz::TimeZone;
+use minijinja::context;
+use serde::Deserialize;
+
+use super::me::{Acts, Looks, Me, pairs};
+use super::{ALERTS_SHOWN, Both, ENTRIES_SHOWN, unreadable};
+use crate::commit::{Command, DoorError, Reply};
+use crate::core::decide::{By, Reason, Refusal};
+use crate::core::timeline::{Actor, Route};
+use crate::http::desk::Desk;
+use crate::http::html::{Found, Pages, about};
+use crate::http::problem::Problem;
+use crate::http::verbs::meant;
+use crate::render::full_name;
+use crate::store::sight::Seen;
+use crate::store::tokens::Holder;
+use crate::store::{StoreError, Tx, incidents, reach};
+
+mod form;
+mod view;
+
+use form::Fields;
+
+/// What somebody did a moment ago, as the address says it.
+#[derive(Debug, Default, Deserialize)]
+struct Asked {
+    done: Option<String>,
+}
+
+/// What was not done, why, and what was written.
+pub(super) struct Failed {
+    status: StatusCode,
+    why: String,
+    verb: String,
+    fields: Fields,
+}
+
+/// Which page of an incident.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Whole,
+    Brief,
+}
+
+/// `GET /incidents/{n}`
+pub(in super::super) async fn page(
+    State((desk, pages)): Both,
+    Looks(me): Looks,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let asked: Asked = query.and_then(|query| pairs(query.as_bytes())).unwrap_or_default();
+    let said = asked.done.as_deref().and_then(done);
+    show(&desk, &pages, &me, &id, Which::Whole, said, None).await
+}
+
+/// `GET /incidents/{n}/brief`
+pub(in super::super) async fn brief(
+    State((desk, pages)): Both,
+    Looks(me): Looks,
+    Path(id): Path<String>,
+) -> Response {
+    show(&desk, &pages, &me, &id, Which::Brief, None, None).await
+}
+
+/// `POST /incidents/{n}/{verb}`
+pub(in super::super) async fn act(
+    State((desk, pages)): Both,
+    Path((id, verb)): Path<(String, String)>,
+    sent: Acts,
+) -> Response {
+    let fields: Fields = sent.form();
+    let Ok(number) = id.parse::<i64>() else { return nothing(&pages) };
+    let actor = match &sent.me.holder {
+        Holder::Person(name) => Actor::Person(name.clone()),
+        Holder::Automation(name) => Actor::Automation(name.clone()),
+    };
+    let by = By { actor, route: Route::Page, occurred_at: None };
+    let act = form::said(&fields, desk.clock.now()).and_then(|said| meant(&verb, said));
+    let done = match act {
+        Ok(act) => desk
+            .door
+            .ask(Command::Act { incident: number, act, by })
+            .await
+            .map_err(|error| told(&desk, error)),
+        Err(problem) => Err((problem.status, problem.detail)),
+    };
+    let (status, why) = match done {
+        Ok(Reply::Decided(incident, reason)) => {
+            // Of what became part of another, that one is the page.
+            let to = format!("/incidents/{}?done={}", incident.id, reason.as_str());
+            return Redirect::to(&to).into_response();
+        }
+        Ok(_) => (StatusCode::INTERNAL_SERVER_ERROR, Problem::internal().detail),
+        Err(failed) => failed,
+    };
+    // Whoever read a brief reads the new one.
+    let is_of_brief = fields.iter().any(|(name, _)| name == "brief");
+    let which = if is_of_brief && status == StatusCode::CONFLICT { Which::Brief } else { Which::Whole };
+    let failed = Failed { status, why, verb, fields };
+    show(&desk, &pages, &sent.me, &id, which, None, Some(failed)).await
+}
+
+/// Why something was not done, with names as people say them.
+fn told(desk: &Desk, error: DoorError) -> (StatusCode, String) {
+    let name = |person: &str| full_name(&desk.house.get().rules, person);
+    let why = match &error {
+        DoorError::Refused(Refusal::Stale { commander, term }) => Some(format!(
+            "{} has command now (term {term}), and only who commands does that. This page is as it is now",
+            name(commander)
+        )),
+        DoorError::Refused(Refusal::SituationMoved { .. }) => {
+            Some("the situation has moved since you read the brief. This is the new one: read it, and accept again".to_owned())
+        }
+        DoorError::Refused(Refusal::Watched { until }) => Some(format!(
+            "it is watched until {} UTC. Resolve it then, or say below why it is over before",
+            until.strftime("%H:%M")
+        )),
+        _ => None,
+    };
+    let problem = Problem::from(error);
+    (problem.status, why.unwrap_or(problem.detail))
+}
+
+/// What is said above the page after something was done: by the word of the reason, for it comes by the address.
+fn done(word: &str) -> Option<&'static str> {
+    let all = [
+        (Reason::TookCommand, "You have command. Everybody who was paged is told."),
+        (Reason::CommandIsTaken, "Somebody was faster and has command. Your answer is on the timeline."),
+        (Reason::AlreadyCommands, "You have command. Everybody can see that you are here."),
+        (
+            Reason::NobodyToCall,
+            "Nobody else is there to call: everybody whom the policy names is on it already.",
+        ),
+        (Reason::CheckedIn, "You are on scene."),
+        (Reason::Declined, "Thank you for saying so. It is on the timeline."),
+        (Reason::EscalatedUnanswered, "Thank you for saying so. The next people are called."),
+        (Reason::Offered, "It is offered. Until they accept, command stays where it is."),
+        (Reason::OfferEnded, "The offer has ended. Command stays where it is."),
+        (Reason::Wished, "Who has command knows that you ask for it."),
+        (Reason::Transferred, "You have command. Everybody on the incident is told."),
+        (Reason::Assumed, "You have command. Everybody on the incident is told."),
+        (Reason::OfficeAssigned, "They are asked. Until they say yes, the office is the Commander's."),
+        (Reason::OfficeTaken, "The office is taken."),
+        (Reason::Acting, "Everybody can see what you are changing. Say how it ended."),
+        (Reason::Stopped, "STOP stands. Everybody on the incident is told."),
+        (Reason::StopLifted, "The STOP is lifted. Everybody on the incident is told."),
+        (Reason::Requested, "They are paged."),
+        (Reason::Mitigated, "The harm has stopped. The channels are told; now watch."),
+        (Reason::Resolved, "It is over. The channels are told."),
+        (Reason::ReopenedByPerson, "It is open again, and you have command."),
+        (Reason::EnRoute, "It is written down that you are on your way."),
+        (Reason::Released, "It is written down. Thank you."),
+        (Reason::Recorded, "It is on the timeline."),
+        (Reason::Worsened, "The severity is changed. More people may be called."),
+        (Reason::SeverityLowered, "The severity is changed."),
+        (Reason::OfficeReleased, "The office is the Commander's until somebody else takes it."),
+        (Reason::OfficeDeclined, "It is written down that you do not take it."),
+        (Reason::PioDeclined, "It is written down that you do not take it."),
+    ];
+    all.into_iter().find(|(reason, _)| reason.as_str() == word).map(|(_, said)| said)
+}
+
+fn nothing(pages: &Pages) -> Response {
+    pages.message(StatusCode::NOT_FOUND, "No such incident", "There is no incident with this number.")
+}
+
+/// What belongs on the page.
+type Whole = Option<(Found, Vec<reach::Page>)>;
+
+fn find(desk: &Desk, id: i64) -> impl Fn(&Tx<'_>) -> Result<Whole, StoreError> + Send + Sync + 'static {
+    let rules = desk.house.get().rules.clone();
+    move |tx| {
+        let Some(saved) = incidents::load(tx, id)? else { return Ok(None) };
+        let woken = reach::pages(tx, id)?;
+        Ok(Some((Found::read(tx, saved.incident, &rules, ALERTS_SHOWN, ENTRIES_SHOWN)?, woken)))
+    }
+}
+
+async fn show(
+    desk: &Desk,
+    pages: &Pages,
+    me: &Me,
+    id: &str,
+    which: Which,
+    said: Option<&'static str>,
+    failed: Option<Failed>,
+) -> Response {
+    let Ok(id) = id.parse::<i64>() else { return nothing(pages) };
+    match desk.sight.or_last(find(desk, id)).await {
+        Ok(Seen { value: Some((found, woken)), as_of }) => {
+            let (house, now) = (desk.house.get(), desk.clock.now());
+            let rules = &house.rules;
+            let status = failed.as_ref().map_or(StatusCode::OK, |failed| failed.status);
+            let state = view::State { found: &found, rules, me, now };
+            let values = context! {
+                reader => me.shown(rules), said, ..context! { ..state.values(failed.as_ref()), ..about(&found, rules, None, now) }
+            };
+            let (name, values) = match which {
+                Which::Whole => {
+                    ("incident.html", context! { pages => super::paged(&woken, rules), ..values })
+                }
+                Which::Brief => ("brief.html", context! { brief => state.brief(), ..values }),
+            };
+            pages.page_of(status, name, values, desk.stale(as_of), &TimeZone::UTC)
+        }
+        Ok(Seen { value: None, as_of: None }) => nothing(pages),
+        Ok(Seen { value: None, .. }) => {
+            let text = "The store cannot be reached, and this node knows nothing of this incident: it is new, or has \
+                        been over for long. Please try again in a few seconds.";
+            pages.message(StatusCode::SERVICE_UNAVAILABLE, "Not at this moment", text)
+        }
+        Err(error) => unreadable(pages, &error),
+    }
+}

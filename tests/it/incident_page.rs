@@ -1,0 +1,141 @@
+//! The page of an incident over HTTP: who sees which forms, what they do, and who is logged in by having answered.
+
+use serde_json::Value;
+
+use super::harness::{Answer, Daemon, FORM, HOUSE, answer_link, cookie_in, nonce, request, word};
+
+fn house() -> String {
+    let viewer = "[[person]]\nname = \"lee\"\nfull_name = \"Lee Moe\"\nemail = \"lee@example.net\"\nrole = \"viewer\"\n[[rotation]]";
+    HOUSE.replacen("[[rotation]]", viewer, 1)
+}
+
+fn posts(daemon: &Daemon, path: &str, cookie: &str, form: &str) -> Answer {
+    request(daemon.address, "POST", path, &[FORM, ("Cookie", cookie)], form.as_bytes()).unwrap()
+}
+
+fn gets(daemon: &Daemon, path: &str, cookie: &str) -> Answer {
+    request(daemon.address, "GET", path, &[("Cookie", cookie)], b"").unwrap()
+}
+
+fn to(answer: &Answer) -> &str {
+    answer.head.lines().find_map(|line| line.strip_prefix("location: ")).unwrap_or_default()
+}
+
+#[test]
+fn a_form_does_what_the_api_does_and_what_is_refused_gives_back_what_was_written() {
+    let daemon = Daemon::start(&house());
+    daemon.alert("db-1", "firing");
+    let (of_maya, of_tom) = (daemon.token("maya"), daemon.token("tom"));
+    let (maya, tom) = (daemon.cookie(&of_maya), daemon.cookie(&of_tom));
+    let page = gets(&daemon, "/incidents/1", &maya);
+    assert!(
+        page.body.contains("Nobody has command yet") && page.body.contains("/incidents/1/ack"),
+        "{page:?}"
+    );
+    let own = word(&page.body).unwrap().to_owned();
+    let does = |verb: &str, fields: &str| {
+        posts(&daemon, &format!("/incidents/1/{verb}"), &maya, &format!("form={own}&{fields}"))
+    };
+
+    // Without the word of the session, or from elsewhere, nothing is done.
+    assert_eq!(posts(&daemon, "/incidents/1/ack", &maya, "").status, 403);
+    let other = [FORM, ("Cookie", maya.as_str()), ("Sec-Fetch-Site", "cross-site")];
+    assert_eq!(
+        request(daemon.address, "POST", "/incidents/1/ack", &other, format!("form={own}").as_bytes())
+            .unwrap()
+            .status,
+        403
+    );
+    let state = || daemon.api(&of_tom, "GET", "/api/v1/incidents/1", &Value::Null).json();
+    assert_eq!(state()["state"], "triggered");
+
+    let taken = does("ack", "");
+    assert_eq!((taken.status, to(&taken)), (303, "/incidents/1?done=took_command"));
+    let page = gets(&daemon, to(&taken), &maya);
+    assert!(page.body.contains("You have command. Everybody who was paged is told."), "{}", page.body);
+    assert_eq!(does("check-in", "term=1").status, 303);
+    assert_eq!(does("size-up", "term=1&text=all+orders+fail").status, 303);
+    assert_eq!(does("task", "term=1&person=maya&what=look&limit_in=30").status, 303);
+    assert!(state()["board"]["tasks"][0]["limit"].is_string(), "{}", state());
+    let entries = daemon.api(&of_tom, "GET", "/api/v1/incidents/1/timeline", &Value::Null).json();
+    assert!(entries["entries"].as_array().unwrap().iter().any(|entry| entry["route"] == "page"), "{entries}");
+
+    // What is refused shows the page as it is, the reason on top, and the words.
+    for (verb, fields, status, why) in [
+        ("plan", "term=9&text=%3Cb%3Emy+plan", 409, "Maya Lind has command now (term 1)"),
+        ("offer", "term=1&to=tom&reason=rest", 409, "tom is not on scene"),
+        ("act", "what=", 422, "what is changed is empty"),
+        ("mitigate", "term=1&did=&cause=", 422, "say what ended the harm"),
+        ("en-route", "eta_in=soon", 422, "say a number of minutes"),
+        ("vacate", "", 404, "this verb does not exist here"),
+    ] {
+        let refused = does(verb, fields);
+        assert_eq!(refused.status, status, "{verb}: {}", refused.body);
+        assert!(
+            refused.body.contains(why) && refused.body.contains("Nothing was changed"),
+            "{verb}: {}",
+            refused.body
+        );
+        assert_eq!(
+            refused.body.contains("&lt;b&gt;my plan</textarea>"),
+            verb == "plan",
+            "{verb}: {}",
+            refused.body
+        );
+    }
+    assert_eq!(does("find", "component=vpn&ok=true").status, 303);
+    assert_eq!(state()["board"]["findings"][0]["ok"], true);
+    assert_eq!(posts(&daemon, "/incidents/7/ack", &maya, &format!("form={own}")).status, 404);
+
+    // Who commands sees other forms than who does not, and a viewer sees none.
+    let page = |cookie: &str| gets(&daemon, "/incidents/1", cookie).body;
+    assert!(page(&maya).contains("action=\"/incidents/1/objective\""));
+    assert!(!page(&tom).contains("action=\"/incidents/1/objective\""));
+    assert!(page(&tom).contains("action=\"/incidents/1/check-in\""));
+    let lee = daemon.cookie(&daemon.token("lee"));
+    let seen = page(&lee);
+    assert!(
+        seen.contains("There is nothing for you to do") && !seen.contains("action=\"/incidents"),
+        "{seen}"
+    );
+    let refused = posts(&daemon, "/incidents/1/note", &lee, &format!("form={}&text=x", word(&seen).unwrap()));
+    assert!(refused.status == 403 && refused.body.contains("a viewer"), "{refused:?}");
+    assert!(daemon.verify().contains("whole"));
+}
+
+#[test]
+fn who_has_answered_a_page_is_logged_in_and_neither_who_looks_nor_a_program_is() {
+    let daemon = Daemon::start(&house());
+    daemon.alert("db-1", "firing");
+    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
+    let shown = daemon.get(&link).unwrap();
+    assert!(cookie_in(&shown).is_none() && !shown.body.contains("Go on to the incident page"), "{shown:?}");
+    let form = |answer: &str| format!("nonce={}&answer={answer}", nonce(&shown.body).unwrap());
+    // What decided nothing logs nobody in.
+    for strange in ["answer=take&nonce=f.1.2".to_owned(), form("nothing"), form("mitigate&term=1")] {
+        let refused = posts(&daemon, &link, "", &strange);
+        assert!(refused.status >= 400 && cookie_in(&refused).is_none(), "{strange}: {refused:?}");
+    }
+    let taken = posts(&daemon, &link, "", &form("take"));
+    assert!(
+        taken.body.contains("Go on to the incident page") && taken.body.contains("href=\"/incidents/1\""),
+        "{taken:?}"
+    );
+    let cookie = cookie_in(&taken).unwrap();
+    let page = gets(&daemon, "/incidents/1", &cookie);
+    assert!(page.status == 200 && page.body.contains("You have command"), "{page:?}");
+    // Who is in already keeps their session.
+    let again =
+        posts(&daemon, &link, &cookie, &format!("nonce={}&answer=check-in", nonce(&taken.body).unwrap()));
+    assert!(
+        again.status == 200 && cookie_in(&again).is_none() && again.body.contains("Go on to"),
+        "{again:?}"
+    );
+    // Of a link on which a program has pressed, nobody is logged in, though a human's answer counts.
+    posts(&daemon, &link, "", &form("program"));
+    let shown = daemon.get(&link).unwrap();
+    let note = format!("nonce={}&answer=note&text=x", nonce(&shown.body).unwrap());
+    let noted = posts(&daemon, &link, "", &note);
+    assert!(noted.status == 200 && cookie_in(&noted).is_none(), "{noted:?}");
+    assert!(!noted.body.contains("Go on to the incident page"), "{}", noted.body);
+}
