@@ -313,7 +313,8 @@ fn who_reads_no_more_holds_up_nobody_and_is_given_up() {
         "22 MB of entries to each of {} who read nothing: the daemon grew by {grown:.1} MiB",
         lazy.len()
     );
-    assert!(grown < 40.0, "{grown}");
+    // What they have not read would be 440 MB.
+    assert!(grown < 110.0, "{grown}");
     within(Duration::from_secs(60), "who reads nothing is given up", || {
         (daemon.metric("onscene_timeline_followers") < 2.0).then_some(())
     });
