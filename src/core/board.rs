@@ -114,8 +114,17 @@ pub struct Task {
     pub at: Timestamp,
     /// By when it is to be done, or said that it is not.
     pub limit: Option<Timestamp>,
+    /// The limit passed, and it was said.
+    pub late: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+}
+
+impl Task {
+    /// The hour at which it is looked whether it is done.
+    pub fn awaited(&self) -> Option<Timestamp> {
+        self.limit.filter(|_| !self.late && self.ended.is_none())
+    }
 }
 
 /// A change that somebody makes: what, where, how to undo it.
@@ -264,6 +273,8 @@ pub struct Contact {
     pub ticket: String,
     /// When they promised to call back, or to have done something.
     pub promised: Option<Timestamp>,
+    /// That hour passed, and it was said.
+    pub late: bool,
     /// What was said; may be empty.
     pub text: String,
     /// Who spoke with them.
@@ -272,6 +283,13 @@ pub struct Contact {
     pub at: Timestamp,
     /// Nothing more is waited for.
     pub closed: bool,
+}
+
+impl Contact {
+    /// The hour at which it is looked whether they have called back.
+    pub fn awaited(&self) -> Option<Timestamp> {
+        self.promised.filter(|_| !self.late && !self.closed)
+    }
 }
 
 /// What was found of one part: it works, or it does not.
@@ -352,13 +370,13 @@ impl Board {
         for request in self.requests.iter_mut().filter(|request| !request.state.is_over()) {
             (request.state, request.since) = (RequestState::Released, at);
         }
-        self.contacts.iter_mut().for_each(|contact| contact.promised = None);
+        self.contacts.iter_mut().for_each(|contact| (contact.promised, contact.late) = (None, false));
     }
 
     /// The next hour at which something on the board is looked at.
     pub fn next_hour(&self) -> Option<Timestamp> {
-        let tasks = self.open_tasks().filter_map(|task| task.limit);
-        let contacts = self.contacts.iter().filter(|contact| !contact.closed).filter_map(|one| one.promised);
+        let tasks = self.open_tasks().filter_map(Task::awaited);
+        let contacts = self.contacts.iter().filter_map(Contact::awaited);
         let requests = self.requests.iter().filter_map(Request::answer_due);
         tasks.chain(contacts).chain(requests).min()
     }
@@ -380,7 +398,15 @@ impl Board {
             Put::TaskGiven { number, person, what, limit } => {
                 follows(self.tasks.len(), *number)?;
                 let (person, what) = (person.clone(), what.clone());
-                self.tasks.push(Task { number: *number, person, what, at, limit: *limit, ended: None });
+                self.tasks.push(Task {
+                    number: *number,
+                    person,
+                    what,
+                    at,
+                    limit: *limit,
+                    late: false,
+                    ended: None,
+                });
             }
             Put::TaskEnded { number, how, .. } => {
                 let task = numbered(&mut self.tasks, *number)?;
@@ -388,7 +414,7 @@ impl Board {
                     return Err("a task ended twice");
                 }
             }
-            Put::TaskOverdue { number } => numbered(&mut self.tasks, *number)?.limit = None,
+            Put::TaskOverdue { number } => numbered(&mut self.tasks, *number)?.late = true,
             Put::ActionBegan { number, person, what, place, undo, assigned } => {
                 if *number != self.actions.last().map_or(0, |last| last.number) + 1 {
                     return Err("a number on the board was left out");
@@ -446,6 +472,7 @@ impl Board {
                     contact: contact.clone(),
                     ticket: ticket.clone(),
                     promised: *promised,
+                    late: false,
                     text: text.clone(),
                     by: by.to_owned(),
                     at,
@@ -459,7 +486,7 @@ impl Board {
                     }
                 }
             }
-            Put::ContactOverdue { number } => numbered(&mut self.contacts, *number)?.promised = None,
+            Put::ContactOverdue { number } => numbered(&mut self.contacts, *number)?.late = true,
             Put::Found { component, ok, text, known_at } => {
                 let (component, text) = (component.clone(), text.clone());
                 self.findings.retain(|known| known.component != component);

@@ -364,6 +364,12 @@ fn work_has_one_owner_and_an_end() {
     assert!(told.starts_with("tom has task 1"), "{told}");
     assert_eq!(night.at(8).tick(), ["tell tom task-overdue", "tell maya task-overdue"]);
     assert!(night.at(9).tick().is_empty(), "it is said once");
+    let late = &night.incident.board.tasks[0];
+    assert_eq!(
+        (late.limit, late.late),
+        (Some(begin() + SignedDuration::from_mins(8)), true),
+        "its hour stays"
+    );
     let end = || Act::Board(Write::EndTask { number: 1, how: End::Done, text: "nothing there".into() });
     assert!(night.refused("kim", end()).starts_with("task 1 is tom's"));
     assert_eq!(night.does("tom", end()), ["tell maya task-ended"]);
@@ -377,6 +383,27 @@ fn work_has_one_owner_and_an_end() {
             .refused("maya", Act::Release { person: None, term: None })
             .contains("hands it over before they go")
     );
+}
+
+#[test]
+fn an_outside_body_that_does_not_call_back_is_told_of_once_and_may_promise_anew() {
+    let mut night = Night::manned(rules());
+    let contact = |minute: i64, text: &str| {
+        let promised = Some(begin() + SignedDuration::from_mins(minute));
+        let (body, contact, ticket, text) = ("host".into(), String::new(), "4711".into(), text.into());
+        Act::Board(Write::Contact { body, contact, ticket, promised, text, closed: false })
+    };
+    night.does("maya", contact(8, "they look at their line"));
+    assert_eq!(night.at(8).tick(), ["tell maya contact-overdue"]);
+    assert!(night.at(9).tick().is_empty(), "it is said once");
+    let hour = |night: &Night| {
+        let known = &night.incident.board.contacts[0];
+        (known.promised.unwrap().duration_since(begin()).as_mins(), known.late)
+    };
+    assert_eq!(hour(&night), (8, true), "its hour stays");
+    night.does("maya", contact(12, "ten minutes more"));
+    assert_eq!(hour(&night), (12, false));
+    assert_eq!(night.at(12).tick(), ["tell maya contact-overdue"]);
 }
 
 #[test]

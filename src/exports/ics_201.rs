@@ -1,6 +1,8 @@
 //! ICS-201, the incident briefing: what somebody reads before they take command. It is of one number, which they name when
 //! they accept, and an old one as soon as the situation has moved.
 
+use jiff::Timestamp;
+
 use super::document::{Document, Section, hour};
 use super::taken::{Taken, ending, how};
 use crate::core::board::{Action, Finding, Put, Said};
@@ -126,10 +128,7 @@ fn actions(taken: &Taken<'_>, brief: &Brief) -> Section {
     let in_flight = brief.in_flight.iter().map(row).collect();
     let made = brief.made.iter().map(row).collect();
     let tasks = brief.tasks.iter().map(|task| {
-        let limit = match task.limit {
-            Some(limit) => hour(limit),
-            None => "none, or it has passed".into(),
-        };
+        let limit = task.limit.map_or_else(|| "none".to_owned(), |limit| by(limit, task.late));
         vec![task.number.to_string(), task.person.clone(), task.what.clone(), hour(task.at), limit]
     });
     Section::new("8. Actions")
@@ -212,6 +211,11 @@ fn resources(taken: &Taken<'_>) -> Section {
         )
 }
 
+/// An hour by which something was to be done.
+fn by(at: Timestamp, late: bool) -> String {
+    if late { format!("{}, late", hour(at)) } else { hour(at) }
+}
+
 fn meeting(brief: &Brief) -> Section {
     let places = brief.meeting.iter().map(|place| {
         let dial_in = place.dial_in.clone().unwrap_or_default();
@@ -226,7 +230,7 @@ fn meeting(brief: &Brief) -> Section {
 
 fn bodies(brief: &Brief) -> Section {
     let rows = brief.contacts.iter().map(|one| {
-        let promised = one.promised.map(hour).unwrap_or_default();
+        let promised = one.promised.map(|at| by(at, one.late)).unwrap_or_default();
         vec![
             one.body.clone(),
             one.contact.clone(),

@@ -43,12 +43,14 @@ pub(super) fn fill(taken: &Taken<'_>) -> Document {
         .in_flight()
         .map(|one| format!("in flight, change {} of {}: {}", one.number, one.person, one.what));
     let tasks = board.open_tasks().map(|one| {
-        let limit = one.limit.map(|limit| format!(", by {}", hour(limit))).unwrap_or_default();
+        let late = if one.late { ", late" } else { "" };
+        let limit = one.limit.map(|limit| format!(", by {}{late}", hour(limit))).unwrap_or_default();
         format!("task {} of {}{limit}: {}", one.number, one.person, one.what)
     });
     let planned = board.plan.iter().map(|plan| format!("plan: {}", plan.text)).chain(changes).chain(tasks);
     let bodies = board.contacts.iter().map(|one| {
-        let promised = one.promised.map(hour).unwrap_or_default();
+        let late = if one.late { ", late" } else { "" };
+        let promised = one.promised.map(|at| format!("{}{late}", hour(at))).unwrap_or_default();
         let open = if one.closed { "closed" } else { "open" };
         vec![one.body.clone(), one.contact.clone(), one.ticket.clone(), promised, open.to_owned()]
     });

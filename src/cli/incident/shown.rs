@@ -158,6 +158,7 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
         let by = format!("{}, {}", text(&report["by"]), second(&report["at"]));
         shown.push(("progress", format!("{}{} ({by})", text(&report["trend"]), with(": ", &report["text"]))));
     }
+    let late = |one: &Value| if one["late"] == true { ", late" } else { "" };
     let is_open = |one: &&Value| one["ended"].is_null();
     for action in all(&board["actions"]).iter().filter(is_open) {
         let who = if action["assigned"] == false { ", who was given nothing to do here" } else { "" };
@@ -167,7 +168,7 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
         shown.push(("change", format!("{} {what} ({since}){undo}", action["number"])));
     }
     for task in all(&board["tasks"]).iter().filter(is_open) {
-        let limit = when(", by ", &task["limit"]);
+        let limit = format!("{}{}", when(", by ", &task["limit"]), late(task));
         let what = text(&task["what"]);
         shown.push(("task", format!("{} {}{limit}: {what}", task["number"], text(&task["person"]))));
     }
@@ -184,7 +185,7 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
     for contact in all(&board["contacts"]).iter().filter(|one| one["closed"] != true) {
         let whom = format!("{}{}", text(&contact["body"]), with(", ", &contact["contact"]));
         let ticket = with(", ticket ", &contact["ticket"]);
-        let promised = when(", back by ", &contact["promised"]);
+        let promised = format!("{}{}", when(", back by ", &contact["promised"]), late(contact));
         shown.push(("outside", format!("{whom}{ticket}{promised}{}", with(": ", &contact["text"]))));
     }
     for finding in all(&board["findings"]) {

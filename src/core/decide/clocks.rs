@@ -71,14 +71,14 @@ impl Work<'_> {
         let now = self.now;
         let has_come = |hour: Option<Timestamp>| hour.is_some_and(|hour| hour <= now);
         let board = &self.incident.board;
-        let task = board.open_tasks().find(|task| has_come(task.limit));
+        let task = board.open_tasks().find(|task| has_come(task.awaited()));
         if let Some((number, person)) = task.map(|task| (task.number, task.person.clone())) {
             self.dispatch(Fact::Board(Put::TaskOverdue { number }))?;
             self.tell(&person, News::TaskOverdue);
             self.tell_commander(News::TaskOverdue);
             return Ok(Reason::Overdue);
         }
-        let contact = board.contacts.iter().find(|contact| !contact.closed && has_come(contact.promised));
+        let contact = board.contacts.iter().find(|contact| has_come(contact.awaited()));
         if let Some(number) = contact.map(|contact| contact.number) {
             self.dispatch(Fact::Board(Put::ContactOverdue { number }))?;
             let liaison = self.incident.offices.holder(Office::Liaison).map(str::to_owned);

@@ -93,7 +93,7 @@ fn board(board: &Board) -> Value {
         "changes_allowed": board.changes_max(),
         "tasks": board.tasks.iter().map(|task| json!({
             "number": task.number, "person": task.person, "what": task.what, "at": task.at, "limit": task.limit,
-            "ended": ended(&task.ended),
+            "late": task.late, "ended": ended(&task.ended),
         })).collect::<Vec<_>>(),
         "actions": board.actions.iter().map(|action| json!({
             "number": action.number, "person": action.person, "what": action.what, "where": action.place,
@@ -108,7 +108,7 @@ fn board(board: &Board) -> Value {
         }).collect::<Vec<_>>(),
         "contacts": board.contacts.iter().map(|contact| json!({
             "number": contact.number, "body": contact.body, "contact": contact.contact, "ticket": contact.ticket,
-            "promised": contact.promised, "text": contact.text, "by": contact.by, "at": contact.at,
+            "promised": contact.promised, "late": contact.late, "text": contact.text, "by": contact.by, "at": contact.at,
             "closed": contact.closed,
         })).collect::<Vec<_>>(),
         "findings": board.findings.iter().map(|finding| json!({

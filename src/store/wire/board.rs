@@ -83,6 +83,8 @@ struct TaskRow {
     at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     limit: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ended")]
     ended: Option<(End, Timestamp)>,
 }
@@ -125,6 +127,8 @@ struct ContactRow {
     ticket: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     promised: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    late: bool,
     text: String,
     by: String,
     at: Timestamp,
@@ -342,8 +346,7 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_board_with_everything_on_it_is_read_back_as_it_was_written() {
+    fn full() -> Incident {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         let entry = |seq, fact| Entry {
             seq,
@@ -366,6 +369,12 @@ mod tests {
         for (place, put) in all().into_iter().enumerate() {
             incident.apply(&entry(u32::try_from(place).unwrap() + 2, Fact::Board(put))).unwrap();
         }
+        incident
+    }
+
+    #[test]
+    fn a_board_with_everything_on_it_is_read_back_as_it_was_written() {
+        let incident = full();
         let json = super::super::state_to_json(&incident).unwrap();
         assert_eq!(super::super::state_from_json(&json).unwrap(), incident, "{json}");
     }
