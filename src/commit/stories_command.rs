@@ -6,11 +6,11 @@ use super::*;
 use crate::core::alert::{AlertSeverity, Event, Status};
 use crate::core::board::{End, Wanted};
 use crate::core::command::{Office, Turn};
-use crate::core::decide::{Bid, Refusal, Write};
+use crate::core::decide::{Bid, Decision, Refusal, Write};
 use crate::core::incident::{CommandReason, Incident};
 use crate::core::rules::CommandRules;
-use crate::core::timeline::Fact;
-use crate::store::{incidents, timeline};
+use crate::core::timeline::{Actor, Entry, Fact, Route};
+use crate::store::{Tx, incidents, timeline};
 
 /// A night of one incident, INC-1, of the worst sort.
 struct Night {
@@ -379,5 +379,74 @@ fn an_offer_that_nobody_answers_ends_by_itself_and_command_stays() {
     assert_eq!(night.commander(), ("maya".into(), 1));
     let ended = night.facts();
     assert!(ended.iter().any(|fact| matches!(fact, Fact::Command(Turn::OfferEnded { .. }))));
+    night.story.proves_whole();
+}
+
+/// A node of a version that knew neither offices nor the board writes into the incident.
+fn an_older_node_writes(night: &mut Night) {
+    let now = night.story.clock.now();
+    let forgets = |tx: &Tx<'_>| {
+        let row = incidents::load_as_written(tx, 1)?.unwrap();
+        let mut state: serde_json::Value = serde_json::from_str(&row.state).unwrap();
+        let known = state.as_object_mut().unwrap();
+        for unknown in ["offices", "board", "moved", "fold"] {
+            assert!(known.remove(unknown).is_some(), "{unknown}: {}", row.state);
+        }
+        assert!(known["phase"].as_object_mut().unwrap().remove("calls").is_some());
+        tx.write("update incident set state = ?1", &[(&state.to_string()).into()])
+    };
+    let notes = |tx: &Tx<'_>| {
+        let row = incidents::load_as_written(tx, 1)?.unwrap();
+        let mut incident = incidents::state(&row.state)?.incident;
+        assert!(incident.offices.offer.is_none() && incident.board.objective.is_none());
+        let before = incidents::Saved { incident: incident.clone(), head: row.head.try_into().unwrap() };
+        let entry = Entry {
+            seq: incident.seq + 1,
+            at: now,
+            occurred_at: now,
+            actor: Actor::Person("maya".into()),
+            office: None,
+            term: None,
+            route: Route::Api,
+            fact: Fact::Note { text: "still looking".into() },
+        };
+        incident.apply(&entry).unwrap();
+        let decision =
+            Decision { incident, entries: vec![entry], letters: Vec::new(), reason: Reason::NotDue };
+        incidents::save(tx, &decision, Some(&before)).map(|_| ())
+    };
+    night.story.committer.connection.write(now, forgets).unwrap();
+    night.story.committer.connection.write(now, notes).unwrap();
+    night
+        .story
+        .committer
+        .connection
+        .write(now, |tx| {
+            let row = incidents::load_as_written(tx, 1)?.unwrap();
+            let mut state: serde_json::Value = serde_json::from_str(&row.state).unwrap();
+            for unknown in ["offices", "board", "moved", "fold"] {
+                state.as_object_mut().unwrap().remove(unknown);
+            }
+            tx.write("update incident set state = ?1", &[(&state.to_string()).into()])
+        })
+        .unwrap();
+}
+
+#[test]
+fn what_an_older_node_drops_when_it_writes_is_known_from_the_timeline() {
+    let mut night = Night::is_manned();
+    night.does("maya", Act::Board(Write::Objective { text: "sites back".into(), term: 1 }));
+    night.does("maya", offer("tom", 1));
+    let before = night.incident();
+    an_older_node_writes(&mut night);
+    let after = night.incident();
+    assert_eq!((&after.offices, &after.board), (&before.offices, &before.board));
+    let proof = |tx: &Tx<'_>| incidents::verify(tx, 1);
+    night.story.look(proof).unwrap().unwrap();
+    // The offer stands, and what follows is written whole.
+    night.does("tom", accept(1));
+    assert_eq!(night.commander(), ("tom".into(), 2));
+    let row = night.story.look(|tx| incidents::load_as_written(tx, 1)).unwrap();
+    assert!(incidents::state(&row.state).unwrap().whole);
     night.story.proves_whole();
 }

@@ -195,6 +195,7 @@ fn a_row_that_a_node_of_the_version_before_has_written_is_whole_all_the_same() {
             responder.as_object_mut().unwrap().remove("watching");
         }
         state["phase"].as_object_mut().unwrap().remove("sign");
+        state.as_object_mut().unwrap().remove("fold");
         if let Some(escalation) = state["phase"]["escalation"].as_object_mut() {
             escalation.remove("reminders");
         }
@@ -206,7 +207,7 @@ fn a_row_that_a_node_of_the_version_before_has_written_is_whole_all_the_same() {
         });
     }
     story.passes(20);
-    assert_eq!(story.tick(1), Reason::NotDue, "it does not look for who commands until it is known again");
+    assert_eq!(story.tick(1), Reason::AskedCommander, "what it dropped is known from the timeline");
     assert_eq!(story.tick(2), Reason::EscalatedOnTime);
     story.proves_whole();
 }

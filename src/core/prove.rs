@@ -123,6 +123,16 @@ pub enum Broken {
     Row(u32, &'static str),
 }
 
+/// What is kept of an incident beside its timeline.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The fold, as it was written.
+    pub incident: Incident,
+    /// A version wrote it that knows all that this one does. One that knew less has dropped what it did not know, and what is
+    /// kept is made whole from the timeline when it is next needed.
+    pub whole: bool,
+}
+
 /// What was proved of one timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proved {
@@ -232,8 +242,9 @@ impl Prover {
     ///
     /// # Errors
     /// The first fault.
-    pub fn end(self, saved: Incident, head: &[u8]) -> Result<Proved, Broken> {
+    pub fn end(self, saved: Kept, head: &[u8]) -> Result<Proved, Broken> {
         let Some(fold) = self.fold else { return Err(Broken::Empty) };
+        let Kept { incident: saved, whole } = saved;
         if saved.seq > fold.seq {
             return Err(Broken::Short(fold.seq + 1));
         }
@@ -243,7 +254,7 @@ impl Prover {
         if head != self.head {
             return Err(Broken::Head(fold.seq));
         }
-        let saved = as_kept(saved, &fold);
+        let saved = if whole { saved } else { as_kept(saved, &fold) };
         if saved != fold {
             return Err(Broken::Row(fold.seq, differs(&saved, &fold)));
         }
@@ -274,31 +285,23 @@ fn differs(saved: &Incident, fold: &Incident) -> &'static str {
     parts.into_iter().find(|(_, other)| *other).map_or("something of it is other", |(what, _)| what)
 }
 
-/// A row as this version would have kept it. A node of the version before, that shares the store while the others are new
-/// already, loses what it does not know when it writes one.
+/// A row as this version would have kept it: what the versions before did not know is taken from the timeline, and
+/// everything else stays as it was written.
 fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     for (kept, known) in saved.responders.iter_mut().zip(&fold.responders) {
         if kept.pages_before == 0 {
             kept.pages_before = known.pages_before;
         }
         kept.watching |= known.watching;
+        kept.eta = known.eta;
     }
     if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
         saved.shadows.clone_from(&fold.shadows);
     }
-    // Of a version that knew no offices: who was called as PIO, and which entry a brief depends on.
-    if saved.offices.posts.iter().all(|kept| fold.offices.posts.contains(kept)) {
-        saved.offices.posts.clone_from(&fold.offices.posts);
-    }
-    if saved.moved < fold.moved {
-        saved.moved = fold.moved;
-    }
-    if let (Some(kept), Some(known)) = (&mut saved.offices.offer, &fold.offices.offer) {
-        kept.brief = kept.brief.max(known.brief);
-    }
-    if saved.heard_at < fold.heard_at {
-        saved.heard_at = fold.heard_at;
-    }
+    // Offices, the board, and what hangs on them.
+    saved.offices.clone_from(&fold.offices);
+    saved.board.clone_from(&fold.board);
+    (saved.moved, saved.heard_at) = (fold.moved, fold.heard_at);
     match (&mut saved.phase, &fold.phase) {
         (
             Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
@@ -310,11 +313,15 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
                 saved.reminders.clone_from(&fold.reminders);
             }
         }
-        // That it is looked whether who commands is still there.
-        (Phase::Acknowledged { sign: kept, .. }, Phase::Acknowledged { sign: known, .. })
-            if kept.is_none() =>
-        {
-            kept.clone_from(known);
+        // That it is looked whether who commands is still there, and what they are asked for.
+        (
+            Phase::Acknowledged { sign: kept, calls: asked, .. },
+            Phase::Acknowledged { sign: known, calls, .. },
+        ) => {
+            if kept.is_none() {
+                kept.clone_from(known);
+            }
+            asked.clone_from(calls);
         }
         _ => {}
     }
@@ -323,6 +330,8 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
 
 #[cfg(test)]
 mod tests {
+    use super::super::board::{Board, Put};
+    use super::super::command::Offices;
     use super::super::incident::{CommandReason, Resolution, Severity};
     use super::super::timeline::{Actor, Fact, Route};
     use super::*;
@@ -340,6 +349,10 @@ mod tests {
     struct Told {
         prover: Prover,
         seq: u32,
+    }
+
+    fn ours(incident: Incident) -> Kept {
+        Kept { incident, whole: true }
     }
 
     impl Told {
@@ -387,7 +400,7 @@ mod tests {
 
         fn end(self) -> Result<Proved, Broken> {
             let (saved, head) = (self.prover.fold.clone().unwrap(), self.prover.head);
-            self.prover.end(saved, &head)
+            self.prover.end(ours(saved), &head)
         }
     }
 
@@ -474,18 +487,22 @@ mod tests {
     }
 
     #[test]
-    fn a_row_of_a_version_that_knew_no_offices_is_whole() {
+    fn a_row_of_a_version_that_knew_less_is_asked_for_no_more_than_it_knew() {
         let mut told = Told::new();
         told.takes(10, 1).unwrap();
         told.add(11, Fact::PioCalled { person: "kim".into() }).unwrap();
+        told.add(12, Fact::Board(Put::SizedUp { text: "all of it".into() })).unwrap();
         let mut saved = told.prover.fold.clone().unwrap();
         assert_eq!(saved.offices.posts.len(), 1);
-        saved.offices.posts.clear();
-        saved.moved = 0;
+        (saved.offices, saved.board, saved.moved) = (Offices::default(), Board::default(), 0);
         let head = told.prover.head;
-        assert!(told.prover.clone().end(saved.clone(), &head).is_ok());
-        saved.offices.wishes.push("tom".into());
-        assert_eq!(told.prover.end(saved, &head), Err(Broken::Row(3, "something of it is other")));
+        let older = |incident| Kept { incident, whole: false };
+        assert!(told.prover.clone().end(older(saved.clone()), &head).is_ok());
+        let broken = Broken::Row(4, "something of it is other");
+        assert_eq!(told.prover.clone().end(ours(saved.clone()), &head), Err(broken));
+        saved.firing = 7;
+        let broken = Broken::Row(4, "the number of its alerts is another");
+        assert_eq!(told.prover.end(older(saved), &head), Err(broken));
     }
 
     #[test]
@@ -497,19 +514,19 @@ mod tests {
             (told.prover.clone(), saved, told.prover.head)
         };
         let (prover, saved, head) = told();
-        assert!(prover.end(saved, &head).is_ok());
+        assert!(prover.end(ours(saved), &head).is_ok());
         let (prover, saved, _) = told();
-        assert_eq!(prover.end(saved, &[0; 32]), Err(Broken::Head(2)));
+        assert_eq!(prover.end(ours(saved), &[0; 32]), Err(Broken::Head(2)));
         let (prover, mut saved, head) = told();
         saved.seq = 3;
-        assert_eq!(prover.end(saved, &head), Err(Broken::Short(3)));
+        assert_eq!(prover.end(ours(saved), &head), Err(Broken::Short(3)));
         let (prover, mut saved, head) = told();
         saved.seq = 1;
-        assert_eq!(prover.end(saved, &head), Err(Broken::Long(2)));
+        assert_eq!(prover.end(ours(saved), &head), Err(Broken::Long(2)));
         let (prover, mut saved, head) = told();
         saved.next_update_by = Some(saved.opened_at);
-        assert_eq!(prover.end(saved, &head), Err(Broken::Row(2, "something of it is other")));
+        assert_eq!(prover.end(ours(saved), &head), Err(Broken::Row(2, "something of it is other")));
         let (_, saved, head) = told();
-        assert_eq!(Prover::new(toy, 1).end(saved, &head), Err(Broken::Empty));
+        assert_eq!(Prover::new(toy, 1).end(ours(saved), &head), Err(Broken::Empty));
     }
 }

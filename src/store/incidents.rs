@@ -7,7 +7,7 @@ use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
 use crate::core::incident::Incident;
 pub use crate::core::prove::Broken;
-use crate::core::prove::{NO_HASH, Proved, Prover};
+use crate::core::prove::{Kept, NO_HASH, Proved, Prover};
 use crate::core::timeline::Fact;
 use crate::crypto;
 
@@ -33,7 +33,8 @@ pub fn next_id(tx: &Tx<'_>) -> Result<i64, StoreError> {
 /// # Errors
 /// What the engine says, or when the row cannot be read.
 pub fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
-    tx.query_one(LOAD, &[id.into()], read)
+    let row = tx.query_one(LOAD, &[id.into()], |row| Ok((is_old(row)?, read(row)?)))?;
+    row.map(|(old, saved)| if old { anew(tx, saved) } else { Ok(saved) }).transpose()
 }
 
 /// Loads many incidents.
@@ -41,8 +42,8 @@ pub fn load(tx: &Tx<'_>, id: i64) -> Result<Option<Saved>, StoreError> {
 /// # Errors
 /// As [`load`].
 pub fn load_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Saved>>, StoreError> {
-    let binds: Vec<Vec<Bind<'_>>> = ids.iter().map(|id| vec![(*id).into()]).collect();
-    tx.query_each(LOAD, &binds, read)
+    let loaded = load_readable(tx, ids)?;
+    loaded.into_iter().map(Option::transpose).collect()
 }
 
 /// Loads many incidents; of one whose row does not hold what this version writes, why that is.
@@ -51,8 +52,48 @@ pub fn load_each(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Saved>>, StoreEr
 /// What the engine says.
 pub fn load_readable(tx: &Tx<'_>, ids: &[i64]) -> Result<Vec<Option<Result<Saved, StoreError>>>, StoreError> {
     let binds: Vec<Vec<Bind<'_>>> = ids.iter().map(|id| vec![(*id).into()]).collect();
-    tx.query_each(LOAD, &binds, |row| Ok(read(row)))
+    let rows = tx.query_each(LOAD, &binds, |row| Ok((is_old(row)?, read(row))))?;
+    rows.into_iter()
+        .map(|row| match row {
+            Some((true, Ok(saved))) => anew(tx, saved).map(|saved| Some(Ok(saved))),
+            row => Ok(row.map(|(_, saved)| saved)),
+        })
+        .collect()
 }
+
+/// A row that a version wrote which knew less than this one: it has dropped what it did not know.
+fn is_old(row: &Row<'_>) -> Result<bool, StoreError> {
+    Ok(wire::fold_of(row.text_ref(0)?) < wire::FOLD)
+}
+
+/// Folds a timeline anew, of which an old row is kept. Where that cannot be done the row stays as it is: it is all there is,
+/// and `verify` tells of it.
+fn anew(tx: &Tx<'_>, saved: Saved) -> Result<Saved, StoreError> {
+    let id = saved.incident.id;
+    let mut fold: Option<Incident> = None;
+    loop {
+        let after = fold.as_ref().map_or(0, |fold| fold.seq);
+        let page = timeline::list_as_written(tx, id, after, PAGE)?;
+        let last = page.len() < usize::try_from(PAGE).unwrap_or(usize::MAX);
+        for written in page {
+            let next = written.read().ok().and_then(|kept| match fold.take() {
+                None => Incident::open(id, &kept.entry).ok(),
+                Some(mut fold) => fold.apply(&kept.entry).ok().map(|()| fold),
+            });
+            if next.is_none() {
+                return Ok(saved);
+            }
+            fold = next;
+        }
+        if last {
+            let fold = fold.filter(|fold| fold.seq == saved.incident.seq);
+            return Ok(fold.map_or(saved.clone(), |incident| Saved { incident, head: saved.head }));
+        }
+    }
+}
+
+/// Entries of a timeline that are read at once.
+const PAGE: u32 = 1000;
 
 const LOAD: &str = "select state, head from incident where id = ?1";
 
@@ -94,8 +135,8 @@ pub fn load_as_written(tx: &Tx<'_>, id: i64) -> Result<Option<AsWritten>, StoreE
 ///
 /// # Errors
 /// When this version does not understand it.
-pub fn state(json: &str) -> Result<Incident, StoreError> {
-    wire::state_from_json(json)
+pub fn state(json: &str) -> Result<Kept, StoreError> {
+    Ok(Kept { incident: wire::state_from_json(json)?, whole: wire::fold_of(json) == wire::FOLD })
 }
 
 /// Saves what was decided: entries and state together. `before` is the incident before the decision, `None` for a new one.
@@ -339,8 +380,8 @@ pub fn forget(tx: &Tx<'_>, before: Timestamp, limit: u32) -> Result<(u64, bool),
 /// # Errors
 /// What the engine says.
 pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<Proved, Broken>>, StoreError> {
-    const PAGE: u32 = 1000;
-    let Some((state, head)) = tx.query_one(LOAD, &[id.into()], |row| Ok((row.text(0)?, row.blob(1)?)))?
+    let Some((kept, head)) =
+        tx.query_one(LOAD, &[id.into()], |row| Ok((state(row.text_ref(0)?), row.blob(1)?)))?
     else {
         return Ok(None);
     };
@@ -357,7 +398,7 @@ pub fn verify(tx: &Tx<'_>, id: i64) -> Result<Option<Result<Proved, Broken>>, St
         }
     }
     let last = prover.seq();
-    Ok(Some(match wire::state_from_json(&state) {
+    Ok(Some(match kept {
         Ok(saved) => prover.end(saved, &head),
         Err(_) if last == 0 => Err(Broken::Empty),
         Err(_) => Err(Broken::Row(last, "it cannot be read")),
@@ -434,7 +475,7 @@ pub fn numbers(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<i64>, StoreErr
 }
 
 fn read(row: &Row<'_>) -> Result<Saved, StoreError> {
-    let incident = wire::state_from_json(&row.text(0)?)?;
+    let incident = wire::state_from_json(row.text_ref(0)?)?;
     let head = row.blob(1)?.try_into().map_err(|_| StoreError::Decode("a hash of another length"))?;
     Ok(Saved { incident, head })
 }

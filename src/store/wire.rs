@@ -16,11 +16,36 @@ use crate::core::incident::{
 };
 use crate::core::timeline::{Fact, Joined};
 
+/// Which fold of a timeline is kept in a row. It grows with every field that [`IncidentRow`], or a row within it, gains: a node
+/// of the version before drops what it does not know, and writes a lower number or none. Whoever finds a lower one folds the
+/// timeline anew ([`super::incidents::load`]).
+pub(super) const FOLD: u32 = 1;
+
 /// An incident's fold as JSON.
 pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {
     #[derive(Serialize)]
-    struct Whole<'a>(#[serde(with = "IncidentRow")] &'a Incident);
-    Ok(serde_json::to_string(&Whole(incident))?)
+    struct Whole<'a> {
+        #[serde(flatten, with = "IncidentRow")]
+        incident: &'a Incident,
+        fold: u32,
+    }
+    Ok(serde_json::to_string(&Whole { incident, fold: FOLD })?)
+}
+
+/// The fold that [`state_to_json`] wrote, 0 for that of a version which told no number.
+pub(super) fn fold_of(json: &str) -> u32 {
+    #[derive(Deserialize)]
+    struct Mark {
+        #[serde(default)]
+        fold: u32,
+    }
+    // As it is written here; a document that was exported may have been laid out anew.
+    if let Some((_, end)) = json.rsplit_once(r#","fold":"#)
+        && let Some(Ok(fold)) = end.strip_suffix('}').map(str::parse)
+    {
+        return fold;
+    }
+    serde_json::from_str::<Mark>(json).map_or(0, |mark| mark.fold)
 }
 
 /// Reads what [`state_to_json`] wrote.
@@ -278,6 +303,7 @@ enum PhaseRow {
     },
 }
 
+/// With a field more, here or in a row within it, [`FOLD`] grows.
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Incident")]
 struct IncidentRow {
