@@ -499,6 +499,7 @@ impl Work<'_> {
         self.add(Fact::Mitigated { cause })?;
         self.promise()?;
         self.status(News::Mitigated);
+        self.tell_all(News::Mitigated);
         self.tell_pio(News::Mitigated);
         Ok(Reason::Mitigated)
     }

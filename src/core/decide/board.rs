@@ -381,7 +381,7 @@ impl Work<'_> {
     }
 
     /// Tells everybody who is on it, but who acts.
-    fn tell_all(&mut self, news: News) {
+    pub(super) fn tell_all(&mut self, news: News) {
         let on_it = self.incident.responders.iter().filter(|known| known.status.has_answered());
         let on_it: Vec<String> = on_it.map(|known| known.person.clone()).collect();
         on_it.iter().for_each(|person| self.tell(person, news));

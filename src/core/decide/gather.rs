@@ -115,7 +115,7 @@ impl Work<'_> {
         self.dispatch(Fact::Relapsed { sign_after, pace })?;
         self.promise()?;
         self.status(News::Reopened);
-        self.tell_commander(News::Reopened);
+        self.tell_all(News::Reopened);
         self.tell_pio(News::Reopened);
         Ok(())
     }
@@ -233,7 +233,7 @@ impl Work<'_> {
     /// when that is another than before, or wakes others first. Who was woken knows of a cause by a notice.
     fn wake_after(&mut self, before: &Standing, rose: bool, found: bool) -> Result<(), Refusal> {
         if rose {
-            self.tell_commander(News::Worse);
+            self.tell_all(News::Worse);
         }
         let now = self.standing();
         let other_policy = now.policy != before.policy;

@@ -218,6 +218,7 @@ impl Work<'_> {
         self.add(Fact::SeverityLowered { from, to: severity, why, sign_after, pace })?;
         self.promise()?;
         self.status(News::SeverityLowered);
+        self.tell_all(News::SeverityLowered);
         self.tell_pio(News::SeverityLowered);
         Ok(Reason::SeverityLowered)
     }
