@@ -274,7 +274,7 @@ impl Renderer {
                 severity => incident.severity.as_str(), state => incident.state(), cause,
                 resolution => incident.resolution().map(|(resolution, _)| resolution.as_str()),
                 opened_at => hour(incident.opened_at), alert_count => incident.alerts, firing => incident.firing,
-                bridge => meeting.here().map(|place| place.url.as_str()),
+                bridge => meeting.address(),
                 next_update_by => incident.next_update_by.map(hour), url => self.incident_url(incident.id),
             },
             alerts => shown,
@@ -315,7 +315,7 @@ impl Renderer {
                     "person": command.person, "term": command.term, "since": command.since,
                     "reason": command.reason.as_str() })),
                 "next_update_by": incident.next_update_by,
-                "bridge": about.meeting.here().map(|place| place.url.as_str()),
+                "bridge": about.meeting.address(),
                 "url": self.incident_url(incident.id),
             }
         })
@@ -484,7 +484,8 @@ mod samples {
             doubt,
         };
         let doubt = Doubt::Struck { service: "lb".into() };
-        Meeting { places: vec![place("chat", Some(doubt)), place("phone", None), place("video", None)] }
+        let places = vec![place("chat", Some(doubt)), place("phone", None), place("video", None)];
+        Meeting { places, told: false }
     }
 
     pub(super) fn known(count: i64) -> Vec<Known> {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::errors::nearest;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
-use crate::core::meeting::{BRIDGE, INCIDENT, LIST_MAX, Point, Points, SECRET, SERVICE, TOLD};
+use crate::core::meeting::{BRIDGE, INCIDENT, LIST_MAX, Point, Points, SECRET, SERVICE, TOLD, is_link};
 use crate::core::rules::Rules;
 
 /// Most places.
@@ -16,8 +16,6 @@ const URL_BYTES_MAX: usize = 300;
 const DIAL_IN_BYTES_MAX: usize = 100;
 /// What may stand in an address.
 const PARTS: [&str; 3] = [INCIDENT, SERVICE, SECRET];
-/// A browser would run these.
-const SCRIPTS: [&str; 4] = ["javascript", "data", "vbscript", "blob"];
 
 /// What is still to be looked at once the services are known.
 pub(super) struct Places {
@@ -74,6 +72,9 @@ impl Places {
         points: &Points,
     ) -> (Option<String>, Vec<String>) {
         let bridge = table.text(reading, "bridge");
+        if let Some(bridge) = &bridge {
+            address(reading, bridge);
+        }
         let meet = table.texts(reading, "meet").unwrap_or_default();
         if let (Some(bridge), false) = (&bridge, meet.is_empty()) {
             let what =
@@ -132,10 +133,7 @@ impl Places {
 fn address(reading: &mut Reading, url: &At<String>) {
     let At { value, span } = url;
     let scheme = value.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
-        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
-    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\'' | '`');
-    let what = if !is_scheme || SCRIPTS.contains(&scheme.as_str()) || value.contains(is_odd) {
+    let what = if !is_link(value) {
         Some("a place is met at by a link, such as https://meet.example.net/{incident}-{secret}".to_owned())
     } else if value.len() > URL_BYTES_MAX {
         Some(format!("an address has at most {URL_BYTES_MAX} bytes: it stands in text messages"))

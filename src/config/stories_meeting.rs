@@ -54,7 +54,7 @@ fn places_have_an_order_and_hang_on_services() {
     assert_eq!((&rules.meeting.house[..], rules.services["chat"].meet.len()), (&["phone".to_owned()][..], 0));
     let watched: Vec<&str> = rules.meeting.watched().iter().map(String::as_str).collect();
     assert_eq!(watched, ["chat", "dc", "shop"]);
-    assert!(rules.meeting.are_secret());
+    assert!(crate::core::meeting::are_secret(rules));
     assert_eq!(rules.meeting.get("phone").unwrap().dial_in.as_deref(), Some("+47 22 00 00 00, pin 1234#"));
     assert_eq!(warnings(config), "");
 }
@@ -134,4 +134,9 @@ fn an_alternate_that_fails_with_the_usual_place_is_warned_of() {
     let bridge = "bridge = \"https://meet.example.net/sre\"\n";
     assert!(warned(&format!("{bridge}{MEET}"), "", "").contains("`bridge` is not used beside `meet`"));
     assert_eq!(warned(bridge, "meet = [\"phone\"]", ""), "");
+    let bridge = |url: &str| format!("bridge = \"{url}\"\n");
+    let wrong = house(&bridge("https://meet.example.net/{incdent}"), "", "").unwrap_err();
+    assert!(wrong.contains("`{incdent}` means nothing here; did you mean `{incident}`?"), "{wrong}");
+    assert!(house(&bridge("the kitchen"), "", "").unwrap_err().contains("a place is met at by a link"));
+    assert_eq!(warned(&bridge("https://meet.example.net/{service}-{incident}-{secret}"), "", ""), "");
 }

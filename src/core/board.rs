@@ -79,11 +79,15 @@ pub enum End {
     Failed,
     /// It is not needed, or somebody else's.
     Dropped,
+    /// The incident was over before anybody said how. Nobody can say that it ended so.
+    Unsaid,
 }
 
 impl End {
-    /// All of them.
+    /// All that people can say.
     pub const ALL: [Self; 4] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped];
+    /// All that can be kept.
+    pub const KEPT: [Self; 5] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped, Self::Unsaid];
 
     /// The word used in SQL, JSON, commands and forms.
     pub fn as_str(self) -> &'static str {
@@ -92,6 +96,7 @@ impl End {
             Self::RolledBack => "rolled-back",
             Self::Failed => "failed",
             Self::Dropped => "dropped",
+            Self::Unsaid => "unsaid",
         }
     }
 
@@ -337,6 +342,26 @@ pub struct Board {
 }
 
 impl Board {
+    /// As a version kept it that did not mark what is late, and called dropped of what nobody had said how it ended.
+    pub(super) fn before_this_version(mut self) -> Self {
+        let said = |ended: &mut Option<(End, Timestamp)>| {
+            if let Some((how @ End::Unsaid, _)) = ended {
+                *how = End::Dropped;
+            }
+        };
+        for task in &mut self.tasks {
+            said(&mut task.ended);
+            if std::mem::take(&mut task.late) {
+                task.limit = None;
+            }
+        }
+        self.actions.iter_mut().for_each(|action| said(&mut action.ended));
+        for contact in self.contacts.iter_mut().filter(|contact| contact.late) {
+            (contact.promised, contact.late) = (None, false);
+        }
+        self
+    }
+
     /// Changes that are in flight.
     pub fn in_flight(&self) -> impl Iterator<Item = &Action> {
         self.actions.iter().filter(|action| action.ended.is_none())
@@ -358,19 +383,26 @@ impl Board {
     }
 
     /// It is over: nothing is stopped, in flight, asked for or promised any more. What was said stays.
-    pub(super) fn end(&mut self, at: Timestamp) {
+    pub(crate) fn end(&mut self, at: Timestamp) {
         self.stop = None;
         self.changes = None;
         for task in self.tasks.iter_mut().filter(|task| task.ended.is_none()) {
-            task.ended = Some((End::Dropped, at));
+            task.ended = Some((End::Unsaid, at));
         }
         for action in self.actions.iter_mut().filter(|action| action.ended.is_none()) {
-            action.ended = Some((End::Dropped, at));
+            action.ended = Some((End::Unsaid, at));
         }
         for request in self.requests.iter_mut().filter(|request| !request.state.is_over()) {
             (request.state, request.since) = (RequestState::Released, at);
         }
         self.contacts.iter_mut().for_each(|contact| (contact.promised, contact.late) = (None, false));
+    }
+
+    /// It is open again, and everybody who was on it had left: what was said of its state is not so any more, and whoever takes it
+    /// now says it anew. What was done, and what was found, stays.
+    pub(super) fn begin_anew(&mut self) {
+        (self.size_up, self.objective, self.plan) = (None, None, None);
+        (self.report, self.meeting) = (None, None);
     }
 
     /// The next hour at which something on the board is looked at.
@@ -385,7 +417,7 @@ impl Board {
     ///
     /// # Errors
     /// Why it does not follow.
-    pub(super) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
+    pub(crate) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
         let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at });
         match put {
             Put::SizedUp { text } => self.size_up = said(text),
@@ -396,7 +428,8 @@ impl Board {
                 self.report = Some(Report { trend: *trend, text, by, at });
             }
             Put::TaskGiven { number, person, what, limit } => {
-                follows(self.tasks.len(), *number)?;
+                follows(&self.tasks, *number)?;
+                make_room(&mut self.tasks, |task| task.ended.is_some());
                 let (person, what) = (person.clone(), what.clone());
                 self.tasks.push(Task {
                     number: *number,
@@ -416,14 +449,8 @@ impl Board {
             }
             Put::TaskOverdue { number } => numbered(&mut self.tasks, *number)?.late = true,
             Put::ActionBegan { number, person, what, place, undo, assigned } => {
-                if *number != self.actions.last().map_or(0, |last| last.number) + 1 {
-                    return Err("a number on the board was left out");
-                }
-                // Of those that are over the newest stay.
-                let oldest = self.actions.iter().position(|one| one.ended.is_some());
-                if let Some(oldest) = oldest.filter(|_| self.actions.len() >= LIST_MAX) {
-                    self.actions.remove(oldest);
-                }
+                follows(&self.actions, *number)?;
+                make_room(&mut self.actions, |action| action.ended.is_some());
                 self.actions.push(Action {
                     number: *number,
                     person: person.clone(),
@@ -449,7 +476,8 @@ impl Board {
                 }
             }
             Put::Requested { number, wanted, why, people } => {
-                follows(self.requests.len(), *number)?;
+                follows(&self.requests, *number)?;
+                make_room(&mut self.requests, |request| request.state.is_over());
                 self.requests.push(Request {
                     number: *number,
                     wanted: wanted.clone(),
@@ -479,9 +507,13 @@ impl Board {
                     closed: *closed,
                 };
                 match numbered(&mut self.contacts, *number) {
-                    Ok(before) => *before = known,
+                    Ok(before) => {
+                        let late = before.late && before.promised == known.promised;
+                        *before = Contact { late, ..known };
+                    }
                     Err(_) => {
-                        follows(self.contacts.len(), *number)?;
+                        follows(&self.contacts, *number)?;
+                        make_room(&mut self.contacts, |contact| contact.closed);
                         self.contacts.push(known);
                     }
                 }
@@ -507,13 +539,26 @@ impl Board {
     }
 }
 
-fn follows(len: usize, number: u32) -> Result<(), &'static str> {
-    let next = u32::try_from(len).unwrap_or(u32::MAX).saturating_add(1);
-    if number == next { Ok(()) } else { Err("a number on the board was left out") }
+fn follows<T: Numbered>(all: &[T], number: u32) -> Result<(), &'static str> {
+    if number == next_number(all) { Ok(()) } else { Err("a number on the board was left out") }
+}
+
+/// The number of whatever is put behind these.
+pub(super) fn next_number<T: Numbered>(all: &[T]) -> u32 {
+    all.last().map_or(0, Numbered::number).saturating_add(1)
+}
+
+/// Of those that are over the newest stay.
+fn make_room<T>(all: &mut Vec<T>, is_over: impl Fn(&T) -> bool) {
+    if all.len() >= LIST_MAX
+        && let Some(oldest) = all.iter().position(is_over)
+    {
+        all.remove(oldest);
+    }
 }
 
 /// What has a number within its incident.
-trait Numbered {
+pub(super) trait Numbered {
     fn number(&self) -> u32;
 }
 

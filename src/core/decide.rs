@@ -18,6 +18,7 @@ mod silent;
 mod wake;
 
 pub use act::{Act, Bid, Join, Opening, Write};
+pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
 
@@ -245,6 +246,10 @@ fn words(text: &str, what: &str) -> Result<String, Refusal> {
              to three)",
             text.len()
         )));
+    }
+    if text.contains('\0') {
+        // PostgreSQL keeps no text with it, and no other sign is like it.
+        return Err(Refusal::BadWords(format!("{what} holds the sign NUL, which no text can")));
     }
     Ok(text.to_owned())
 }

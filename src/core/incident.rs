@@ -688,6 +688,7 @@ impl Incident {
                 }
                 if *left {
                     self.everybody_has_left();
+                    self.board.begin_anew();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;

@@ -91,11 +91,6 @@ impl Points {
         &self.watched
     }
 
-    /// Whether the address of some place has a part that cannot be guessed.
-    pub fn are_secret(&self) -> bool {
-        self.all.values().any(|point| point.url.contains(SECRET))
-    }
-
     /// Whether two places hang on the very same services, so that they fail together.
     pub fn fail_together(&self, one: &str, other: &str) -> bool {
         match (self.get(one), self.get(other)) {
@@ -103,6 +98,25 @@ impl Points {
             _ => false,
         }
     }
+}
+
+/// Whether the address of some place has a part that cannot be guessed.
+pub fn are_secret(rules: &Rules) -> bool {
+    let bridges = rules.services.values().filter_map(|service| service.bridge.as_ref());
+    let mut urls = rules.meeting.all.values().map(|point| &point.url).chain(bridges);
+    urls.any(|url| url.contains(SECRET))
+}
+
+/// What no address of a place begins with: whoever follows it would run something.
+const SCRIPTS: [&str; 4] = ["javascript", "data", "vbscript", "blob"];
+
+/// Whether it is an address that a page may lead to.
+pub fn is_link(url: &str) -> bool {
+    let scheme = url.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase()).unwrap_or_default();
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_lowercase())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '<' | '>' | '"' | '\'' | '`');
+    is_scheme && !SCRIPTS.contains(&scheme.as_str()) && !url.contains(is_odd)
 }
 
 /// Why a place may be down.
@@ -166,12 +180,19 @@ impl Place {
 pub struct Meeting {
     /// What somebody named for this incident, then the list of its service: the usual place first.
     pub places: Vec<Place>,
+    /// The first of them was named for this incident.
+    pub told: bool,
 }
 
 impl Meeting {
     /// Where to meet now: the first that is not doubted. When all are, the one that is least.
     pub fn here(&self) -> Option<&Place> {
         self.places.iter().min_by_key(|place| place.grade())
+    }
+
+    /// The address where to meet now; none, where that is no address but a place in the world.
+    pub fn address(&self) -> Option<&str> {
+        self.here().map(|place| place.url.as_str()).filter(|url| is_link(url))
     }
 
     /// All of them in the order in which people try them.
@@ -186,15 +207,10 @@ impl Meeting {
         let usual = self.places.first()?;
         (self.here() != Some(usual)).then_some(usual)
     }
-
-    /// Whether somebody named a place for this incident alone.
-    pub fn is_told(&self) -> bool {
-        self.places.first().is_some_and(|place| place.name == TOLD)
-    }
 }
 
-/// Where the people of an incident meet at an hour. `told`: the place that its Commander named, which comes first and is never
-/// doubted. `struck`: services that were struck, of those that are [`Points::watched`]. `secret` makes what nobody can guess,
+/// Where the people of an incident meet at an hour. `told`: what its Commander named, an address or the name of a place, which
+/// comes first and is never doubted. `struck`: services that were struck, of those that are [`Points::watched`]. `secret` makes what nobody can guess,
 /// of the name of a place; without it, nobody is sent to such a one.
 pub fn places(
     incident: &Incident,
@@ -204,23 +220,33 @@ pub fn places(
     secret: impl Fn(&str) -> Option<String>,
     now: Timestamp,
 ) -> Meeting {
-    let told = told.map(|url| Place { name: TOLD.into(), url: url.into(), dial_in: None, doubt: None });
+    let mut all = listed(incident, rules);
+    // Whoever says the name of a place means that one, also when it is not on the list.
+    let named = told.and_then(|name| {
+        let known = all.iter().position(|(known, _)| *known == name);
+        let place = known.map(|place| all.remove(place));
+        place.or_else(|| Some((name, rules.meeting.get(name)?.clone())))
+    });
+    let is_named = named.is_some();
     let own = own(incident);
-    let listed = listed(incident, rules).into_iter().filter_map(|(name, point)| {
+    let listed = named.into_iter().chain(all).enumerate().filter_map(|(number, (name, point))| {
         let mut url =
             point.url.replace(INCIDENT, &incident.id.to_string()).replace(SERVICE, &incident.service);
         if url.contains(SECRET) {
             url = url.replace(SECRET, &secret(name)?);
         }
         // What is over is no reason to meet elsewhere the next time.
-        let doubt = if incident.is_open() {
+        let doubt = if incident.is_open() && !(is_named && number == 0) {
             doubt(&point, &own, struck, &rules.needs, &rules.maintenance, now)
         } else {
             None
         };
         Some(Place { name: name.into(), url, dial_in: point.dial_in, doubt })
     });
-    Meeting { places: told.into_iter().chain(listed).collect() }
+    let elsewhere = told.filter(|_| !is_named);
+    let elsewhere =
+        elsewhere.map(|url| Place { name: TOLD.into(), url: url.into(), dial_in: None, doubt: None });
+    Meeting { places: elsewhere.into_iter().chain(listed).collect(), told: told.is_some() }
 }
 
 /// What an incident itself says is broken, the service at fault first. One of which nothing fires any more says nothing, unless
@@ -367,7 +393,7 @@ mod tests {
         rules.services.get_mut("blog").unwrap().meet = names(&["chat", "video"]);
         let meeting = met(&blog, &rules, None, &[]);
         assert_eq!(said(&meeting), "chat | chat | video");
-        assert_eq!((meeting.left(), meeting.is_told()), (None, false));
+        assert_eq!((meeting.left(), meeting.told), (None, false));
         assert_eq!(meeting.places[1].url, "https://video.example.net/blog-42-secret-of-video");
     }
 
@@ -419,12 +445,58 @@ mod tests {
     }
 
     #[test]
+    fn who_says_the_name_of_a_place_means_that_place() {
+        let meeting = met(&incident("sites"), &rules(), Some("phone"), &["power", "line"]);
+        let here = meeting.here().unwrap();
+        assert_eq!((here.name.as_str(), here.suspect(), meeting.told), ("phone", None, true));
+        assert!(is_link(&here.url), "{here:?}");
+        assert_eq!(meeting.places.iter().filter(|place| place.name == "phone").count(), 1);
+        // One that its service does not list.
+        let mut rules = rules();
+        rules.services.get_mut("sites").unwrap().meet = names(&["chat"]);
+        let meeting = met(&incident("sites"), &rules, Some("phone"), &[]);
+        assert!(said(&meeting).starts_with("phone | phone | chat may be down"), "{meeting:?}");
+    }
+
+    #[test]
+    fn only_an_address_is_a_link() {
+        for link in
+            ["https://meet.example.net/42", "tel:+4722000000", "sip:ops@example.net", "zoommtg://a?b=1"]
+        {
+            assert!(is_link(link), "{link}");
+        }
+        for other in [
+            "the kitchen",
+            "JavaScript:alert(1)",
+            "data:text/html,a",
+            "room:\"x",
+            "kitchen",
+            ":a",
+            "https://a b",
+        ] {
+            assert!(!is_link(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_bridge_may_have_what_nobody_can_guess() {
+        let mut rules = rules();
+        rules.meeting = Points::default();
+        assert!(!are_secret(&rules));
+        rules.services.get_mut("blog").unwrap().bridge =
+            Some("https://m.example.net/{service}-{incident}-{secret}".into());
+        assert!(are_secret(&rules));
+        let meeting = met(&incident("blog"), &rules, None, &[]);
+        assert_eq!(meeting.here().unwrap().url, "https://m.example.net/blog-42-secret-of-bridge");
+    }
+
+    #[test]
     fn what_the_commander_says_comes_first_and_is_not_doubted() {
         let meeting =
             met(&incident("sites"), &rules(), Some("https://other.example.net/"), &["power", "line"]);
         let here = meeting.here().unwrap();
         assert_eq!((here.url.as_str(), here.suspect()), ("https://other.example.net/", None));
-        assert_eq!((meeting.left(), meeting.is_told(), meeting.places.len()), (None, true, 4));
+        assert_eq!((meeting.left(), meeting.told, meeting.places.len()), (None, true, 4));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::command::Office;
+use super::decide::may_be_assumed;
 use super::incident::{Command, Incident, Phase, ResponderStatus};
 use super::rules::Rules;
 
@@ -450,13 +451,9 @@ impl Look<'_> {
         }
     }
 
-    /// As `decide` decides it: the Deputy a while before the others.
     fn may_be_assumed(&self, me: &str) -> bool {
         let is_deputy = self.incident.offices.holder(Office::Deputy) == Some(me);
-        match &self.incident.phase {
-            Phase::Mitigated { .. } => self.watch_ends().is_some_and(|ends| ends < self.now),
-            _ => self.signs() > u32::from(!is_deputy),
-        }
+        may_be_assumed(self.incident, self.rules, is_deputy, self.now)
     }
 
     /// When the watch is over.

@@ -8,6 +8,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::board::Board;
+use super::command::Offices;
 use super::incident::{Command, FoldError, Incident, Phase};
 use super::timeline::Entry;
 
@@ -293,15 +295,22 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
             kept.pages_before = known.pages_before;
         }
         kept.watching |= known.watching;
-        kept.eta = known.eta;
+        kept.eta = kept.eta.or(known.eta);
     }
     if saved.shadows.iter().all(|kept| fold.shadows.contains(kept)) {
         saved.shadows.clone_from(&fold.shadows);
     }
-    // Offices, the board, and what hangs on them.
-    saved.offices.clone_from(&fold.offices);
-    saved.board.clone_from(&fold.board);
-    (saved.moved, saved.heard_at) = (fold.moved, fold.heard_at);
+    // Offices, the board, and what hangs on them: a version knew all of it or nothing.
+    if saved.offices == Offices::default() {
+        saved.offices.clone_from(&fold.offices);
+    }
+    if saved.board == Board::default() || is_as_it_was(&saved.board, &fold.board) {
+        saved.board.clone_from(&fold.board);
+    }
+    if saved.moved == 0 {
+        saved.moved = fold.moved;
+    }
+    saved.heard_at = saved.heard_at.or(fold.heard_at);
     match (&mut saved.phase, &fold.phase) {
         (
             Phase::Triggered { escalation: Some(saved), held_until: kept, .. },
@@ -321,17 +330,30 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
             if kept.is_none() {
                 kept.clone_from(known);
             }
-            asked.clone_from(calls);
+            if asked.is_none() {
+                asked.clone_from(calls);
+            }
         }
         _ => {}
     }
     saved
 }
 
+/// Whether a board is that of the version before, which kept what was said of the state before it was over.
+fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
+    let Board { size_up, objective, plan, report, meeting, .. } = saved.clone();
+    let mut fold = fold.clone().before_this_version();
+    fold.size_up = fold.size_up.or(size_up);
+    fold.objective = fold.objective.or(objective);
+    fold.plan = fold.plan.or(plan);
+    fold.report = fold.report.or(report);
+    fold.meeting = fold.meeting.or(meeting);
+    *saved == fold
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::board::{Board, Put};
-    use super::super::command::Offices;
+    use super::super::board::Put;
     use super::super::incident::{CommandReason, Resolution, Severity};
     use super::super::timeline::{Actor, Fact, Route};
     use super::*;

@@ -401,9 +401,131 @@ fn an_outside_body_that_does_not_call_back_is_told_of_once_and_may_promise_anew(
         (known.promised.unwrap().duration_since(begin()).as_mins(), known.late)
     };
     assert_eq!(hour(&night), (8, true), "its hour stays");
+    // What is not said again stands as it was said.
+    let again = |closed| Write::Contact {
+        body: "host".into(),
+        contact: "their duty desk".into(),
+        ticket: String::new(),
+        promised: None,
+        text: "no news".into(),
+        closed,
+    };
+    night.does("maya", Act::Board(again(false)));
+    let known = &night.incident.board.contacts[0];
+    assert_eq!((known.ticket.as_str(), known.contact.as_str()), ("4711", "their duty desk"));
+    assert_eq!(hour(&night), (8, true));
     night.does("maya", contact(12, "ten minutes more"));
     assert_eq!(hour(&night), (12, false));
+    assert_eq!(night.incident.board.contacts[0].contact, "their duty desk");
     assert_eq!(night.at(12).tick(), ["tell maya contact-overdue"]);
+    night.does("maya", Act::Board(again(true)));
+    let known = &night.incident.board.contacts[0];
+    assert_eq!((known.promised, known.closed, known.ticket.as_str()), (None, true, "4711"));
+}
+
+#[test]
+fn who_goes_leaves_neither_a_change_nor_a_task_behind_that_is_nobodys() {
+    let mut night = Night::manned(rules());
+    night.does("tom", action("drain lb1"));
+    let told = night.refused("tom", Act::Release { person: None, term: None });
+    assert_eq!(told, "change 1 of tom is in flight; say first how it ended");
+    let told = night.refused("maya", action("restart db"));
+    assert!(told.contains("whoever knows how can say so"), "{told}");
+    // Whoever knows how it ended says so.
+    night.does("maya", Act::Board(Write::EndAction { number: 1, how: End::Done, text: String::new() }));
+    let task = Write::Task { person: "tom".into(), what: "read the log".into(), limit: None, term: 1 };
+    night.does("maya", Act::Board(task));
+    assert!(night.does("tom", Act::Decline).contains(&"tell maya task-ended".to_owned()));
+    assert_eq!(night.incident.board.tasks[0].ended.map(|(how, _)| how), Some(End::Dropped));
+}
+
+#[test]
+fn what_was_in_flight_when_it_was_over_has_an_end_that_nobody_said() {
+    let mut night = Night::manned(rules());
+    night.does("maya", action("drain lb1"));
+    night.does("maya", Act::Mitigate { term: 1, cause: Some("drained".into()) });
+    night.does("maya", Act::Resolve { term: 1, false_alarm: false });
+    let ended = night.incident.board.actions[0].ended.map(|(how, _)| how);
+    assert_eq!(ended, Some(End::Unsaid), "it may have been what helped");
+    assert_eq!(End::from_word("unsaid"), None, "and nobody can say that it ended so");
+}
+
+#[test]
+fn what_was_wrong_is_put_right_when_it_is_over_too() {
+    let mut night = Night::manned(rules());
+    night.does("maya", Act::Resolve { term: 1, false_alarm: false });
+    night.does("tom", Act::Board(Write::Correct { entry: 3, text: "it was lb2".into() }));
+    let found = Write::Find {
+        component: "lb2".into(),
+        ok: false,
+        text: String::new(),
+        known_at: Some(begin() + SignedDuration::from_mins(2)),
+    };
+    night.does("tom", Act::Board(found));
+    assert!(
+        night
+            .refused("tom", Act::Board(Write::Report { trend: Trend::Same, text: "w".into() }))
+            .contains("over")
+    );
+}
+
+#[test]
+fn whoever_takes_what_is_open_again_says_anew_how_it_stands() {
+    let mut night = Night::manned(timed());
+    night.does("maya", Act::Board(Write::SizeUp { text: "all of it".into() }));
+    let meet = Write::Meet { place: Some("the kitchen".into()), why: String::new(), term: 1 };
+    night.does("maya", Act::Board(meet));
+    night.does("maya", action("drain lb1"));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.at(30).does("kim", Act::Reopen { why: "it is back".into() });
+    let board = &night.incident.board;
+    assert!(board.size_up.is_none() && board.meeting.is_none() && board.actions.len() == 1);
+    night.at(31).does("kim", Act::CheckIn);
+    assert_eq!(night.at(36).tick(), ["tell kim size-up-due"]);
+}
+
+#[test]
+fn a_viewer_is_asked_for_nothing_and_no_text_holds_nul() {
+    let mut rules = rules();
+    rules.people.get_mut("kim").unwrap().viewer = true;
+    let mut night = Night::manned(rules);
+    let why = "kim is a viewer, who looks and does nothing";
+    for act in [
+        assign(Office::Safety, "kim", 1),
+        offer("kim", 1),
+        Act::Board(Write::Request { wanted: Wanted::Person("kim".into()), why: String::new() }),
+    ] {
+        assert_eq!(night.refused("maya", act), why);
+    }
+    let told = night.refused("maya", Act::Note { text: "a\0b".into() });
+    assert!(told.contains("the sign NUL"), "{told}");
+}
+
+#[test]
+fn of_what_is_over_only_the_newest_stays() {
+    let mut night = Night::manned(rules());
+    for number in 1..=u32::try_from(super::board::LIST_MAX).unwrap() + 5 {
+        let task = Write::Task { person: "tom".into(), what: "w".into(), limit: None, term: 1 };
+        night.does("maya", Act::Board(task));
+        night.does("tom", Act::Board(Write::EndTask { number, how: End::Done, text: String::new() }));
+    }
+    let tasks = &night.incident.board.tasks;
+    assert_eq!((tasks.len(), tasks[0].number), (super::board::LIST_MAX, 6));
+    for n in 0..=super::board::LIST_MAX {
+        let contact = Write::Contact {
+            body: format!("host {n}"),
+            contact: String::new(),
+            ticket: String::new(),
+            promised: None,
+            text: String::new(),
+            closed: false,
+        };
+        if n == super::board::LIST_MAX {
+            assert!(night.refused("maya", Act::Board(contact)).contains("200 outside bodies"));
+        } else {
+            night.does("maya", Act::Board(contact));
+        }
+    }
 }
 
 #[test]

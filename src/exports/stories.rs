@@ -70,6 +70,7 @@ impl Store {
                     ),
                     place("video", "https://video.example.net/1", None),
                 ],
+                told: false,
             },
             known: vec![Known {
                 text: "dc2 is down for maintenance".into(),

@@ -285,6 +285,7 @@ pub fn from_to(from: Timestamp, to: Option<Timestamp>) -> String {
 pub fn ending(ended: Option<(End, Timestamp)>) -> String {
     match ended {
         None => "not ended".into(),
+        Some((End::Unsaid, at)) => format!("nobody said how; the incident was over at {}", hour(at)),
         Some((how, at)) => format!("{} at {}", how.as_str().replace('-', " "), hour(at)),
     }
 }

@@ -214,7 +214,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         resolved_at => resolution.map(|(_, at)| hour(at)),
         opened_at => hour(incident.opened_at),
         next_update_by => incident.next_update_by.map(hour),
-        bridge => meeting.here().map(|place| place.url.as_str()),
+        bridge => meeting.address(),
         meeting => shown_meeting(meeting, true),
         alert_count => incident.alerts,
         firing => incident.firing,

@@ -3,7 +3,7 @@
 use minijinja::{Value, context};
 use serde::{Deserialize, Serialize};
 
-use crate::core::meeting::{Meeting, Place};
+use crate::core::meeting::{Meeting, Place, TOLD, is_link};
 
 /// Longest a voice says where to meet, in characters.
 const SAID_CHARS_MAX: usize = 200;
@@ -40,7 +40,7 @@ pub fn shown_meeting(meeting: &Meeting, whole: bool) -> Vec<Value> {
         let notes: Vec<String> = usual.into_iter().chain(own.clone()).collect();
         let dial_in = place.dial_in.as_deref().filter(|_| whole);
         context! {
-            name => place.name.as_str(), url => place.url.as_str(), suspect => own,
+            name => place.name.as_str(), url => place.url.as_str(), link => is_link(&place.url), suspect => own,
             dial_in, tel => dial_in.and_then(number),
             note => (!notes.is_empty()).then(|| notes.join("; ")),
         }
@@ -59,7 +59,8 @@ fn number(dial_in: &str) -> Option<String> {
 
 fn said(meeting: &Meeting, here: &Place) -> String {
     let mut said = match meeting.left() {
-        _ if meeting.is_told() => "Where to meet was changed: the page says it.".to_owned(),
+        _ if meeting.told && here.name == TOLD => "Where to meet was changed: the page says it.".to_owned(),
+        _ if meeting.told => format!("Where to meet was changed. Meet at {}.", here.name),
         Some(left) => {
             format!("Do not meet at the usual place, {}: it may be down. Meet at {}.", left.name, here.name)
         }
@@ -111,20 +112,27 @@ mod tests {
     }
 
     fn said_of(places: &[Place]) -> String {
-        Meet::of(&Meeting { places: places.to_vec() }).unwrap().said
+        Meet::of(&Meeting { places: places.to_vec(), told: false }).unwrap().said
     }
 
     #[test]
     fn a_voice_says_where_and_spells_numbers() {
         let (chat, phone) = (place("chat", None, None), place("phone", Some("+47 22, pin 12#"), None));
-        assert_eq!(said_of(&[chat.clone(), phone.clone()]), "Meet at the usual place.");
+        assert_eq!(said_of(&[chat, phone.clone()]), "Meet at the usual place.");
         assert_eq!(
             said_of(&[place("chat", None, Some("lb")), phone.clone()]),
             "Do not meet at the usual place, chat: it may be down. Meet at phone. By telephone: plus 4 7 2 2, pin 1 2 hash."
         );
         assert_eq!(said_of(&[place("chat", None, Some("lb"))]), "Meet at the usual place. It may be down.");
-        let told = Place { name: crate::core::meeting::TOLD.into(), ..chat };
-        assert_eq!(said_of(&[told, phone]), "Where to meet was changed: the page says it.");
+        let told = |places: Vec<Place>| Meet::of(&Meeting { places, told: true }).unwrap().said;
+        assert_eq!(
+            told(vec![Place { name: TOLD.into(), ..place("a", None, None) }, phone.clone()]),
+            "Where to meet was changed: the page says it."
+        );
+        assert_eq!(
+            told(vec![phone]),
+            "Where to meet was changed. Meet at phone. By telephone: plus 4 7 2 2, pin 1 2 hash."
+        );
         let long = said_of(&[place("phone", Some(&"1".repeat(100)), None)]);
         assert_eq!(long, "Meet at the usual place.", "half of a number leads nowhere");
         assert_eq!(Meet::of(&Meeting::default()), None);
@@ -133,7 +141,7 @@ mod tests {
     #[test]
     fn who_is_told_little_is_told_of_one_place_and_of_no_pin() {
         let places = vec![place("chat", None, Some("lb")), place("phone", Some("+47 22"), None)];
-        let meeting = Meeting { places };
+        let meeting = Meeting { places, told: false };
         let text = |whole| {
             let shown = shown_meeting(&meeting, whole);
             shown.iter().map(|one| format!("{one:?}")).collect::<Vec<_>>()

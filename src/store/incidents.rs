@@ -136,7 +136,11 @@ pub fn load_as_written(tx: &Tx<'_>, id: i64) -> Result<Option<AsWritten>, StoreE
 /// # Errors
 /// When this version does not understand it.
 pub fn state(json: &str) -> Result<Kept, StoreError> {
-    Ok(Kept { incident: wire::state_from_json(json)?, whole: wire::fold_of(json) == wire::FOLD })
+    let fold = wire::fold_of(json);
+    if fold > wire::FOLD {
+        return Err(StoreError::Decode("the row of an incident that a later version wrote"));
+    }
+    Ok(Kept { incident: wire::state_from_json(json)?, whole: fold == wire::FOLD })
 }
 
 /// Saves what was decided: entries and state together. `before` is the incident before the decision, `None` for a new one.

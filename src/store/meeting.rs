@@ -40,7 +40,7 @@ impl Known {
             let places: Vec<String> = (1..=watched.len()).map(|number| format!("?{number}")).collect();
             parts.push(STRUCK.replace("{}", &places.join(", ")));
         }
-        if rules.meeting.are_secret() {
+        if meeting::are_secret(rules) {
             let number = binds.len();
             binds.extend([ANSWER_KEY, MIRRORED_KEY, AS_OF].map(Bind::from));
             parts.push(format!(

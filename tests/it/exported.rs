@@ -26,6 +26,7 @@ fn told() -> (Daemon, String) {
     act(&token, "resolve", json!({"term": 1}));
     act(&toms, "reopen", json!({"reason": "it is back"}));
     act(&toms, "note", json!({"text": "again"}));
+    act(&toms, "size-up", json!({"text": "the same disk"}));
     // Letters become entries, until all have an outcome.
     let mut before = 0;
     eventually("the timeline rests", || {
@@ -217,6 +218,24 @@ fn whatever_is_changed_in_a_document_is_found_and_named() {
             "head",
             Box::new(|document| document["head"] = json!("00".repeat(32))),
             format!("INC-1: the saved hash is not that of entry {count}"),
+        ),
+        (
+            "the board of the row",
+            Box::new(|document| document["incident"]["board"]["size_up"]["text"] = json!("nothing")),
+            "something of it is other".into(),
+        ),
+        (
+            "the board of a row that calls itself an old one",
+            Box::new(|document| {
+                document["incident"]["board"]["size_up"]["text"] = json!("nothing");
+                document["incident"].as_object_mut().unwrap().remove("fold");
+            }),
+            "something of it is other".into(),
+        ),
+        (
+            "a row of a later version",
+            Box::new(|document| document["incident"]["fold"] = json!(99)),
+            "the saved row is not what its timeline says: it cannot be read".into(),
         ),
         (
             "a row that is none",

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::board::{LIST_MAX, Put, RequestState, Wanted};
+use super::super::board::{LIST_MAX, Numbered, Put, RequestState, Wanted, next_number};
 use super::super::command::{Office, Turn};
 use super::super::escalation::Staff;
 use super::super::incident::ResponderStatus;
@@ -45,7 +45,10 @@ impl Work<'_> {
     }
 
     pub(super) fn writes(&mut self, write: Write) -> Result<Reason, Refusal> {
-        self.open_only()?;
+        // What was wrong, and what was known, is often seen when it is over.
+        if !matches!(write, Write::Correct { .. } | Write::Find { .. }) {
+            self.open_only()?;
+        }
         match write {
             Write::SizeUp { text } => {
                 self.person()?;
@@ -127,18 +130,32 @@ impl Work<'_> {
             Write::Contact { body, contact, ticket, promised, text, closed } => {
                 self.person()?;
                 let body = words(&body, "the name of the outside body")?;
-                let known = self.incident.board.contacts.iter();
-                let known = known.filter(|one| one.body == body).map(|one| one.number).next_back();
-                let number = match known {
-                    Some(number) => number,
-                    None => next(self.incident.board.contacts.len(), "outside bodies")?,
+                let (contact, ticket) =
+                    (words_or_none(&contact, "the contact")?, words_or_none(&ticket, "the ticket")?);
+                let promised = self.ahead(promised)?;
+                let contacts = &self.incident.board.contacts;
+                // What is not said again stands as it was said before.
+                let kept = |new: String, before: &str| if new.is_empty() { before.to_owned() } else { new };
+                let (number, contact, ticket, promised) = match contacts
+                    .iter()
+                    .rev()
+                    .find(|one| one.body == body)
+                {
+                    Some(known) => {
+                        let promised = promised.or(known.promised.filter(|_| !closed));
+                        (known.number, kept(contact, &known.contact), kept(ticket, &known.ticket), promised)
+                    }
+                    None => {
+                        let number = next(contacts, "outside bodies", |one| one.closed)?;
+                        (number, contact, ticket, promised)
+                    }
                 };
                 self.put(Put::ContactLogged {
                     number,
                     body,
-                    contact: words_or_none(&contact, "the contact")?,
-                    ticket: words_or_none(&ticket, "the ticket")?,
-                    promised: self.ahead(promised)?,
+                    contact,
+                    ticket,
+                    promised,
                     text: words_or_none(&text, "the text")?,
                     closed,
                 })
@@ -225,7 +242,7 @@ impl Work<'_> {
             )));
         }
         let limit = self.ahead(limit)?;
-        let number = next(self.incident.board.tasks.len(), "tasks")?;
+        let number = next(&self.incident.board.tasks, "tasks", |task| task.ended.is_some())?;
         self.put(Put::TaskGiven { number, person: person.clone(), what, limit })?;
         self.tell(&person, News::Task);
         Ok(Reason::Recorded)
@@ -264,14 +281,14 @@ impl Work<'_> {
                 format!("{most} changes at a time")
             };
             return Err(Refusal::Busy(format!(
-                "{at_once}: {}; wait until that has ended, or ask who commands ({commander}) to allow more",
+                "{at_once}: {}; wait until that has ended (whoever knows how can say so), or ask who commands ({commander}) to allow more",
                 in_flight.join("; ")
             )));
         }
         if in_flight.len() >= LIST_MAX {
             return Err(full("changes"));
         }
-        let number = board.actions.last().map_or(0, |last| last.number) + 1;
+        let number = next_number(&board.actions);
         let assigned = self.has_work(&person);
         let is_program = matches!(self.by.actor, Actor::Automation(_));
         self.put(Put::ActionBegan { number, person, what, place, undo, assigned })?;
@@ -339,10 +356,10 @@ impl Work<'_> {
         }
         let why = words_or_none(why, "the reason")?;
         let targets = match &wanted {
-            Wanted::Person(name) if self.rules.people.contains_key(name) => {
+            Wanted::Person(name) => {
+                self.may_act(name)?;
                 vec![Target::Person(name.clone())]
             }
-            Wanted::Person(name) => return Err(Refusal::UnknownPerson(name.clone())),
             Wanted::Rotation(name) if self.rules.rotations.contains_key(name) => {
                 vec![Target::Rotation(name.clone())]
             }
@@ -363,7 +380,7 @@ impl Work<'_> {
         let mut people =
             if there.is_empty() { Staff::regardless(self.staff, &targets, self.now) } else { there };
         people.retain(|person| !self.incident.is_on_scene(person));
-        let number = next(self.incident.board.requests.len(), "requests")?;
+        let number = next(&self.incident.board.requests, "requests", |request| request.state.is_over())?;
         self.put(Put::Requested { number, wanted, why, people: people.clone() })?;
         if people.is_empty() {
             self.dispatch(Fact::Board(Put::RequestMoved { number, to: RequestState::Unfilled }))?;
@@ -405,9 +422,10 @@ fn full(what: &str) -> Refusal {
     Refusal::Busy(format!("there are {LIST_MAX} {what} on this incident, which is as many as there can be"))
 }
 
-fn next(len: usize, what: &str) -> Result<u32, Refusal> {
-    if len >= LIST_MAX {
+/// The next number of its sort, where one of them can go for it or there is room.
+fn next<T: Numbered>(all: &[T], what: &str, is_over: impl Fn(&T) -> bool) -> Result<u32, Refusal> {
+    if all.len() >= LIST_MAX && !all.iter().any(is_over) {
         return Err(full(what));
     }
-    u32::try_from(len + 1).map_err(|_| full(what))
+    Ok(next_number(all))
 }

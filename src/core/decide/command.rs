@@ -4,11 +4,12 @@
 //! no other: the first human answer (in `answer`), somebody on scene while the Commander is not, an offer that is accepted,
 //! silence past the lease, and an order of an administrator that is accepted.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::command::{OFFER_WAIT, Offer, OfferEnd, Office, Turn};
-use super::super::incident::{CommandReason, Phase};
+use super::super::incident::{CommandReason, Incident, Phase};
 use super::super::letter::{Letter, News};
+use super::super::rules::Rules;
 use super::super::timeline::Fact;
 use super::{Reason, Refusal, Work, words_or_none};
 
@@ -73,10 +74,19 @@ impl Work<'_> {
     }
 
     /// Whether somebody can be given command: a person of the house, on scene, and another than who has it.
-    fn may_take_it(&self, to: &str, commander: &str) -> Result<(), Refusal> {
-        if !self.rules.people.contains_key(to) {
-            return Err(Refusal::UnknownPerson(to.to_owned()));
+    /// Somebody of the house who is no viewer: a viewer could not say yes.
+    pub(super) fn may_act(&self, person: &str) -> Result<(), Refusal> {
+        match self.rules.people.get(person) {
+            None => Err(Refusal::UnknownPerson(person.to_owned())),
+            Some(known) if known.viewer => {
+                Err(Refusal::NotAllowed(format!("{person} is a viewer, who looks and does nothing")))
+            }
+            Some(_) => Ok(()),
         }
+    }
+
+    fn may_take_it(&self, to: &str, commander: &str) -> Result<(), Refusal> {
+        self.may_act(to)?;
         if to == commander {
             return Err(Refusal::NotThere(format!("{to} has command already")));
         }
@@ -255,30 +265,13 @@ impl Work<'_> {
         let is_deputy = self.incident.offices.holder(Office::Deputy) == Some(&*person);
         let reason = if !self.incident.is_on_scene(&command.person) {
             CommandReason::FirstOnScene
-        } else if self.may_be_assumed(is_deputy) {
+        } else if may_be_assumed(&self.incident, self.rules, is_deputy, self.now) {
             CommandReason::Assumed
         } else {
             return Err(Refusal::HasCommand { commander: command.person, term: command.term });
         };
         self.transfer(&person, reason, None, why)?;
         Ok(Reason::Assumed)
-    }
-
-    /// Whether the Commander is past the lease: the Deputy may take over when they were asked in vain, anyone a while later. Where
-    /// nobody is looked for, because it can wait or the harm has stopped, when nothing was heard of them for long.
-    fn may_be_assumed(&self, is_deputy: bool) -> bool {
-        let command = self.incident.commander();
-        if command.is_some_and(|command| !self.rules.people.contains_key(&command.person)) {
-            return true;
-        }
-        match &self.incident.phase {
-            Phase::Acknowledged { sign: Some(sign), .. } => sign.asked > u32::from(!is_deputy),
-            _ => {
-                let last = self.incident.heard_at.max(command.map(|command| command.since));
-                last.and_then(|last| last.checked_add(UNASKED_LEASE).ok())
-                    .is_some_and(|ends| ends <= self.now)
-            }
-        }
     }
 
     fn transfer(
@@ -348,9 +341,7 @@ impl Work<'_> {
     ) -> Result<Reason, Refusal> {
         self.commands(term)?;
         let commander = self.person()?;
-        if !self.rules.people.contains_key(person) {
-            return Err(Refusal::UnknownPerson(person.to_owned()));
-        }
+        self.may_act(person)?;
         if self.incident.offices.holder(office) == Some(person) {
             return Err(Refusal::NotThere(format!("{person} is {} already", office.title())));
         }
@@ -414,6 +405,27 @@ impl Work<'_> {
     pub(super) fn tell_commander(&mut self, news: News) {
         if let Some(person) = self.incident.commander().map(|command| command.person.clone()) {
             self.tell(&person, news);
+        }
+    }
+}
+
+/// Whether the Commander is past the lease: the Deputy may take over when they were asked in vain, anyone a while later. Where
+/// nobody is looked for, because it can wait or the harm has stopped, when nothing was heard of them for long.
+pub(in crate::core) fn may_be_assumed(
+    incident: &Incident,
+    rules: &Rules,
+    is_deputy: bool,
+    now: Timestamp,
+) -> bool {
+    let command = incident.commander();
+    if command.is_some_and(|command| !rules.people.contains_key(&command.person)) {
+        return true;
+    }
+    match &incident.phase {
+        Phase::Acknowledged { sign: Some(sign), .. } => sign.asked > u32::from(!is_deputy),
+        _ => {
+            let last = incident.heard_at.max(command.map(|command| command.since));
+            last.and_then(|last| last.checked_add(UNASKED_LEASE).ok()).is_some_and(|ends| ends <= now)
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::board::{Put, RequestState};
+use super::super::board::{End, Put, RequestState};
 use super::super::command::Turn;
 use super::super::incident::{CommandReason, ResponderStatus, Severity};
 use super::super::letter::News;
@@ -27,6 +27,13 @@ impl Work<'_> {
         for office in held {
             // Who goes leaves nothing behind that looks as if somebody had it.
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
+        }
+        let tasks = self.incident.board.open_tasks().filter(|task| task.person == person);
+        let tasks: Vec<u32> = tasks.map(|task| task.number).collect();
+        for number in tasks {
+            let text = format!("{person} cannot");
+            self.add(Fact::Board(Put::TaskEnded { number, how: End::Dropped, text }))?;
+            self.tell_commander(News::TaskEnded);
         }
         self.add(Fact::Declined { person })?;
         match self.escalate_if_nobody_is_left()? {
@@ -149,17 +156,21 @@ impl Work<'_> {
                 "{person} was offered command; that is answered or withdrawn first"
             )));
         }
-        let tasks: Vec<String> = self
-            .incident
-            .board
-            .open_tasks()
-            .filter(|task| task.person == person)
-            .map(|task| task.number.to_string())
-            .collect();
+        let board = &self.incident.board;
+        let tasks = board.open_tasks().filter(|task| task.person == person);
+        let tasks: Vec<String> = tasks.map(|task| task.number.to_string()).collect();
         if !tasks.is_empty() {
             let tasks = tasks.join(", ");
             return Err(Refusal::NotThere(format!(
                 "{person} has task {tasks}; end it or give it to another first"
+            )));
+        }
+        let changes = board.in_flight().filter(|change| change.person == person);
+        let changes: Vec<String> = changes.map(|change| change.number.to_string()).collect();
+        if !changes.is_empty() {
+            let changes = changes.join(", ");
+            return Err(Refusal::NotThere(format!(
+                "change {changes} of {person} is in flight; say first how it ended"
             )));
         }
         let held = self.incident.offices.posts.iter().filter(|post| post.person == person);

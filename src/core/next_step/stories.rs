@@ -83,7 +83,26 @@ impl Night {
     fn told(&self, who: &str) -> (Kind, Vec<Does>) {
         let step = self.step(who);
         assert!(!step.text.is_empty() && step.buttons.len() <= 3, "{step:?}");
+        for button in &step.buttons {
+            self.is_taken(who, button);
+        }
         (step.kind, step.buttons.iter().map(|button| button.does).collect())
+    }
+
+    /// What a button asks for is not refused.
+    fn is_taken(&self, who: &str, button: &Button) {
+        let term = self.incident.term;
+        let act = match button.does {
+            Does::Verb("assume") => Act::Command(Bid::Assume { reason: String::new() }),
+            Does::Verb("check-in") => Act::CheckIn,
+            Does::Verb("heard") => Act::Command(Bid::Heard { term }),
+            Does::Verb("resolve") => Act::Resolve { term, false_alarm: false },
+            Does::Verb("ack") => Act::Answer { help: false },
+            _ => return,
+        };
+        let by = By { actor: Actor::Person(who.into()), route: Route::Page, occurred_at: None };
+        let decided = decide(&self.incident, act, &by, Staff::as_configured(&self.rules), self.now);
+        assert!(decided.is_ok(), "{who}, {button:?}: {:?}", decided.err());
     }
 
     fn only(&self, who: &str) -> (Kind, &'static str) {
@@ -270,7 +289,9 @@ fn when_the_harm_has_stopped_it_is_watched_and_then_resolved() {
     assert_eq!(night.told("viewer"), (Kind::Watch, vec![]));
     night.at(30);
     assert_eq!(night.only("maya"), (Kind::Resolve, "resolve"));
-    assert_eq!(night.at(31).only("tom"), (Kind::Assume, "assume"), "as the rules have it");
+    // Maya acts all along: it is hers, also when the watch is over.
+    assert_eq!(night.at(31).only("tom"), (Kind::Watch, "note"));
+    assert_eq!(night.at(60).only("tom"), (Kind::Assume, "assume"), "nothing was heard of her for an hour");
     night.does("maya", Act::Resolve { term: 1, false_alarm: false });
     for who in ["maya", "tom", "viewer"] {
         assert_eq!(night.told(who), (Kind::Over, vec![]));

@@ -196,7 +196,7 @@ pub(super) async fn command(State(desk): State<Desk>, headers: HeaderMap) -> Res
         .map(|(incident, meeting)| {
             json!({"id": incident.id, "title": incident.title, "service": incident.service,
                 "severity": incident.severity.as_str(), "state": incident.state(),
-                "bridge": meeting.here().map(|place| place.url.as_str()),
+                "bridge": meeting.address(),
                 "commander": incident.commander().map(|command| json!({"person": command.person,
                     "term": command.term, "since": command.since})),
                 "stop": view::said(&incident.board.stop), "offer": view::offer(incident)})

@@ -58,7 +58,7 @@ pub fn incident(incident: &Incident, alerts: &[Shown], events: i64, meeting: &Me
             .collect::<Vec<_>>(),
         "alerts": alerts.iter().map(alert).collect::<Vec<_>>(),
         "next_update_by": incident.next_update_by,
-        "bridge": meeting.here().map(|place| place.url.as_str()),
+        "bridge": meeting.address(),
         "meeting": meeting.places.iter().map(place).collect::<Vec<_>>(),
     })
 }

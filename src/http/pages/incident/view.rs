@@ -294,7 +294,10 @@ impl State<'_> {
     }
 
     fn ended(&self, ended: Option<(End, Timestamp)>) -> Option<String> {
-        ended.map(|(how, at)| format!("{} {}", how.as_str().replace('-', " "), self.short(at)))
+        ended.map(|(how, at)| match how {
+            End::Unsaid => format!("nobody said how; the incident was over {}", self.short(at)),
+            how => format!("{} {}", how.as_str().replace('-', " "), self.short(at)),
+        })
     }
 
     /// An hour as somebody takes it in at a glance: `02:14 UTC, 12 min ago`; another day with its date.
