@@ -22,6 +22,7 @@ use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::{calendars, conditions, held as held_back, nodes, reach};
 
+mod again;
 mod ahead;
 mod drill;
 pub(super) mod held;

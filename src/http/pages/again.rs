@@ -1,0 +1,250 @@
+//! A form that was sent and not taken: it is shown again with everything that was written, ready to be sent once more. What
+//! somebody wrote at night is lost neither with a store that is away, nor with a login that has ended.
+//!
+//! Nothing is kept here for it: the page is made of what was sent, and goes back to who sent it. Secrets do not.
+
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use minijinja::{Value, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::me::local;
+use crate::http::html::Pages;
+use crate::http::problem::Problem;
+
+/// What is never shown again.
+const SECRETS: [&str; 6] = ["form", "token", "password", "secret", "nonce", "key"];
+/// What people did not write, and need not see.
+const UNSEEN: [&str; 2] = ["term", "brief"];
+/// Fields with words, as their labels.
+const WORDS: [(&str, &str); 12] = [
+    ("text", "Text"),
+    ("what", "What"),
+    ("where", "Where"),
+    ("undo", "How to undo it"),
+    ("cause", "What ended the harm"),
+    ("reason", "Why"),
+    ("early", "Why before the watch is over"),
+    ("body", "Outside body"),
+    ("contact", "With whom"),
+    ("ticket", "Their number for it"),
+    ("component", "Part"),
+    ("title", "What is wrong"),
+];
+/// So many seconds after which another try makes sense, where nobody says.
+const RETRY_S: u32 = 5;
+
+/// What was sent, and where to.
+pub(super) struct Sent<'a> {
+    /// The address of the form.
+    pub(super) path: &'a str,
+    /// Its fields.
+    pub(super) fields: &'a [(String, String)],
+}
+
+/// Why it was not taken.
+pub(super) enum Why<'a> {
+    /// Not at this moment; with what the form carries that is sent again.
+    Away {
+        /// In words.
+        problem: &'a Problem,
+        /// The word of the session.
+        word: &'a str,
+    },
+    /// Nobody is logged in here any more.
+    LoggedOut,
+    /// It is of an earlier login: with the word of this one.
+    Earlier(&'a str),
+    /// They may not, or it is none of our forms: there is nothing to be sent again.
+    Never {
+        /// The status of the answer.
+        status: StatusCode,
+        /// In words.
+        text: &'a str,
+    },
+}
+
+impl Sent<'_> {
+    /// Says what happened, what it means and what to do, with what was written.
+    pub(super) fn again(&self, pages: &Pages, why: &Why<'_>) -> Response {
+        let mut retry = None;
+        let (status, heading, text, word) = match why {
+            Why::Away { problem, word } if problem.kind == "outcome-unknown" => (
+                problem.status,
+                "It is not known whether this was written down",
+                "The store did not say in time whether it took it. Look at the page first; if it is not there, send it again."
+                    .to_owned(),
+                Some(*word),
+            ),
+            Why::Away { problem, word } => {
+                let seconds = problem.retry_after.unwrap_or(RETRY_S);
+                retry = Some(seconds);
+                let text = format!(
+                    "Nothing was changed, and nobody was told: {}. Send it again in {seconds} seconds. If it cannot wait, tell the \
+                     others yourself, in the meeting place.",
+                    problem.detail.trim_end_matches('.')
+                );
+                (problem.status, "Not written down", text, Some(*word))
+            }
+            Why::LoggedOut => (
+                StatusCode::UNAUTHORIZED,
+                "You are not logged in any more",
+                "Nothing was changed, and nobody was told. Log in in another tab, come back to this one, and send it again."
+                    .to_owned(),
+                Some(""),
+            ),
+            Why::Earlier(word) => (
+                StatusCode::FORBIDDEN,
+                "Look once more, and send it again",
+                "Nothing was changed yet: this form is of an earlier login of yours. If what it says still holds, send it again."
+                    .to_owned(),
+                Some(*word),
+            ),
+            Why::Never { status, text } => (*status, "Nothing was changed", (*text).to_owned(), None),
+        };
+        let back = page_of(self.path);
+        let login = matches!(why, Why::LoggedOut)
+            .then(|| format!("/login?next={}", utf8_percent_encode(back, NON_ALPHANUMERIC)));
+        let values = context! {
+            heading, text, login, back, action => self.path, about => about(self.path), sends => word.is_some(),
+            reader => context! { name => Value::from(()), form => word.unwrap_or_default(), acts => false },
+            words => self.words(), marks => self.marks(),
+        };
+        let mut answer = pages.page(status, "again.html", values);
+        if let Some(seconds) = retry {
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        answer
+    }
+
+    fn written(&self) -> impl Iterator<Item = (&str, &str)> {
+        let fields = self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        fields.filter(|(name, value)| !SECRETS.contains(name) && !value.trim().is_empty())
+    }
+
+    /// What people wrote in words, which may be mended before it is sent again.
+    fn words(&self) -> Vec<Value> {
+        let label = |name: &str| WORDS.iter().find(|(known, _)| *known == name).map(|(_, label)| *label);
+        let words = self.written().filter_map(|(name, value)| Some((name, label(name)?, value)));
+        words.map(|(name, label, value)| context! { name, label, value }).collect()
+    }
+
+    /// Everything else: what was chosen, and which page it was.
+    fn marks(&self) -> Vec<Value> {
+        let is_word = |name: &str| WORDS.iter().any(|(known, _)| *known == name);
+        let marks = self.written().filter(|(name, _)| !is_word(name));
+        marks
+            .map(|(name, value)| {
+                let label = name.replace(['_', '-'], " ");
+                context! { name, label, value, seen => !UNSEEN.contains(&name) }
+            })
+            .collect()
+    }
+}
+
+/// Says that a form could not even be read. The browser still has it.
+pub(super) fn unread(pages: &Pages, problem: &Problem) -> Response {
+    let text = format!(
+        "Nothing was changed: {}. Go back: your browser still has what you wrote.",
+        problem.detail.trim_end_matches('.')
+    );
+    pages.message(problem.status, "Not written down", &text)
+}
+
+/// Whether a form stood on a page of ours, as far as a browser says so. What comes from elsewhere is refused by the router, where
+/// the browser says that; an old one may say nothing.
+pub(super) fn is_of_ours(headers: &HeaderMap) -> bool {
+    match headers.get("sec-fetch-site") {
+        Some(site) => site.as_bytes() == b"same-origin",
+        None => headers.contains_key(header::ORIGIN),
+    }
+}
+
+/// The page that a form stood on, for who is led back to it: an address of this house.
+pub(super) fn page_of(path: &str) -> &str {
+    let whole =
+        |from: usize| path.get(from..).and_then(|rest| rest.find('/')).map_or(path, |at| &path[..from + at]);
+    let page = match path {
+        _ if path.starts_with("/incidents/") => whole("/incidents/".len()),
+        _ if path.starts_with("/oncall/") => "/oncall",
+        _ => "/",
+    };
+    local(page).unwrap_or("/")
+}
+
+/// What a form is about, in words.
+fn about(path: &str) -> String {
+    let mut parts = path.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("incidents"), Some(number), Some(verb)) => format!("INC-{number}: {}", verb.replace('-', " ")),
+        (Some("oncall"), Some(_), Some(_)) => "On call: ends now".to_owned(),
+        (Some("oncall"), Some("leaves"), None) => "On call: somebody is away".to_owned(),
+        (Some("oncall"), ..) => "On call: somebody stands in".to_owned(),
+        (Some("incidents"), ..) => "A new incident".to_owned(),
+        _ => "What was sent".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sent_a_form_is_led_back_to_its_page_and_nowhere_else() {
+        for (path, page) in [
+            ("/incidents/4/size-up", "/incidents/4"),
+            ("/incidents/4", "/incidents/4"),
+            ("/incidents", "/"),
+            ("/incidents/%0d%0ax/ack", "/incidents/%0d%0ax"),
+            ("/incidents///example.net/ack", "/incidents/"),
+            ("/oncall/leaves/7/end", "/oncall"),
+            ("/logout", "/"),
+            ("//example.net/ack", "/"),
+        ] {
+            assert_eq!(page_of(path), page, "{path}");
+        }
+    }
+
+    #[tokio::test]
+    async fn everything_written_comes_back_and_no_secret_does() {
+        let pages = Pages::new().unwrap();
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let fields = [
+            field("form", "old-word"),
+            field("token", "a-secret"),
+            field("password", "a-secret"),
+            field("term", "2"),
+            field("alert", "scripts/a"),
+            field("alert", "scripts/b"),
+            field("text", "<b>all\norders"),
+        ];
+        let sent = Sent { path: "/incidents/4/size-up", fields: &fields };
+        let body = async |why: Why<'_>| {
+            let answer = sent.again(&pages, &why);
+            let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+            String::from_utf8(bytes.to_vec()).unwrap()
+        };
+        let problem = Problem::unavailable("the store is away", 3);
+        let late = Problem { kind: "outcome-unknown", ..problem.clone() };
+        for (why, says) in [
+            (
+                Why::Away { problem: &problem, word: "word-1" },
+                "the store is away. Send it again in 3 seconds",
+            ),
+            (Why::Away { problem: &late, word: "word-1" }, "Look at the page first"),
+            (Why::Earlier("word-1"), "of an earlier login"),
+            (Why::LoggedOut, "/login?next=%2Fincidents%2F4"),
+            (Why::Never { status: StatusCode::FORBIDDEN, text: "You only look." }, "You only look."),
+        ] {
+            let (never, out) = (matches!(why, Why::Never { .. }), matches!(why, Why::LoggedOut));
+            let page = body(why).await;
+            assert!(page.contains(says), "{says}: {page}");
+            assert!(page.contains("&lt;b&gt;all\norders</textarea>"), "{page}");
+            assert!(!page.contains("a-secret") && !page.contains("old-word"), "{page}");
+            assert_eq!(page.contains("action=\"/incidents/4/size-up\""), !never, "{page}");
+            assert_eq!(page.matches("name=\"alert\" value=\"scripts/").count(), if never { 0 } else { 2 });
+            assert_eq!(page.contains("name=\"form\" value=\"word-1\""), !never && !out, "{page}");
+            assert_eq!(page.contains("name=\"term\" value=\"2\""), !never, "{page}");
+        }
+    }
+}
