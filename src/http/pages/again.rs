@@ -44,8 +44,8 @@ pub(super) struct Sent<'a> {
 
 /// Why it was not taken.
 pub(super) enum Why<'a> {
-    /// Not at this moment; with what the form carries that is sent again.
-    Away {
+    /// Not at this moment, or not so; with what the form carries that is sent again.
+    Not {
         /// In words.
         problem: &'a Problem,
         /// The word of the session.
@@ -69,14 +69,21 @@ impl Sent<'_> {
     pub(super) fn again(&self, pages: &Pages, why: &Why<'_>) -> Response {
         let mut retry = None;
         let (status, heading, text, word) = match why {
-            Why::Away { problem, word } if problem.kind == "outcome-unknown" => (
+            Why::Not { problem, word } if problem.kind == "outcome-unknown" => (
                 problem.status,
                 "It is not known whether this was written down",
                 "The store did not say in time whether it took it. Look at the page first; if it is not there, send it again."
                     .to_owned(),
                 Some(*word),
             ),
-            Why::Away { problem, word } => {
+            Why::Not { problem, word } if problem.status != StatusCode::SERVICE_UNAVAILABLE => {
+                let text = format!(
+                    "Nothing was changed: {}. What you wrote is below; mend it, and send it again.",
+                    problem.detail.trim_end_matches('.')
+                );
+                (problem.status, "Nothing was changed", text, Some(*word))
+            }
+            Why::Not { problem, word } => {
                 let seconds = problem.retry_after.unwrap_or(RETRY_S);
                 retry = Some(seconds);
                 let text = format!(
@@ -222,16 +229,17 @@ mod tests {
         let body = async |why: Why<'_>| {
             let answer = sent.again(&pages, &why);
             let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
-            String::from_utf8(bytes.to_vec()).unwrap()
+            String::from_utf8(bytes.to_vec()).unwrap().replace("&#x2f;", "/")
         };
         let problem = Problem::unavailable("the store is away", 3);
         let late = Problem { kind: "outcome-unknown", ..problem.clone() };
         for (why, says) in [
+            (Why::Not { problem: &problem, word: "word-1" }, "the store is away. Send it again in 3 seconds"),
             (
-                Why::Away { problem: &problem, word: "word-1" },
-                "the store is away. Send it again in 3 seconds",
+                Why::Not { problem: &Problem::unprocessable("the title is empty"), word: "word-1" },
+                "the title is empty. What you wrote is below",
             ),
-            (Why::Away { problem: &late, word: "word-1" }, "Look at the page first"),
+            (Why::Not { problem: &late, word: "word-1" }, "Look at the page first"),
             (Why::Earlier("word-1"), "of an earlier login"),
             (Why::LoggedOut, "/login?next=%2Fincidents%2F4"),
             (Why::Never { status: StatusCode::FORBIDDEN, text: "You only look." }, "You only look."),

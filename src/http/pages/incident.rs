@@ -192,6 +192,7 @@ fn done(word: &str) -> Option<&'static str> {
         (Reason::SeverityLowered, "The severity is changed."),
         (Reason::OfficeReleased, "The office is the Commander's until somebody else takes it."),
         (Reason::OfficeDeclined, "It is written down that you do not take it."),
+        (Reason::Opened, "It is declared. People are paged as for an alert."),
         (Reason::Merged, "It is part of the other now. Everybody on it is told."),
         (Reason::Split, "This was taken out, and you have command of it."),
         (Reason::PioDeclined, "It is written down that you do not take it."),

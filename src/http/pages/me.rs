@@ -124,10 +124,10 @@ impl Acts {
         pairs(&self.bytes).unwrap_or_default()
     }
 
-    /// The form once more, with what was written, of what cannot be done at this moment.
+    /// The form once more, with what was written, of what cannot be done so, or not at this moment.
     pub(super) fn again(&self, pages: &Pages, problem: &Problem) -> Response {
         let sent = Sent { path: &self.path, fields: &self.fields };
-        sent.again(pages, &Why::Away { problem, word: &self.me.word })
+        sent.again(pages, &Why::Not { problem, word: &self.me.word })
     }
 }
 
@@ -174,7 +174,7 @@ async fn sent(
         // There is nothing to be logged out of.
         Ok(None) if deed == Deed::Look => return Err(to_login(&parts)),
         Ok(None) => return Err(back(Why::LoggedOut)),
-        Err(problem) => return Err(back(Why::Away { problem: &problem, word: said })),
+        Err(problem) => return Err(back(Why::Not { problem: &problem, word: said })),
     };
     desk.allows(&session.holder, deed).map_err(|no| match no {
         No::Gone(_) if deed == Deed::Look => to_login(&parts),
