@@ -5,6 +5,7 @@
 
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -31,6 +32,21 @@ const WORDS: [(&str, &str); 12] = [
     ("component", "Part"),
     ("title", "What is wrong"),
 ];
+/// Other fields that are shown, as people call them.
+const MARKS: [(&str, &str); 12] = [
+    ("occurred_at", "It happened at (UTC)"),
+    ("known_at", "It is known since (UTC)"),
+    ("eta_at", "At a keyboard at (UTC)"),
+    ("limit_at", "Done by (UTC)"),
+    ("promised_at", "They promised to call back at (UTC)"),
+    ("to", "To whom"),
+    ("wanted", "Whom you need"),
+    ("into", "Becomes part of incident"),
+    ("into_other", "Becomes part of incident"),
+    ("most", "Changes at a time"),
+    ("did", "What ended the harm"),
+    ("ok", "It works"),
+];
 /// So many seconds after which another try makes sense, where nobody says.
 const RETRY_S: u32 = 5;
 
@@ -40,6 +56,23 @@ pub(super) struct Sent<'a> {
     pub(super) path: &'a str,
     /// Its fields.
     pub(super) fields: &'a [(String, String)],
+}
+
+/// The fields of a form that may be sent again later: so many minutes ago, or from now, are an hour by then.
+pub(super) fn anchored(fields: Vec<(String, String)>, now: Timestamp) -> Vec<(String, String)> {
+    let hour = |(name, value): &(String, String)| {
+        let (name, sign) = match name.strip_suffix("_ago") {
+            Some(name) => (name, -1),
+            None => (name.strip_suffix("_in")?, 1),
+        };
+        // What is no length is told to be none when it is sent again.
+        let minutes = value.trim().parse::<i32>().ok()?;
+        let at = now.checked_add(SignedDuration::from_mins(i64::from(minutes) * sign)).ok()?;
+        Some((format!("{name}_at"), at.strftime("%Y-%m-%dT%H:%M").to_string()))
+    };
+    let is_empty = |(name, value): &(String, String)| name.ends_with("_at") && value.trim().is_empty();
+    let fields = fields.into_iter().filter(|field| !is_empty(field));
+    fields.map(|field| hour(&field).unwrap_or(field)).collect()
 }
 
 /// Why it was not taken.
@@ -142,7 +175,13 @@ impl Sent<'_> {
         let marks = self.written().filter(|(name, _)| !is_word(name));
         marks
             .map(|(name, value)| {
-                let label = name.replace(['_', '-'], " ");
+                let known =
+                    MARKS.iter().find(|(known, _)| *known == name).map(|(_, label)| (*label).to_owned());
+                let label = known.unwrap_or_else(|| {
+                    let mut label = name.replace(['_', '-'], " ");
+                    label.get_mut(..1).map(str::make_ascii_uppercase);
+                    label
+                });
                 context! { name, label, value, seen => !UNSEEN.contains(&name) }
             })
             .collect()
@@ -210,6 +249,23 @@ mod tests {
         ] {
             assert_eq!(page_of(path), page, "{path}");
         }
+    }
+
+    #[test]
+    fn so_many_minutes_are_an_hour_once_they_may_be_sent_later() {
+        let now = "2026-11-29T02:00:30Z".parse().unwrap();
+        let anchored = |name: &str, value: &str| {
+            anchored(vec![(name.into(), value.into())], now).pop().unwrap_or_default()
+        };
+        let is = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(anchored("occurred_ago", "20"), is("occurred_at", "2026-11-29T01:40"));
+        assert_eq!(anchored("limit_in", " 30 "), is("limit_at", "2026-11-29T02:30"));
+        assert_eq!(anchored("limit_in", "soon"), is("limit_in", "soon"));
+        assert_eq!(anchored("limit_in", ""), is("limit_in", ""));
+        assert_eq!(anchored("limit_in", "2147483647"), is("limit_at", "6109-12-24T04:07"));
+        assert_eq!(anchored("limit_at", "2026-11-29T03:00"), is("limit_at", "2026-11-29T03:00"));
+        assert_eq!(anchored("limit_at", ""), is("", ""));
+        assert_eq!(anchored("text", "20"), is("text", "20"));
     }
 
     #[tokio::test]

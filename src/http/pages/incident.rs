@@ -115,7 +115,8 @@ pub(in super::super) async fn act(
     };
     let problem = match done {
         Ok(Reply::Decided(incident, reason)) => {
-            // Of what was taken out, that is the page.
+            // Of what was taken out, that is the page; alerts open an incident of their own there.
+            let reason = if verb == "split" { Reason::Split } else { reason };
             let to = format!("/incidents/{}?done={}", incident.id, reason.as_str());
             return Redirect::to(&to).into_response();
         }

@@ -55,9 +55,12 @@ fn a_form_that_is_sent_while_the_store_is_away_comes_back_and_is_taken_later() {
         held.body.contains("tell the others yourself") && held.head.contains("retry-after: 5"),
         "{held:?}"
     );
-    assert_eq!(again.value("occurred_ago"), Some("20"));
+    // Twenty minutes before it was sent first.
+    let at = again.value("occurred_at").unwrap().to_owned();
+    assert!(again.value("occurred_ago").is_none() && at.parse::<jiff::civil::DateTime>().is_ok(), "{at}");
     // So it goes on, as long as that lasts.
     let again = back(&again.send(&daemon, &cookie, &[]), 503, "the store cannot be reached");
+    assert_eq!(again.value("occurred_at"), Some(at.as_str()));
     let roster = posts(&daemon, "/oncall/leaves", &cookie, "form=x&person=tom&reason=the+dentist");
     assert!(roster.status == 503 && roster.body.contains("the dentist</textarea>"), "{roster:?}");
     way.is(PASSES);

@@ -141,6 +141,7 @@ fn every_verb_has_a_form_for_somebody_who_may() {
     let split = does(&tom, one, "split", &[("alert", "scripts/db-2")]);
     assert_eq!(split, "/incidents/3");
     assert_eq!(state(&daemon, &of_tom, 3)["alerts"][0]["key"], "db-2");
+    assert!(gets(&daemon, "/incidents/3?done=split", &tom.cookie).body.contains("This was taken out"));
 
     does(&tom, one, "mitigate", &[("did", ""), ("cause", "switched"), ("occurred_ago", "3")]);
     does(&tom, one, "resolve", &[]);

@@ -344,6 +344,11 @@ impl State<'_> {
     }
 }
 
+/// Whether a field is an hour, or so many minutes: see `form`.
+fn is_hour(name: &str) -> bool {
+    ["_in", "_at", "_ago"].iter().any(|ends| name.ends_with(ends))
+}
+
 /// What was written into a form that was not taken: for the form, and to be copied.
 fn unsaid(failed: Option<&Failed>) -> Value {
     let Some(failed) = failed else {
@@ -372,10 +377,9 @@ fn unsaid(failed: Option<&Failed>) -> Value {
         "wanted",
         "did",
     ];
-    let written = failed
-        .fields
-        .iter()
-        .filter(|(name, value)| !marks.contains(&name.as_str()) && !value.trim().is_empty());
+    let written = failed.fields.iter().filter(|(name, value)| {
+        !marks.contains(&name.as_str()) && !is_hour(name) && !value.trim().is_empty()
+    });
     let text: Vec<&str> = written.map(|(_, value)| value.as_str()).collect();
     let fields = failed.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
     let text = if text.is_empty() { Value::from(()) } else { text.join("\n").into() };
