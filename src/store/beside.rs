@@ -34,20 +34,24 @@ pub fn open_beside(tx: &Tx<'_>, id: i64, limit: u32) -> Result<Vec<Named>, Store
 /// Incidents that became part of one and still are, those that did last first, of the last `limit` that ever did.
 ///
 /// # Errors
-/// What the engine says, or when one cannot be read.
+/// What the engine says, or when an entry cannot be read.
 pub fn parts_of(tx: &Tx<'_>, id: i64, limit: u32) -> Result<Vec<Named>, StoreError> {
-    let mut parts = Vec::new();
+    let mut ids: Vec<i64> = Vec::new();
     for fact in timeline::facts(tx, id, "took_in", limit)? {
-        let Fact::TookIn { incident, .. } = fact else { continue };
-        if parts.iter().any(|known: &Named| known.id == incident) {
-            continue;
-        }
-        let Some(saved) = incidents::load(tx, incident)? else { continue };
-        let part = saved.incident;
-        if part.merged_into == Some(id) {
-            let severity = part.severity.as_str().to_owned();
-            parts.push(Named { id: part.id, title: part.title, service: part.service, severity });
+        if let Fact::TookIn { incident, .. } = fact
+            && !ids.contains(&incident)
+        {
+            ids.push(incident);
         }
     }
-    Ok(parts)
+    // One that cannot be read keeps nobody from what can.
+    let found =
+        incidents::load_readable(tx, &ids)?.into_iter().flatten().flatten().map(|saved| saved.incident);
+    let parts = found.filter(|part| part.merged_into == Some(id)).map(|part| Named {
+        id: part.id,
+        severity: part.severity.as_str().to_owned(),
+        title: part.title,
+        service: part.service,
+    });
+    Ok(parts.collect())
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::incident::MINUTES_MAX;
 use super::me::local;
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
@@ -59,20 +60,24 @@ pub(super) struct Sent<'a> {
 }
 
 /// The fields of a form that may be sent again later: so many minutes ago, or from now, are an hour by then.
-pub(super) fn anchored(fields: Vec<(String, String)>, now: Timestamp) -> Vec<(String, String)> {
+pub(super) fn anchored(fields: &[(String, String)], now: Timestamp) -> Vec<(String, String)> {
+    let is_said = |at: &str| fields.iter().any(|(name, value)| name == at && !value.trim().is_empty());
     let hour = |(name, value): &(String, String)| {
         let (name, sign) = match name.strip_suffix("_ago") {
             Some(name) => (name, -1),
             None => (name.strip_suffix("_in")?, 1),
         };
+        if is_said(&format!("{name}_at")) {
+            return None;
+        }
         // What is no length is told to be none when it is sent again.
-        let minutes = value.trim().parse::<i32>().ok()?;
-        let at = now.checked_add(SignedDuration::from_mins(i64::from(minutes) * sign)).ok()?;
+        let minutes = value.trim().parse::<i64>().ok().filter(|count| (0..=MINUTES_MAX).contains(count))?;
+        let at = now.checked_add(SignedDuration::from_mins(minutes * sign)).ok()?;
         Some((format!("{name}_at"), at.strftime("%Y-%m-%dT%H:%M").to_string()))
     };
     let is_empty = |(name, value): &(String, String)| name.ends_with("_at") && value.trim().is_empty();
-    let fields = fields.into_iter().filter(|field| !is_empty(field));
-    fields.map(|field| hour(&field).unwrap_or(field)).collect()
+    let kept = fields.iter().filter(|field| !is_empty(field));
+    kept.map(|field| hour(field).unwrap_or_else(|| field.clone())).collect()
 }
 
 /// Why it was not taken.
@@ -254,18 +259,19 @@ mod tests {
     #[test]
     fn so_many_minutes_are_an_hour_once_they_may_be_sent_later() {
         let now = "2026-11-29T02:00:30Z".parse().unwrap();
-        let anchored = |name: &str, value: &str| {
-            anchored(vec![(name.into(), value.into())], now).pop().unwrap_or_default()
-        };
+        let anchored =
+            |name: &str, value: &str| anchored(&[(name.into(), value.into())], now).pop().unwrap_or_default();
         let is = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         assert_eq!(anchored("occurred_ago", "20"), is("occurred_at", "2026-11-29T01:40"));
         assert_eq!(anchored("limit_in", " 30 "), is("limit_at", "2026-11-29T02:30"));
         assert_eq!(anchored("limit_in", "soon"), is("limit_in", "soon"));
         assert_eq!(anchored("limit_in", ""), is("limit_in", ""));
-        assert_eq!(anchored("limit_in", "2147483647"), is("limit_at", "6109-12-24T04:07"));
+        assert_eq!(anchored("limit_in", "99999"), is("limit_in", "99999"));
         assert_eq!(anchored("limit_at", "2026-11-29T03:00"), is("limit_at", "2026-11-29T03:00"));
         assert_eq!(anchored("limit_at", ""), is("", ""));
         assert_eq!(anchored("text", "20"), is("text", "20"));
+        let both = [is("limit_in", "5"), is("limit_at", "2026-11-29T03:00")];
+        assert_eq!(super::anchored(&both, now), both, "an hour goes before minutes");
     }
 
     #[tokio::test]

@@ -30,6 +30,7 @@ mod form;
 mod view;
 
 use form::Fields;
+pub(super) use form::MINUTES_MAX;
 
 /// Open incidents to choose from, and incidents that became part of one, at most.
 const BESIDE_SHOWN: u32 = 100;
@@ -218,6 +219,7 @@ fn find(
     desk: &Desk,
     id: i64,
     asked: &Asked,
+    moves: bool,
 ) -> impl Fn(&Tx<'_>) -> Result<Option<Whole>, StoreError> + Send + Sync + 'static {
     let (rules, asked) = (desk.house.get().rules.clone(), asked.clone());
     move |tx| {
@@ -228,9 +230,13 @@ fn find(
         if let Some(before) = asked.ends(found.incident.seq) {
             found.show_before(tx, before, ENTRIES_SHOWN)?;
         }
-        let beside = if open { beside::open_beside(tx, id, BESIDE_SHOWN)? } else { Vec::new() };
-        let parts = beside::parts_of(tx, id, BESIDE_SHOWN)?;
-        Ok(Some(Whole { found, woken, beside, parts }))
+        let mut whole = Whole { found, woken, beside: Vec::new(), parts: Vec::new() };
+        // For who may put incidents together, and take them apart.
+        if moves {
+            whole.beside = if open { beside::open_beside(tx, id, BESIDE_SHOWN)? } else { Vec::new() };
+            whole.parts = beside::parts_of(tx, id, BESIDE_SHOWN)?;
+        }
+        Ok(Some(whole))
     }
 }
 
@@ -244,7 +250,8 @@ async fn show(
     failed: Option<Failed>,
 ) -> Response {
     let Ok(id) = id.parse::<i64>() else { return nothing(pages) };
-    match desk.sight.or_last(find(desk, id, &asked)).await {
+    let moves = me.may_act() && which == Which::Whole;
+    match desk.sight.or_last(find(desk, id, &asked, moves)).await {
         Ok(Seen { value: Some(Whole { found, woken, beside, parts }), as_of }) => {
             let (house, now) = (desk.house.get(), desk.clock.now());
             let rules = &house.rules;

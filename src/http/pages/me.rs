@@ -165,7 +165,7 @@ async fn sent(
         _ => room::read_unproven_to(desk, body, FORM_BYTES_MAX).await.map(|(bytes, _)| bytes),
     };
     let bytes = read.map_err(|problem| again::unread(pages, &problem))?;
-    let fields = again::anchored(form_urlencoded(&bytes), desk.clock.now());
+    let fields = again::anchored(&form_urlencoded(&bytes), desk.clock.now());
     let said =
         fields.iter().find(|(name, _)| name == "form").map(|(_, word)| word.as_str()).unwrap_or_default();
     let back = |why: Why<'_>| Sent { path: &path, fields: &fields }.again(pages, &why);

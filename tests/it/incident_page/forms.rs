@@ -61,7 +61,7 @@ impl Form {
 }
 
 fn attribute(tag: &str, name: &str) -> Option<String> {
-    let (_, rest) = tag.split_once(&format!(" {name}=\""))?.clone();
+    let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
     Some(unescaped(rest.split('"').next()?))
 }
 

@@ -145,6 +145,7 @@ fn every_verb_has_a_form_for_somebody_who_may() {
 
     does(&tom, one, "mitigate", &[("did", ""), ("cause", "switched"), ("occurred_ago", "3")]);
     does(&tom, one, "resolve", &[]);
+    does(&tom, one, "note", &[("text", "it was the switch"), ("occurred_ago", "40")]);
     does(&maya, one, "reopen", &[("reason", "it is back")]);
 
     let all = daemon.api(&of_tom, "POST", "/api/v1/incidents/1/vacate", &serde_json::json!({})).json();

@@ -11,7 +11,7 @@ use crate::http::problem::Problem;
 use crate::http::verbs::{AlertNamed, Said};
 
 /// No number of minutes is longer than a week; what may be said is up to the rules.
-const MINUTES_MAX: i64 = 7 * 24 * 60;
+pub(in super::super) const MINUTES_MAX: i64 = 7 * 24 * 60;
 /// What stands for a cause that nobody knows.
 pub(super) const UNEXPLAINED: &str = "unexplained";
 
