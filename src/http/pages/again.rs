@@ -232,6 +232,7 @@ fn about(path: &str) -> String {
         (Some("oncall"), Some("leaves"), None) => "On call: somebody is away".to_owned(),
         (Some("oncall"), ..) => "On call: somebody stands in".to_owned(),
         (Some("incidents"), ..) => "A new incident".to_owned(),
+        (Some("logout"), ..) => "To log out".to_owned(),
         _ => "What was sent".to_owned(),
     }
 }
