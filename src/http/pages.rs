@@ -22,7 +22,9 @@ use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::{calendars, conditions, held as held_back, nodes, reach};
 
+mod again;
 mod ahead;
+pub(super) mod declare;
 mod drill;
 pub(super) mod held;
 pub(super) mod incident;
@@ -88,7 +90,9 @@ pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Respo
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
     let reader = me.shown(&rules);
-    let values = context! { reader, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
+    let severities = crate::core::incident::Severity::ALL.map(crate::core::incident::Severity::as_str);
+    let services = rules.services.keys().cloned().collect::<Vec<String>>();
+    let values = context! { reader, services, severities, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 

@@ -101,6 +101,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         // What another site sends must not be said in the name of who is logged in here.
         .merge(
             Router::new()
+                .route("/incidents", post(pages::declare::declare))
                 .route("/incidents/{id}/{verb}", post(pages::incident::act))
                 .route("/oncall", get(pages::oncall::page))
                 .route("/oncall/overrides", post(pages::oncall::add_override))

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 
 pub mod alerts;
+pub mod beside;
 pub mod calendars;
 pub mod carried;
 pub mod conditions;

@@ -1,5 +1,9 @@
 //! The page of an incident over HTTP: who sees which forms, what they do, and who is logged in by having answered.
 
+mod forms;
+mod kept;
+mod verbs;
+
 use serde_json::Value;
 
 use super::harness::{Answer, Daemon, FORM, HOUSE, answer_link, cookie_in, nonce, request, word};

@@ -8,6 +8,7 @@
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `command`: command on the page of an incident, in Chromium, and axe as the judge;
+//! - `forms`: the less-used forms of that page, and what is written while a login ends;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
 //! - `live`: the page of an incident in Chromium, while things happen;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
@@ -26,6 +27,7 @@ mod command;
 mod deploy;
 mod drill;
 mod exim;
+mod forms;
 mod inhibition;
 mod live;
 mod mail;

@@ -387,7 +387,9 @@ fn a_login_ends_by_logging_out_with_its_token_by_an_administrator_and_with_its_p
     assert!(out.head.contains("onscene_session=; Path=/") && out.head.contains("Max-Age=0"), "{}", out.head);
     assert!(daemon.get("/login?out=1").unwrap().body.contains("You are logged out."));
     assert!(!is_in(&cookie), "whoever kept the cookie has nothing");
-    leads_to(&posts(&daemon, "/oncall/leaves", &cookie, &format!("form={word}")), "/login");
+    let late = posts(&daemon, "/oncall/leaves", &cookie, &format!("form={word}&reason=the+dentist"));
+    assert!(late.status == 401 && late.body.contains("the dentist</textarea>"), "{late:?}");
+    leads_to(&posts(&daemon, "/logout", &cookie, &format!("form={word}")), "/login");
 
     let ids = || {
         sessions(&daemon).into_iter().map(|one| one["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()

@@ -12,14 +12,16 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::again::{self, Sent, Why};
+use super::unreadable;
 use crate::commit::{Command, SignIn};
 use crate::core::role::{Deed, No};
 use crate::core::rules::Rules;
@@ -28,6 +30,7 @@ use crate::http::body;
 use crate::http::desk::{Desk, cannot_read};
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
+use crate::http::room;
 use crate::render::full_name;
 use crate::store::sessions::{self, AGE_MAX, Session};
 use crate::store::sight::Seen;
@@ -81,12 +84,12 @@ pub(in crate::http) struct Looks(pub(in crate::http) Me);
 impl FromRequestParts<(Desk, Pages)> for Looks {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, (desk, _): &(Desk, Pages)) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, (desk, pages): &(Desk, Pages)) -> Result<Self, Response> {
         let elsewhere = || to_login(parts);
         let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
         let hash = sessions::hash(&secret);
         let read = desk.sight.or_last(move |tx| known(tx, &secret)).await;
-        let Seen { value, as_of } = read.map_err(|error| cannot_read(&error).into_response())?;
+        let Seen { value, as_of } = read.map_err(|error| unreadable(pages, &error))?;
         let (session, word) = value.ok_or_else(elsewhere)?;
         // Who has left the house is nobody.
         desk.allows(&session.holder, Deed::Look).map_err(|_| elsewhere())?;
@@ -104,7 +107,9 @@ impl FromRequestParts<(Desk, Pages)> for Looks {
 pub(in crate::http) struct Acts {
     /// Who.
     pub(in crate::http) me: Me,
-    fields: Vec<u8>,
+    path: String,
+    fields: Vec<(String, String)>,
+    bytes: Bytes,
 }
 
 /// The same for a form that everybody may send who is logged in.
@@ -116,7 +121,13 @@ pub(in crate::http) struct Sends {
 impl Acts {
     /// The fields of the form.
     pub(in crate::http) fn form<T: DeserializeOwned + Default>(&self) -> T {
-        pairs(&self.fields).unwrap_or_default()
+        pairs(&self.bytes).unwrap_or_default()
+    }
+
+    /// The form once more, with what was written, of what cannot be done so, or not at this moment.
+    pub(super) fn again(&self, pages: &Pages, problem: &Problem) -> Response {
+        let sent = Sent { path: &self.path, fields: &self.fields };
+        sent.again(pages, &Why::Not { problem, word: &self.me.word })
     }
 }
 
@@ -124,8 +135,7 @@ impl FromRequest<(Desk, Pages)> for Acts {
     type Rejection = Response;
 
     async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
-        let (me, fields) = sent(request, both, Deed::Act).await?;
-        Ok(Self { me, fields })
+        sent(request, both, Deed::Act).await
     }
 }
 
@@ -133,51 +143,69 @@ impl FromRequest<(Desk, Pages)> for Sends {
     type Rejection = Response;
 
     async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
-        let (me, _) = sent(request, both, Deed::Look).await?;
+        let Acts { me, .. } = sent(request, both, Deed::Look).await?;
         Ok(Self { me })
     }
 }
 
-/// Who sends a form, as the store says now, and its fields.
+/// Who sends a form, as the store says now, and its fields. Whoever may not, or not now, has it back with what they wrote.
 async fn sent(
     request: Request<Body>,
     (desk, pages): &(Desk, Pages),
     deed: Deed<'_>,
-) -> Result<(Me, Vec<u8>), Response> {
+) -> Result<Acts, Response> {
     let (parts, body) = request.into_parts();
-    let elsewhere = || to_login(&parts);
-    let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
+    let path = parts.uri.path().to_owned();
+    let known = who(desk, &parts.headers).await;
+    let read = match &known {
+        Ok(Some(_)) => {
+            body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.map_err(Problem::from)
+        }
+        // Anybody can send this: it has room among what anybody sends.
+        _ => room::read_unproven_to(desk, body, FORM_BYTES_MAX).await.map(|(bytes, _)| bytes),
+    };
+    let bytes = read.map_err(|problem| again::unread(pages, &problem))?;
+    let fields = again::anchored(&form_urlencoded(&bytes), desk.clock.now());
+    let said =
+        fields.iter().find(|(name, _)| name == "form").map(|(_, word)| word.as_str()).unwrap_or_default();
+    let back = |why: Why<'_>| Sent { path: &path, fields: &fields }.again(pages, &why);
+    let (session, word, hash) = match known {
+        Ok(Some(known)) => known,
+        // There is nothing to be logged out of.
+        Ok(None) if deed == Deed::Look => return Err(to_login(&parts)),
+        Ok(None) => return Err(back(Why::LoggedOut)),
+        Err(problem) => return Err(back(Why::Not { problem: &problem, word: said })),
+    };
+    desk.allows(&session.holder, deed).map_err(|no| match no {
+        No::Gone(_) if deed == Deed::Look => to_login(&parts),
+        no => back(Why::Never { status: StatusCode::FORBIDDEN, text: &format!("{no}.") }),
+    })?;
+    if !crypto::same(said.as_bytes(), word.as_bytes()) {
+        // Who logged in anew since they opened the page may send it by one more press. Of what may come from elsewhere, nobody
+        // makes a form of ours.
+        let is_ours = again::is_of_ours(&parts.headers);
+        return Err(if is_ours { back(Why::Earlier(&word)) } else { strange(pages, &fields) });
+    }
+    let acts = desk.allows(&session.holder, Deed::Act).is_ok();
+    let me = Me { holder: session.holder, session: hash, word, acts };
+    Ok(Acts { me, path, fields, bytes })
+}
+
+/// Whose session a browser brings, and the word for its forms; nobody's where it brings none that lasts.
+async fn who(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Session, String, [u8; 32])>, Problem> {
+    let Some(secret) = secret(desk, headers).map(str::to_owned) else { return Ok(None) };
     let hash = sessions::hash(&secret);
     let found = desk.sight.now(move |tx| known(tx, &secret)).await.map_err(|error| {
         drop(cannot_read(&error));
-        Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
-            .into_response()
+        Problem::unavailable("the store cannot be reached at this moment", 5)
     })?;
-    let (session, word) = found.ok_or_else(elsewhere)?;
-    desk.allows(&session.holder, deed).map_err(|no| match no {
-        No::Gone(_) => elsewhere(),
-        no => pages.message(StatusCode::FORBIDDEN, "Nothing was changed", &format!("{no}.")),
-    })?;
-    let read = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await;
-    let fields = read.map(|bytes| bytes.to_vec()).unwrap_or_default();
-    let said: Said = pairs(&fields).unwrap_or_default();
-    if !crypto::same(said.form.as_bytes(), word.as_bytes()) {
-        return Err(strange(pages, &fields));
-    }
-    let acts = desk.allows(&session.holder, Deed::Act).is_ok();
-    Ok((Me { holder: session.holder, session: hash, word, acts }, fields))
+    Ok(found.map(|(session, word)| (session, word, hash)))
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Said {
-    #[serde(default)]
-    form: String,
-}
-
-/// A form without the word of this session: of a page that was open since before somebody logged in anew, or none of ours.
-fn strange(pages: &Pages, fields: &[u8]) -> Response {
-    let written: Vec<String> = form_urlencoded(fields)
-        .into_iter()
+/// A form without the word of this session, and without a sign that it stood on a page of ours.
+fn strange(pages: &Pages, fields: &[(String, String)]) -> Response {
+    let written: Vec<String> = fields
+        .iter()
         .filter(|(name, value)| name != "form" && !value.trim().is_empty())
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
@@ -245,7 +273,9 @@ pub(in crate::http) fn keep(desk: &Desk, secret: &str, answer: &mut Response) {
 /// Where somebody goes who is not logged in: to the login, which leads back to what they wanted to see.
 fn to_login(parts: &Parts) -> Response {
     let asked = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
-    let next = asked.filter(|_| parts.method == Method::GET).and_then(local).filter(|next| *next != "/");
+    // Of a form, its page.
+    let asked = if parts.method == Method::GET { asked } else { Some(again::page_of(parts.uri.path())) };
+    let next = asked.and_then(local).filter(|next| *next != "/");
     let next = next.map(|next| format!("?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
     Redirect::to(&format!("/login{}", next.unwrap_or_default())).into_response()
 }

@@ -24,13 +24,23 @@
 
   const show = (entry) => {
     const line = document.createElement("li");
+    line.id = "e" + entry.seq;
+    const to = (words, query, anchor, look, label) => {
+      const made = element("a", words);
+      made.href = list.dataset.page + "?" + query + "=" + entry.seq + "#" + anchor;
+      made.className = look;
+      made.setAttribute("aria-label", label + " " + entry.seq);
+      return made;
+    };
     const time = element("time", hour(entry.occurred_at), true);
     time.dateTime = entry.occurred_at;
-    line.append(time, " ", element("span", entry.actor + ":", true), " ", entry.text);
+    line.append(to(entry.seq, "entry", line.id, "number", "Entry"), " ", time, " ",
+      element("span", entry.actor + ":", true), " ", entry.text);
+    if (list.dataset.corrects) line.append(" ", to("correct", "correct", "correct", "soft", "Correct entry"));
     list.prepend(line);
     if (quiet.includes(entry.kind) || changed.firstChild) return;
     const again = element("a", "The page has changed: reload it");
-    again.href = location.pathname;
+    again.href = list.dataset.page;
     const words = element("p", "");
     words.className = "said";
     words.append(again);

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use super::Failed;
+use super::{BESIDE_SHOWN, Failed};
 use crate::core::board::{Action, End, Finding, Report, Said};
 use crate::core::brief::Brief;
 use crate::core::command::Office;
@@ -15,6 +15,7 @@ use crate::core::rules::Rules;
 use crate::http::html::{Found, known_of};
 use crate::http::pages::me::Me;
 use crate::render::full_name;
+use crate::store::beside::Named;
 use crate::store::tokens::Holder;
 
 /// Changes that have ended, and findings, are shown up to here.
@@ -65,6 +66,7 @@ impl State<'_> {
             offer => self.offer(me, commands, administrator),
             wishes => self.names(&offices.wishes),
             unaware => self.names(&offices.unaware),
+            hears => me.is_some_and(|me| offices.unaware.iter().any(|person| person == me)),
             offices => self.offices(me),
             unfilled => Office::ALL.into_iter().filter(|office| offices.holder(*office).is_none()).map(Office::title).collect::<Vec<_>>(),
             here => self.people(|person| incident.is_on_scene(person) && Some(person) != incident.commander().map(|command| command.person.as_str())),
@@ -91,6 +93,31 @@ impl State<'_> {
             cause => match &incident.phase { Phase::Mitigated { cause, .. } => cause.clone(), _ => None },
             meeting_said => self.said(incident.board.meeting.as_ref()),
         }
+    }
+
+    /// What it can become part of, and what can be taken out of it, by whom it may.
+    pub(super) fn moves(&self, beside: &[Named], parts: &[Named]) -> Value {
+        let incident = &self.found.incident;
+        let named = |all: &[Named]| {
+            let shown = all.iter().map(|one| {
+                let words = format!("INC-{} {} {}: {}", one.id, one.severity, one.service, one.title);
+                context! { id => one.id, words }
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let me = self.reader();
+        let commander = incident.commander().map(|command| command.person.as_str());
+        let moves =
+            me.is_some() && incident.merged_into.is_none() && (commander.is_none() || commander == me);
+        context! {
+            moves, beside => named(beside), beside_more => beside.len() >= BESIDE_SHOWN as usize, parts => named(parts),
+        }
+    }
+
+    /// The entry that somebody wants to correct, and what it says, as far as it is shown.
+    pub(super) fn corrects(&self, entry: Option<u32>) -> Option<Value> {
+        let entry = entry.filter(|entry| (1..=self.found.incident.seq).contains(entry))?;
+        Some(context! { entry, text => self.found.says(entry) })
     }
 
     /// What somebody reads before they accept.
@@ -320,29 +347,54 @@ impl State<'_> {
     }
 }
 
+/// Whether a field is an hour, or so many minutes: see `form`.
+fn is_hour(name: &str) -> bool {
+    ["_in", "_at", "_ago"].iter().any(|ends| name.ends_with(ends))
+}
+
 /// What was written into a form that was not taken: for the form, and to be copied.
 fn unsaid(failed: Option<&Failed>) -> Value {
     let Some(failed) = failed else {
-        return context! { verb => "", fields => context! {}, text => Value::from(()) };
+        return context! { verb => "", fields => context! {}, alerts => Vec::<Value>::new(), text => Value::from(()) };
     };
     let marks = [
-        "form", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
-        "severity", "wanted", "did",
+        "into",
+        "incident",
+        "alert",
+        "entry",
+        "ok",
+        "closed",
+        "most",
+        "form",
+        "term",
+        "number",
+        "brief",
+        "help",
+        "how",
+        "trend",
+        "false_alarm",
+        "office",
+        "person",
+        "to",
+        "severity",
+        "wanted",
+        "did",
     ];
-    let written = failed
-        .fields
-        .iter()
-        .filter(|(name, value)| !marks.contains(&name.as_str()) && !value.trim().is_empty());
+    let written = failed.fields.iter().filter(|(name, value)| {
+        !marks.contains(&name.as_str()) && !is_hour(name) && !value.trim().is_empty()
+    });
     let text: Vec<&str> = written.map(|(_, value)| value.as_str()).collect();
     let fields = failed.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
     let text = if text.is_empty() { Value::from(()) } else { text.join("\n").into() };
-    context! { verb => failed.verb.as_str(), fields => Value::from_pairs(fields), text }
+    let alerts = failed.fields.iter().filter(|(name, _)| name == "alert").map(|(_, value)| value.clone());
+    let alerts = alerts.collect::<Vec<String>>();
+    context! { verb => failed.verb.as_str(), alerts, fields => Value::from_pairs(fields), text }
 }
 
 /// The part of the page where the form of a verb stands.
 fn part_of(verb: &str) -> Option<&'static str> {
     Some(match verb {
-        "offer" | "withdraw" | "request-command" | "assume" | "relieve" => "command",
+        "offer" | "withdraw" | "request-command" | "assume" | "relieve" | "heard" => "command",
         "assign" | "give-back" => "offices",
         "size-up" | "objective" | "plan" | "report" | "meet" => "board",
         "act" | "end-act" | "allow" | "stop" | "lift" => "changes",
@@ -356,6 +408,8 @@ fn part_of(verb: &str) -> Option<&'static str> {
         "resolve" => "resolve",
         "note" | "correct" => "note",
         "reopen" => "reopen",
+        "merge" => "merge",
+        "split" => "split",
         _ => return None,
     })
 }
