@@ -290,6 +290,10 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.offices.posts.iter().all(|kept| fold.offices.posts.contains(kept)) {
         saved.offices.posts.clone_from(&fold.offices.posts);
     }
+    // Of one that knew no clocks of a tenure.
+    if saved.offices.tenure.is_none() {
+        saved.offices.tenure.clone_from(&fold.offices.tenure);
+    }
     if saved.moved < fold.moved {
         saved.moved = fold.moved;
     }

@@ -1,7 +1,7 @@
 //! How offices and the passing of command are written down.
 
 use super::*;
-use crate::core::command::{Call, Calls, Offer, OfferEnd, Office, Offices, Pace, Post, Turn};
+use crate::core::command::{Call, Calls, Offer, OfferEnd, Office, Offices, Pace, Post, Tenure, Turn};
 
 word!(office, Office, Office::ALL, "office");
 word!(offer_end, OfferEnd, OfferEnd::ALL, "end of an offer");
@@ -10,7 +10,22 @@ word!(call, Call, Call::ALL, "call");
 optional!(pub(super) maybe_pace, Pace, "PaceRow");
 optional!(pub(super) maybe_calls, Calls, "CallsRow");
 optional!(maybe_offer, Offer, "OfferRow");
+optional!(maybe_tenure, Tenure, "TenureRow");
 many!(posts, Post, "PostRow");
+
+mod maybe_call {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Call>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(Call::as_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Call>, D::Error> {
+        let Some(word) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        let known = Call::ALL.into_iter().find(|value| value.as_str() == word);
+        known.map(Some).ok_or_else(|| serde::de::Error::custom("an unknown call"))
+    }
+}
 
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Pace")]
@@ -18,6 +33,36 @@ struct PaceRow {
     check_in: SignedDuration,
     size_up: SignedDuration,
     progress: SignedDuration,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    receipts: SignedDuration,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    relief: SignedDuration,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    relief_late: SignedDuration,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    support: SignedDuration,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Tenure")]
+struct TenureRow {
+    since: Timestamp,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    relief: SignedDuration,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    relief_late: SignedDuration,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_call")]
+    prompted: Option<Call>,
+    #[serde(default, skip_serializing_if = "SignedDuration::is_zero")]
+    support: SignedDuration,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    support_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    supported: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    receipts_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    unheard: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +113,8 @@ pub(super) struct OfficesRow {
     wishes: Vec<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     unaware: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_tenure")]
+    tenure: Option<Tenure>,
 }
 
 /// The kinds are those of [`Turn::kind`].
@@ -101,6 +148,8 @@ pub(super) enum TurnRow {
     },
     #[serde(rename = "command_heard")]
     Heard { person: String, term: u32 },
+    #[serde(rename = "command_unheard")]
+    Unheard { people: Vec<String>, term: u32 },
     #[serde(rename = "office_assigned")]
     Assigned {
         #[serde(with = "office")]
@@ -149,9 +198,18 @@ mod tests {
                 brief: Some(7),
                 why: "w".into(),
                 sign_after: Some(quarter),
-                pace: Some(Pace { check_in: quarter, size_up: quarter, progress: quarter }),
+                pace: Some(Pace {
+                    check_in: quarter,
+                    size_up: quarter,
+                    progress: quarter,
+                    receipts: quarter,
+                    relief: quarter,
+                    relief_late: quarter,
+                    support: quarter,
+                }),
             },
             Turn::Heard { person: person(), term: 2 },
+            Turn::Unheard { people: vec![person()], term: 2 },
             Turn::Assigned { office: Office::Deputy, person: person() },
             Turn::Accepted { office: Office::Safety, person: person() },
             Turn::Declined { office: Office::Liaison, person: person() },
