@@ -41,7 +41,7 @@ impl Story {
     }
 
     /// What the deadlines find, and do.
-    fn deadlines_are_met(&mut self) -> Vec<Reason> {
+    pub(super) fn deadlines_are_met(&mut self) -> Vec<Reason> {
         let rules = self.committer.house.get().rules.clone();
         let horizon = escalation::Horizon::of(&rules);
         let mut due: Vec<i64> =

@@ -46,6 +46,15 @@ pub(super) fn command(root: &mut Table<'_>, reading: &mut Reading) -> CommandRul
     for (severity, length) in each(&mut table, reading, "watch", SignedDuration::ZERO) {
         rules.watch.insert(severity, length);
     }
+    for (severity, pace) in &rules.pace {
+        let (relief, late) = (pace.relief, pace.relief_late);
+        if !late.is_zero() && late <= relief {
+            let severity = severity.as_str();
+            let what = format!("`relief_late` of {severity} comes after `relief`, which is {relief:#}");
+            let key = if table.has("relief_late") { "relief_late" } else { "relief" };
+            reading.errors.add(table.place(key), what);
+        }
+    }
     table.end(reading);
     rules.pace.retain(|_, pace| *pace != Pace::default());
     if rules.watch.values().all(SignedDuration::is_zero) {

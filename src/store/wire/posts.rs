@@ -178,8 +178,66 @@ pub(super) enum TurnRow {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fact_from_json, fact_to_json};
+    use super::super::{fact_from_json, fact_to_json, state_from_json, state_to_json};
     use super::*;
+    use crate::core::rules::CommandRules;
+    use crate::core::timeline::{Actor, Entry, Route};
+
+    fn taken() -> Incident {
+        let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
+        let opened = Fact::Opened {
+            title: "t".into(),
+            service: "s".into(),
+            severity: Severity::Sev1,
+            group: None,
+            declared: true,
+        };
+        let person = || String::from("maya");
+        let entry = |seq, fact| Entry {
+            seq,
+            at,
+            occurred_at: at,
+            actor: Actor::Person("maya".into()),
+            office: None,
+            term: None,
+            route: Route::Api,
+            fact,
+        };
+        let mut incident = Incident::open(1, &entry(1, opened)).unwrap();
+        let pace = CommandRules::usual().pace.get(&Severity::Sev1).copied();
+        let reason = CommandReason::FirstResponder;
+        let taken = Fact::CommandTaken { person: person(), term: 1, reason, sign_after: None, pace };
+        incident.apply(&entry(2, taken)).unwrap();
+        incident.apply(&entry(3, Fact::CheckedIn { person: person() })).unwrap();
+        incident
+    }
+
+    #[test]
+    fn the_clocks_of_a_tenure_are_read_back_as_they_were_written_and_a_row_without_has_none() {
+        let mut incident = taken();
+        assert!(incident.support_due().is_some() && incident.relief_due().is_some());
+        for prompted in [None, Some(Call::Relief), Some(Call::ReliefLate)] {
+            let tenure = incident.offices.tenure.as_mut().unwrap();
+            (tenure.prompted, tenure.supported) = (prompted, prompted.is_some());
+            tenure.receipts_at = prompted.map(|_| tenure.since);
+            tenure.unheard = vec!["tom".into()];
+            let json = state_to_json(&incident).unwrap();
+            assert_eq!(state_from_json(&json).unwrap(), incident, "{json}");
+        }
+        // As a version wrote it that knew none of them.
+        let mut row: serde_json::Value = serde_json::from_str(&state_to_json(&incident).unwrap()).unwrap();
+        row["offices"].as_object_mut().unwrap().remove("tenure").unwrap();
+        let pace = row["phase"]["calls"]["pace"].as_object_mut().unwrap();
+        for wait in ["receipts", "relief", "relief_late", "support"] {
+            pace.remove(wait).unwrap();
+        }
+        let read = state_from_json(&row.to_string()).unwrap();
+        assert_eq!(read.offices.tenure, None);
+        assert_eq!((read.receipts_due(), read.support_due(), read.relief_due()), (None, None, None));
+        let Phase::Acknowledged { calls: Some(calls), .. } = &read.phase else { panic!("another state") };
+        let Pace { check_in, size_up, progress, .. } = CommandRules::usual().pace[&Severity::Sev1];
+        assert_eq!(calls.pace, Pace { check_in, size_up, progress, ..Pace::default() });
+    }
 
     #[test]
     fn what_happens_to_offices_is_read_back_as_it_was_written() {
