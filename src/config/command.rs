@@ -50,7 +50,9 @@ pub(super) fn command(root: &mut Table<'_>, reading: &mut Reading) -> CommandRul
         let (relief, late) = (pace.relief, pace.relief_late);
         if !late.is_zero() && late <= relief {
             let severity = severity.as_str();
-            let what = format!("`relief_late` of {severity} comes after `relief`, which is {relief:#}");
+            let what = format!(
+                "`relief_late` of {severity} is {late:#}; it comes after `relief`, which is {relief:#}"
+            );
             let key = if table.has("relief_late") { "relief_late" } else { "relief" };
             reading.errors.add(table.place(key), what);
         }

@@ -75,7 +75,14 @@ fn what_is_wrong_of_command_is_said_at_its_line() {
         ("receipts = { SEV1 = \"5m\" }", "`receipts` is a text in quotes"),
         ("relief = { SEV1 = \"25h\" }", "`relief` lies between 2m and 24h, or is 0s for never"),
         ("relief_late = { SEV1 = \"1m\" }", "`relief_late` lies between 2m and 24h"),
-        ("relief_late = { SEV1 = \"3h\" }", "`relief_late` of SEV1 comes after `relief`, which is 4h"),
+        (
+            "relief_late = { SEV1 = \"3h\" }",
+            "`relief_late` of SEV1 is 3h; it comes after `relief`, which is 4h",
+        ),
+        (
+            "relief = { SEV3 = \"13h\" }",
+            "`relief_late` of SEV3 is 12h; it comes after `relief`, which is 13h",
+        ),
         ("support = { SEV1 = \"1m\" }", "`support` lies between 2m and 24h"),
         ("support = { SEV9 = \"10m\" }", "`SEV9` is no severity of an incident"),
     ] {

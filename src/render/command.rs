@@ -206,3 +206,59 @@ pub(super) fn request(incident: &Incident, person: &str) -> Option<String> {
 pub(super) fn office(incident: &Incident, person: &str) -> Option<&'static str> {
     incident.offices.asked_of(person).map(Office::title)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+
+    use super::*;
+    use crate::core::command::Tenure;
+    use crate::core::incident::{Command, CommandReason, Phase};
+
+    #[test]
+    fn who_is_asked_for_relief_reads_how_long_and_what_the_next_act_is() {
+        let rules = Rules::default();
+        let since = Timestamp::UNIX_EPOCH;
+        let reason = CommandReason::FirstResponder;
+        let command = Command { person: "maya".into(), term: 1, since, reason };
+        let mut incident = super::super::samples::incidents().remove(1);
+        incident.phase = Phase::Acknowledged { command, sign: None, calls: None };
+        let mins = SignedDuration::from_mins;
+        for (relief, long) in [(60, "an hour"), (90, "90 minutes"), (240, "4 hours")] {
+            incident.offices.tenure = Some(Tenure {
+                since,
+                relief: mins(relief),
+                relief_late: mins(480),
+                prompted: None,
+                support: SignedDuration::ZERO,
+                support_at: None,
+                supported: false,
+                receipts_at: None,
+                unheard: Vec::new(),
+            });
+            let told = sentence("relief-due", "maya", &incident, &rules).unwrap();
+            assert!(
+                told.starts_with(&format!("You have commanded INC-42 for {long}. Who relieves you?")),
+                "{told}"
+            );
+        }
+        let late = |incident: &Incident, to| sentence("relief-late", to, incident, &rules).unwrap();
+        incident.responders.clear();
+        let told = late(&incident, "maya");
+        assert!(
+            told.contains(
+                "for 8 hours. It is time to be relieved, by routine, now. Nobody else is on scene: ask"
+            ),
+            "{told}"
+        );
+        let told = late(&incident, "tom");
+        assert!(told.starts_with("maya has commanded INC-42 for 8 hours"), "{told}");
+        assert!(told.contains("Nobody else is on scene: check in and ask for command"), "{told}");
+        // Of a row that does not know for how long.
+        incident.offices.tenure = None;
+        assert!(late(&incident, "maya").starts_with("You have commanded INC-42 for long."));
+        // Who comes by rule, and when nobody is left.
+        let told = sentence("support-called", "maya", &incident, &rules).unwrap();
+        assert!(told.contains("there is nobody left to call. Command stays with you"), "{told}");
+    }
+}
