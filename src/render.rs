@@ -498,7 +498,7 @@ mod samples {
         (1..=count).map(one).collect()
     }
 
-    const EVERY_WHY: [Why; 14] = [
+    const EVERY_WHY: [Why; 15] = [
         Why::OnCall,
         Why::LastResort,
         Why::Help,
@@ -513,6 +513,7 @@ mod samples {
         Why::DoubtHelp,
         Why::Requested,
         Why::Office,
+        Why::Support,
     ];
 
     pub(super) fn letters() -> Vec<Letter> {

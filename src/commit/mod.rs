@@ -68,6 +68,8 @@ mod stories_causes;
 #[cfg(test)]
 mod stories_command;
 #[cfg(test)]
+mod stories_command_clocks;
+#[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
 mod stories_drill_more;

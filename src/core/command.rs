@@ -8,6 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::incident::CommandReason;
 
+mod tenure;
+
+pub use tenure::Tenure;
+
 /// An office besides command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Office {
@@ -122,7 +126,7 @@ impl OfferEnd {
 }
 
 /// How soon the Commander of an incident is asked for what, each time from the hour it begins to be missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// From taking command to being on scene.
     pub check_in: SignedDuration,
@@ -130,6 +134,21 @@ pub struct Pace {
     pub size_up: SignedDuration,
     /// From one progress report to the next.
     pub progress: SignedDuration,
+    /// From a change of command to asking once more who has not said that they know of it.
+    pub receipts: SignedDuration,
+    /// From taking command to being asked who takes it over.
+    pub relief: SignedDuration,
+    /// From taking command to being asked that once more, urgently.
+    pub relief_late: SignedDuration,
+    /// From being on scene, alone and without a word, to support that is called by rule.
+    pub support: SignedDuration,
+}
+
+impl Pace {
+    /// The longest wait of those that are no longer than anything else that an incident waits for: relief is not one.
+    pub fn longest(&self) -> SignedDuration {
+        self.check_in.max(self.size_up).max(self.progress).max(self.receipts).max(self.support)
+    }
 }
 
 /// What the Commander is asked for.
@@ -141,11 +160,18 @@ pub enum Call {
     SizeUp,
     /// Conditions, actions, needs.
     Progress,
+    /// Who takes command over: they have had it for long.
+    Relief,
+    /// The same, once more and urgently.
+    ReliefLate,
+    /// Nothing: support is called by rule, and there is nobody left to call.
+    Support,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::CheckIn, Self::SizeUp, Self::Progress];
+    pub const ALL: [Self; 6] =
+        [Self::CheckIn, Self::SizeUp, Self::Progress, Self::Relief, Self::ReliefLate, Self::Support];
 
     /// The word used in SQL, JSON and pages.
     pub fn as_str(self) -> &'static str {
@@ -153,6 +179,9 @@ impl Call {
             Self::CheckIn => "check_in",
             Self::SizeUp => "size_up",
             Self::Progress => "progress",
+            Self::Relief => "relief",
+            Self::ReliefLate => "relief_late",
+            Self::Support => "support",
         }
     }
 }
@@ -211,6 +240,8 @@ impl Calls {
                 let goes_on = self.unanswered < PROGRESS_CALLS_MAX;
                 self.progress = after(at, self.pace.progress).filter(|_| goes_on);
             }
+            // These are of the tenure, and stand there.
+            Call::Relief | Call::ReliefLate | Call::Support => {}
         }
     }
 
@@ -267,6 +298,8 @@ pub struct Offices {
     pub wishes: Vec<String>,
     /// Who was told of the change of command and has not said that they know.
     pub unaware: Vec<String>,
+    /// The clocks of the tenure that is; `None`: there are none.
+    pub tenure: Option<Tenure>,
 }
 
 /// What happened to offices.
@@ -323,6 +356,13 @@ pub enum Turn {
         /// Whose term they know of.
         term: u32,
     },
+    /// Some have not said in time that they know who commands, and are told once more.
+    Unheard {
+        /// Who.
+        people: Vec<String>,
+        /// Of which term.
+        term: u32,
+    },
     /// Somebody was asked to take an office.
     Assigned {
         /// Which.
@@ -355,12 +395,13 @@ pub enum Turn {
 
 impl Turn {
     /// All words of [`Turn::kind`].
-    pub const KINDS: [&'static str; 9] = [
+    pub const KINDS: [&'static str; 10] = [
         "command_offered",
         "command_wished",
         "offer_ended",
         "command_transferred",
         "command_heard",
+        "command_unheard",
         "office_assigned",
         "office_accepted",
         "office_declined",
@@ -375,6 +416,7 @@ impl Turn {
             Self::OfferEnded { .. } => "offer_ended",
             Self::Transferred { .. } => "command_transferred",
             Self::Heard { .. } => "command_heard",
+            Self::Unheard { .. } => "command_unheard",
             Self::Assigned { .. } => "office_assigned",
             Self::Accepted { .. } => "office_accepted",
             Self::Declined { .. } => "office_declined",
@@ -412,6 +454,10 @@ impl Turn {
                 format!("command passed from {from} to {to}, who {how} (term {term}){}", with(why))
             }
             Self::Heard { person, term } => format!("{person} knows who has command (term {term})"),
+            Self::Unheard { people, term } => format!(
+                "not known yet whether these know who has command (term {term}); they are told once more: {}",
+                people.join(", ")
+            ),
             Self::Assigned { office, person } => format!("{person} is asked to be {}", office.title()),
             Self::Accepted { office, person } => format!("{person} is {}", office.title()),
             Self::Declined { office, person } => format!("{person} does not become {}", office.title()),
@@ -483,6 +529,8 @@ impl Offices {
                 self.posts.retain(|post| post.office != Office::Deputy || post.person != *to);
             }
             Turn::Heard { person, .. } => self.unaware.retain(|other| other != person),
+            // They are told once; whether they know is still not known.
+            Turn::Unheard { .. } => {}
             Turn::Assigned { office, person } => self.ask(*office, person, at),
             Turn::Accepted { office, person } => {
                 if self.asked(*office) != Some(person.as_str()) {

@@ -15,6 +15,7 @@ mod people;
 mod reason;
 mod refusal;
 mod silent;
+mod tenure;
 mod wake;
 
 pub use act::{Act, Bid, Join, Opening, Write};

@@ -14,6 +14,7 @@ use super::timeline::{Actor, Entry, Fact};
 mod alerts;
 mod people;
 mod posts;
+mod tenure;
 
 /// After a reminder that came late the next one comes no sooner.
 pub const REMINDERS_APART_MIN: SignedDuration = SignedDuration::from_secs(30);
@@ -405,13 +406,13 @@ impl Incident {
 
     /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
     pub fn due_at(&self) -> Option<Timestamp> {
-        let promised = self.commander().and_then(|_| self.board.next_hour());
+        let promised = self.commander().and_then(|_| self.far_hour());
         self.own_due_at().into_iter().chain(promised).min()
     }
 
     /// The same, without what people promised: an hour that the daemon has set itself lies no further ahead than its waits.
     pub fn own_due_at(&self) -> Option<Timestamp> {
-        let offer = self.offices.offer.as_ref().map(|offer| offer.expires);
+        let near = self.near_hour();
         match &self.phase {
             Phase::Triggered { quiet_until: Some(until), .. }
             | Phase::Triggered { held_until: Some(until), .. } => Some(*until),
@@ -422,9 +423,9 @@ impl Incident {
             Phase::Acknowledged { sign, calls, .. } => {
                 let sign = sign.as_ref().map(|sign| sign.due);
                 let call = calls.as_ref().and_then(Calls::next).map(|(_, hour)| hour);
-                [sign, call, offer].into_iter().flatten().min()
+                [sign, call, near].into_iter().flatten().min()
             }
-            Phase::Mitigated { .. } => offer,
+            Phase::Mitigated { .. } => near,
             Phase::Triggered { .. } | Phase::Resolved { .. } => None,
         }
     }
@@ -533,7 +534,7 @@ impl Incident {
                 self.shadows.extend(shadows.iter().cloned());
             }
             Fact::Rescheduled { due } if self.commander().is_some() => {
-                if self.own_due_at().is_none() {
+                if self.due_at().is_none() {
                     return wrong("an hour was set anew although none was waited for");
                 }
                 self.nothing_later_than(*due);
@@ -764,6 +765,7 @@ impl Incident {
             | Fact::NobodyToPage
             | Fact::Delivered { .. } => {}
         }
+        self.keeps_time(entry);
         if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {
             self.gives_a_sign(at);
         }

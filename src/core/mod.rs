@@ -63,6 +63,8 @@ mod stories;
 #[cfg(test)]
 pub(crate) mod stories_command;
 #[cfg(test)]
+mod stories_command_clocks;
+#[cfg(test)]
 mod stories_laws;
 #[cfg(test)]
 mod stories_policy;

@@ -307,6 +307,10 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.board == Board::default() || is_as_it_was(&saved.board, &fold.board) {
         saved.board.clone_from(&fold.board);
     }
+    // Of one that knew no clocks of a tenure.
+    if saved.offices.tenure.is_none() {
+        saved.offices.tenure.clone_from(&fold.offices.tenure);
+    }
     if saved.moved == 0 {
         saved.moved = fold.moved;
     }

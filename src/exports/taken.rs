@@ -363,6 +363,7 @@ pub fn concerns(entry: &Entry, person: &str) -> bool {
             | Turn::Accepted { person: name, .. }
             | Turn::Declined { person: name, .. }
             | Turn::Released { person: name, .. } => is(name),
+            Turn::Unheard { people, .. } => any(people),
         },
         Fact::Board(put) => match put {
             Put::TaskGiven { person: name, .. } | Put::ActionBegan { person: name, .. } => is(name),

@@ -576,7 +576,7 @@ mod tests {
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         let quarter = SignedDuration::from_mins(15);
-        let pace = Some(Pace { check_in: quarter, size_up: quarter, progress: quarter });
+        let pace = Some(Pace { check_in: quarter, size_up: quarter, progress: quarter, ..Pace::default() });
         for fact in [
             Fact::Opened {
                 title: "t".into(),

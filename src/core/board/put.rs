@@ -247,6 +247,17 @@ impl Put {
             Self::Called { call: Call::Progress } => {
                 "who has command is asked for a progress report: conditions, actions, needs".into()
             }
+            Self::Called { call: Call::Relief } => {
+                "who has command has had it for long, and is asked who takes it over".into()
+            }
+            Self::Called { call: Call::ReliefLate } => {
+                "who has command has had it for very long; they and their Deputy are asked who takes it over"
+                    .into()
+            }
+            Self::Called { call: Call::Support } => {
+                "support is called by rule, not asked for by who has command; there is nobody left to call"
+                    .into()
+            }
             Self::TaskGiven { number, person, what, limit } => {
                 let limit = limit.map(|limit| format!(", by {limit:.0}")).unwrap_or_default();
                 format!("task {number} for {person}{limit}: {what}")

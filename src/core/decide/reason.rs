@@ -85,8 +85,10 @@ pub enum Reason {
     PioDeclined,
     /// Somebody has an office no more.
     OfficeReleased,
-    /// Who commands was asked for a report.
+    /// Somebody was asked for what is missing: a report, relief, or to say that they know who commands.
     Called,
+    /// Support was called by rule, or there was nobody to call.
+    SupportCalled,
     /// Something promised has not come.
     Overdue,
     /// Somebody is on the way.
@@ -151,6 +153,7 @@ impl Reason {
             Self::PioDeclined => "pio_declined",
             Self::OfficeReleased => "office_released",
             Self::Called => "called",
+            Self::SupportCalled => "support_called",
             Self::Overdue => "overdue",
             Self::EnRoute => "en_route",
             Self::Released => "released",
