@@ -259,7 +259,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
             since => hour(alert.changed_at), links => alert.links.clone(),
         }).collect::<Vec<_>>(),
         entries => entries.iter().map(|kept| context! {
-            seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
+            seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => format!("{:.3}", kept.entry.occurred_at),
             actor => kept.entry.actor.label(), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
     }
