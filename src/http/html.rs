@@ -258,8 +258,8 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
             title => alert.title.as_str(), source => alert.source.as_str(), key => alert.key.as_str(), status => alert.status.as_str(),
             since => hour(alert.changed_at), links => alert.links.clone(),
         }).collect::<Vec<_>>(),
-        entries => entries.iter().map(|kept| context! {
-            seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
+        entries => entries.iter().map(|kept| context! { seq => kept.entry.seq,
+            hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
             actor => kept.entry.actor.label(), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
     }
