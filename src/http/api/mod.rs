@@ -10,11 +10,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::asked::asked;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::known_of;
 use super::problem::Problem;
-use super::verbs::{Said, asked};
+use super::verbs::Said;
 use crate::commit::{Command, Reply};
 use crate::core::decide::By;
 use crate::core::incident::{Incident, Severity};

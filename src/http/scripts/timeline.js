@@ -19,25 +19,26 @@
     return made;
   };
 
+  const to = (words, query, anchor, seq, look, label) => {
+    const made = element("a", words);
+    made.href = list.dataset.page + "?" + query + "=" + seq + "#" + anchor;
+    made.className = look;
+    made.setAttribute("aria-label", label + " " + seq);
+    return made;
+  };
+
   // As the page writes it.
   const hour = (iso) => new Date(iso).toISOString().slice(0, 19).replace("T", " ") + " UTC";
 
   const show = (entry) => {
     const line = document.createElement("li");
-    line.id = "e" + entry.seq;
-    const to = (words, query, anchor, look, label) => {
-      const made = element("a", words);
-      made.href = list.dataset.page + "?" + query + "=" + entry.seq + "#" + anchor;
-      made.className = look;
-      made.setAttribute("aria-label", label + " " + entry.seq);
-      return made;
-    };
     const time = element("time", hour(entry.occurred_at), true);
     time.dateTime = entry.occurred_at;
-    line.append(to(entry.seq, "entry", line.id, "number", "Entry"), " ", time, " ",
-      element("span", entry.actor + ":", true), " ", entry.text);
-    if (list.dataset.corrects) line.append(" ", to("correct", "correct", "correct", "soft", "Correct entry"));
+    line.append(time, " ", element("span", entry.actor + ":", true), " ", entry.text);
     list.prepend(line);
+    line.id = "e" + entry.seq;
+    line.prepend(to(entry.seq, "entry", line.id, entry.seq, "number", "Entry"), " ");
+    if (list.dataset.corrects) line.append(" ", to("correct", "correct", "correct", entry.seq, "soft", "Correct entry"));
     if (quiet.includes(entry.kind) || changed.firstChild) return;
     const again = element("a", "The page has changed: reload it");
     again.href = list.dataset.page;

@@ -347,6 +347,9 @@ impl State<'_> {
     }
 }
 
+/// Further fields in which nobody writes words.
+const CHOSEN: [&str; 7] = ["into", "incident", "alert", "entry", "closed", "most", "false_alarm"];
+
 /// Whether a field is an hour, or so many minutes: see `form`.
 fn is_hour(name: &str) -> bool {
     ["_in", "_at", "_ago"].iter().any(|ends| name.ends_with(ends))
@@ -358,30 +361,14 @@ fn unsaid(failed: Option<&Failed>) -> Value {
         return context! { verb => "", fields => context! {}, alerts => Vec::<Value>::new(), text => Value::from(()) };
     };
     let marks = [
-        "into",
-        "incident",
-        "alert",
-        "entry",
-        "ok",
-        "closed",
-        "most",
-        "form",
-        "term",
-        "number",
-        "brief",
-        "help",
-        "how",
-        "trend",
-        "false_alarm",
-        "office",
-        "person",
-        "to",
-        "severity",
-        "wanted",
-        "did",
+        "form", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
+        "severity", "wanted", "did",
     ];
     let written = failed.fields.iter().filter(|(name, value)| {
-        !marks.contains(&name.as_str()) && !is_hour(name) && !value.trim().is_empty()
+        !marks.contains(&name.as_str())
+            && !CHOSEN.contains(&name.as_str())
+            && !is_hour(name)
+            && !value.trim().is_empty()
     });
     let text: Vec<&str> = written.map(|(_, value)| value.as_str()).collect();
     let fields = failed.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
