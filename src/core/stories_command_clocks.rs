@@ -203,7 +203,8 @@ fn who_is_alone_on_scene_and_says_nothing_gets_company_by_rule() {
 
 #[test]
 fn whoever_said_or_asked_anything_is_left_to_lead() {
-    let said: [(&str, fn() -> Act); 7] = [
+    type Said = (&'static str, fn() -> Act);
+    let said: [Said; 7] = [
         ("a size-up", size_up),
         ("a report", || Act::Board(Write::Report { trend: Trend::Same, text: String::new() })),
         ("an objective", || Act::Board(Write::Objective { text: "orders go through".into(), term: 1 })),
