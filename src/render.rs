@@ -13,6 +13,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 
 use crate::core::alert::one_line;
+use crate::core::command::Handover;
 use crate::core::condition::Known;
 use crate::core::incident::{Command, Incident, Phase};
 use crate::core::letter::{Letter, Misread, News};
@@ -110,6 +111,8 @@ pub struct About<'a> {
     pub known: &'a [Known],
     /// Where its people meet.
     pub meeting: &'a Meeting,
+    /// The change of command that it tells of, when it does.
+    pub handover: Option<Handover<'a>>,
 }
 
 /// Puts words to letters.
@@ -226,7 +229,7 @@ impl Renderer {
         about: &About<'_>,
         note: Option<&str>,
     ) -> (&'static str, minijinja::Value) {
-        let About { incident, alerts, rules, token, known, meeting } = *about;
+        let About { incident, alerts, rules, token, known, meeting, handover } = *about;
         let zone = match letter {
             Letter::Page { person, .. }
             | Letter::PioPage { person }
@@ -291,7 +294,8 @@ impl Renderer {
                 quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
-            sentence => command::sentence(news, to, incident, rules),
+            sentence => command::sentence(news, to, incident, rules)
+                .map(|said| said + &command::handed_over(letter, handover, incident, rules)),
             note,
             known,
             more_known,
@@ -440,7 +444,8 @@ mod samples {
         let none = (&known[..0], Meeting::default());
         for (incident, (known, meeting)) in incidents().iter().flat_map(|one| [(one, &some), (one, &none)]) {
             let token = Some("sample");
-            let about = About { incident, alerts: &alerts, rules: &rules, token, known, meeting };
+            let about =
+                About { incident, alerts: &alerts, rules: &rules, token, known, meeting, handover: None };
             for letter in letters() {
                 let (name, context) = renderer.context(&letter, &about, Some("a note"));
                 for ending in ["txt", "html"] {
@@ -617,6 +622,7 @@ mod tests {
             token: Some("TOKEN"),
             known: &[],
             meeting: &Meeting::default(),
+            handover: None,
         };
         let words = renderer.words(&letters[0], &about, None);
         let first: Vec<&str> = words.text.lines().take(4).collect();
@@ -652,6 +658,7 @@ mod tests {
                 token: Some("TOKEN"),
                 known,
                 meeting: &Meeting::default(),
+                handover: None,
             };
             renderer.words(letter, &about, None)
         };
@@ -707,6 +714,7 @@ mod tests {
             token: Some("T"),
             known: &known,
             meeting: &Meeting::default(),
+            handover: None,
         };
         let text = renderer.words(&letters[0], &about, None).text;
         assert_eq!(text, "!the whole house: dc1 is <down>: no failover http://localhost/r/T");
@@ -723,6 +731,7 @@ mod tests {
             token: Some("TOKEN"),
             known: &[],
             meeting: &Meeting::default(),
+            handover: None,
         };
         let words = renderer.words(&letters[0], &about, None);
         for text in [words.text, words.html] {
@@ -755,6 +764,7 @@ mod tests {
                     token: None,
                     known: &[],
                     meeting: &Meeting::default(),
+                    handover: None,
                 };
                 let words = renderer.words(&letter, &about, None);
                 assert_eq!(words.event_type, "notice.reply");
@@ -785,6 +795,7 @@ mod tests {
             token: Some("T"),
             known: &[],
             meeting: &Meeting::default(),
+            handover: None,
         };
         assert_eq!(renderer.words(&letters[0], &about, None).text, "short: http://localhost/r/T");
     }

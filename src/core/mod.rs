@@ -65,5 +65,8 @@ pub(crate) mod stories_command;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]
+mod stories_transfer;
+#[cfg(test)]
 mod stories_whole;
 pub mod timeline;
+pub mod words;

@@ -169,6 +169,7 @@ mod tests {
                 token,
                 known: &[],
                 meeting: &meeting,
+                handover: None,
             };
             renderer.words(letter, &about, None)
         };

@@ -149,8 +149,14 @@ pub(super) async fn act(
         "split" => Command::Split { incident: id, term: said.term, part: part(said)?, by },
         _ => Command::Act { incident: id, act: meant(&verb, said)?, by },
     };
-    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
-    Ok(Json(one(&desk, incident.id).await?).into_response())
+    let Reply::Decided(incident, reason) = desk.door.ask(command).await? else {
+        return Err(Problem::internal());
+    };
+    let mut answer = one(&desk, incident.id).await?;
+    if let Some(warning) = reason.warning() {
+        answer["warning"] = warning.into();
+    }
+    Ok(Json(answer).into_response())
 }
 
 /// What is taken out of an incident.
