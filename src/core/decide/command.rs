@@ -365,17 +365,17 @@ impl Work<'_> {
         if office == Office::Deputy && person == commander {
             return Err(Refusal::WrongState("nobody is their own Deputy"));
         }
+        // Whoever was asked before them is asked no more.
+        let before = self.incident.offices.asked(office).filter(|asked| *asked != person);
+        if let Some(before) = before.map(str::to_owned) {
+            self.tell(&before, News::OfficeReleased);
+        }
         let name = person.to_owned();
         if person == commander {
             // Who says it of themselves has said yes.
             self.add(Fact::Command(Turn::Assigned { office, person: name.clone() }))?;
             self.add(Fact::Command(Turn::Accepted { office, person: name }))?;
             return Ok(Reason::OfficeTaken);
-        }
-        // Whoever was asked before them is asked no more.
-        let before = self.incident.offices.asked(office).filter(|asked| *asked != person);
-        if let Some(before) = before.map(str::to_owned) {
-            self.tell(&before, News::OfficeReleased);
         }
         if office == Office::Pio {
             // A PIO may sleep, and is woken with the draft.
