@@ -78,7 +78,6 @@ pub(super) fn became(outcome: &str) -> &str {
     match outcome {
         "unknown" => "nobody knows whether it arrived",
         "unreached" => "it did not arrive",
-        "bounced" => "it came back",
         other => other,
     }
 }
