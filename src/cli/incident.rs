@@ -8,6 +8,7 @@ use super::client::{Client, ServerFlags};
 use super::export::print;
 use super::follow::follow;
 use super::{Exit, out, say, text};
+use crate::core::timeline::Actor;
 use crate::exports::{Form, Format};
 
 mod board;
@@ -186,6 +187,10 @@ impl Incident {
                 Exit::Done
             }
             Ok(answer) => {
+                // It is done all the same, and stands beside the answer.
+                if let Some(warning) = answer["warning"].as_str() {
+                    say(warning);
+                }
                 out(&self.what.shown(&answer));
                 Exit::Done
             }
@@ -281,7 +286,9 @@ impl What {
 
 /// One entry of a timeline, for people.
 pub(super) fn entry_line(entry: &Value) -> String {
-    format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
+    let actor = text(&entry["actor"]);
+    let who = Actor::from_label(&actor).map_or(actor, |actor| actor.words());
+    format!("{}  {who:<22}  {}\n", text(&entry["at"]), text(&entry["text"]))
 }
 
 /// An alert, as people write it: the source has no slash in its name, a key may have any.

@@ -35,6 +35,7 @@ mod drain;
 mod duty;
 mod effects;
 mod events;
+mod gone;
 mod heartbeat;
 mod hold;
 mod homes;
@@ -75,6 +76,8 @@ mod stories_drill;
 mod stories_drill_more;
 #[cfg(test)]
 mod stories_flapping;
+#[cfg(test)]
+mod stories_gone;
 #[cfg(test)]
 mod stories_held;
 #[cfg(test)]

@@ -173,7 +173,8 @@ fn offices_tasks_requests_and_stop_write_their_letters_and_no_other() {
     assert_eq!(night.does("tom", accept_office(Office::Safety)), ["notice maya"]);
     assert_eq!(night.does("maya", assign(Office::Liaison, "cto")), ["help cto"], "who sleeps is woken");
     assert_eq!(night.does("cto", accept_office(Office::Liaison)), ["notice maya"]);
-    assert_eq!(night.does("maya", assign(Office::Pio, "lee")), ["pio_page lee"]);
+    // Kim was asked to be the PIO, and is not any more.
+    assert_eq!(night.does("maya", assign(Office::Pio, "lee")), ["notice kim", "pio_page lee"]);
     let task = |limit: Option<Timestamp>| {
         Act::Board(Write::Task { person: "tom".into(), what: "read the log".into(), limit, term: 1 })
     };

@@ -142,7 +142,11 @@ impl Brief {
     }
 }
 
+/// Of what is over nothing is waited for, whatever was said while it was not.
 fn promises(incident: &Incident) -> Vec<Promise> {
+    if !incident.is_open() {
+        return Vec::new();
+    }
     let board = &incident.board;
     let update =
         incident.next_update_by.map(|at| Promise { at, what: "the next internal update".to_owned() });

@@ -62,6 +62,11 @@ impl Office {
 /// An offer of command that nobody answers ends after this.
 pub const OFFER_WAIT: SignedDuration = SignedDuration::from_mins(5);
 
+/// Two changes of command within so long of each other are too many for people to know who has it.
+pub const TWICE_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// What is said then: to who has it, to who had it, and to everybody who hears of it. Nothing is refused.
+pub const TWICE: &str = "Command has changed twice in 10 minutes; say aloud who has it.";
+
 /// The word of the office of the Commander, on timelines and in requests.
 pub const COMMANDER: &str = "commander";
 
@@ -123,6 +128,72 @@ impl OfferEnd {
             Self::Replaced => "replaced",
         }
     }
+}
+
+/// How who hands over and who takes over speak with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// They hear each other now.
+    Live,
+    /// They cannot, and write.
+    Written,
+}
+
+impl Talk {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Live, Self::Written];
+
+    /// The word used in SQL, JSON, commands and forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Written => "written",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|talk| talk.as_str() == word)
+    }
+}
+
+/// What who takes command says of how it was handed over. All of it may be left out: two acts are enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Talked {
+    /// How they spoke with each other.
+    pub talk: Option<Talk>,
+    /// What they read back, in their own words: the objective, the worst hazard, the change in flight, the next promise, and whom
+    /// they ask first. Who hands over hears it, and can correct it. May be empty.
+    pub read_back: String,
+}
+
+impl Talked {
+    /// As it follows a sentence about the change; nothing where nothing was said.
+    pub fn text(&self) -> String {
+        let talk = match self.talk {
+            None => "",
+            Some(Talk::Live) => "; they spoke with each other",
+            Some(Talk::Written) => "; in writing, they did not speak with each other",
+        };
+        let read_back = match self.read_back.as_str() {
+            "" => String::new(),
+            words => format!("; read back: {words}"),
+        };
+        format!("{talk}{read_back}")
+    }
+}
+
+/// A change of command, as those hear of it who are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover<'a> {
+    /// The number of its entry.
+    pub entry: u32,
+    /// Who had command before.
+    pub from: &'a str,
+    /// What was said of it.
+    pub talked: &'a Talked,
+    /// It was the second within [`TWICE_WITHIN`].
+    pub twice: bool,
 }
 
 /// How soon the Commander of an incident is asked for what, each time from the hour it begins to be missing.
@@ -344,6 +415,8 @@ pub enum Turn {
         brief: Option<u32>,
         /// Why, in words; may be empty.
         why: String,
+        /// How they spoke with each other, and what was read back.
+        talked: Talked,
         /// So long after a sign of life they are asked for the next one; `None`: never.
         sign_after: Option<SignedDuration>,
         /// When they are asked for reports; `None`: never.
@@ -444,14 +517,15 @@ impl Turn {
                 };
                 format!("{how}; command stays where it is{}", with(why))
             }
-            Self::Transferred { from, to, term, reason, why, .. } => {
+            Self::Transferred { from, to, term, reason, why, talked, .. } => {
                 let how = match reason {
                     CommandReason::FirstOnScene => "was on scene first",
                     CommandReason::Assumed => "assumed it after silence",
                     CommandReason::Relieved => "took it over as ordered",
                     _ => "accepted it",
                 };
-                format!("command passed from {from} to {to}, who {how} (term {term}){}", with(why))
+                let (why, talked) = (with(why), talked.text());
+                format!("command passed from {from} to {to}, who {how} (term {term}){why}{talked}")
             }
             Self::Heard { person, term } => format!("{person} knows who has command (term {term})"),
             Self::Unheard { people, term } => format!(

@@ -69,5 +69,8 @@ mod stories_laws;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]
+mod stories_transfer;
+#[cfg(test)]
 mod stories_whole;
 pub mod timeline;
+pub mod words;

@@ -151,7 +151,8 @@ fn organisation(taken: &Taken<'_>, brief: &Brief) -> Section {
             _ => "nobody".into(),
         },
     };
-    let how = holder.map(|one| how(one.reason));
+    let tenure = taken.tenures().pop().filter(|tenure| holder.is_some_and(|one| one.term == tenure.term));
+    let how = tenure.map(|one| one.how).or(holder.map(|one| how(one.reason).to_owned()));
     let unfilled = holder.map_or_else(|| "nobody".into(), |one| format!("the Commander, {}", one.person));
     let asked = |office| taken.incident.offices.asked(office).map(|person| format!(" ({person} was asked)"));
     let offices = brief.organisation.iter().map(|(office, person)| {
@@ -159,7 +160,7 @@ fn organisation(taken: &Taken<'_>, brief: &Brief) -> Section {
         vec![office.title().to_owned(), who + &asked(*office).unwrap_or_default()]
     });
     let mut rows = vec![vec!["Commander".to_owned(), commander]];
-    rows.extend(how.map(|how| vec!["How they came to it".to_owned(), how.to_owned()]));
+    rows.extend(how.map(|how| vec!["How they came to it".to_owned(), how]));
     rows.extend(offices);
     if let Some(offer) = &taken.incident.offices.offer {
         rows.push(vec![
@@ -192,7 +193,7 @@ fn resources(taken: &Taken<'_>) -> Section {
         vec![
             taken.person(&one.person),
             format!("{status} {}", hour(one.since)),
-            one.eta.map(hour).unwrap_or_default(),
+            one.eta.filter(|_| taken.incident.is_open()).map(hour).unwrap_or_default(),
             arrived.unwrap_or_default(),
         ]
     });

@@ -143,7 +143,7 @@ fn contained(incident: &Incident) -> String {
             format!("The harm stopped at {at} ({cause}); it is being watched.")
         }
         Phase::Resolved { resolution, at, .. } => {
-            format!("Over since {}: {}.", hour(*at), resolution.as_str())
+            format!("Over since {}: {}.", hour(*at), resolution.words())
         }
     }
 }

@@ -53,7 +53,7 @@ fn overview(taken: &Taken<'_>) -> Section {
     let incident = taken.incident;
     let worst = taken.severities().into_iter().map(|span| span.word).min();
     let over = match incident.resolution() {
-        Some((resolution, at)) => format!("{} at {}", resolution.as_str(), hour(at)),
+        Some((resolution, at)) => format!("{} at {}", resolution.words(), hour(at)),
         None => format!("it is {} as of {}", incident.state(), hour(taken.at)),
     };
     let opened = taken.entries.first().map(|kept| hours(kept.entry.at, kept.entry.occurred_at));

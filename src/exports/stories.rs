@@ -11,13 +11,13 @@ use super::taken::Taken;
 use super::{Form, Format};
 use crate::core::alert::one_line;
 use crate::core::board::{End, Trend, Wanted};
-use crate::core::command::Office;
+use crate::core::command::{Office, Talk, Talked};
 use crate::core::condition::Known;
 use crate::core::decide::{Act, Bid, By, Write, decide};
 use crate::core::escalation::Staff;
 use crate::core::incident::Severity;
 use crate::core::meeting::{Doubt, Meeting, Place};
-use crate::core::stories_command::{Night, accept, action, anything, assign, assume, offer, rules, timed};
+use crate::core::stories_command::{Night, action, anything, assign, assume, offer, rules, timed};
 use crate::core::timeline::{Actor, Route};
 use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
@@ -165,7 +165,9 @@ fn good_night() -> Night {
 fn handed_over(mut night: Night) -> Night {
     night.at(10).does("maya", offer("tom", 1));
     let brief = night.incident.moved;
-    night.at(11).does("tom", accept(1, Some(brief)));
+    let read_back = "orders go through; both balancers master\nkeepalived is stopped, kim knows the host";
+    let talked = Talked { talk: Some(Talk::Live), read_back: read_back.into() };
+    night.at(11).does("tom", Act::Command(Bid::TakeOver { term: 1, brief: Some(brief), talked }));
     night.does("maya", Act::Command(Bid::Heard { term: 2 }));
     night
         .does("maya", board(Write::EndAction { number: 1, how: End::Done, text: "it stays stopped".into() }));

@@ -145,8 +145,8 @@ impl Taken<'_> {
                 Fact::CommandTaken { person, term, reason, .. } => {
                     Some((person, *term, with(how(*reason), "")))
                 }
-                Fact::Command(Turn::Transferred { to, term, reason, why, .. }) => {
-                    Some((to, *term, with(how(*reason), why)))
+                Fact::Command(Turn::Transferred { to, term, reason, why, talked, .. }) => {
+                    Some((to, *term, with(how(*reason), why) + &talked.text()))
                 }
                 Fact::Resolved { .. } | Fact::Merged { .. } => None,
                 _ => continue,
@@ -286,18 +286,13 @@ pub fn ending(ended: Option<(End, Timestamp)>) -> String {
     match ended {
         None => "not ended".into(),
         Some((End::Unsaid, at)) => format!("nobody said how; the incident was over at {}", hour(at)),
-        Some((how, at)) => format!("{} at {}", how.as_str().replace('-', " "), hour(at)),
+        Some((how, at)) => format!("{} at {}", how.words(), hour(at)),
     }
 }
 
 /// Who did what an entry says, and as what.
 fn who(entry: &Entry) -> String {
-    let name = match &entry.actor {
-        Actor::Dispatch => return "onscene".into(),
-        Actor::Source(name) => return format!("source {name}"),
-        Actor::Automation(name) => format!("{name} (a program)"),
-        Actor::Person(name) => name.clone(),
-    };
+    let name = entry.actor.words();
     match entry.office {
         None => name,
         Some(word) => format!("{name}, {}", Office::from_word(word).map_or("Commander", Office::title)),

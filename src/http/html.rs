@@ -233,7 +233,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         severity => incident.severity.as_str(),
         state => incident.state(),
         over => !incident.is_open(),
-        resolution => resolution.map(|(resolution, _)| resolution.as_str()),
+        resolution => resolution.map(|(resolution, _)| resolution.words()),
         resolved_at => resolution.map(|(_, at)| hour(at)),
         opened_at => hour(incident.opened_at),
         next_update_by => incident.next_update_by.map(hour),
@@ -260,7 +260,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         }).collect::<Vec<_>>(),
         entries => entries.iter().map(|kept| context! {
             seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => format!("{:.3}", kept.entry.occurred_at),
-            actor => kept.entry.actor.label(), text => kept.text.as_str(),
+            actor => kept.entry.actor.words(), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
     }
 }

@@ -79,7 +79,7 @@ pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Respo
                 context! {
                     id => one.id, severity => one.severity.as_str(), state => one.state(),
                     service => one.service.as_str(), title => one.title.as_str(), opened_at => hour(one.opened_at),
-                    resolution => one.resolution().map(|(resolution, _)| resolution.as_str()),
+                    resolution => one.resolution().map(|(resolution, _)| resolution.words()),
                     merged_into => one.merged_into,
                     commander => one.commander().map(|command| context! {
                         name => full_name(&rules, &command.person), since => hour(command.since) }),

@@ -1,9 +1,9 @@
 //! What letters say about command, offices and the board: one sentence each, calm and without blame.
 
 use super::full_name;
-use crate::core::command::Office;
+use crate::core::command::{Handover, Office, TWICE};
 use crate::core::incident::Incident;
-use crate::core::letter::News;
+use crate::core::letter::{Letter, News};
 use crate::core::rules::Rules;
 
 /// The first sentence of a notice or of a status; `None` where the template has its own.
@@ -173,6 +173,34 @@ fn support(incident: &Incident, rules: &Rules) -> String {
             "By rule somebody would be called to {id} to support you, and there is nobody left to call. Command stays with you; on its page you can ask for anybody else."
         ),
     }
+}
+
+/// What follows the sentence that command has passed: everybody hears when that was too often, and who had it hears what was read
+/// back, in a paragraph of its own, because ways that carry little carry the first line.
+pub(super) fn handed_over(
+    letter: &Letter,
+    handover: Option<Handover<'_>>,
+    incident: &Incident,
+    rules: &Rules,
+) -> String {
+    let is_of_it = matches!(
+        letter,
+        Letter::Notice { news: News::Passed, .. } | Letter::Status { news: News::Passed, .. }
+    );
+    let Some(Handover { entry, from, talked, twice }) = handover.filter(|_| is_of_it) else {
+        return String::new();
+    };
+    let mut said = if twice { format!(" {TWICE}") } else { String::new() };
+    let had_it = matches!(letter, Letter::Notice { person, .. } if person == from);
+    if had_it && !talked.read_back.is_empty() {
+        let read_back = &talked.read_back;
+        let who = incident.commander().map(|command| full_name(rules, &command.person));
+        let who = who.as_deref().unwrap_or("Who has it");
+        said.push_str(&format!(
+            "\n\n{who} read back: {read_back}\n\nIf something of it is not right, tell them, and correct entry {entry} on the page."
+        ));
+    }
+    said
 }
 
 /// Who holds which office.

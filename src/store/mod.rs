@@ -19,6 +19,7 @@ pub mod conditions;
 pub mod copy;
 pub mod drills;
 mod error;
+pub mod gone;
 pub mod heartbeats;
 pub mod held;
 pub mod history;

@@ -57,6 +57,7 @@ mod exported;
 mod faults;
 mod followed;
 mod gathered;
+mod handover;
 mod harness;
 mod heartbeat;
 mod history;

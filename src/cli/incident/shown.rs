@@ -63,7 +63,8 @@ pub(super) fn whole(incident: &Value) -> String {
     }
     for person in all(&incident["responders"]) {
         let eta = when(", expected at ", &person["eta"]);
-        add("responder", format!("{}: {}{eta}", text(&person["person"]), text(&person["status"])));
+        let status = text(&person["status"]).replace('_', " ");
+        add("responder", format!("{}: {status}{eta}", text(&person["person"])));
     }
     for alert in incident["alerts"].as_array().into_iter().flatten() {
         let seen =
@@ -269,7 +270,7 @@ mod tests {
             "offer         to tom (by maya, until 2026-11-23T02:20:00Z; I am tired)",
             "change        1 drain at fra1 (tom, who was given nothing to do here, since 2026-11-23T02:14:00Z)",
             "found         vpn works, ruled out (kim, known since 2026-11-23T02:14:00Z)",
-            "responder     lee: en_route, expected at 2026-11-23T02:40:00Z",
+            "responder     lee: en route, expected at 2026-11-23T02:40:00Z",
         ] {
             assert!(lines.contains(&line), "{line} in {shown}");
         }

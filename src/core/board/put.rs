@@ -262,7 +262,7 @@ impl Put {
                 let limit = limit.map(|limit| format!(", by {limit:.0}")).unwrap_or_default();
                 format!("task {number} for {person}{limit}: {what}")
             }
-            Self::TaskEnded { number, how, text } => format!("task {number} {}{}", how.as_str(), with(text)),
+            Self::TaskEnded { number, how, text } => format!("task {number} {}{}", how.words(), with(text)),
             Self::ActionBegan { number, person, what, place, undo, assigned } => {
                 let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
                 let undo = match undo.as_str() {
@@ -273,7 +273,7 @@ impl Put {
                 format!("{person}{who} is acting now, change {number}: {what}{place}{undo}")
             }
             Self::ActionEnded { number, how, text } => {
-                format!("change {number} {}{}", how.as_str(), with(text))
+                format!("change {number} {}{}", how.words(), with(text))
             }
             Self::ChangesAllowed { most: 1 } => "one change at a time from now on".into(),
             Self::ChangesAllowed { most } => format!("up to {most} changes at a time are allowed"),
@@ -284,7 +284,7 @@ impl Put {
                 format!("request {number}: {wanted}{}; paged: {people}", with(why))
             }
             Self::RequestMoved { number, to } => {
-                format!("request {number}: {}", to.as_str().replace('_', " "))
+                format!("request {number}: {}", to.words())
             }
             Self::ContactLogged { body, contact, ticket, promised, text, closed, .. } => {
                 let contact = if contact.is_empty() { String::new() } else { format!(" ({contact})") };

@@ -7,6 +7,13 @@ use super::super::board::Put;
 use super::super::command::{Calls, Office, Pace};
 use super::{Command, CommandReason, Incident, Phase, Sign};
 
+impl Command {
+    /// Whether it passed to them from somebody who had it before.
+    pub fn has_passed(&self) -> bool {
+        !matches!(self.reason, CommandReason::FirstResponder | CommandReason::Reopened)
+    }
+}
+
 impl Incident {
     /// The hours at which somebody who has command is asked for something, from now on.
     pub(super) fn calls_of(&self, person: &str, pace: Option<Pace>, at: Timestamp) -> Option<Calls> {

@@ -139,8 +139,14 @@ pub(super) async fn act(
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
     let command = asked(id, &verb, said, by)?;
-    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
-    Ok(Json(one(&desk, incident.id).await?).into_response())
+    let Reply::Decided(incident, reason) = desk.door.ask(command).await? else {
+        return Err(Problem::internal());
+    };
+    let mut answer = one(&desk, incident.id).await?;
+    if let Some(warning) = reason.warning() {
+        answer["warning"] = warning.into();
+    }
+    Ok(Json(answer).into_response())
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.

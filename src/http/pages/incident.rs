@@ -160,6 +160,9 @@ fn told(desk: &Desk, error: DoorError) -> Problem {
     }
 }
 
+/// What is said to who takes command so soon after somebody else did.
+const TWICE_SAID: &str = "You have command. Command has changed twice in 10 minutes; say aloud who has it. Everybody on the incident is told.";
+
 /// What is said above the page after something was done: by the word of the reason, for it comes by the address.
 fn done(word: &str) -> Option<&'static str> {
     let all = [
@@ -178,6 +181,8 @@ fn done(word: &str) -> Option<&'static str> {
         (Reason::Wished, "Who has command knows that you ask for it."),
         (Reason::Transferred, "You have command. Everybody on the incident is told."),
         (Reason::Assumed, "You have command. Everybody on the incident is told."),
+        (Reason::TransferredTwice, TWICE_SAID),
+        (Reason::AssumedTwice, TWICE_SAID),
         (Reason::OfficeAssigned, "They are asked. Until they say yes, the office is the Commander's."),
         (Reason::OfficeTaken, "The office is taken."),
         (Reason::Acting, "Everybody can see what you are changing. Say how it ended."),

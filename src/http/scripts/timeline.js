@@ -30,11 +30,17 @@
   // As the page writes it.
   const hour = (iso) => new Date(iso).toISOString().slice(0, 19).replace("T", " ") + " UTC";
 
+  const who = (actor) => {
+    const [sort, name] = actor.split(/:(.*)/s);
+    if (name === undefined) return "onscene";
+    return sort === "person" ? name : sort === "automation" ? name + " (a program)" : sort + " " + name;
+  };
+
   const show = (entry) => {
     const line = document.createElement("li");
     const time = element("time", hour(entry.occurred_at), true);
     time.dateTime = entry.occurred_at;
-    line.append(time, " ", element("span", entry.actor + ":", true), " ", entry.text);
+    line.append(time, " ", element("span", who(entry.actor) + ":", true), " ", entry.text);
     list.prepend(line);
     line.id = "e" + entry.seq;
     line.prepend(to(entry.seq, "entry", line.id, entry.seq, "number", "Entry"), " ");

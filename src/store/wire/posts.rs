@@ -1,11 +1,26 @@
 //! How offices and the passing of command are written down.
 
 use super::*;
-use crate::core::command::{Call, Calls, Offer, OfferEnd, Office, Offices, Pace, Post, Tenure, Turn};
+use crate::core::command::{
+    Call, Calls, Offer, OfferEnd, Office, Offices, Pace, Post, Talk, Talked, Tenure, Turn,
+};
 
 word!(office, Office, Office::ALL, "office");
 word!(offer_end, OfferEnd, OfferEnd::ALL, "end of an offer");
 word!(call, Call, Call::ALL, "call");
+
+mod maybe_talk {
+    use super::*;
+
+    pub(super) fn serialize<S: Serializer>(value: &Option<Talk>, to: S) -> Result<S::Ok, S::Error> {
+        value.map(Talk::as_str).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Talk>, D::Error> {
+        let Some(word) = Option::<String>::deserialize(from)? else { return Ok(None) };
+        Talk::from_word(&word).map(Some).ok_or_else(|| serde::de::Error::custom("an unknown way to talk"))
+    }
+}
 
 optional!(pub(super) maybe_pace, Pace, "PaceRow");
 optional!(pub(super) maybe_calls, Calls, "CallsRow");
@@ -117,6 +132,15 @@ pub(super) struct OfficesRow {
     tenure: Option<Tenure>,
 }
 
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Talked")]
+struct TalkedRow {
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_talk")]
+    talk: Option<Talk>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    read_back: String,
+}
+
 /// The kinds are those of [`Turn::kind`].
 #[derive(Serialize, Deserialize)]
 #[serde(remote = "Turn", tag = "kind")]
@@ -141,6 +165,8 @@ pub(super) enum TurnRow {
         reason: CommandReason,
         brief: Option<u32>,
         why: String,
+        #[serde(flatten, with = "TalkedRow")]
+        talked: Talked,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sign_after: Option<SignedDuration>,
         #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_pace")]
@@ -255,6 +281,7 @@ mod tests {
                 reason: CommandReason::Relieved,
                 brief: Some(7),
                 why: "w".into(),
+                talked: Talked { talk: Some(Talk::Live), read_back: "r".into() },
                 sign_after: Some(quarter),
                 pace: Some(Pace {
                     check_in: quarter,
@@ -281,5 +308,30 @@ mod tests {
             assert!(!json.contains("kind"), "{json}");
             assert_eq!(fact_from_json(fact.kind(), &json).unwrap(), fact, "{json}");
         }
+    }
+
+    #[test]
+    fn a_change_of_command_of_which_nothing_was_said_is_written_as_it_always_was() {
+        let turn = |talked| Turn::Transferred {
+            from: "tom".into(),
+            to: "maya".into(),
+            term: 2,
+            reason: CommandReason::Transferred,
+            brief: Some(7),
+            why: "w".into(),
+            talked,
+            sign_after: None,
+            pace: None,
+        };
+        let silent = Fact::Command(turn(Talked::default()));
+        let json = r#"{"brief":7,"from":"tom","reason":"transferred","term":2,"to":"maya","why":"w"}"#;
+        assert_eq!(fact_to_json(&silent).unwrap(), json);
+        assert_eq!(fact_from_json("command_transferred", json).unwrap(), silent);
+        let said = Talked { talk: Some(Talk::Written), read_back: "orders go through".into() };
+        let json = fact_to_json(&Fact::Command(turn(said))).unwrap();
+        assert!(json.contains(r#""read_back":"orders go through""#), "{json}");
+        assert!(json.contains(r#""talk":"written""#), "{json}");
+        let strange = json.replace("written", "sung");
+        assert!(fact_from_json("command_transferred", &strange).is_err());
     }
 }

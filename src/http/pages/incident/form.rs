@@ -73,6 +73,8 @@ pub(super) fn said(fields: &Fields, now: Timestamp) -> Result<Said, Problem> {
         reason: of("reason"),
         to: of("to"),
         brief: number("brief")?,
+        talk: of("talk"),
+        read_back: of("read_back"),
         office: of("office"),
         person,
         eta: hour("eta")?,

@@ -268,7 +268,7 @@ impl State<'_> {
             context! {
                 person, name => full_name(self.rules, person), me => Some(person) == me,
                 status => one.status.as_str().replace('_', " "), since => self.short(one.since),
-                eta => one.eta.map(|at| self.short(at)), commands => Some(person) == commander,
+                eta => one.eta.filter(|_| self.found.incident.is_open()).map(|at| self.short(at)), commands => Some(person) == commander,
                 unaware => self.found.incident.offices.unaware.contains(&one.person),
                 rests => one.status.is_on_scene() && one.status != ResponderStatus::Resting,
                 goes => one.status.has_answered(),
@@ -323,7 +323,7 @@ impl State<'_> {
     fn ended(&self, ended: Option<(End, Timestamp)>) -> Option<String> {
         ended.map(|(how, at)| match how {
             End::Unsaid => format!("nobody said how; the incident was over {}", self.short(at)),
-            how => format!("{} {}", how.as_str().replace('-', " "), self.short(at)),
+            how => format!("{} {}", how.words(), self.short(at)),
         })
     }
 
@@ -362,7 +362,7 @@ fn unsaid(failed: Option<&Failed>) -> Value {
     };
     let marks = [
         "form", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
-        "severity", "wanted", "did",
+        "severity", "wanted", "did", "talk",
     ];
     let written = failed.fields.iter().filter(|(name, value)| {
         !marks.contains(&name.as_str())
