@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use serde_json::{Value, json};
 
 use super::command::Night;
-use super::harness::{binary, program};
+use super::harness::{binary, program, request};
 
 #[test]
 fn a_timeline_shows_what_correct_asks_for_and_both_hours() {
@@ -26,6 +26,13 @@ fn a_timeline_shows_what_correct_asks_for_and_both_hours() {
     let line = lines.iter().find(|line| line.contains("both are master")).unwrap();
     assert!(line.contains(" (happened 2026-11-28T02:14:00Z)  person:tom"), "{line}");
     assert_eq!(printed.matches("happened").count(), 1, "{printed}");
+    // A page says both, too.
+    let cookie = night.daemon.cookie(&night.tokens["kim"]);
+    let page = request(night.daemon.address, "GET", "/incidents/1", &[("Cookie", &cookie)], b"").unwrap();
+    let recorded = entries.last().unwrap()["at"].as_str().unwrap()[..19].replace('T', " ");
+    assert!(page.body.contains("2026-11-28 02:14:00 UTC</time>"), "{}", page.body);
+    assert!(page.body.contains(&format!("(recorded {recorded} UTC) person:tom:")), "{}", page.body);
+    assert_eq!(page.body.matches("(recorded ").count(), 1);
     // What is shown is what is asked for.
     let number = line.split_whitespace().next().unwrap();
     night.says("tom", &["correct", "1", number, "only lb1 is"]);

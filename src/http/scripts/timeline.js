@@ -44,6 +44,9 @@
       const entry = JSON.parse(event.data);
       if (entry.seq <= last) return;
       last = entry.seq;
+      // As the page writes it, too: both hours, where there are two.
+      const recorded = hour(entry.at);
+      if (recorded !== hour(entry.occurred_at)) entry.actor = "(recorded " + recorded + ") " + entry.actor;
       show(entry);
     });
     source.addEventListener("store", (event) => {
