@@ -197,6 +197,12 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let (known, more_known) = shown_known(&known_of(incident, conditions, rules, now), rules, &zone);
     let hour = |at| hour(at, &zone);
+    // Of what is told later, when that was.
+    let said_by = |kept: &Kept| {
+        let (recorded, happened) = (hour(kept.entry.at), hour(kept.entry.occurred_at));
+        let by = kept.entry.actor.words();
+        if recorded == happened { by } else { format!("(recorded {recorded}) {by}") }
+    };
     let service = rules.services.get(incident.leads());
     let resolution = incident.resolution();
     let command = match &incident.phase {
@@ -260,7 +266,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         }).collect::<Vec<_>>(),
         entries => entries.iter().map(|kept| context! {
             seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => format!("{:.3}", kept.entry.occurred_at),
-            actor => kept.entry.actor.words(), text => kept.text.as_str(),
+            actor => said_by(kept), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
     }
 }

@@ -35,6 +35,7 @@
 //! - `signin`: who logs in to the pages, by which way, and what they may do there;
 //! - `silenced`: silences of the house, and maintenance;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
+//! - `terminal`: what people see at a terminal, and write there;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls;
 //! - `ways`: pages by several ways, and tests of whether they reach people.
@@ -82,6 +83,7 @@ mod signed;
 mod signin;
 mod silenced;
 mod sns;
+mod terminal;
 mod tidy;
 mod way;
 mod ways;

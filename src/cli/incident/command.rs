@@ -23,7 +23,13 @@ pub(super) enum Command {
         /// To whom
         person: String,
         /// Why
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         reason: String,
         #[command(flatten)]
         believed: Believed,
@@ -63,7 +69,13 @@ pub(super) enum Command {
         /// Its number
         number: i64,
         /// Why
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         reason: String,
     },
     /// Order, as an administrator, that somebody else takes command; it passes when they accept
@@ -73,7 +85,7 @@ pub(super) enum Command {
         /// Who takes it
         person: String,
         /// Why
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         reason: String,
     },
     /// Say that you know who has command now

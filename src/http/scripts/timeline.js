@@ -40,7 +40,7 @@
     const line = document.createElement("li");
     const time = element("time", hour(entry.occurred_at), true);
     time.dateTime = entry.occurred_at;
-    line.append(time, " ", element("span", who(entry.actor) + ":", true), " ", entry.text);
+    line.append(time, " ", element("span", (entry.recorded ?? "") + who(entry.actor) + ":", true), " ", entry.text);
     list.prepend(line);
     line.id = "e" + entry.seq;
     line.prepend(to(entry.seq, "entry", line.id, entry.seq, "number", "Entry"), " ");
@@ -61,6 +61,9 @@
       const entry = JSON.parse(event.data);
       if (entry.seq <= last) return;
       last = entry.seq;
+      // As the page writes it, too: both hours, where there are two.
+      const recorded = hour(entry.at);
+      if (recorded !== hour(entry.occurred_at)) entry.recorded = "(recorded " + recorded + ") ";
       show(entry);
     });
     source.addEventListener("store", (event) => {

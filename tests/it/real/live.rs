@@ -82,9 +82,14 @@ fn the_page_of_an_incident_goes_on_by_itself() {
     daemon.go();
     act(&daemon, &token, "note", &json!({"text": "after the crash"}));
     tab.says("after the crash");
+    // What was told later than it happened has both hours.
+    act(&daemon, &token, "note", &json!({"text": "told later", "occurred_at": "2026-11-23T02:14:00Z"}));
+    tab.says("told later");
     let lines = tab.run(LINES);
     go(&mut tab, &url);
     assert_eq!(tab.run(LINES), lines);
+    let told = lines.as_str().unwrap().lines().find(|line| line.contains("told later")).unwrap();
+    assert!(told.contains("2026-11-23 02:14:00 UTC (recorded 20"), "{told}");
     // Nothing on it offends its policy.
     assert_eq!(tab.run("document.querySelectorAll('script').length"), 1);
 }
