@@ -75,6 +75,8 @@ mod stories_drill;
 #[cfg(test)]
 mod stories_drill_more;
 #[cfg(test)]
+mod stories_entered;
+#[cfg(test)]
 mod stories_flapping;
 #[cfg(test)]
 mod stories_gone;

@@ -85,8 +85,8 @@ pub fn router(desk: Desk, html: Pages) -> Router {
     let own = own_forms(&desk.house.get().answers.external_url);
     let people = Router::new()
         .route("/", get(pages::index))
-        // A login that another site sends would make a stranger's session out of this browser's. The answer
-        // link needs no such guard: its token is the whole authority.
+        // A login that another site sends would make a stranger's session out of this browser's. An answer link needs no such
+        // guard for its answer: its token is the whole authority. For the session that may come of it, `answer/here.rs` has one.
         .merge(
             Router::new()
                 .route("/login", get(pages::login::show).post(pages::login::ask))

@@ -470,10 +470,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The cookie that an answer sets, as a browser brings it back.
+/// The cookie of a session that an answer sets, as a browser brings it back.
 pub fn cookie_in(answer: &Answer) -> Option<String> {
-    let mut lines = answer.head.lines();
-    let set = lines.find_map(|line| line.strip_prefix("set-cookie: "))?;
+    let mut set = answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+    let set = set.find(|set| set.contains("onscene_session="))?;
     Some(set.split(';').next()?.to_owned())
 }
 

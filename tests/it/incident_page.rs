@@ -1,4 +1,4 @@
-//! The page of an incident over HTTP: who sees which forms, what they do, and who is logged in by having answered.
+//! The page of an incident over HTTP: who sees which forms, and what they do.
 
 mod forms;
 mod kept;
@@ -6,7 +6,7 @@ mod verbs;
 
 use serde_json::Value;
 
-use super::harness::{Answer, Daemon, FORM, HOUSE, answer_link, cookie_in, nonce, request, word};
+use super::harness::{Answer, Daemon, FORM, HOUSE, request, word};
 
 fn house() -> String {
     let viewer = "[[person]]\nname = \"lee\"\nfull_name = \"Lee Moe\"\nemail = \"lee@example.net\"\nrole = \"viewer\"\n[[rotation]]";
@@ -105,41 +105,4 @@ fn a_form_does_what_the_api_does_and_what_is_refused_gives_back_what_was_written
     let refused = posts(&daemon, "/incidents/1/note", &lee, &format!("form={}&text=x", word(&seen).unwrap()));
     assert!(refused.status == 403 && refused.body.contains("a viewer"), "{refused:?}");
     assert!(daemon.verify().contains("whole"));
-}
-
-#[test]
-fn who_has_answered_a_page_is_logged_in_and_neither_who_looks_nor_a_program_is() {
-    let daemon = Daemon::start(&house());
-    daemon.alert("db-1", "firing");
-    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-    let shown = daemon.get(&link).unwrap();
-    assert!(cookie_in(&shown).is_none() && !shown.body.contains("Go on to the incident page"), "{shown:?}");
-    let form = |answer: &str| format!("nonce={}&answer={answer}", nonce(&shown.body).unwrap());
-    // What decided nothing logs nobody in.
-    for strange in ["answer=take&nonce=f.1.2".to_owned(), form("nothing"), form("mitigate&term=1")] {
-        let refused = posts(&daemon, &link, "", &strange);
-        assert!(refused.status >= 400 && cookie_in(&refused).is_none(), "{strange}: {refused:?}");
-    }
-    let taken = posts(&daemon, &link, "", &form("take"));
-    assert!(
-        taken.body.contains("Go on to the incident page") && taken.body.contains("href=\"/incidents/1\""),
-        "{taken:?}"
-    );
-    let cookie = cookie_in(&taken).unwrap();
-    let page = gets(&daemon, "/incidents/1", &cookie);
-    assert!(page.status == 200 && page.body.contains("You have command"), "{page:?}");
-    // Who is in already keeps their session.
-    let again =
-        posts(&daemon, &link, &cookie, &format!("nonce={}&answer=check-in", nonce(&taken.body).unwrap()));
-    assert!(
-        again.status == 200 && cookie_in(&again).is_none() && again.body.contains("Go on to"),
-        "{again:?}"
-    );
-    // Of a link on which a program has pressed, nobody is logged in, though a human's answer counts.
-    posts(&daemon, &link, "", &form("program"));
-    let shown = daemon.get(&link).unwrap();
-    let note = format!("nonce={}&answer=note&text=x", nonce(&shown.body).unwrap());
-    let noted = posts(&daemon, &link, "", &note);
-    assert!(noted.status == 200 && cookie_in(&noted).is_none(), "{noted:?}");
-    assert!(!noted.body.contains("Go on to the incident page"), "{}", noted.body);
 }

@@ -11,6 +11,7 @@
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `drill`: the delivery drill, killed in the middle and by two nodes;
+//! - `entered`: whose browser an answer logs in, as whom, and how that ends;
 //! - `exported`: incidents that are taken out of the store, and proved without it;
 //! - `faults`: bad input and hostile clients;
 //! - `followed`: timelines that are followed, through crashes, cuts and slow readers;
@@ -54,6 +55,7 @@ mod compat;
 mod day;
 mod disk;
 mod drill;
+mod entered;
 mod exported;
 mod faults;
 mod followed;

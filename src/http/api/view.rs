@@ -231,7 +231,8 @@ pub fn session(one: &Session) -> Value {
         Holder::Person(name) => (Some(name), None),
         Holder::Automation(name) => (None, Some(name)),
     };
-    json!({"id": one.id, "person": person, "automation": automation, "token": one.token,
+    json!({"id": one.id, "person": person, "automation": automation, "token": one.made_of.token(),
+        "made_of": one.made_of.word(), "incident": one.made_of.incident(),
         "created_at": one.created_at, "used_at": one.used_at})
 }
 

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use jiff::Timestamp;
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
@@ -88,15 +89,14 @@ impl FromRequestParts<(Desk, Pages)> for Looks {
         let elsewhere = || to_login(parts);
         let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
         let hash = sessions::hash(&secret);
-        let read = desk.sight.or_last(move |tx| known(tx, &secret)).await;
+        let now = desk.clock.now();
+        let read = desk.sight.or_last(move |tx| known(tx, &secret, now)).await;
         let Seen { value, as_of } = read.map_err(|error| unreadable(pages, &error))?;
         let (session, word) = value.ok_or_else(elsewhere)?;
         // Who has left the house is nobody.
         desk.allows(&session.holder, Deed::Look).map_err(|_| elsewhere())?;
-        if as_of.is_none() && session.is_to_be_noted(desk.clock.now()) {
-            // Whoever waits for the page does not wait for it.
-            let told = desk.door.ask(Command::SignIn(SignIn::Used(hash)));
-            let _late = tokio::time::timeout(NOTED_WAIT, told).await;
+        if as_of.is_none() {
+            noted(desk, &session, hash).await;
         }
         let acts = desk.allows(&session.holder, Deed::Act).is_ok();
         Ok(Self(Me { holder: session.holder, session: hash, word, acts }))
@@ -195,7 +195,8 @@ async fn sent(
 async fn who(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Session, String, [u8; 32])>, Problem> {
     let Some(secret) = secret(desk, headers).map(str::to_owned) else { return Ok(None) };
     let hash = sessions::hash(&secret);
-    let found = desk.sight.now(move |tx| known(tx, &secret)).await.map_err(|error| {
+    let now = desk.clock.now();
+    let found = desk.sight.now(move |tx| known(tx, &secret, now)).await.map_err(|error| {
         drop(cannot_read(&error));
         Problem::unavailable("the store cannot be reached at this moment", 5)
     })?;
@@ -217,23 +218,31 @@ fn strange(pages: &Pages, fields: &[(String, String)]) -> Response {
 }
 
 /// Whose session a secret is of, and the word for its forms.
-fn known(tx: &Tx<'_>, secret: &str) -> Result<Option<(Session, String)>, StoreError> {
-    let Some(session) = sessions::find(tx, secret)? else { return Ok(None) };
+fn known(tx: &Tx<'_>, secret: &str, now: Timestamp) -> Result<Option<(Session, String)>, StoreError> {
+    let Some(session) = sessions::find(tx, secret, now)? else { return Ok(None) };
     let key = tokens::answer_key(tx)?;
     let parts = [PURPOSE, &sessions::hash(secret)[..]];
     Ok(Some((session, crypto::hex(&crypto::hmac_sha256(key.expose_secret().as_bytes(), &parts)))))
 }
 
 /// What was known of who sends this, if anything: for the login, which ends it.
-pub(super) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
+pub(in crate::http) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
     secret(desk, headers).map(sessions::hash)
 }
 
-/// Whether somebody is logged in.
-pub(in crate::http) async fn is_in(desk: &Desk, headers: &HeaderMap) -> bool {
-    let Some(secret) = secret(desk, headers).map(str::to_owned) else { return false };
-    let read = desk.sight.now(move |tx| sessions::find(tx, &secret)).await;
-    read.is_ok_and(|found| found.is_some_and(|session| desk.allows(&session.holder, Deed::Look).is_ok()))
+/// The login of a browser, as the store says now.
+pub(in crate::http) async fn who(desk: &Desk, headers: &HeaderMap) -> Option<Session> {
+    let (secret, now) = (secret(desk, headers)?.to_owned(), desk.clock.now());
+    let found = desk.sight.now(move |tx| sessions::find(tx, &secret, now)).await.ok()??;
+    desk.allows(&found.holder, Deed::Look).is_ok().then_some(found)
+}
+
+/// Writes down that a session is used, when it is time to. Whoever waits for what they asked for does not wait for it.
+pub(in crate::http) async fn noted(desk: &Desk, session: &Session, hash: [u8; 32]) {
+    if session.is_to_be_noted(desk.clock.now()) {
+        let told = desk.door.ask(Command::SignIn(SignIn::Used(hash)));
+        let _late = tokio::time::timeout(NOTED_WAIT, told).await;
+    }
 }
 
 fn name(desk: &Desk) -> &'static str {
@@ -242,11 +251,14 @@ fn name(desk: &Desk) -> &'static str {
 
 /// The secret that a browser brings.
 pub(in crate::http) fn secret<'a>(desk: &Desk, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = name(desk);
+    cookie(headers, name(desk)).filter(|found| found.len() <= SECRET_BYTES_MAX)
+}
+
+/// What a browser brings under a name.
+pub(in crate::http) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut each = cookies.flat_map(|cookies| cookies.split(';'));
-    let found = each.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))?;
-    (found.len() <= SECRET_BYTES_MAX).then_some(found)
+    each.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Leads on, with the secret of a session for the browser to keep; empty: to forget.
