@@ -156,7 +156,7 @@ async fn sent(
 ) -> Result<Acts, Response> {
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let known = who(desk, &parts.headers).await;
+    let known = brought(desk, &parts.headers).await;
     let read = match &known {
         Ok(Some(_)) => {
             body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.map_err(Problem::from)
@@ -192,7 +192,7 @@ async fn sent(
 }
 
 /// Whose session a browser brings, and the word for its forms; nobody's where it brings none that lasts.
-async fn who(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Session, String, [u8; 32])>, Problem> {
+async fn brought(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Session, String, [u8; 32])>, Problem> {
     let Some(secret) = secret(desk, headers).map(str::to_owned) else { return Ok(None) };
     let hash = sessions::hash(&secret);
     let now = desk.clock.now();
