@@ -371,10 +371,10 @@ mod tests {
     fn an_entry_has_its_number_and_both_hours_where_there_are_two() {
         let mut entry = json!({"seq": 12, "at": "2026-11-28T02:20:00.123456Z", "occurred_at": "2026-11-28T02:20:00.9Z",
             "actor": "person:tom", "text": "both are\nmaster"});
-        let line = "  12  2026-11-28T02:20:00Z  person:tom              both are master\n";
+        let line = "  12  2026-11-28T02:20:00Z  tom                     both are master\n";
         assert_eq!(entry_line(&entry), line);
         entry["occurred_at"] = json!("2026-11-28T02:14:00Z");
-        let hours = "2026-11-28T02:20:00Z (happened 2026-11-28T02:14:00Z)  person:tom ";
+        let hours = "2026-11-28T02:20:00Z (happened 2026-11-28T02:14:00Z)  tom ";
         assert!(entry_line(&entry).contains(hours), "{}", entry_line(&entry));
     }
 

@@ -189,10 +189,14 @@ proptest! {
 #[test]
 fn what_became_of_what_people_were_told_is_on_record() {
     let mut night = Night::manned(rules());
-    for (outcome, why) in [("accepted", ""), ("refused", "550 no such user"), ("unknown", "silence")] {
+    for (outcome, why, words) in [
+        ("accepted", "", "accepted"),
+        ("refused", "550 no such user", "refused"),
+        ("unknown", "silence", "nobody knows whether it arrived"),
+    ] {
         let (what, to) = ("notice".to_owned(), "tom".to_owned());
         night.does("onscene", Act::Deliver { what, to, outcome: outcome.into(), why: why.into() });
         let last = night.entries.last().unwrap();
-        assert!(last.fact.text().starts_with(&format!("notice to tom: {outcome}")), "{}", last.fact.text());
+        assert!(last.fact.text().starts_with(&format!("notice to tom: {words}")), "{}", last.fact.text());
     }
 }
