@@ -19,7 +19,7 @@ const SECRETS: [&str; 6] = ["form", "token", "password", "secret", "nonce", "key
 /// What people did not write, and need not see.
 const UNSEEN: [&str; 2] = ["term", "brief"];
 /// Fields with words, as their labels.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("text", "Text"),
     ("what", "What"),
     ("where", "Where"),
@@ -32,6 +32,7 @@ const WORDS: [(&str, &str); 12] = [
     ("ticket", "Their number for it"),
     ("component", "Part"),
     ("title", "What is wrong"),
+    ("read_back", "What you read back"),
 ];
 /// Other fields that are shown, as people call them.
 const MARKS: [(&str, &str); 12] = [
