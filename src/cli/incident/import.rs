@@ -14,7 +14,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{verb, whole_timeline};
+use super::whole_timeline;
 use crate::cli::client::Client;
 use crate::cli::progress::Progress;
 use crate::cli::{Exit, fail, say};
@@ -52,12 +52,14 @@ impl Import {
         let mut known = on_the_timeline(&whole_timeline(client, self.number)?);
         let clock = Clock::system();
         let progress = Progress::new(&clock, "lines");
+        let place = format!("/api/v1/incidents/{}/note", self.number);
         let mut written = 0_usize;
         for (done, line) in (1..).zip(&lines) {
             if known.insert(line.clone()) {
                 let note = json!({"text": line.text, "occurred_at": line.at});
-                verb(client, self.number, "note", note).map_err(|exit| {
+                client.try_post(&place, &note.to_string()).map_err(|failure| {
                     progress.end();
+                    let exit = failure.say();
                     say(&format!(
                         "onscene: {written} of {} lines were written; give the file again for the rest",
                         lines.len()
