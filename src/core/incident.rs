@@ -772,22 +772,6 @@ impl Incident {
         self.seq = entry.seq;
         Ok(())
     }
-
-    /// Who commands gave no sign of life up to now.
-    fn looked_in_vain(&mut self, next: Option<Timestamp>) {
-        if let (Phase::Acknowledged { sign: Some(sign), .. }, Some(next)) = (&mut self.phase, next) {
-            sign.due = next;
-            sign.asked = sign.asked.saturating_add(1);
-        }
-    }
-
-    /// Those who have not answered were reminded: of hours that were missed once, and not again at once after one that was late.
-    fn reminded(&mut self, at: Timestamp) {
-        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
-            let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
-            escalation.reminders.retain(|hour| *hour >= not_before);
-        }
-    }
 }
 
 /// An entry that does not follow from what came before it.

@@ -64,7 +64,6 @@ impl Import {
                         "onscene: {written} of {} lines were written; give the file again for the rest",
                         lines.len()
                     ));
-                    exit
                 })?;
                 written += 1;
             }
