@@ -7,8 +7,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod corrections;
 mod put;
 
+pub use corrections::{Correction, Corrections, beside};
 pub use put::Put;
 
 /// Most of each sort on one board.
@@ -23,6 +25,8 @@ pub struct Said {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How it goes, in one word: what a button can say.
@@ -66,6 +70,8 @@ pub struct Report {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How a task or a change ended.
@@ -118,6 +124,8 @@ pub struct Task {
     pub late: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 impl Task {
@@ -146,6 +154,10 @@ pub struct Action {
     pub assigned: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
+    /// Number of the entry that says how it ended; 0 where none does.
+    pub end_entry: u32,
 }
 
 /// Whom a request is for.
@@ -247,6 +259,8 @@ pub struct Request {
     pub state: RequestState,
     /// Since when.
     pub since: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// So long after a request its people are waited for; then who asked hears that nobody answered.
@@ -283,6 +297,8 @@ pub struct Contact {
     pub at: Timestamp,
     /// Nothing more is waited for.
     pub closed: bool,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 impl Contact {
@@ -305,6 +321,8 @@ pub struct Finding {
     pub by: String,
     /// Since when it is known.
     pub known_at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// The board, as the fold of the timeline.
@@ -334,6 +352,8 @@ pub struct Board {
     pub findings: Vec<Finding>,
     /// Where people meet, when that is not the usual place.
     pub meeting: Option<Said>,
+    /// What was corrected of all that.
+    pub corrections: Corrections,
 }
 
 impl Board {
@@ -381,19 +401,25 @@ impl Board {
         tasks.chain(contacts).chain(requests).min()
     }
 
-    /// Puts something on the board.
+    /// Puts something on the board. `entry`: the number of the entry that says so.
     ///
     /// # Errors
     /// Why it does not follow.
-    pub(super) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
-        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at });
+    pub(super) fn apply(
+        &mut self,
+        put: &Put,
+        by: &str,
+        at: Timestamp,
+        entry: u32,
+    ) -> Result<(), &'static str> {
+        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at, entry });
         match put {
             Put::SizedUp { text } => self.size_up = said(text),
             Put::ObjectiveSet { text } => self.objective = said(text),
             Put::PlanSet { text } => self.plan = said(text),
             Put::Reported { trend, text } => {
                 let (text, by) = (text.clone(), by.to_owned());
-                self.report = Some(Report { trend: *trend, text, by, at });
+                self.report = Some(Report { trend: *trend, text, by, at, entry });
             }
             Put::TaskGiven { number, person, what, limit } => {
                 follows(self.tasks.len(), *number)?;
@@ -406,6 +432,7 @@ impl Board {
                     limit: *limit,
                     late: false,
                     ended: None,
+                    entry,
                 });
             }
             Put::TaskEnded { number, how, .. } => {
@@ -433,6 +460,8 @@ impl Board {
                     at,
                     assigned: *assigned,
                     ended: None,
+                    entry,
+                    end_entry: 0,
                 });
             }
             Put::ActionEnded { number, how, .. } => {
@@ -440,6 +469,7 @@ impl Board {
                 if action.ended.replace((*how, at)).is_some() {
                     return Err("a change ended twice");
                 }
+                action.end_entry = entry;
             }
             Put::ChangesAllowed { most } => self.changes = (*most != 1).then_some(*most),
             Put::Stopped { why } => self.stop = said(why),
@@ -459,6 +489,7 @@ impl Board {
                     people: people.clone(),
                     state: RequestState::Requested,
                     since: at,
+                    entry,
                 });
             }
             Put::RequestMoved { number, to } => {
@@ -477,6 +508,7 @@ impl Board {
                     by: by.to_owned(),
                     at,
                     closed: *closed,
+                    entry,
                 };
                 match numbered(&mut self.contacts, *number) {
                     Ok(before) => *before = known,
@@ -496,12 +528,17 @@ impl Board {
                     text,
                     by: by.to_owned(),
                     known_at: *known_at,
+                    entry,
                 });
             }
             Put::MeetingSet { place, .. } => {
                 self.meeting = place.as_ref().and_then(|place| said(place));
             }
-            Put::Called { .. } | Put::Corrected { .. } => {}
+            Put::Corrected { entry: of, text } => {
+                let (text, by) = (text.clone(), by.to_owned());
+                self.correct(Correction { number: entry, entry: *of, text, by, at });
+            }
+            Put::Called { .. } => {}
         }
         Ok(())
     }
