@@ -9,6 +9,7 @@ mod ics_201;
 mod ics_209;
 mod ics_214;
 pub mod json;
+pub mod later;
 mod markdown;
 mod postmortem;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::document::Part;
+use super::later::Later;
 use super::taken::Taken;
 use super::{Form, Format};
 use crate::core::alert::one_line;
@@ -84,6 +85,7 @@ impl Store {
         Taken {
             incident: &night.incident,
             entries: &self.entries,
+            later: Later::of(&self.entries),
             alerts: &self.alerts,
             meeting: &self.meeting,
             known: &self.known,
