@@ -76,9 +76,10 @@ fn findings(taken: &Taken<'_>, brief: &Brief) -> Section {
 fn situation(taken: &Taken<'_>, brief: &Brief) -> Section {
     let situation = &brief.situation;
     let alerts = format!("{} of {} fire", situation.firing, situation.alerts);
+    let corrected = taken.beside_last(|fact| matches!(fact, Fact::Mitigated { .. }));
     let mitigated = situation.mitigated.as_ref().map(|cause| match cause {
-        Some(cause) => format!("the harm stopped: {cause}"),
-        None => "the harm stopped, unexplained: nobody knows what did it".into(),
+        Some(cause) => format!("the harm stopped: {cause}{corrected}"),
+        None => format!("the harm stopped, unexplained: nobody knows what did it{corrected}"),
     });
     let report = situation.report.as_ref().map(|one| {
         let words = if one.text.is_empty() { String::new() } else { format!(": {}", one.text) };

@@ -14,6 +14,10 @@ mod markdown;
 mod postmortem;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_corrected;
+#[cfg(test)]
+mod stories_words;
 pub mod taken;
 
 use document::Document;

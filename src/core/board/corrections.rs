@@ -111,3 +111,121 @@ impl Board {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::End;
+    use super::*;
+    use crate::core::brief::Brief;
+    use crate::core::decide::{Act, Write};
+    use crate::core::meeting::Meeting;
+    use crate::core::stories_command::{Night, accept, action, offer, rules};
+
+    fn board(write: Write) -> Act {
+        Act::Board(write)
+    }
+
+    fn correct(night: &mut Night, entry: u32, text: &str) -> u32 {
+        night.does("tom", board(Write::Correct { entry, text: text.into() }));
+        night.incident.seq
+    }
+
+    fn beside(night: &Night, entry: u32) -> String {
+        night.incident.board.corrections.beside(entry)
+    }
+
+    #[test]
+    fn who_takes_over_reads_again_what_was_corrected_and_nobody_accepts_on_what_is_not_true() {
+        let mut night = Night::manned(rules());
+        night.does("maya", board(Write::SizeUp { text: "db1 is primary".into() }));
+        let said = night.incident.seq;
+        night.does("maya", offer("tom", 1));
+        let read = night.incident.moved;
+        assert_eq!(read, said);
+        let first = correct(&mut night, said, "db2 is primary");
+        assert_eq!(night.incident.moved, first, "the brief is another");
+        let refused = night.ask("tom", accept(1, Some(read))).unwrap_err();
+        assert!(
+            refused.to_string().starts_with("the situation has moved since you read the brief"),
+            "{refused}"
+        );
+        // A correction is corrected, and what it corrects moves with it.
+        let second = correct(&mut night, first, "for an hour");
+        assert_eq!(night.incident.moved, second);
+        let third = correct(&mut night, said, "and db3 reads");
+        assert_eq!(
+            beside(&night, said),
+            format!(
+                " (corrected by entry {first}: db2 is primary; by entry {second}: for an hour; by entry {third}: and db3 reads)"
+            )
+        );
+        assert_eq!(beside(&night, first), format!(" (corrected by entry {second}: for an hour)"));
+        night.does("tom", accept(1, Some(third)));
+    }
+
+    #[test]
+    fn what_does_not_move_the_situation_does_not_when_it_is_corrected_either() {
+        let mut night = Night::manned(rules());
+        let find = Write::Find { component: "vpn".into(), ok: true, text: String::new(), known_at: None };
+        night.does("tom", board(find));
+        let found = night.incident.seq;
+        night.does("tom", Act::Note { text: "seen".into() });
+        let noted = night.incident.seq;
+        let before = night.incident.moved;
+        let of_finding = correct(&mut night, found, "it is slow");
+        correct(&mut night, noted, "not seen");
+        assert_eq!(night.incident.moved, before);
+        // What stands is shown with its correction; of a note the timeline has it.
+        assert_eq!(beside(&night, found), format!(" (corrected by entry {of_finding}: it is slow)"));
+        assert_eq!((beside(&night, noted), night.incident.board.corrections.kept.len()), (String::new(), 1));
+    }
+
+    #[test]
+    fn whatever_moved_the_brief_stands_in_it() {
+        let mut night = Night::manned(rules());
+        night.does("maya", board(Write::SizeUp { text: "a".into() }));
+        let old = night.incident.seq;
+        night.does("maya", board(Write::SizeUp { text: "b".into() }));
+        night.does("maya", action("stop it"));
+        let begun = night.incident.seq;
+        night.does("maya", board(Write::EndAction { number: 1, how: End::Done, text: String::new() }));
+        let ended = night.incident.seq;
+        night.does("maya", Act::Mitigate { term: 1, cause: Some("stopped".into()) });
+        let mitigated = night.incident.moved;
+        let all =
+            [1, old, begun, ended, mitigated].map(|entry| (entry, correct(&mut night, entry, "not so")));
+        for (entry, number) in all {
+            assert_eq!(beside(&night, entry), format!(" (corrected by entry {number}: not so)"));
+        }
+        let brief = Brief::of(&night.incident, &Meeting::default(), &[]);
+        let elsewhere =
+            |made| brief.corrected_elsewhere(made).into_iter().map(|one| one.entry).collect::<Vec<_>>();
+        // A size-up that does not stand any more, and what ended the harm, stand beside nothing.
+        assert_eq!(elsewhere(1), [old, mitigated]);
+        assert_eq!(elsewhere(0), [old, begun, ended, mitigated], "nor does a change that is not shown");
+        assert_eq!(brief.number, all[4].1);
+    }
+
+    #[test]
+    fn of_very_many_entries_the_oldest_are_not_known_any_more_and_move_it_in_doubt() {
+        let mut night = Night::manned(rules());
+        night.does("tom", Act::Note { text: "seen".into() });
+        let noted = night.incident.seq;
+        assert!(!night.incident.board.corrections.move_with(noted));
+        for round in 0..LIST_MAX + 2 {
+            night.does("maya", board(Write::Plan { text: round.to_string(), term: 1 }));
+        }
+        let corrections = &night.incident.board.corrections;
+        assert_eq!(corrections.moving.len(), LIST_MAX);
+        assert!(
+            corrections.move_with(noted)
+                && corrections.move_with(1)
+                && !corrections.move_with(night.incident.seq + 1)
+        );
+        let last = night.incident.seq;
+        for _ in 0..LIST_MAX + 2 {
+            correct(&mut night, last, "no");
+        }
+        assert_eq!(night.incident.board.corrections.kept.len(), LIST_MAX, "the newest are kept");
+    }
+}
