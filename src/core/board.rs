@@ -7,8 +7,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod corrections;
 mod put;
 
+pub use corrections::{Correction, Corrections, beside};
 pub use put::Put;
 
 /// Most of each sort on one board.
@@ -23,6 +25,8 @@ pub struct Said {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How it goes, in one word: what a button can say.
@@ -66,6 +70,8 @@ pub struct Report {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How a task or a change ended.
@@ -123,6 +129,8 @@ pub struct Task {
     pub late: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 impl Task {
@@ -151,6 +159,10 @@ pub struct Action {
     pub assigned: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
+    /// Number of the entry that says how it ended; 0 where none does.
+    pub end_entry: u32,
 }
 
 /// Whom a request is for.
@@ -252,6 +264,8 @@ pub struct Request {
     pub state: RequestState,
     /// Since when.
     pub since: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// So long after a request its people are waited for; then who asked hears that nobody answered.
@@ -288,6 +302,8 @@ pub struct Contact {
     pub at: Timestamp,
     /// Nothing more is waited for.
     pub closed: bool,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 impl Contact {
@@ -310,6 +326,8 @@ pub struct Finding {
     pub by: String,
     /// Since when it is known.
     pub known_at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// The board, as the fold of the timeline.
@@ -339,6 +357,8 @@ pub struct Board {
     pub findings: Vec<Finding>,
     /// Where people meet, when that is not the usual place.
     pub meeting: Option<Said>,
+    /// What was corrected of all that.
+    pub corrections: Corrections,
 }
 
 impl Board {
@@ -359,6 +379,17 @@ impl Board {
         for contact in self.contacts.iter_mut().filter(|contact| contact.late) {
             (contact.promised, contact.late) = (None, false);
         }
+        // Nor what was corrected, and of which entries things are.
+        self.corrections = Corrections::default();
+        let texts =
+            [&mut self.size_up, &mut self.objective, &mut self.plan, &mut self.stop, &mut self.meeting];
+        texts.into_iter().flatten().for_each(|said| said.entry = 0);
+        self.report.iter_mut().for_each(|report| report.entry = 0);
+        self.tasks.iter_mut().for_each(|task| task.entry = 0);
+        self.actions.iter_mut().for_each(|action| (action.entry, action.end_entry) = (0, 0));
+        self.requests.iter_mut().for_each(|request| request.entry = 0);
+        self.contacts.iter_mut().for_each(|contact| contact.entry = 0);
+        self.findings.iter_mut().for_each(|finding| finding.entry = 0);
         self
     }
 
@@ -413,19 +444,25 @@ impl Board {
         tasks.chain(contacts).chain(requests).min()
     }
 
-    /// Puts something on the board.
+    /// Puts something on the board. `entry`: the number of the entry that says so.
     ///
     /// # Errors
     /// Why it does not follow.
-    pub(crate) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
-        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at });
+    pub(crate) fn apply(
+        &mut self,
+        put: &Put,
+        by: &str,
+        at: Timestamp,
+        entry: u32,
+    ) -> Result<(), &'static str> {
+        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at, entry });
         match put {
             Put::SizedUp { text } => self.size_up = said(text),
             Put::ObjectiveSet { text } => self.objective = said(text),
             Put::PlanSet { text } => self.plan = said(text),
             Put::Reported { trend, text } => {
                 let (text, by) = (text.clone(), by.to_owned());
-                self.report = Some(Report { trend: *trend, text, by, at });
+                self.report = Some(Report { trend: *trend, text, by, at, entry });
             }
             Put::TaskGiven { number, person, what, limit } => {
                 follows(&self.tasks, *number)?;
@@ -439,6 +476,7 @@ impl Board {
                     limit: *limit,
                     late: false,
                     ended: None,
+                    entry,
                 });
             }
             Put::TaskEnded { number, how, .. } => {
@@ -460,6 +498,8 @@ impl Board {
                     at,
                     assigned: *assigned,
                     ended: None,
+                    entry,
+                    end_entry: 0,
                 });
             }
             Put::ActionEnded { number, how, .. } => {
@@ -467,6 +507,7 @@ impl Board {
                 if action.ended.replace((*how, at)).is_some() {
                     return Err("a change ended twice");
                 }
+                action.end_entry = entry;
             }
             Put::ChangesAllowed { most } => self.changes = (*most != 1).then_some(*most),
             Put::Stopped { why } => self.stop = said(why),
@@ -487,6 +528,7 @@ impl Board {
                     people: people.clone(),
                     state: RequestState::Requested,
                     since: at,
+                    entry,
                 });
             }
             Put::RequestMoved { number, to } => {
@@ -505,6 +547,7 @@ impl Board {
                     by: by.to_owned(),
                     at,
                     closed: *closed,
+                    entry,
                 };
                 match numbered(&mut self.contacts, *number) {
                     Ok(before) => {
@@ -528,12 +571,17 @@ impl Board {
                     text,
                     by: by.to_owned(),
                     known_at: *known_at,
+                    entry,
                 });
             }
             Put::MeetingSet { place, .. } => {
                 self.meeting = place.as_ref().and_then(|place| said(place));
             }
-            Put::Called { .. } | Put::Corrected { .. } => {}
+            Put::Corrected { entry: of, text } => {
+                let (text, by) = (text.clone(), by.to_owned());
+                self.correct(Correction { number: entry, entry: *of, text, by, at });
+            }
+            Put::Called { .. } => {}
         }
         Ok(())
     }

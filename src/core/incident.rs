@@ -618,11 +618,8 @@ impl Incident {
                     Actor::Person(name) | Actor::Automation(name) | Actor::Source(name) => name.as_str(),
                     Actor::Dispatch => "onscene",
                 };
-                self.board.apply(put, by, at).map_err(|why| FoldError { seq: entry.seq, why })?;
-                self.is_put(put, at);
-                if put.moves_the_situation() {
-                    self.moved = entry.seq;
-                }
+                self.board.apply(put, by, at, entry.seq).map_err(|why| FoldError { seq: entry.seq, why })?;
+                self.is_put(put, at, entry.seq);
             }
             Fact::SeverityLowered { from, to, sign_after, pace, .. } => {
                 if self.severity != *from || to <= from {
@@ -768,6 +765,9 @@ impl Incident {
         self.keeps_time(entry);
         if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {
             self.gives_a_sign(at);
+        }
+        if self.moved == entry.seq {
+            self.board.corrections.moved_with(entry.seq);
         }
         self.seq = entry.seq;
         Ok(())

@@ -532,6 +532,21 @@ mod tests {
     }
 
     #[test]
+    fn a_row_of_a_version_that_kept_no_corrections_is_asked_for_none() {
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        told.add(11, Fact::Board(Put::SizedUp { text: "db1 is primary".into() })).unwrap();
+        let moved = told.prover.fold.as_ref().unwrap().moved;
+        told.add(12, Fact::Board(Put::Corrected { entry: moved, text: "db2 is".into() })).unwrap();
+        let mut saved = told.prover.fold.clone().unwrap();
+        assert!(saved.moved > moved && saved.board != saved.board.clone().without_entries());
+        (saved.board, saved.moved) = (saved.board.without_entries(), moved);
+        let head = told.prover.head;
+        assert!(told.prover.clone().end(Kept { incident: saved.clone(), whole: false }, &head).is_ok());
+        assert!(told.prover.end(ours(saved), &head).is_err());
+    }
+
+    #[test]
     fn the_end_is_the_row_and_its_hash() {
         let told = || {
             let mut told = Told::new();

@@ -106,3 +106,46 @@ fn a_form_does_what_the_api_does_and_what_is_refused_gives_back_what_was_written
     assert!(refused.status == 403 && refused.body.contains("a viewer"), "{refused:?}");
     assert!(daemon.verify().contains("whole"));
 }
+
+#[test]
+fn what_was_corrected_is_shown_so_and_makes_a_brief_an_old_one() {
+    let daemon = Daemon::start(&house());
+    daemon.alert("db-1", "firing");
+    let (of_maya, of_tom) = (daemon.token("maya"), daemon.token("tom"));
+    let act = |token: &str, verb: &str, body: Value| {
+        let answer = daemon.api(token, "POST", &format!("/api/v1/incidents/1/{verb}"), &body);
+        assert_eq!(answer.status, 200, "{verb}: {answer:?}");
+    };
+    act(&of_maya, "check-in", serde_json::json!({}));
+    act(&of_tom, "check-in", serde_json::json!({}));
+    act(&of_maya, "size-up", serde_json::json!({"text": "db1 is primary"}));
+    let shown = || daemon.api(&of_tom, "GET", "/api/v1/incidents/1", &Value::Null).json();
+    let read = shown()["brief"].as_u64().unwrap();
+    assert_eq!(shown()["board"]["size_up"]["entry"], read);
+    act(&of_maya, "offer", serde_json::json!({"to": "tom", "term": 1, "reason": "rest"}));
+    act(&of_maya, "correct", serde_json::json!({"entry": read, "text": "db2 is <primary>"}));
+    let corrected = shown()["brief"].as_u64().unwrap();
+    assert!(corrected > read, "{}", shown());
+    let accept = |brief: u64| {
+        let body = serde_json::json!({"term": 1, "brief": brief});
+        daemon.api(&of_tom, "POST", "/api/v1/incidents/1/accept", &body)
+    };
+    let refused = accept(read);
+    assert!(refused.status == 409 && refused.body.contains("the situation has moved"), "{refused:?}");
+
+    let words = format!("db1 is primary (corrected by entry {corrected}: db2 is <primary>)");
+    let escaped = words.replace('<', "&lt;").replace('>', "&gt;");
+    let cookie = daemon.cookie(&of_tom);
+    for page in ["/incidents/1", "/incidents/1/brief"] {
+        let page = gets(&daemon, page, &cookie);
+        assert!(page.body.contains(&escaped), "{}", page.body);
+    }
+    for command in
+        [&["incident", "brief", "1"][..], &["incident", "show", "1"], &["export", "1", "--form", "ics-201"]]
+    {
+        let said = daemon.command(command, Some(&of_tom));
+        let said = String::from_utf8(said.stdout).unwrap().replace('\\', "");
+        assert!(said.contains(&words), "{command:?}: {said}");
+    }
+    assert_eq!(accept(corrected).status, 200);
+}

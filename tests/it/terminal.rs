@@ -29,7 +29,7 @@ fn a_timeline_shows_what_correct_asks_for_and_both_hours() {
         assert_eq!(number, entry["seq"].to_string(), "{line}");
     }
     let line = lines.iter().find(|line| line.contains("both are master")).unwrap();
-    assert!(line.contains(" (happened 2026-11-28T02:14:00Z)  person:tom"), "{line}");
+    assert!(line.contains(" (happened 2026-11-28T02:14:00Z)  tom "), "{line}");
     assert_eq!(printed.matches("happened").count(), 1, "{printed}");
     // A page says both, too.
     let cookie = night.daemon.cookie(&night.tokens["kim"]);

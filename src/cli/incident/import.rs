@@ -64,6 +64,7 @@ impl Import {
                         "onscene: {written} of {} lines were written; give the file again for the rest",
                         lines.len()
                     ));
+                    exit
                 })?;
                 written += 1;
             }

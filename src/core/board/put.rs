@@ -217,7 +217,8 @@ impl Put {
         }
     }
 
-    /// Whether who takes over has to know it: a brief that was read before is an old one.
+    /// Whether who takes over has to know it: a brief that was read before is an old one. A correction moves the situation with
+    /// what it corrects: see [`super::Corrections::move_with`].
     pub fn moves_the_situation(&self) -> bool {
         matches!(
             self,

@@ -142,6 +142,11 @@ impl State<'_> {
             promises => brief.promises.iter().map(|promise| context! {
                 what => promise.what.as_str(), at => self.short(promise.at),
             }).collect::<Vec<_>>(),
+            title_corrected => incident.board.corrections.beside(1),
+            corrected_elsewhere => brief.corrected_elsewhere(OLD_SHOWN).into_iter().map(|one| context! {
+                number => one.number, entry => one.entry, text => one.text.as_str(), by => full_name(self.rules, &one.by),
+                at => self.short(one.at),
+            }).collect::<Vec<_>>(),
             can_accept => me.is_some() && incident.offices.offer.as_ref().is_some_and(|offer| Some(offer.to.as_str()) == me),
         }
     }
@@ -224,7 +229,7 @@ impl State<'_> {
             .chain(over.into_iter().take(OLD_SHOWN))
             .map(|task| {
                 context! {
-                    number => task.number, what => task.what.as_str(), name => full_name(self.rules, &task.person),
+                    number => task.number, what => self.corrected(&task.what, &[task.entry]), name => full_name(self.rules, &task.person),
                     limit => task.limit.map(|at| self.short(at)), late => task.limit.is_some_and(|at| at <= self.now),
                     ended => self.ended(task.ended), ends => commands || deputy || me == Some(task.person.as_str()),
                 }
@@ -237,7 +242,7 @@ impl State<'_> {
         requests
             .map(|request| {
                 context! {
-                    number => request.number, wanted => request.wanted.to_string(), why => request.why.as_str(),
+                    number => request.number, wanted => self.corrected(&request.wanted.to_string(), &[request.entry]), why => request.why.as_str(),
                     by => full_name(self.rules, &request.by), people => self.names(&request.people),
                     state => request.state.as_str().replace('_', " "), since => self.short(request.since),
                     over => request.state == crate::core::board::RequestState::Released,
@@ -251,7 +256,7 @@ impl State<'_> {
         contacts
             .map(|one| {
                 context! {
-                    body => one.body.as_str(), contact => one.contact.as_str(), ticket => one.ticket.as_str(),
+                    body => self.corrected(&one.body, &[one.entry]), contact => one.contact.as_str(), ticket => one.ticket.as_str(),
                     text => one.text.as_str(), by => full_name(self.rules, &one.by), at => self.short(one.at),
                     promised => one.promised.map(|at| self.short(at)),
                     late => one.promised.is_some_and(|at| at <= self.now), closed => one.closed,
@@ -294,20 +299,21 @@ impl State<'_> {
 
     fn said(&self, said: Option<&Said>) -> Option<Value> {
         said.map(|said| {
-            context! { text => said.text.as_str(), by => full_name(self.rules, &said.by), at => self.short(said.at) }
+            let text = self.corrected(&said.text, &[said.entry]);
+            context! { text, by => full_name(self.rules, &said.by), at => self.short(said.at) }
         })
     }
 
     fn report(&self, report: &Report) -> Value {
-        context! {
-            trend => report.trend.as_str(), text => report.text.as_str(), by => full_name(self.rules, &report.by),
-            at => self.short(report.at),
-        }
+        let (mut trend, mut text) = (report.trend.as_str().to_owned(), report.text.clone());
+        let last = if text.is_empty() { &mut trend } else { &mut text };
+        *last = self.corrected(last, &[report.entry]);
+        context! { trend, text, by => full_name(self.rules, &report.by), at => self.short(report.at) }
     }
 
     fn action(&self, action: &Action) -> Value {
         context! {
-            number => action.number, what => action.what.as_str(), place => action.place.as_str(),
+            number => action.number, what => self.corrected(&action.what, &[action.entry, action.end_entry]), place => action.place.as_str(),
             undo => action.undo.as_str(), name => full_name(self.rules, &action.person), since => self.short(action.at),
             assigned => action.assigned, ended => self.ended(action.ended),
         }
@@ -315,9 +321,16 @@ impl State<'_> {
 
     fn finding(&self, found: &Finding) -> Value {
         context! {
-            component => found.component.as_str(), ok => found.ok, text => found.text.as_str(),
+            component => self.corrected(&found.component, &[found.entry]), ok => found.ok, text => found.text.as_str(),
             by => full_name(self.rules, &found.by), at => self.short(found.known_at),
         }
+    }
+
+    /// Words, with what was said later of the entries that say them.
+    fn corrected(&self, words: &str, entries: &[u32]) -> String {
+        let corrections = &self.found.incident.board.corrections;
+        let beside: String = entries.iter().map(|entry| corrections.beside(*entry)).collect();
+        format!("{words}{beside}")
     }
 
     fn ended(&self, ended: Option<(End, Timestamp)>) -> Option<String> {
