@@ -362,7 +362,8 @@ pub struct Board {
 }
 
 impl Board {
-    /// As a version kept it that did not mark what is late, and called dropped of what nobody had said how it ended.
+    /// As a version kept it that did not mark what is late, called dropped of what nobody had said how it ended, and knew no entries
+    /// and corrections.
     pub(super) fn before_this_version(mut self) -> Self {
         let said = |ended: &mut Option<(End, Timestamp)>| {
             if let Some((how @ End::Unsaid, _)) = ended {
@@ -379,18 +380,7 @@ impl Board {
         for contact in self.contacts.iter_mut().filter(|contact| contact.late) {
             (contact.promised, contact.late) = (None, false);
         }
-        // Nor what was corrected, and of which entries things are.
-        self.corrections = Corrections::default();
-        let texts =
-            [&mut self.size_up, &mut self.objective, &mut self.plan, &mut self.stop, &mut self.meeting];
-        texts.into_iter().flatten().for_each(|said| said.entry = 0);
-        self.report.iter_mut().for_each(|report| report.entry = 0);
-        self.tasks.iter_mut().for_each(|task| task.entry = 0);
-        self.actions.iter_mut().for_each(|action| (action.entry, action.end_entry) = (0, 0));
-        self.requests.iter_mut().for_each(|request| request.entry = 0);
-        self.contacts.iter_mut().for_each(|contact| contact.entry = 0);
-        self.findings.iter_mut().for_each(|finding| finding.entry = 0);
-        self
+        self.without_entries()
     }
 
     /// Changes that are in flight.

@@ -311,8 +311,10 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.offices.tenure.is_none() {
         saved.offices.tenure.clone_from(&fold.offices.tenure);
     }
-    if saved.moved == 0 {
-        saved.moved = fold.moved;
+    // What moves the situation has become more.
+    saved.moved = fold.moved;
+    if let (Some(kept), Some(known)) = (&mut saved.offices.offer, &fold.offices.offer) {
+        kept.brief = known.brief;
     }
     saved.heard_at = saved.heard_at.or(fold.heard_at);
     match (&mut saved.phase, &fold.phase) {
@@ -345,6 +347,7 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
 
 /// Whether a board is that of the version before, which kept what was said of the state before it was over.
 fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
+    let saved = saved.clone().before_this_version();
     let Board { size_up, objective, plan, report, meeting, .. } = saved.clone();
     let mut fold = fold.clone().before_this_version();
     fold.size_up = fold.size_up.or(size_up);
@@ -352,7 +355,7 @@ fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
     fold.plan = fold.plan.or(plan);
     fold.report = fold.report.or(report);
     fold.meeting = fold.meeting.or(meeting);
-    *saved == fold
+    saved == fold
 }
 
 #[cfg(test)]

@@ -96,7 +96,6 @@ impl Board {
     }
 
     /// As a version kept it that knew neither numbers of entries nor corrections.
-    #[cfg(test)]
     pub(in crate::core) fn without_entries(mut self) -> Self {
         let said =
             [&mut self.size_up, &mut self.objective, &mut self.plan, &mut self.stop, &mut self.meeting];
