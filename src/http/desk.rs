@@ -12,6 +12,7 @@ pub use super::answer::Presses;
 pub use super::answers::whisper::{Whisperer, Whispers, whispers};
 use super::limits::Limits;
 pub use super::pages::login::Asks;
+pub use super::pages::taps::Taps;
 use super::problem::Problem;
 use super::refused::Refusals;
 use super::sns::Sns;
@@ -60,6 +61,8 @@ pub struct Tools {
     pub refusals: Refusals,
     /// What this node has seen of presses on answer pages.
     pub presses: Presses,
+    /// Forms of pages that it was sent in the last seconds.
+    pub taps: Taps,
     /// How often links to log in were asked for.
     pub asks: Asks,
     /// Words to people who pressed a button in a chat.
@@ -313,6 +316,7 @@ pub(in crate::http) mod tests {
             limits: Arc::new(Limits::default()),
             stopping: Arc::default(),
             presses: Presses::default(),
+            taps: Taps::default(),
             asks: Asks::default(),
             bodies: Arc::new(bodies),
             unproven: Arc::new(unproven),

@@ -96,6 +96,7 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         )
         .route("/incidents/{id}", get(pages::incident::page))
         .route("/incidents/{id}/brief", get(pages::incident::brief))
+        .route("/incidents/{id}/export", get(pages::incident::export))
         .route("/silences", get(pages::held::page))
         .route("/scripts/{file}", get(scripts::show))
         // What another site sends must not be said in the name of who is logged in here.

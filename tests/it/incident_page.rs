@@ -149,3 +149,46 @@ fn what_was_corrected_is_shown_so_and_makes_a_brief_an_old_one() {
     }
     assert_eq!(accept(corrected).status, 200);
 }
+
+#[test]
+fn a_second_tap_on_a_slow_network_does_nothing_and_forms_are_taken_out_by_whoever_is_logged_in() {
+    let daemon = Daemon::start(&house());
+    daemon.alert("db-1", "firing");
+    let cookie = daemon.cookie(&daemon.token("maya"));
+    let page = gets(&daemon, "/incidents/1", &cookie).body;
+    let word = word(&page).unwrap();
+    let note = format!("form={word}&text=the+disk+is+full");
+    let first = posts(&daemon, "/incidents/1/note", &cookie, &note);
+    assert_eq!((first.status, to(&first)), (303, "/incidents/1?done=recorded"));
+    let second = posts(&daemon, "/incidents/1/note", &cookie, &note);
+    assert_eq!((second.status, to(&second)), (303, "/incidents/1"));
+    let told = |words: &str| {
+        let page = gets(&daemon, "/incidents/1", &cookie).body;
+        page.matches(words).count()
+    };
+    assert_eq!(told("</span> the disk is full"), 1);
+    // Another word, a page that is newer, or a form that was refused before, is another press.
+    let newer = posts(&daemon, "/incidents/1/note", &cookie, &format!("{note}&seen=9"));
+    assert_eq!(to(&newer), "/incidents/1?done=recorded");
+    let other = posts(&daemon, "/incidents/1/note", &cookie, &format!("form={word}&text=the+disk+is+full."));
+    assert_eq!(to(&other), "/incidents/1?done=recorded");
+    let empty = format!("form={word}&text=");
+    for _ in 0..2 {
+        assert_eq!(posts(&daemon, "/incidents/1/note", &cookie, &empty).status, 422);
+    }
+
+    let page = gets(&daemon, "/incidents/1?part=exports", &cookie);
+    assert!(page.body.contains("<details id=\"exports\" open>"), "{}", page.body);
+    let links: Vec<&str> = page.body.split("href=\"/incidents/1/export?").skip(1).collect();
+    assert_eq!(links.len(), 9);
+    for link in links {
+        let link = link.split('"').next().unwrap().replace("&amp;", "&");
+        let taken = gets(&daemon, &format!("/incidents/1/export?{link}"), &cookie);
+        let is_told = link.starts_with("form=ics-201") || taken.body.contains("the disk is full");
+        assert!(taken.status == 200 && is_told, "{link}: {taken:?}");
+        assert!(taken.head.contains("content-disposition: attachment"), "{}", taken.head);
+    }
+    assert_eq!(gets(&daemon, "/incidents/1/export?form=json", "").status, 303, "nobody is asked to log in");
+    let wrong = gets(&daemon, "/incidents/1/export?form=ics-999", &cookie);
+    assert!(wrong.status == 400 && wrong.body.contains("there are: ics-201"), "{wrong:?}");
+}

@@ -36,7 +36,7 @@ fn a_timeline_shows_what_correct_asks_for_and_both_hours() {
     let page = request(night.daemon.address, "GET", "/incidents/1", &[("Cookie", &cookie)], b"").unwrap();
     let recorded = note(&night)["at"].as_str().unwrap()[..19].replace('T', " ");
     assert!(page.body.contains("2026-11-28 02:14:00 UTC</time>"), "{}", page.body);
-    assert!(page.body.contains(&format!("(recorded {recorded} UTC) person:tom:")), "{}", page.body);
+    assert!(page.body.contains(&format!("(recorded {recorded} UTC) tom:")), "{}", page.body);
     assert_eq!(page.body.matches("(recorded ").count(), 1);
     // What is shown is what is asked for.
     let number = line.split_whitespace().next().unwrap();

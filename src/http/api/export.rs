@@ -50,7 +50,17 @@ pub(in super::super) async fn export(
     // What was known last proves nothing of what is there.
     let holder = desk.holder(&headers, Deed::Look).await?;
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let id = number(&id)?;
+    taken(desk, holder, &id, asked).await
+}
+
+/// What is taken out of an incident by somebody who may look.
+pub(in super::super) async fn taken(
+    desk: Desk,
+    holder: Holder,
+    id: &str,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let id = number(id)?;
     let form = asked.form.as_deref().and_then(Form::from_word).ok_or_else(|| {
         Problem::bad_request(format!("say with \"form\" in which form; there are: {}", Form::words()))
     })?;

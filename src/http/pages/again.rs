@@ -17,7 +17,7 @@ use crate::http::problem::Problem;
 /// What is never shown again.
 const SECRETS: [&str; 6] = ["form", "token", "password", "secret", "nonce", "key"];
 /// What people did not write, and need not see.
-const UNSEEN: [&str; 2] = ["term", "brief"];
+const UNSEEN: [&str; 3] = ["term", "brief", "seen"];
 /// Fields with words, as their labels.
 const WORDS: [(&str, &str); 13] = [
     ("text", "Text"),

@@ -4,7 +4,7 @@
 //! A form is the same act as by the API or a command, by its own route. What was done leads back to the page; what was not
 //! done shows it as it is now, with the reason on top and with what was written.
 
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, Query, RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use jiff::tz::TimeZone;
@@ -46,6 +46,8 @@ struct Asked {
     entry: Option<u32>,
     /// Entries before this one are shown.
     before: Option<u32>,
+    /// The part of the page that is open.
+    part: Option<String>,
 }
 
 impl Asked {
@@ -110,10 +112,17 @@ pub(in super::super) async fn act(
         form::chosen(&verb, &said)?;
         asked(number, &verb, said, by)
     });
+    let mark = sent.mark();
+    if !desk.taps.is_first(mark, desk.clock.now()) {
+        return Redirect::to(&format!("/incidents/{number}")).into_response();
+    }
     let done = match asks {
         Ok(command) => desk.door.ask(command).await.map_err(|error| told(&desk, error)),
         Err(problem) => Err(problem),
     };
+    if done.is_err() {
+        desk.taps.was_not_done(mark);
+    }
     let problem = match done {
         Ok(Reply::Decided(incident, reason)) => {
             // Of what was taken out, that is the page; alerts open an incident of their own there.
@@ -134,6 +143,20 @@ pub(in super::super) async fn act(
     let which = if is_of_brief && status == StatusCode::CONFLICT { Which::Brief } else { Which::Whole };
     let failed = Failed { status, why: problem.detail, verb, fields };
     show(&desk, &pages, &sent.me, &id, which, Asked::default(), Some(failed)).await
+}
+
+/// `GET /incidents/{n}/export?form=FORM&format=FORMAT&person=NAME`: what is taken out of it, for who is logged in.
+pub(in super::super) async fn export(
+    State((desk, pages)): Both,
+    Path(id): Path<String>,
+    query: Result<Query<super::super::api::export::Asked>, axum::extract::rejection::QueryRejection>,
+    Looks(me): Looks,
+) -> Response {
+    let taken = match query {
+        Ok(Query(asked)) => super::super::api::export::taken(desk, me.holder, &id, asked).await,
+        Err(error) => Err(Problem::bad_request(error.body_text())),
+    };
+    taken.unwrap_or_else(|problem| pages.message(problem.status, "Nothing was taken out", &problem.detail))
 }
 
 /// Why something was not done, with names as people say them.
@@ -268,8 +291,8 @@ async fn show(
             };
             let (name, values) = match which {
                 Which::Whole => {
-                    let part =
-                        asked.correct.filter(|_| failed.is_none()).map(|_| context! { part => "note" });
+                    let asked_for = asked.part.clone().or(asked.correct.map(|_| "note".to_owned()));
+                    let part = asked_for.filter(|_| failed.is_none()).map(|part| context! { part });
                     let values = context! { ..part.unwrap_or_else(|| context! {}), ..values };
                     let more = context! { pages => super::paged(&woken, rules), correct => state.corrects(asked.correct) };
                     (

@@ -124,6 +124,11 @@ impl Acts {
         pairs(&self.bytes).unwrap_or_default()
     }
 
+    /// The same for the same form of the same login, word by word.
+    pub(super) fn mark(&self) -> [u8; 32] {
+        crypto::hmac_sha256(&self.me.session, &[self.path.as_bytes(), b"\n", &self.bytes])
+    }
+
     /// The form once more, with what was written, of what cannot be done so, or not at this moment.
     pub(super) fn again(&self, pages: &Pages, problem: &Problem) -> Response {
         let sent = Sent { path: &self.path, fields: &self.fields };

@@ -180,7 +180,8 @@ impl State<'_> {
                 let (verb, href) = match button.does {
                     Does::Verb(verb) => (Some(verb), None),
                     Does::Brief => (None, Some(format!("/incidents/{}/brief", self.found.incident.id))),
-                    Does::Part(part) => (None, Some(format!("#{part}"))),
+                    // A fragment alone opens nothing.
+                    Does::Part(part) => (None, Some(format!("?part={part}#{part}"))),
                 };
                 let fields = button
                     .fields
@@ -374,7 +375,7 @@ fn unsaid(failed: Option<&Failed>) -> Value {
         return context! { verb => "", fields => context! {}, alerts => Vec::<Value>::new(), text => Value::from(()) };
     };
     let marks = [
-        "form", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
+        "form", "seen", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
         "severity", "wanted", "did", "talk",
     ];
     let written = failed.fields.iter().filter(|(name, value)| {
