@@ -54,6 +54,11 @@ impl Api {
         Ok(Self { client: shared.client.clone(), base, reach, authorization: None })
     }
 
+    /// At an address that was looked at already.
+    pub(super) fn at(client: &Client, base: String, reach: Reach) -> Self {
+        Self { client: client.clone(), base, reach, authorization: None }
+    }
+
     /// Shows a token with every request.
     pub(super) fn bearer(self, token: &SecretString) -> Result<Self, String> {
         self.authorized(&format!("Bearer {}", token.expose_secret()))

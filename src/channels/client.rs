@@ -46,6 +46,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// How long it asks us to wait, in seconds (`Retry-After` as a number).
     pub retry_after: Option<Duration>,
+    /// What stands before the body.
+    pub headers: HeaderMap,
     /// Its body, at most 64 KiB.
     pub body: Bytes,
 }
@@ -186,14 +188,14 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let request = request(method, uri, headers, body);
         let exchange = async {
-            let answer = self.pool(reach).request(request).await.map_err(failed)?;
-            let status = answer.status();
-            let seconds = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let (head, body) = self.pool(reach).request(request).await.map_err(failed)?.into_parts();
+            let seconds = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after =
                 seconds.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
             // The status is the answer; a body that breaks off changes nothing about it.
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok(Answer { status, retry_after, body: body.map(|body| body.to_bytes()).unwrap_or_default() })
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            Ok(Answer { status: head.status, retry_after, headers: head.headers, body })
         };
         match tokio::time::timeout(EXCHANGE_DEADLINE, exchange).await {
             Ok(answer) => answer,

@@ -15,12 +15,15 @@ use secrecy::SecretString;
 mod api;
 pub mod client;
 pub mod command;
+pub mod discord;
 mod fit;
 pub mod gotify;
+mod hook;
 pub mod mail;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
+mod pace;
 pub mod pushover;
 pub mod slack;
 #[cfg(test)]
@@ -39,6 +42,7 @@ pub const KINDS: &[Kind] = &[
     slack::KIND,
     webhook::KIND,
     command::KIND,
+    discord::KIND,
     gotify::KIND,
     matrix::KIND,
     mattermost::KIND,
@@ -126,6 +130,8 @@ pub enum Channel {
     Webhook(webhook::Webhook),
     /// See [`command`].
     Command(command::Command),
+    /// See [`discord`].
+    Discord(discord::Discord),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
     /// See [`matrix`].
@@ -177,6 +183,7 @@ impl Channel {
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
+            Self::Discord(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
@@ -206,6 +213,7 @@ impl Channel {
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)
+            | Self::Discord(_)
             | Self::Gotify(_)
             | Self::Pushover(_)
             | Self::Telegram(_)
@@ -291,6 +299,12 @@ impl Parcel {
     /// The address where responders meet.
     fn place(&self) -> Option<&str> {
         self.meet.as_ref().map(|meet| meet.url.as_str())
+    }
+
+    /// Where the rest stands of a letter that has to be cut: its answer page, or else the incident's.
+    fn rest(&self) -> Option<&str> {
+        let page = || self.data.get("incident")?.get("url")?.as_str();
+        self.answer.as_deref().or_else(page)
     }
 
     /// Whether it asks its reader to take command: then a button or a key may do so.
