@@ -17,6 +17,7 @@ pub mod client;
 pub mod command;
 pub mod discord;
 mod fit;
+pub mod google_chat;
 pub mod gotify;
 mod hook;
 pub mod mail;
@@ -30,11 +31,13 @@ pub mod slack;
 mod stories;
 #[cfg(test)]
 mod stories_http;
+pub mod teams;
 pub mod telegram;
 mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod zulip;
 
 /// Every kind of channel there is.
 pub const KINDS: &[Kind] = &[
@@ -43,14 +46,17 @@ pub const KINDS: &[Kind] = &[
     webhook::KIND,
     command::KIND,
     discord::KIND,
+    google_chat::KIND,
     gotify::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
     pushover::KIND,
+    teams::KIND,
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    zulip::KIND,
 ];
 
 /// Says what is wrong with an address of a person.
@@ -132,6 +138,8 @@ pub enum Channel {
     Command(command::Command),
     /// See [`discord`].
     Discord(discord::Discord),
+    /// See [`google_chat`].
+    GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
     /// See [`matrix`].
@@ -142,12 +150,16 @@ pub enum Channel {
     Ntfy(ntfy::Ntfy),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
+    /// See [`teams`].
+    Teams(teams::Teams),
     /// See [`telegram`].
     Telegram(telegram::Telegram),
     /// See [`twilio_sms`].
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`zulip`].
+    Zulip(zulip::Zulip),
 }
 
 /// Finds a kind by its name.
@@ -184,14 +196,17 @@ impl Channel {
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
+            Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
+            Self::Teams(channel) => channel.send(parcel).await,
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::Zulip(channel) => channel.send(parcel).await,
         }
     }
 
@@ -210,15 +225,18 @@ impl Channel {
     pub fn recognises_repeats(&self) -> bool {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            Self::GoogleChat(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)
             | Self::Discord(_)
             | Self::Gotify(_)
             | Self::Pushover(_)
+            | Self::Teams(_)
             | Self::Telegram(_)
             | Self::TwilioSms(_)
-            | Self::TwilioVoice(_) => false,
+            | Self::TwilioVoice(_)
+            | Self::Zulip(_) => false,
         }
     }
 }

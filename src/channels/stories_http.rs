@@ -10,6 +10,8 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         ("account_sid", "AC0123456789abcdef0123456789abcdef"),
         ("key_sid", "SK0123456789abcdef0123456789abcdef"),
         ("from", "+15005550006"),
+        ("email", "onscene-bot@example.net"),
+        ("room", "C0123456789"),
     ];
     let place = if kind.keys.iter().any(|key| key.name == "url") { "url" } else { "api_url" };
     let known: BTreeMap<&str, &str> =
@@ -30,21 +32,28 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
 }
 
 /// What stands behind the host in an address that is a secret.
-const HOOKS: &[(&str, &str)] = &[("discord", "/api/webhooks/123456789012345678/not-a-real-secret-0123")];
+const HOOKS: &[(&str, &str)] = &[
+    ("discord", "/api/webhooks/123456789012345678/not-a-real-secret-0123"),
+    ("google-chat", "/v1/spaces/AAAA/messages?key=not-a-real-secret-01&token=not-a-real-secret-0123"),
+    ("teams", "/workflows/0a1b?api-version=2016-06-01&sig=not-a-real-secret-0123"),
+];
 
 /// A right address of every kind that reaches persons by HTTP; of one that writes to a room of its own, none.
 const PERSONS: &[(&str, &str)] = &[
     ("discord", ""),
+    ("google-chat", ""),
     ("gotify", "maya"),
     ("matrix", "!aZ9:example.net"),
     ("mattermost", "channel:directdirectdirectdirect26"),
     ("ntfy", "maya-4Jk2"),
     ("pushover", "uQiRzpo4DXghDmr9QzzfQu27cmVRsG"),
     ("slack", "U0123456789"),
+    ("teams", ""),
     ("telegram", "123456789"),
     ("twilio-sms", "+4712345678"),
     ("twilio-voice", "+4712345678"),
     ("webhook", "maya"),
+    ("zulip", ""),
 ];
 
 #[test]
