@@ -257,29 +257,39 @@ impl Connector {
         let host = uri.host().ok_or_else(|| other("the address names no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-        if self.reach == Reach::Public && found.iter().any(|address| !is_public(address.ip())) {
-            return Err(other(
-                "the host is not on the public Internet, and `private_addresses` does not allow others",
-            ));
+        let stream = connect(self.reach, host, port).await?;
+        if !secure {
+            return Ok(Stream::Plain(TokioIo::new(stream)));
         }
-        let mut last = other("the host has no address");
-        for address in found {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    if !secure {
-                        return Ok(Stream::Plain(TokioIo::new(stream)));
-                    }
-                    let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
-                    let stream = self.tls.connect(name, stream).await?;
-                    return Ok(Stream::Tls(Box::new(TokioIo::new(stream))));
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        let stream = self.tls.connect(name, stream).await?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
+}
+
+/// Connects to a host, having looked at every address of it. Of an IPv6 address `host` has no brackets.
+///
+/// # Errors
+/// In words that hold no address: it may not be connected to, or cannot.
+pub async fn connect(reach: Reach, host: &str, port: u16) -> Result<TcpStream, std::io::Error> {
+    let other = std::io::Error::other;
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    if reach == Reach::Public && found.iter().any(|address| !is_public(address.ip())) {
+        return Err(other(
+            "the host is not on the public Internet, and `private_addresses` does not allow others",
+        ));
+    }
+    let mut last = other("the host has no address");
+    for address in found {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Whether anybody on the Internet could reach an address (IANA's special-purpose registries).

@@ -20,6 +20,7 @@ mod fit;
 pub mod google_chat;
 pub mod gotify;
 mod hook;
+pub mod irc;
 pub mod mail;
 pub mod matrix;
 pub mod mattermost;
@@ -48,6 +49,7 @@ pub const KINDS: &[Kind] = &[
     discord::KIND,
     google_chat::KIND,
     gotify::KIND,
+    irc::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
@@ -142,6 +144,8 @@ pub enum Channel {
     GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
+    /// See [`irc`].
+    Irc(Box<irc::Irc>),
     /// See [`matrix`].
     Matrix(matrix::Matrix),
     /// See [`mattermost`].
@@ -198,6 +202,7 @@ impl Channel {
             Self::Discord(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
+            Self::Irc(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
@@ -231,6 +236,7 @@ impl Channel {
             Self::Slack(_)
             | Self::Discord(_)
             | Self::Gotify(_)
+            | Self::Irc(_)
             | Self::Pushover(_)
             | Self::Teams(_)
             | Self::Telegram(_)
