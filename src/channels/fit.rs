@@ -135,10 +135,10 @@ mod tests {
 
     #[test]
     fn a_text_for_a_room_says_where_its_rest_stands_only_when_it_is_cut() {
-        let page = Some("https://onscene.example.net/incidents/42");
-        assert_eq!(with_rest("shop is down\n", page, 50, one), "shop is down");
-        let cut = with_rest(&"shop is down, ".repeat(9), page, 60, one);
-        assert_eq!(cut, format!("shop is down, shop…\n{}", page.unwrap()));
+        let page = "https://onscene.example.net/incidents/42";
+        assert_eq!(with_rest("shop is down\n", Some(page), 50, one), "shop is down");
+        let cut = with_rest(&"shop is down, ".repeat(9), Some(page), 60, one);
+        assert_eq!(cut, format!("shop is down, shop…\n{page}"));
         assert_eq!(with_rest(&"down ".repeat(9), None, 12, one), "down down d…");
     }
 

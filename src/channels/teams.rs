@@ -56,8 +56,8 @@ impl Teams {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
         let hook = Hook::new(&mut fields, shared)?;
         let host = hook.host();
-        let is_under = |known: &&str| host == **known || host.ends_with(&format!(".{known}"));
-        if CONNECTORS.iter().any(|known| is_under(&known)) {
+        let is_under = |known: &&str| host == *known || host.ends_with(&format!(".{known}"));
+        if CONNECTORS.iter().any(is_under) {
             return Err("the address in `url_file` is that of a connector, which Microsoft has retired: make a workflow in Teams \
                         (channel → Workflows → \"Send webhook alerts to a channel\") and put its address there"
                 .into());

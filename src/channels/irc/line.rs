@@ -1,6 +1,7 @@
 //! Lines of IRC: those of a letter, and those that a server sends.
 
 use super::super::Parcel;
+use super::super::api::plain;
 
 /// Most lines of a letter.
 pub(super) const LINES_MAX: usize = 6;
@@ -40,8 +41,8 @@ pub(super) fn lines(parcel: &Parcel, room: &str, nick: &str) -> Vec<String> {
 
 /// Without control characters, and with one space between words.
 fn bare(line: &str) -> String {
-    let plain: String = line.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
-    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+    let spaced: String = line.chars().map(|one| if one.is_control() { ' ' } else { one }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Cuts between words, where one is near, and never within a character.
@@ -80,7 +81,7 @@ impl Line {
         if let Some(tagged) = rest.strip_prefix('@') {
             let (tags, after) = tagged.split_once(' ').unwrap_or((tagged, ""));
             let id = tags.split(';').find_map(|tag| tag.strip_prefix("msgid="));
-            msgid = id.map(|id| super::super::api::plain(id)).filter(|id| !id.is_empty());
+            msgid = id.map(plain).filter(|id| !id.is_empty());
             rest = after.trim_start();
         }
         let mut from = "";

@@ -172,7 +172,7 @@ impl Session {
             self.write(&format!("AUTHENTICATE {}", String::from_utf8_lossy(piece))).await?;
         }
         // A last piece that is full says that more is to come.
-        if login.len() % PIECE_BYTES == 0 {
+        if login.len().is_multiple_of(PIECE_BYTES) {
             self.write("AUTHENTICATE +").await?;
         }
         Ok(())
