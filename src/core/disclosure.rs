@@ -368,7 +368,9 @@ fn trimmed(original: &str, span: Range<usize>) -> Option<Range<usize>> {
     let text = original.get(span.clone())?;
     let front = text.trim_start_matches(|c: char| c.is_whitespace() || ",;\"'(=".contains(c));
     let start = span.end - front.len();
-    let back = front.trim_end_matches(|c: char| c.is_whitespace() || ",;.!?\"')".contains(c));
+    let open = front.contains('(');
+    let back =
+        front.trim_end_matches(|c: char| c.is_whitespace() || ",;.!?\"'".contains(c) || (c == ')' && !open));
     Some(if back.is_empty() { span } else { start..start + back.len() })
 }
 

@@ -29,7 +29,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
         r"\b(?:human|operator|operational|user|engineer|manual|admin|administrator|staff|employee|personnel|programmer|developer|pilot) ?(?:errors?|mistakes?|failures?|oversights?|blunders?|slips?|fault|negligence|mishap)\b",
     ),
     fault(concat!(
-        r"\b",
+        r"\b(?:(?:an?|the|our|one of our|some|this|their) (?:\w+ ){0,2})?",
         somebody!(),
         r"(?:,? (?:who|which|that|on duty|on call))?(?: [a-z']+){0,5} ",
         wrongly!(),
@@ -62,7 +62,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     )),
     // German, Norwegian, French, Spanish.
     fault(
-        r"\b(?:menschliche\w{0,2} (?:versagen\w?|fehler\w?|irrtum)|bedien(?:ungs)?fehler\w?|versehentlich|aus versehen|schuld(?: (?:ist|war|hat|daran|tragt|sind))|ein mitarbeiter hat|menneskelig (?:feil|svikt)|brukerfeil|feil gjort av|erreurs? humaines?|erreur de manipulation|erreur d'un (?:employe|technicien|operateur)|errores? humanos?|fallo humano|negligencia|error de un (?:empleado|tecnico|operador|ingeniero))\b",
+        r"\b(?:menschliche\w{0,2} (?:versagen\w?|fehler\w?|irrtum)|bedien(?:ungs)?fehler\w?|versehentlich|aus versehen|schuld(?: (?:ist|war|hat|daran|tragt|sind))|ein mitarbeiter hat|menneskelig (?:feil|svikt)|brukerfeil|feil gjort av|erreurs? humaines?|erreur de manipulation|erreur d'un (?:employe|technicien|operateur)|error(?:es)? humanos?|fallo humano|negligencia|error de un (?:empleado|tecnico|operador|ingeniero))\b",
     ),
 ];
 

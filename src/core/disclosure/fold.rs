@@ -31,6 +31,7 @@ pub(super) struct Folded {
     pub(super) text: String,
     starts: Vec<u32>,
     ends: Vec<u32>,
+    length: u32,
 }
 
 impl Folded {
@@ -48,7 +49,7 @@ impl Folded {
     }
 
     fn plain(original: &str) -> Option<Self> {
-        let mut plain = Self::default();
+        let mut plain = Self { length: u32::try_from(original.len()).ok()?, ..Self::default() };
         for (at, c) in original.char_indices() {
             plain.push(c, u32::try_from(at).ok()?, u32::try_from(at + c.len_utf8()).ok()?);
         }
@@ -66,7 +67,10 @@ impl Folded {
     /// What stood there before it was folded.
     pub(super) fn origin(&self, span: &Range<usize>) -> Option<Range<usize>> {
         let start = *self.starts.get(span.start)?;
-        let end = *self.ends.get(span.end.checked_sub(1)?)?;
+        let mut end = *self.ends.get(span.end.checked_sub(1)?)?;
+        // What is not seen behind the last letter belongs to it.
+        let next = self.starts.get(span.end).copied().unwrap_or(self.length);
+        end = end.max(next);
         (start < end).then_some(start as usize..end as usize)
     }
 
@@ -80,7 +84,7 @@ impl Folded {
 
     /// The same with something else for each break of a line, and the places where one was.
     pub(super) fn with_breaks(&self, breaks: Breaks) -> (Self, Vec<usize>) {
-        let mut made = Self::default();
+        let mut made = Self { length: self.length, ..Self::default() };
         let mut joints = Vec::new();
         let mut chars = self.text.char_indices().peekable();
         while let Some((at, c)) = chars.next() {
@@ -137,7 +141,7 @@ fn joins(before: Option<char>, after: Option<&(usize, char)>) -> bool {
 
 /// One reading from the left to the right.
 fn once(from: &Folded) -> Option<Folded> {
-    let mut to = Folded::default();
+    let mut to = Folded { length: from.length, ..Folded::default() };
     let mut at = 0;
     while let Some(rest) = from.text.get(at..) {
         let Some(c) = rest.chars().next() else { break };
@@ -160,6 +164,7 @@ fn once(from: &Folded) -> Option<Folded> {
                 }
                 to.push(c, start, end);
             }
+            Stands::Scheme => "://".chars().for_each(|c| to.push(c, start, end)),
             Stands::Blank(breaks) => blank(&mut to, breaks, start, end),
             Stands::Itself(c) => letter(&mut to, c, start, end),
         }
@@ -173,6 +178,8 @@ enum Stands {
     Itself(char),
     /// A sign that joins what is left and right of it.
     Joint(char),
+    /// `://`
+    Scheme,
     /// A blank, with so many breaks of lines in it.
     Blank(usize),
 }
@@ -281,7 +288,7 @@ fn bracketed(rest: &str, close: char) -> Option<(Stands, usize)> {
         "/" | "slash" => '/',
         "-" | "dash" | "hyphen" | "minus" => '-',
         "_" | "underscore" => '_',
-        "://" => return Some((Stands::Joint(':'), 1 + inner.find(':')? + 1)),
+        "://" => return Some((Stands::Scheme, 2 + inner.len())),
         _ => return None,
     };
     // The blanks behind it go with it when something follows that it joins.
@@ -432,7 +439,7 @@ fn escaped(rest: &str) -> Option<(Stands, usize)> {
 
 /// "b r e a c h", "b.r.e.a.c.h", "b-r-e-a-c-h".
 fn spaced_letters(from: &Folded) -> Folded {
-    let mut to = Folded::default();
+    let mut to = Folded { length: from.length, ..Folded::default() };
     let bytes = from.text.as_bytes();
     let is_letter = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphabetic);
     let is_bound = |at: Option<usize>| {
@@ -451,20 +458,22 @@ fn spaced_letters(from: &Folded) -> Folded {
                 letters -= 1;
             }
             if letters >= SPACED_LETTERS_MIN {
-                for number in 0..letters {
-                    let here = at + 2 * number;
+                let places = || (0..letters).map(|number| at + 2 * number);
+                let mut put = |here: usize| {
                     let c = bytes.get(here).copied().map_or(' ', char::from);
                     to.push(c, from.start(here), from.end(here));
+                };
+                // "a b r e a c h": the first letter may be a word of its own, so both are read.
+                if between == b' ' && matches!(c, 'a' | 'A' | 'i' | 'I') {
+                    put(at);
+                    put(at + 1);
+                    places().skip(1).for_each(&mut put);
+                    put(at + 1);
                 }
+                places().for_each(&mut put);
                 at += 2 * letters - 1;
                 continue;
             }
-            for here in at..at + 2 * letters - 1 {
-                let c = bytes.get(here).copied().map_or(' ', char::from);
-                to.push(c, from.start(here), from.end(here));
-            }
-            at += 2 * letters - 1;
-            continue;
         }
         to.push(c, from.start(at), from.end(at));
         at += c.len_utf8();
@@ -501,6 +510,8 @@ mod tests {
             ("d<b>b</b>-<wbr>1", "db-1"),
             ("b r e a c h", "breach"),
             ("b.r.e.a.c.h of", "breach of"),
+            ("a b r e a c h of", "a breach abreach of"),
+            ("a b.r.e.a.c.h of", "a breach of"),
             ("hxxps[://]x", "hxxps://x"),
             ("a \t b\r\nc\n\n\nd", "a b\nc\n\nd"),
             ("the .NET app. And ... so", "the .NET app. And ... so"),

@@ -133,6 +133,7 @@ const ROLES: &[&str] = &[
     "tor",
     "pdu",
     "ups",
+    "es",
     "rack",
     "blade",
     "cluster",
@@ -277,7 +278,7 @@ const PUBLIC: &[&str] = &[
 ];
 
 /// Names that look like a role and a number, and are products and standards.
-const PRODUCTS: &[&str] = &["s3", "db2", "web2", "web3", "k8s", "api2", "app2", "edge1"];
+const PRODUCTS: &[&str] = &["s3", "db2", "web2", "web3", "k8s", "api2", "app2", "edge1", "es5", "es6", "es7"];
 
 pub(super) const PATTERNS: &[Pattern] = &[
     // "payments-6f7d8c9b5d-x2k4p"
@@ -333,6 +334,12 @@ pub(super) fn look(look: &Look<'_>, hits: &mut Vec<Hit>) {
         }
         urls.push(span);
     }
+    // What opens something by a URL is the whole of it.
+    for hit in hits.iter_mut().filter(|hit| matches!(hit.rule, Rule::Secret | Rule::Ticket)) {
+        if let Some(url) = urls.iter().find(|url| url.start < hit.span.end && hit.span.start < url.end) {
+            hit.span = hit.span.start.min(url.start)..hit.span.end.max(url.end);
+        }
+    }
     if let (Place::Link(_), true) = (look.place, urls.is_empty()) {
         link_without_host(look, hits);
     }
@@ -341,6 +348,10 @@ pub(super) fn look(look: &Look<'_>, hits: &mut Vec<Hit>) {
         let trimmed = name.as_str().trim_end_matches(['.', '-', '_']);
         span.end = span.start + trimmed.len();
         if let Some((rule, why)) = name_why(look, &span, &urls) {
+            if rule == Rule::Url {
+                let after = look.after(&span);
+                span.end += after.find([' ', '\n', '"', ')', '<', '>']).unwrap_or(after.len());
+            }
             hits.push(Hit { rule, span, why });
         }
     }

@@ -100,8 +100,8 @@ fn blame(look: &Look<'_>, found: &Found) -> Option<Hit> {
     });
     let blame = BLAME.as_ref()?;
     let (before, after) = (look.sentence_before(&found.span), look.sentence_after(&found.span));
-    let behind = blame.find(after).map(|word| found.span.end + word.end());
-    let first = blame.find_iter(before).last().map(|word| found.span.start - before.len() + word.start());
+    let behind = blame.find_iter(after).last().map(|word| found.span.end + word.end());
+    let first = blame.find(before).map(|word| found.span.start - before.len() + word.start());
     if behind.is_none() && first.is_none() {
         return None;
     }

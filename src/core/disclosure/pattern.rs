@@ -18,7 +18,7 @@ use super::{
 };
 
 /// What may stand between two words of a phrase.
-const GAP: &str = r"[ \n_/+-]{1,2}";
+const GAP: &str = r"(?:[ \n_/+-]{1,2})";
 /// So far a rule looks around a match, in bytes.
 const WINDOW_BYTES: usize = 240;
 /// Most memory of one expression, in bytes.

@@ -34,7 +34,7 @@ macro_rules! about {
 }
 macro_rules! clock {
     () => {
-        r"(?:[0-2]?[0-9](?:[:.h][0-5][0-9](?::[0-5][0-9])?|[ \n]?(?:am|pm|a\.m\.?|p\.m\.?|o'?clock|uhr|h)\b)|[0-2][0-9][0-5][0-9] ?(?:utc|gmt|z|cet|cest|est|edt|pst|hours|hrs)\b|(?:noon|midday|midnight)\b)"
+        r"(?:[0-2]?[0-9](?:[:.h][0-5][0-9](?::[0-5][0-9])?|[ \n]?(?:am|pm|a\.m\.?|p\.m\.?|o'?clock|uhr|h)\b)(?:[ \n]?(?:utc|gmt|cet|cest|est|edt|pst)\b)?|[0-2][0-9][0-5][0-9] ?(?:utc|gmt|z|cet|cest|est|edt|pst|hours|hrs)\b|(?:noon|midday|midnight)\b)"
     };
 }
 macro_rules! later {
