@@ -1,4 +1,5 @@
-//! The lint against texts that were written for it: leaks, clean statements, and a set that was written last.
+//! The lint against texts that were written for it: leaks, clean statements, and a set that was written last (which has
+//! both in one file).
 //!
 //! A line of `leaks.tsv` is a text, its audience, the rule that must find something, and the part that must lie in what
 //! is found; one of `clean.tsv` a text and its audience. `\n` is the break of a line, `\u{200b}` a character that would
@@ -8,6 +9,7 @@
 use super::*;
 
 const LEAKS: &str = include_str!("../../../tests/fixtures/disclosure/leaks.tsv");
+const HOLDOUT: &str = include_str!("../../../tests/fixtures/disclosure/holdout.tsv");
 const CLEAN: &str = include_str!("../../../tests/fixtures/disclosure/clean.tsv");
 
 fn all(texts: &[&str]) -> Vec<String> {
@@ -158,7 +160,7 @@ fn missed(file: &str) -> Vec<String> {
     let known = house();
     let mut missed = Vec::new();
     for line in lines(file) {
-        let rule = line.rule.unwrap();
+        let Some(rule) = line.rule else { continue };
         let text = line.rendered.parts().find(|(place, _)| *place == line.place).unwrap().1.to_owned();
         let found = lint(&line.rendered, line.audience, &known);
         let fits = |finding: &&Finding| {
@@ -189,7 +191,7 @@ fn missed(file: &str) -> Vec<String> {
 fn flagged(file: &str) -> Vec<String> {
     let known = house();
     let mut flagged = Vec::new();
-    for line in lines(file) {
+    for line in lines(file).into_iter().filter(|line| line.rule.is_none()) {
         let text = line.rendered.parts().find(|(place, _)| *place == line.place).unwrap().1.to_owned();
         let found = lint(&line.rendered, line.audience, &known);
         let heavy: Vec<_> = found
@@ -232,10 +234,34 @@ fn no_planted_leak_passes() {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "which they are, for who writes rules")]
 fn of_clean_statements_at_most_two_in_a_hundred_are_stopped() {
     let all = lines(CLEAN).len();
     assert!(all >= 500, "{all}");
     let flagged = flagged(CLEAN);
     println!("{} of {all}:\n{}", flagged.len(), flagged.join("\n"));
     assert!(flagged.len() * 50 <= all, "{} of {all}:\n{}", flagged.len(), flagged.join("\n"));
+}
+
+/// A hundred leaks and a hundred clean texts that were written when the rules were done, by the same hand and without
+/// a look at the rules; no rule was changed for them. Of the leaks 2 are missed: "goes back to" as the word of a cause
+/// is not known, and of "tomorrow morning" only the first word is marked (which stops the text all the same). Of the
+/// clean texts 1 is stopped, "until Monday" of a deadline for homework. What somebody else writes will do worse than
+/// this, so the bounds are a net under these figures and no promise.
+#[test]
+#[allow(clippy::print_stdout, reason = "which they are, for who writes rules")]
+fn texts_that_were_written_last() {
+    let all = lines(HOLDOUT);
+    let leaks = all.iter().filter(|line| line.rule.is_some()).count();
+    assert_eq!((leaks, all.len() - leaks), (100, 100));
+    let (missed, flagged) = (missed(HOLDOUT), flagged(HOLDOUT));
+    println!(
+        "{} pass:\n{}\n{} stopped:\n{}",
+        missed.len(),
+        missed.join("\n"),
+        flagged.len(),
+        flagged.join("\n")
+    );
+    assert!(missed.len() <= 2, "{}", missed.join("\n"));
+    assert!(flagged.len() <= 1, "{}", flagged.join("\n"));
 }

@@ -334,6 +334,14 @@ pub(super) fn look(look: &Look<'_>, hits: &mut Vec<Hit>) {
         }
         urls.push(span);
     }
+    // The number of a page of a public host is everybody's.
+    hits.retain(|hit| {
+        let page = hit.rule == Rule::Other && look.of(&hit.span).to_lowercase().contains("/");
+        let public = |url: &Range<usize>| {
+            url.start <= hit.span.start && hit.span.end <= url.end && url_why(look, url).is_none()
+        };
+        !(page && urls.iter().any(public))
+    });
     // What opens something by a URL is the whole of it.
     for hit in hits.iter_mut().filter(|hit| matches!(hit.rule, Rule::Secret | Rule::Ticket)) {
         if let Some(url) = urls.iter().find(|url| url.start < hit.span.end && hit.span.start < url.end) {

@@ -25,6 +25,7 @@ const WINDOW_BYTES: usize = 240;
 const REGEX_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most hits of one expression in one text: far more than findings are listed.
 const HITS_MAX: usize = 2_000;
+const MANY: &str = "There is more of the same than can be looked at: write less.";
 
 /// A rule that is an expression.
 pub(super) struct Pattern {
@@ -132,13 +133,16 @@ impl Look<'_> {
             if self.gone && !pattern.joined {
                 continue;
             }
-            let kept = regex
-                .find_iter(text)
-                .map(|found| found.range())
-                .filter(|span| (pattern.keep)(self, span))
-                .take(HITS_MAX)
-                .map(|span| Hit { rule: pattern.rule, span, why: pattern.why });
-            hits.extend(kept);
+            let kept = hits.len();
+            let found = regex.find_iter(text).map(|found| found.range());
+            for span in found.filter(|span| (pattern.keep)(self, span)) {
+                if hits.len() - kept == HITS_MAX {
+                    // What is not looked at any more could be the one that matters.
+                    hits.push(Hit { rule: Rule::Unreadable, span, why: MANY });
+                    break;
+                }
+                hits.push(Hit { rule: pattern.rule, span, why: pattern.why });
+            }
         }
         named::look(self, &names, &mut hits);
         if !self.gone {

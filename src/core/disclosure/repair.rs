@@ -59,7 +59,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     repair(r"\b(?:eta|etr|ettr|mttr|estimated (?:time|repair|restoration)(?: (?:to|of|for|until) (?:repair|fix|resolution|recovery|restor\w+|completion|resolve|recover|arrival))?|time to (?:repair|fix|resolve|recovery|restore|resolution)|(?:expected|estimated|anticipated|projected|remaining) (?:down ?time|duration|fix|resolution|recovery|completion|outage|restoration|repair|wait)(?: time)?|repair time)\b")
         .when(|look, span| !refused(look.sentence_before(span)) && !refused(look.sentence_after(span))),
     repair(concat!(r"\b(?:another ", number!(), "|", number!(), r" (?:more|further|additional|extra)) ?", unit!(), r"\b")).when(|look, span| !told(look, span)),
-    repair(concat!(r"\b(?:take|takes|taking|need|needs|require|requires|last|lasts|give us|allow|spend|wait)(?: (?:us|them|me|it))?(?: ", about!(), r")* ?", number!(), r"(?: ?(?:-|to|or) ?", number!(), r")?(?: (?:more|further|additional|extra))? ?", unit!(), r"\b")).when(|look, span| !told(look, span)),
+    repair(concat!(r"\b(?:take|takes|taking|need|needs|require|requires|last|lasts|give us|allow|spend|wait)(?: (?:us|them|me|it))?(?: ", about!(), r")* ?", number!(), r"(?: ?(?:-|to|or) ?", number!(), r")?(?: (?:more|further|additional|extra))? ?", unit!(), r"\b")).when(|look, span| !told(look, span) && !is_an_ordinal(look, span)),
     repair(concat!(r"\b", number!(), " ?", unit!(), r" (?:from now|away|left|remaining|to go|max(?:imum)?|tops|at (?:the )?most|or less|or so|until (?:it|we|every|full|all|normal|service))\b")).when(|look, span| !told(look, span)),
     // German.
     repair(r"\b(?:in|innerhalb|binnen)(?: (?:etwa|ca\.?|rund|wenigen|den|nachsten|kommenden|kurzester|einer|einem|weniger|der|von|spatestens|ungefahr|circa|knapp|gut|paar|ein|zirka)){0,4} ?(?:[0-9]+|zehn|funf|zwanzig|dreissig|zwei|drei|vier|halben?|viertel)? ?(?:minuten?|stunden?|viertelstunde|tagen?|augenblick\w{0,3}|zeit|kurze)\b").when(|look, span| !german_past(look, span)),
@@ -203,11 +203,11 @@ fn past_window(look: &Look<'_>, span: &Range<usize>) -> bool {
     after.starts_with("ago") || after.starts_with("earlier") || after.starts_with("before ")
 }
 
-/// "In the morning" and "in the evening" are hours of every day.
+/// "In the morning" and "in the evening" are hours of every day, and "later by a few hours" is a length.
 fn morning(look: &Look<'_>, span: &Range<usize>) -> bool {
     let small = look.of(span).to_lowercase();
     let part = ["morning", "afternoon", "evening", "week", "day"].iter().any(|word| small.ends_with(word));
-    part && small.starts_with("in ") && !expected(look, span)
+    (part && small.starts_with("in ") && !expected(look, span)) || small.starts_with("by a ")
 }
 
 fn refused(text: &str) -> bool {

@@ -145,6 +145,10 @@ fn is_random(word: &str) -> bool {
     if is_a_known_id(word) {
         return false;
     }
+    // A path has as many kinds of letters as its parts together: without capitals each part is looked at alone.
+    if word.contains('/') && !word.bytes().any(|b| b.is_ascii_uppercase()) {
+        return word.split('/').any(is_random);
+    }
     let kinds: Vec<u8> = word.bytes().filter(u8::is_ascii_alphanumeric).map(kind).collect();
     let changes = kinds.iter().zip(kinds.iter().skip(1)).filter(|(a, b)| a != b).count();
     let digits = kinds.iter().filter(|kind| **kind == b'0').count();
