@@ -392,7 +392,7 @@ fn merged(mut found: Vec<Finding>) -> Vec<Finding> {
             _ => all.push(finding),
         }
     }
-    all.sort_by(|a, b| (a.place, a.span.start, a.rule).cmp(&(b.place, b.span.start, b.rule)));
+    all.sort_by_key(|a| (a.place, a.span.start, a.rule));
     all
 }
 

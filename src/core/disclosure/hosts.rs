@@ -489,7 +489,7 @@ fn is_machine(label: &str) -> bool {
         let stem = bare.trim_end_matches(|c: char| c.is_ascii_digit());
         let tail = part.len() - bare.len();
         let digits = bare.len() - stem.len();
-        (digits >= 1 && digits <= 4 && tail <= 1).then_some((stem.to_owned(), digits))
+        ((1..=4).contains(&digits) && tail <= 1).then_some((stem.to_owned(), digits))
     };
     let number =
         last.len() <= 5 && last.starts_with(|c: char| c.is_ascii_digit()) && numbered(last).is_some();

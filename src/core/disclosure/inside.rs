@@ -101,12 +101,11 @@ fn is_ticket(look: &Look<'_>, span: &Range<usize>) -> bool {
     let before = look.before(span);
     let after = look.after(span);
     let glued = before.ends_with(['-', '/', '.', '_', '=', '&', '?']);
-    !NONE.contains(&word.as_str())
-        && !glued
-        && !after.starts_with("-bit")
-        && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
-        && !(after.starts_with(['-', ':'])
-            && after.get(1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())))
+    let digit = |c: char| c.is_ascii_digit();
+    let goes_on = after.starts_with(['-', ':']) && after.get(1..).is_some_and(|rest| rest.starts_with(digit));
+    let longer =
+        goes_on || after.starts_with("-bit") || after.starts_with(|c: char| c.is_ascii_alphanumeric());
+    !(glued || longer || NONE.contains(&word.as_str()))
 }
 
 fn is_another(look: &Look<'_>, span: &Range<usize>) -> bool {

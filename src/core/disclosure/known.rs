@@ -327,7 +327,8 @@ fn tells_of_a_thing(word: &str) -> bool {
         // "500ms", "90th", "5xx", "p99", "2xx", "10k" are measures.
         let letters = small.chars().filter(char::is_ascii_alphabetic).count();
         let led = small.starts_with(|c: char| c.is_ascii_digit());
-        return !(led && letters <= 3) && !(small.starts_with('p') && letters == 1) && small.len() >= 3;
+        let measure = (led && letters <= 3) || (small.starts_with('p') && letters == 1);
+        return !measure;
     }
     let humps =
         word.chars().zip(word.chars().skip(1)).filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count();

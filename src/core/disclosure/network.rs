@@ -31,7 +31,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     network(r"\[?[0-9a-f]{0,4}(?:\s?:\s?[0-9a-f]{0,4}){2,7}\]?(?:%[a-z0-9]+)?(?:/[0-9]{1,3})?(?::[0-9]{2,5})?", ADDRESS).when(is_ipv6),
     network(r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b", NETWORK),
     network(r"\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", NETWORK),
-    network(r"(?:^|[a-z\])\s(])\s?:[1-9][0-9]{2,4}\b", PORT).when(|look, span| is_port(look, span)),
+    network(r"(?:^|[a-z\])\s(])\s?:[1-9][0-9]{2,4}\b", PORT).when(is_port),
     network(r"\bports?(?: (?:no\.?|number|is|was|tcp|udp))?[ \n]?[:=#]?[ \n]?[0-9]{2,5}\b", PORT),
     network(r"\b[0-9]{2,5}\s?/\s?(?:tcp|udp)\b|\b(?:tcp|udp)[ /:-]{1,2}(?:port )?[0-9]{2,5}\b", PORT),
     network(r"\bv-?lan[- #:]{0,2}(?:ids? |nr\.? |no\.? |number )?[0-9]{1,4}\b|\bvlans\b|\bvlan[- ][a-z]+[0-9]*\b", NETWORK),

@@ -193,7 +193,7 @@ impl Look<'_> {
     /// The part of its sentence before it.
     pub(super) fn sentence_before(&self, span: &Range<usize>) -> &str {
         let before = self.before(span);
-        let start = ends_of_sentences(before).filter(|end| *end < before.len()).last().unwrap_or_default();
+        let start = ends_of_sentences(before).rfind(|end| *end < before.len()).unwrap_or_default();
         before.get(start..).unwrap_or_default()
     }
 

@@ -137,5 +137,5 @@ fn is_card(text: &str) -> bool {
             (_, twice) => twice,
         })
         .sum();
-    digits.len() >= 13 && sum % 10 == 0 && digits.iter().any(|digit| *digit != 0)
+    digits.len() >= 13 && sum.is_multiple_of(10) && digits.iter().any(|digit| *digit != 0)
 }
