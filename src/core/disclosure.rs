@@ -1,7 +1,7 @@
 //! What a statement must not say: the lint that every text passes before it can be approved.
 //!
 //! It looks at what one channel will show: the texts, every link target and every attachment name, each folded first
-//! ([`fold`](self)), because a leak is a leak however it is spelled. It is a net and not a judge: a human still reads.
+//! (`fold`), because a leak is a leak however it is spelled. It is a net and not a judge: a human still reads.
 //! What it cannot evaluate, it blocks (`unreadable`): a text beyond the bounds, a promise of the next update that is
 //! none, a name that cannot be looked for, more findings than anybody would read.
 //!
