@@ -8,8 +8,6 @@
 //! A finding says where, which rule, how heavy and what to write instead. It never repeats what it found. Phrases are
 //! known in English, and the commonest in German, Norwegian, French and Spanish; shapes and names in any language.
 
-#[cfg(test)]
-mod corpus;
 mod fault;
 mod fold;
 mod hosts;
@@ -25,6 +23,8 @@ mod repair;
 mod secrets;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_corpus;
 
 use std::fmt;
 use std::ops::Range;

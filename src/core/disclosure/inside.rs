@@ -44,7 +44,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     trace(r"\bfile [\x22']?[^\s\x22',]+[\x22']?, line [0-9]+|\b[a-z0-9_]+::[a-z0-9_:]+\b"),
     trace(r"\b(?:ORA-[0-9]{3,6}|SQLSTATE|ECONN[A-Z]+|ETIMEDOUT|ENOSPC|EHOSTUNREACH|ENOMEM|EADDRINUSE|OOM[ -]?Kill(?:ed|er)?|CrashLoopBackOff|ImagePullBackOff|SIG(?:KILL|SEGV|TERM|ABRT)|errno|java\.lang\.[A-Za-z]+|java\.net\.[A-Za-z]+)\b"),
     trace(r"\bexit(?:ed)?(?: with)? (?:code|status) [0-9]+|\b0x[0-9a-f]{4,16}\b|\bnull pointer\b|\bundefined is not\b|\bcannot read propert(?:y|ies)\b|\bout of memory\b|\bdeadlock(?:s|ed)?\b|\btoo many open files\b|\bno space left on device\b|\bconnection refused\b|\bmax_?connections\b"),
-    trace(r"\b(?:select [a-z0-9_*., \n]+ from [a-z0-9_.]+|insert into [a-z0-9_.]+|update [a-z0-9_.]+ set [a-z0-9_]+ ?=|delete from [a-z0-9_.]+|drop table|alter table|truncate table)\b"),
+    trace(r"\b(?:select\b [a-z0-9_*., \n]+ from [a-z0-9_.]+|insert\b into\b [a-z0-9_.]+|update [a-z0-9_.]+ set [a-z0-9_]+ ?=|delete from [a-z0-9_.]+|drop table|alter table|truncate table)\b"),
     trace(r"\bSELECT(?: [a-zA-Z0-9_.,]+)* FROM [a-zA-Z0-9_.]+").cased(),
     ticket(r"\b[A-Z][A-Z0-9]{1,9} ?[-‑] ?[0-9]{1,7}\b", TICKET).cased().when(is_ticket).joined(),
     ticket(r"\b[a-z][a-z]{1,9}-[0-9]{3,7}\b", TICKET).when(is_ticket),

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::corpus::house;
+use super::stories_corpus::house;
 use super::*;
 
 fn body(text: &str) -> Rendered {
