@@ -180,8 +180,9 @@ impl State<'_> {
                 let (verb, href) = match button.does {
                     Does::Verb(verb) => (Some(verb), None),
                     Does::Brief => (None, Some(format!("/incidents/{}/brief", self.found.incident.id))),
+                    Does::Part(open) if part == Some(open) => (None, Some(format!("#{open}"))),
                     // A fragment alone opens nothing.
-                    Does::Part(part) => (None, Some(format!("?part={part}#{part}"))),
+                    Does::Part(other) => (None, Some(format!("?part={other}#{other}"))),
                 };
                 let fields = button
                     .fields
