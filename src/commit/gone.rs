@@ -48,7 +48,7 @@ impl Work<'_, '_> {
         }
         let id = after.id;
         if let Some(offer) = &before.offices.offer
-            && after.offices.offer.as_ref() != Some(offer)
+            && after.offices.offer.as_ref().is_none_or(|other| (&other.to, other.at) != (&offer.to, offer.at))
         {
             self.end_notice(id, &offer.to, News::Offered, offer.at)?;
         }

@@ -85,15 +85,14 @@ pub enum End {
     Failed,
     /// It is not needed, or somebody else's.
     Dropped,
-    /// The incident was over before anybody said how. Nobody can say that it ended so.
+    /// The incident was over before anybody said how. Nobody can say that it ended so, and it is kept as dropped beside a mark: a
+    /// version that knows no such end can read it.
     Unsaid,
 }
 
 impl End {
     /// All that people can say.
     pub const ALL: [Self; 4] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped];
-    /// All that can be kept.
-    pub const KEPT: [Self; 5] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped, Self::Unsaid];
 
     /// The word used in SQL, JSON, commands and forms.
     pub fn as_str(self) -> &'static str {
@@ -129,11 +128,30 @@ pub struct Task {
     pub late: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Nobody said that it ended so: see [`Self::end`].
+    pub unsaid: bool,
     /// Number of the entry that says so; 0 in a row of an older version.
     pub entry: u32,
 }
 
+/// How something ended, as people are told.
+fn end(ended: Option<(End, Timestamp)>, unsaid: bool) -> Option<(End, Timestamp)> {
+    ended.map(|(how, at)| (if unsaid { End::Unsaid } else { how }, at))
+}
+
+impl Action {
+    /// How it ended, and when.
+    pub fn end(&self) -> Option<(End, Timestamp)> {
+        end(self.ended, self.unsaid)
+    }
+}
+
 impl Task {
+    /// How it ended, and when.
+    pub fn end(&self) -> Option<(End, Timestamp)> {
+        end(self.ended, self.unsaid)
+    }
+
     /// The hour at which it is looked whether it is done.
     pub fn awaited(&self) -> Option<Timestamp> {
         self.limit.filter(|_| !self.late && self.ended.is_none())
@@ -159,6 +177,8 @@ pub struct Action {
     pub assigned: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Nobody said that it ended so: see [`Self::end`].
+    pub unsaid: bool,
     /// Number of the entry that says so; 0 in a row of an older version.
     pub entry: u32,
     /// Number of the entry that says how it ended; 0 where none does.
@@ -365,18 +385,13 @@ impl Board {
     /// As a version kept it that did not mark what is late, called dropped of what nobody had said how it ended, and knew no entries
     /// and corrections.
     pub(super) fn before_this_version(mut self) -> Self {
-        let said = |ended: &mut Option<(End, Timestamp)>| {
-            if let Some((how @ End::Unsaid, _)) = ended {
-                *how = End::Dropped;
-            }
-        };
         for task in &mut self.tasks {
-            said(&mut task.ended);
+            task.unsaid = false;
             if std::mem::take(&mut task.late) {
                 task.limit = None;
             }
         }
-        self.actions.iter_mut().for_each(|action| said(&mut action.ended));
+        self.actions.iter_mut().for_each(|action| action.unsaid = false);
         for contact in self.contacts.iter_mut().filter(|contact| contact.late) {
             (contact.promised, contact.late) = (None, false);
         }
@@ -408,10 +423,10 @@ impl Board {
         self.stop = None;
         self.changes = None;
         for task in self.tasks.iter_mut().filter(|task| task.ended.is_none()) {
-            task.ended = Some((End::Unsaid, at));
+            (task.ended, task.unsaid) = (Some((End::Dropped, at)), true);
         }
         for action in self.actions.iter_mut().filter(|action| action.ended.is_none()) {
-            action.ended = Some((End::Unsaid, at));
+            (action.ended, action.unsaid) = (Some((End::Dropped, at)), true);
         }
         for request in self.requests.iter_mut().filter(|request| !request.state.is_over()) {
             (request.state, request.since) = (RequestState::Released, at);
@@ -466,6 +481,7 @@ impl Board {
                     limit: *limit,
                     late: false,
                     ended: None,
+                    unsaid: false,
                     entry,
                 });
             }
@@ -488,6 +504,7 @@ impl Board {
                     at,
                     assigned: *assigned,
                     ended: None,
+                    unsaid: false,
                     entry,
                     end_entry: 0,
                 });

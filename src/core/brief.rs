@@ -160,7 +160,7 @@ impl Brief {
 
     /// Changes of which something may have ended the harm: those that were not dropped.
     pub fn may_have_helped(&self) -> impl Iterator<Item = &Action> {
-        let dropped = |action: &&Action| action.ended.is_some_and(|(how, _)| how == End::Dropped);
+        let dropped = |action: &&Action| action.end().is_some_and(|(how, _)| how == End::Dropped);
         self.in_flight.iter().chain(&self.made).filter(move |action| !dropped(action))
     }
 }

@@ -555,7 +555,9 @@ impl Incident {
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
             Fact::Paged { person, why, sign_due, .. } => {
-                self.paged(person, why == Why::Watching.as_str(), at);
+                // Who is asked for an office alone was not woken for what happens.
+                let is_told = [Why::Watching, Why::Office].iter().any(|told| told.as_str() == why);
+                self.paged(person, is_told, at);
                 if why == Why::Reminder.as_str() {
                     self.reminded(at);
                 }

@@ -336,8 +336,13 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
             if kept.is_none() {
                 kept.clone_from(known);
             }
-            if asked.is_none() {
-                asked.clone_from(calls);
+            match (&mut *asked, calls) {
+                (Some(asked), Some(known)) => {
+                    asked.pace = known.pace;
+                    asked.size_up = asked.size_up.or(known.size_up);
+                }
+                (None, known) => asked.clone_from(known),
+                _ => {}
             }
         }
         _ => {}
@@ -347,7 +352,17 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
 
 /// Whether a board is that of the version before, which kept what was said of the state before it was over.
 fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
-    let saved = saved.clone().before_this_version();
+    let mut saved = saved.clone();
+    // What is late may have kept its hour without its mark.
+    for late in fold.tasks.iter().filter(|task| task.late) {
+        let kept = saved.tasks.iter_mut().filter(|task| task.number == late.number);
+        kept.for_each(|task| task.limit = None);
+    }
+    for late in fold.contacts.iter().filter(|contact| contact.late) {
+        let kept = saved.contacts.iter_mut().filter(|contact| contact.number == late.number);
+        kept.for_each(|contact| contact.promised = None);
+    }
+    let saved = saved.before_this_version();
     let Board { size_up, objective, plan, report, meeting, .. } = saved.clone();
     let mut fold = fold.clone().before_this_version();
     fold.size_up = fold.size_up.or(size_up);

@@ -318,7 +318,7 @@ fn follow_up(taken: &Taken<'_>, ever: &Ever) -> Section {
     });
     let tasks = ever.tasks.iter().filter(|task| !matches!(task.ended, Some((End::Done, _))));
     let tasks = tasks.map(|task| {
-        let from = format!("task {} of {}, {}", task.number, task.person, ending(task.ended));
+        let from = format!("task {} of {}, {}", task.number, task.person, ending(task.end()));
         let what = format!("{}{}", task.what, taken.later.beside(task.entry));
         vec![what, from, String::new(), String::new()]
     });

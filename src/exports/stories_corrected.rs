@@ -205,7 +205,7 @@ fn every_change_is_told_however_many_there_were() {
     assert!(changes.contains("rolled back at"), "{changes}");
     // How one ended that nobody ended is told as the board has it.
     let last = night.incident.board.actions.last().unwrap();
-    let ending = super::taken::ending(last.ended);
+    let ending = super::taken::ending(last.end());
     assert!(last.ended.is_some() && changes.contains(&format!("| {ending} |")), "{ending} in {changes}");
     let summary = told(&night, Form::Ics209, None);
     assert!(section(&summary, "Changes").contains("change of host 1."), "{summary}");

@@ -252,7 +252,7 @@ impl Taken<'_> {
             _ => None,
         });
         let words = if words.is_empty() { words } else { format!(": {words}") };
-        format!("{}{words}{}", ending(change.ended), self.later.beside(change.end_entry))
+        format!("{}{words}{}", ending(change.end()), self.later.beside(change.end_entry))
     }
 
     /// How a change or a task ended, in the words of who ended it. `put`: what of an entry is such an end.

@@ -24,8 +24,9 @@ pub fn paged(tx: &Tx<'_>, incident: i64, person: &str) -> Result<Vec<(Timestamp,
 /// # Errors
 /// What the engine says.
 pub fn pages_at(tx: &Tx<'_>, incident: i64, person: &str, at: Timestamp) -> Result<Vec<i64>, StoreError> {
-    let sql = "select distinct coalesce(page, seq) from letter
-               where incident = ?1 and kind = 'help' and person = ?2 and created_at = ?3 order by 1";
+    // A way that was added later belongs to the page that was written before.
+    let sql = "select coalesce(page, seq) from letter where incident = ?1 and kind = 'help' and person = ?2
+               group by coalesce(page, seq) having min(created_at) = ?3 order by 1";
     tx.query(sql, &[incident.into(), person.into(), at.into()], |row| row.int(0))
 }
 

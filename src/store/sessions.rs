@@ -116,7 +116,9 @@ impl Session {
         let is_young = is_younger(self.created_at, self.made_of.age_max(), now)
             && is_younger(self.used_at, IDLE_MAX, now);
         match self.made_of {
-            MadeOf::AnswerLink(incident) if is_young => is_of_today(tx, incident, now),
+            MadeOf::AnswerLink(incident) if is_young => {
+                Ok(is_of_today(tx, incident, now)? || commands(tx, &self.holder)?)
+            }
             _ => Ok(is_young),
         }
     }
@@ -130,6 +132,13 @@ impl Session {
 fn is_younger(at: Timestamp, age: SignedDuration, now: Timestamp) -> bool {
     let since = now.duration_since(at);
     since < age && since > -AHEAD_MAX
+}
+
+/// Whether somebody commands an incident: nobody is logged out meanwhile.
+fn commands(tx: &Tx<'_>, holder: &Holder) -> Result<bool, StoreError> {
+    let Holder::Person(name) = holder else { return Ok(false) };
+    let sql = "select id from incident where phase <> 'resolved' and commander = ?1 limit 1";
+    Ok(tx.query_one(sql, &[name.into()], |row| row.int(0))?.is_some())
 }
 
 /// Whether an incident is open, or was not long ago; or that of which it became part.

@@ -161,7 +161,7 @@ fn a_second_tap_on_a_slow_network_does_nothing_and_forms_are_taken_out_by_whoeve
     let first = posts(&daemon, "/incidents/1/note", &cookie, &note);
     assert_eq!((first.status, to(&first)), (303, "/incidents/1?done=recorded"));
     let second = posts(&daemon, "/incidents/1/note", &cookie, &note);
-    assert_eq!((second.status, to(&second)), (303, "/incidents/1"));
+    assert_eq!((second.status, to(&second)), (303, "/incidents/1?done=recorded"));
     let told = |words: &str| {
         let page = gets(&daemon, "/incidents/1", &cookie).body;
         page.matches(words).count()

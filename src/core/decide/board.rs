@@ -47,7 +47,13 @@ impl Work<'_> {
 
     pub(super) fn writes(&mut self, write: Write) -> Result<Reason, Refusal> {
         // What was wrong, and what was known, is often seen when it is over.
-        if !matches!(write, Write::Correct { .. } | Write::Find { .. }) {
+        let late = match write {
+            Write::Correct { .. } => true,
+            // Of what is part of another incident, people look there.
+            Write::Find { .. } => self.incident.merged_into.is_none(),
+            _ => false,
+        };
+        if !late {
             self.open_only()?;
         }
         match write {

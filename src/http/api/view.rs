@@ -94,11 +94,11 @@ fn board(board: &Board) -> Value {
         "changes_allowed": board.changes_max(),
         "tasks": board.tasks.iter().map(|task| json!({
             "number": task.number, "person": task.person, "what": task.what, "at": task.at, "limit": task.limit,
-            "late": task.late, "ended": ended(&task.ended), "entry": task.entry,
+            "late": task.late, "ended": ended(&task.end()), "entry": task.entry,
         })).collect::<Vec<_>>(),
         "actions": board.actions.iter().map(|action| json!({
             "number": action.number, "person": action.person, "what": action.what, "where": action.place,
-            "undo": action.undo, "at": action.at, "assigned": action.assigned, "ended": ended(&action.ended),
+            "undo": action.undo, "at": action.at, "assigned": action.assigned, "ended": ended(&action.end()),
             "entry": action.entry, "end_entry": (action.end_entry > 0).then_some(action.end_entry),
         })).collect::<Vec<_>>(),
         "requests": board.requests.iter().map(|request| {

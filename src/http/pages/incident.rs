@@ -5,7 +5,7 @@
 //! done shows it as it is now, with the reason on top and with what was written.
 
 use axum::extract::{Path, Query, RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use http::StatusCode;
 use jiff::tz::TimeZone;
 use minijinja::context;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::me::{Acts, Looks, Me, pairs};
 use super::{ALERTS_SHOWN, Both, ENTRIES_SHOWN, unreadable};
-use crate::commit::{DoorError, Reply};
+use crate::commit::{Command, DoorError, Reply};
 use crate::core::decide::{By, Reason, Refusal};
 use crate::core::timeline::{Actor, Route};
 use crate::http::asked::asked;
@@ -112,23 +112,28 @@ pub(in super::super) async fn act(
         form::chosen(&verb, &said)?;
         asked(number, &verb, said, by)
     });
-    let mark = sent.mark();
-    if !desk.taps.is_first(mark, desk.clock.now()) {
-        return Redirect::to(&format!("/incidents/{number}")).into_response();
-    }
+    desk.taps.once(sent.mark(), &desk.clock, does(&desk, &pages, &sent, &id, verb, fields, asks)).await
+}
+
+/// Does it: where to go, or the page that says why it was not done.
+async fn does(
+    desk: &Desk,
+    pages: &Pages,
+    sent: &Acts,
+    id: &str,
+    verb: String,
+    fields: Fields,
+    asks: Result<Command, Problem>,
+) -> Result<String, Response> {
     let done = match asks {
-        Ok(command) => desk.door.ask(command).await.map_err(|error| told(&desk, error)),
+        Ok(command) => desk.door.ask(command).await.map_err(|error| told(desk, error)),
         Err(problem) => Err(problem),
     };
-    if done.is_err() {
-        desk.taps.was_not_done(mark);
-    }
     let problem = match done {
         Ok(Reply::Decided(incident, reason)) => {
             // Of what was taken out, that is the page; alerts open an incident of their own there.
             let reason = if verb == "split" { Reason::Split } else { reason };
-            let to = format!("/incidents/{}?done={}", incident.id, reason.as_str());
-            return Redirect::to(&to).into_response();
+            return Ok(format!("/incidents/{}?done={}", incident.id, reason.as_str()));
         }
         Ok(_) => Problem::internal(),
         Err(problem) => problem,
@@ -136,13 +141,13 @@ pub(in super::super) async fn act(
     let status = problem.status;
     // While nothing can be written down, the page has no forms.
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        return sent.again(&pages, &problem);
+        return Err(sent.again(pages, &problem));
     }
     // Whoever read a brief reads the new one.
     let is_of_brief = fields.iter().any(|(name, _)| name == "brief");
     let which = if is_of_brief && status == StatusCode::CONFLICT { Which::Brief } else { Which::Whole };
     let failed = Failed { status, why: problem.detail, verb, fields };
-    show(&desk, &pages, &sent.me, &id, which, Asked::default(), Some(failed)).await
+    Err(show(desk, pages, &sent.me, id, which, Asked::default(), Some(failed)).await)
 }
 
 /// `GET /incidents/{n}/export?form=FORM&format=FORMAT&person=NAME`: what is taken out of it, for who is logged in.

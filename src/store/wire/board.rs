@@ -9,7 +9,7 @@ use crate::core::board::{
 use crate::core::command::Call;
 
 word!(trend, Trend, Trend::ALL, "trend");
-word!(end, End, End::KEPT, "end");
+word!(end, End, End::ALL, "end");
 word!(request_state, RequestState, RequestState::ALL, "state of a request");
 
 optional!(maybe_said, Said, "SaidRow");
@@ -53,7 +53,7 @@ mod ended {
         from: D,
     ) -> Result<Option<(End, Timestamp)>, D::Error> {
         let Some((word, at)) = Option::<(String, Timestamp)>::deserialize(from)? else { return Ok(None) };
-        let known = End::KEPT.into_iter().find(|end| end.as_str() == word).map(|end| (end, at));
+        let known = End::from_word(&word).map(|end| (end, at));
         known.map(Some).ok_or_else(|| serde::de::Error::custom("an unknown end"))
     }
 }
@@ -93,6 +93,8 @@ struct TaskRow {
     late: bool,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ended")]
     ended: Option<(End, Timestamp)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsaid: bool,
     #[serde(default, skip_serializing_if = "is_none")]
     entry: u32,
 }
@@ -109,6 +111,8 @@ struct ActionRow {
     assigned: bool,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ended")]
     ended: Option<(End, Timestamp)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsaid: bool,
     #[serde(default, skip_serializing_if = "is_none")]
     entry: u32,
     #[serde(default, skip_serializing_if = "is_none")]
@@ -419,7 +423,7 @@ mod tests {
         over.board.apply(&began, "maya", at, seq).unwrap();
         over.board.end(at);
         over.seq = seq;
-        assert_eq!(over.board.tasks[1].ended, Some((End::Unsaid, at)));
+        assert_eq!(over.board.tasks[1].end(), Some((End::Unsaid, at)));
         for incident in [full(), over] {
             let json = super::super::state_to_json(&incident).unwrap();
             assert_eq!(super::super::state_from_json(&json).unwrap(), incident, "{json}");

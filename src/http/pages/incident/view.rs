@@ -233,7 +233,7 @@ impl State<'_> {
                 context! {
                     number => task.number, what => self.corrected(&task.what, &[task.entry]), name => full_name(self.rules, &task.person),
                     limit => task.limit.map(|at| self.short(at)), late => task.limit.is_some_and(|at| at <= self.now),
-                    ended => self.ended(task.ended), ends => commands || deputy || me == Some(task.person.as_str()),
+                    ended => self.ended(task.end()), ends => commands || deputy || me == Some(task.person.as_str()),
                 }
             })
             .collect()
@@ -317,7 +317,7 @@ impl State<'_> {
         context! {
             number => action.number, what => self.corrected(&action.what, &[action.entry, action.end_entry]), place => action.place.as_str(),
             undo => action.undo.as_str(), name => full_name(self.rules, &action.person), since => self.short(action.at),
-            assigned => action.assigned, ended => self.ended(action.ended),
+            assigned => action.assigned, ended => self.ended(action.end()),
         }
     }
 
