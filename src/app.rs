@@ -248,6 +248,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         limits: Arc::new(limits.clone()),
         stopping: stopping.clone(),
         presses: crate::http::desk::Presses::default(),
+        taps: crate::http::desk::Taps::default(),
+        asks: crate::http::desk::Asks::default(),
         refusals: Refusals::default(),
         meters: meters.clone(),
         whispers,

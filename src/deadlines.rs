@@ -236,8 +236,8 @@ impl Found {
             other => other?,
         };
         let mut found = Self { cut_off: others.one_is_cut_off, duty, drill, next, ..Self::default() };
-        let longest = escalation::longest_wait(&house.rules);
-        let due = incidents::due(tx, longest, STEP_MAX)?;
+        let horizon = escalation::Horizon::of(&house.rules);
+        let due = incidents::due(tx, &horizon, STEP_MAX)?;
         let (overdue, beyond): (Vec<_>, Vec<_>) = due.into_iter().partition(|(_, at)| *at <= tx.now);
         found.due.extend(overdue.into_iter().map(tick));
         // What people promised may lie further ahead than anything that the daemon waits for.
@@ -252,7 +252,7 @@ impl Found {
         found.due.extend(anew.map(|(one, _)| tick(one)));
         // Of these it is known that the hour they wait for may be none of theirs, however near it is: a first page that is to
         // wait for half a minute does not wait for the longest time there is.
-        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, longest, AHEAD_MAX)?;
+        let ahead = incidents::ahead(tx, escalation::CLOCKS_DIFFER_MAX, horizon.asks, AHEAD_MAX)?;
         let anew =
             ahead.into_iter().filter(|(incident, _)| escalation::is_too_far(incident, &house.rules, tx.now));
         found.due.extend(anew.map(|(incident, at)| tick((incident.id, at))));

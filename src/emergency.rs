@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::commit::away::{Away, State};
 use crate::commit::spool::Held;
 use crate::core::escalation::Staff;
+use crate::core::meeting::{self, Place};
 use crate::core::oncall::Roster;
 use crate::crypto;
 use crate::feeds::Last;
@@ -121,7 +122,7 @@ impl Emergency {
     ) -> bool {
         let Some(mailer) = &house.mailer else { return true };
         let Ok(delivery) = crypto::random_id() else { return false };
-        let text = words(&self.node, state, held);
+        let text = words(&self.node, state, held, &meeting::of_any_incident(&house.rules));
         let parcel = Parcel {
             delivery,
             incident: 0,
@@ -153,7 +154,7 @@ impl Emergency {
     }
 }
 
-fn words(node: &str, state: &State, held: &Held) -> String {
+fn words(node: &str, state: &State, held: &Held, places: &[Place]) -> String {
     let since =
         state.since.map(|since| since.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()).unwrap_or_default();
     let mut text = format!(
@@ -180,9 +181,29 @@ fn words(node: &str, state: &State, held: &Held) -> String {
             text.push_str(&format!("- {title}\n"));
         }
     }
+    text.push_str(&where_to_meet(places));
     text.push_str(
         "\nWhat to do: look at the store (the disk, or the database and the way to it), and at the things named above \
          by hand.\n",
+    );
+    text
+}
+
+/// Where its readers meet, while no page of an incident says so. Nothing that they say there is on a timeline.
+fn where_to_meet(places: &[Place]) -> String {
+    if places.is_empty() {
+        return "\nNo place to meet is configured whose address is the same for every incident: call each other.\n".into();
+    }
+    let mut text = String::from("\nWhere to meet, for the store is away and no page can say it:\n");
+    for Place { name, url, dial_in, .. } in places {
+        let dial_in = dial_in.as_ref().map(|number| format!("; by telephone: {number}")).unwrap_or_default();
+        text.push_str(&format!("- {url} ({name}{dial_in})\n"));
+    }
+    if places.len() > 1 {
+        text.push_str("The first is where to meet; where nobody is, look at the next.\n");
+    }
+    text.push_str(
+        "Agree there who has command, and keep a note of what is done: nothing can be written down here until the store is back.\n",
     );
     text
 }
@@ -196,9 +217,24 @@ mod tests {
         let held = Held { deliveries: 3, bytes: 2000, firing: vec!["db-1 is down".into()] };
         let state =
             State { since: Some(Timestamp::UNIX_EPOCH), held: Some(held.clone()), ..State::default() };
-        let text = words("node-a", &state, &held);
+        let place = |name: &str, dial_in: Option<&str>| Place {
+            name: name.into(),
+            url: format!("https://{name}.example.net/"),
+            dial_in: dial_in.map(str::to_owned),
+            doubt: None,
+        };
+        let places = [place("chat", None), place("video", Some("+47 22 00 00 00, pin 1#"))];
+        let text = words("node-a", &state, &held, &places);
         for part in ["node-a", "1970-01-01 00:00:00 UTC", "3 deliveries", "2 KiB", "- db-1 is down", "503"] {
             assert!(text.contains(part), "{part}: {text}");
         }
+        let (chat, video) = (
+            text.find("- https://chat.example.net/ (chat)\n").unwrap(),
+            text.find("- https://video.example.net/ (video; by telephone: +47 22 00 00 00, pin 1#)\n")
+                .unwrap(),
+        );
+        assert!(chat < video && text.contains("look at the next"), "{text}");
+        assert!(!words("node-a", &state, &held, &places[..1]).contains("look at the next"));
+        assert!(words("node-a", &state, &held, &[]).contains("call each other"));
     }
 }

@@ -125,6 +125,7 @@ impl Follower {
 
 impl Drop for Follower {
     fn drop(&mut self) {
+        // Of two who end at once, each may still see the other: the next look removes what they leave behind.
         let mut places = self.watch.places();
         if places.get(&self.incident).is_some_and(|place| place.receiver_count() <= 1) {
             places.remove(&self.incident);
@@ -171,8 +172,14 @@ impl Looker {
 
     /// Looks once; `false` when the store could not be read.
     pub async fn step(&self) -> bool {
-        let known: Vec<(i64, u32)> =
-            self.watch.places().iter().map(|(id, place)| (*id, place.borrow().seq)).collect();
+        let known: Vec<(i64, u32)> = {
+            let mut places = self.watch.places();
+            places.retain(|_, place| place.receiver_count() > 0);
+            places.iter().map(|(id, place)| (*id, place.borrow().seq)).collect()
+        };
+        if known.is_empty() {
+            return true;
+        }
         let asked = known.clone();
         match self.watch.sight().now(move |tx| look(tx, &asked)).await {
             Ok(found) => {
@@ -230,4 +237,31 @@ fn look(tx: &Tx<'_>, known: &[(i64, u32)]) -> Result<Vec<Found>, StoreError> {
         }
     });
     found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::store::Place as Store;
+    use crate::store::readers::Readers;
+
+    #[tokio::test]
+    async fn who_ends_while_another_does_leaves_no_place_that_is_looked_at_for_ever() {
+        // Whoever asks this store is told that it is not there.
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::Sqlite(directory.path().join("none/onscene.db"));
+        let watch =
+            Watch::new(Sight::new(Readers::new(store, Clock::system()), None), CancellationToken::new());
+        let looker = Looker { watch: watch.clone(), wake: Arc::new(Notify::new()), every: LOOK_EVERY };
+        let follower = watch.follow(1).unwrap();
+        assert!(!looker.step().await, "somebody follows: it is asked");
+        // The other of the two has given the lock back, and has still its end of the news.
+        let other = watch.places()[&1].subscribe();
+        drop(follower);
+        drop(other);
+        assert_eq!(watch.places().len(), 1);
+        assert!(looker.step().await, "nobody follows: nothing is asked");
+        assert!(watch.places().is_empty() && watch.followers() == 0);
+    }
 }

@@ -346,6 +346,10 @@ check_in = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 size_up = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 progress = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 watch = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s", SEV4 = "0s" }
+receipts = "0s"
+relief = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+relief_late = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+support = { SEV1 = "0s", SEV2 = "0s" }
 [storm]
 off = STORM_OFF
 [[source]]

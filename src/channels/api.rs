@@ -20,6 +20,9 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// Longest name of an error that is told, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
+/// Longest word for an error.
+const WORD_BYTES_MAX: usize = 60;
+
 /// All requests of an attempt together have this long: less than the deadline of every attempt.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
 
@@ -52,6 +55,11 @@ impl Api {
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
         Ok(Self { client: shared.client.clone(), base, reach, authorization: None })
+    }
+
+    /// At an address that was looked at already.
+    pub(super) fn at(client: &Client, base: String, reach: Reach) -> Self {
+        Self { client: client.clone(), base, reach, authorization: None }
     }
 
     /// Shows a token with every request.
@@ -174,6 +182,12 @@ pub(super) fn usual(answer: &Answer, whole: &[u16], name: Option<&str>) -> Outco
 pub(super) fn plain(text: &str) -> String {
     let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
     super::fit::cut(text.trim(), NAME_CHARS_MAX, super::fit::one)
+}
+
+/// What the other side calls its error, if that is a word and not a sentence, in which anything may stand.
+pub(super) fn word(name: &str) -> Option<&str> {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '.' | '-');
+    Some(name).filter(|name| (1..=WORD_BYTES_MAX).contains(&name.len()) && name.chars().all(fits))
 }
 
 /// The answer has the right status, but its body is somebody else's: a proxy's page, for instance.

@@ -46,6 +46,8 @@ pub struct Answer {
     pub status: StatusCode,
     /// How long it asks us to wait, in seconds (`Retry-After` as a number).
     pub retry_after: Option<Duration>,
+    /// What stands before the body.
+    pub headers: HeaderMap,
     /// Its body, at most 64 KiB.
     pub body: Bytes,
 }
@@ -186,14 +188,14 @@ impl Client {
     ) -> Result<Answer, Failure> {
         let request = request(method, uri, headers, body);
         let exchange = async {
-            let answer = self.pool(reach).request(request).await.map_err(failed)?;
-            let status = answer.status();
-            let seconds = answer.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let (head, body) = self.pool(reach).request(request).await.map_err(failed)?.into_parts();
+            let seconds = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
             let retry_after =
                 seconds.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
             // The status is the answer; a body that breaks off changes nothing about it.
-            let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX).collect().await;
-            Ok(Answer { status, retry_after, body: body.map(|body| body.to_bytes()).unwrap_or_default() })
+            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+            Ok(Answer { status: head.status, retry_after, headers: head.headers, body })
         };
         match tokio::time::timeout(EXCHANGE_DEADLINE, exchange).await {
             Ok(answer) => answer,
@@ -255,29 +257,39 @@ impl Connector {
         let host = uri.host().ok_or_else(|| other("the address names no host"))?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
-        if self.reach == Reach::Public && found.iter().any(|address| !is_public(address.ip())) {
-            return Err(other(
-                "the host is not on the public Internet, and `private_addresses` does not allow others",
-            ));
+        let stream = connect(self.reach, host, port).await?;
+        if !secure {
+            return Ok(Stream::Plain(TokioIo::new(stream)));
         }
-        let mut last = other("the host has no address");
-        for address in found {
-            match TcpStream::connect(address).await {
-                Ok(stream) => {
-                    stream.set_nodelay(true)?;
-                    if !secure {
-                        return Ok(Stream::Plain(TokioIo::new(stream)));
-                    }
-                    let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
-                    let stream = self.tls.connect(name, stream).await?;
-                    return Ok(Stream::Tls(Box::new(TokioIo::new(stream))));
-                }
-                Err(error) => last = error,
-            }
-        }
-        Err(last)
+        let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
+        let stream = self.tls.connect(name, stream).await?;
+        Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
+}
+
+/// Connects to a host, having looked at every address of it. Of an IPv6 address `host` has no brackets.
+///
+/// # Errors
+/// In words that hold no address: it may not be connected to, or cannot.
+pub async fn connect(reach: Reach, host: &str, port: u16) -> Result<TcpStream, std::io::Error> {
+    let other = std::io::Error::other;
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    if reach == Reach::Public && found.iter().any(|address| !is_public(address.ip())) {
+        return Err(other(
+            "the host is not on the public Internet, and `private_addresses` does not allow others",
+        ));
+    }
+    let mut last = other("the host has no address");
+    for address in found {
+        match TcpStream::connect(address).await {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// Whether anybody on the Internet could reach an address (IANA's special-purpose registries).

@@ -51,7 +51,13 @@ pub(super) fn with_link(text: &str, link: Option<&str>, max: usize, measure: Mea
     if beginning.is_empty() { link.to_owned() } else { format!("{beginning}\n{link}") }
 }
 
-/// The same, in which where to meet stands whole as well: as a last line, where it would be cut away.
+/// A text for a room: one that is whole stays as it is, and one that is cut says where the rest stands.
+pub(super) fn with_rest(text: &str, rest: Option<&str>, max: usize, measure: Measure) -> String {
+    let text = text.trim_end();
+    if length(text, measure) <= max { text.to_owned() } else { with_link(text, rest, max, measure) }
+}
+
+/// The same as [`with_link`], in which where to meet stands whole as well: as a last line, where it would be cut away.
 pub(super) fn with_meet(
     text: &str,
     link: Option<&str>,
@@ -125,6 +131,15 @@ mod tests {
         assert_eq!(with_link("shop is down", Some(link), 500, one), format!("shop is down\n{link}"));
         assert_eq!(with_link("shop is down", Some(link), 10, one), link);
         assert_eq!(with_link("shop is down", None, 500, one), "shop is down");
+    }
+
+    #[test]
+    fn a_text_for_a_room_says_where_its_rest_stands_only_when_it_is_cut() {
+        let page = "https://onscene.example.net/incidents/42";
+        assert_eq!(with_rest("shop is down\n", Some(page), 50, one), "shop is down");
+        let cut = with_rest(&"shop is down, ".repeat(9), Some(page), 60, one);
+        assert_eq!(cut, format!("shop is down, shop…\n{page}"));
+        assert_eq!(with_rest(&"down ".repeat(9), None, 12, one), "down down d…");
     }
 
     #[test]

@@ -15,23 +15,30 @@ use secrecy::SecretString;
 mod api;
 pub mod client;
 pub mod command;
+pub mod discord;
 mod fit;
+pub mod google_chat;
 pub mod gotify;
+mod hook;
+pub mod irc;
 pub mod mail;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
+mod pace;
 pub mod pushover;
 pub mod slack;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod stories_http;
+pub mod teams;
 pub mod telegram;
 mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod zulip;
 
 /// Every kind of channel there is.
 pub const KINDS: &[Kind] = &[
@@ -39,14 +46,19 @@ pub const KINDS: &[Kind] = &[
     slack::KIND,
     webhook::KIND,
     command::KIND,
+    discord::KIND,
+    google_chat::KIND,
     gotify::KIND,
+    irc::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
     pushover::KIND,
+    teams::KIND,
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    zulip::KIND,
 ];
 
 /// Says what is wrong with an address of a person.
@@ -126,8 +138,14 @@ pub enum Channel {
     Webhook(webhook::Webhook),
     /// See [`command`].
     Command(command::Command),
+    /// See [`discord`].
+    Discord(discord::Discord),
+    /// See [`google_chat`].
+    GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
+    /// See [`irc`].
+    Irc(Box<irc::Irc>),
     /// See [`matrix`].
     Matrix(matrix::Matrix),
     /// See [`mattermost`].
@@ -136,12 +154,16 @@ pub enum Channel {
     Ntfy(ntfy::Ntfy),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
+    /// See [`teams`].
+    Teams(teams::Teams),
     /// See [`telegram`].
     Telegram(telegram::Telegram),
     /// See [`twilio_sms`].
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`zulip`].
+    Zulip(zulip::Zulip),
 }
 
 /// Finds a kind by its name.
@@ -177,14 +199,19 @@ impl Channel {
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
+            Self::Discord(channel) => channel.send(parcel).await,
+            Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
+            Self::Irc(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
+            Self::Teams(channel) => channel.send(parcel).await,
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::Zulip(channel) => channel.send(parcel).await,
         }
     }
 
@@ -203,14 +230,19 @@ impl Channel {
     pub fn recognises_repeats(&self) -> bool {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            Self::GoogleChat(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)
+            | Self::Discord(_)
             | Self::Gotify(_)
+            | Self::Irc(_)
             | Self::Pushover(_)
+            | Self::Teams(_)
             | Self::Telegram(_)
             | Self::TwilioSms(_)
-            | Self::TwilioVoice(_) => false,
+            | Self::TwilioVoice(_)
+            | Self::Zulip(_) => false,
         }
     }
 }
@@ -291,6 +323,12 @@ impl Parcel {
     /// The address where responders meet.
     fn place(&self) -> Option<&str> {
         self.meet.as_ref().map(|meet| meet.url.as_str())
+    }
+
+    /// Where the rest stands of a letter that has to be cut: its answer page, or else the incident's.
+    fn rest(&self) -> Option<&str> {
+        let page = || self.data.get("incident")?.get("url")?.as_str();
+        self.answer.as_deref().or_else(page)
     }
 
     /// Whether it asks its reader to take command: then a button or a key may do so.

@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, ServerFlags};
+use super::hour::since;
 use super::{Exit, out, say};
 
 /// Most rows that one question asks for.
@@ -51,11 +52,12 @@ pub(super) struct Sought {
     /// Words of the title; the beginning of each is enough
     #[arg(long, short, value_name = "TEXT")]
     q: Option<String>,
-    /// Not before this hour (RFC 3339), or how long ago: 30d, 12h
-    #[arg(long, value_name = "WHEN")]
+    /// Not before this hour: 30d or 20m ago, 02:40, 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's),
+    /// or with its zone (RFC 3339)
+    #[arg(long, value_name = "WHEN", value_parser = since)]
     since: Option<String>,
-    /// Before this hour, or how long ago
-    #[arg(long, value_name = "WHEN")]
+    /// Before this hour
+    #[arg(long, value_name = "WHEN", value_parser = since)]
     until: Option<String>,
 }
 

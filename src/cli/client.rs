@@ -9,7 +9,7 @@ use bytes::Bytes;
 use clap::Args;
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt as _, Collected, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -242,6 +242,15 @@ pub(super) enum Failure {
         /// What the system says.
         why: String,
     },
+    /// What was answered is longer than what is taken.
+    #[error(
+        "the answer of the daemon at {server} is too long: more than {} MiB; ask for less",
+        ANSWER_BYTES_MAX / 1024 / 1024
+    )]
+    TooLong {
+        /// Who answered.
+        server: String,
+    },
     /// The daemon said no.
     #[error("{detail}")]
     Refused {
@@ -257,10 +266,11 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether another try makes sense: the daemon is away, or a proxy says that it is.
+    /// Whether another try makes sense: the daemon is away, or a proxy says that it is. An answer without an end is of nobody
+    /// who took what was sent.
     pub(super) fn passes(&self) -> bool {
         match self {
-            Self::Unreachable { .. } => true,
+            Self::Unreachable { .. } | Self::TooLong { .. } => true,
             Self::Refused { status, .. } => matches!(status.as_u16(), 408 | 429 | 502..=504),
         }
     }
@@ -270,7 +280,7 @@ impl Failure {
         say(&format!("onscene: {self}"));
         match self {
             Self::Unreachable { .. } => Exit::Unreachable,
-            Self::Refused { .. } => Exit::Failed,
+            Self::Refused { .. } | Self::TooLong { .. } => Exit::Failed,
         }
     }
 }
@@ -309,7 +319,12 @@ impl Client {
 
     /// Asks; what goes wrong is told.
     pub(super) fn get(&self, path: &str) -> Result<Value, Exit> {
-        self.request(Method::GET, path, Body::default()).map_err(|failure| failure.say())
+        self.try_get(path).map_err(|failure| failure.say())
+    }
+
+    /// Asks.
+    pub(super) fn try_get(&self, path: &str) -> Result<Value, Failure> {
+        self.request(Method::GET, path, Body::default())
     }
 
     /// Sends; what goes wrong is told.
@@ -352,6 +367,11 @@ impl Client {
         })?;
         let status = head.status;
         self.note(&head.headers);
+        let bytes = match bytes {
+            Some(bytes) => bytes,
+            None if status.is_success() => return Err(Failure::TooLong { server: self.base.clone() }),
+            None => Bytes::new(),
+        };
         // Names of labels are the senders'.
         let answer = crate::json::read(&bytes).unwrap_or(Value::Null);
         if status.is_success() && answer.is_null() && !bytes.is_empty() {
@@ -430,7 +450,13 @@ impl Client {
         })
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Body) -> Result<(Parts, Bytes), String> {
+    /// What was answered; `None` where it is too long.
+    async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Body,
+    ) -> Result<(Parts, Option<Bytes>), String> {
         let (socket, authority) = self.connect().await?;
         let Body { content_type, bytes } = body;
         let request = self.asks(&authority, method, path, "application/json");
@@ -439,7 +465,11 @@ impl Client {
         let mut line = Line::over(socket).await?;
         let (head, body) = line.ask(request).await?.into_parts();
         let whole = line.with(|_| Limited::new(body, ANSWER_BYTES_MAX).collect()).await?;
-        Ok((head, whole.map_err(|error| error.to_string())?.to_bytes()))
+        match whole {
+            Ok(whole) => Ok((head, Some(whole.to_bytes()))),
+            Err(error) if error.is::<LengthLimitError>() => Ok((head, None)),
+            Err(error) => Err(error.to_string()),
+        }
     }
 
     /// A connection of its own, and how its other end is called.

@@ -25,6 +25,7 @@ enum What {
     /// Say something that stands on top of every page of a service, and of what needs it, until its hour
     Add {
         /// What people are to know, in one line: 'dc2 is down for maintenance: no failover'
+        #[arg(allow_hyphen_values = true)]
         text: String,
         /// A service it is about; may be given more than once [default: the whole house]
         #[arg(long = "service", value_name = "NAME")]

@@ -1,13 +1,15 @@
 //! `onscene export`: one incident, taken out for others to read and to keep.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use clap::Args;
 
 use super::alert::pairs;
 use super::client::{Client, ServerFlags};
+use super::progress::Progress;
 use super::{Exit, fail, say};
+use crate::clock::Clock;
 use crate::exports::{Form, Format};
 
 /// Between two pieces of an answer.
@@ -67,12 +69,20 @@ pub(super) fn print(
     let words = [("format", &Some(format.as_str().to_owned())), ("person", &person)];
     let place = format!("/api/v1/incidents/{number}/export?form={}{}", form.as_str(), pairs(&words));
     let kind = format.content_type().split(';').next().unwrap_or_default();
-    let mut failed = None;
+    let (clock, mut failed, mut bytes_taken) = (Clock::system(), None, 0_usize);
+    let progress = Progress::new(&clock, "KiB taken");
+    // Where people read it as it comes, they see that it does.
+    let is_read = std::io::stdout().is_terminal();
     let ended = client.stream(&place, kind, &[], QUIET_MAX, &mut |bytes| {
         let mut stdout = std::io::stdout().lock();
         failed = stdout.write_all(bytes).and_then(|()| stdout.flush()).err();
+        bytes_taken = bytes_taken.saturating_add(bytes.len());
+        if !is_read {
+            progress.show(u64::try_from(bytes_taken / 1024).unwrap_or(u64::MAX));
+        }
         failed.is_none()
     });
+    progress.end();
     match (ended, failed) {
         (_, Some(error)) => fail(&format!("it cannot be written: {error}")),
         (Ok(()), None) => Exit::Done,

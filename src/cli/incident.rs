@@ -1,18 +1,21 @@
 //! `onscene incident`: list, show and work on incidents, over the API of a running daemon.
 
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::alert::{Sought, list, pairs};
-use super::client::{Client, ServerFlags};
+use super::client::{Client, Failure, ServerFlags};
 use super::export::print;
 use super::follow::follow;
+use super::hour::past;
 use super::{Exit, out, say, text};
+use crate::core::timeline::Actor;
+use crate::exports::document::hours;
 use crate::exports::{Form, Format};
 
 mod board;
 mod command;
-mod hour;
 mod import;
 mod people;
 mod shown;
@@ -72,6 +75,7 @@ enum What {
     /// Declare an incident that no alert has opened
     Declare {
         /// What is wrong, in one line
+        #[arg(allow_hyphen_values = true)]
         title: String,
         /// What is affected
         #[arg(long)]
@@ -99,10 +103,12 @@ enum What {
         /// Its number
         number: i64,
         /// What
+        #[arg(allow_hyphen_values = true)]
         text: String,
-        /// When it happened, if not now (RFC 3339)
-        #[arg(long)]
-        occurred_at: Option<String>,
+        /// When it happened, if not now: 20m ago, 02:40, 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's), or
+        /// with its zone (RFC 3339)
+        #[arg(long, value_name = "TIME", value_parser = past)]
+        occurred_at: Option<Timestamp>,
     },
     /// Put chat lines, or a mail, on the timeline, each with its own time and once
     Import(import::Import),
@@ -111,7 +117,12 @@ enum What {
         /// Its number
         number: i64,
         /// What ended it
-        #[arg(long, required_unless_present = "unexplained", conflicts_with = "unexplained")]
+        #[arg(
+            long,
+            required_unless_present = "unexplained",
+            conflicts_with = "unexplained",
+            allow_hyphen_values = true
+        )]
         cause: Option<String>,
         /// Nobody knows what ended it
         #[arg(long)]
@@ -128,7 +139,7 @@ enum What {
         #[arg(long, conflicts_with = "early")]
         false_alarm: bool,
         /// It is over before the watch is, for this reason
-        #[arg(long, value_name = "REASON")]
+        #[arg(long, value_name = "REASON", allow_hyphen_values = true)]
         early: Option<String>,
         /// The term you believe is current [default: the current one]
         #[arg(long)]
@@ -164,6 +175,7 @@ enum What {
         /// Its number
         number: i64,
         /// Why
+        #[arg(allow_hyphen_values = true)]
         reason: String,
     },
 }
@@ -186,6 +198,10 @@ impl Incident {
                 Exit::Done
             }
             Ok(answer) => {
+                // It is done all the same, and stands beside the answer.
+                if let Some(warning) = answer["warning"].as_str() {
+                    say(warning);
+                }
                 out(&self.what.shown(&answer));
                 Exit::Done
             }
@@ -194,21 +210,36 @@ impl Incident {
     }
 }
 
+/// Entries are asked for so many at a time: an answer has room for them.
+const ENTRIES_AT_A_TIME: u32 = 200;
+
 /// The timeline from its first entry to its last, however many answers that takes.
 fn whole_timeline(client: &Client, number: i64) -> Result<Value, Exit> {
     let place = format!("/api/v1/incidents/{number}/timeline");
-    let mut whole = client.get(&place)?;
-    let last = |answer: &Value| answer["entries"].as_array()?.last()?["seq"].as_u64();
-    let mut after = last(&whole);
-    while let Some(seq) = after {
-        let mut more = client.get(&format!("{place}?after={seq}"))?;
-        after = last(&more);
-        if let (Some(entries), Some(more)) = (whole["entries"].as_array_mut(), more["entries"].as_array_mut())
-        {
-            entries.append(more);
-        }
+    let ask = |after: Option<u64>, most: u32| {
+        let after = after.map(|seq| format!("&after={seq}")).unwrap_or_default();
+        client.try_get(&format!("{place}?limit={most}{after}"))
+    };
+    all_entries(ask).map_err(|failure| failure.say())
+}
+
+/// Asks for entries behind one until there are no more; for fewer at a time where an answer with more of them is too long.
+fn all_entries(ask: impl Fn(Option<u64>, u32) -> Result<Value, Failure>) -> Result<Value, Failure> {
+    let (mut entries, mut after, mut most) = (Vec::new(), None, ENTRIES_AT_A_TIME);
+    loop {
+        let mut answer = match ask(after, most) {
+            Err(Failure::TooLong { .. }) if most > 1 => {
+                most /= 2;
+                continue;
+            }
+            answer => answer?,
+        };
+        let Some(more) = answer["entries"].as_array_mut() else { break };
+        let Some(last) = more.last().and_then(|last| last["seq"].as_u64()) else { break };
+        after = Some(last);
+        entries.append(more);
     }
-    Ok(whole)
+    Ok(json!({"entries": entries}))
 }
 
 impl What {
@@ -279,9 +310,17 @@ impl What {
     }
 }
 
-/// One entry of a timeline, for people.
+/// One entry of a timeline, for people: its number, by which it is corrected; when it was recorded, and when it happened where
+/// that is another second; who, and what.
 pub(super) fn entry_line(entry: &Value) -> String {
-    format!("{}  {:<22}  {}\n", text(&entry["at"]), text(&entry["actor"]), text(&entry["text"]))
+    let at = |name: &str| entry[name].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+    let hours = match (at("at"), at("occurred_at")) {
+        (Some(recorded), Some(happened)) => hours(recorded, happened),
+        _ => text(&entry["at"]),
+    };
+    let (actor, said) = (text(&entry["actor"]), text(&entry["text"]));
+    let who = Actor::from_label(&actor).map_or(actor, |actor| actor.words());
+    format!("{:>4}  {hours}  {who:<22}  {said}\n", text(&entry["seq"]))
 }
 
 /// An alert, as people write it: the source has no slash in its name, a key may have any.
@@ -322,4 +361,38 @@ fn show(client: &Client, number: i64) -> Result<Value, Exit> {
 fn current_term(client: &Client, number: i64) -> Result<u32, Exit> {
     // Without a Commander the daemon refuses the act and says why.
     Ok(shown::term(&show(client, number)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_has_its_number_and_both_hours_where_there_are_two() {
+        let mut entry = json!({"seq": 12, "at": "2026-11-28T02:20:00.123456Z", "occurred_at": "2026-11-28T02:20:00.9Z",
+            "actor": "person:tom", "text": "both are\nmaster"});
+        let line = "  12  2026-11-28T02:20:00Z  tom                     both are master\n";
+        assert_eq!(entry_line(&entry), line);
+        entry["occurred_at"] = json!("2026-11-28T02:14:00Z");
+        let hours = "2026-11-28T02:20:00Z (happened 2026-11-28T02:14:00Z)  tom ";
+        assert!(entry_line(&entry).contains(hours), "{}", entry_line(&entry));
+    }
+
+    #[test]
+    fn entries_are_asked_for_fewer_at_a_time_where_an_answer_is_too_long() {
+        // An answer has room for seven of these, and for none with the entry 30.
+        let ask = |after: Option<u64>, most: u32, last: u64| {
+            let from = after.unwrap_or(0) + 1;
+            let until = last.min(from - 1 + u64::from(most));
+            if until - from.min(until) >= 7 || (from..=until).contains(&30) {
+                return Err(Failure::TooLong { server: "http://there".into() });
+            }
+            Ok(json!({"entries": (from..=until).map(|seq| json!({"seq": seq})).collect::<Vec<_>>()}))
+        };
+        let whole = all_entries(|after, most| ask(after, most, 29)).unwrap();
+        let numbers: Vec<u64> =
+            whole["entries"].as_array().unwrap().iter().map(|entry| entry["seq"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (1..=29).collect::<Vec<_>>());
+        assert!(matches!(all_entries(|after, most| ask(after, most, 40)), Err(Failure::TooLong { .. })));
+    }
 }

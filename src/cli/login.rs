@@ -84,9 +84,9 @@ pub(super) struct Session {
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// List who is logged in, since when, and when they came last, some minutes exactly
+    /// List who is logged in, since when, by what, and when they came last, some minutes exactly
     List,
-    /// End one at once, or all of a person with their login links
+    /// End one at once, or all of a person, with their login links; the links in their pages log them in no more
     Revoke {
         /// Its id, as `list` shows it
         #[arg(required_unless_present = "person", conflicts_with = "person")]
@@ -164,7 +164,12 @@ fn tell(one: &Value) {
         let at = value.as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
         at.map(|at| format!("{at:.0}")).unwrap_or_default()
     };
-    let by = if one["token"].is_null() { "by a link" } else { "by a token" };
+    let by = match (one["made_of"].as_str(), one["incident"].as_i64()) {
+        (Some("answer_link"), Some(incident)) => format!("by the answer link of INC-{incident}"),
+        (Some("login_link"), _) => "by a login link".to_owned(),
+        _ if !one["token"].is_null() => "by a token".to_owned(),
+        _ => "by a link".to_owned(),
+    };
     let (since, used) = (hour(&one["created_at"]), hour(&one["used_at"]));
     out(&format!("{}  {holder:<24}  since {since}  used {used}  {by}\n", text(&one["id"])));
 }

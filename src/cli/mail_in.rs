@@ -72,7 +72,7 @@ impl MailIn {
             Err(failure) => {
                 say(&format!("onscene: {failure}"));
                 match failure {
-                    Failure::Unreachable { .. } => Exit::Again,
+                    Failure::Unreachable { .. } | Failure::TooLong { .. } => Exit::Again,
                     Failure::Refused { status, problem, .. } => refused(status, &problem),
                 }
             }

@@ -21,7 +21,9 @@ mod explain;
 mod export;
 mod feeds;
 mod follow;
+mod hour;
 mod hours;
+mod hyphen;
 mod incident;
 mod kinds;
 mod logfmt;
@@ -160,7 +162,7 @@ impl From<Exit> for ExitCode {
 
 /// Runs the command that was asked for.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match hyphen::read(std::env::args_os().collect()) {
         Ok(cli) => cli,
         Err(error) => {
             // clap knows which stream it belongs to, and that --help is not a mistake.

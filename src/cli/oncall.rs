@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::calendar::Calendar;
 use super::client::{Client, ServerFlags};
-use super::hours::{Hours, ask_for, end, hour, length, local};
+use super::hour::{Ahead, ahead, hour};
+use super::hours::{Hours, ask_for, end, length, local};
 use super::{Exit, fail, out, reach, say, text};
 use crate::config::words;
 
@@ -44,7 +45,7 @@ enum What {
         /// In the rotations that are woken for a service
         #[arg(long, value_name = "NAME")]
         service: Option<String>,
-        /// At another hour: as in 2026-12-01T02:00:00Z, or 2026-12-01T02:00 by the clock of this machine
+        /// At another hour: as in 2026-12-01T02:00:00Z, or 2026-12-01T02:00 in the zone of this terminal ($TZ, else the machine's)
         #[arg(long, value_name = "TIME", value_parser = hour)]
         at: Option<Timestamp>,
     },
@@ -56,12 +57,12 @@ enum What {
         /// How bad: SEV1 to SEV4 [default: SEV1]
         #[arg(long, value_name = "SEVERITY")]
         severity: Option<String>,
-        /// From when [default: from now]
-        #[arg(long, value_name = "TIME", value_parser = hour)]
-        from: Option<Timestamp>,
+        /// From when: in 20m, at the next 02:40, or at a whole hour [default: from now]
+        #[arg(long, value_name = "TIME", value_parser = ahead)]
+        from: Option<Ahead>,
         /// Until when [default: for four weeks]
-        #[arg(long, value_name = "TIME", value_parser = hour)]
-        until: Option<Timestamp>,
+        #[arg(long, value_name = "TIME", value_parser = ahead)]
+        until: Option<Ahead>,
         /// For how long
         #[arg(long = "for", value_name = "LENGTH", value_parser = length, conflicts_with = "until")]
         lasts: Option<String>,
@@ -182,12 +183,13 @@ impl What {
                 ))
             }
             Self::Preview { service, severity, from, until, lasts } => {
+                let (from, until) = (from.as_ref().map(Ahead::told), until.as_ref().map(Ahead::told));
                 let until = match lasts.as_deref().map(words::duration) {
                     Some(Ok(lasts)) => {
                         let begins = from.unwrap_or_else(|| crate::clock::Clock::system().now());
                         Some(begins.saturating_add(lasts).unwrap_or(begins))
                     }
-                    _ => *until,
+                    _ => until,
                 };
                 let (from, until) = (from.map(|at| at.to_string()), until.map(|at| at.to_string()));
                 client.get(&address(

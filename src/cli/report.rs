@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::alert::pairs;
 use super::client::{Client, ServerFlags};
+use super::hour::since;
 use super::progress::Progress;
 use super::text;
 use super::{Exit, out, say};
@@ -28,11 +29,12 @@ pub(super) struct Report {
 enum What {
     /// Whom incidents woke, how often, and which alerts did it again and again
     Noise {
-        /// From this hour on (RFC 3339), or how long ago: 30d, 12h
-        #[arg(long, default_value = "30d", value_name = "WHEN")]
+        /// From this hour on: 30d or 12h ago, 02:40, 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's),
+        /// or with its zone (RFC 3339)
+        #[arg(long, default_value = "30d", value_name = "WHEN", value_parser = since)]
         since: String,
-        /// Up to this hour, or how long ago [default: now]
-        #[arg(long, value_name = "WHEN")]
+        /// Up to this hour [default: now]
+        #[arg(long, value_name = "WHEN", value_parser = since)]
         until: Option<String>,
         /// How it is written
         #[arg(long, default_value = "text")]
@@ -40,11 +42,12 @@ enum What {
     },
     /// How being on call is shared: hours, pages, nights, and how soon people answered
     Load {
-        /// From this hour on (RFC 3339), or how long ago: 90d, 12h
-        #[arg(long, default_value = "90d", value_name = "WHEN")]
+        /// From this hour on: 90d or 12h ago, 02:40, 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's),
+        /// or with its zone (RFC 3339)
+        #[arg(long, default_value = "90d", value_name = "WHEN", value_parser = since)]
         since: String,
-        /// Up to this hour, or how long ago [default: now]
-        #[arg(long, value_name = "WHEN")]
+        /// Up to this hour [default: now]
+        #[arg(long, value_name = "WHEN", value_parser = since)]
         until: Option<String>,
         /// Each week too, from Monday on where the person lives
         #[arg(long)]

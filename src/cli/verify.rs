@@ -10,7 +10,7 @@ use super::place::{PlaceFlags, Where, failed, store};
 use super::progress::Progress;
 use super::{Exit, fail, out, say};
 use crate::clock::Clock;
-use crate::exports::json;
+use crate::exports::json::{self, Told};
 use crate::http::api::view;
 use crate::store::Connection;
 use crate::store::incidents::{self, Proof};
@@ -20,6 +20,9 @@ const PAGE: u32 = 500;
 
 /// Largest document that is proved, in bytes.
 const DOCUMENT_BYTES_MAX: u64 = 1024 * 1024 * 1024;
+
+/// What is not proved of a document.
+const OF_FILES: &str = "Of a document the incident and its entries are proved. Its alerts are there to be read: nothing is proved of them.\n";
 
 /// Prove timelines whole and command without a gap
 #[derive(Debug, Args)]
@@ -59,6 +62,10 @@ impl Verify {
         };
         match proved {
             Ok(proof) => {
+                let of_files = numbers.iter().any(Option::is_none);
+                if of_files && !self.json && proof.broken.is_empty() {
+                    out(OF_FILES);
+                }
                 out(&if self.json { format!("{}\n", view::proof(&proof)) } else { told(&proof) });
                 if proof.broken.is_empty() { Exit::Done } else { Exit::Failed }
             }
@@ -84,7 +91,13 @@ fn documents(files: &[String]) -> Result<Proof, Exit> {
     for file in files {
         let named = if file == "-" { "standard input" } else { file };
         let text = read(file).map_err(|error| fail(&format!("{named} cannot be read: {error}")))?;
-        let (id, proved) = json::prove(&text).map_err(|error| fail(&format!("{named}: {error}")))?;
+        let Told { id, proved, alerts_left_out } =
+            json::prove(&text).map_err(|error| fail(&format!("{named}: {error}")))?;
+        if alerts_left_out > 0 {
+            let what =
+                format!("{alerts_left_out} of its alerts are not in the document: there were too many");
+            proof.notes.push((id, what));
+        }
         proof.count(id, proved);
     }
     Ok(proof)

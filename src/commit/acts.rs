@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::gone::Gone;
 use super::memory::Memory;
 use super::{DoorError, Effects, Reply, hush};
 use crate::core::decide::{self, Act, By, Decision, Opening, Refusal};
@@ -173,9 +174,13 @@ impl Work<'_, '_> {
         if let Some(person) = alive {
             letters::answered(self.tx, id, person, false)?;
         }
+        let gone = match before {
+            Some(saved) => self.end_what_is_gone(&saved.incident, &decision.incident)?,
+            None => Gone::default(),
+        };
         self.write_letters(decision)?;
         self.write_more(decision)?;
-        self.write_hushes(decision, before.map(|saved| &saved.incident), alive)?;
+        self.write_hushes(decision, before.map(|saved| &saved.incident), alive, &gone)?;
         let was_due = before.and_then(|saved| saved.incident.due_at());
         self.effects.decided(decision, was_due, self.house, self.tx.now);
         Ok(())

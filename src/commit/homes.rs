@@ -190,6 +190,11 @@ impl Work<'_, '_> {
     /// An incident that nobody has becomes part of another.
     fn gather(&mut self, from: i64, into: i64) -> Result<(), StoreError> {
         let (Some(other), Some(_)) = (self.load(Some(from))?, self.load(Some(into))?) else { return Ok(()) };
+        // Somebody works on it, though nobody has taken it: it stays where they are.
+        let board = &other.incident.board;
+        if board.stop.is_some() || board.in_flight().next().is_some() {
+            return Ok(());
+        }
         let act = Act::MergeInto { into, term: None };
         self.must(&other, act, &By::dispatch())?;
         self.moved(&other, into, &By::dispatch())

@@ -4,6 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::acts::Work;
+use super::gone::Gone;
 use super::outbox::To;
 use crate::core::command::{Office, Turn};
 use crate::core::decide::Decision;
@@ -22,12 +23,13 @@ const TEST: &str = "test";
 
 impl Work<'_, '_> {
     /// Ends what sounds for who has answered; for everybody who was paged because nobody had the incident, when somebody has it;
-    /// and for all, when it is over. `alive`: who commands, was asked for a sign of life, and gives one by this.
+    /// and for all, when it is over. `gone`: what nobody is asked for any more. `alive`: who commands, was asked for a sign of life, and gives one by this.
     pub(super) fn write_hushes(
         &mut self,
         decision: &Decision,
         before: Option<&Incident>,
         alive: Option<&str>,
+        gone: &Gone,
     ) -> Result<(), StoreError> {
         let incident = &decision.incident;
         let Some(before) = before.filter(|_| self.house.has_what_sounds_on()) else { return Ok(()) };
@@ -39,15 +41,19 @@ impl Work<'_, '_> {
         let is_over = incident.resolution().is_some_and(|(how, _)| how != Resolution::Merged);
         let said = decision.entries.iter().filter_map(|entry| said(&entry.fact, &entry.actor));
         let answered: Vec<(&str, bool)> = said.chain(alive.map(|person| (person, false))).collect();
-        if incident.resolution().is_some() && !is_over || !is_taken && !is_over && answered.is_empty() {
+        if incident.resolution().is_some() && !is_over
+            || !is_taken && !is_over && answered.is_empty() && gone.is_empty()
+        {
             return Ok(());
         }
         for letter in self.sounding(incident.id)? {
             let has_said = |(person, as_pio): &(&str, bool)| {
                 *person == letter.person && *as_pio == (letter.kind == Kind::Pio)
             };
-            let is_needless =
-                is_over || is_taken && letter.kind == Kind::Page || answered.iter().any(has_said);
+            let is_needless = is_over
+                || is_taken && letter.kind == Kind::Page
+                || answered.iter().any(has_said)
+                || gone.has(&letter);
             if is_needless && self.house.sounds_on(&letter.way) {
                 self.hush(incident.id, incident.state(), &letter)?;
             }

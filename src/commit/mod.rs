@@ -35,6 +35,7 @@ mod drain;
 mod duty;
 mod effects;
 mod events;
+mod gone;
 mod heartbeat;
 mod hold;
 mod homes;
@@ -68,11 +69,17 @@ mod stories_causes;
 #[cfg(test)]
 mod stories_command;
 #[cfg(test)]
+mod stories_command_clocks;
+#[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
 mod stories_drill_more;
 #[cfg(test)]
+mod stories_entered;
+#[cfg(test)]
 mod stories_flapping;
+#[cfg(test)]
+mod stories_gone;
 #[cfg(test)]
 mod stories_held;
 #[cfg(test)]

@@ -40,6 +40,7 @@ impl Work<'_, '_> {
                 token,
                 known: &known,
                 meeting: &meeting,
+                handover: decision.handover(),
             };
             let words = house.renderer.words(letter, &about, None);
             let page = match letter {
@@ -120,8 +121,15 @@ impl Work<'_, '_> {
             let meeting = self.meeting(incident)?;
             let rules = &house.rules;
             let token_shown = Some(token.as_str());
-            let about =
-                About { incident, alerts: &shown, rules, token: token_shown, known: &[], meeting: &meeting };
+            let about = About {
+                incident,
+                alerts: &shown,
+                rules,
+                token: token_shown,
+                known: &[],
+                meeting: &meeting,
+                handover: None,
+            };
             let words = house.renderer.words(&letter, &about, None);
             for leg in &legs {
                 let to = To { person: &known.person, channel: &leg.way, address: &leg.to };

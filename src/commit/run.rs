@@ -108,11 +108,9 @@ pub(super) fn run(
             false => Err(DoorError::NoToken(id.clone())),
         },
         // Nobody would ever have its secret.
-        Command::SignIn(SignIn::Link { .. } | SignIn::Open { .. } | SignIn::Token { .. })
-            if job.answer.is_closed() =>
-        {
-            Err(DoorError::Late)
-        }
+        Command::SignIn(
+            SignIn::Link { .. } | SignIn::Open { .. } | SignIn::Token { .. } | SignIn::Answered { .. },
+        ) if job.answer.is_closed() => Err(DoorError::Late),
         Command::SignIn(asked) => work.sign_in(asked)?,
         Command::Calendar(asked) => Ok(work.calendar(asked)?),
         // Nobody would ever see it.

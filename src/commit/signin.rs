@@ -12,8 +12,8 @@ use super::outbox::{To, no_randomness};
 use super::{DoorError, Reply};
 use crate::crypto;
 use crate::store::letters::Kind;
-use crate::store::sessions::{self, TooMany};
-use crate::store::tokens::{self, Holder};
+use crate::store::sessions::{self, MadeOf, TooMany};
+use crate::store::tokens::{self, Holder, Link, Purpose};
 use crate::store::{StoreError, nodes};
 
 /// What is kept of a secret.
@@ -24,8 +24,8 @@ type Hash = [u8; 32];
 pub enum SignIn {
     /// Somebody who is not signed in asks for a link by mail.
     Ask {
-        /// For whom: nobody, when there is nobody of the name that was given. Nothing happens then, in the same time.
-        person: Option<String>,
+        /// For whom.
+        person: String,
         /// Where they want to go.
         next: Option<String>,
     },
@@ -58,10 +58,10 @@ pub enum SignIn {
     Answered {
         /// Which link, by [`tokens::link_hash`].
         link: Hash,
-        /// Whose it is.
-        person: String,
         /// See [`SignIn::Open`].
         session: Hash,
+        /// See [`SignIn::Open`].
+        before: Option<Hash>,
     },
     /// A session is used.
     Used(Hash),
@@ -69,7 +69,7 @@ pub enum SignIn {
     Out(Hash),
     /// A session ends, by its id.
     End(String),
-    /// All sessions of a person end, and their links.
+    /// All sessions of a person end, and their login links; the answer links that they have make none any more.
     EndAll(String),
 }
 
@@ -77,7 +77,7 @@ impl Work<'_, '_> {
     pub(super) fn sign_in(&mut self, asked: &SignIn) -> Result<Result<Reply, DoorError>, StoreError> {
         let tx = self.tx;
         match asked {
-            SignIn::Ask { person, next } => self.mail_link(person.as_deref(), next.as_deref())?,
+            SignIn::Ask { person, next } => self.mail_link(person, next.as_deref())?,
             SignIn::Link { secret, person } => {
                 if let Err(TooMany::Theirs(open) | TooMany::Mailed(open)) =
                     sessions::put_link(tx, secret.expose_secret(), person, false)?
@@ -91,21 +91,20 @@ impl Work<'_, '_> {
                     return Ok(Err(DoorError::NoLogin));
                 };
                 tracing::info!(person, "somebody signed in by a link");
-                self.begin(session, &Holder::Person(person), None, before.as_ref())?;
+                self.begin(session, &Holder::Person(person), &MadeOf::LoginLink, before.as_ref())?;
             }
             SignIn::Token { token, session, before } => {
                 let Some(token) = tokens::api_token(tx, token)? else { return Ok(Err(DoorError::NoLogin)) };
                 tracing::info!(token.id, token.holder = token.holder.name(), "somebody signed in by a token");
-                self.begin(session, &token.holder, Some(&token.id), before.as_ref())?;
+                self.begin(session, &token.holder, &MadeOf::Token(token.id), before.as_ref())?;
             }
-            SignIn::Answered { link, person, session } => {
-                // Of a page on which a program has pressed, nobody knows who has it open.
-                let doubted = tokens::robot_at(tx, link)?.is_some();
-                if doubted || !self.house.rules.people.contains_key(person) {
+            SignIn::Answered { link, session, before } => {
+                let Some(Link { incident, person, .. }) = self.enters_by(link)? else {
                     return Ok(Err(DoorError::NoLogin));
-                }
-                tracing::info!(person, "somebody signed in by answering a page");
-                self.begin(session, &Holder::Person(person.clone()), None, None)?;
+                };
+                tracing::info!(person, incident.id = incident, "somebody signed in by answering a page");
+                let made_of = MadeOf::AnswerLink(incident);
+                self.begin(session, &Holder::Person(person), &made_of, before.as_ref())?;
             }
             SignIn::Used(session) => sessions::note(tx, session)?,
             SignIn::Out(session) => sessions::log_out(tx, session)?,
@@ -122,18 +121,31 @@ impl Work<'_, '_> {
         &mut self,
         session: &Hash,
         holder: &Holder,
-        token: Option<&str>,
+        made_of: &MadeOf,
         before: Option<&Hash>,
     ) -> Result<(), StoreError> {
         if let Some(before) = before {
             sessions::log_out(self.tx, before)?;
         }
-        sessions::put(self.tx, session, holder, token).map(drop)
+        sessions::put(self.tx, session, holder, made_of).map(drop)
     }
 
-    fn mail_link(&mut self, person: Option<&str>, next: Option<&str>) -> Result<(), StoreError> {
+    /// An answer link by which its person may come in.
+    fn enters_by(&self, link: &Hash) -> Result<Option<Link>, StoreError> {
+        let tx = self.tx;
+        let Some((found, made_at)) = tokens::link_made(tx, link)? else { return Ok(None) };
+        let is_known = found.purpose != Purpose::Test && self.house.rules.people.contains_key(&found.person);
+        // Of a page on which a program has pressed, nobody knows who has it open.
+        let may = is_known
+            && tokens::robot_at(tx, link)?.is_none()
+            && sessions::may_enter(tx, &found.person, made_at)?
+            && sessions::is_of_today(tx, found.incident, tx.now)?;
+        Ok(may.then_some(found))
+    }
+
+    fn mail_link(&mut self, person: &str, next: Option<&str>) -> Result<(), StoreError> {
         let house = self.house;
-        let known = person.and_then(|name| house.rules.people.get_key_value(name));
+        let known = house.rules.people.get_key_value(person);
         let Some((name, known)) = known.filter(|(_, known)| !known.email.is_empty()) else { return Ok(()) };
         let secret = crypto::random_secret().map_err(no_randomness)?;
         if let Err(why) = sessions::put_link(self.tx, &secret, name, true)? {
@@ -147,8 +159,9 @@ impl Work<'_, '_> {
         Ok(())
     }
 
-    /// What is over goes, and whoever has left the house is signed out for good. While nodes run with different configurations,
-    /// somebody may be new to one of them.
+    /// What is over goes, and whoever has left the house is signed out for good, and their tokens are revoked: the name may be
+    /// given to somebody else. Also when the configuration has lost them by mistake, it does not come back by itself.
+    /// While nodes run with different configurations, somebody may be new to one of them.
     pub(super) fn forget_signed_in(&mut self) -> Result<(), StoreError> {
         sessions::forget(self.tx)?;
         let mut left = sessions::people(self.tx)?;
@@ -157,8 +170,15 @@ impl Work<'_, '_> {
             return Ok(());
         }
         for name in &left {
-            sessions::end_all(self.tx, name)?;
-            tracing::info!(person = name, "signed out: the configuration does not know them any more");
+            let sessions = sessions::end_all(self.tx, name)?;
+            let tokens = tokens::revoke_all(self.tx, name)?;
+            tracing::warn!(
+                person = name,
+                sessions,
+                tokens,
+                "the configuration does not know them any more: their logins have ended and their tokens are revoked for good; if \
+                 that was a mistake, they log in anew, and `onscene token create` makes new tokens"
+            );
         }
         Ok(())
     }

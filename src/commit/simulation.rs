@@ -18,7 +18,7 @@ use super::*;
 use crate::channels::Outcome;
 use crate::core::alert::Status;
 use crate::core::decide::Refusal;
-use crate::core::escalation::longest_wait;
+use crate::core::escalation::Horizon;
 use crate::core::incident::{Phase, ResponderStatus};
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Fact, Route};

@@ -489,8 +489,8 @@ fn a_clock_that_was_a_day_ahead_and_is_put_right_leaves_nobody_unwoken() {
     story.is_put_back(24 * 60);
     // The lease ends in a future that will not be waited for.
     assert_eq!(story.claim("").remove(0).number(), page.number());
-    let longest = crate::core::escalation::longest_wait(&story.committer.house.get().rules);
-    let due = story.look(|tx| incidents::due(tx, longest, 10));
+    let horizon = crate::core::escalation::Horizon::of(&story.committer.house.get().rules);
+    let due = story.look(|tx| incidents::due(tx, &horizon, 10));
     assert_eq!(due.len(), 1, "its step ends a day too late");
     assert_eq!(story.tick(1), Reason::Rescheduled);
     assert_eq!(story.tick(1), Reason::NotDue, "by the right clock from now on");

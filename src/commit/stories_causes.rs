@@ -6,6 +6,7 @@ use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::{AlertSeverity, Status};
 use crate::core::correlate::{Grouping, Needs, Storm};
+use crate::core::decide::Write;
 use crate::core::incident::{Phase, Severity};
 use crate::core::rules::{self, Policy, Rules, Service, Target};
 use crate::core::timeline::{Actor, Route};
@@ -183,6 +184,22 @@ fn a_symptom_waits_for_its_cause_and_the_one_page_names_it() {
     over.status = Status::Resolved;
     assert_eq!(story.states("pingdom", "blog", over).1, 1);
     assert_eq!(story.incident(1).firing, 3);
+    story.proves_whole();
+}
+
+#[test]
+fn an_incident_on_which_somebody_works_stays_where_they_are_also_when_nobody_has_taken_it() {
+    let mut story = story();
+    assert_eq!(story.fires("shop", "checkout"), opened(1));
+    assert_eq!(story.fires("blog", "posts"), opened(2));
+    let by = By { actor: Actor::Person("tom".into()), route: Route::Api, occurred_at: None };
+    let what = Write::Action { what: "drain".into(), place: String::new(), undo: String::new() };
+    story.ask(Command::Act { incident: 2, act: Act::Board(what), by }).unwrap();
+    // Their cause comes, and is taken; what can go to it does.
+    assert_eq!(story.fires("lb", "vip"), joined(1, "cause"));
+    let (first, second) = (story.incident(1), story.incident(2));
+    assert_eq!((first.alerts, second.alerts, second.merged_into), (2, 1, None));
+    assert!(second.is_open());
     story.proves_whole();
 }
 

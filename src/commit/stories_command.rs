@@ -13,14 +13,14 @@ use crate::core::timeline::{Actor, Entry, Fact, Route};
 use crate::store::{Tx, incidents, timeline};
 
 /// A night of one incident, INC-1, of the worst sort.
-struct Night {
-    story: Story,
+pub(super) struct Night {
+    pub(super) story: Story,
 }
 
 impl Night {
     /// Maya was paged. Tom is next, kim is the PIO, lee knows of names, and cto is an administrator. The clocks are those of a new
     /// configuration.
-    fn begins() -> Self {
+    pub(super) fn begins() -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
         rules.command = CommandRules::usual();
@@ -44,18 +44,18 @@ impl Night {
     }
 
     /// Maya commands and is on scene, and so is tom.
-    fn is_manned() -> Self {
+    pub(super) fn is_manned() -> Self {
         let mut night = Self::begins();
         night.does("maya", Act::CheckIn);
         night.does("tom", Act::CheckIn);
         night
     }
 
-    fn incident(&mut self) -> Incident {
+    pub(super) fn incident(&mut self) -> Incident {
         self.story.look(|tx| incidents::load(tx, 1)).unwrap().incident
     }
 
-    fn commander(&mut self) -> (String, u32) {
+    pub(super) fn commander(&mut self) -> (String, u32) {
         let incident = self.incident();
         let command = incident.commander().unwrap();
         (command.person.clone(), command.term)
@@ -77,7 +77,7 @@ impl Night {
     }
 
     /// Does it, and tells which letters were written for it.
-    fn does(&mut self, who: &str, act: Act) -> Vec<String> {
+    pub(super) fn does(&mut self, who: &str, act: Act) -> Vec<String> {
         let before = self.newest_letter();
         self.story.act(1, who, act).unwrap();
         self.letters_after(before)
@@ -94,7 +94,7 @@ impl Night {
     }
 
     /// So many minutes pass, and whatever is due by then is done in its minute.
-    fn passes(&mut self, minutes: i64) -> Vec<String> {
+    pub(super) fn passes(&mut self, minutes: i64) -> Vec<String> {
         let before = self.newest_letter();
         for _ in 0..minutes {
             self.story.passes(1);
@@ -104,22 +104,22 @@ impl Night {
     }
 
     /// The newest letter of somebody of a kind, and what has become of it.
-    fn state_of(&mut self, kind: &str, person: &str) -> String {
+    pub(super) fn state_of(&mut self, kind: &str, person: &str) -> String {
         let newest = "select state from letter where kind = ?1 and person = ?2 order by seq desc limit 1";
         self.story.look(|tx| tx.query_one(newest, &[kind.into(), person.into()], |row| row.text(0))).unwrap()
     }
 
-    fn facts(&mut self) -> Vec<Fact> {
+    pub(super) fn facts(&mut self) -> Vec<Fact> {
         let kept = self.story.look(|tx| timeline::list(tx, 1, 0, 1000));
         kept.into_iter().map(|kept| kept.entry.fact).collect()
     }
 }
 
-fn offer(to: &str, term: u32) -> Act {
+pub(super) fn offer(to: &str, term: u32) -> Act {
     Act::Command(Bid::Offer { to: to.into(), term, reason: "I am tired".into() })
 }
 
-fn accept(term: u32) -> Act {
+pub(super) fn accept(term: u32) -> Act {
     Act::Command(Bid::Accept { office: None, term: Some(term), brief: None })
 }
 
@@ -173,7 +173,8 @@ fn offices_tasks_requests_and_stop_write_their_letters_and_no_other() {
     assert_eq!(night.does("tom", accept_office(Office::Safety)), ["notice maya"]);
     assert_eq!(night.does("maya", assign(Office::Liaison, "cto")), ["help cto"], "who sleeps is woken");
     assert_eq!(night.does("cto", accept_office(Office::Liaison)), ["notice maya"]);
-    assert_eq!(night.does("maya", assign(Office::Pio, "lee")), ["pio_page lee"]);
+    // Kim was asked to be the PIO, and is not any more.
+    assert_eq!(night.does("maya", assign(Office::Pio, "lee")), ["notice kim", "pio_page lee"]);
     let task = |limit: Option<Timestamp>| {
         Act::Board(Write::Task { person: "tom".into(), what: "read the log".into(), limit, term: 1 })
     };

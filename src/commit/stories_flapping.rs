@@ -7,6 +7,7 @@ use super::stories_inhibit::{alert, critical, over, warning};
 use super::*;
 use crate::core::alert::AlertSeverity;
 use crate::core::correlate::Storm;
+use crate::core::escalation::Horizon;
 use crate::core::flapping::Flapping;
 use crate::core::incident::Severity;
 use crate::core::rules::{Policy, Rules, Step, Target};
@@ -67,8 +68,8 @@ impl Story {
     }
 
     fn meets(&mut self) {
-        let longest = SignedDuration::from_hours(1);
-        for (incident, _) in self.look(|tx| incidents::due(tx, longest, 10)) {
+        let horizon = Horizon::of(&self.committer.house.get().rules);
+        for (incident, _) in self.look(|tx| incidents::due(tx, &horizon, 10)) {
             self.tick(incident);
         }
     }

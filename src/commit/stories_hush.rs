@@ -13,7 +13,7 @@ const TAKE: Act = Act::Answer { help: false };
 
 impl Story {
     /// Maya, tom and kim have a way that sounds on. Who commands is asked for a sign of life after half an hour.
-    fn that_sounds_on() -> Self {
+    pub(super) fn that_sounds_on() -> Self {
         let mut house = house();
         let mut rules = (*house.rules).clone();
         for (name, person) in &mut rules.people {
@@ -34,7 +34,7 @@ impl Story {
     }
 
     /// What leaves by the way that sounds on: `page maya`, and of what ends another the kind of that other and whom it woke.
-    fn sounds(&mut self) -> Vec<String> {
+    pub(super) fn sounds(&mut self) -> Vec<String> {
         let claims = self.claim("push");
         let mut said = Vec::new();
         for claim in claims {

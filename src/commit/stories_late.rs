@@ -41,14 +41,14 @@ impl Story {
     }
 
     /// What the deadlines find, and do.
-    fn deadlines_are_met(&mut self) -> Vec<Reason> {
+    pub(super) fn deadlines_are_met(&mut self) -> Vec<Reason> {
         let rules = self.committer.house.get().rules.clone();
-        let longest = escalation::longest_wait(&rules);
+        let horizon = escalation::Horizon::of(&rules);
         let mut due: Vec<i64> =
-            self.look(|tx| incidents::due(tx, longest, 10)).into_iter().map(|(id, _)| id).collect();
+            self.look(|tx| incidents::due(tx, &horizon, 10)).into_iter().map(|(id, _)| id).collect();
         let now = self.clock.now();
         let near = escalation::CLOCKS_DIFFER_MAX;
-        let ahead = self.look(|tx| incidents::ahead(tx, near, longest, 10));
+        let ahead = self.look(|tx| incidents::ahead(tx, near, horizon.asks, 10));
         due.extend(
             ahead
                 .into_iter()

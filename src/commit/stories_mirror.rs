@@ -175,7 +175,11 @@ fn who_is_signed_in_may_look_at_the_copy_and_who_signs_in_by_a_token_meanwhile_a
     };
     copied.story.ask(sign("here")).unwrap();
     copied.is_true();
-    let find = |secret: String| move |tx: &Tx<'_>| sessions::find(tx, &secret);
+    let clock = copied.story.clock.clone();
+    let find = |secret: String| {
+        let now = clock.now();
+        move |tx: &Tx<'_>| sessions::find(tx, &secret, now)
+    };
     assert_eq!(copied.inside(find("here".into())).unwrap().holder, holder);
     copied.story.passes(10);
     copied.story.ask(Command::SignIn(SignIn::Used(sessions::hash("here")))).unwrap();
@@ -184,7 +188,7 @@ fn who_is_signed_in_may_look_at_the_copy_and_who_signs_in_by_a_token_meanwhile_a
     let now = copied.story.clock.now();
     let look = copied.inside(|tx| sessions::sign_look(tx, &id, now));
     let seen = copied.inside(find(look.clone())).unwrap();
-    assert_eq!((&seen.holder, seen.token.as_ref()), (&holder, Some(&id)));
+    assert_eq!((&seen.holder, seen.made_of.token()), (&holder, Some(id.as_str())));
     let (unsigned, tag) = look.rsplit_once('.').unwrap();
     let forged = look.replace(&id, "0123456789abcdef");
     for wrong in [
@@ -213,6 +217,34 @@ fn who_is_signed_in_may_look_at_the_copy_and_who_signs_in_by_a_token_meanwhile_a
     copied.is_true();
     assert_eq!(copied.inside(find("again".into())), None);
     assert_eq!(copied.inside(find(look)), None);
+}
+
+#[test]
+fn a_login_ends_while_the_store_is_away_though_the_hour_of_the_copy_stands_still() {
+    let mut copied = Copied::new();
+    let link = Command::SignIn(SignIn::Link { secret: "link".to_owned().into(), person: "maya".into() });
+    copied.story.ask(link).unwrap();
+    let (link, session) = (sessions::hash("link"), sessions::hash("here"));
+    copied.story.ask(Command::SignIn(SignIn::Open { link, session, before: None })).unwrap();
+    let holder = Holder::Person("maya".into());
+    let make = Command::MakeToken { token: "a token".to_owned().into(), holder };
+    let Reply::Made(id) = copied.story.ask(make).unwrap() else { panic!("no id") };
+    copied.steps();
+    let now = copied.story.clock.now();
+    let look = copied.inside(|tx| sessions::sign_look(tx, &id, now));
+    copied.mirror.lost();
+    let runtime = Runtime::new().unwrap();
+    let is_in = |copied: &Copied, secret: &str| {
+        let (secret, now) = (secret.to_owned(), copied.story.clock.now());
+        let read = copied.sight.or_last(move |tx| Ok((tx.now, sessions::find(tx, &secret, now)?)));
+        let seen = runtime.block_on(read).unwrap();
+        assert!(seen.as_of == Some(seen.value.0) && seen.value.0 <= now, "of the copy, at its hour");
+        seen.value.1.is_some()
+    };
+    copied.story.passes(12 * 60 - 1);
+    assert!(is_in(&copied, "here") && is_in(&copied, &look));
+    copied.story.passes(1);
+    assert!(!is_in(&copied, "here") && !is_in(&copied, &look));
 }
 
 #[test]

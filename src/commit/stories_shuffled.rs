@@ -10,6 +10,7 @@ use proptest::prelude::*;
 use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::{AlertSeverity, Status};
+use crate::core::escalation::Horizon;
 use crate::core::rules::Target;
 use crate::house::House;
 use crate::store::incidents;
@@ -102,7 +103,8 @@ fn story() -> Story {
 
 impl Story {
     fn everything_due_is_done(&mut self) {
-        for (incident, _) in self.look(|tx| incidents::due(tx, SignedDuration::from_hours(1), 100)) {
+        let horizon = Horizon::of(&self.committer.house.get().rules);
+        for (incident, _) in self.look(|tx| incidents::due(tx, &horizon, 100)) {
             self.tick(incident);
         }
     }

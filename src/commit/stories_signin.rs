@@ -9,7 +9,7 @@ use crate::core::rules::Rules;
 use crate::house::House;
 use crate::render::Words;
 use crate::store::letters;
-use crate::store::sessions::{self, Session};
+use crate::store::sessions::{self, MadeOf, Session};
 use crate::store::tokens::{self, Holder};
 
 const SECRET: &str = "the secret of a browser";
@@ -19,9 +19,8 @@ impl Story {
         self.ask(Command::SignIn(asked)).map(|reply| assert!(matches!(reply, Reply::Done)))
     }
 
-    fn asks_for_a_link(&mut self, person: Option<&str>) {
-        let person = person.map(str::to_owned);
-        self.sign(SignIn::Ask { person, next: Some("/oncall".into()) }).unwrap();
+    fn asks_for_a_link(&mut self, person: &str) {
+        self.sign(SignIn::Ask { person: person.into(), next: Some("/oncall".into()) }).unwrap();
     }
 
     /// The secrets in the letters that go out now.
@@ -48,7 +47,8 @@ impl Story {
     }
 
     fn is_in(&mut self, secret: &'static str) -> Option<Session> {
-        self.look(move |tx| sessions::find(tx, secret))
+        let now = self.clock.now();
+        self.look(move |tx| sessions::find(tx, secret, now))
     }
 
     fn api_token(&mut self, token: &str, holder: Holder) -> String {
@@ -63,43 +63,18 @@ impl Story {
 #[test]
 fn a_link_by_mail_signs_its_person_in_once() {
     let mut story = Story::new();
-    story.asks_for_a_link(Some("maya"));
+    story.asks_for_a_link("maya");
     let mailed = story.mailed();
     let [(address, link)] = &mailed[..] else { panic!("{mailed:?}") };
     assert_eq!(address, "maya@example.net");
     assert!(story.is_in(SECRET).is_none());
     story.opens(link, SECRET).unwrap();
     let session = story.is_in(SECRET).unwrap();
-    assert_eq!((&session.holder, &session.token), (&Holder::Person("maya".into()), &None));
+    assert_eq!((session.holder, session.made_of), (Holder::Person("maya".into()), MadeOf::LoginLink));
     assert!(matches!(story.opens(link, "another browser"), Err(DoorError::NoLogin)));
     assert!(matches!(story.opens("no link", "another browser"), Err(DoorError::NoLogin)));
     assert!(story.is_in("another browser").is_none());
     assert!(story.is_in(SECRET).is_some(), "who was in stays in");
-}
-
-#[test]
-fn who_has_answered_a_page_is_in_unless_a_program_pressed_on_it_or_they_left() {
-    let mut story = Story::new();
-    let answered = |person: &str, link: u8, secret: &str| SignIn::Answered {
-        link: [link; 32],
-        person: person.into(),
-        session: sessions::hash(secret),
-    };
-    story.sign(answered("maya", 1, SECRET)).unwrap();
-    let session = story.is_in(SECRET).unwrap();
-    assert_eq!((&session.holder, &session.token), (&Holder::Person("maya".into()), &None));
-    assert!(matches!(story.sign(answered("nobody", 1, "x")), Err(DoorError::NoLogin)));
-    let press = Press {
-        link: [2; 32],
-        made_at: Timestamp::UNIX_EPOCH,
-        incident: 1,
-        person: "maya".into(),
-        act: None,
-        once: None,
-    };
-    story.ask(Command::Press(press)).unwrap();
-    assert!(matches!(story.sign(answered("maya", 2, "another browser")), Err(DoorError::NoLogin)));
-    assert!(story.is_in("another browser").is_none());
 }
 
 #[test]
@@ -133,12 +108,10 @@ fn a_link_is_of_no_use_after_a_quarter_of_an_hour_and_is_forgotten() {
 #[test]
 fn nobody_is_flooded_and_nobody_learns_who_there_is() {
     let mut story = Story::new();
-    for nobody in [None, Some("stranger")] {
-        story.asks_for_a_link(nobody);
-    }
+    story.asks_for_a_link("stranger");
     assert_eq!(story.mailed(), []);
     for _ in 0..5 {
-        story.asks_for_a_link(Some("maya"));
+        story.asks_for_a_link("maya");
     }
     assert_eq!(story.mailed().len(), 3, "of one person");
     // Who makes one by the command is not kept from it by who asks on the page; nor may they make any number.
@@ -151,7 +124,7 @@ fn nobody_is_flooded_and_nobody_learns_who_there_is() {
     story.opens("made 0", SECRET).unwrap();
     story.link("maya", "made 3").unwrap();
     story.passes(15);
-    story.asks_for_a_link(Some("maya"));
+    story.asks_for_a_link("maya");
     assert_eq!(story.mailed().len(), 1, "after they are too old");
 
     // Of the whole house: as many people as there are ask at once.
@@ -164,7 +137,7 @@ fn nobody_is_flooded_and_nobody_learns_who_there_is() {
     story.committer.house.swap(House { rules: Arc::new(rules), ..house() });
     story.passes(2);
     for n in 0..40 {
-        story.asks_for_a_link(Some(&format!("p{n}")));
+        story.asks_for_a_link(&format!("p{n}"));
     }
     let sent = story.look(|tx| {
         tx.query_one("select count(*) from login_link where person like 'p%'", &[], |row| row.int(0))
@@ -262,7 +235,7 @@ fn a_session_made_of_a_token_ends_with_it_and_a_program_may_have_one() {
     story.sign(sign("a token", SECRET)).unwrap();
     story.sign(sign("of a board", "on the wall")).unwrap();
     assert!(matches!(story.sign(sign("none", "nobody")), Err(DoorError::NoLogin)));
-    assert_eq!(story.is_in(SECRET).unwrap().token, Some(id.clone()));
+    assert_eq!(story.is_in(SECRET).unwrap().made_of, MadeOf::Token(id.clone()));
     assert_eq!(story.is_in("on the wall").unwrap().holder, Holder::Automation("board".into()));
     story.ask(Command::RevokeToken { id }).unwrap();
     assert!(story.is_in(SECRET).is_none() && story.is_in("on the wall").is_some());
@@ -305,7 +278,7 @@ fn nothing_that_is_kept_holds_a_secret() {
             Ok(format!("{} {} {:?}", row.text(0)?, row.text(1)?, row.blob(2)?))
         })?;
         let hash = tokens::link_hash(SECRET);
-        assert_eq!(sessions::find(tx, &crate::crypto::hex(&hash))?, None, "the hash is no secret");
+        assert_eq!(sessions::find(tx, &crate::crypto::hex(&hash), tx.now)?, None, "the hash is no secret");
         Ok([links, sessions].concat().join("\n"))
     });
     assert!(rows.contains("tom") && rows.contains("maya") && !rows.contains("secret"), "{rows}");

@@ -29,9 +29,33 @@ fn what_is_not_said_of_command_stays_as_it_is_usually() {
 }
 
 #[test]
+fn the_clocks_of_a_tenure_are_said_by_severity_and_receipts_for_all() {
+    let usual = CommandRules::usual();
+    let (mins, hours) = (SignedDuration::from_mins, SignedDuration::from_hours);
+    let wait = |severity| {
+        let pace = usual.pace[&severity];
+        (pace.receipts, pace.relief, pace.relief_late, pace.support)
+    };
+    let none = SignedDuration::ZERO;
+    assert_eq!(wait(Severity::Sev1), (mins(5), hours(4), hours(8), mins(10)));
+    assert_eq!(wait(Severity::Sev2), wait(Severity::Sev1));
+    assert_eq!(wait(Severity::Sev3), (mins(5), hours(8), hours(12), none));
+    assert_eq!(wait(Severity::Sev4), (mins(5), none, none, none));
+    let lines = "receipts = \"3m\"\nrelief = { SEV1 = \"2h\", SEV2 = \"0s\" }\nrelief_late = { SEV2 = \"24h\" }\nsupport = { SEV3 = \"30m\" }";
+    let rules = read(&GOOD.replacen(SERVICE, &with(lines), 1)).unwrap().rules.command.clone();
+    let pace = |severity| rules.pace[&severity];
+    assert!(Severity::ALL.into_iter().all(|severity| pace(severity).receipts == mins(3)));
+    assert_eq!((pace(Severity::Sev1).relief, pace(Severity::Sev1).relief_late), (hours(2), hours(8)));
+    assert_eq!((pace(Severity::Sev2).relief, pace(Severity::Sev2).relief_late), (none, hours(24)));
+    assert_eq!((pace(Severity::Sev3).support, pace(Severity::Sev1).support), (mins(30), mins(10)));
+}
+
+#[test]
 fn whoever_wants_no_clocks_has_none() {
     let none = "{ SEV1 = \"0s\", SEV2 = \"0s\", SEV3 = \"0s\", SEV4 = \"0s\" }";
-    let lines = ["check_in", "size_up", "progress", "watch"].map(|key| format!("{key} = {none}")).join("\n");
+    let keys = ["check_in", "size_up", "progress", "watch", "relief", "relief_late", "support"];
+    let lines = keys.map(|key| format!("{key} = {none}")).join("\n");
+    let lines = format!("{lines}\nreceipts = \"0s\"");
     let rules = read(&GOOD.replacen(SERVICE, &with(&lines), 1)).unwrap().rules.command.clone();
     assert_eq!(rules, CommandRules::default());
 }
@@ -46,6 +70,21 @@ fn what_is_wrong_of_command_is_said_at_its_line() {
         ("size_up = { SEV1 = \"soon\" }", "is no length of time"),
         ("size_up = \"5m\"", "`size_up` is a table of texts"),
         ("sizeup = { SEV1 = \"5m\" }", "size_up"),
+        ("receipts = \"1m\"", "`receipts` lies between 2m and 24h, or is 0s for never"),
+        ("receipts = \"25h\"", "`receipts` lies between 2m and 24h"),
+        ("receipts = { SEV1 = \"5m\" }", "`receipts` is a text in quotes"),
+        ("relief = { SEV1 = \"25h\" }", "`relief` lies between 2m and 24h, or is 0s for never"),
+        ("relief_late = { SEV1 = \"1m\" }", "`relief_late` lies between 2m and 24h"),
+        (
+            "relief_late = { SEV1 = \"3h\" }",
+            "`relief_late` of SEV1 is 3h; it comes after `relief`, which is 4h",
+        ),
+        (
+            "relief = { SEV3 = \"13h\" }",
+            "`relief_late` of SEV3 is 12h; it comes after `relief`, which is 13h",
+        ),
+        ("support = { SEV1 = \"1m\" }", "`support` lies between 2m and 24h"),
+        ("support = { SEV9 = \"10m\" }", "`SEV9` is no severity of an incident"),
     ] {
         let said = said(SERVICE, &with(lines));
         assert!(said.contains(words), "{said}\n is not: {words}");

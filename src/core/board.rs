@@ -7,8 +7,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+mod corrections;
 mod put;
 
+pub use corrections::{Correction, Corrections, beside};
 pub use put::Put;
 
 /// Most of each sort on one board.
@@ -23,6 +25,8 @@ pub struct Said {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How it goes, in one word: what a button can say.
@@ -66,6 +70,8 @@ pub struct Report {
     pub by: String,
     /// When.
     pub at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// How a task or a change ended.
@@ -79,15 +85,14 @@ pub enum End {
     Failed,
     /// It is not needed, or somebody else's.
     Dropped,
-    /// The incident was over before anybody said how. Nobody can say that it ended so.
+    /// The incident was over before anybody said how. Nobody can say that it ended so, and it is kept as dropped beside a mark: a
+    /// version that knows no such end can read it.
     Unsaid,
 }
 
 impl End {
     /// All that people can say.
     pub const ALL: [Self; 4] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped];
-    /// All that can be kept.
-    pub const KEPT: [Self; 5] = [Self::Done, Self::RolledBack, Self::Failed, Self::Dropped, Self::Unsaid];
 
     /// The word used in SQL, JSON, commands and forms.
     pub fn as_str(self) -> &'static str {
@@ -123,9 +128,30 @@ pub struct Task {
     pub late: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Nobody said that it ended so: see [`Self::end`].
+    pub unsaid: bool,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
+}
+
+/// How something ended, as people are told.
+fn end(ended: Option<(End, Timestamp)>, unsaid: bool) -> Option<(End, Timestamp)> {
+    ended.map(|(how, at)| (if unsaid { End::Unsaid } else { how }, at))
+}
+
+impl Action {
+    /// How it ended, and when.
+    pub fn end(&self) -> Option<(End, Timestamp)> {
+        end(self.ended, self.unsaid)
+    }
 }
 
 impl Task {
+    /// How it ended, and when.
+    pub fn end(&self) -> Option<(End, Timestamp)> {
+        end(self.ended, self.unsaid)
+    }
+
     /// The hour at which it is looked whether it is done.
     pub fn awaited(&self) -> Option<Timestamp> {
         self.limit.filter(|_| !self.late && self.ended.is_none())
@@ -151,6 +177,12 @@ pub struct Action {
     pub assigned: bool,
     /// How it ended, and when.
     pub ended: Option<(End, Timestamp)>,
+    /// Nobody said that it ended so: see [`Self::end`].
+    pub unsaid: bool,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
+    /// Number of the entry that says how it ended; 0 where none does.
+    pub end_entry: u32,
 }
 
 /// Whom a request is for.
@@ -252,6 +284,8 @@ pub struct Request {
     pub state: RequestState,
     /// Since when.
     pub since: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// So long after a request its people are waited for; then who asked hears that nobody answered.
@@ -288,6 +322,8 @@ pub struct Contact {
     pub at: Timestamp,
     /// Nothing more is waited for.
     pub closed: bool,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 impl Contact {
@@ -310,6 +346,8 @@ pub struct Finding {
     pub by: String,
     /// Since when it is known.
     pub known_at: Timestamp,
+    /// Number of the entry that says so; 0 in a row of an older version.
+    pub entry: u32,
 }
 
 /// The board, as the fold of the timeline.
@@ -339,27 +377,25 @@ pub struct Board {
     pub findings: Vec<Finding>,
     /// Where people meet, when that is not the usual place.
     pub meeting: Option<Said>,
+    /// What was corrected of all that.
+    pub corrections: Corrections,
 }
 
 impl Board {
-    /// As a version kept it that did not mark what is late, and called dropped of what nobody had said how it ended.
+    /// As a version kept it that did not mark what is late, called dropped of what nobody had said how it ended, and knew no entries
+    /// and corrections.
     pub(super) fn before_this_version(mut self) -> Self {
-        let said = |ended: &mut Option<(End, Timestamp)>| {
-            if let Some((how @ End::Unsaid, _)) = ended {
-                *how = End::Dropped;
-            }
-        };
         for task in &mut self.tasks {
-            said(&mut task.ended);
+            task.unsaid = false;
             if std::mem::take(&mut task.late) {
                 task.limit = None;
             }
         }
-        self.actions.iter_mut().for_each(|action| said(&mut action.ended));
+        self.actions.iter_mut().for_each(|action| action.unsaid = false);
         for contact in self.contacts.iter_mut().filter(|contact| contact.late) {
             (contact.promised, contact.late) = (None, false);
         }
-        self
+        self.without_entries()
     }
 
     /// Changes that are in flight.
@@ -387,10 +423,10 @@ impl Board {
         self.stop = None;
         self.changes = None;
         for task in self.tasks.iter_mut().filter(|task| task.ended.is_none()) {
-            task.ended = Some((End::Unsaid, at));
+            (task.ended, task.unsaid) = (Some((End::Dropped, at)), true);
         }
         for action in self.actions.iter_mut().filter(|action| action.ended.is_none()) {
-            action.ended = Some((End::Unsaid, at));
+            (action.ended, action.unsaid) = (Some((End::Dropped, at)), true);
         }
         for request in self.requests.iter_mut().filter(|request| !request.state.is_over()) {
             (request.state, request.since) = (RequestState::Released, at);
@@ -413,19 +449,25 @@ impl Board {
         tasks.chain(contacts).chain(requests).min()
     }
 
-    /// Puts something on the board.
+    /// Puts something on the board. `entry`: the number of the entry that says so.
     ///
     /// # Errors
     /// Why it does not follow.
-    pub(crate) fn apply(&mut self, put: &Put, by: &str, at: Timestamp) -> Result<(), &'static str> {
-        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at });
+    pub(crate) fn apply(
+        &mut self,
+        put: &Put,
+        by: &str,
+        at: Timestamp,
+        entry: u32,
+    ) -> Result<(), &'static str> {
+        let said = |text: &str| Some(Said { text: text.to_owned(), by: by.to_owned(), at, entry });
         match put {
             Put::SizedUp { text } => self.size_up = said(text),
             Put::ObjectiveSet { text } => self.objective = said(text),
             Put::PlanSet { text } => self.plan = said(text),
             Put::Reported { trend, text } => {
                 let (text, by) = (text.clone(), by.to_owned());
-                self.report = Some(Report { trend: *trend, text, by, at });
+                self.report = Some(Report { trend: *trend, text, by, at, entry });
             }
             Put::TaskGiven { number, person, what, limit } => {
                 follows(&self.tasks, *number)?;
@@ -439,6 +481,8 @@ impl Board {
                     limit: *limit,
                     late: false,
                     ended: None,
+                    unsaid: false,
+                    entry,
                 });
             }
             Put::TaskEnded { number, how, .. } => {
@@ -460,6 +504,9 @@ impl Board {
                     at,
                     assigned: *assigned,
                     ended: None,
+                    unsaid: false,
+                    entry,
+                    end_entry: 0,
                 });
             }
             Put::ActionEnded { number, how, .. } => {
@@ -467,6 +514,7 @@ impl Board {
                 if action.ended.replace((*how, at)).is_some() {
                     return Err("a change ended twice");
                 }
+                action.end_entry = entry;
             }
             Put::ChangesAllowed { most } => self.changes = (*most != 1).then_some(*most),
             Put::Stopped { why } => self.stop = said(why),
@@ -487,6 +535,7 @@ impl Board {
                     people: people.clone(),
                     state: RequestState::Requested,
                     since: at,
+                    entry,
                 });
             }
             Put::RequestMoved { number, to } => {
@@ -505,6 +554,7 @@ impl Board {
                     by: by.to_owned(),
                     at,
                     closed: *closed,
+                    entry,
                 };
                 match numbered(&mut self.contacts, *number) {
                     Ok(before) => {
@@ -528,12 +578,17 @@ impl Board {
                     text,
                     by: by.to_owned(),
                     known_at: *known_at,
+                    entry,
                 });
             }
             Put::MeetingSet { place, .. } => {
                 self.meeting = place.as_ref().and_then(|place| said(place));
             }
-            Put::Called { .. } | Put::Corrected { .. } => {}
+            Put::Corrected { entry: of, text } => {
+                let (text, by) = (text.clone(), by.to_owned());
+                self.correct(Correction { number: entry, entry: *of, text, by, at });
+            }
+            Put::Called { .. } => {}
         }
         Ok(())
     }

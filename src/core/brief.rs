@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::board::{Action, Contact, End, Finding, Report, Request, Said, Task};
+use super::board::{Action, Contact, Correction, Corrections, End, Finding, Report, Request, Said, Task};
 use super::command::Office;
 use super::condition::Known;
 use super::incident::{Command, Incident, Phase, Responder, Severity};
@@ -56,6 +56,8 @@ pub struct Brief {
     pub contacts: Vec<Contact>,
     /// What was promised, and not kept yet, the next one first.
     pub promises: Vec<Promise>,
+    /// What of it was corrected.
+    pub corrections: Corrections,
 }
 
 /// What happened, and how it goes.
@@ -132,17 +134,42 @@ impl Brief {
             meeting: meeting.in_turn().into_iter().cloned().collect(),
             contacts: board.contacts.iter().filter(|contact| !contact.closed).cloned().collect(),
             promises: promises(incident),
+            corrections: board.corrections.clone(),
         }
+    }
+
+    /// Corrections that stand beside nothing of it, where `made` of the changes that have ended are shown: of what ended the
+    /// harm, of the severity, of what does not stand any more. Each moved the brief, or may have.
+    pub fn corrected_elsewhere(&self, made: usize) -> Vec<&Correction> {
+        let situation = &self.situation;
+        // The first entry says what the incident is called.
+        let mut shown = vec![1];
+        let said = [&self.stop, &situation.size_up, &self.objective, &self.plan];
+        shown.extend(said.into_iter().flatten().map(|one| one.entry));
+        shown.extend(situation.report.iter().map(|one| one.entry));
+        shown.extend(situation.bad.iter().chain(&situation.ruled_out).map(|one| one.entry));
+        shown.extend(self.tasks.iter().map(|one| one.entry));
+        let changes = self.in_flight.iter().chain(self.made.iter().take(made));
+        shown.extend(changes.flat_map(|one| [one.entry, one.end_entry]));
+        shown.extend(self.requests.iter().map(|one| one.entry));
+        shown.extend(self.contacts.iter().map(|one| one.entry));
+        let beside: Vec<u32> =
+            shown.iter().flat_map(|entry| self.corrections.of(*entry)).map(|one| one.number).collect();
+        self.corrections.kept.iter().filter(|one| !beside.contains(&one.number)).collect()
     }
 
     /// Changes of which something may have ended the harm: those that were not dropped.
     pub fn may_have_helped(&self) -> impl Iterator<Item = &Action> {
-        let dropped = |action: &&Action| action.ended.is_some_and(|(how, _)| how == End::Dropped);
+        let dropped = |action: &&Action| action.end().is_some_and(|(how, _)| how == End::Dropped);
         self.in_flight.iter().chain(&self.made).filter(move |action| !dropped(action))
     }
 }
 
+/// Of what is over nothing is waited for, whatever was said while it was not.
 fn promises(incident: &Incident) -> Vec<Promise> {
+    if !incident.is_open() {
+        return Vec::new();
+    }
     let board = &incident.board;
     let update =
         incident.next_update_by.map(|at| Promise { at, what: "the next internal update".to_owned() });

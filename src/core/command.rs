@@ -8,6 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::incident::CommandReason;
 
+mod tenure;
+
+pub use tenure::Tenure;
+
 /// An office besides command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Office {
@@ -57,6 +61,11 @@ impl Office {
 
 /// An offer of command that nobody answers ends after this.
 pub const OFFER_WAIT: SignedDuration = SignedDuration::from_mins(5);
+
+/// Two changes of command within so long of each other are too many for people to know who has it.
+pub const TWICE_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+/// What is said then: to who has it, to who had it, and to everybody who hears of it. Nothing is refused.
+pub const TWICE: &str = "Command has changed twice in 10 minutes; say aloud who has it.";
 
 /// The word of the office of the Commander, on timelines and in requests.
 pub const COMMANDER: &str = "commander";
@@ -121,8 +130,74 @@ impl OfferEnd {
     }
 }
 
-/// How soon the Commander of an incident is asked for what, each time from the hour it begins to be missing.
+/// How who hands over and who takes over speak with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Talk {
+    /// They hear each other now.
+    Live,
+    /// They cannot, and write.
+    Written,
+}
+
+impl Talk {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Live, Self::Written];
+
+    /// The word used in SQL, JSON, commands and forms.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Written => "written",
+        }
+    }
+
+    /// Reads the word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|talk| talk.as_str() == word)
+    }
+}
+
+/// What who takes command says of how it was handed over. All of it may be left out: two acts are enough.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Talked {
+    /// How they spoke with each other.
+    pub talk: Option<Talk>,
+    /// What they read back, in their own words: the objective, the worst hazard, the change in flight, the next promise, and whom
+    /// they ask first. Who hands over hears it, and can correct it. May be empty.
+    pub read_back: String,
+}
+
+impl Talked {
+    /// As it follows a sentence about the change; nothing where nothing was said.
+    pub fn text(&self) -> String {
+        let talk = match self.talk {
+            None => "",
+            Some(Talk::Live) => "; they spoke with each other",
+            Some(Talk::Written) => "; in writing, they did not speak with each other",
+        };
+        let read_back = match self.read_back.as_str() {
+            "" => String::new(),
+            words => format!("; read back: {words}"),
+        };
+        format!("{talk}{read_back}")
+    }
+}
+
+/// A change of command, as those hear of it who are told.
+#[derive(Clone, Copy, Debug)]
+pub struct Handover<'a> {
+    /// The number of its entry.
+    pub entry: u32,
+    /// Who had command before.
+    pub from: &'a str,
+    /// What was said of it.
+    pub talked: &'a Talked,
+    /// It was the second within [`TWICE_WITHIN`].
+    pub twice: bool,
+}
+
+/// How soon the Commander of an incident is asked for what, each time from the hour it begins to be missing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pace {
     /// From taking command to being on scene.
     pub check_in: SignedDuration,
@@ -130,6 +205,21 @@ pub struct Pace {
     pub size_up: SignedDuration,
     /// From one progress report to the next.
     pub progress: SignedDuration,
+    /// From a change of command to asking once more who has not said that they know of it.
+    pub receipts: SignedDuration,
+    /// From taking command to being asked who takes it over.
+    pub relief: SignedDuration,
+    /// From taking command to being asked that once more, urgently.
+    pub relief_late: SignedDuration,
+    /// From being on scene, alone and without a word, to support that is called by rule.
+    pub support: SignedDuration,
+}
+
+impl Pace {
+    /// The longest wait of those that are no longer than anything else that an incident waits for: relief is not one.
+    pub fn longest(&self) -> SignedDuration {
+        self.check_in.max(self.size_up).max(self.progress).max(self.receipts).max(self.support)
+    }
 }
 
 /// What the Commander is asked for.
@@ -141,11 +231,18 @@ pub enum Call {
     SizeUp,
     /// Conditions, actions, needs.
     Progress,
+    /// Who takes command over: they have had it for long.
+    Relief,
+    /// The same, once more and urgently.
+    ReliefLate,
+    /// Nothing: support is called by rule, and there is nobody left to call.
+    Support,
 }
 
 impl Call {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::CheckIn, Self::SizeUp, Self::Progress];
+    pub const ALL: [Self; 6] =
+        [Self::CheckIn, Self::SizeUp, Self::Progress, Self::Relief, Self::ReliefLate, Self::Support];
 
     /// The word used in SQL, JSON and pages.
     pub fn as_str(self) -> &'static str {
@@ -153,6 +250,9 @@ impl Call {
             Self::CheckIn => "check_in",
             Self::SizeUp => "size_up",
             Self::Progress => "progress",
+            Self::Relief => "relief",
+            Self::ReliefLate => "relief_late",
+            Self::Support => "support",
         }
     }
 }
@@ -211,6 +311,8 @@ impl Calls {
                 let goes_on = self.unanswered < PROGRESS_CALLS_MAX;
                 self.progress = after(at, self.pace.progress).filter(|_| goes_on);
             }
+            // These are of the tenure, and stand there.
+            Call::Relief | Call::ReliefLate | Call::Support => {}
         }
     }
 
@@ -267,6 +369,8 @@ pub struct Offices {
     pub wishes: Vec<String>,
     /// Who was told of the change of command and has not said that they know.
     pub unaware: Vec<String>,
+    /// The clocks of the tenure that is; `None`: there are none.
+    pub tenure: Option<Tenure>,
 }
 
 /// What happened to offices.
@@ -311,6 +415,8 @@ pub enum Turn {
         brief: Option<u32>,
         /// Why, in words; may be empty.
         why: String,
+        /// How they spoke with each other, and what was read back.
+        talked: Talked,
         /// So long after a sign of life they are asked for the next one; `None`: never.
         sign_after: Option<SignedDuration>,
         /// When they are asked for reports; `None`: never.
@@ -321,6 +427,13 @@ pub enum Turn {
         /// Who.
         person: String,
         /// Whose term they know of.
+        term: u32,
+    },
+    /// Some have not said in time that they know who commands, and are told once more.
+    Unheard {
+        /// Who.
+        people: Vec<String>,
+        /// Of which term.
         term: u32,
     },
     /// Somebody was asked to take an office.
@@ -355,12 +468,13 @@ pub enum Turn {
 
 impl Turn {
     /// All words of [`Turn::kind`].
-    pub const KINDS: [&'static str; 9] = [
+    pub const KINDS: [&'static str; 10] = [
         "command_offered",
         "command_wished",
         "offer_ended",
         "command_transferred",
         "command_heard",
+        "command_unheard",
         "office_assigned",
         "office_accepted",
         "office_declined",
@@ -375,6 +489,7 @@ impl Turn {
             Self::OfferEnded { .. } => "offer_ended",
             Self::Transferred { .. } => "command_transferred",
             Self::Heard { .. } => "command_heard",
+            Self::Unheard { .. } => "command_unheard",
             Self::Assigned { .. } => "office_assigned",
             Self::Accepted { .. } => "office_accepted",
             Self::Declined { .. } => "office_declined",
@@ -402,16 +517,21 @@ impl Turn {
                 };
                 format!("{how}; command stays where it is{}", with(why))
             }
-            Self::Transferred { from, to, term, reason, why, .. } => {
+            Self::Transferred { from, to, term, reason, why, talked, .. } => {
                 let how = match reason {
                     CommandReason::FirstOnScene => "was on scene first",
                     CommandReason::Assumed => "assumed it after silence",
                     CommandReason::Relieved => "took it over as ordered",
                     _ => "accepted it",
                 };
-                format!("command passed from {from} to {to}, who {how} (term {term}){}", with(why))
+                let (why, talked) = (with(why), talked.text());
+                format!("command passed from {from} to {to}, who {how} (term {term}){why}{talked}")
             }
             Self::Heard { person, term } => format!("{person} knows who has command (term {term})"),
+            Self::Unheard { people, term } => format!(
+                "not known yet whether these know who has command (term {term}); they are told once more: {}",
+                people.join(", ")
+            ),
             Self::Assigned { office, person } => format!("{person} is asked to be {}", office.title()),
             Self::Accepted { office, person } => format!("{person} is {}", office.title()),
             Self::Declined { office, person } => format!("{person} does not become {}", office.title()),
@@ -483,6 +603,8 @@ impl Offices {
                 self.posts.retain(|post| post.office != Office::Deputy || post.person != *to);
             }
             Turn::Heard { person, .. } => self.unaware.retain(|other| other != person),
+            // They are told once; whether they know is still not known.
+            Turn::Unheard { .. } => {}
             Turn::Assigned { office, person } => self.ask(*office, person, at),
             Turn::Accepted { office, person } => {
                 if self.asked(*office) != Some(person.as_str()) {

@@ -15,6 +15,7 @@ mod people;
 mod reason;
 mod refusal;
 mod silent;
+mod tenure;
 mod wake;
 
 pub use act::{Act, Bid, Join, Opening, Write};
@@ -23,7 +24,7 @@ pub use reason::Reason;
 pub use refusal::Refusal;
 
 use super::board::RequestState;
-use super::command::{COMMANDER, Office};
+use super::command::{COMMANDER, Handover, Office, Turn};
 use super::escalation::{self, Staff};
 use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatus, Severity};
 use super::letter::{Letter, News};
@@ -63,6 +64,19 @@ pub struct Decision {
     pub letters: Vec<Letter>,
     /// Why.
     pub reason: Reason,
+}
+
+impl Decision {
+    /// The change of command that it is, when it is one.
+    pub fn handover(&self) -> Option<Handover<'_>> {
+        let twice = self.reason.warning().is_some();
+        self.entries.iter().find_map(|entry| match &entry.fact {
+            Fact::Command(Turn::Transferred { from, talked, .. }) => {
+                Some(Handover { entry: entry.seq, from, talked, twice })
+            }
+            _ => None,
+        })
+    }
 }
 
 /// Opens an incident and wakes the first step.
@@ -347,7 +361,7 @@ impl Work<'_> {
     fn open_only(&self) -> Result<(), Refusal> {
         match (self.incident.resolution(), self.incident.merged_into) {
             (_, Some(home)) => Err(Refusal::NotThere(format!("it is part of INC-{home}; go on there"))),
-            (Some((resolution, _)), None) => Err(Refusal::Over(resolution.as_str())),
+            (Some((resolution, _)), None) => Err(Refusal::Over(resolution.words())),
             (None, None) => Ok(()),
         }
     }

@@ -202,6 +202,14 @@ pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
     let latest =
         now.saturating_add(wait.max(wait_of(incident, rules, now)).saturating_add(CLOCKS_DIFFER_MAX));
     hour.or(incident.own_due_at()).zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
+        || is_of_a_tenure_ahead(incident, now)
+}
+
+/// Whether relief is counted from an hour that has not come.
+fn is_of_a_tenure_ahead(incident: &Incident, now: Timestamp) -> bool {
+    let since = incident.offices.tenure.as_ref().filter(|_| incident.relief_due().is_some());
+    let latest = now.saturating_add(CLOCKS_DIFFER_MAX).unwrap_or(Timestamp::MAX);
+    since.is_some_and(|tenure| tenure.since > latest)
 }
 
 /// How long an incident waits for what it waits for now.
@@ -222,11 +230,12 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
             sign.after.max(OFFER_WAIT).min(longest_wait(rules)).max(first())
         }
         Phase::Acknowledged { calls: Some(calls), .. } => {
-            let pace = calls.pace;
-            let longest = pace.check_in.max(pace.size_up).max(pace.progress).max(OFFER_WAIT);
-            longest.min(longest_wait(rules)).max(first())
+            calls.pace.longest().max(OFFER_WAIT).min(longest_wait(rules)).max(first())
         }
-        Phase::Acknowledged { .. } | Phase::Mitigated { .. } => OFFER_WAIT,
+        Phase::Acknowledged { .. } | Phase::Mitigated { .. } => {
+            let pace = rules.command.pace.get(&incident.severity);
+            pace.map_or(OFFER_WAIT, |pace| pace.receipts.max(OFFER_WAIT))
+        }
         _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
         _ => quiet_wait(rules),
     }
@@ -264,9 +273,31 @@ fn quiet_wait(rules: &Rules) -> SignedDuration {
 pub fn longest_wait(rules: &Rules) -> SignedDuration {
     let steps = rules.policies.values().flat_map(|policy| policy.steps.iter().map(|step| step.wait));
     let signs = rules.clocks.silent_after.values().copied();
-    let paces = rules.command.pace.values().flat_map(|pace| [pace.check_in, pace.size_up, pace.progress]);
+    let paces = rules.command.pace.values().map(|pace| pace.longest());
     let others = [OFFER_WAIT, LAST_RESORT_WAIT, NOBODY_RETRY, WAIT_MIN, quiet_wait(rules)];
     steps.chain(signs).chain(paces).chain(others).max().unwrap_or(LAST_RESORT_WAIT) + CLOCKS_DIFFER_MAX
+}
+
+/// How far ahead the hour of an incident lies at most, unless somebody promised something for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Horizon {
+    /// Of one that nobody has, and of one whose Commander is looked for: the longest wait there is.
+    pub waits: SignedDuration,
+    /// Of others: relief may be the next thing that anybody is asked for.
+    pub asks: SignedDuration,
+    /// The severities at which the Commander is looked for.
+    pub looked_for: Vec<Severity>,
+}
+
+impl Horizon {
+    /// Under these rules.
+    pub fn of(rules: &Rules) -> Self {
+        let waits = longest_wait(rules);
+        let reliefs = rules.command.pace.values().map(|pace| pace.relief.max(pace.relief_late));
+        let relief = reliefs.max().unwrap_or_default();
+        let asks = waits.max(relief.saturating_add(CLOCKS_DIFFER_MAX));
+        Self { waits, asks, looked_for: rules.clocks.silent_after.keys().copied().collect() }
+    }
 }
 
 /// How long the step an escalation stands at is waited for.

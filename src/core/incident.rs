@@ -14,6 +14,7 @@ use super::timeline::{Actor, Entry, Fact};
 mod alerts;
 mod people;
 mod posts;
+mod tenure;
 
 /// After a reminder that came late the next one comes no sooner.
 pub const REMINDERS_APART_MIN: SignedDuration = SignedDuration::from_secs(30);
@@ -405,13 +406,13 @@ impl Incident {
 
     /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
     pub fn due_at(&self) -> Option<Timestamp> {
-        let promised = self.commander().and_then(|_| self.board.next_hour());
+        let promised = self.commander().and_then(|_| self.far_hour());
         self.own_due_at().into_iter().chain(promised).min()
     }
 
     /// The same, without what people promised: an hour that the daemon has set itself lies no further ahead than its waits.
     pub fn own_due_at(&self) -> Option<Timestamp> {
-        let offer = self.offices.offer.as_ref().map(|offer| offer.expires);
+        let near = self.near_hour();
         match &self.phase {
             Phase::Triggered { quiet_until: Some(until), .. }
             | Phase::Triggered { held_until: Some(until), .. } => Some(*until),
@@ -422,9 +423,9 @@ impl Incident {
             Phase::Acknowledged { sign, calls, .. } => {
                 let sign = sign.as_ref().map(|sign| sign.due);
                 let call = calls.as_ref().and_then(Calls::next).map(|(_, hour)| hour);
-                [sign, call, offer].into_iter().flatten().min()
+                [sign, call, near].into_iter().flatten().min()
             }
-            Phase::Mitigated { .. } => offer,
+            Phase::Mitigated { .. } => near,
             Phase::Triggered { .. } | Phase::Resolved { .. } => None,
         }
     }
@@ -533,7 +534,7 @@ impl Incident {
                 self.shadows.extend(shadows.iter().cloned());
             }
             Fact::Rescheduled { due } if self.commander().is_some() => {
-                if self.own_due_at().is_none() {
+                if self.due_at().is_none() {
                     return wrong("an hour was set anew although none was waited for");
                 }
                 self.nothing_later_than(*due);
@@ -554,7 +555,9 @@ impl Incident {
                 _ => return wrong("an hour was set anew although none was waited for"),
             },
             Fact::Paged { person, why, sign_due, .. } => {
-                self.paged(person, why == Why::Watching.as_str(), at);
+                // Who is asked for an office alone was not woken for what happens.
+                let is_told = [Why::Watching, Why::Office].iter().any(|told| told.as_str() == why);
+                self.paged(person, is_told, at);
                 if why == Why::Reminder.as_str() {
                     self.reminded(at);
                 }
@@ -617,11 +620,8 @@ impl Incident {
                     Actor::Person(name) | Actor::Automation(name) | Actor::Source(name) => name.as_str(),
                     Actor::Dispatch => "onscene",
                 };
-                self.board.apply(put, by, at).map_err(|why| FoldError { seq: entry.seq, why })?;
-                self.is_put(put, at);
-                if put.moves_the_situation() {
-                    self.moved = entry.seq;
-                }
+                self.board.apply(put, by, at, entry.seq).map_err(|why| FoldError { seq: entry.seq, why })?;
+                self.is_put(put, at, entry.seq);
             }
             Fact::SeverityLowered { from, to, sign_after, pace, .. } => {
                 if self.severity != *from || to <= from {
@@ -764,27 +764,15 @@ impl Incident {
             | Fact::NobodyToPage
             | Fact::Delivered { .. } => {}
         }
+        self.keeps_time(entry);
         if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {
             self.gives_a_sign(at);
         }
+        if self.moved == entry.seq {
+            self.board.corrections.moved_with(entry.seq);
+        }
         self.seq = entry.seq;
         Ok(())
-    }
-
-    /// Who commands gave no sign of life up to now.
-    fn looked_in_vain(&mut self, next: Option<Timestamp>) {
-        if let (Phase::Acknowledged { sign: Some(sign), .. }, Some(next)) = (&mut self.phase, next) {
-            sign.due = next;
-            sign.asked = sign.asked.saturating_add(1);
-        }
-    }
-
-    /// Those who have not answered were reminded: of hours that were missed once, and not again at once after one that was late.
-    fn reminded(&mut self, at: Timestamp) {
-        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
-            let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
-            escalation.reminders.retain(|hour| *hour >= not_before);
-        }
     }
 }
 

@@ -111,6 +111,8 @@ pub enum Why {
     Requested,
     /// They are asked to take an office.
     Office,
+    /// Who commands is alone on scene and has said nothing yet: support is called by rule.
+    Support,
 }
 
 /// What happened, for people who need to know and not to act.
@@ -174,6 +176,14 @@ pub enum News {
     SizeUpDue,
     /// There is no newer progress report.
     ProgressDue,
+    /// Command passed a while ago, and they have not said that they know.
+    Unheard,
+    /// Who commands has had command for long.
+    ReliefDue,
+    /// Who commands has had command for very long.
+    ReliefLate,
+    /// Support was called by rule, without being asked for.
+    SupportCalled,
     /// They were given something to do.
     Task,
     /// Something is done that was to be done.
@@ -204,7 +214,7 @@ pub enum News {
 
 impl News {
     /// What is told of command, offices and the board.
-    pub const COMMAND: [Self; 27] = [
+    pub const COMMAND: [Self; 31] = [
         Self::Passed,
         Self::Offered,
         Self::OfferWithdrawn,
@@ -219,6 +229,10 @@ impl News {
         Self::CheckInDue,
         Self::SizeUpDue,
         Self::ProgressDue,
+        Self::Unheard,
+        Self::ReliefDue,
+        Self::ReliefLate,
+        Self::SupportCalled,
         Self::Task,
         Self::TaskEnded,
         Self::TaskOverdue,
@@ -266,6 +280,10 @@ impl News {
             Self::CheckInDue => "check-in-due",
             Self::SizeUpDue => "size-up-due",
             Self::ProgressDue => "progress-due",
+            Self::Unheard => "unheard",
+            Self::ReliefDue => "relief-due",
+            Self::ReliefLate => "relief-late",
+            Self::SupportCalled => "support-called",
             Self::Task => "task",
             Self::TaskEnded => "task-ended",
             Self::TaskOverdue => "task-overdue",
@@ -313,6 +331,7 @@ impl Why {
             Self::Doubted => "doubted",
             Self::DoubtHelp => "doubt_help",
             Self::Requested => "requested",
+            Self::Support => "support",
             Self::Office => "office",
         }
     }

@@ -249,6 +249,33 @@ pub fn places(
     Meeting { places: elsewhere.into_iter().chain(listed).collect(), told: told.is_some() }
 }
 
+/// Where people can meet of whom nobody can tell which incident it is: places whose addresses are the same for each, first those of
+/// the house's list in its order, then the others. Where there is none, the bridges of services. Nothing is known of whether they work.
+pub fn of_any_incident(rules: &Rules) -> Vec<Place> {
+    let is_fixed = |url: &str| ![INCIDENT, SERVICE, SECRET].iter().any(|part| url.contains(part));
+    let points = &rules.meeting;
+    let of_house = points.house.iter().map(String::as_str);
+    let others = points.names().filter(|name| !points.house.iter().any(|listed| listed == name));
+    let mut found: Vec<Place> = Vec::new();
+    for (name, point) in of_house.chain(others).filter_map(|name| Some((name, points.get(name)?))) {
+        let Point { url, dial_in, .. } = point.clone();
+        found.push(Place { name: name.to_owned(), url, dial_in, doubt: None });
+    }
+    found.retain(|place| is_fixed(&place.url));
+    if found.is_empty() {
+        for (service, url) in
+            rules.services.iter().filter_map(|(name, known)| Some((name, known.bridge.as_ref()?)))
+        {
+            if is_fixed(url) && !found.iter().any(|place| place.url == *url) {
+                let name = format!("{BRIDGE} of {service}");
+                found.push(Place { name, url: url.clone(), dial_in: None, doubt: None });
+            }
+        }
+    }
+    found.truncate(LIST_MAX);
+    found
+}
+
 /// What an incident itself says is broken, the service at fault first. One of which nothing fires any more says nothing, unless
 /// a person declared it.
 fn own(incident: &Incident) -> Vec<&str> {
@@ -565,6 +592,28 @@ mod tests {
         let meeting = places(&incident("sites"), &rules, None, &BTreeSet::new(), |_| None, now());
         let names: Vec<&str> = meeting.places.iter().map(|place| place.name.as_str()).collect();
         assert_eq!(names, ["chat", "phone"]);
+    }
+
+    #[test]
+    fn of_whom_nobody_knows_the_incident_meet_where_everybody_does() {
+        let mut rules = rules();
+        let named = |rules: &Rules| {
+            let places = of_any_incident(rules);
+            places.into_iter().map(|place| format!("{} {}", place.name, place.url)).collect::<Vec<_>>()
+        };
+        // The video service has a room for each incident: the telephone is next in the list, and the chat is in no list of the house.
+        assert_eq!(named(&rules), ["phone tel:+4722000000", "chat https://chat.example.net/sre"]);
+        let point = |url: &str| Point::new(url.into(), None, Vec::new());
+        let rooms = [
+            ("a".to_owned(), point("https://v.example.net/{service}")),
+            ("b".to_owned(), point("https://v.example.net/{incident}")),
+        ];
+        rules.meeting = Points::new(rooms.into(), names(&["b"]));
+        assert_eq!(named(&rules), ["bridge of blog https://meet.example.net/blog"]);
+        rules.services.get_mut("wiki").unwrap().bridge = Some("https://meet.example.net/blog".into());
+        assert_eq!(named(&rules).len(), 1, "each address once");
+        rules.services.clear();
+        assert_eq!(named(&rules), Vec::<String>::new());
     }
 
     #[test]

@@ -22,6 +22,7 @@
 //! - [`meeting`]: where people meet, and which of these places may be down with what broke;
 //! - [`inhibit`]: alerts that wake nobody while others fire;
 //! - [`flapping`]: alerts that come and go;
+//! - [`audience`], [`disclosure`]: who reads a statement, and what it must not say to them;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
 //! - [`load`]: how the load of being on call is shared;
@@ -30,6 +31,7 @@
 //! - [`rules`]: the part of the configuration that decisions depend on.
 
 pub mod alert;
+pub mod audience;
 pub mod board;
 pub mod brief;
 pub mod command;
@@ -37,6 +39,7 @@ pub mod condition;
 pub mod correlate;
 pub mod decide;
 pub mod delivery_drill;
+pub mod disclosure;
 pub mod escalation;
 pub mod flapping;
 pub mod heartbeat;
@@ -63,9 +66,14 @@ mod stories;
 #[cfg(test)]
 pub(crate) mod stories_command;
 #[cfg(test)]
+mod stories_command_clocks;
+#[cfg(test)]
 mod stories_laws;
 #[cfg(test)]
 mod stories_policy;
 #[cfg(test)]
+mod stories_transfer;
+#[cfg(test)]
 mod stories_whole;
 pub mod timeline;
+pub mod words;

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::command::Office;
 use super::decide::may_be_assumed;
-use super::incident::{Command, Incident, Phase, ResponderStatus};
+use super::incident::{Command, Incident, Phase, Responder, ResponderStatus};
 use super::rules::Rules;
 
 /// Who looks.
@@ -75,6 +75,8 @@ pub enum Kind {
     Watch,
     /// The watch is over.
     Resolve,
+    /// They have commanded for long: who takes it over?
+    Relief,
     /// Nothing but to watch.
     Nothing,
 }
@@ -252,6 +254,9 @@ impl Look<'_> {
             let text = "No alert fires any more. If the harm has stopped, say what ended it.";
             return step(Kind::Mitigate, text, vec![part("mitigate", "The harm has stopped")]);
         }
+        if let Some(relief) = self.relief(command) {
+            return relief;
+        }
         let mut text = String::from("Nothing is waited for from you at this moment. ");
         if let Some(offer) = &self.incident.offices.offer {
             text.push_str(&format!(
@@ -282,6 +287,33 @@ impl Look<'_> {
                 step(Kind::Resolve, text, vec![verb("resolve", "Resolved: it is over")])
             }
         }
+    }
+
+    /// They were asked who takes command over, and have offered it to nobody since.
+    fn relief(&self, command: &Command) -> Option<Step> {
+        let offices = &self.incident.offices;
+        offices.tenure.as_ref().filter(|_| offices.offer.is_none())?.prompted?;
+        let hours = self.now.duration_since(command.since).as_hours();
+        let long = match hours {
+            2.. => format!("{hours} hours"),
+            _ => "long".to_owned(),
+        };
+        let deputy = offices.holder(Office::Deputy);
+        let rests = |known: &&Responder| known.status == ResponderStatus::Resting;
+        let others = self.incident.responders.iter().filter(|known| known.person != command.person);
+        let others = others.filter(|known| known.status.is_on_scene() && !rests(known));
+        let mut others: Vec<&str> = others.map(|known| known.person.as_str()).collect();
+        others.sort_by_key(|person| Some(*person) != deputy);
+        if others.is_empty() {
+            let text = format!(
+                "You have commanded for {long}, and nobody else is on scene. Ask for somebody who can take over."
+            );
+            return Some(step(Kind::Relief, text, vec![part("requests", "Call people")]));
+        }
+        let text =
+            format!("You have commanded for {long}. Who relieves you? It is yours until they have accepted.");
+        let offer = |to: &&str| verb("offer", format!("Offer command to {}", self.name(to))).with("to", to);
+        Some(step(Kind::Relief, text, others.iter().take(2).map(offer).collect()))
     }
 
     /// What somebody does next while another commands.

@@ -307,8 +307,14 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.board == Board::default() || is_as_it_was(&saved.board, &fold.board) {
         saved.board.clone_from(&fold.board);
     }
-    if saved.moved == 0 {
-        saved.moved = fold.moved;
+    // Of one that knew no clocks of a tenure.
+    if saved.offices.tenure.is_none() {
+        saved.offices.tenure.clone_from(&fold.offices.tenure);
+    }
+    // What moves the situation has become more.
+    saved.moved = fold.moved;
+    if let (Some(kept), Some(known)) = (&mut saved.offices.offer, &fold.offices.offer) {
+        kept.brief = known.brief;
     }
     saved.heard_at = saved.heard_at.or(fold.heard_at);
     match (&mut saved.phase, &fold.phase) {
@@ -330,8 +336,13 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
             if kept.is_none() {
                 kept.clone_from(known);
             }
-            if asked.is_none() {
-                asked.clone_from(calls);
+            match (&mut *asked, calls) {
+                (Some(asked), Some(known)) => {
+                    asked.pace = known.pace;
+                    asked.size_up = asked.size_up.or(known.size_up);
+                }
+                (None, known) => asked.clone_from(known),
+                _ => {}
             }
         }
         _ => {}
@@ -341,6 +352,17 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
 
 /// Whether a board is that of the version before, which kept what was said of the state before it was over.
 fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
+    let mut saved = saved.clone();
+    // What is late may have kept its hour without its mark.
+    for late in fold.tasks.iter().filter(|task| task.late) {
+        let kept = saved.tasks.iter_mut().filter(|task| task.number == late.number);
+        kept.for_each(|task| task.limit = None);
+    }
+    for late in fold.contacts.iter().filter(|contact| contact.late) {
+        let kept = saved.contacts.iter_mut().filter(|contact| contact.number == late.number);
+        kept.for_each(|contact| contact.promised = None);
+    }
+    let saved = saved.before_this_version();
     let Board { size_up, objective, plan, report, meeting, .. } = saved.clone();
     let mut fold = fold.clone().before_this_version();
     fold.size_up = fold.size_up.or(size_up);
@@ -348,7 +370,7 @@ fn is_as_it_was(saved: &Board, fold: &Board) -> bool {
     fold.plan = fold.plan.or(plan);
     fold.report = fold.report.or(report);
     fold.meeting = fold.meeting.or(meeting);
-    *saved == fold
+    saved == fold
 }
 
 #[cfg(test)]
@@ -525,6 +547,21 @@ mod tests {
         saved.firing = 7;
         let broken = Broken::Row(4, "the number of its alerts is another");
         assert_eq!(told.prover.end(older(saved), &head), Err(broken));
+    }
+
+    #[test]
+    fn a_row_of_a_version_that_kept_no_corrections_is_asked_for_none() {
+        let mut told = Told::new();
+        told.takes(10, 1).unwrap();
+        told.add(11, Fact::Board(Put::SizedUp { text: "db1 is primary".into() })).unwrap();
+        let moved = told.prover.fold.as_ref().unwrap().moved;
+        told.add(12, Fact::Board(Put::Corrected { entry: moved, text: "db2 is".into() })).unwrap();
+        let mut saved = told.prover.fold.clone().unwrap();
+        assert!(saved.moved > moved && saved.board != saved.board.clone().without_entries());
+        (saved.board, saved.moved) = (saved.board.without_entries(), moved);
+        let head = told.prover.head;
+        assert!(told.prover.clone().end(Kept { incident: saved.clone(), whole: false }, &head).is_ok());
+        assert!(told.prover.end(ours(saved), &head).is_err());
     }
 
     #[test]

@@ -134,16 +134,24 @@ impl CommandRules {
     /// As it is where the configuration says nothing.
     pub fn usual() -> Self {
         let mins = SignedDuration::from_mins;
-        let pace = |check_in, size_up, progress| Pace {
+        let hours = SignedDuration::from_hours;
+        let none = Pace { receipts: mins(5), ..Pace::default() };
+        let pace = |check_in, size_up, progress, relief, relief_late| Pace {
             check_in: mins(check_in),
             size_up: mins(size_up),
             progress: mins(progress),
+            relief: hours(relief),
+            relief_late: hours(relief_late),
+            ..none
         };
+        // What can wait for the morning wakes nobody for company.
+        let alone = |pace| Pace { support: mins(10), ..pace };
         Self {
             pace: [
-                (Severity::Sev1, pace(10, 5, 10)),
-                (Severity::Sev2, pace(10, 10, 15)),
-                (Severity::Sev3, pace(30, 20, 30)),
+                (Severity::Sev1, alone(pace(10, 5, 10, 4, 8))),
+                (Severity::Sev2, alone(pace(10, 10, 15, 4, 8))),
+                (Severity::Sev3, pace(30, 20, 30, 8, 12)),
+                (Severity::Sev4, none),
             ]
             .into(),
             watch: [

@@ -378,7 +378,7 @@ pub(super) fn obeys(before: &Incident, decision: &Decision) {
                 Why::SilentCommander | Why::Doubted => {
                     after.commander().is_some_and(|command| command.person == *person)
                 }
-                Why::SilenceHelp | Why::DoubtHelp => {
+                Why::SilenceHelp | Why::DoubtHelp | Why::Support => {
                     after.commander().is_some_and(|command| command.person != *person)
                 }
                 _ => matches!(after.phase, Phase::Triggered { .. }),

@@ -445,7 +445,7 @@ fn what_was_in_flight_when_it_was_over_has_an_end_that_nobody_said() {
     night.does("maya", action("drain lb1"));
     night.does("maya", Act::Mitigate { term: 1, cause: Some("drained".into()) });
     night.does("maya", Act::Resolve { term: 1, false_alarm: false });
-    let ended = night.incident.board.actions[0].ended.map(|(how, _)| how);
+    let ended = night.incident.board.actions[0].end().map(|(how, _)| how);
     assert_eq!(ended, Some(End::Unsaid), "it may have been what helped");
     assert_eq!(End::from_word("unsaid"), None, "and nobody can say that it ended so");
 }
@@ -482,6 +482,19 @@ fn whoever_takes_what_is_open_again_says_anew_how_it_stands() {
     assert!(board.size_up.is_none() && board.meeting.is_none() && board.actions.len() == 1);
     night.at(31).does("kim", Act::CheckIn);
     assert_eq!(night.at(36).tick(), ["tell kim size-up-due"]);
+}
+
+#[test]
+fn who_was_asked_for_an_office_alone_is_woken_all_the_same_when_it_is_their_turn() {
+    let mut night = Night::new(rules());
+    night.does("maya", Act::CheckIn);
+    assert_eq!(night.does("maya", assign(Office::Safety, "tom", 1)), ["page tom (1, office)"]);
+    assert!(night.incident.responder("tom").unwrap().watching, "that page may be taken back");
+    night.does("maya", assign(Office::Safety, "maya", 1));
+    // Tom is next, and is called as if nothing had been.
+    let called = night.does("maya", Act::Answer { help: true });
+    assert_eq!(called, ["page tom (2, help)"]);
+    assert!(!night.incident.responder("tom").unwrap().watching);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use super::board::{Board, End, Put, Trend};
+use super::board::{Board, Corrections, End, Put, Trend};
 use super::command::Turn;
 use super::decide::{Act, By, Decision, Join, Refusal, Write, decide};
 use super::escalation::Staff;
@@ -98,7 +98,7 @@ fn promises(incident: &Incident) -> (Board, Option<Timestamp>) {
 }
 
 /// I11: the timeline only grows, in order, by the clock of the daemon; the hour that was claimed is kept beside it, and a
-/// correction changes nothing but the timeline.
+/// correction changes nothing but what stands beside what it corrects, and whether that has to be read again.
 fn grows(before: &Incident, decision: &Decision, by: &By, now: Timestamp) {
     for (place, entry) in decision.entries.iter().enumerate() {
         assert_eq!(entry.seq, before.seq + u32::try_from(place).unwrap() + 1);
@@ -108,8 +108,16 @@ fn grows(before: &Incident, decision: &Decision, by: &By, now: Timestamp) {
     if let [Entry { fact: Fact::Board(Put::Corrected { entry, .. }), .. }] = &decision.entries[..] {
         assert!(*entry <= before.seq, "what is corrected was written before");
         let after = &decision.incident;
-        assert_eq!((&after.board, after.state()), (&before.board, before.state()));
-        assert_eq!((&after.offices, after.commander()), (&before.offices, before.commander()));
+        let said = |board: &Board| Board { corrections: Corrections::default(), ..board.clone() };
+        assert_eq!((said(&after.board), after.state()), (said(&before.board), before.state()));
+        let moves = before.board.corrections.move_with(*entry);
+        assert_eq!(after.moved, if moves { after.seq } else { before.moved });
+        // That somebody does anything shows that they are there, and nothing else.
+        assert_eq!(
+            (&after.offices.posts, &after.offices.offer),
+            (&before.offices.posts, &before.offices.offer)
+        );
+        assert_eq!(after.commander(), before.commander());
     }
 }
 
@@ -189,10 +197,14 @@ proptest! {
 #[test]
 fn what_became_of_what_people_were_told_is_on_record() {
     let mut night = Night::manned(rules());
-    for (outcome, why) in [("accepted", ""), ("refused", "550 no such user"), ("unknown", "silence")] {
+    for (outcome, why, words) in [
+        ("accepted", "", "accepted"),
+        ("refused", "550 no such user", "refused"),
+        ("unknown", "silence", "nobody knows whether it arrived"),
+    ] {
         let (what, to) = ("notice".to_owned(), "tom".to_owned());
         night.does("onscene", Act::Deliver { what, to, outcome: outcome.into(), why: why.into() });
         let last = night.entries.last().unwrap();
-        assert!(last.fact.text().starts_with(&format!("notice to tom: {outcome}")), "{}", last.fact.text());
+        assert!(last.fact.text().starts_with(&format!("notice to tom: {words}")), "{}", last.fact.text());
     }
 }

@@ -9,6 +9,7 @@ use super::board::Put;
 use super::command::{Pace, Turn};
 use super::correlate::Because;
 use super::incident::{CommandReason, Resolution, ResponderStatus, Severity};
+use super::words;
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -599,7 +600,7 @@ impl Fact {
                 format!("{step}: {} to answer by {due:.0}{told}{}", people(awaiting), shadows.join(", "))
             }
             Self::Rescheduled { due } => {
-                format!("its hour lay further ahead than any wait; it is looked at again at {due}")
+                format!("its hour lay further ahead than any wait; it is looked at again at {due:.0}")
             }
             Self::NobodyToPage => "the escalation policy names nobody at this hour; trying again".into(),
             Self::Paged { person, attempt, why, .. } => match why.as_str() {
@@ -620,7 +621,7 @@ impl Fact {
             Self::Acknowledged { person } => format!("{person} acknowledged"),
             Self::CheckedIn { person } => format!("{person} is on scene"),
             Self::CommandTaken { person, term, reason, .. } => {
-                format!("{person} has command (term {term}, {})", reason.as_str())
+                format!("{person} has command (term {term}, {})", reason.words())
             }
             Self::HelpCalled { paged, sign_due: None } if paged.is_empty() => {
                 "called for help: nobody else is there".into()
@@ -638,13 +639,13 @@ impl Fact {
             Self::Mitigated { cause: Some(cause) } => format!("mitigated by: {cause}"),
             Self::Mitigated { cause: None } => "mitigated, unexplained".into(),
             Self::Relapsed { .. } => "relapsed: an alert fires again".into(),
-            Self::Resolved { resolution } => format!("resolved: {}", resolution.as_str()),
+            Self::Resolved { resolution } => format!("resolved: {}", resolution.words()),
             Self::Reopened { why, .. } => format!("open again: {why}"),
             Self::Note { text } => text.clone(),
-            Self::Delivered { what, to, outcome, why } if why.is_empty() => {
-                format!("{what} to {to}: {outcome}")
+            Self::Delivered { what, to, outcome, why } => {
+                let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
+                format!("{} to {to}: {}{why}", words::letter(what), words::became(outcome))
             }
-            Self::Delivered { what, to, outcome, why } => format!("{what} to {to}: {outcome} ({why})"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! ICS-214, the activity log: of one person, or of all.
 
 use super::document::{Document, Section, hour};
-use super::taken::{ROW, Taken, concerns, from_to};
+use super::taken::{ROW, Taken, all_about, from_to};
 
 /// What it is.
 const WHAT: &str = "ICS-214, Activity Log. Facts are those of the timeline; hours are UTC.";
@@ -9,10 +9,11 @@ const WHAT: &str = "ICS-214, Activity Log. Facts are those of the timeline; hour
 /// Fills it; `person`: of whom, or of all. `None`: the timeline does not name them.
 pub(super) fn fill(taken: &Taken<'_>, person: Option<&str>) -> Option<Document> {
     let ours = |of: &str| person.is_none_or(|person| person == of);
-    let concerned = |entry| person.is_none_or(|person| concerns(entry, person));
-    if !taken.entries.iter().any(|kept| concerned(&kept.entry)) {
+    let about = person.map(|person| all_about(taken.entries, person));
+    if about.as_ref().map_or(taken.entries.is_empty(), std::collections::BTreeSet::is_empty) {
         return None;
     }
+    let concerned = |entry| about.as_ref().is_none_or(|about| about.contains(&entry));
     let tenures = taken.tenures().into_iter().filter(|one| ours(&one.person));
     let mut positions: Vec<String> = tenures
         .map(|one| format!("{}: Commander (term {}), {}", one.person, one.term, from_to(one.from, one.to)))
@@ -25,14 +26,16 @@ pub(super) fn fill(taken: &Taken<'_>, person: Option<&str>) -> Option<Document> 
         taken.incident.responders.iter().filter(|one| ours(&one.person)).map(|one| {
             vec![taken.person(&one.person), one.status.as_str().replace('_', " "), hour(one.since)]
         });
-    let rows = taken.notable().filter(|kept| concerned(&kept.entry)).map(|kept| taken.row(kept)).collect();
+    let rows = taken.notable().filter(|kept| concerned(kept.entry.seq)).map(|kept| taken.row(kept)).collect();
     let name = person.map_or_else(|| "everybody on the incident".to_owned(), |person| taken.person(person));
     let title = match person {
         Some(person) => format!("Activity log of {person}: {}", taken.name()),
         None => format!("Activity log: {}", taken.name()),
     };
-    let document = Document::new("ics-214", taken.incident.id, (taken.at, taken.by), title, WHAT)
-        .with(Section::new("1. Incident name").text(taken.name()))
+    let document = Document::new("ics-214", taken.incident.id, (taken.at, taken.by), title, WHAT);
+    let document = taken
+        .begun(document)
+        .with(Section::new("1. Incident name").text(taken.name() + &taken.later.beside(1)))
         .with(Section::new("2. Operational period").text(taken.period()))
         .with(Section::new("3. Name").text(name))
         .with(Section::new("4. ICS position").list(positions, "No office was held."))

@@ -4,7 +4,8 @@
 //! A document is written in parts, however long the timeline is: its [`beginning`], each [`entry`] and its [`END`]. What was
 //! appended to the timeline meanwhile is not in it: entries are taken up to the one that the incident's row knew of.
 //!
-//! What is proved is the incident and its entries. The alerts are there to be read.
+//! What is proved is the incident and its entries. The alerts are there to be read: nothing is proved of them, and of very many
+//! the document has the first and says how many it has not.
 
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
@@ -21,15 +22,23 @@ use crate::store::timeline::AsWritten;
 const DOCUMENT: &str = "onscene timeline";
 /// The version of its form. A field more is a new version: an older one could not tell what it means for the proof.
 const VERSION: u32 = 1;
+/// The version of one that says how many alerts are not in it. Only such a one has it, so that every other can be proved by
+/// what knows the first version alone.
+const VERSION_CUT: u32 = 2;
 
 /// The end of a document.
 pub const END: &str = "\n]}\n";
 
-/// The beginning of a document, up to its first entry.
+/// The beginning of a document, up to its first entry. `alerts_all`: how many alerts there are, of which `alerts` are the first.
 ///
 /// # Errors
 /// When the row holds no JSON.
-pub fn beginning(row: &Row, alerts: &[Value], exported_at: Timestamp) -> Result<String, serde_json::Error> {
+pub fn beginning(
+    row: &Row,
+    alerts: &[Value],
+    alerts_all: u64,
+    exported_at: Timestamp,
+) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
     struct Beginning<'a> {
         document: &'static str,
@@ -39,15 +48,20 @@ pub fn beginning(row: &Row, alerts: &[Value], exported_at: Timestamp) -> Result<
         incident: &'a RawValue,
         head: String,
         alerts: &'a [Value],
+        #[serde(skip_serializing_if = "Option::is_none")]
+        alerts_left_out: Option<u64>,
     }
+    let left_out = alerts_all.saturating_sub(u64::try_from(alerts.len()).unwrap_or(u64::MAX));
+    let alerts_left_out = (left_out > 0).then_some(left_out);
     let beginning = Beginning {
         document: DOCUMENT,
-        version: VERSION,
+        version: if alerts_left_out.is_some() { VERSION_CUT } else { VERSION },
         onscene: env!("CARGO_PKG_VERSION"),
         exported_at,
         incident: serde_json::from_str(&row.state)?,
         head: crypto::hex(&row.head),
         alerts,
+        alerts_left_out,
     };
     let mut text = serde_json::to_string(&beginning)?;
     text.pop();
@@ -104,15 +118,26 @@ pub enum NoDocument {
     #[error("it is no document that onscene exported as --form json")]
     Foreign,
     /// Of a later version.
-    #[error("its form has version {0}; this onscene knows versions up to {VERSION}")]
+    #[error("its form has version {0}; this onscene knows versions up to {VERSION_CUT}")]
     Later(u32),
 }
 
-/// Proves a document: the number of its incident, and what was proved of it or the first fault.
+/// What a document says that was read.
+#[derive(Debug)]
+pub struct Told {
+    /// The number of its incident.
+    pub id: i64,
+    /// What was proved of it, or the first fault.
+    pub proved: Result<Proved, Broken>,
+    /// How many alerts it says are not in it.
+    pub alerts_left_out: u64,
+}
+
+/// Proves a document.
 ///
 /// # Errors
 /// When it is no document.
-pub fn prove(text: &str) -> Result<(i64, Result<Proved, Broken>), NoDocument> {
+pub fn prove(text: &str) -> Result<Told, NoDocument> {
     #[derive(Deserialize)]
     struct Kind {
         document: Option<String>,
@@ -130,6 +155,8 @@ pub fn prove(text: &str) -> Result<(i64, Result<Proved, Broken>), NoDocument> {
         incident: &'a RawValue,
         head: String,
         alerts: IgnoredAny,
+        #[serde(default)]
+        alerts_left_out: Option<u64>,
         #[serde(borrow)]
         entries: Vec<&'a RawValue>,
     }
@@ -139,11 +166,16 @@ pub fn prove(text: &str) -> Result<(i64, Result<Proved, Broken>), NoDocument> {
     }
     let kind: Kind = serde_json::from_str(text).map_err(NoDocument::Other)?;
     match (kind.document.as_deref(), kind.version) {
-        (Some(DOCUMENT), Some(VERSION)) => {}
-        (Some(DOCUMENT), Some(version)) if version > VERSION => return Err(NoDocument::Later(version)),
+        (Some(DOCUMENT), Some(VERSION | VERSION_CUT)) => {}
+        (Some(DOCUMENT), Some(version)) if version > VERSION_CUT => return Err(NoDocument::Later(version)),
         _ => return Err(NoDocument::Foreign),
     }
     let document: Document<'_> = serde_json::from_str(text).map_err(NoDocument::Other)?;
+    if document.alerts_left_out.is_some() != (document.version == VERSION_CUT) {
+        let why = "version 2, and no other, says how many alerts are left out";
+        return Err(NoDocument::Other(serde::de::Error::custom(why)));
+    }
+    let alerts_left_out = document.alerts_left_out.unwrap_or_default();
     let Numbered { id } = serde_json::from_str(document.incident.get()).map_err(NoDocument::Other)?;
     let mut prover = Prover::new(crypto::sha256, id);
     for one in &document.entries {
@@ -158,7 +190,7 @@ pub fn prove(text: &str) -> Result<(i64, Result<Proved, Broken>), NoDocument> {
             as_written(entry).prove(&mut prover)
         });
         if let Err(broken) = proved {
-            return Ok((id, Err(broken)));
+            return Ok(Told { id, proved: Err(broken), alerts_left_out });
         }
     }
     let last = prover.seq();
@@ -167,7 +199,7 @@ pub fn prove(text: &str) -> Result<(i64, Result<Proved, Broken>), NoDocument> {
         Err(_) if last == 0 => Err(Broken::Empty),
         Err(_) => Err(Broken::Row(last, "it cannot be read")),
     };
-    Ok((id, proved))
+    Ok(Told { id, proved, alerts_left_out })
 }
 
 fn as_written(entry: Entry) -> AsWritten {

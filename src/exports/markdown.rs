@@ -55,7 +55,9 @@ fn inside(text: &str) -> String {
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {
-    text.split(['\n', '\r']).map(str::trim).filter(|line| !line.is_empty())
+    // A control character becomes a blank: at the beginning of a line it would hide what comes behind it.
+    let blank = |letter: char| letter.is_whitespace() || letter.is_control();
+    text.split(['\n', '\r']).map(move |line| line.trim_matches(blank)).filter(|line| !line.is_empty())
 }
 
 /// One line whose signs mean nothing.
@@ -112,7 +114,7 @@ fn begun(text: &str) -> String {
     let digits = text.chars().take_while(char::is_ascii_digit).count();
     let (number, rest) = text.split_at(digits);
     match rest.chars().next() {
-        Some('-' | '+' | '=') if digits == 0 => format!("\\{text}"),
+        Some('-' | '+' | '=' | ':') if digits == 0 => format!("\\{text}"),
         Some('.' | ')') if digits > 0 => format!("{number}\\{rest}"),
         _ => text.to_owned(),
     }
@@ -140,7 +142,9 @@ mod tests {
             ("a@`b`", "`a@`\\`b\\`"),
             ("a | b \\| c", "a \\| b \\\\\\| c"),
             ("*a* _b_ `c` ~~d~~ &amp; $x$", "\\*a\\* \\_b\\_ \\`c\\` \\~\\~d\\~\\~ \\&amp; \\$x\\$"),
-            ("one\r\n\n\ttwo\u{0}", "one / two "),
+            ("one\r\n\n\ttwo\u{0}", "one / two"),
+            (":-", "\\:-"),
+            ("\u{1}\u{2}# heading", "\\# heading"),
         ] {
             assert_eq!(line(said), written, "{said}");
         }

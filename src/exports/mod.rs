@@ -9,10 +9,15 @@ mod ics_201;
 mod ics_209;
 mod ics_214;
 pub mod json;
+pub mod later;
 mod markdown;
 mod postmortem;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_corrected;
+#[cfg(test)]
+mod stories_words;
 pub mod taken;
 
 use document::Document;

@@ -4,9 +4,10 @@
 //! nothing to do: both are facts of the timeline, and no verdict.
 
 use super::document::{Document, Section, hour, hours, lasting};
+use super::later::Ever;
 use super::taken::{ROW, Span, Taken, ending, from_to};
 use crate::core::board::{Action, End, Put};
-use crate::core::incident::Phase;
+use crate::core::incident::{Phase, Resolution};
 use crate::core::timeline::{Actor, Fact};
 
 /// What it is.
@@ -19,15 +20,18 @@ const TODO: &str = "todo";
 pub(super) fn fill(taken: &Taken<'_>) -> Document {
     let title = format!("Post-mortem (draft): {}", taken.name());
     let rows = taken.notable().map(|kept| taken.row(kept)).collect();
-    Document::new("postmortem", taken.incident.id, (taken.at, taken.by), title, WHAT)
+    let ever = taken.ever();
+    let document = Document::new("postmortem", taken.incident.id, (taken.at, taken.by), title, WHAT);
+    taken
+        .begun(document)
         .with(Section::new("Owner").to_fill_in("who owns this document"))
         .with(Section::new("Review").to_fill_in("the date of the review, and who comes"))
         .with(overview(taken))
-        .with(impact(taken))
+        .with(impact(taken, &ever))
         .with(command(taken))
         .with(Section::new("Timeline").table(&ROW, rows, "It is empty."))
         .with(known(taken))
-        .with(changes(taken))
+        .with(changes(taken, &ever))
         .with(ended_by(taken))
         .with(stops(taken))
         .with(
@@ -40,7 +44,7 @@ pub(super) fn fill(taken: &Taken<'_>) -> Document {
                 .to_fill_in("what could have been worse, and was not by our doing"),
         )
         .with(statements(taken))
-        .with(follow_up(taken))
+        .with(follow_up(taken, &ever))
         .with(Section::new("Note for the house").to_fill_in("what everybody in the house is told"))
         .with(
             Section::new("Summary for outside")
@@ -53,13 +57,14 @@ fn overview(taken: &Taken<'_>) -> Section {
     let incident = taken.incident;
     let worst = taken.severities().into_iter().map(|span| span.word).min();
     let over = match incident.resolution() {
-        Some((resolution, at)) => format!("{} at {}", resolution.as_str(), hour(at)),
+        Some((Resolution::Merged, _)) => format!("it is {}", taken.part_of().unwrap_or_default()),
+        Some((resolution, at)) => format!("{} at {}", resolution.words(), hour(at)),
         None => format!("it is {} as of {}", incident.state(), hour(taken.at)),
     };
     let opened = taken.entries.first().map(|kept| hours(kept.entry.at, kept.entry.occurred_at));
     Section::new("Overview")
         .facts(vec![
-            ("Incident", Some(taken.name())),
+            ("Incident", Some(taken.name() + &taken.later.beside(1))),
             ("Services", Some(taken.services())),
             ("Severity at its worst", worst.map(str::to_owned)),
             ("Opened", opened),
@@ -70,7 +75,7 @@ fn overview(taken: &Taken<'_>) -> Section {
         .to_fill_in("what happened, in two or three sentences")
 }
 
-fn impact(taken: &Taken<'_>) -> Section {
+fn impact(taken: &Taken<'_>, ever: &Ever) -> Section {
     let incident = taken.incident;
     let until = |span: &Span| span.to.unwrap_or(taken.at);
     let row = |span: Span| {
@@ -114,7 +119,7 @@ fn impact(taken: &Taken<'_>) -> Section {
             ("Alerts", Some(incident.alerts.to_string())),
             ("People paged", Some(people)),
             ("Pages", Some(pages.to_string())),
-            ("Changes announced", Some(incident.board.actions.len().to_string())),
+            ("Changes announced", Some(ever.changes.len().to_string())),
         ])
         .to_fill_in(
             "how many users and requests were affected, and how; data lost or not, and how that is known",
@@ -166,7 +171,7 @@ fn known(taken: &Taken<'_>) -> Section {
                     hour(kept.entry.at),
                     component.clone(),
                     state.into(),
-                    text.clone(),
+                    format!("{text}{}", taken.later.beside(kept.entry.seq)),
                     by,
                 ];
                 Some((*known_at, cells))
@@ -182,26 +187,20 @@ fn known(taken: &Taken<'_>) -> Section {
     )
 }
 
-fn changes(taken: &Taken<'_>) -> Section {
+fn changes(taken: &Taken<'_>, ever: &Ever) -> Section {
     let row = |one: &Action| {
-        let words = taken.words_of_end(|put| match put {
-            Put::ActionEnded { number, text, .. } if *number == one.number => Some(text),
-            _ => None,
-        });
-        let end =
-            if words.is_empty() { ending(one.ended) } else { format!("{}: {words}", ending(one.ended)) };
         let undo = if one.undo.is_empty() { "not named".into() } else { one.undo.clone() };
         vec![
             one.number.to_string(),
             hour(one.at),
             one.person.clone(),
-            one.what.clone(),
+            format!("{}{}", one.what, taken.later.beside(one.entry)),
             one.place.clone(),
             undo,
-            end,
+            taken.end_of(one),
         ]
     };
-    let actions = &taken.incident.board.actions;
+    let actions = &ever.changes;
     let columns = ["Change", "Announced (UTC)", "Who", "What", "Where", "To undo it", "End"];
     let unassigned: Vec<_> = actions.iter().filter(|one| !one.assigned).map(row).collect();
     Section::new("Changes")
@@ -211,22 +210,28 @@ fn changes(taken: &Taken<'_>) -> Section {
 }
 
 fn ended_by(taken: &Taken<'_>) -> Section {
+    let resolution = taken.incident.resolution().map(|(resolution, _)| resolution);
+    let (nothing_was_wrong, part_of) = (resolution == Some(Resolution::FalseAlarm), taken.part_of());
     let mut begun = 0_usize;
     let mut rows = Vec::new();
     for kept in taken.entries {
         let entry = &kept.entry;
-        match &entry.fact {
-            Fact::Board(Put::ActionBegan { .. }) => begun += 1,
-            Fact::Mitigated { cause } => {
-                let cause =
-                    cause.clone().unwrap_or_else(|| "UNEXPLAINED: nobody knew what ended the harm".into());
-                rows.push(vec![hours(entry.at, entry.occurred_at), cause, begun.to_string()]);
+        let said = match &entry.fact {
+            Fact::Board(Put::ActionBegan { .. }) => {
+                begun += 1;
+                continue;
             }
-            Fact::Resolved { .. } | Fact::Relapsed { .. } | Fact::Reopened { .. } => {
-                rows.push(vec![hours(entry.at, entry.occurred_at), kept.text.clone(), begun.to_string()]);
+            Fact::Mitigated { cause: Some(cause) } => cause.clone(),
+            // What was thought to have ended was none, or is asked for elsewhere.
+            Fact::Mitigated { cause: None } if nothing_was_wrong || part_of.is_some() => kept.text.clone(),
+            Fact::Mitigated { cause: None } => "UNEXPLAINED: nobody knew what ended the harm".into(),
+            Fact::Resolved { .. } | Fact::Merged { .. } | Fact::Relapsed { .. } | Fact::Reopened { .. } => {
+                kept.text.clone()
             }
-            _ => {}
-        }
+            _ => continue,
+        };
+        let said = said + &taken.later.beside(entry.seq);
+        rows.push(vec![hours(entry.at, entry.occurred_at), said, begun.to_string()]);
     }
     let last = taken.entries.iter().rev().find_map(|kept| match &kept.entry.fact {
         Fact::Mitigated { cause } => Some(cause.is_some()),
@@ -238,6 +243,14 @@ fn ended_by(taken: &Taken<'_>) -> Section {
         rows,
         "Nothing is on record.",
     );
+    if nothing_was_wrong {
+        return section
+            .text("It was a false alarm: nothing was wrong, so nothing had to end.")
+            .to_fill_in("why it alarmed although nothing was wrong, and how that is known");
+    }
+    if let Some((into, part_of)) = taken.incident.merged_into.zip(part_of) {
+        return section.text(format!("It is {part_of}: what ended it is told there, see INC-{into}."));
+    }
     let section = match last {
         _ if open => section.text("It has not ended."),
         Some(true) => section,
@@ -266,12 +279,15 @@ fn statements(taken: &Taken<'_>) -> Section {
         Fact::StatementDrafted { text } => {
             let entry = &kept.entry;
             let by = entry.actor.person().unwrap_or("onscene").to_owned();
-            Some(vec![hours(entry.at, entry.occurred_at), by, text.clone()])
+            let text = format!("{text}{}", taken.later.beside(entry.seq));
+            Some(vec![hours(entry.at, entry.occurred_at), by, text])
         }
         _ => None,
     });
     let promised = taken.entries.iter().filter_map(|kept| match &kept.entry.fact {
-        Fact::Promised { by } => Some(vec![hour(kept.entry.at), hour(*by)]),
+        Fact::Promised { by } => {
+            Some(vec![hour(kept.entry.at), hour(*by) + &taken.later.beside(kept.entry.seq)])
+        }
         _ => None,
     });
     Section::new("Statements")
@@ -283,7 +299,7 @@ fn statements(taken: &Taken<'_>) -> Section {
 }
 
 /// What notes call a thing to be done, and tasks that did not end well.
-fn follow_up(taken: &Taken<'_>) -> Section {
+fn follow_up(taken: &Taken<'_>, ever: &Ever) -> Section {
     let notes = taken.entries.iter().filter_map(|kept| match &kept.entry.fact {
         Fact::Note { text } => {
             let begins = text.get(..TODO.len()).is_some_and(|word| word.eq_ignore_ascii_case(TODO));
@@ -294,15 +310,17 @@ fn follow_up(taken: &Taken<'_>) -> Section {
             let what =
                 text.get(TODO.len()..).unwrap_or_default().trim_start_matches([':', ' ', '-']).to_owned();
             begins.then(|| {
+                let what = what + &taken.later.beside(kept.entry.seq);
                 vec![what, format!("a note of {by}, entry {}", kept.entry.seq), String::new(), String::new()]
             })
         }
         _ => None,
     });
-    let tasks = taken.incident.board.tasks.iter().filter(|task| !matches!(task.ended, Some((End::Done, _))));
+    let tasks = ever.tasks.iter().filter(|task| !matches!(task.ended, Some((End::Done, _))));
     let tasks = tasks.map(|task| {
-        let from = format!("task {} of {}, {}", task.number, task.person, ending(task.ended));
-        vec![task.what.clone(), from, String::new(), String::new()]
+        let from = format!("task {} of {}, {}", task.number, task.person, ending(task.end()));
+        let what = format!("{}{}", task.what, taken.later.beside(task.entry));
+        vec![what, from, String::new(), String::new()]
     });
     Section::new("What is to be done")
         .table(

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::document::{hour, hours};
-use crate::core::board::{End, Put};
+use super::document::{Document, Section, hour, hours};
+use super::later::{Ever, Later};
+use crate::core::board::{Action, End, Put};
 use crate::core::command::{Office, Turn};
 use crate::core::condition::Known;
 use crate::core::incident::{CommandReason, Incident};
@@ -20,12 +21,14 @@ use crate::store::alerts::Shown;
 use crate::store::timeline::Kept;
 
 /// An incident as a form sees it.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Taken<'a> {
     /// Itself.
     pub incident: &'a Incident,
     /// Its whole timeline, in order.
     pub entries: &'a [Kept],
+    /// What was said later of its entries.
+    pub later: Later<'a>,
     /// Its alerts.
     pub alerts: &'a [Shown],
     /// Where its people meet.
@@ -51,10 +54,36 @@ impl Taken<'_> {
         self.incident.resolution().map(|(_, at)| at)
     }
 
+    /// `part of INC-3 since 2026-11-23T02:00:00Z`, of one that became part of another and is not over: that one goes on.
+    pub fn part_of(&self) -> Option<String> {
+        Some(format!("part of INC-{} since {}", self.incident.merged_into?, hour(self.ended()?)))
+    }
+
+    /// A form of one that became part of another says so before anything else.
+    pub fn begun(&self, document: Document) -> Document {
+        let Some((into, part_of)) = self.incident.merged_into.zip(self.part_of()) else { return document };
+        let text = format!("This incident is {part_of}. What came after that is told there: see INC-{into}.");
+        document.with(Section::new(&format!("Part of INC-{into}")).text(text))
+    }
+
+    /// Every change that was announced, and every task that was given.
+    pub fn ever(&self) -> Ever {
+        Ever::of(self.entries)
+    }
+
+    /// The newest entry that says something, as what was said later of it is put behind its words.
+    pub fn beside_last(&self, says: impl Fn(&Fact) -> bool) -> String {
+        let last = self.entries.iter().rev().find(|kept| says(&kept.entry.fact));
+        last.map(|kept| self.later.beside(kept.entry.seq)).unwrap_or_default()
+    }
+
     /// From when to when it is told.
     pub fn period(&self) -> String {
         let until = match self.ended() {
-            Some(at) => hour(at),
+            Some(at) => match self.incident.merged_into {
+                Some(other) => format!("{} (part of INC-{other} since then)", hour(at)),
+                None => hour(at),
+            },
             None => format!("{} (open)", hour(self.at)),
         };
         format!("{} to {until}", hour(self.incident.opened_at))
@@ -145,8 +174,8 @@ impl Taken<'_> {
                 Fact::CommandTaken { person, term, reason, .. } => {
                     Some((person, *term, with(how(*reason), "")))
                 }
-                Fact::Command(Turn::Transferred { to, term, reason, why, .. }) => {
-                    Some((to, *term, with(how(*reason), why)))
+                Fact::Command(Turn::Transferred { to, term, reason, why, talked, .. }) => {
+                    Some((to, *term, with(how(*reason), why) + &talked.text()))
                 }
                 Fact::Resolved { .. } | Fact::Merged { .. } => None,
                 _ => continue,
@@ -211,18 +240,23 @@ impl Taken<'_> {
     /// How an entry is shown: its number, when, who, and its words with what corrects them.
     pub fn row(&self, kept: &Kept) -> Vec<String> {
         let entry = &kept.entry;
-        let mut corrected = self.entries.iter().filter_map(|other| match &other.entry.fact {
-            Fact::Board(Put::Corrected { entry: of, .. }) if *of == entry.seq => Some(other.entry.seq),
-            _ => None,
-        });
-        let corrected =
-            corrected.next_back().map(|by| format!(" (corrected by entry {by})")).unwrap_or_default();
+        let corrected = self.later.beside(entry.seq);
         let when = hours(entry.at, entry.occurred_at);
         vec![entry.seq.to_string(), when, who(entry), format!("{}{corrected}", kept.text)]
     }
 
+    /// How a change ended, in the words of who ended it, and with what was said of it later.
+    pub fn end_of(&self, change: &Action) -> String {
+        let words = self.words_of_end(|put| match put {
+            Put::ActionEnded { number, text, .. } if *number == change.number => Some(text),
+            _ => None,
+        });
+        let words = if words.is_empty() { words } else { format!(": {words}") };
+        format!("{}{words}{}", ending(change.end()), self.later.beside(change.end_entry))
+    }
+
     /// How a change or a task ended, in the words of who ended it. `put`: what of an entry is such an end.
-    pub fn words_of_end(&self, is_end: impl Fn(&Put) -> Option<&str>) -> String {
+    fn words_of_end(&self, is_end: impl Fn(&Put) -> Option<&str>) -> String {
         let mut words = self.entries.iter().filter_map(|kept| match &kept.entry.fact {
             Fact::Board(put) => is_end(put),
             _ => None,
@@ -286,18 +320,13 @@ pub fn ending(ended: Option<(End, Timestamp)>) -> String {
     match ended {
         None => "not ended".into(),
         Some((End::Unsaid, at)) => format!("nobody said how; the incident was over at {}", hour(at)),
-        Some((how, at)) => format!("{} at {}", how.as_str().replace('-', " "), hour(at)),
+        Some((how, at)) => format!("{} at {}", how.words(), hour(at)),
     }
 }
 
 /// Who did what an entry says, and as what.
 fn who(entry: &Entry) -> String {
-    let name = match &entry.actor {
-        Actor::Dispatch => return "onscene".into(),
-        Actor::Source(name) => return format!("source {name}"),
-        Actor::Automation(name) => format!("{name} (a program)"),
-        Actor::Person(name) => name.clone(),
-    };
+    let name = entry.actor.words();
     match entry.office {
         None => name,
         Some(word) => format!("{name}, {}", Office::from_word(word).map_or("Commander", Office::title)),
@@ -334,8 +363,23 @@ fn is_notable(fact: &Fact) -> bool {
     }
 }
 
+/// The entries that are about somebody, and those that correct these.
+pub fn all_about(entries: &[Kept], person: &str) -> BTreeSet<u32> {
+    let mut all = BTreeSet::new();
+    for Kept { entry, .. } in entries {
+        let of = match &entry.fact {
+            Fact::Board(Put::Corrected { entry: of, .. }) => all.contains(of),
+            _ => false,
+        };
+        if of || concerns(entry, person) {
+            all.insert(entry.seq);
+        }
+    }
+    all
+}
+
 /// Whether an entry is about somebody: they did it, or it was done with them.
-pub fn concerns(entry: &Entry, person: &str) -> bool {
+fn concerns(entry: &Entry, person: &str) -> bool {
     let is = |name: &String| name == person;
     let any = |names: &[String]| names.iter().any(|name| name == person);
     if matches!(&entry.actor, Actor::Person(name) | Actor::Automation(name) if name == person) {
@@ -363,6 +407,7 @@ pub fn concerns(entry: &Entry, person: &str) -> bool {
             | Turn::Accepted { person: name, .. }
             | Turn::Declined { person: name, .. }
             | Turn::Released { person: name, .. } => is(name),
+            Turn::Unheard { people, .. } => any(people),
         },
         Fact::Board(put) => match put {
             Put::TaskGiven { person: name, .. } | Put::ActionBegan { person: name, .. } => is(name),

@@ -21,21 +21,23 @@ use super::body::{self, BodyProblem};
 use super::desk::{Desk, cannot_read};
 use super::html::{Found, Pages, about};
 use super::pages::me;
-use crate::commit::{Asked, Command, DoorError, Press, Reply, SignIn, followed};
+use crate::commit::{Asked, Command, DoorError, Press, Reply, followed};
 use crate::core::decide::{Act, Reason, Refusal};
 use crate::core::rules::Rules;
 use crate::crypto;
 use crate::render::{full_name, zone_of};
 use crate::store::sight::Seen;
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, Tx, incidents, reach, sessions};
+use crate::store::{StoreError, Tx, incidents, reach};
 
+mod here;
 pub(super) mod nonce;
 mod seen;
 mod test;
 
 pub use seen::Presses;
 
+use here::{Here, Login};
 use nonce::{Made, Not, Page};
 
 /// Largest form, in bytes: what a text area takes, each byte of it in three.
@@ -47,8 +49,6 @@ const ALERTS_MAX: u32 = 20;
 const ENTRIES_SHOWN: u32 = 12;
 /// How long somebody waits for it to be written down that they followed a link.
 const OPENED_WAIT: Duration = Duration::from_millis(300);
-/// How long somebody who has answered waits to be logged in as well.
-const ENTERED_WAIT: Duration = Duration::from_secs(2);
 /// What the button says that people do not see.
 const PROGRAM: &str = "program";
 
@@ -95,8 +95,11 @@ pub(super) async fn show(
             let Some(found) = found else {
                 return test::page(&desk, &pages, &known, Made::now(Page::First, desk.clock.now()), None);
             };
+            let here = if as_of.is_none() { Here::of(&desk, &headers).await } else { None };
             let shown = Shown::of(Made::now(Page::First, desk.clock.now()));
-            page(&desk, &pages, &known, found, &Shown { as_of, ..shown })
+            let mut answer = page(&desk, &pages, &known, found, &Shown { as_of, here, ..shown });
+            here::mark(&desk, &known, &headers, &mut answer);
+            answer
         }
         Ok(Seen { value: None, as_of: None }) => Trouble::Unknown.page(&pages),
         Ok(Seen { value: None, .. }) => Trouble::Store.page(&pages),
@@ -153,6 +156,11 @@ pub(super) async fn answer(
     if known.link.purpose == Purpose::Test {
         return test::pressed(&desk, &pages, &known, form.as_ref()).await;
     }
+    if let Some(form) = &form
+        && let Some((shown, login)) = here::pressed(&desk, &known, &headers, form).await
+    {
+        return answered(&desk, &pages, &known, shown, login).await;
+    }
     let shown = match form {
         Some(form) => match taken(&desk, &known, &form).await {
             Ok((act, pressed)) => match decided(&desk, &pages, &act, pressed, form) {
@@ -163,38 +171,21 @@ pub(super) async fn answer(
         },
         None => not_an_answer(&desk),
     };
-    let entered = if shown.decided { enters(&desk, &known, &headers).await } else { Entered::Not };
-    let mut answer =
-        page_now(&desk, &pages, &known, &Shown { leads: entered != Entered::Not, ..shown }).await;
-    if let Entered::Now(secret) = entered {
-        me::keep(&desk, &secret, &mut answer);
+    let login = match shown.decided {
+        true => here::enters(&desk, &known, &headers).await,
+        false => Login { here: Here::of(&desk, &headers).await, ..Login::default() },
+    };
+    answered(&desk, &pages, &known, shown, login).await
+}
+
+/// The page after a press, and what the browser is to keep.
+async fn answered(desk: &Desk, pages: &Pages, known: &Known, shown: Shown, login: Login) -> Response {
+    let Login { here, secret } = login;
+    let mut answer = page_now(desk, pages, known, &Shown { here, ..shown }).await;
+    if let Some(secret) = secret {
+        me::keep(desk, &secret, &mut answer);
     }
     answer
-}
-
-/// Whether the browser that an answer came from is logged in.
-#[derive(PartialEq, Eq)]
-enum Entered {
-    Not,
-    Before,
-    /// By this secret.
-    Now(String),
-}
-
-/// Whoever has answered a page as humans do goes on to the page of the incident, logged in as its person. A browser that is
-/// logged in stays so, as whoever it is.
-async fn enters(desk: &Desk, known: &Known, headers: &HeaderMap) -> Entered {
-    if me::is_in(desk, headers).await {
-        return Entered::Before;
-    }
-    let Ok(secret) = crypto::random_secret() else { return Entered::Not };
-    let (link, person, session) = (known.hash, known.link.person.clone(), sessions::hash(&secret));
-    let asked = desk.door.ask(Command::SignIn(SignIn::Answered { link, person, session }));
-    match tokio::time::timeout(ENTERED_WAIT, asked).await {
-        Ok(Ok(_)) => Entered::Now(secret),
-        // They have answered, which is what counts; the page says so.
-        _ => Entered::Not,
-    }
 }
 
 /// Reads the word of a form. After a press that came too soon the whole time is waited, whichever page is pressed on.
@@ -335,15 +326,15 @@ struct Shown {
     as_of: Option<Timestamp>,
     /// A human's press was an act.
     decided: bool,
-    /// It leads on to the page of the incident.
-    leads: bool,
+    /// Who is logged in in the browser that shows it.
+    here: Option<Here>,
 }
 
 impl Shown {
     fn of(made: Made) -> Self {
         let status = StatusCode::OK;
         let form = Form::default();
-        Self { status, said: None, again: false, made, form, as_of: None, decided: false, leads: false }
+        Self { status, said: None, again: false, made, form, as_of: None, decided: false, here: None }
     }
 
     fn once_more(made: Made, status: StatusCode, said: &str) -> Self {
@@ -516,7 +507,10 @@ fn page(desk: &Desk, pages: &Pages, known: &Known, found: Found, shown: &Shown) 
         was => (link.incident != incident.id).then_some(link.incident),
         me => context! { name => full_name(&rules, &link.person) },
         statement => link.purpose == Purpose::Statement,
-        leads => shown.leads,
+        here => shown.here.as_ref().map(|here| here.shown(desk, known)),
+        decided => shown.decided,
+        // Who has answered as humans do.
+        may_enter => shown.made.page == Page::Known,
         draft => format!("We are investigating a problem with {public}. Our people are working on it."),
     };
     let zone = zone_of(&rules, &link.person);

@@ -11,6 +11,8 @@ use super::accept::Meters;
 pub use super::answer::Presses;
 pub use super::answers::whisper::{Whisperer, Whispers, whispers};
 use super::limits::Limits;
+pub use super::pages::login::Asks;
+pub use super::pages::taps::Taps;
 use super::problem::Problem;
 use super::refused::Refusals;
 use super::sns::Sns;
@@ -59,6 +61,10 @@ pub struct Tools {
     pub refusals: Refusals,
     /// What this node has seen of presses on answer pages.
     pub presses: Presses,
+    /// Forms of pages that it was sent in the last seconds.
+    pub taps: Taps,
+    /// How often links to log in were asked for.
+    pub asks: Asks,
     /// Words to people who pressed a button in a chat.
     pub whispers: Whispers,
     /// Who follows timelines.
@@ -259,5 +265,66 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)
         }
         Refusal::Fault(_) => Problem::internal(),
+    }
+}
+
+#[cfg(test)]
+pub(in crate::http) mod tests {
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::channels::client::Client;
+    use crate::commit::{self, Committer, Wakes};
+    use crate::house::House;
+    use crate::store::readers::Readers;
+    use crate::store::{Connection, Place};
+
+    /// A desk whose door nobody answers at, and what has to be kept meanwhile.
+    pub(in crate::http) fn desk(house: House) -> (Desk, (Committer, tempfile::TempDir)) {
+        desk_with(house, [Semaphore::new(0), Semaphore::new(0)])
+    }
+
+    /// The same, with so much room for bodies.
+    pub(in crate::http) fn desk_with(
+        house: House,
+        [bodies, unproven]: [Semaphore; 2],
+    ) -> (Desk, (Committer, tempfile::TempDir)) {
+        let directory = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let place = Place::Sqlite(directory.path().join("onscene.db"));
+        let connection = Connection::writer(&place, &clock).unwrap();
+        let (house, metrics) = (Arc::new(Current::new(house)), Arc::new(Metrics::new(0.0).unwrap()));
+        let room = commit::Room { queue_max: 16, spool: None };
+        let readers = Readers::new(place.clone(), clock.clone());
+        let (door, committer) = commit::door(
+            room,
+            connection,
+            place,
+            clock.clone(),
+            house.clone(),
+            metrics.clone(),
+            Wakes::default(),
+        );
+        let client = || Client::new(None).unwrap();
+        let desk = Desk::from(Tools {
+            door,
+            watch: Watch::new(Sight::new(readers.clone(), None), CancellationToken::new()),
+            sight: Sight::new(readers, None),
+            house,
+            clock,
+            metrics,
+            limits: Arc::new(Limits::default()),
+            stopping: Arc::default(),
+            presses: Presses::default(),
+            taps: Taps::default(),
+            asks: Asks::default(),
+            bodies: Arc::new(bodies),
+            unproven: Arc::new(unproven),
+            sns: Sns::new(client()),
+            refusals: Refusals::default(),
+            meters: Meters::default(),
+            whispers: whispers(client()).0,
+        });
+        (desk, (committer, directory))
     }
 }

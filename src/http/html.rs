@@ -44,6 +44,7 @@ impl Pages {
             ("answer.html", include_str!("templates/answer.html")),
             ("test.html", include_str!("templates/test.html")),
             ("message.html", include_str!("templates/message.html")),
+            ("again.html", include_str!("templates/again.html")),
             ("login.html", include_str!("templates/login.html")),
             ("sent.html", include_str!("templates/sent.html")),
             ("enter.html", include_str!("templates/enter.html")),
@@ -152,6 +153,28 @@ impl Found {
         let meeting = meeting::Known::ask(tx, rules)?.places(&incident, rules, tx.now);
         Ok(Self { incident, alerts, entries, conditions: conditions::open(tx)?, meeting })
     }
+
+    /// Shows older entries instead: so many, those before this one.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub(super) fn show_before(
+        &mut self,
+        tx: &Tx<'_>,
+        before: u32,
+        entries_max: u32,
+    ) -> Result<(), StoreError> {
+        let last = before.saturating_sub(1).min(self.incident.seq);
+        let from = last.saturating_sub(entries_max);
+        self.entries = timeline::list(tx, self.incident.id, from, last.saturating_sub(from))?;
+        self.entries.reverse();
+        Ok(())
+    }
+
+    /// What an entry says, of those that are shown.
+    pub(super) fn says(&self, seq: u32) -> Option<&str> {
+        self.entries.iter().find(|kept| kept.entry.seq == seq).map(|kept| kept.text.as_str())
+    }
 }
 
 /// What is known of an incident at an hour. What is over needs nobody who knows.
@@ -174,6 +197,12 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
     let zone = me.map_or(TimeZone::UTC, |me| zone_of(rules, me));
     let (known, more_known) = shown_known(&known_of(incident, conditions, rules, now), rules, &zone);
     let hour = |at| hour(at, &zone);
+    // Of what is told later, when that was.
+    let said_by = |kept: &Kept| {
+        let (recorded, happened) = (hour(kept.entry.at), hour(kept.entry.occurred_at));
+        let by = kept.entry.actor.words();
+        if recorded == happened { by } else { format!("(recorded {recorded}) {by}") }
+    };
     let service = rules.services.get(incident.leads());
     let resolution = incident.resolution();
     let command = match &incident.phase {
@@ -210,7 +239,7 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
         severity => incident.severity.as_str(),
         state => incident.state(),
         over => !incident.is_open(),
-        resolution => resolution.map(|(resolution, _)| resolution.as_str()),
+        resolution => resolution.map(|(resolution, _)| resolution.words()),
         resolved_at => resolution.map(|(_, at)| hour(at)),
         opened_at => hour(incident.opened_at),
         next_update_by => incident.next_update_by.map(hour),
@@ -232,12 +261,12 @@ pub(super) fn about(found: &Found, rules: &Rules, me: Option<&str>, now: Timesta
             name => name(&one.person), status => one.status.as_str().replace('_', " "), since => hour(one.since),
         }).collect::<Vec<_>>(),
         alerts => alerts.iter().map(|alert| context! {
-            title => alert.title.as_str(), source => alert.source.as_str(), status => alert.status.as_str(),
+            title => alert.title.as_str(), source => alert.source.as_str(), key => alert.key.as_str(), status => alert.status.as_str(),
             since => hour(alert.changed_at), links => alert.links.clone(),
         }).collect::<Vec<_>>(),
         entries => entries.iter().map(|kept| context! {
-            hour => hour(kept.entry.occurred_at), iso => kept.entry.occurred_at.to_string(),
-            actor => kept.entry.actor.label(), text => kept.text.as_str(),
+            seq => kept.entry.seq, hour => hour(kept.entry.occurred_at), iso => format!("{:.3}", kept.entry.occurred_at),
+            actor => said_by(kept), text => kept.text.as_str(),
         }).collect::<Vec<_>>(),
     }
 }
@@ -295,7 +324,7 @@ mod tests {
         let enter = context! { said => "", name => "Maya Lind", nonce => "f.1.2", next => none() };
         assert_eq!(pages.page(StatusCode::OK, "enter.html", enter).status(), StatusCode::OK);
         let nothing = Vec::<Value>::new;
-        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, warnings => vec!["Nobody is on call in sre"] };
+        let index = context! { incidents => nothing(), past => nothing(), others => vec!["node-b"], held => "1 alert", known => nothing(), more_known => 0, warnings => vec!["Nobody is on call in sre"], services => nothing(), severities => nothing() };
         assert_eq!(pages.page(StatusCode::OK, "index.html", index).status(), StatusCode::OK);
     }
 }

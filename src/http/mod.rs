@@ -29,6 +29,7 @@ mod alertmanager_api;
 mod answer;
 mod answers;
 pub mod api;
+mod asked;
 pub mod body;
 mod calendar;
 pub mod compat;

@@ -22,13 +22,16 @@ use crate::store::sight::Seen;
 use crate::store::silences::{self, Which};
 use crate::store::{calendars, conditions, held as held_back, nodes, reach};
 
+mod again;
 mod ahead;
+pub(super) mod declare;
 mod drill;
 pub(super) mod held;
 pub(super) mod incident;
 pub(super) mod login;
 pub(super) mod me;
 pub(super) mod oncall;
+pub(super) mod taps;
 
 use me::Looks;
 
@@ -77,7 +80,7 @@ pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Respo
                 context! {
                     id => one.id, severity => one.severity.as_str(), state => one.state(),
                     service => one.service.as_str(), title => one.title.as_str(), opened_at => hour(one.opened_at),
-                    resolution => one.resolution().map(|(resolution, _)| resolution.as_str()),
+                    resolution => one.resolution().map(|(resolution, _)| resolution.words()),
                     merged_into => one.merged_into,
                     commander => one.commander().map(|command| context! {
                         name => full_name(&rules, &command.person), since => hour(command.since) }),
@@ -88,7 +91,9 @@ pub(super) async fn index(State((desk, pages)): Both, Looks(me): Looks) -> Respo
     // Most of what silences hold is not in the copy that is shown while the store is away.
     let held = held.filter(|_| as_of.is_none());
     let reader = me.shown(&rules);
-    let values = context! { reader, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
+    let severities = crate::core::incident::Severity::ALL.map(crate::core::incident::Severity::as_str);
+    let services = rules.services.keys().cloned().collect::<Vec<String>>();
+    let values = context! { reader, services, severities, incidents => shown(open), past => shown(past), others, held, known, more_known, warnings };
     pages.page_of(StatusCode::OK, "index.html", values, desk.stale(as_of), &TimeZone::UTC)
 }
 

@@ -82,48 +82,12 @@ fn take(purse: &Arc<Semaphore>, kib: usize) -> Result<Room, BodyProblem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::channels::client::Client;
-    use crate::clock::Clock;
-    use crate::commit::{self, Wakes};
-    use crate::house::{Current, House};
-    use crate::http::desk::Tools;
-    use crate::http::limits::Limits;
-    use crate::metrics::Metrics;
-    use crate::store::readers::Readers;
-    use crate::store::sight::Sight;
-    use crate::store::{Connection, Place};
-    use tokio_util::sync::CancellationToken;
+    use crate::house::House;
+    use crate::http::desk::tests::desk_with;
 
     #[tokio::test]
     async fn strangers_who_are_refused_keep_no_alert_from_being_over() {
-        let directory = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let place = Place::Sqlite(directory.path().join("onscene.db"));
-        let connection = Connection::writer(&place, &clock).unwrap();
-        let (house, metrics) =
-            (Arc::new(Current::new(House::default())), Arc::new(Metrics::new(0.0).unwrap()));
-        let room = commit::Room { queue_max: 16, spool: None };
-        let (place, wakes) = (place.clone(), Wakes::default());
-        let readers = Readers::new(place.clone(), clock.clone());
-        let (door, _committer) =
-            commit::door(room, connection, place, clock.clone(), house.clone(), metrics.clone(), wakes);
-        let desk = Desk::from(Tools {
-            door,
-            watch: crate::watch::Watch::new(Sight::new(readers.clone(), None), CancellationToken::new()),
-            sight: Sight::new(readers, None),
-            house,
-            clock,
-            metrics,
-            limits: Arc::new(Limits::default()),
-            stopping: Arc::default(),
-            presses: crate::http::answer::Presses::default(),
-            bodies: Arc::new(Semaphore::new(0)),
-            unproven: Arc::new(Semaphore::new(FIRST_KIB)),
-            sns: crate::http::sns::Sns::new(Client::new(None).unwrap()),
-            refusals: crate::http::refused::Refusals::default(),
-            meters: crate::http::accept::Meters::default(),
-            whispers: crate::http::desk::whispers(Client::new(None).unwrap()).0,
-        });
+        let (desk, _kept) = desk_with(House::default(), [Semaphore::new(0), Semaphore::new(FIRST_KIB)]);
         desk.door.away().take_deaf();
         let large = || Body::from(vec![b'x'; FIRST_KIB * 1024 * 2]);
         assert!(read_unproven(&desk, large()).await.is_err(), "no room to grow");

@@ -85,8 +85,8 @@ pub fn router(desk: Desk, html: Pages) -> Router {
     let own = own_forms(&desk.house.get().answers.external_url);
     let people = Router::new()
         .route("/", get(pages::index))
-        // A login that another site sends would make a stranger's session out of this browser's. The answer
-        // link needs no such guard: its token is the whole authority.
+        // A login that another site sends would make a stranger's session out of this browser's. An answer link needs no such
+        // guard for its answer: its token is the whole authority. For the session that may come of it, `answer/here.rs` has one.
         .merge(
             Router::new()
                 .route("/login", get(pages::login::show).post(pages::login::ask))
@@ -96,11 +96,13 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         )
         .route("/incidents/{id}", get(pages::incident::page))
         .route("/incidents/{id}/brief", get(pages::incident::brief))
+        .route("/incidents/{id}/export", get(pages::incident::export))
         .route("/silences", get(pages::held::page))
         .route("/scripts/{file}", get(scripts::show))
         // What another site sends must not be said in the name of who is logged in here.
         .merge(
             Router::new()
+                .route("/incidents", post(pages::declare::declare))
                 .route("/incidents/{id}/{verb}", post(pages::incident::act))
                 .route("/oncall", get(pages::oncall::page))
                 .route("/oncall/overrides", post(pages::oncall::add_override))

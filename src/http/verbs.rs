@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::problem::Problem;
 use crate::core::board::{End, Trend, Wanted};
-use crate::core::command::Office;
+use crate::core::command::{Office, Talk, Talked};
 use crate::core::decide::{Act, Bid, Write};
 use crate::core::incident::Severity;
 
@@ -28,6 +28,8 @@ pub(super) struct Said {
     pub(super) alerts: Option<Vec<AlertNamed>>,
     pub(super) to: Option<String>,
     pub(super) brief: Option<u32>,
+    pub(super) talk: Option<String>,
+    pub(super) read_back: Option<String>,
     pub(super) office: Option<String>,
     pub(super) person: Option<String>,
     pub(super) eta: Option<Timestamp>,
@@ -151,9 +153,18 @@ pub(super) fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
         "request-command" => Act::Command(Bid::Wish),
         "accept" => {
             let office = maybe_office(said.office.as_deref())?;
+            let talked = talked(said.talk, said.read_back)?;
             // Of command, the term says which offer is meant.
-            let term = if office.is_none() { Some(term()?) } else { said.term };
-            Act::Command(Bid::Accept { office, term, brief: said.brief })
+            Act::Command(match (office, talked) {
+                (None, None) => Bid::Accept { office, term: Some(term()?), brief: said.brief },
+                (None, Some(talked)) => Bid::TakeOver { term: term()?, brief: said.brief, talked },
+                (Some(_), None) => Bid::Accept { office, term: said.term, brief: said.brief },
+                (Some(_), Some(_)) => {
+                    return Err(Problem::unprocessable(
+                        "only command is read back, and not an office: leave \"talk\" and \"read_back\" out",
+                    ));
+                }
+            })
         }
         "assume" => Act::Command(Bid::Assume { reason }),
         "relieve" => Act::Command(Bid::Relieve { to: needed(said.to, "to")?, reason }),
@@ -253,6 +264,16 @@ fn maybe_office(word: Option<&str>) -> Result<Option<Office>, Problem> {
     word.filter(|word| !word.is_empty() && *word != crate::core::command::COMMANDER).map(office).transpose()
 }
 
+/// What is said of how command was handed over, where anything is.
+fn talked(talk: Option<String>, read_back: Option<String>) -> Result<Option<Talked>, Problem> {
+    let said = |value: Option<String>| value.filter(|value| !value.trim().is_empty());
+    let talk = said(talk).map(|word| {
+        Talk::from_word(&word).ok_or_else(|| one_of("talk", &word, &Talk::ALL.map(Talk::as_str)))
+    });
+    let talked = Talked { talk: talk.transpose()?, read_back: said(read_back).unwrap_or_default() };
+    Ok((talked != Talked::default()).then_some(talked))
+}
+
 /// How something ended; done where nobody says.
 fn end(word: Option<String>) -> Result<End, Problem> {
     match word.as_deref() {
@@ -320,6 +341,26 @@ mod tests {
         let office = Said { office: Some("scribe".into()), ..Said::default() };
         let refused = meant("decline", office).unwrap();
         assert!(matches!(refused, Act::Command(Bid::Refuse { office: Some(Office::Scribe), .. })));
+    }
+
+    #[test]
+    fn who_accepts_command_may_say_how_they_spoke_and_read_back_and_who_takes_an_office_may_not() {
+        let said = |talk: &str, read_back: &str, office: Option<&str>| Said {
+            term: Some(1),
+            talk: Some(talk.into()),
+            read_back: Some(read_back.into()),
+            office: office.map(str::to_owned),
+            ..Said::default()
+        };
+        let bare = meant("accept", said("", " ", None)).unwrap();
+        assert_eq!(bare, Act::Command(Bid::Accept { office: None, term: Some(1), brief: None }));
+        let talked = Talked { talk: Some(Talk::Live), read_back: "orders go through".into() };
+        let whole = meant("accept", said("live", "orders go through", None)).unwrap();
+        assert_eq!(whole, Act::Command(Bid::TakeOver { term: 1, brief: None, talked }));
+        assert!(meant("accept", said("sung", "", None)).unwrap_err().detail.contains("live, written"));
+        assert!(
+            meant("accept", said("live", "", Some("scribe"))).unwrap_err().detail.contains("not an office")
+        );
     }
 
     #[test]

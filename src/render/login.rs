@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Renderer, Words, escape, full_name};
 use crate::core::rules::Rules;
-use crate::store::sessions::LINK_LASTS;
+use crate::store::sessions::{LINK_LASTS, LOGIN_LETTER};
 
 impl Renderer {
     /// The address that signs somebody in, and leads on to a local address.
@@ -38,7 +38,7 @@ impl Renderer {
             text: format!("{said}\n\n{url}\n\n{lasts}\n"),
             html,
             data: json!({"login": true, "person": person}),
-            event_type: "notice.login".to_owned(),
+            event_type: LOGIN_LETTER.to_owned(),
             incident_state: "none".to_owned(),
             page_attempt: 0,
             short,

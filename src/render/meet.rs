@@ -177,6 +177,7 @@ mod tests {
                 token,
                 known: &[],
                 meeting: &meeting,
+                handover: None,
             };
             renderer.words(letter, &about, None)
         };

@@ -337,6 +337,16 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     tx.query(OF_INCIDENT, &[incident.into(), i64::from(limit).into()], show)
 }
 
+/// How many alerts an incident has.
+///
+/// # Errors
+/// What the engine says.
+pub fn count_of_incident(tx: &Tx<'_>, incident: i64) -> Result<u64, StoreError> {
+    let sql = "select cast(count(*) as bigint) from alert where incident = ?1";
+    let count = tx.query_one(sql, &[incident.into()], |row| row.int(0))?.unwrap_or_default();
+    u64::try_from(count).map_err(|_| StoreError::Decode("a number of alerts out of range"))
+}
+
 /// Sends ahead what [`of_incident`] is going to ask for.
 ///
 /// # Errors

@@ -111,6 +111,8 @@ pub struct Sounding {
     pub is_sending: bool,
     /// Of which incident it was when it left.
     pub incident: i64,
+    /// The number of its page.
+    pub page: i64,
 }
 
 /// Letters of an incident, and of those that became part of it with alerts, that wake somebody by a way beside mail, that left at
@@ -151,7 +153,7 @@ pub fn sounding_of_test(tx: &Tx<'_>, page: i64, since: Timestamp) -> Result<Vec<
 
 fn of_those(which: &str) -> String {
     format!(
-        "select id, kind, person, channel, address, state, incident from letter
+        "select id, kind, person, channel, address, state, incident, coalesce(page, seq) from letter
          where {which} and kind in ('page', 'help', 'pio_page') and person <> '' and channel <> ''
            and (state in ('accepted', 'unknown', 'sending') or state in ('pending', 'dropped') and attempts > 0)
            and due_at >= ?2 and reported is null order by seq"
@@ -167,5 +169,6 @@ fn read(row: &Row<'_>) -> Result<Sounding, StoreError> {
         address: row.text(4)?,
         is_sending: row.text(5)? == "sending",
         incident: row.int(6)?,
+        page: row.int(7)?,
     })
 }

@@ -96,8 +96,13 @@ pub(super) const ANSWER_TOKEN: Table = table(
 );
 pub(super) const API_TOKEN: Table =
     table("api_token", "id", &["created_at", "revoked_at"], &["id", "person", "automation"], &["hash"]);
-pub(super) const SESSION: Table =
-    table("session", "id", &["created_at", "used_at"], &["id", "person", "automation", "token"], &["hash"]);
+pub(super) const SESSION: Table = table(
+    "session",
+    "id",
+    &["created_at", "used_at", "incident"],
+    &["id", "person", "automation", "token", "made_of"],
+    &["hash"],
+);
 pub(super) const SILENCE: Table = table(
     "silence",
     "id",
@@ -193,6 +198,7 @@ const TABLES: &[Table] = &[
     ANSWER_TOKEN,
     API_TOKEN,
     SESSION,
+    table("signed_out", "person", &["at"], &["person"], &[]),
     table("login_link", "id", &["mailed", "created_at"], &["id", "person"], &["hash"]),
     table("delivery", "source, id", &["received_at"], &["source", "id"], &[]),
     table(

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::timeline;
 use super::{Bind, Row, StoreError, Tx, history, moves, search, wire};
 use crate::core::decide::Decision;
+use crate::core::escalation::Horizon;
 use crate::core::incident::Incident;
 pub use crate::core::prove::Broken;
 use crate::core::prove::{Kept, NO_HASH, Proved, Prover};
@@ -277,20 +278,27 @@ pub fn list(tx: &Tx<'_>, filter: &search::Filter) -> Result<Vec<Incident>, Store
 }
 
 /// Numbers of the incidents whose hour has come, the longest overdue first; with them those that lie
-/// further ahead than `longest`, the longest wait there is.
+/// further ahead than anything that such an incident waits for.
 ///
 /// # Errors
 /// What the engine says.
-pub fn due(tx: &Tx<'_>, longest: SignedDuration, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
-    let beyond = tx.now.saturating_add(longest).unwrap_or(Timestamp::MAX);
+pub fn due(tx: &Tx<'_>, horizon: &Horizon, limit: u32) -> Result<Vec<(i64, Timestamp)>, StoreError> {
+    let [beyond, furthest] =
+        [horizon.waits, horizon.asks].map(|wait| tx.now.saturating_add(wait).unwrap_or(Timestamp::MAX));
     // Two questions: with one, an engine goes through all that are due, and sorts them, for the few that are asked for.
     let read = |row: &Row<'_>| Ok((row.int(0)?, row.time(1)?));
     let overdue = "select id, due_at from incident where due_at <= ?1 order by due_at limit ?2";
     let mut due = tx.query(overdue, &[tx.now.into(), i64::from(limit).into()], read)?;
     let room = i64::from(limit).saturating_sub(i64::try_from(due.len()).unwrap_or(i64::MAX));
     if room > 0 {
-        let ahead = "select id, due_at from incident where due_at > ?1 order by due_at limit ?2";
-        due.extend(tx.query(ahead, &[beyond.into(), room.into()], read)?);
+        let looked_for = horizon.looked_for.iter().map(|severity| format!("'{}'", severity.as_str()));
+        let looked_for: Vec<String> = looked_for.chain(["''".to_owned()]).collect();
+        let ahead = format!(
+            "select id, due_at from incident where due_at > ?1 and (due_at > ?2 or phase = 'triggered'
+               or phase = 'acknowledged' and severity in ({})) order by due_at limit ?3",
+            looked_for.join(", ")
+        );
+        due.extend(tx.query(&ahead, &[beyond.into(), furthest.into(), room.into()], read)?);
     }
     Ok(due)
 }

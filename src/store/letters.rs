@@ -7,7 +7,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Bind, Row, StoreError, Tx};
+use super::{Bind, Row, StoreError, Tx, sessions};
 use crate::core::incident::{Incident, ResponderStatus};
 use crate::core::{mail, reach};
 
@@ -306,6 +306,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
         claims = due_first(WAKING)?.into_iter().chain(telling).collect();
         claims.truncate(most);
     }
+    let claims = drop_too_late(tx, claims)?;
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
@@ -534,6 +535,29 @@ fn drop_pointless(tx: &Tx<'_>, channel: &str, limit: u32, which: &str) -> Result
             return Ok(());
         }
     }
+}
+
+/// Of letters that are about to be taken, those with a login link that is too old by now are dropped: who is in a hurry would
+/// try a dead one, and then look for another.
+fn drop_too_late(tx: &Tx<'_>, mut claims: Vec<Claim>) -> Result<Vec<Claim>, StoreError> {
+    let is_old = |claim: &Claim| tx.now.duration_since(claim.created_at) >= sessions::LINK_LASTS;
+    let may_be = |claim: &Claim| claim.kind == Kind::Notice && claim.incident == 0 && is_old(claim);
+    let is_login = |claim: &Claim| {
+        let words: Option<serde_json::Value> = serde_json::from_str(&claim.payload).ok();
+        words.is_some_and(|words| words["event_type"] == sessions::LOGIN_LETTER)
+    };
+    for claim in claims.extract_if(.., |claim| may_be(claim) && is_login(claim)) {
+        tx.write(
+            "update letter set state = 'dropped', payload = '', why = 'the link in it is too old' where seq = ?1",
+            &[claim.seq.into()],
+        )?;
+        tracing::warn!(
+            letter.number = claim.seq,
+            person = claim.person,
+            "a login link could not leave in time"
+        );
+    }
+    Ok(claims)
 }
 
 /// Of letters that are about to be taken, those whose person has answered since they were written are dropped: nobody is

@@ -12,12 +12,14 @@ use jiff::Timestamp;
 use crate::clock::Clock;
 
 pub mod alerts;
+pub mod beside;
 pub mod calendars;
 pub mod carried;
 pub mod conditions;
 pub mod copy;
 pub mod drills;
 mod error;
+pub mod gone;
 pub mod heartbeats;
 pub mod held;
 pub mod history;

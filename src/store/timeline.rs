@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{Row, StoreError, Tx, wire};
 use crate::core::command::{COMMANDER, Office};
 use crate::core::prove::{Broken, Prover, Written, link};
-use crate::core::timeline::{Actor, Entry, Route};
+use crate::core::timeline::{Actor, Entry, Fact, Route};
 use crate::crypto;
 
 const COLUMNS: &str = "seq, at, occurred_at, actor, office, term, route, kind, data, text, hash";
@@ -90,6 +90,17 @@ pub fn list_as_written(
     limit: u32,
 ) -> Result<Vec<AsWritten>, StoreError> {
     query(tx, incident, after, limit, as_written)
+}
+
+/// Facts of one kind of an incident, the newest first, at most `limit`.
+///
+/// # Errors
+/// What the engine says, or when one cannot be read.
+pub fn facts(tx: &Tx<'_>, incident: i64, kind: &str, limit: u32) -> Result<Vec<Fact>, StoreError> {
+    let sql =
+        format!("select {COLUMNS} from entry where incident = ?1 and kind = ?2 order by seq desc limit ?3");
+    let binds = [incident.into(), kind.into(), i64::from(limit).into()];
+    tx.query(&sql, &binds, |row| Ok(as_written(row)?.read()?.entry.fact))
 }
 
 fn query<T>(

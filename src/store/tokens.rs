@@ -89,16 +89,27 @@ pub fn link(tx: &Tx<'_>, token: &str) -> Result<Option<Link>, StoreError> {
     tx.query_one(
         "select incident, person, purpose from answer_token where hash = ?1",
         &[crypto::sha256(token.as_bytes())[..].into()],
-        |row| {
-            let purpose = match row.text(2)?.as_str() {
-                "answer" => Purpose::Answer,
-                "statement" => Purpose::Statement,
-                "test" => Purpose::Test,
-                _ => return Err(StoreError::Decode("an answer link for an unknown purpose")),
-            };
-            Ok(Link { incident: row.int(0)?, person: row.text(1)?, purpose })
-        },
+        read_link,
     )
+}
+
+/// The same, by the name of a link, and when it was made.
+///
+/// # Errors
+/// What the engine says.
+pub fn link_made(tx: &Tx<'_>, hash: &[u8; 32]) -> Result<Option<(Link, Timestamp)>, StoreError> {
+    let sql = "select incident, person, purpose, created_at from answer_token where hash = ?1";
+    tx.query_one(sql, &[hash[..].into()], |row| Ok((read_link(row)?, row.time(3)?)))
+}
+
+fn read_link(row: &Row<'_>) -> Result<Link, StoreError> {
+    let purpose = match row.text(2)?.as_str() {
+        "answer" => Purpose::Answer,
+        "statement" => Purpose::Statement,
+        "test" => Purpose::Test,
+        _ => return Err(StoreError::Decode("an answer link for an unknown purpose")),
+    };
+    Ok(Link { incident: row.int(0)?, person: row.text(1)?, purpose })
 }
 
 /// The name of a link under which something is known of it: of the token itself nothing can be told from it.
@@ -298,6 +309,15 @@ pub fn list_api(tx: &Tx<'_>) -> Result<Vec<ApiToken>, StoreError> {
 pub fn revoke_api(tx: &Tx<'_>, id: &str) -> Result<bool, StoreError> {
     let sql = "update api_token set revoked_at = ?2 where id = ?1 and revoked_at is null";
     Ok(tx.execute(sql, &[id.into(), tx.now.into()])? > 0)
+}
+
+/// Revokes all tokens of a person; answers how many.
+///
+/// # Errors
+/// What the engine says.
+pub fn revoke_all(tx: &Tx<'_>, person: &str) -> Result<u64, StoreError> {
+    let sql = "update api_token set revoked_at = ?2 where person = ?1 and revoked_at is null";
+    tx.execute(sql, &[person.into(), tx.now.into()])
 }
 
 /// Forgets tokens that were revoked before an hour.

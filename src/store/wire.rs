@@ -19,7 +19,7 @@ use crate::core::timeline::{Fact, Joined};
 /// Which fold of a timeline is kept in a row. It grows with every field that [`IncidentRow`], or a row within it, gains: a node
 /// of the version before drops what it does not know, and writes a lower number or none. Whoever finds a lower one folds the
 /// timeline anew ([`super::incidents::load`]).
-pub(super) const FOLD: u32 = 1;
+pub(super) const FOLD: u32 = 2;
 
 /// An incident's fold as JSON.
 pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {
@@ -576,7 +576,7 @@ mod tests {
     fn a_fact_read_back_is_the_fact_written() {
         let at: Timestamp = "2026-11-23T02:00:00.123456Z".parse().unwrap();
         let quarter = SignedDuration::from_mins(15);
-        let pace = Some(Pace { check_in: quarter, size_up: quarter, progress: quarter });
+        let pace = Some(Pace { check_in: quarter, size_up: quarter, progress: quarter, ..Pace::default() });
         for fact in [
             Fact::Opened {
                 title: "t".into(),

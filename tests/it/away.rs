@@ -36,7 +36,21 @@ pub fn is_back(daemon: &Daemon) {
 
 #[test]
 fn what_is_heard_while_the_store_is_away_is_held_told_and_taken_in_its_order() {
-    let (mut daemon, way) = behind_a_way("[emergency]\nafter = \"10s\"\npage = [\"person:tom\"]");
+    let emergency = r#"
+[emergency]
+after = "10s"
+page = ["person:tom"]
+[incidents]
+meet = ["rooms", "video"]
+[[meeting]]
+name = "rooms"
+url = "https://rooms.example.net/{incident}"
+[[meeting]]
+name = "video"
+url = "https://video.example.net/sre"
+dial_in = "+47 22 00 00 00, pin 1234#"
+"#;
+    let (mut daemon, way) = behind_a_way(emergency);
     daemon.go();
     assert_eq!(daemon.alert("before", "firing").json()["results"][0]["outcome"], "opened");
     daemon.mail_to("maya@example.net", "before is down");
@@ -57,6 +71,14 @@ fn what_is_heard_while_the_store_is_away_is_held_told_and_taken_in_its_order() {
     assert_eq!(daemon.metric("onscene_spooled_total"), 32.0);
     let mail = daemon.mail_to("tom@example.net", "cannot write to its store");
     assert!(mail.contains("32 deliveries") && mail.contains("fires-19 is down"), "{mail}");
+    let mail = mail.replace("=\r\n", "").replace("=\n", "");
+    // Nobody can look at a page, so it says where the others are: not in a room of an incident that has no number yet.
+    assert!(mail.contains("Where to meet, for the store is away"), "{mail}");
+    assert!(
+        mail.contains("- https://video.example.net/sre (video; by telephone: +47 22 00 00 00, pin 1234#)"),
+        "{mail}"
+    );
+    assert!(!mail.contains("rooms.example.net"), "{mail}");
     // Power fails in the middle of it, and the store is still away.
     daemon.kill();
     daemon.go();

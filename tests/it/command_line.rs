@@ -16,7 +16,7 @@ fn a_night_by_the_commands_alone() {
     assert!(shown.contains("  Commander     maya (term 1, since "), "{shown}");
     assert!(shown.contains("  Safety        the Commander, maya"), "{shown}");
     night.says("tom", &["en-route", "1", "--eta", "02:40"]);
-    assert!(night.says("kim", &["show", "1"]).contains("  responder     tom: en_route, expected at "));
+    assert!(night.says("kim", &["show", "1"]).contains("  responder     tom: en route, expected at "));
     night.says("tom", &["check-in", "1"]);
     night.says("maya", &["size-up", "1", "both balancers are master"]);
     night.says("maya", &["objective", "1", "one master"]);

@@ -140,6 +140,7 @@ fn a_disk_that_fills_while_nobody_writes_is_seen_and_no_reason_to_be_started_aga
     refuses(&daemon);
     let told = daemon.mail_to("tom@example.net", "cannot write to its store");
     assert!(told.contains("no spool: alerts are answered with 503"), "{told}");
+    assert!(told.contains("- https://meet.example.net/sre (bridge of "), "{told}");
     fs::remove_file(daemon.directory.join("small/filler")).unwrap();
     goes_on(&mut daemon, 0);
 }

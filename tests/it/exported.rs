@@ -38,6 +38,9 @@ fn told() -> (Daemon, String) {
     (daemon, token)
 }
 
+/// What is said before the verdict on a document that is whole.
+const OF_FILES: &str = "Of a document the incident and its entries are proved. Its alerts are there to be read: nothing is proved of them.\n";
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
@@ -81,9 +84,9 @@ fn whatever_is_changed_in_a_document_is_found_and_named() {
     std::fs::write(file, &document).unwrap();
     let whole = format!("1 incident, {count} entries: whole\n");
     let proved = verify(file, None);
-    assert!(proved.status.success() && text(&proved.stdout) == whole, "{proved:?}");
+    assert!(proved.status.success() && text(&proved.stdout) == format!("{OF_FILES}{whole}"), "{proved:?}");
     let proved = verify("-", Some(&document));
-    assert!(proved.status.success() && text(&proved.stdout) == whole, "{proved:?}");
+    assert!(proved.status.success() && text(&proved.stdout) == format!("{OF_FILES}{whole}"), "{proved:?}");
     assert_eq!(text(&daemon.command(&["verify", "1"], None).stdout), whole);
     // Written in another way, it is the same.
     let proved = verify("-", Some(&serde_json::to_string_pretty(&value).unwrap()));
@@ -258,7 +261,17 @@ fn whatever_is_changed_in_a_document_is_found_and_named() {
     for (what, given, words) in [
         ("cut off", &document[..document.len() / 2], "no whole document"),
         ("something else", "{\"a\": 1}", "no document that onscene exported"),
-        ("of later", &document.replace("\"version\":1", "\"version\":2"), "its form has version 2"),
+        ("of later", &document.replace("\"version\":1", "\"version\":3"), "its form has version 3"),
+        (
+            "alerts left out, and it is not said how many",
+            &document.replace("\"version\":1", "\"version\":2"),
+            "no whole document",
+        ),
+        (
+            "alerts left out of a version that leaves out none",
+            &document.replace("\"alerts\":", "\"alerts_left_out\":1,\"alerts\":"),
+            "no whole document",
+        ),
         ("nothing", "", "no whole document"),
         ("a field more", &document.replace("\"version\":1", "\"version\":1,\"x\":1"), "no whole document"),
     ] {
@@ -289,7 +302,9 @@ fn a_store_a_daemon_and_a_document_are_said_the_same_of() {
             .unwrap();
         let exported = daemon.command(&["export", "1", "--form", "json"], Some(&token));
         let out = verify("-", Some(&text(&exported.stdout)));
-        let said = [&here, &there, &out].map(|proof| (proof.status.code(), text(&proof.stdout)));
+        let verdict = |proof: &Output| text(&proof.stdout).replace(OF_FILES, "");
+        assert_eq!(text(&out.stdout).starts_with(OF_FILES), out.status.success(), "{out:?}");
+        let said = [&here, &there, &out].map(|proof| (proof.status.code(), verdict(proof)));
         assert!(said[0] == said[1] && said[1] == said[2], "{said:?} {here:?} {there:?} {out:?}");
         said[0].clone()
     };
@@ -327,6 +342,30 @@ fn a_store_a_daemon_and_a_document_are_said_the_same_of() {
         change(back);
         assert_eq!(same().0, Some(0), "{back}");
     }
+}
+
+#[test]
+fn a_document_says_how_many_alerts_are_not_in_it() {
+    let (daemon, token) = told();
+    let mut store = Connection::writer(&daemon.place(), &Clock::system()).unwrap();
+    let more = "with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 10002)
+         insert into alert (id, source, key, service, status, first_seen, changed_at, taken_at, incident, wording, title, body,
+                            labels, links)
+         select 1000 + n, source, key || '-' || n, service, status, first_seen, changed_at, taken_at, incident, wording, title,
+                body, labels, links
+         from alert cross join numbers where incident = 1 and key = 'db-1'";
+    let heard = "insert into alert_heard (alert, count, last_seen) select id, 1, first_seen from alert where id > 1000";
+    for sql in [more, heard] {
+        eventually("there are more", || store.write(jiff::Timestamp::now(), |tx| tx.write(sql, &[])).ok());
+    }
+    let exported = daemon.command(&["export", "1", "--form", "json"], Some(&token));
+    let value: Value = serde_json::from_slice(&exported.stdout).unwrap();
+    assert_eq!(value["alerts"].as_array().unwrap().len(), 10_000);
+    assert_eq!((&value["version"], &value["alerts_left_out"]), (&json!(2), &json!(3)));
+    let proved = verify("-", Some(&text(&exported.stdout)));
+    let said = text(&proved.stdout);
+    assert!(proved.status.success() && said.starts_with(OF_FILES), "{proved:?}");
+    assert!(said.contains("INC-1: 3 of its alerts are not in the document"), "{said}");
 }
 
 #[test]

@@ -194,6 +194,10 @@ check_in = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 size_up = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 progress = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 watch = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s", SEV4 = "0s" }
+receipts = "0s"
+relief = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+relief_late = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
+support = { SEV1 = "0s", SEV2 = "0s" }
 [storm]
 off = true
 [[source]]
@@ -466,10 +470,10 @@ impl Drop for Daemon {
     }
 }
 
-/// The cookie that an answer sets, as a browser brings it back.
+/// The cookie of a session that an answer sets, as a browser brings it back.
 pub fn cookie_in(answer: &Answer) -> Option<String> {
-    let mut lines = answer.head.lines();
-    let set = lines.find_map(|line| line.strip_prefix("set-cookie: "))?;
+    let mut set = answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+    let set = set.find(|set| set.contains("onscene_session="))?;
     Some(set.split(';').next()?.to_owned())
 }
 

@@ -1,8 +1,12 @@
-//! The page of an incident over HTTP: who sees which forms, what they do, and who is logged in by having answered.
+//! The page of an incident over HTTP: who sees which forms, and what they do.
+
+mod forms;
+mod kept;
+mod verbs;
 
 use serde_json::Value;
 
-use super::harness::{Answer, Daemon, FORM, HOUSE, answer_link, cookie_in, nonce, request, word};
+use super::harness::{Answer, Daemon, FORM, HOUSE, request, word};
 
 fn house() -> String {
     let viewer = "[[person]]\nname = \"lee\"\nfull_name = \"Lee Moe\"\nemail = \"lee@example.net\"\nrole = \"viewer\"\n[[rotation]]";
@@ -104,38 +108,88 @@ fn a_form_does_what_the_api_does_and_what_is_refused_gives_back_what_was_written
 }
 
 #[test]
-fn who_has_answered_a_page_is_logged_in_and_neither_who_looks_nor_a_program_is() {
+fn what_was_corrected_is_shown_so_and_makes_a_brief_an_old_one() {
     let daemon = Daemon::start(&house());
     daemon.alert("db-1", "firing");
-    let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
-    let shown = daemon.get(&link).unwrap();
-    assert!(cookie_in(&shown).is_none() && !shown.body.contains("Go on to the incident page"), "{shown:?}");
-    let form = |answer: &str| format!("nonce={}&answer={answer}", nonce(&shown.body).unwrap());
-    // What decided nothing logs nobody in.
-    for strange in ["answer=take&nonce=f.1.2".to_owned(), form("nothing"), form("mitigate&term=1")] {
-        let refused = posts(&daemon, &link, "", &strange);
-        assert!(refused.status >= 400 && cookie_in(&refused).is_none(), "{strange}: {refused:?}");
+    let (of_maya, of_tom) = (daemon.token("maya"), daemon.token("tom"));
+    let act = |token: &str, verb: &str, body: Value| {
+        let answer = daemon.api(token, "POST", &format!("/api/v1/incidents/1/{verb}"), &body);
+        assert_eq!(answer.status, 200, "{verb}: {answer:?}");
+    };
+    act(&of_maya, "check-in", serde_json::json!({}));
+    act(&of_tom, "check-in", serde_json::json!({}));
+    act(&of_maya, "size-up", serde_json::json!({"text": "db1 is primary"}));
+    let shown = || daemon.api(&of_tom, "GET", "/api/v1/incidents/1", &Value::Null).json();
+    let read = shown()["brief"].as_u64().unwrap();
+    assert_eq!(shown()["board"]["size_up"]["entry"], read);
+    act(&of_maya, "offer", serde_json::json!({"to": "tom", "term": 1, "reason": "rest"}));
+    act(&of_maya, "correct", serde_json::json!({"entry": read, "text": "db2 is <primary>"}));
+    let corrected = shown()["brief"].as_u64().unwrap();
+    assert!(corrected > read, "{}", shown());
+    let accept = |brief: u64| {
+        let body = serde_json::json!({"term": 1, "brief": brief});
+        daemon.api(&of_tom, "POST", "/api/v1/incidents/1/accept", &body)
+    };
+    let refused = accept(read);
+    assert!(refused.status == 409 && refused.body.contains("the situation has moved"), "{refused:?}");
+
+    let words = format!("db1 is primary (corrected by entry {corrected}: db2 is <primary>)");
+    let escaped = words.replace('<', "&lt;").replace('>', "&gt;");
+    let cookie = daemon.cookie(&of_tom);
+    for page in ["/incidents/1", "/incidents/1/brief"] {
+        let page = gets(&daemon, page, &cookie);
+        assert!(page.body.contains(&escaped), "{}", page.body);
     }
-    let taken = posts(&daemon, &link, "", &form("take"));
-    assert!(
-        taken.body.contains("Go on to the incident page") && taken.body.contains("href=\"/incidents/1\""),
-        "{taken:?}"
-    );
-    let cookie = cookie_in(&taken).unwrap();
-    let page = gets(&daemon, "/incidents/1", &cookie);
-    assert!(page.status == 200 && page.body.contains("You have command"), "{page:?}");
-    // Who is in already keeps their session.
-    let again =
-        posts(&daemon, &link, &cookie, &format!("nonce={}&answer=check-in", nonce(&taken.body).unwrap()));
-    assert!(
-        again.status == 200 && cookie_in(&again).is_none() && again.body.contains("Go on to"),
-        "{again:?}"
-    );
-    // Of a link on which a program has pressed, nobody is logged in, though a human's answer counts.
-    posts(&daemon, &link, "", &form("program"));
-    let shown = daemon.get(&link).unwrap();
-    let note = format!("nonce={}&answer=note&text=x", nonce(&shown.body).unwrap());
-    let noted = posts(&daemon, &link, "", &note);
-    assert!(noted.status == 200 && cookie_in(&noted).is_none(), "{noted:?}");
-    assert!(!noted.body.contains("Go on to the incident page"), "{}", noted.body);
+    for command in
+        [&["incident", "brief", "1"][..], &["incident", "show", "1"], &["export", "1", "--form", "ics-201"]]
+    {
+        let said = daemon.command(command, Some(&of_tom));
+        let said = String::from_utf8(said.stdout).unwrap().replace('\\', "");
+        assert!(said.contains(&words), "{command:?}: {said}");
+    }
+    assert_eq!(accept(corrected).status, 200);
+}
+
+#[test]
+fn a_second_tap_on_a_slow_network_does_nothing_and_forms_are_taken_out_by_whoever_is_logged_in() {
+    let daemon = Daemon::start(&house());
+    daemon.alert("db-1", "firing");
+    let cookie = daemon.cookie(&daemon.token("maya"));
+    let page = gets(&daemon, "/incidents/1", &cookie).body;
+    let word = word(&page).unwrap();
+    let note = format!("form={word}&text=the+disk+is+full");
+    let first = posts(&daemon, "/incidents/1/note", &cookie, &note);
+    assert_eq!((first.status, to(&first)), (303, "/incidents/1?done=recorded"));
+    let second = posts(&daemon, "/incidents/1/note", &cookie, &note);
+    assert_eq!((second.status, to(&second)), (303, "/incidents/1?done=recorded"));
+    let told = |words: &str| {
+        let page = gets(&daemon, "/incidents/1", &cookie).body;
+        page.matches(words).count()
+    };
+    assert_eq!(told("</span> the disk is full"), 1);
+    // Another word, a page that is newer, or a form that was refused before, is another press.
+    let newer = posts(&daemon, "/incidents/1/note", &cookie, &format!("{note}&seen=9"));
+    assert_eq!(to(&newer), "/incidents/1?done=recorded");
+    let other = posts(&daemon, "/incidents/1/note", &cookie, &format!("form={word}&text=the+disk+is+full."));
+    assert_eq!(to(&other), "/incidents/1?done=recorded");
+    let empty = format!("form={word}&text=");
+    for _ in 0..2 {
+        assert_eq!(posts(&daemon, "/incidents/1/note", &cookie, &empty).status, 422);
+    }
+
+    let page = gets(&daemon, "/incidents/1?part=exports", &cookie);
+    assert!(page.body.contains("<details id=\"exports\" open>"), "{}", page.body);
+    let links: Vec<&str> = page.body.split("href=\"/incidents/1/export?").skip(1).collect();
+    assert_eq!(links.len(), 9);
+    for link in links {
+        let link = link.split('"').next().unwrap().replace("&amp;", "&");
+        let taken = gets(&daemon, &format!("/incidents/1/export?{link}"), &cookie);
+        let has_notes = !link.starts_with("form=ics-20");
+        let is_told = !has_notes || taken.body.contains("the disk is full");
+        assert!(taken.status == 200 && is_told, "{link}: {taken:?}");
+        assert!(taken.head.contains("content-disposition: attachment"), "{}", taken.head);
+    }
+    assert_eq!(gets(&daemon, "/incidents/1/export?form=json", "").status, 303, "nobody is asked to log in");
+    let wrong = gets(&daemon, "/incidents/1/export?form=ics-999", &cookie);
+    assert!(wrong.status == 400 && wrong.body.contains("there are: ics-201"), "{wrong:?}");
 }

@@ -11,6 +11,7 @@
 //! - `day`: the main loop as a new user walks it;
 //! - `disk`: full, read-only, or in somebody else's hands;
 //! - `drill`: the delivery drill, killed in the middle and by two nodes;
+//! - `entered`: whose browser an answer logs in, as whom, and how that ends;
 //! - `exported`: incidents that are taken out of the store, and proved without it;
 //! - `faults`: bad input and hostile clients;
 //! - `followed`: timelines that are followed, through crashes, cuts and slow readers;
@@ -35,6 +36,7 @@
 //! - `signin`: who logs in to the pages, by which way, and what they may do there;
 //! - `silenced`: silences of the house, and maintenance;
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
+//! - `terminal`: what people see at a terminal, and write there;
 //! - `tidy`: the rules of the house;
 //! - `way`: a way to a server that passes, cuts or stalls;
 //! - `ways`: pages by several ways, and tests of whether they reach people.
@@ -53,10 +55,12 @@ mod compat;
 mod day;
 mod disk;
 mod drill;
+mod entered;
 mod exported;
 mod faults;
 mod followed;
 mod gathered;
+mod handover;
 mod harness;
 mod heartbeat;
 mod history;
@@ -81,6 +85,7 @@ mod signed;
 mod signin;
 mod silenced;
 mod sns;
+mod terminal;
 mod tidy;
 mod way;
 mod ways;

@@ -8,6 +8,8 @@
 //! - `systemd`: the unit files, the notifications, a socket handed over;
 //! - `browser`: the answer page in Chromium;
 //! - `command`: command on the page of an incident, in Chromium, and axe as the judge;
+//! - `forms`: the less-used forms of that page, and what is written while a login ends;
+//! - `irc`: InspIRCd, in a room of which the status of incidents is said;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
 //! - `live`: the page of an incident in Chromium, while things happen;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
@@ -26,7 +28,9 @@ mod command;
 mod deploy;
 mod drill;
 mod exim;
+mod forms;
 mod inhibition;
+mod irc;
 mod live;
 mod mail;
 mod mail_in;

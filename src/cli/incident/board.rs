@@ -5,10 +5,10 @@ use clap::{ArgGroup, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::hour::{ahead, past};
 use super::{Believed, verb};
 use crate::cli::Exit;
 use crate::cli::client::Client;
+use crate::cli::hour::{Ahead, ahead, past};
 use crate::core::board::{End, Trend};
 
 /// Everything that stands on the board.
@@ -19,6 +19,7 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// In words
+        #[arg(allow_hyphen_values = true)]
         text: String,
     },
     /// As Commander, say what is to be achieved now
@@ -26,6 +27,7 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// In words
+        #[arg(allow_hyphen_values = true)]
         text: String,
         #[command(flatten)]
         believed: Believed,
@@ -35,6 +37,7 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// In words
+        #[arg(allow_hyphen_values = true)]
         text: String,
         #[command(flatten)]
         believed: Believed,
@@ -47,7 +50,7 @@ pub(super) enum Board {
         #[arg(value_parser = PossibleValuesParser::new(Trend::ALL.map(Trend::as_str)))]
         trend: String,
         /// In words
-        #[arg(default_value = "", hide_default_value = true)]
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
         text: String,
     },
     /// As Commander or Deputy, give somebody on scene something to do
@@ -57,10 +60,12 @@ pub(super) enum Board {
         /// Whose it is
         person: String,
         /// What
+        #[arg(allow_hyphen_values = true)]
         what: String,
-        /// By when it is done, or said that it is not: 20m, 02:40, or whole (RFC 3339)
+        /// By when it is done, or said that it is not: in 20m, at the next 02:40, at 2026-11-29T02:40 (in the zone of this terminal:
+        /// $TZ, else the machine's), or with its zone (RFC 3339)
         #[arg(long, value_name = "TIME", value_parser = ahead)]
-        limit: Option<Timestamp>,
+        limit: Option<Ahead>,
         #[command(flatten)]
         believed: Believed,
     },
@@ -71,7 +76,7 @@ pub(super) enum Board {
         /// The task's number
         task: u32,
         /// What came of it
-        #[arg(default_value = "", hide_default_value = true)]
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
         text: String,
         /// How
         #[arg(long, default_value = "done", value_parser = PossibleValuesParser::new(End::ALL.map(End::as_str)))]
@@ -82,12 +87,25 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// What
+        #[arg(allow_hyphen_values = true)]
         what: String,
         /// Where
-        #[arg(long = "where", value_name = "PLACE", default_value = "", hide_default_value = true)]
+        #[arg(
+            long = "where",
+            value_name = "PLACE",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         place: String,
         /// How to undo it
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         undo: String,
     },
     /// Say that a change ended
@@ -97,7 +115,7 @@ pub(super) enum Board {
         /// The change's number
         change: u32,
         /// What came of it
-        #[arg(default_value = "", hide_default_value = true)]
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
         text: String,
         /// How
         #[arg(long, default_value = "done", value_parser = PossibleValuesParser::new(End::ALL.map(End::as_str)))]
@@ -112,18 +130,20 @@ pub(super) enum Board {
         #[command(flatten)]
         believed: Believed,
     },
-    /// STOP: as Safety Officer, end all changes at once
+    /// STOP, as Safety Officer: nothing further may be changed; changes in flight stay until `end-act`
     Stop {
         /// Its number
         number: i64,
         /// Why
+        #[arg(allow_hyphen_values = true)]
         reason: String,
     },
-    /// As Safety Officer, let changes go on
+    /// As Safety Officer, take the STOP back: changes may go on
     Lift {
         /// Its number
         number: i64,
         /// Why
+        #[arg(allow_hyphen_values = true)]
         reason: String,
     },
     /// Ask for somebody, who is paged
@@ -141,7 +161,7 @@ pub(super) enum Board {
         #[arg(long)]
         capability: Option<String>,
         /// What for
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         why: String,
     },
     /// Say that nobody is needed any more for a request
@@ -156,18 +176,38 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// The body: a vendor, a host, an authority
+        #[arg(allow_hyphen_values = true)]
         body: String,
         /// With whom, and how to reach them
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         contact: String,
         /// Their number for it
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         ticket: String,
-        /// When they promised to be back: 20m, 02:40, or whole (RFC 3339)
+        /// When they promised to be back: in 20m, at the next 02:40, at 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the
+        /// machine's), or with its zone (RFC 3339)
         #[arg(long, value_name = "TIME", value_parser = ahead)]
-        promised: Option<Timestamp>,
+        promised: Option<Ahead>,
         /// What was said
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         text: String,
         /// Nothing more is waited for
         #[arg(long)]
@@ -179,9 +219,10 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// The part
+        #[arg(allow_hyphen_values = true)]
         component: String,
         /// What was seen
-        #[arg(default_value = "", hide_default_value = true)]
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
         text: String,
         /// It works
         #[arg(long)]
@@ -189,7 +230,8 @@ pub(super) enum Board {
         /// It does not
         #[arg(long)]
         bad: bool,
-        /// Since when it is known, if not now: 20m ago, 02:40, or whole (RFC 3339)
+        /// Since when it is known, if not now: 20m ago, 02:40, 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's),
+        /// or with its zone (RFC 3339)
         #[arg(long, value_name = "TIME", value_parser = past)]
         known_at: Option<Timestamp>,
     },
@@ -199,12 +241,19 @@ pub(super) enum Board {
         /// Its number
         number: i64,
         /// Where: an address, or the name of one of its places
+        #[arg(allow_hyphen_values = true)]
         place: Option<String>,
         /// At the usual place again
         #[arg(long)]
         usual: bool,
         /// Why
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         reason: String,
         #[command(flatten)]
         believed: Believed,
@@ -217,7 +266,7 @@ pub(super) enum Board {
         #[arg(value_parser = PossibleValuesParser::new(["SEV1", "SEV2", "SEV3", "SEV4"]), ignore_case = true)]
         severity: String,
         /// Why
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         reason: String,
         /// The term you believe is current [default: the current one]
         #[arg(long)]
@@ -230,6 +279,7 @@ pub(super) enum Board {
         /// The number of the entry
         entry: u32,
         /// What is right
+        #[arg(allow_hyphen_values = true)]
         text: String,
     },
 }
@@ -251,6 +301,7 @@ impl Board {
             }
             Self::Task { number, person, what, limit, believed } => {
                 let term = believed.term(client, *number)?;
+                let limit = limit.as_ref().map(Ahead::told);
                 let body = json!({"person": person, "what": what, "limit": limit, "term": term});
                 verb(client, *number, "task", body)
             }
@@ -278,6 +329,7 @@ impl Board {
                 verb(client, *number, "end-request", json!({"number": request}))
             }
             Self::Contact { number, body, contact, ticket, promised, text, closed } => {
+                let promised = promised.as_ref().map(Ahead::told);
                 let said = json!({"body": body, "contact": contact, "ticket": ticket, "promised": promised,
                     "text": text, "closed": closed});
                 verb(client, *number, "contact", said)

@@ -2,13 +2,16 @@
 
 use std::io::IsTerminal as _;
 
-use clap::Subcommand;
 use clap::builder::PossibleValuesParser;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::{Believed, OFFICES, show, shown, verb};
 use crate::cli::client::Client;
 use crate::cli::{Exit, fail, say};
+
+/// How who hands over and who takes over speak with each other.
+const TALK: [&str; 2] = ["live", "written"];
 
 /// Passing command, and the other offices.
 #[derive(Debug, Subcommand)]
@@ -20,7 +23,13 @@ pub(super) enum Command {
         /// To whom
         person: String,
         /// Why
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         reason: String,
         #[command(flatten)]
         believed: Believed,
@@ -49,6 +58,8 @@ pub(super) enum Command {
         /// The number of a brief that you have read elsewhere; none is printed then
         #[arg(long, value_name = "ENTRY")]
         brief: Option<u32>,
+        #[command(flatten)]
+        talked: Talked,
         /// The term you believe is current [default: the current one]
         #[arg(long)]
         term: Option<u32>,
@@ -58,7 +69,13 @@ pub(super) enum Command {
         /// Its number
         number: i64,
         /// Why
-        #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+        #[arg(
+            long,
+            value_name = "TEXT",
+            default_value = "",
+            hide_default_value = true,
+            allow_hyphen_values = true
+        )]
         reason: String,
     },
     /// Order, as an administrator, that somebody else takes command; it passes when they accept
@@ -68,7 +85,7 @@ pub(super) enum Command {
         /// Who takes it
         person: String,
         /// Why
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         reason: String,
     },
     /// Say that you know who has command now
@@ -103,6 +120,18 @@ pub(super) enum Command {
     },
 }
 
+/// How command is handed over, as who takes it says. The daemon is told what was said, and no more: one of an older version knows
+/// nothing of it.
+#[derive(Debug, Args)]
+pub(super) struct Talked {
+    /// Whether you speak with who hands over (live) or write (written)
+    #[arg(long, value_parser = PossibleValuesParser::new(TALK), conflicts_with = "office")]
+    talk: Option<String>,
+    /// Read back: the objective, the worst hazard, the change in flight, the next promise, and whom you ask first
+    #[arg(long, value_name = "TEXT", conflicts_with = "office")]
+    read_back: Option<String>,
+}
+
 impl Command {
     pub(super) fn ask(&self, client: &Client) -> Result<Value, Exit> {
         match self {
@@ -115,8 +144,8 @@ impl Command {
             Self::Accept { number, office: Some(office), term, .. } => {
                 verb(client, *number, "accept", json!({"office": office, "term": term}))
             }
-            Self::Accept { number, office: None, yes, brief, term } => {
-                accept(client, *number, *yes, *brief, *term)
+            Self::Accept { number, office: None, yes, brief, talked, term } => {
+                accept(client, *number, *yes, *brief, talked, *term)
             }
             Self::Assume { number, reason } => verb(client, *number, "assume", json!({"reason": reason})),
             Self::Relieve { number, person, reason } => {
@@ -144,6 +173,7 @@ fn accept(
     number: i64,
     yes: bool,
     brief: Option<u32>,
+    talked: &Talked,
     term: Option<u32>,
 ) -> Result<Value, Exit> {
     let incident = show(client, number)?;
@@ -161,7 +191,13 @@ fn accept(
             incident["brief"].clone()
         }
     };
-    verb(client, number, "accept", json!({"term": term, "brief": brief}))
+    let mut body = json!({"term": term, "brief": brief});
+    for (name, said) in [("talk", &talked.talk), ("read_back", &talked.read_back)] {
+        if let Some(said) = said {
+            body[name] = said.as_str().into();
+        }
+    }
+    verb(client, number, "accept", body)
 }
 
 fn confirm(incident: &Value) -> Result<(), Exit> {

@@ -14,9 +14,11 @@ use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{verb, whole_timeline};
+use super::whole_timeline;
 use crate::cli::client::Client;
+use crate::cli::progress::Progress;
 use crate::cli::{Exit, fail, say};
+use crate::clock::Clock;
 use crate::core::decide::WORDS_BYTES_MAX;
 use crate::sources::mail::{Told, told_by};
 
@@ -48,19 +50,27 @@ impl Import {
             Exit::BadData
         })?;
         let mut known = on_the_timeline(&whole_timeline(client, self.number)?);
+        let clock = Clock::system();
+        let progress = Progress::new(&clock, "lines");
+        let place = format!("/api/v1/incidents/{}/note", self.number);
         let mut written = 0_usize;
-        for line in &lines {
+        for (done, line) in (1..).zip(&lines) {
             if known.insert(line.clone()) {
                 let note = json!({"text": line.text, "occurred_at": line.at});
-                verb(client, self.number, "note", note).inspect_err(|_| {
+                client.try_post(&place, &note.to_string()).map_err(|failure| {
+                    progress.end();
+                    let exit = failure.say();
                     say(&format!(
                         "onscene: {written} of {} lines were written; give the file again for the rest",
                         lines.len()
                     ));
+                    exit
                 })?;
                 written += 1;
             }
+            progress.show(done);
         }
+        progress.end();
         Ok(json!({"written": written, "known": lines.len() - written}))
     }
 
@@ -99,10 +109,13 @@ fn on_the_timeline(timeline: &Value) -> BTreeSet<Line> {
 fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
     let first = bytes.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
     let mail = first.filter(|line| is_field(line)).and_then(|_| told_by(bytes).ok());
-    let lines = match mail {
+    let mut lines = match mail {
         Some(mail) => vec![of_mail(mail)?],
         None => of_chat(std::str::from_utf8(bytes).map_err(|_| "this is no text in UTF-8".to_owned())?)?,
     };
+    for line in &mut lines {
+        line.at = as_kept(line.at);
+    }
     if lines.is_empty() {
         return Err("there is nothing in it".into());
     }
@@ -113,6 +126,11 @@ fn lines(bytes: &[u8]) -> Result<Vec<Line>, String> {
         Some(line) => Err(format!("what was said at {} is longer than {WORDS_BYTES_MAX} bytes", line.at)),
         None => Ok(lines),
     }
+}
+
+/// An hour as a timeline keeps it: to the microsecond. One that is finer would not be known again.
+fn as_kept(at: Timestamp) -> Timestamp {
+    Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
 /// Whether a line begins as those of a mail's head do, such as `From: tom`, and as no line of a chat does.
@@ -172,6 +190,22 @@ mod tests {
                 ("2026-11-23T02:13:00Z".to_owned(), "kim: I look"),
             ]
         );
+    }
+
+    #[test]
+    fn hours_are_those_that_a_timeline_keeps() {
+        let read =
+            lines(b"2026-11-23T02:14:00.123456789Z tom: x\n1960-11-23T02:14:00.123456789Z lee: y\n").unwrap();
+        let known: Vec<Value> = read
+            .iter()
+            // What the store keeps of it.
+            .map(|line| {
+                json!({"kind": "note", "text": line.text,
+                    "occurred_at": Timestamp::from_microsecond(line.at.as_microsecond()).unwrap()})
+            })
+            .collect();
+        assert_eq!(read[0].at.to_string(), "2026-11-23T02:14:00.123456Z");
+        assert_eq!(on_the_timeline(&json!({"entries": known})), read.into_iter().collect());
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! What people say of themselves, and the Commander of others.
 
 use clap::Subcommand;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::hour::ahead;
 use super::{OFFICES, verb};
 use crate::cli::Exit;
 use crate::cli::client::Client;
+use crate::cli::hour::{Ahead, ahead};
 
 /// Being there, and going.
 #[derive(Debug, Subcommand)]
@@ -21,12 +20,13 @@ pub(super) enum People {
     EnRoute {
         /// Its number
         number: i64,
-        /// When you will be there: 02:40 by the clock of this machine, or whole (RFC 3339)
+        /// When you will be there: at the next 02:40, at 2026-11-29T02:40 (in the zone of this terminal: $TZ, else the machine's), or
+        /// with its zone (RFC 3339)
         #[arg(long, value_name = "TIME", value_parser = ahead, conflicts_with = "within")]
-        eta: Option<Timestamp>,
+        eta: Option<Ahead>,
         /// In how long you will be there, such as 10m
         #[arg(long = "in", value_name = "LENGTH", value_parser = ahead)]
-        within: Option<Timestamp>,
+        within: Option<Ahead>,
     },
     /// Say that you rest, or as Commander that somebody is to
     Rest {
@@ -56,7 +56,7 @@ pub(super) enum People {
         #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(OFFICES))]
         office: Option<String>,
         /// Why you do not take what you were offered
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
         reason: Option<String>,
     },
 }
@@ -66,7 +66,8 @@ impl People {
         match self {
             Self::CheckIn { number } => verb(client, *number, "check-in", json!({})),
             Self::EnRoute { number, eta, within } => {
-                verb(client, *number, "en-route", json!({"eta": eta.or(*within)}))
+                let eta = eta.as_ref().or(within.as_ref()).map(Ahead::told);
+                verb(client, *number, "en-route", json!({"eta": eta}))
             }
             Self::Rest { number, person, term } => {
                 verb(client, *number, "rest", json!({"person": person, "term": term}))

@@ -63,7 +63,8 @@ pub(super) fn whole(incident: &Value) -> String {
     }
     for person in all(&incident["responders"]) {
         let eta = when(", expected at ", &person["eta"]);
-        add("responder", format!("{}: {}{eta}", text(&person["person"]), text(&person["status"])));
+        let status = text(&person["status"]).replace('_', " ");
+        add("responder", format!("{}: {status}{eta}", text(&person["person"])));
     }
     for alert in incident["alerts"].as_array().into_iter().flatten() {
         let seen =
@@ -99,7 +100,8 @@ fn command(incident: &Value) -> Vec<(&'static str, String)> {
     let stop = &incident["board"]["stop"];
     if stop.is_object() {
         let by = format!("{}, since {}", text(&stop["by"]), second(&stop["at"]));
-        shown.push(("STOP", format!("nothing is to be changed: {} ({by})", text(&stop["text"]))));
+        let later = later(&incident["board"], &stop["entry"]);
+        shown.push(("STOP", format!("nothing is to be changed: {}{later} ({by})", text(&stop["text"]))));
     }
     let commander = &incident["commander"];
     if commander.is_object() {
@@ -146,7 +148,8 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
     let mut shown = Vec::new();
     let said = |said: &Value| {
         let by = format!("{}, {}", text(&said["by"]), second(&said["at"]));
-        if said.is_object() { format!("{} ({by})", text(&said["text"])) } else { String::new() }
+        let later = later(board, &said["entry"]);
+        if said.is_object() { format!("{}{later} ({by})", text(&said["text"])) } else { String::new() }
     };
     for (name, key) in
         [("size-up", "size_up"), ("objective", "objective"), ("plan", "plan"), ("meet at", "meeting")]
@@ -156,20 +159,22 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
     let report = &board["report"];
     if report.is_object() {
         let by = format!("{}, {}", text(&report["by"]), second(&report["at"]));
-        shown.push(("progress", format!("{}{} ({by})", text(&report["trend"]), with(": ", &report["text"]))));
+        let words = format!("{}{}", text(&report["trend"]), with(": ", &report["text"]));
+        shown.push(("progress", format!("{words}{} ({by})", later(board, &report["entry"]))));
     }
     let late = |one: &Value| if one["late"] == true { ", late" } else { "" };
     let is_open = |one: &&Value| one["ended"].is_null();
     for action in all(&board["actions"]).iter().filter(is_open) {
         let who = if action["assigned"] == false { ", who was given nothing to do here" } else { "" };
         let what = format!("{}{}", text(&action["what"]), with(" at ", &action["where"]));
+        let what = what + &later(board, &action["entry"]);
         let undo = with("; to undo it: ", &action["undo"]);
         let since = format!("{}{who}, since {}", text(&action["person"]), second(&action["at"]));
         shown.push(("change", format!("{} {what} ({since}){undo}", action["number"])));
     }
     for task in all(&board["tasks"]).iter().filter(is_open) {
         let limit = format!("{}{}", when(", by ", &task["limit"]), late(task));
-        let what = text(&task["what"]);
+        let what = text(&task["what"]) + &later(board, &task["entry"]);
         shown.push(("task", format!("{} {}{limit}: {what}", task["number"], text(&task["person"]))));
     }
     for request in all(&board["requests"]).iter().filter(|one| one["state"] != "released") {
@@ -179,22 +184,38 @@ fn board(board: &Value) -> Vec<(&'static str, String)> {
         let people = all(&request["people"]).iter().map(text).collect::<Vec<_>>().join(", ");
         let people = if people.is_empty() { "nobody".to_owned() } else { people };
         let state = text(&request["state"]).replace('_', " ");
-        let why = with(": ", &request["why"]);
+        let why = with(": ", &request["why"]) + &later(board, &request["entry"]);
         shown.push(("request", format!("{} {wanted}{why} ({state}; paged: {people})", request["number"])));
     }
     for contact in all(&board["contacts"]).iter().filter(|one| one["closed"] != true) {
         let whom = format!("{}{}", text(&contact["body"]), with(", ", &contact["contact"]));
         let ticket = with(", ticket ", &contact["ticket"]);
         let promised = format!("{}{}", when(", back by ", &contact["promised"]), late(contact));
-        shown.push(("outside", format!("{whom}{ticket}{promised}{}", with(": ", &contact["text"]))));
+        let said = with(": ", &contact["text"]) + &later(board, &contact["entry"]);
+        shown.push(("outside", format!("{whom}{ticket}{promised}{said}")));
     }
     for finding in all(&board["findings"]) {
         let what = if finding["ok"] == true { "works, ruled out" } else { "is bad" };
         let by = format!("{}, known since {}", text(&finding["by"]), second(&finding["known_at"]));
-        let seen = with(": ", &finding["text"]);
+        let seen = with(": ", &finding["text"]) + &later(board, &finding["entry"]);
         shown.push(("found", format!("{} {what}{seen} ({by})", text(&finding["component"]))));
     }
     shown
+}
+
+/// What was said later of what an entry says. A daemon of the version before names neither.
+fn later(board: &Value, entry: &Value) -> String {
+    let mut known: Vec<u64> = entry.as_u64().into_iter().collect();
+    let mut shown = Vec::new();
+    for one in all(&board["corrections"]) {
+        if let (Some(number), Some(of)) = (one["number"].as_u64(), one["entry"].as_u64())
+            && known.contains(&of)
+        {
+            known.push(number);
+            shown.push(format!("by entry {number}: {}", text(&one["text"])));
+        }
+    }
+    if shown.is_empty() { String::new() } else { format!(" (corrected {})", shown.join("; ")) }
 }
 
 /// Where its people meet, and where else.
@@ -254,7 +275,9 @@ mod tests {
                 "actions": [{"number": 1, "person": "tom", "what": "drain", "where": "fra1", "undo": "", "assigned": false,
                     "at": "2026-11-23T02:14:00Z", "ended": null},
                     {"number": 2, "person": "tom", "what": "over", "ended": {"how": "done"}}],
-                "findings": [{"component": "vpn", "ok": true, "text": "", "by": "kim", "known_at": "2026-11-23T02:14:00Z"}],
+                "findings": [{"component": "vpn", "ok": true, "text": "", "by": "kim", "known_at": "2026-11-23T02:14:00Z", "entry": 7}],
+                "corrections": [{"number": 8, "entry": 7, "text": "it does not"}, {"number": 9, "entry": 5, "text": "a note"},
+                    {"number": 10, "entry": 8, "text": "for a minute"}],
             },
             "responders": [{"person": "lee", "status": "en_route", "eta": "2026-11-23T02:40:00Z"}],
         });
@@ -268,8 +291,8 @@ mod tests {
             "Scribe        the Commander, maya; kim is asked",
             "offer         to tom (by maya, until 2026-11-23T02:20:00Z; I am tired)",
             "change        1 drain at fra1 (tom, who was given nothing to do here, since 2026-11-23T02:14:00Z)",
-            "found         vpn works, ruled out (kim, known since 2026-11-23T02:14:00Z)",
-            "responder     lee: en_route, expected at 2026-11-23T02:40:00Z",
+            "found         vpn works, ruled out (corrected by entry 8: it does not; by entry 10: for a minute) (kim, known since 2026-11-23T02:14:00Z)",
+            "responder     lee: en route, expected at 2026-11-23T02:40:00Z",
         ] {
             assert!(lines.contains(&line), "{line} in {shown}");
         }

@@ -1,8 +1,8 @@
 //! What people do about command, offices and the board, and what must hold of that.
 
 use super::*;
-use crate::core::board::{End, Wanted};
-use crate::core::command::{Office, Turn};
+use crate::core::board::{End, Put, Wanted};
+use crate::core::command::{Call, Office, Turn};
 use crate::core::decide::{Bid, Write};
 use crate::core::incident::{CommandReason, Incident};
 
@@ -54,11 +54,31 @@ pub(super) struct Tenures {
     term: u32,
     has_it: Option<String>,
     on_scene: BTreeSet<String>,
+    /// What was asked in this tenure that is asked once.
+    asked: BTreeSet<&'static str>,
 }
 
 impl Tenures {
     pub(super) fn are_followed(&mut self, id: i64, entry: &crate::core::timeline::Entry) {
         let by = || entry.actor.person();
+        let once = match &entry.fact {
+            Fact::CommandTaken { .. } | Fact::Command(Turn::Transferred { .. }) => {
+                self.asked.clear();
+                None
+            }
+            Fact::Command(Turn::Unheard { .. }) => Some("who has not heard"),
+            Fact::Board(Put::Called { call: call @ (Call::Relief | Call::ReliefLate | Call::Support) }) => {
+                Some(call.as_str())
+            }
+            Fact::Board(Put::Requested { .. }) if entry.actor == Actor::Dispatch => {
+                Some(Call::Support.as_str())
+            }
+            _ => None,
+        };
+        if let Some(once) = once {
+            assert!(self.has_it.is_some(), "INC-{id}: nobody has it: {entry:?}");
+            assert!(self.asked.insert(once), "INC-{id}: {once} a second time: {entry:?}");
+        }
         match &entry.fact {
             Fact::CommandTaken { term, person, .. } => {
                 assert_eq!(*term, self.term + 1, "INC-{id}: a term is left out");

@@ -32,6 +32,13 @@ pub(super) fn by_chance(dice: &mut Dice, began: Timestamp) -> House {
         1 => rules.command.pace = CommandRules::usual().pace,
         _ => {}
     }
+    if dice.one_in(2) {
+        // Tenures are long before a night is over.
+        for pace in rules.command.pace.values_mut() {
+            pace.relief = SignedDuration::from_mins(10 + dice.below(30));
+            pace.relief_late = pace.relief + SignedDuration::from_mins(1 + dice.below(60));
+        }
+    }
     for person in rules.people.values_mut() {
         person.ways = ways(dice);
     }

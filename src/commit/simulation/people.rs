@@ -59,7 +59,11 @@ impl World {
         match told {
             Some(Ok(Reply::Decided(
                 incident,
-                Reason::TookCommand | Reason::Transferred | Reason::Assumed,
+                Reason::TookCommand
+                | Reason::Transferred
+                | Reason::TransferredTwice
+                | Reason::Assumed
+                | Reason::AssumedTwice,
             ))) => {
                 assert!(!robot && person != "stranger", "{person} commands INC-{id}");
                 // What was asked of an incident that became part of another is done there.

@@ -21,10 +21,10 @@ impl World {
     /// Everything whose hour has come, as the deadlines find it.
     fn due(&mut self) -> Vec<Command> {
         let rules = self.rules.clone();
-        let longest = longest_wait(&rules);
+        let horizon = Horizon::of(&rules);
         let tick = |(incident, _)| Command::Act { incident, act: Act::TICK, by: By::dispatch() };
         let mut due: Vec<Command> =
-            self.look(|tx| incidents::due(tx, longest, 1000)).into_iter().map(tick).collect();
+            self.look(|tx| incidents::due(tx, &horizon, 1000)).into_iter().map(tick).collect();
         let mut over = self.look(|tx| alerts::outlived(tx, 1000));
         over.extend(self.look(|tx| held::after_maintenance(tx, &rules.maintenance, 1000)).0);
         over.extend(self.look(|tx| inhibitors::outlived(tx, 1000)));

@@ -217,7 +217,8 @@ impl Put {
         }
     }
 
-    /// Whether who takes over has to know it: a brief that was read before is an old one.
+    /// Whether who takes over has to know it: a brief that was read before is an old one. A correction moves the situation with
+    /// what it corrects: see [`super::Corrections::move_with`].
     pub fn moves_the_situation(&self) -> bool {
         matches!(
             self,
@@ -247,11 +248,22 @@ impl Put {
             Self::Called { call: Call::Progress } => {
                 "who has command is asked for a progress report: conditions, actions, needs".into()
             }
+            Self::Called { call: Call::Relief } => {
+                "who has command has had it for long, and is asked who takes it over".into()
+            }
+            Self::Called { call: Call::ReliefLate } => {
+                "who has command has had it for very long; they and their Deputy are asked who takes it over"
+                    .into()
+            }
+            Self::Called { call: Call::Support } => {
+                "support is called by rule, not asked for by who has command; there is nobody left to call"
+                    .into()
+            }
             Self::TaskGiven { number, person, what, limit } => {
                 let limit = limit.map(|limit| format!(", by {limit:.0}")).unwrap_or_default();
                 format!("task {number} for {person}{limit}: {what}")
             }
-            Self::TaskEnded { number, how, text } => format!("task {number} {}{}", how.as_str(), with(text)),
+            Self::TaskEnded { number, how, text } => format!("task {number} {}{}", how.words(), with(text)),
             Self::ActionBegan { number, person, what, place, undo, assigned } => {
                 let place = if place.is_empty() { String::new() } else { format!(" at {place}") };
                 let undo = match undo.as_str() {
@@ -262,7 +274,7 @@ impl Put {
                 format!("{person}{who} is acting now, change {number}: {what}{place}{undo}")
             }
             Self::ActionEnded { number, how, text } => {
-                format!("change {number} {}{}", how.as_str(), with(text))
+                format!("change {number} {}{}", how.words(), with(text))
             }
             Self::ChangesAllowed { most: 1 } => "one change at a time from now on".into(),
             Self::ChangesAllowed { most } => format!("up to {most} changes at a time are allowed"),
@@ -273,7 +285,7 @@ impl Put {
                 format!("request {number}: {wanted}{}; paged: {people}", with(why))
             }
             Self::RequestMoved { number, to } => {
-                format!("request {number}: {}", to.as_str().replace('_', " "))
+                format!("request {number}: {}", to.words())
             }
             Self::ContactLogged { body, contact, ticket, promised, text, closed, .. } => {
                 let contact = if contact.is_empty() { String::new() } else { format!(" ({contact})") };

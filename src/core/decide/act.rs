@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::board::{End, Trend, Wanted};
-use super::super::command::Office;
+use super::super::command::{Office, Talked};
 use super::super::correlate::Because;
 use super::super::flapping::Flaps;
 use super::super::incident::{Incident, Severity};
@@ -250,6 +250,15 @@ pub enum Bid {
         term: Option<u32>,
         /// The brief that they have read; `None`: that of the hour of the offer.
         brief: Option<u32>,
+    },
+    /// Somebody says yes to command, and how it was handed over.
+    TakeOver {
+        /// The term they believe in.
+        term: u32,
+        /// The brief that they have read; `None`: that of the hour of the offer.
+        brief: Option<u32>,
+        /// How they spoke with who had it, and what they read back.
+        talked: Talked,
     },
     /// Somebody says no: to command, or to an office.
     Refuse {

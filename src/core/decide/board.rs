@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::board::{LIST_MAX, Numbered, Put, RequestState, Wanted, next_number};
-use super::super::command::{Office, Turn};
+use super::super::command::{Office, Talked, Turn};
 use super::super::escalation::Staff;
 use super::super::incident::ResponderStatus;
 use super::super::letter::{News, Why};
@@ -22,7 +22,8 @@ impl Work<'_> {
             Bid::Offer { to, term, reason } => self.offer(&to, term, &reason),
             Bid::Wish => self.wish(),
             Bid::Withdraw => self.withdraw(),
-            Bid::Accept { office, term, brief } => self.accept(office, term, brief),
+            Bid::Accept { office, term, brief } => self.accept(office, term, brief, Talked::default()),
+            Bid::TakeOver { term, brief, talked } => self.accept(None, Some(term), brief, talked),
             Bid::Refuse { office, why } => {
                 match self.decline_offer(office, &why)? {
                     Some(Reason::PioDeclined) | None if office.is_none() => {
@@ -46,7 +47,13 @@ impl Work<'_> {
 
     pub(super) fn writes(&mut self, write: Write) -> Result<Reason, Refusal> {
         // What was wrong, and what was known, is often seen when it is over.
-        if !matches!(write, Write::Correct { .. } | Write::Find { .. }) {
+        let late = match write {
+            Write::Correct { .. } => true,
+            // Of what is part of another incident, people look there.
+            Write::Find { .. } => self.incident.merged_into.is_none(),
+            _ => false,
+        };
+        if !late {
             self.open_only()?;
         }
         match write {

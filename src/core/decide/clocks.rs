@@ -50,18 +50,21 @@ impl Work<'_> {
         }
         match call {
             Some((call, hour)) if hour <= now => self.calls(call),
-            _ => Ok(Reason::NotDue),
+            _ => self.looks_at_the_tenure(),
         }
     }
 
     /// Asks the Commander for what is missing, by a letter that does not wake: who has command is awake, and silence is what the
     /// lease is for.
-    fn calls(&mut self, call: Call) -> Result<Reason, Refusal> {
+    pub(super) fn calls(&mut self, call: Call) -> Result<Reason, Refusal> {
         self.dispatch(Fact::Board(Put::Called { call }))?;
         self.tell_commander(match call {
             Call::CheckIn => News::CheckInDue,
             Call::SizeUp => News::SizeUpDue,
             Call::Progress => News::ProgressDue,
+            Call::Relief => News::ReliefDue,
+            Call::ReliefLate => News::ReliefLate,
+            Call::Support => News::SupportCalled,
         });
         Ok(Reason::Called)
     }

@@ -6,7 +6,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::command::{OFFER_WAIT, Offer, OfferEnd, Office, Turn};
+use super::super::command::{OFFER_WAIT, Offer, OfferEnd, Office, TWICE_WITHIN, Talked, Turn};
 use super::super::incident::{CommandReason, Incident, Phase};
 use super::super::letter::{Letter, News};
 use super::super::rules::Rules;
@@ -162,12 +162,13 @@ impl Work<'_> {
         office: Option<Office>,
         term: Option<u32>,
         brief: Option<u32>,
+        talked: Talked,
     ) -> Result<Reason, Refusal> {
         let person = self.person()?;
         self.open_only()?;
         let offer = self.incident.offices.offer.clone().filter(|offer| offer.to == person);
         match (office, offer) {
-            (None, Some(offer)) => self.accept_command(&person, &offer, term, brief),
+            (None, Some(offer)) => self.accept_command(&person, &offer, (term, brief), talked),
             // Whoever names a term means command.
             (office, _) if office.is_some() || term.is_none() => {
                 let asked = office.or_else(|| self.incident.offices.asked_of(&person));
@@ -191,9 +192,10 @@ impl Work<'_> {
         &mut self,
         person: &str,
         offer: &Offer,
-        term: Option<u32>,
-        brief: Option<u32>,
+        (term, brief): (Option<u32>, Option<u32>),
+        talked: Talked,
     ) -> Result<Reason, Refusal> {
+        let read_back = words_or_none(&talked.read_back, "what is read back")?;
         if offer.expires <= self.now {
             return Err(Refusal::WrongState(
                 "the offer has expired; who had command has it still, and can offer it again",
@@ -211,8 +213,9 @@ impl Work<'_> {
             return Err(Refusal::SituationMoved { read: brief, now: self.incident.moved });
         }
         let reason = if offer.ordered { CommandReason::Relieved } else { CommandReason::Transferred };
-        self.transfer(person, reason, Some(brief), offer.reason.clone())?;
-        Ok(Reason::Transferred)
+        let talked = Talked { read_back, ..talked };
+        let twice = self.transfer(person, reason, Some(brief), offer.reason.clone(), talked)?;
+        Ok(if twice { Reason::TransferredTwice } else { Reason::Transferred })
     }
 
     /// Somebody says no: to an offer of command, or to an office. `None`: nothing of that is open.
@@ -270,18 +273,22 @@ impl Work<'_> {
         } else {
             return Err(Refusal::HasCommand { commander: command.person, term: command.term });
         };
-        self.transfer(&person, reason, None, why)?;
-        Ok(Reason::Assumed)
+        let twice = self.transfer(&person, reason, None, why, Talked::default())?;
+        Ok(if twice { Reason::AssumedTwice } else { Reason::Assumed })
     }
 
+    /// Whether it was the second change within a short time.
     fn transfer(
         &mut self,
         to: &str,
         reason: CommandReason,
         brief: Option<u32>,
         why: String,
-    ) -> Result<(), Refusal> {
-        let from = self.incident.commander().ok_or(Refusal::NobodyCommands)?.person.clone();
+        talked: Talked,
+    ) -> Result<bool, Refusal> {
+        let before = self.incident.commander().ok_or(Refusal::NobodyCommands)?;
+        let twice = before.has_passed() && self.now.duration_since(before.since) <= TWICE_WITHIN;
+        let from = before.person.clone();
         let open = self.incident.offices.offer.clone().filter(|offer| offer.to != to);
         let term = self.incident.term + 1;
         let severity = self.incident.severity;
@@ -293,6 +300,7 @@ impl Work<'_> {
             reason,
             brief,
             why,
+            talked,
             sign_after,
             pace,
         };
@@ -302,7 +310,7 @@ impl Work<'_> {
         }
         self.announce(to);
         self.tell(&from, News::Passed);
-        Ok(())
+        Ok(twice)
     }
 
     /// Everybody on the incident, the PIO and the channels hear who commands. Each delivery is an entry.
@@ -347,6 +355,11 @@ impl Work<'_> {
         }
         if office == Office::Deputy && person == commander {
             return Err(Refusal::WrongState("nobody is their own Deputy"));
+        }
+        // Whoever was asked before them is asked no more.
+        let before = self.incident.offices.asked(office).filter(|asked| *asked != person);
+        if let Some(before) = before.map(str::to_owned) {
+            self.tell(&before, News::OfficeReleased);
         }
         let name = person.to_owned();
         if person == commander {

@@ -1,5 +1,7 @@
 //! The names of what was decided: logged, counted and shown.
 
+use super::super::command::TWICE;
+
 /// Why a decision came out as it did: logged, counted and shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
@@ -73,8 +75,12 @@ pub enum Reason {
     OfferEnded,
     /// Command passed by an offer that was accepted.
     Transferred,
+    /// The same, and it was the second change within a short time.
+    TransferredTwice,
     /// Command passed to somebody who took it from who could not have it.
     Assumed,
+    /// The same, and it was the second change within a short time.
+    AssumedTwice,
     /// Somebody was asked to take an office.
     OfficeAssigned,
     /// Somebody took an office.
@@ -85,8 +91,10 @@ pub enum Reason {
     PioDeclined,
     /// Somebody has an office no more.
     OfficeReleased,
-    /// Who commands was asked for a report.
+    /// Somebody was asked for what is missing: a report, relief, or to say that they know who commands.
     Called,
+    /// Support was called by rule, or there was nobody to call.
+    SupportCalled,
     /// Something promised has not come.
     Overdue,
     /// Somebody is on the way.
@@ -144,13 +152,16 @@ impl Reason {
             Self::Wished => "wished",
             Self::OfferEnded => "offer_ended",
             Self::Transferred => "transferred",
+            Self::TransferredTwice => "transferred_twice",
             Self::Assumed => "assumed",
+            Self::AssumedTwice => "assumed_twice",
             Self::OfficeAssigned => "office_assigned",
             Self::OfficeTaken => "office_taken",
             Self::OfficeDeclined => "office_declined",
             Self::PioDeclined => "pio_declined",
             Self::OfficeReleased => "office_released",
             Self::Called => "called",
+            Self::SupportCalled => "support_called",
             Self::Overdue => "overdue",
             Self::EnRoute => "en_route",
             Self::Released => "released",
@@ -160,5 +171,10 @@ impl Reason {
             Self::StopLifted => "stop_lifted",
             Self::Requested => "requested",
         }
+    }
+
+    /// What whoever acts is warned of, although it was done.
+    pub fn warning(self) -> Option<&'static str> {
+        matches!(self, Self::TransferredTwice | Self::AssumedTwice).then_some(TWICE)
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::super::timeline::Joined;
-use super::{Incident, Phase, Responder, ResponderStatus};
+use super::{Incident, Phase, REMINDERS_APART_MIN, Responder, ResponderStatus};
 
 impl Incident {
     /// Somebody was on an incident that became part of this one.
@@ -114,5 +114,21 @@ impl Incident {
             _ => return,
         };
         (known.status, known.since) = (status, at);
+    }
+
+    /// Who commands gave no sign of life up to now.
+    pub(super) fn looked_in_vain(&mut self, next: Option<Timestamp>) {
+        if let (Phase::Acknowledged { sign: Some(sign), .. }, Some(next)) = (&mut self.phase, next) {
+            sign.due = next;
+            sign.asked = sign.asked.saturating_add(1);
+        }
+    }
+
+    /// Those who have not answered were reminded: of hours that were missed once, and not again at once after one that was late.
+    pub(super) fn reminded(&mut self, at: Timestamp) {
+        if let Phase::Triggered { escalation: Some(escalation), .. } = &mut self.phase {
+            let not_before = at.saturating_add(REMINDERS_APART_MIN).unwrap_or(Timestamp::MAX);
+            escalation.reminders.retain(|hour| *hour >= not_before);
+        }
     }
 }

@@ -7,6 +7,13 @@ use super::super::board::Put;
 use super::super::command::{Calls, Office, Pace};
 use super::{Command, CommandReason, Incident, Phase, Sign};
 
+impl Command {
+    /// Whether it passed to them from somebody who had it before.
+    pub fn has_passed(&self) -> bool {
+        !matches!(self.reason, CommandReason::FirstResponder | CommandReason::Reopened)
+    }
+}
+
 impl Incident {
     /// The hours at which somebody who has command is asked for something, from now on.
     pub(super) fn calls_of(&self, person: &str, pace: Option<Pace>, at: Timestamp) -> Option<Calls> {
@@ -44,8 +51,15 @@ impl Incident {
         self.offices.unaware = others.collect();
     }
 
-    /// What the board means for people and clocks.
-    pub(super) fn is_put(&mut self, put: &Put, at: Timestamp) {
+    /// What the board means for people, clocks and who reads a brief.
+    pub(super) fn is_put(&mut self, put: &Put, at: Timestamp, entry: u32) {
+        let moves = match put {
+            Put::Corrected { entry, .. } => self.board.corrections.move_with(*entry),
+            put => put.moves_the_situation(),
+        };
+        if moves {
+            self.moved = entry;
+        }
         match put {
             Put::TaskGiven { person, .. } => self.has_to_do(&person.clone(), at),
             Put::TaskEnded { number, .. } => {

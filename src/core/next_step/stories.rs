@@ -297,3 +297,42 @@ fn when_the_harm_has_stopped_it_is_watched_and_then_resolved() {
         assert_eq!(night.told(who), (Kind::Over, vec![]));
     }
 }
+
+#[test]
+fn who_has_commanded_for_long_is_helped_to_hand_it_over_when_nothing_presses_more() {
+    let mut night = Night::under_way();
+    let asked = |night: &mut Night, minute: i64| {
+        night.at(minute);
+        while night.incident.due_at().is_some_and(|due| due <= night.now) {
+            night.does("onscene", Act::TICK);
+        }
+        // A sign of life, and a report: nothing else presses.
+        night.writes("maya", Write::Report { trend: Trend::Same, text: String::new() });
+    };
+    night.does("kim", Act::CheckIn);
+    asked(&mut night, 239);
+    assert_eq!(night.step("maya").kind, Kind::Nothing);
+    asked(&mut night, 240);
+    let step = night.step("maya");
+    assert_eq!(night.told("maya"), (Kind::Relief, vec![Does::Verb("offer"); 2]), "{step:?}");
+    assert!(step.text.starts_with("You have commanded for 4 hours. Who relieves you?"), "{}", step.text);
+    assert_eq!(step.buttons[0].fields, [("to", "tom".to_owned())]);
+    // The Deputy comes first.
+    night.bids("maya", Bid::Assign { office: Office::Deputy, person: "kim".into(), term: 1 });
+    night.bids("kim", Bid::Accept { office: Some(Office::Deputy), term: None, brief: None });
+    assert_eq!(night.step("maya").buttons[0].fields, [("to", "kim".to_owned())]);
+    // Who rests is left alone; when nobody else is there, somebody is called.
+    night.does("maya", Act::Rest { person: Some("tom".into()), term: Some(1) });
+    assert_eq!(night.step("maya").buttons.len(), 1);
+    night.does("kim", Act::Release { person: None, term: None });
+    assert_eq!(night.told("maya"), (Kind::Relief, vec![Does::Part("requests")]));
+    assert!(night.step("maya").text.contains("nobody else is on scene"));
+    // What is offered is waited for.
+    night.does("tom", Act::CheckIn);
+    night.bids("maya", Bid::Offer { to: "tom".into(), term: 1, reason: String::new() });
+    assert_eq!(night.step("maya").kind, Kind::Nothing);
+    // What presses comes first.
+    night.bids("maya", Bid::Withdraw);
+    night.at(250);
+    assert_eq!(night.step("maya").kind, Kind::Report);
+}

@@ -14,7 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::crypto;
 
 /// How long a page can be answered that nobody has asked for again.
-const LASTS: SignedDuration = SignedDuration::from_hours(24);
+pub(super) const LASTS: SignedDuration = SignedDuration::from_hours(24);
 /// Longest word, in bytes: a letter, an hour and a signature.
 const BYTES_MAX: usize = 96;
 /// Hexadecimal digits of the signature: 128 bits.

@@ -16,6 +16,7 @@ use super::super::problem::Problem;
 use super::{not_there, number, view};
 use crate::core::role::Deed;
 use crate::exports::document::Document;
+use crate::exports::later::Later;
 use crate::exports::taken::Taken;
 use crate::exports::{Form, Format, json};
 use crate::store::timeline::{self, AsWritten};
@@ -24,7 +25,7 @@ use crate::store::{StoreError, alerts, conditions, incidents, meeting};
 
 /// Entries read at a time.
 const PAGE: u32 = 1000;
-/// Most alerts in a document.
+/// Most alerts in a document; it says how many are not in it.
 const ALERTS_MAX: u32 = 10_000;
 
 /// Most entries of a timeline that a form is filled from: they are read at once. `json` has no limit.
@@ -49,7 +50,17 @@ pub(in super::super) async fn export(
     // What was known last proves nothing of what is there.
     let holder = desk.holder(&headers, Deed::Look).await?;
     let Query(asked) = query.map_err(|error| Problem::bad_request(error.body_text()))?;
-    let id = number(&id)?;
+    taken(desk, holder, &id, asked).await
+}
+
+/// What is taken out of an incident by somebody who may look.
+pub(in super::super) async fn taken(
+    desk: Desk,
+    holder: Holder,
+    id: &str,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let id = number(id)?;
     let form = asked.form.as_deref().and_then(Form::from_word).ok_or_else(|| {
         Problem::bad_request(format!("say with \"form\" in which form; there are: {}", Form::words()))
     })?;
@@ -108,6 +119,7 @@ async fn fill(
         let taken = Taken {
             incident: &incident,
             entries: &entries,
+            later: Later::of(&entries),
             alerts: &alerts,
             meeting: &meeting,
             known: &known,
@@ -161,12 +173,14 @@ fn kept(mut answer: Response, content_type: &'static str, name: &str) -> Respons
 async fn whole(desk: Desk, id: i64) -> Result<Response, Problem> {
     let read = desk.sight.now(move |tx| {
         let Some(row) = incidents::load_as_written(tx, id)? else { return Ok(None) };
-        Ok(Some((row, alerts::of_incident(tx, id, ALERTS_MAX)?, tx.now)))
+        let alerts = alerts::of_incident(tx, id, ALERTS_MAX)?;
+        let all = alerts::count_of_incident(tx, id)?;
+        Ok(Some((row, alerts, all, tx.now)))
     });
     let found = read.await.map_err(|error| cannot_read(&error))?;
-    let (row, alerts, now) = found.ok_or_else(|| not_there(id, None))?;
+    let (row, alerts, all, now) = found.ok_or_else(|| not_there(id, None))?;
     let alerts: Vec<Value> = alerts.iter().map(view::alert).collect();
-    let beginning = json::beginning(&row, &alerts, now).map_err(|error| cannot_read(&error.into()))?;
+    let beginning = json::beginning(&row, &alerts, all, now).map_err(|error| cannot_read(&error.into()))?;
     let rest = Rest { desk, id, at: 0, until: row.seq, ended: false };
     let beginning = stream::iter([Ok(Bytes::from(beginning))]);
     let rest = stream::try_unfold(rest, Rest::next);

@@ -126,18 +126,25 @@ pub(super) async fn follow(
     Ok(answer)
 }
 
-/// Whether who has a token may follow; `None`: it is not known, because what was known last does not know everybody.
+/// Whether who has a token may follow; `None`: it is not known, because what was known last does not know everybody. That a
+/// login is used so is written down.
 async fn may_follow(desk: &Desk, key: &Key) -> Result<Option<bool>, StoreError> {
-    let key = key.clone();
-    let find = move |tx: &Tx<'_>| match &key {
-        Key::Token(token) => tokens::api_holder(tx, token),
-        Key::Session(secret) => Ok(sessions::find(tx, secret)?.map(|session| session.holder)),
+    let (find_by, now) = (key.clone(), desk.clock.now());
+    let find = move |tx: &Tx<'_>| match &find_by {
+        Key::Token(token) => Ok(tokens::api_holder(tx, token)?.map(|holder| (holder, None))),
+        Key::Session(secret) => {
+            let found = sessions::find(tx, secret, now)?;
+            Ok(found.map(|session| (session.holder.clone(), Some(session))))
+        }
     };
     let Seen { value, as_of } = desk.watch.sight().or_last(find).await?;
-    Ok(match value {
-        Some(holder) => Some(desk.allows(&holder, Deed::Look).is_ok()),
-        None => as_of.is_none().then_some(false),
-    })
+    let Some((holder, session)) = value else { return Ok(as_of.is_none().then_some(false)) };
+    let may = desk.allows(&holder, Deed::Look).is_ok();
+    // Who only watches is there, too.
+    if let (true, None, Some(session), Key::Session(secret)) = (may, as_of, &session, key) {
+        pages::me::noted(desk, session, sessions::hash(secret)).await;
+    }
+    Ok(Some(may))
 }
 
 /// By what it is known who follows.

@@ -10,12 +10,13 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::asked::asked;
 use super::body;
 use super::desk::{Desk, cannot_read};
 use super::html::known_of;
 use super::problem::Problem;
-use super::verbs::{Said, meant};
-use crate::commit::{Command, Part, Reply};
+use super::verbs::Said;
+use crate::commit::{Command, Reply};
 use crate::core::decide::By;
 use crate::core::incident::{Incident, Severity};
 use crate::core::role::Deed;
@@ -49,8 +50,6 @@ pub mod view;
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most entries on a page.
 const ENTRIES_MAX: u32 = 1000;
-/// Most alerts that are split off at a time.
-const SPLIT_MAX: usize = 1000;
 /// Most alerts shown of one incident.
 const ALERTS_MAX: u32 = 200;
 
@@ -139,35 +138,15 @@ pub(super) async fn act(
     let id = number(&id)?;
     let said: Said = json_body(&desk, body).await?;
     let by = by(&desk, holder, said.occurred_at)?;
-    let command = match verb.as_str() {
-        "merge" => {
-            let into = said
-                .into
-                .ok_or_else(|| Problem::bad_request("say with \"into\" of which incident it becomes part"))?;
-            Command::Merge { incident: id, into, term: said.term, by }
-        }
-        "split" => Command::Split { incident: id, term: said.term, part: part(said)?, by },
-        _ => Command::Act { incident: id, act: meant(&verb, said)?, by },
+    let command = asked(id, &verb, said, by)?;
+    let Reply::Decided(incident, reason) = desk.door.ask(command).await? else {
+        return Err(Problem::internal());
     };
-    let Reply::Decided(incident, _) = desk.door.ask(command).await? else { return Err(Problem::internal()) };
-    Ok(Json(one(&desk, incident.id).await?).into_response())
-}
-
-/// What is taken out of an incident.
-fn part(said: Said) -> Result<Part, Problem> {
-    match (said.incident, said.alerts) {
-        (Some(incident), None) => Ok(Part::Incident(incident)),
-        (None, Some(alerts)) if alerts.len() <= SPLIT_MAX => {
-            Ok(Part::Alerts(alerts.into_iter().map(|alert| (alert.source, alert.key)).collect()))
-        }
-        (None, Some(_)) => {
-            Err(Problem::unprocessable(format!("at most {SPLIT_MAX} alerts are split off at a time")))
-        }
-        _ => Err(Problem::unprocessable(
-            "say what is split off: either \"incident\": the number of one that became part of this, or \"alerts\": \
-             [{\"source\": \"...\", \"key\": \"...\"}]",
-        )),
+    let mut answer = one(&desk, incident.id).await?;
+    if let Some(warning) = reason.warning() {
+        answer["warning"] = warning.into();
     }
+    Ok(Json(answer).into_response())
 }
 
 /// `GET /api/v1/command`: open incidents and who commands each, also as plain text.

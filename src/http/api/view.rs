@@ -73,7 +73,7 @@ pub fn offer(incident: &Incident) -> Option<Value> {
 
 /// Words that somebody said.
 pub fn said(said: &Option<Said>) -> Option<Value> {
-    said.as_ref().map(|said| json!({"text": said.text, "by": said.by, "at": said.at}))
+    said.as_ref().map(|said| json!({"text": said.text, "by": said.by, "at": said.at, "entry": said.entry}))
 }
 
 /// What stands on the board of an incident.
@@ -87,33 +87,39 @@ fn board(board: &Board) -> Value {
         "plan": said(&board.plan),
         "report": board.report.as_ref().map(|report| json!({
             "trend": report.trend.as_str(), "text": report.text, "by": report.by, "at": report.at,
+            "entry": report.entry,
         })),
         "stop": said(&board.stop),
         "meeting": said(&board.meeting),
         "changes_allowed": board.changes_max(),
         "tasks": board.tasks.iter().map(|task| json!({
             "number": task.number, "person": task.person, "what": task.what, "at": task.at, "limit": task.limit,
-            "late": task.late, "ended": ended(&task.ended),
+            "late": task.late, "ended": ended(&task.end()), "entry": task.entry,
         })).collect::<Vec<_>>(),
         "actions": board.actions.iter().map(|action| json!({
             "number": action.number, "person": action.person, "what": action.what, "where": action.place,
-            "undo": action.undo, "at": action.at, "assigned": action.assigned, "ended": ended(&action.ended),
+            "undo": action.undo, "at": action.at, "assigned": action.assigned, "ended": ended(&action.end()),
+            "entry": action.entry, "end_entry": (action.end_entry > 0).then_some(action.end_entry),
         })).collect::<Vec<_>>(),
         "requests": board.requests.iter().map(|request| {
             let (sort, name) = request.wanted.parts();
             json!({
                 "number": request.number, sort: name, "why": request.why, "by": request.by, "at": request.at,
                 "people": request.people, "state": request.state.as_str(), "since": request.since,
+                "entry": request.entry,
             })
         }).collect::<Vec<_>>(),
         "contacts": board.contacts.iter().map(|contact| json!({
             "number": contact.number, "body": contact.body, "contact": contact.contact, "ticket": contact.ticket,
             "promised": contact.promised, "late": contact.late, "text": contact.text, "by": contact.by, "at": contact.at,
-            "closed": contact.closed,
+            "closed": contact.closed, "entry": contact.entry,
         })).collect::<Vec<_>>(),
         "findings": board.findings.iter().map(|finding| json!({
             "component": finding.component, "ok": finding.ok, "text": finding.text, "by": finding.by,
-            "known_at": finding.known_at,
+            "known_at": finding.known_at, "entry": finding.entry,
+        })).collect::<Vec<_>>(),
+        "corrections": board.corrections.kept.iter().map(|one| json!({
+            "number": one.number, "entry": one.entry, "text": one.text, "by": one.by, "at": one.at,
         })).collect::<Vec<_>>(),
     })
 }
@@ -231,7 +237,8 @@ pub fn session(one: &Session) -> Value {
         Holder::Person(name) => (Some(name), None),
         Holder::Automation(name) => (None, Some(name)),
     };
-    json!({"id": one.id, "person": person, "automation": automation, "token": one.token,
+    json!({"id": one.id, "person": person, "automation": automation, "token": one.made_of.token(),
+        "made_of": one.made_of.word(), "incident": one.made_of.incident(),
         "created_at": one.created_at, "used_at": one.used_at})
 }
 

@@ -1,9 +1,12 @@
 //! `/login`, `/login/{secret}` and `/logout`: in, and out again.
 //!
 //! Whoever is a person of the configuration asks for a link, which goes to their own address: the page says the same, as soon,
-//! whoever asks and for whom. The link only shows a button, for programs that look through mail open every link, and some press
+//! whoever asks and for whom, and however often ([`asks`]). The link only shows a button, for programs that look through mail open every link, and some press
 //! what they find; what tells those from people is the same as on answer pages ([`nonce`]). A token of the API does as well, for
 //! when mail does not.
+
+use std::pin::pin;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
@@ -23,10 +26,17 @@ use crate::http::body;
 use crate::http::desk::{Desk, cannot_read};
 use crate::http::html::Pages;
 use crate::render::full_name;
-use crate::store::sessions;
+use crate::store::sessions::{self, TooMany};
 use crate::store::sight::Seen;
 use crate::store::tokens;
 
+mod asks;
+
+pub use asks::Asks;
+
+/// So long after somebody asked for a link the page says that it may be on its way: longer than it takes to find out whether
+/// it is, so that by the time, too, nobody learns who there is.
+const SAID_AFTER: Duration = Duration::from_millis(200);
 /// Longest secret of a link, in bytes.
 const SECRET_BYTES_MAX: usize = 64;
 /// What the button says that people do not see.
@@ -74,27 +84,55 @@ pub(in super::super) async fn show(State((desk, pages)): Both, RawQuery(query): 
 pub(in super::super) async fn ask(State((desk, pages)): Both, headers: HeaderMap, body: Body) -> Response {
     let form = Form::read(&desk, body).await;
     if form.token.trim().is_empty() && !form.who.trim().is_empty() {
-        return mail(&desk, &pages, &form);
+        return mail(&desk, &pages, &form).await;
     }
     by_token(&desk, &pages, &headers, &form).await
 }
 
-/// Nobody waits for what becomes of it: so it takes as long whoever is named.
-fn mail(desk: &Desk, pages: &Pages, form: &Form) -> Response {
+/// Nobody waits for what becomes of it: it takes as long whoever is named.
+async fn mail(desk: &Desk, pages: &Pages, form: &Form) -> Response {
+    let mut said = pin!(tokio::time::sleep(SAID_AFTER));
     let house = desk.house.get();
     if house.mailer.is_none() {
         let said = "This house sends no mail. Log in with a token, or ask an administrator for a link.";
         return page(desk, pages, StatusCode::SERVICE_UNAVAILABLE, said, form.next());
     }
-    let person = named(&house.rules, &form.who);
-    let next = local(&form.next).filter(|next| *next != "/").map(str::to_owned);
-    let asked = Command::SignIn(SignIn::Ask { person, next });
-    if !desk.door.is_up() || desk.door.begin(asked).is_err() {
+    if !desk.door.is_up() {
         let said = "No link can be sent at this moment: the store takes no writes. Please try again in a few seconds; a token of \
                     the API may do meanwhile.";
         return page(desk, pages, StatusCode::SERVICE_UNAVAILABLE, said, form.next());
     }
+    let person = named(&house.rules, &form.who);
+    if desk.asks.take(person.is_some(), desk.clock.now()) {
+        // Of nobody there is as much to read.
+        let name = person.clone().unwrap_or_default();
+        let many = desk.sight.now(move |tx| sessions::too_many(tx, &name, true));
+        let many = tokio::select! {
+            many = many => many.ok().flatten(),
+            // The door looks again, in the transaction that makes the link.
+            () = &mut said => None,
+        };
+        if let Some(person) = person {
+            begin(desk, person, many, form);
+        }
+    }
+    if !said.is_elapsed() {
+        said.await;
+    }
     pages.page(StatusCode::OK, "sent.html", context! { minutes => sessions::LINK_LASTS.as_mins() })
+}
+
+/// Asks the door for a link by mail.
+fn begin(desk: &Desk, person: String, many: Option<TooMany>, form: &Form) {
+    if let Some(why) = many {
+        tracing::warn!(person, ?why, "no login link goes out: there are too many already");
+        return;
+    }
+    let next = local(&form.next).filter(|next| *next != "/").map(str::to_owned);
+    let asked = SignIn::Ask { person: person.clone(), next };
+    if let Err(error) = desk.door.begin(Command::SignIn(asked)) {
+        tracing::warn!(person, %error, "no login link goes out");
+    }
 }
 
 /// Whose name this is, or whose address.
@@ -201,7 +239,9 @@ pub(in super::super) async fn open(
     let link = match Link::find(&desk, secret).await {
         Ok(Some(link)) => link,
         // Who pressed twice is in already.
-        Ok(None) if me::is_in(&desk, &headers).await => return Redirect::to(form.next()).into_response(),
+        Ok(None) if me::who(&desk, &headers).await.is_some() => {
+            return Redirect::to(form.next()).into_response();
+        }
         Ok(None) => return used(&pages),
         Err(response) => return *response(&pages),
     };
@@ -317,8 +357,35 @@ pub(in super::super) async fn out(State((desk, pages)): Both, sent: Sends) -> Re
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::channels::mail::Mailer;
     use crate::core::rules::Person;
+    use crate::house::House;
+    use crate::http::desk::tests::desk;
+
+    #[tokio::test]
+    async fn who_asks_in_a_loop_hears_the_same_and_takes_no_room_of_the_answers_to_pages() {
+        let person = Person { email: "maya@example.net".into(), ..Person::default() };
+        let rules = Rules { people: [("maya".to_owned(), person)].into(), ..Rules::default() };
+        let relays = ["file:/nonexistent".to_owned()];
+        let mailer = Mailer::new("pager@example.net", &relays, None, None).unwrap();
+        let house = House { rules: Arc::new(rules), mailer: Some(Arc::new(mailer)), ..House::default() };
+        // Nobody takes from the queue: what is asked stays in it.
+        let (desk, _kept) = desk(house);
+        let pages = Pages::new().unwrap();
+        let form = |who: &str| Form { who: who.into(), ..Form::default() };
+        let asked = (0..2500).map(|n| {
+            let (desk, pages) = (&desk, &pages);
+            let form = form(if n % 2 == 0 { "maya" } else { "nobody" });
+            async move { mail(desk, pages, &form).await.status() }
+        });
+        let said = futures_util::future::join_all(asked).await;
+        assert!(said.iter().all(|status| *status == StatusCode::OK), "{said:?}");
+        let room = (0..2000).filter(|_| desk.door.begin(Command::Forget).is_ok()).count();
+        assert_eq!(room, 2000, "the queue was filled");
+    }
 
     #[test]
     fn people_are_known_by_name_and_by_an_address_that_is_theirs_alone() {

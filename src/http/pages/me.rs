@@ -12,14 +12,17 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts};
 use axum::response::{IntoResponse, Redirect, Response};
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use jiff::Timestamp;
 use minijinja::{Value, context};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::again::{self, Sent, Why};
+use super::unreadable;
 use crate::commit::{Command, SignIn};
 use crate::core::role::{Deed, No};
 use crate::core::rules::Rules;
@@ -28,6 +31,7 @@ use crate::http::body;
 use crate::http::desk::{Desk, cannot_read};
 use crate::http::html::Pages;
 use crate::http::problem::Problem;
+use crate::http::room;
 use crate::render::full_name;
 use crate::store::sessions::{self, AGE_MAX, Session};
 use crate::store::sight::Seen;
@@ -81,19 +85,18 @@ pub(in crate::http) struct Looks(pub(in crate::http) Me);
 impl FromRequestParts<(Desk, Pages)> for Looks {
     type Rejection = Response;
 
-    async fn from_request_parts(parts: &mut Parts, (desk, _): &(Desk, Pages)) -> Result<Self, Response> {
+    async fn from_request_parts(parts: &mut Parts, (desk, pages): &(Desk, Pages)) -> Result<Self, Response> {
         let elsewhere = || to_login(parts);
         let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
         let hash = sessions::hash(&secret);
-        let read = desk.sight.or_last(move |tx| known(tx, &secret)).await;
-        let Seen { value, as_of } = read.map_err(|error| cannot_read(&error).into_response())?;
+        let now = desk.clock.now();
+        let read = desk.sight.or_last(move |tx| known(tx, &secret, now)).await;
+        let Seen { value, as_of } = read.map_err(|error| unreadable(pages, &error))?;
         let (session, word) = value.ok_or_else(elsewhere)?;
         // Who has left the house is nobody.
         desk.allows(&session.holder, Deed::Look).map_err(|_| elsewhere())?;
-        if as_of.is_none() && session.is_to_be_noted(desk.clock.now()) {
-            // Whoever waits for the page does not wait for it.
-            let told = desk.door.ask(Command::SignIn(SignIn::Used(hash)));
-            let _late = tokio::time::timeout(NOTED_WAIT, told).await;
+        if as_of.is_none() {
+            noted(desk, &session, hash).await;
         }
         let acts = desk.allows(&session.holder, Deed::Act).is_ok();
         Ok(Self(Me { holder: session.holder, session: hash, word, acts }))
@@ -104,7 +107,9 @@ impl FromRequestParts<(Desk, Pages)> for Looks {
 pub(in crate::http) struct Acts {
     /// Who.
     pub(in crate::http) me: Me,
-    fields: Vec<u8>,
+    path: String,
+    fields: Vec<(String, String)>,
+    bytes: Bytes,
 }
 
 /// The same for a form that everybody may send who is logged in.
@@ -116,7 +121,18 @@ pub(in crate::http) struct Sends {
 impl Acts {
     /// The fields of the form.
     pub(in crate::http) fn form<T: DeserializeOwned + Default>(&self) -> T {
-        pairs(&self.fields).unwrap_or_default()
+        pairs(&self.bytes).unwrap_or_default()
+    }
+
+    /// The same for the same form of the same login, word by word.
+    pub(super) fn mark(&self) -> [u8; 32] {
+        crypto::hmac_sha256(&self.me.session, &[self.path.as_bytes(), b"\n", &self.bytes])
+    }
+
+    /// The form once more, with what was written, of what cannot be done so, or not at this moment.
+    pub(super) fn again(&self, pages: &Pages, problem: &Problem) -> Response {
+        let sent = Sent { path: &self.path, fields: &self.fields };
+        sent.again(pages, &Why::Not { problem, word: &self.me.word })
     }
 }
 
@@ -124,8 +140,7 @@ impl FromRequest<(Desk, Pages)> for Acts {
     type Rejection = Response;
 
     async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
-        let (me, fields) = sent(request, both, Deed::Act).await?;
-        Ok(Self { me, fields })
+        sent(request, both, Deed::Act).await
     }
 }
 
@@ -133,51 +148,70 @@ impl FromRequest<(Desk, Pages)> for Sends {
     type Rejection = Response;
 
     async fn from_request(request: Request<Body>, both: &(Desk, Pages)) -> Result<Self, Response> {
-        let (me, _) = sent(request, both, Deed::Look).await?;
+        let Acts { me, .. } = sent(request, both, Deed::Look).await?;
         Ok(Self { me })
     }
 }
 
-/// Who sends a form, as the store says now, and its fields.
+/// Who sends a form, as the store says now, and its fields. Whoever may not, or not now, has it back with what they wrote.
 async fn sent(
     request: Request<Body>,
     (desk, pages): &(Desk, Pages),
     deed: Deed<'_>,
-) -> Result<(Me, Vec<u8>), Response> {
+) -> Result<Acts, Response> {
     let (parts, body) = request.into_parts();
-    let elsewhere = || to_login(&parts);
-    let secret = secret(desk, &parts.headers).ok_or_else(elsewhere)?.to_owned();
-    let hash = sessions::hash(&secret);
-    let found = desk.sight.now(move |tx| known(tx, &secret)).await.map_err(|error| {
-        drop(cannot_read(&error));
-        Problem::unavailable("the store cannot be reached at this moment; nothing was changed", 5)
-            .into_response()
-    })?;
-    let (session, word) = found.ok_or_else(elsewhere)?;
+    let path = parts.uri.path().to_owned();
+    let known = brought(desk, &parts.headers).await;
+    let read = match &known {
+        Ok(Some(_)) => {
+            body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await.map_err(Problem::from)
+        }
+        // Anybody can send this: it has room among what anybody sends.
+        _ => room::read_unproven_to(desk, body, FORM_BYTES_MAX).await.map(|(bytes, _)| bytes),
+    };
+    let bytes = read.map_err(|problem| again::unread(pages, &problem))?;
+    let fields = again::anchored(&form_urlencoded(&bytes), desk.clock.now());
+    let said =
+        fields.iter().find(|(name, _)| name == "form").map(|(_, word)| word.as_str()).unwrap_or_default();
+    let back = |why: Why<'_>| Sent { path: &path, fields: &fields }.again(pages, &why);
+    let (session, word, hash) = match known {
+        Ok(Some(known)) => known,
+        // There is nothing to be logged out of.
+        Ok(None) if deed == Deed::Look => return Err(to_login(&parts)),
+        Ok(None) => return Err(back(Why::LoggedOut)),
+        Err(problem) => return Err(back(Why::Not { problem: &problem, word: said })),
+    };
     desk.allows(&session.holder, deed).map_err(|no| match no {
-        No::Gone(_) => elsewhere(),
-        no => pages.message(StatusCode::FORBIDDEN, "Nothing was changed", &format!("{no}.")),
+        No::Gone(_) if deed == Deed::Look => to_login(&parts),
+        no => back(Why::Never { status: StatusCode::FORBIDDEN, text: &format!("{no}.") }),
     })?;
-    let read = body::read(body, FORM_BYTES_MAX, desk.limits.body_timeout).await;
-    let fields = read.map(|bytes| bytes.to_vec()).unwrap_or_default();
-    let said: Said = pairs(&fields).unwrap_or_default();
-    if !crypto::same(said.form.as_bytes(), word.as_bytes()) {
-        return Err(strange(pages, &fields));
+    if !crypto::same(said.as_bytes(), word.as_bytes()) {
+        // Who logged in anew since they opened the page may send it by one more press. Of what may come from elsewhere, nobody
+        // makes a form of ours.
+        let is_ours = again::is_of_ours(&parts.headers);
+        return Err(if is_ours { back(Why::Earlier(&word)) } else { strange(pages, &fields) });
     }
     let acts = desk.allows(&session.holder, Deed::Act).is_ok();
-    Ok((Me { holder: session.holder, session: hash, word, acts }, fields))
+    let me = Me { holder: session.holder, session: hash, word, acts };
+    Ok(Acts { me, path, fields, bytes })
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Said {
-    #[serde(default)]
-    form: String,
+/// Whose session a browser brings, and the word for its forms; nobody's where it brings none that lasts.
+async fn brought(desk: &Desk, headers: &HeaderMap) -> Result<Option<(Session, String, [u8; 32])>, Problem> {
+    let Some(secret) = secret(desk, headers).map(str::to_owned) else { return Ok(None) };
+    let hash = sessions::hash(&secret);
+    let now = desk.clock.now();
+    let found = desk.sight.now(move |tx| known(tx, &secret, now)).await.map_err(|error| {
+        drop(cannot_read(&error));
+        Problem::unavailable("the store cannot be reached at this moment", 5)
+    })?;
+    Ok(found.map(|(session, word)| (session, word, hash)))
 }
 
-/// A form without the word of this session: of a page that was open since before somebody logged in anew, or none of ours.
-fn strange(pages: &Pages, fields: &[u8]) -> Response {
-    let written: Vec<String> = form_urlencoded(fields)
-        .into_iter()
+/// A form without the word of this session, and without a sign that it stood on a page of ours.
+fn strange(pages: &Pages, fields: &[(String, String)]) -> Response {
+    let written: Vec<String> = fields
+        .iter()
         .filter(|(name, value)| name != "form" && !value.trim().is_empty())
         .map(|(name, value)| format!("{name}: {value}"))
         .collect();
@@ -189,23 +223,31 @@ fn strange(pages: &Pages, fields: &[u8]) -> Response {
 }
 
 /// Whose session a secret is of, and the word for its forms.
-fn known(tx: &Tx<'_>, secret: &str) -> Result<Option<(Session, String)>, StoreError> {
-    let Some(session) = sessions::find(tx, secret)? else { return Ok(None) };
+fn known(tx: &Tx<'_>, secret: &str, now: Timestamp) -> Result<Option<(Session, String)>, StoreError> {
+    let Some(session) = sessions::find(tx, secret, now)? else { return Ok(None) };
     let key = tokens::answer_key(tx)?;
     let parts = [PURPOSE, &sessions::hash(secret)[..]];
     Ok(Some((session, crypto::hex(&crypto::hmac_sha256(key.expose_secret().as_bytes(), &parts)))))
 }
 
 /// What was known of who sends this, if anything: for the login, which ends it.
-pub(super) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
+pub(in crate::http) fn before(desk: &Desk, headers: &HeaderMap) -> Option<[u8; 32]> {
     secret(desk, headers).map(sessions::hash)
 }
 
-/// Whether somebody is logged in.
-pub(in crate::http) async fn is_in(desk: &Desk, headers: &HeaderMap) -> bool {
-    let Some(secret) = secret(desk, headers).map(str::to_owned) else { return false };
-    let read = desk.sight.now(move |tx| sessions::find(tx, &secret)).await;
-    read.is_ok_and(|found| found.is_some_and(|session| desk.allows(&session.holder, Deed::Look).is_ok()))
+/// The login of a browser, as the store says now.
+pub(in crate::http) async fn who(desk: &Desk, headers: &HeaderMap) -> Option<Session> {
+    let (secret, now) = (secret(desk, headers)?.to_owned(), desk.clock.now());
+    let found = desk.sight.now(move |tx| sessions::find(tx, &secret, now)).await.ok()??;
+    desk.allows(&found.holder, Deed::Look).is_ok().then_some(found)
+}
+
+/// Writes down that a session is used, when it is time to. Whoever waits for what they asked for does not wait for it.
+pub(in crate::http) async fn noted(desk: &Desk, session: &Session, hash: [u8; 32]) {
+    if session.is_to_be_noted(desk.clock.now()) {
+        let told = desk.door.ask(Command::SignIn(SignIn::Used(hash)));
+        let _late = tokio::time::timeout(NOTED_WAIT, told).await;
+    }
 }
 
 fn name(desk: &Desk) -> &'static str {
@@ -214,11 +256,14 @@ fn name(desk: &Desk) -> &'static str {
 
 /// The secret that a browser brings.
 pub(in crate::http) fn secret<'a>(desk: &Desk, headers: &'a HeaderMap) -> Option<&'a str> {
-    let name = name(desk);
+    cookie(headers, name(desk)).filter(|found| found.len() <= SECRET_BYTES_MAX)
+}
+
+/// What a browser brings under a name.
+pub(in crate::http) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let cookies = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut each = cookies.flat_map(|cookies| cookies.split(';'));
-    let found = each.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))?;
-    (found.len() <= SECRET_BYTES_MAX).then_some(found)
+    each.find_map(|cookie| cookie.trim().strip_prefix(name)?.strip_prefix('='))
 }
 
 /// Leads on, with the secret of a session for the browser to keep; empty: to forget.
@@ -245,7 +290,9 @@ pub(in crate::http) fn keep(desk: &Desk, secret: &str, answer: &mut Response) {
 /// Where somebody goes who is not logged in: to the login, which leads back to what they wanted to see.
 fn to_login(parts: &Parts) -> Response {
     let asked = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
-    let next = asked.filter(|_| parts.method == Method::GET).and_then(local).filter(|next| *next != "/");
+    // Of a form, its page.
+    let asked = if parts.method == Method::GET { asked } else { Some(again::page_of(parts.uri.path())) };
+    let next = asked.and_then(local).filter(|next| *next != "/");
     let next = next.map(|next| format!("?next={}", utf8_percent_encode(next, NON_ALPHANUMERIC)));
     Redirect::to(&format!("/login{}", next.unwrap_or_default())).into_response()
 }

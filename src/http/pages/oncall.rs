@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::ahead::{self, Chosen};
 use super::me::{Acts, Looks, Me, pairs};
 use super::{Both, unreadable};
-use crate::commit::{Change, Command, DoorError};
+use crate::commit::{Change, Command};
 use crate::core::condition::line;
 use crate::core::incident::Severity;
 use crate::core::oncall::{Leave, Override};
@@ -123,7 +123,7 @@ async fn add(
 ) -> Response {
     let form: Form = sent.form();
     let change = means(&desk.house.get().rules, &form, author(&sent.me.holder), desk.clock.now());
-    say(&desk, &pages, &sent.me, change, form, leave).await
+    say(&desk, &pages, &sent, change, form, leave).await
 }
 
 /// `POST /oncall/overrides/{id}/end`
@@ -142,24 +142,24 @@ async fn end(
     id: String,
     ends: fn(String, String) -> Change,
 ) -> Response {
-    let me = sent.me;
     let change = if id.contains('\0') {
         Err(Problem::not_found("there is nothing of that name to end"))
     } else {
-        Ok(ends(id, author(&me.holder)))
+        Ok(ends(id, author(&sent.me.holder)))
     };
-    say(&desk, &pages, &me, change, Form::default(), false).await
+    say(&desk, &pages, &sent, change, Form::default(), false).await
 }
 
 /// Says it, and shows the page: after a change by its own address, so that loading it again says nothing twice.
 async fn say(
     desk: &Desk,
     pages: &Pages,
-    me: &Me,
+    sent: &Acts,
     change: Result<Change, Problem>,
     form: Form,
     leave: bool,
 ) -> Response {
+    let me = &sent.me;
     let problem = match change {
         Ok(change) => {
             let done = if matches!(change, Change::StandIn(_) | Change::Away(_)) { "said" } else { "ended" };
@@ -168,16 +168,15 @@ async fn say(
                     tracing::info!(by = author(&me.holder), "who is on call was changed");
                     return Redirect::to(&format!("/oncall?done={done}")).into_response();
                 }
-                Err(error @ DoorError::Late) => {
-                    let text =
-                        "it is not known whether that was written down: look below before you say it again";
-                    Problem { detail: text.to_owned(), ..Problem::from(error) }
-                }
                 Err(error) => Problem::from(error),
             }
         }
         Err(problem) => problem,
     };
+    // While nothing can be written down, the page has no forms.
+    if problem.status == StatusCode::SERVICE_UNAVAILABLE {
+        return sent.again(pages, &problem);
+    }
     show(desk, pages, me, Asked::default(), Some(Failed { problem, form, leave })).await
 }
 

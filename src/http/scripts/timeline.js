@@ -19,18 +19,35 @@
     return made;
   };
 
+  const to = (words, query, anchor, seq, look, label) => {
+    const made = element("a", words);
+    made.href = list.dataset.page + "?" + query + "=" + seq + "#" + anchor;
+    made.className = look;
+    made.setAttribute("aria-label", label + " " + seq);
+    return made;
+  };
+
   // As the page writes it.
   const hour = (iso) => new Date(iso).toISOString().slice(0, 19).replace("T", " ") + " UTC";
+
+  const who = (actor) => {
+    const [sort, name] = actor.split(/:(.*)/s);
+    if (name === undefined) return "onscene";
+    return sort === "person" ? name : sort === "automation" ? name + " (a program)" : sort + " " + name;
+  };
 
   const show = (entry) => {
     const line = document.createElement("li");
     const time = element("time", hour(entry.occurred_at), true);
     time.dateTime = entry.occurred_at;
-    line.append(time, " ", element("span", entry.actor + ":", true), " ", entry.text);
+    line.append(time, " ", element("span", (entry.recorded ?? "") + who(entry.actor) + ":", true), " ", entry.text);
     list.prepend(line);
+    line.id = "e" + entry.seq;
+    line.prepend(to(entry.seq, "entry", line.id, entry.seq, "number", "Entry"), " ");
+    if (list.dataset.corrects) line.append(" ", to("correct", "correct", "correct", entry.seq, "soft", "Correct entry"));
     if (quiet.includes(entry.kind) || changed.firstChild) return;
     const again = element("a", "The page has changed: reload it");
-    again.href = location.pathname;
+    again.href = list.dataset.page;
     const words = element("p", "");
     words.className = "said";
     words.append(again);
@@ -44,6 +61,9 @@
       const entry = JSON.parse(event.data);
       if (entry.seq <= last) return;
       last = entry.seq;
+      // As the page writes it, too: both hours, where there are two.
+      const recorded = hour(entry.at);
+      if (recorded !== hour(entry.occurred_at)) entry.recorded = "(recorded " + recorded + ") ";
       show(entry);
     });
     source.addEventListener("store", (event) => {

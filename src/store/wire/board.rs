@@ -3,12 +3,13 @@
 use super::posts::call;
 use super::*;
 use crate::core::board::{
-    Action, Board, Contact, End, Finding, Put, Report, Request, RequestState, Said, Task, Trend, Wanted,
+    Action, Board, Contact, Correction, Corrections, End, Finding, Put, Report, Request, RequestState, Said,
+    Task, Trend, Wanted,
 };
 use crate::core::command::Call;
 
 word!(trend, Trend, Trend::ALL, "trend");
-word!(end, End, End::KEPT, "end");
+word!(end, End, End::ALL, "end");
 word!(request_state, RequestState, RequestState::ALL, "state of a request");
 
 optional!(maybe_said, Said, "SaidRow");
@@ -18,6 +19,7 @@ many!(actions, Action, "ActionRow");
 many!(requests, Request, "RequestRow");
 many!(contacts, Contact, "ContactRow");
 many!(findings, Finding, "FindingRow");
+many!(kept_corrections, Correction, "CorrectionRow");
 
 /// Whom a request is for, as `{"rotation": "sre"}`.
 mod wanted {
@@ -51,7 +53,7 @@ mod ended {
         from: D,
     ) -> Result<Option<(End, Timestamp)>, D::Error> {
         let Some((word, at)) = Option::<(String, Timestamp)>::deserialize(from)? else { return Ok(None) };
-        let known = End::KEPT.into_iter().find(|end| end.as_str() == word).map(|end| (end, at));
+        let known = End::from_word(&word).map(|end| (end, at));
         known.map(Some).ok_or_else(|| serde::de::Error::custom("an unknown end"))
     }
 }
@@ -62,6 +64,8 @@ struct SaidRow {
     text: String,
     by: String,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -72,6 +76,8 @@ struct ReportRow {
     text: String,
     by: String,
     at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -87,6 +93,10 @@ struct TaskRow {
     late: bool,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ended")]
     ended: Option<(End, Timestamp)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsaid: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -101,6 +111,12 @@ struct ActionRow {
     assigned: bool,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "ended")]
     ended: Option<(End, Timestamp)>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    unsaid: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
+    #[serde(default, skip_serializing_if = "is_none")]
+    end_entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -116,6 +132,8 @@ struct RequestRow {
     #[serde(with = "request_state")]
     state: RequestState,
     since: Timestamp,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -133,6 +151,8 @@ struct ContactRow {
     by: String,
     at: Timestamp,
     closed: bool,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -143,6 +163,27 @@ struct FindingRow {
     text: String,
     by: String,
     known_at: Timestamp,
+    #[serde(default, skip_serializing_if = "is_none")]
+    entry: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Correction")]
+struct CorrectionRow {
+    number: u32,
+    entry: u32,
+    text: String,
+    by: String,
+    at: Timestamp,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Corrections")]
+struct CorrectionsRow {
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "kept_corrections")]
+    kept: Vec<Correction>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    moving: Vec<u32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -172,6 +213,8 @@ pub(super) struct BoardRow {
     findings: Vec<Finding>,
     #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_said")]
     meeting: Option<Said>,
+    #[serde(default, skip_serializing_if = "is_default", with = "CorrectionsRow")]
+    corrections: Corrections,
 }
 
 /// The kinds are those of [`Put::kind`].
@@ -377,10 +420,10 @@ mod tests {
         let mut over = full();
         let (number, seq, at) = (2, over.seq + 1, over.opened_at);
         let began = Put::TaskGiven { number, person: "tom".into(), what: "w".into(), limit: Some(at) };
-        over.board.apply(&began, "maya", at).unwrap();
+        over.board.apply(&began, "maya", at, seq).unwrap();
         over.board.end(at);
         over.seq = seq;
-        assert_eq!(over.board.tasks[1].ended, Some((End::Unsaid, at)));
+        assert_eq!(over.board.tasks[1].end(), Some((End::Unsaid, at)));
         for incident in [full(), over] {
             let json = super::super::state_to_json(&incident).unwrap();
             assert_eq!(super::super::state_from_json(&json).unwrap(), incident, "{json}");

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::super::harness::{Daemon, HOUSE, answer_link, eventually, press, program};
+use super::super::harness::{Daemon, HOUSE, answer_link, eventually, press, program, request};
 use super::incident;
 
 /// What Chromium makes of a page.
@@ -131,19 +131,32 @@ fn no_page_needs_a_script_and_none_loads_anything() {
     let page = daemon.mail_to("maya@example.net", "X-Page-Attempt: 1");
     let owned = tempfile::tempdir().unwrap();
     let link = answer_link(&page);
-    for path in ["/", "/incidents/1", "/r/no-such-token", "/nowhere", &link] {
-        let answer = daemon.get(path).unwrap();
+    let cookie = daemon.cookie(&daemon.token("tom"));
+    for (path, status, is_shown) in [
+        ("/", 200, true),
+        ("/incidents/1", 200, true),
+        ("/incidents/1/brief", 200, true),
+        ("/silences", 200, false),
+        ("/oncall", 200, false),
+        ("/r/no-such-token", 404, false),
+        ("/nowhere", 404, false),
+        (&link, 200, true),
+    ] {
+        let answer = request(daemon.address, "GET", path, &[("Cookie", cookie.as_str())], b"").unwrap();
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
         let body = answer.body.to_lowercase();
+        // One page has one script of ours, which it does without.
+        let body = body.replacen("<script src=\"/scripts/", "", usize::from(path == "/incidents/1"));
         for thing in ["<script", "<img", "<iframe", "<link", "javascript:", " onclick", " onload", "@import"]
         {
             assert!(!body.contains(thing), "{thing} in {path}: {body}");
         }
-        if body.contains("<html") {
-            assert!(
-                answer.head.contains("content-security-policy: default-src 'none'"),
-                "{path}: {}",
-                answer.head
-            );
+        assert_eq!(body.contains("&lt;script&gt;document"), is_shown, "{path}: {body}");
+        let is_page = body.contains("<html");
+        assert_eq!(is_page, path != "/nowhere", "{path}: {body}");
+        if is_page {
+            let policy = "content-security-policy: default-src 'none'";
+            assert!(answer.head.contains(policy), "{path}: {}", answer.head);
         }
     }
     let shown = dom(owned.path(), &format!("http://{}{link}", daemon.address));

@@ -12,22 +12,22 @@ use super::of_project;
 use super::scanner::{Browser, Tab};
 
 /// The usual house, with the clocks of a new configuration.
-fn house() -> String {
+pub(super) fn house() -> String {
     let (before, rest) = HOUSE.split_once("[command]\n").unwrap();
     let (_, after) = rest.split_once("[storm]\n").unwrap();
     format!("{before}[storm]\n{after}")
 }
 
 /// A browser of somebody who holds a telephone.
-struct Telephone<'a> {
-    tab: Tab<'a>,
+pub(super) struct Telephone<'a> {
+    pub(super) tab: Tab<'a>,
     home: String,
     who: &'static str,
     scripts: bool,
 }
 
 impl<'a> Telephone<'a> {
-    fn new(browser: &'a mut Browser, daemon: &Daemon, who: &'static str, scripts: bool) -> Self {
+    pub(super) fn new(browser: &'a mut Browser, daemon: &Daemon, who: &'static str, scripts: bool) -> Self {
         let home = format!("http://{}", daemon.address);
         let mut tab = browser.open(&format!("{home}/login"));
         let size = json!({"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": true});
@@ -38,15 +38,19 @@ impl<'a> Telephone<'a> {
         Self { tab, home, who, scripts }
     }
 
-    fn logs_in(&mut self, daemon: &Daemon, token: &str) {
-        let cookie = daemon.cookie(token);
+    pub(super) fn logs_in(&mut self, daemon: &Daemon, token: &str) {
+        self.takes(&daemon.cookie(token));
+    }
+
+    /// Has this cookie from now on.
+    pub(super) fn takes(&mut self, cookie: &str) {
         let (name, value) = cookie.split_once('=').unwrap();
         let home = &self.home;
         let cookie = json!({"name": name, "value": value, "url": home, "httpOnly": true, "sameSite": "Lax"});
         assert_eq!(self.tab.ask("Network.setCookie", cookie)["success"], true);
     }
 
-    fn goes(&mut self, path: &str) {
+    pub(super) fn goes(&mut self, path: &str) {
         self.leaves(|telephone| {
             let url = format!("{}{path}", telephone.home);
             telephone.tab.ask("Page.navigate", json!({"url": url}));
@@ -61,7 +65,7 @@ impl<'a> Telephone<'a> {
     }
 
     /// A finger on the first that is seen of what a selector finds.
-    fn touches(&mut self, selector: &str) {
+    pub(super) fn touches(&mut self, selector: &str) {
         let script = format!(
             "(() => {{ const found = [...document.querySelectorAll({})].find(one => one.getClientRects().length); \
              if (!found) return null; found.scrollIntoView({{block: 'center'}}); const r = found.getBoundingClientRect(); \
@@ -77,17 +81,17 @@ impl<'a> Telephone<'a> {
     }
 
     /// Presses something that leads to a page which says something.
-    fn presses(&mut self, selector: &str, says: &str) {
+    pub(super) fn presses(&mut self, selector: &str, says: &str) {
         self.leaves(|telephone| telephone.touches(selector));
         self.tab.says(says);
     }
 
-    fn writes(&mut self, selector: &str, words: &str) {
+    pub(super) fn writes(&mut self, selector: &str, words: &str) {
         self.touches(selector);
         self.tab.ask("Input.insertText", json!({"text": words}));
     }
 
-    fn opens(&mut self, part: &str) {
+    pub(super) fn opens(&mut self, part: &str) {
         if self.tab.run(&format!("document.querySelector('#{part}').open")) != true {
             self.touches(&format!("#{part} > summary"));
         }
@@ -95,23 +99,39 @@ impl<'a> Telephone<'a> {
     }
 
     /// Both schemes: a picture of the first screen, nothing that axe finds, nothing wider than the telephone.
-    fn looks(&mut self, name: &str) {
+    pub(super) fn looks(&mut self, name: &str) {
         let all = self.tab.run("document.documentElement.scrollWidth");
         assert!(all.as_f64().unwrap() <= 390.0, "{name} is {all} wide");
         for scheme in ["light", "dark"] {
             let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
             self.tab.ask("Emulation.setEmulatedMedia", features);
             self.tab.run("scrollTo(0, 0)");
-            if let Ok(place) = std::env::var("ONSCENE_TEST_PICTURES") {
-                let png =
-                    self.tab.ask("Page.captureScreenshot", json!({}))["data"].as_str().unwrap().to_owned();
-                let path = PathBuf::from(place).join(format!("{name}-{}-{scheme}.png", self.who));
-                std::fs::write(path, onscene::crypto::from_base64(&png).unwrap()).unwrap();
-            }
+            self.draws(&format!("{name}-{}-{scheme}", self.who), false);
             if self.scripts {
                 self.axe(name, scheme);
             }
         }
+    }
+
+    /// A picture of the whole page with everything unfolded, where somebody wants pictures.
+    pub(super) fn whole(&mut self, name: &str) {
+        self.tab.run("document.querySelectorAll('details:not([open])').forEach(one => { one.open = true; one.dataset.shut = 1; })");
+        for scheme in ["light", "dark"] {
+            let features = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+            self.tab.ask("Emulation.setEmulatedMedia", features);
+            self.draws(&format!("{name}-{}-{scheme}-whole", self.who), true);
+        }
+        let all = self.tab.run("document.documentElement.scrollWidth");
+        assert!(all.as_f64().unwrap() <= 390.0, "{name} is {all} wide");
+        self.tab.run("document.querySelectorAll('details[data-shut]').forEach(one => { one.open = false; })");
+    }
+
+    fn draws(&mut self, name: &str, whole: bool) {
+        let Ok(place) = std::env::var("ONSCENE_TEST_PICTURES") else { return };
+        let asked = json!({"captureBeyondViewport": whole});
+        let png = self.tab.ask("Page.captureScreenshot", asked)["data"].as_str().unwrap().to_owned();
+        let path = PathBuf::from(place).join(format!("{name}.png"));
+        std::fs::write(path, onscene::crypto::from_base64(&png).unwrap()).unwrap();
     }
 
     fn axe(&mut self, name: &str, scheme: &str) {

@@ -29,6 +29,9 @@ fn act(daemon: &Daemon, token: &str, verb: &str, body: &Value) {
 
 const LINES: &str =
     "[...document.querySelectorAll('ol[data-follow] > li')].map(li => li.innerText).join('\\n')";
+/// What leads to an entry, and to its correction.
+const LINKS: &str = "[...document.querySelectorAll('ol[data-follow] > li')].map(li => [li.id, li.querySelector('time').className, \
+                     ...[...li.querySelectorAll('a')].map(a => [a.getAttribute('href'), a.className, a.ariaLabel, a.innerText])])";
 
 #[test]
 fn the_page_of_an_incident_goes_on_by_itself() {
@@ -56,9 +59,10 @@ fn the_page_of_an_incident_goes_on_by_itself() {
     tab.says(text);
     assert!(!tab.text().contains("The page has changed"), "a note changes nothing above: {}", tab.text());
     // As the page itself writes it.
-    let live = tab.run(LINES);
+    let (live, links) = (tab.run(LINES), tab.run(LINKS));
+    assert!(links.to_string().contains("?correct="), "{links}");
     go(&mut tab, &url);
-    assert_eq!(tab.run(LINES), live);
+    assert_eq!((tab.run(LINES), tab.run(LINKS)), (live, links));
     act(&daemon, &token, "mitigate", &json!({"term": 1, "cause": "a <log> was removed"}));
     tab.says("The page has changed: reload it");
     tab.says("a <log> was removed");
@@ -78,9 +82,14 @@ fn the_page_of_an_incident_goes_on_by_itself() {
     daemon.go();
     act(&daemon, &token, "note", &json!({"text": "after the crash"}));
     tab.says("after the crash");
+    // What was told later than it happened has both hours.
+    act(&daemon, &token, "note", &json!({"text": "told later", "occurred_at": "2026-11-23T02:14:00Z"}));
+    tab.says("told later");
     let lines = tab.run(LINES);
     go(&mut tab, &url);
     assert_eq!(tab.run(LINES), lines);
+    let told = lines.as_str().unwrap().lines().find(|line| line.contains("told later")).unwrap();
+    assert!(told.contains("2026-11-23 02:14:00 UTC (recorded 20"), "{told}");
     // Nothing on it offends its policy.
     assert_eq!(tab.run("document.querySelectorAll('script').length"), 1);
 }

@@ -192,7 +192,7 @@ fn a_reply_through_postfix_takes_command_and_one_by_a_stranger_does_not() {
     assert!(!timeline(&daemon).contains("has command"));
     let answer = reply(&page, "Maya Lind <maya@example.net>", "Ack\n\ndb-1 first,\nthen the rest");
     sends(door(&daemon), "maya@example.net", "answers@in.example.net", &answer);
-    on_timeline(&daemon, "maya has command (term 1, first_responder)");
+    on_timeline(&daemon, "maya has command (term 1, first responder)");
     on_timeline(&daemon, "by mail: db-1 first,");
     assert!(timeline(&daemon).contains("\"route\":\"mail\""), "{}", timeline(&daemon));
     letter_to(&postfix, "maya@example.net", "Maya Lind has command of INC-1");
@@ -467,7 +467,7 @@ fn a_reply_and_a_bounce_through_exim_mean_the_same() {
     assert!(exim.log().contains("== answers@example.net"), "it is put off: {}", exim.log());
     daemon.go();
     exim.runs_its_queue();
-    on_timeline(&daemon, "maya has command (term 1, first_responder)");
+    on_timeline(&daemon, "maya has command (term 1, first responder)");
     assert!(!exim.log().contains("** answers"), "{}", exim.log());
     balances(&daemon);
 }

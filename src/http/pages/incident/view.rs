@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Value, context};
 
-use super::Failed;
+use super::{BESIDE_SHOWN, Failed};
 use crate::core::board::{Action, End, Finding, Report, Said};
 use crate::core::brief::Brief;
 use crate::core::command::Office;
@@ -15,6 +15,7 @@ use crate::core::rules::Rules;
 use crate::http::html::{Found, known_of};
 use crate::http::pages::me::Me;
 use crate::render::full_name;
+use crate::store::beside::Named;
 use crate::store::tokens::Holder;
 
 /// Changes that have ended, and findings, are shown up to here.
@@ -65,6 +66,7 @@ impl State<'_> {
             offer => self.offer(me, commands, administrator),
             wishes => self.names(&offices.wishes),
             unaware => self.names(&offices.unaware),
+            hears => me.is_some_and(|me| offices.unaware.iter().any(|person| person == me)),
             offices => self.offices(me),
             unfilled => Office::ALL.into_iter().filter(|office| offices.holder(*office).is_none()).map(Office::title).collect::<Vec<_>>(),
             here => self.people(|person| incident.is_on_scene(person) && Some(person) != incident.commander().map(|command| command.person.as_str())),
@@ -93,6 +95,31 @@ impl State<'_> {
         }
     }
 
+    /// What it can become part of, and what can be taken out of it, by whom it may.
+    pub(super) fn moves(&self, beside: &[Named], parts: &[Named]) -> Value {
+        let incident = &self.found.incident;
+        let named = |all: &[Named]| {
+            let shown = all.iter().map(|one| {
+                let words = format!("INC-{} {} {}: {}", one.id, one.severity, one.service, one.title);
+                context! { id => one.id, words }
+            });
+            shown.collect::<Vec<_>>()
+        };
+        let me = self.reader();
+        let commander = incident.commander().map(|command| command.person.as_str());
+        let moves =
+            me.is_some() && incident.merged_into.is_none() && (commander.is_none() || commander == me);
+        context! {
+            moves, beside => named(beside), beside_more => beside.len() >= BESIDE_SHOWN as usize, parts => named(parts),
+        }
+    }
+
+    /// The entry that somebody wants to correct, and what it says, as far as it is shown.
+    pub(super) fn corrects(&self, entry: Option<u32>) -> Option<Value> {
+        let entry = entry.filter(|entry| (1..=self.found.incident.seq).contains(entry))?;
+        Some(context! { entry, text => self.found.says(entry) })
+    }
+
     /// What somebody reads before they accept.
     pub(super) fn brief(&self) -> Value {
         let brief = self.found_brief();
@@ -114,6 +141,11 @@ impl State<'_> {
             }).collect::<Vec<_>>(),
             promises => brief.promises.iter().map(|promise| context! {
                 what => promise.what.as_str(), at => self.short(promise.at),
+            }).collect::<Vec<_>>(),
+            title_corrected => incident.board.corrections.beside(1),
+            corrected_elsewhere => brief.corrected_elsewhere(OLD_SHOWN).into_iter().map(|one| context! {
+                number => one.number, entry => one.entry, text => one.text.as_str(), by => full_name(self.rules, &one.by),
+                at => self.short(one.at),
             }).collect::<Vec<_>>(),
             can_accept => me.is_some() && incident.offices.offer.as_ref().is_some_and(|offer| Some(offer.to.as_str()) == me),
         }
@@ -148,7 +180,9 @@ impl State<'_> {
                 let (verb, href) = match button.does {
                     Does::Verb(verb) => (Some(verb), None),
                     Does::Brief => (None, Some(format!("/incidents/{}/brief", self.found.incident.id))),
-                    Does::Part(part) => (None, Some(format!("#{part}"))),
+                    Does::Part(open) if part == Some(open) => (None, Some(format!("#{open}"))),
+                    // A fragment alone opens nothing.
+                    Does::Part(other) => (None, Some(format!("?part={other}#{other}"))),
                 };
                 let fields = button
                     .fields
@@ -197,9 +231,9 @@ impl State<'_> {
             .chain(over.into_iter().take(OLD_SHOWN))
             .map(|task| {
                 context! {
-                    number => task.number, what => task.what.as_str(), name => full_name(self.rules, &task.person),
+                    number => task.number, what => self.corrected(&task.what, &[task.entry]), name => full_name(self.rules, &task.person),
                     limit => task.limit.map(|at| self.short(at)), late => task.limit.is_some_and(|at| at <= self.now),
-                    ended => self.ended(task.ended), ends => commands || deputy || me == Some(task.person.as_str()),
+                    ended => self.ended(task.end()), ends => commands || deputy || me == Some(task.person.as_str()),
                 }
             })
             .collect()
@@ -210,7 +244,7 @@ impl State<'_> {
         requests
             .map(|request| {
                 context! {
-                    number => request.number, wanted => request.wanted.to_string(), why => request.why.as_str(),
+                    number => request.number, wanted => self.corrected(&request.wanted.to_string(), &[request.entry]), why => request.why.as_str(),
                     by => full_name(self.rules, &request.by), people => self.names(&request.people),
                     state => request.state.as_str().replace('_', " "), since => self.short(request.since),
                     over => request.state == crate::core::board::RequestState::Released,
@@ -224,7 +258,7 @@ impl State<'_> {
         contacts
             .map(|one| {
                 context! {
-                    body => one.body.as_str(), contact => one.contact.as_str(), ticket => one.ticket.as_str(),
+                    body => self.corrected(&one.body, &[one.entry]), contact => one.contact.as_str(), ticket => one.ticket.as_str(),
                     text => one.text.as_str(), by => full_name(self.rules, &one.by), at => self.short(one.at),
                     promised => one.promised.map(|at| self.short(at)),
                     late => one.promised.is_some_and(|at| at <= self.now), closed => one.closed,
@@ -241,7 +275,7 @@ impl State<'_> {
             context! {
                 person, name => full_name(self.rules, person), me => Some(person) == me,
                 status => one.status.as_str().replace('_', " "), since => self.short(one.since),
-                eta => one.eta.map(|at| self.short(at)), commands => Some(person) == commander,
+                eta => one.eta.filter(|_| self.found.incident.is_open()).map(|at| self.short(at)), commands => Some(person) == commander,
                 unaware => self.found.incident.offices.unaware.contains(&one.person),
                 rests => one.status.is_on_scene() && one.status != ResponderStatus::Resting,
                 goes => one.status.has_answered(),
@@ -267,36 +301,44 @@ impl State<'_> {
 
     fn said(&self, said: Option<&Said>) -> Option<Value> {
         said.map(|said| {
-            context! { text => said.text.as_str(), by => full_name(self.rules, &said.by), at => self.short(said.at) }
+            let text = self.corrected(&said.text, &[said.entry]);
+            context! { text, by => full_name(self.rules, &said.by), at => self.short(said.at) }
         })
     }
 
     fn report(&self, report: &Report) -> Value {
-        context! {
-            trend => report.trend.as_str(), text => report.text.as_str(), by => full_name(self.rules, &report.by),
-            at => self.short(report.at),
-        }
+        let (mut trend, mut text) = (report.trend.as_str().to_owned(), report.text.clone());
+        let last = if text.is_empty() { &mut trend } else { &mut text };
+        *last = self.corrected(last, &[report.entry]);
+        context! { trend, text, by => full_name(self.rules, &report.by), at => self.short(report.at) }
     }
 
     fn action(&self, action: &Action) -> Value {
         context! {
-            number => action.number, what => action.what.as_str(), place => action.place.as_str(),
+            number => action.number, what => self.corrected(&action.what, &[action.entry, action.end_entry]), place => action.place.as_str(),
             undo => action.undo.as_str(), name => full_name(self.rules, &action.person), since => self.short(action.at),
-            assigned => action.assigned, ended => self.ended(action.ended),
+            assigned => action.assigned, ended => self.ended(action.end()),
         }
     }
 
     fn finding(&self, found: &Finding) -> Value {
         context! {
-            component => found.component.as_str(), ok => found.ok, text => found.text.as_str(),
+            component => self.corrected(&found.component, &[found.entry]), ok => found.ok, text => found.text.as_str(),
             by => full_name(self.rules, &found.by), at => self.short(found.known_at),
         }
+    }
+
+    /// Words, with what was said later of the entries that say them.
+    fn corrected(&self, words: &str, entries: &[u32]) -> String {
+        let corrections = &self.found.incident.board.corrections;
+        let beside: String = entries.iter().map(|entry| corrections.beside(*entry)).collect();
+        format!("{words}{beside}")
     }
 
     fn ended(&self, ended: Option<(End, Timestamp)>) -> Option<String> {
         ended.map(|(how, at)| match how {
             End::Unsaid => format!("nobody said how; the incident was over {}", self.short(at)),
-            how => format!("{} {}", how.as_str().replace('-', " "), self.short(at)),
+            how => format!("{} {}", how.words(), self.short(at)),
         })
     }
 
@@ -320,29 +362,41 @@ impl State<'_> {
     }
 }
 
+/// Further fields in which nobody writes words.
+const CHOSEN: [&str; 7] = ["into", "incident", "alert", "entry", "closed", "most", "false_alarm"];
+
+/// Whether a field is an hour, or so many minutes: see `form`.
+fn is_hour(name: &str) -> bool {
+    ["_in", "_at", "_ago"].iter().any(|ends| name.ends_with(ends))
+}
+
 /// What was written into a form that was not taken: for the form, and to be copied.
 fn unsaid(failed: Option<&Failed>) -> Value {
     let Some(failed) = failed else {
-        return context! { verb => "", fields => context! {}, text => Value::from(()) };
+        return context! { verb => "", fields => context! {}, alerts => Vec::<Value>::new(), text => Value::from(()) };
     };
     let marks = [
-        "form", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
-        "severity", "wanted", "did",
+        "form", "seen", "term", "number", "brief", "help", "how", "ok", "trend", "office", "person", "to",
+        "severity", "wanted", "did", "talk",
     ];
-    let written = failed
-        .fields
-        .iter()
-        .filter(|(name, value)| !marks.contains(&name.as_str()) && !value.trim().is_empty());
+    let written = failed.fields.iter().filter(|(name, value)| {
+        !marks.contains(&name.as_str())
+            && !CHOSEN.contains(&name.as_str())
+            && !is_hour(name)
+            && !value.trim().is_empty()
+    });
     let text: Vec<&str> = written.map(|(_, value)| value.as_str()).collect();
     let fields = failed.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect::<Vec<_>>();
     let text = if text.is_empty() { Value::from(()) } else { text.join("\n").into() };
-    context! { verb => failed.verb.as_str(), fields => Value::from_pairs(fields), text }
+    let alerts = failed.fields.iter().filter(|(name, _)| name == "alert").map(|(_, value)| value.clone());
+    let alerts = alerts.collect::<Vec<String>>();
+    context! { verb => failed.verb.as_str(), alerts, fields => Value::from_pairs(fields), text }
 }
 
 /// The part of the page where the form of a verb stands.
 fn part_of(verb: &str) -> Option<&'static str> {
     Some(match verb {
-        "offer" | "withdraw" | "request-command" | "assume" | "relieve" => "command",
+        "offer" | "withdraw" | "request-command" | "assume" | "relieve" | "heard" => "command",
         "assign" | "give-back" => "offices",
         "size-up" | "objective" | "plan" | "report" | "meet" => "board",
         "act" | "end-act" | "allow" | "stop" | "lift" => "changes",
@@ -356,6 +410,8 @@ fn part_of(verb: &str) -> Option<&'static str> {
         "resolve" => "resolve",
         "note" | "correct" => "note",
         "reopen" => "reopen",
+        "merge" => "merge",
+        "split" => "split",
         _ => return None,
     })
 }

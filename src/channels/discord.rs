@@ -1,0 +1,371 @@
+//! Discord: a webhook of a channel, `?wait=true`, because without it a message that was not kept is answered like one that was.
+//!
+//! A webhook can write into a thread, and can begin one in a forum only. Whether its channel is one, the first answer says (400
+//! with the code 220001): then the first letter of an incident begins a post, whose id is the remote id, and those that follow go
+//! there. In a text channel each letter stands by itself. An address with a `thread_id` of its own keeps to that thread.
+//!
+//! Mentions are allowed to nobody (`allowed_mentions`), whatever the words are; the words are escaped, so that nothing of an alert is
+//! read as Markdown, but for addresses, which stay as they are. Links are not shown beforehand: who fetches them is no reader.
+//!
+//! Webhooks know no idempotency (`nonce` is of bots). Of the limits only headers are believed: when they say that nothing is left,
+//! the next letter waits. 10,000 answers of 401, 403 or 429 in ten minutes shut out the whole address of the network, so a channel
+//! that answers so is refused as a whole; and 404 (10015: no such webhook) too. A 404 for a thread that we began (10003) is
+//! a post that somebody deleted: the letter begins another.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{bounded, strange, usual};
+use super::client::Answer;
+use super::hook::{self, Hook};
+use super::pace::Pace;
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+
+/// Discord, by a webhook of a channel.
+pub const KIND: Kind =
+    Kind { name: "discord", keys: hook::KEYS, build: Discord::build, address: None, status: true };
+
+/// In UTF-16 units, which are never fewer than what is counted there.
+const CONTENT_UNITS_MAX: usize = 2000;
+/// Of the title of a forum's post.
+const TITLE_UNITS_MAX: usize = 100;
+/// Among `flags`: links are not shown beforehand.
+const SUPPRESS_EMBEDS: u32 = 1 << 2;
+/// Before the id of a thread that a letter began, as its remote id.
+const THREAD: &str = "thread:";
+/// In a forum a letter needs a thread, or a title for one.
+const NEEDS_THREAD: i64 = 220_001;
+/// No such channel, which a thread is, and one that was locked.
+const THREAD_GONE: [i64; 2] = [10_003, 160_005];
+
+/// One webhook.
+pub struct Discord {
+    hook: Hook,
+    pace: Pace,
+}
+
+#[derive(Deserialize)]
+struct Said {
+    id: Option<String>,
+    channel_id: Option<String>,
+    code: Option<i64>,
+    retry_after: Option<f64>,
+}
+
+/// Where a letter goes.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    Channel,
+    Thread(&'a str),
+    NewThread,
+}
+
+impl Discord {
+    fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
+        let hook = Hook::new(&mut fields, shared)?;
+        let mut parts = hook.path().split('/').skip_while(|part| *part != "webhooks").skip(1);
+        let id = parts.next().unwrap_or_default();
+        let is_id = !id.is_empty() && id.bytes().all(|one| one.is_ascii_digit());
+        let has_token = parts.next().is_some_and(|token| !token.is_empty());
+        if !is_id || !has_token || parts.next().is_some_and(|more| !more.is_empty()) {
+            return Err("the address in `url_file` is not that of a webhook of Discord, which ends in /api/webhooks/ID/TOKEN (copy \
+                        it as it is, without /slack or /github)"
+                .into());
+        }
+        Ok(Channel::Discord(Self { hook, pace: Pace::new(SignedDuration::ZERO) }))
+    }
+
+    /// Sends one letter.
+    pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
+        self.pace.turn(parcel.now).await?;
+        let root = parcel.thread_root.as_deref().and_then(|root| root.strip_prefix(THREAD));
+        let place = match root {
+            Some(thread) if !self.hook.has("thread_id") => Place::Thread(thread),
+            _ => Place::Channel,
+        };
+        let answer = self.post(parcel, place).await?;
+        let code = said(&answer).and_then(|said| said.code);
+        let begins = match place {
+            Place::Thread(_) => code.is_some_and(|code| THREAD_GONE.contains(&code)),
+            _ => code == Some(NEEDS_THREAD) && !self.hook.has("thread_id"),
+        };
+        if !begins {
+            return Ok(outcome(&answer));
+        }
+        let answer = self.post(parcel, Place::NewThread).await?;
+        Ok(match (outcome(&answer), said(&answer).and_then(|said| said.channel_id)) {
+            (Outcome::Accepted { .. }, Some(thread)) => {
+                Outcome::Accepted { remote_id: Some(format!("{THREAD}{thread}")) }
+            }
+            (outcome, _) => outcome,
+        })
+    }
+
+    async fn post(&self, parcel: &Parcel, place: Place<'_>) -> Result<Answer, Outcome> {
+        let mut body = body(parcel);
+        let mut query = vec![("wait", "true")];
+        match place {
+            Place::Channel => {}
+            Place::Thread(id) => query.push(("thread_id", id)),
+            Place::NewThread => {
+                body["thread_name"] = fit::cut(&parcel.subject, TITLE_UNITS_MAX, char::len_utf16).into();
+            }
+        }
+        let answer = self.hook.post(&query, &body).await?;
+        if let Some(wait) = rest(&answer) {
+            self.pace.rest(parcel.now, wait);
+        }
+        Ok(answer)
+    }
+}
+
+fn body(parcel: &Parcel) -> Value {
+    let text = format!("**{}**\n{}", escape(&parcel.subject), escape(&parcel.text));
+    json!({
+        "content": uncut(&fit::with_rest(&text, parcel.rest(), CONTENT_UNITS_MAX, char::len_utf16)),
+        "allowed_mentions": {"parse": []},
+        "flags": SUPPRESS_EMBEDS,
+    })
+}
+
+/// Every character that Markdown may read as more than itself, behind a backslash; and nobody called. Addresses are links only as
+/// they are.
+fn escape(text: &str) -> String {
+    let text = fit::quiet(text);
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    let mut before = '\n';
+    while let Some(letter) = rest.chars().next() {
+        let is_address =
+            !before.is_alphanumeric() && ["https://", "http://"].iter().any(|one| rest.starts_with(one));
+        let length = if is_address { address_bytes(rest) } else { letter.len_utf8() };
+        let (piece, after) = rest.split_at(length);
+        let at_start = before == '\n' && matches!(letter, '#' | '-' | '+');
+        if at_start
+            || matches!(letter, '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')')
+        {
+            escaped.push('\\');
+        }
+        escaped.push_str(piece);
+        before = piece.chars().next_back().unwrap_or(letter);
+        rest = after;
+    }
+    escaped
+}
+
+/// How far an address goes.
+fn address_bytes(text: &str) -> usize {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'()+,;=%".contains(letter);
+    text.find(|letter| !fits(letter)).unwrap_or(text.len())
+}
+
+/// Takes away the backslash of an escape that was cut in two.
+fn uncut(text: &str) -> String {
+    let Some((before, after)) = text.rsplit_once('…') else { return text.to_owned() };
+    let slashes = before.bytes().rev().take_while(|byte| *byte == b'\\').count();
+    match slashes % 2 {
+        1 => format!("{}…{after}", &before[..before.len() - 1]),
+        _ => text.to_owned(),
+    }
+}
+
+fn said(answer: &Answer) -> Option<Said> {
+    serde_json::from_slice(&answer.body).ok()
+}
+
+fn seconds(number: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(number.ceil()).ok()
+}
+
+/// How long the next letter has to wait, if it has to.
+fn rest(answer: &Answer) -> Option<Duration> {
+    let number = |name: &str| answer.headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    if answer.status == http::StatusCode::TOO_MANY_REQUESTS {
+        let told = said(answer).and_then(|said| said.retry_after);
+        return [told, number("retry-after")].into_iter().flatten().filter_map(seconds).max();
+    }
+    if number("x-ratelimit-remaining")? >= 1.0 {
+        return None;
+    }
+    seconds(number("x-ratelimit-reset-after")?)
+}
+
+fn outcome(answer: &Answer) -> Outcome {
+    let said = said(answer);
+    if answer.status.is_success() {
+        return match said.and_then(|said| said.id) {
+            Some(id) => Outcome::Accepted { remote_id: Some(id) },
+            None => strange("Discord"),
+        };
+    }
+    let code = said.and_then(|said| said.code).filter(|code| *code != 0).map(|code| code.to_string());
+    match usual(answer, &[401, 403, 404], code.as_deref()) {
+        Outcome::Wait { after, why } => Outcome::Wait { after: rest(answer).or(after), why },
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::*;
+
+    const PATH: &str = "/api/webhooks/123456789012345678/not-a-real-token";
+
+    fn fixture(name: &str) -> &'static str {
+        let path = format!("{}/tests/fixtures/channels/discord/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap().leak()
+    }
+
+    fn room(url: &str) -> Channel {
+        build(&KIND, &[("private_addresses", "allow")], &[("url", &format!("{url}{PATH}"))]).unwrap()
+    }
+
+    fn letter() -> Parcel {
+        let data = json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
+        Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
+    }
+
+    fn headed(headers: &str, status: &str, body: &str) -> &'static str {
+        format!("HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).leak()
+    }
+
+    #[tokio::test]
+    async fn a_letter_stands_in_a_text_channel_and_calls_nobody() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("message")); 3]).await;
+        let channel = room(&url);
+        let sent = channel.send(&letter()).await;
+        assert_eq!(sent, Outcome::Accepted { remote_id: Some("1199000000000000001".into()) });
+        let next = Parcel { thread_root: Some("1199000000000000001".into()), ..letter() };
+        channel.send(&next).await;
+        channel
+            .send(&Parcel {
+                subject: "[INC-42] @everyone [pay](https://evil.example/a_b) <@&7>".into(),
+                ..letter()
+            })
+            .await;
+        let requests = requests.await;
+        assert_eq!(requests[0].line, format!("POST {PATH}?wait=true HTTP/1.1"));
+        assert_eq!((&requests[0].line, &requests[0].body), (&requests[1].line, &requests[1].body));
+        let body = requests[0].json();
+        assert_eq!((&body["allowed_mentions"], &body["flags"]), (&json!({"parse": []}), &json!(4)));
+        assert_eq!(body.get("thread_name"), None);
+        let text = body["content"].as_str().unwrap();
+        assert!(
+            text.starts_with("**\\[INC-42\\] shop: checkout down für alle \\<!channel\\>**\nSEV1 shop"),
+            "{text}"
+        );
+        let sly = requests[2].json()["content"].as_str().unwrap().to_owned();
+        let shown = "@\u{200b}everyone \\[pay\\]\u{200b}\\(https://evil.example/a_b) \\<@\u{200b}&7\\>**";
+        assert!(sly.contains(shown), "{sly}");
+    }
+
+    #[tokio::test]
+    async fn in_a_forum_the_first_letter_begins_a_post_and_the_next_goes_there() {
+        let answers = vec![
+            json_answer("400 Bad Request", fixture("forum")),
+            json_answer("200 OK", fixture("post")),
+            json_answer("200 OK", fixture("post")),
+        ];
+        let (url, requests) = receiver(answers).await;
+        let channel = room(&url);
+        let root = Some("thread:1199000000000000009".to_owned());
+        assert_eq!(channel.send(&letter()).await, Outcome::Accepted { remote_id: root.clone() });
+        assert_eq!(channel.send(&Parcel { thread_root: root, ..letter() }).await.as_str(), "accepted");
+        let requests = requests.await;
+        assert_eq!(requests[1].line, format!("POST {PATH}?wait=true HTTP/1.1"));
+        assert_eq!(requests[1].json()["thread_name"], letter().subject);
+        assert_eq!(requests[2].line, format!("POST {PATH}?wait=true&thread_id=1199000000000000009 HTTP/1.1"));
+        assert_eq!(requests[2].json().get("thread_name"), None);
+    }
+
+    #[tokio::test]
+    async fn a_post_that_was_deleted_is_begun_again_and_a_thread_of_the_operators_is_not() {
+        let gone = json_answer("404 Not Found", fixture("unknown_channel"));
+        let (url, requests) = receiver(vec![gone, json_answer("200 OK", fixture("post"))]).await;
+        let deleted = Parcel { thread_root: Some("thread:7".into()), ..letter() };
+        let begun = Outcome::Accepted { remote_id: Some("thread:1199000000000000009".into()) };
+        assert_eq!(room(&url).send(&deleted).await, begun);
+        assert_eq!(requests.await[1].json()["thread_name"], letter().subject);
+        let (url, requests) = receiver(vec![gone]).await;
+        let secret = format!("{url}{PATH}?thread_id=5");
+        let fixed = build(&KIND, &[("private_addresses", "allow")], &[("url", &secret)]).unwrap();
+        let refused = Outcome::Refused { why: "answered 404 (10003)".into(), whole_channel: true };
+        assert_eq!(fixed.send(&deleted).await, refused);
+        assert_eq!(requests.await[0].line, format!("POST {PATH}?thread_id=5&wait=true HTTP/1.1"));
+    }
+
+    #[tokio::test]
+    async fn what_the_headers_say_is_left_is_kept_to() {
+        let left = |left: u32| {
+            let headers = format!("X-RateLimit-Remaining: {left}\r\nX-RateLimit-Reset-After: 59.3");
+            headed(&headers, "200 OK", fixture("message"))
+        };
+        let (url, requests) = receiver(vec![left(4), left(0)]).await;
+        let channel = room(&url);
+        assert_eq!(channel.send(&letter()).await.as_str(), "accepted");
+        assert_eq!(channel.send(&letter()).await.as_str(), "accepted");
+        let why = "no more is taken there for the moment".to_owned();
+        let waits = Outcome::Wait { after: Some(Duration::from_secs(60)), why: why.clone() };
+        assert_eq!(channel.send(&letter()).await, waits);
+        assert_eq!(requests.await.len(), 2, "the third was not asked for");
+        let slow = headed("Retry-After: 60", "429 Too Many Requests", fixture("slow"));
+        let (url, _requests) = receiver(vec![slow]).await;
+        let channel = room(&url);
+        let after = Some(Duration::from_secs(65));
+        assert_eq!(channel.send(&letter()).await, Outcome::Wait { after, why: "answered 429".into() });
+        assert_eq!(channel.send(&letter()).await, Outcome::Wait { after, why });
+    }
+
+    #[tokio::test]
+    async fn a_long_text_is_cut_as_discord_counts_and_says_where_the_rest_is() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("message")); 3]).await;
+        let channel = room(&url);
+        for more in ["", "x", "xy"] {
+            channel.send(&Parcel { text: format!("{more}{}", "🔥*_".repeat(900)), ..letter() }).await;
+        }
+        for request in requests.await {
+            let text = request.json()["content"].as_str().unwrap().to_owned();
+            let units = text.encode_utf16().count();
+            assert!(units <= 2000 && units > 1980, "{units}");
+            let (before, after) = text.rsplit_once('…').unwrap();
+            assert_eq!(after, "\nhttps://onscene.example.net/incidents/42");
+            assert!(!before.ends_with('\\'), "half an escape: {before}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_answered_is_about_this_letter_or_the_whole_channel() {
+        for (status, body, why, whole_channel) in [
+            ("404 Not Found", "unknown_webhook", "answered 404 (10015)", true),
+            ("401 Unauthorized", "token", "answered 401 (50027)", true),
+            ("400 Bad Request", "too_long", "answered 400 (50035)", false),
+        ] {
+            let (url, _requests) = receiver(vec![json_answer(status, fixture(body))]).await;
+            assert_eq!(room(&url).send(&letter()).await, Outcome::Refused { why: why.into(), whole_channel });
+        }
+    }
+
+    #[test]
+    fn only_the_address_of_a_webhook_will_do() {
+        let wrong = |url: &str| build(&KIND, &[], &[("url", url)]).err().unwrap_or_default();
+        assert_eq!(wrong("https://discord.com/api/webhooks/123/abc-DEF_7"), "");
+        assert_eq!(wrong("https://discord.com/api/v10/webhooks/123/abc?thread_id=5\n"), "");
+        for url in [
+            "https://discord.com/api/webhooks/123/abc/slack",
+            "https://discord.com/api/webhooks/123",
+            "https://discord.com/channels/123/456",
+            "https://discord.com/api/webhooks/me/abc",
+        ] {
+            assert!(wrong(url).contains("/api/webhooks/ID/TOKEN"), "{url}");
+        }
+        assert!(wrong("http://discord.com/api/webhooks/123/abc").contains("https://"));
+    }
+}

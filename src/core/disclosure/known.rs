@@ -1,0 +1,392 @@
+//! What the house knows and a text is compared with, and how names are looked for.
+//!
+//! Names are compared as words, folded and in small letters, so that `Acme-Bank`, `ACME BANK` and `AcmeBank` are one.
+//! The words of a text are walked through once, whatever number of names there is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+use std::ops::Range;
+
+use super::fold::Folded;
+
+/// Most bytes of a name; what is longer cannot be looked for.
+pub const NAME_BYTES_MAX: usize = 256;
+/// Most names of all kinds.
+pub const NAMES_MAX: usize = 200_000;
+/// Longest sentence that promises the next update, in bytes.
+pub const SLOT_BYTES_MAX: usize = 240;
+
+/// Somebody who sells something to the house, and where they speak themselves.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Vendor {
+    /// The name.
+    pub name: String,
+    /// Hosts of their own public notices.
+    pub notice_hosts: Vec<String>,
+}
+
+/// What the house knows. It holds what must not get out: its `Debug` says how much there is and nothing of it.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// Names, full names and mail addresses of the people of the house.
+    pub people: Vec<String>,
+    /// Customers, as they are written.
+    pub customers: Vec<String>,
+    /// Vendors.
+    pub vendors: Vec<Vendor>,
+    /// Machines and services by their own names: always found, also when they are ordinary words.
+    pub hosts: Vec<String>,
+    /// Words of the incident's own alerts and labels. Of these only what looks like the name of something is looked
+    /// for: what has a digit, a dot, an underscore or a hump in it. Ordinary words of a title are everybody's.
+    pub seen: BTreeSet<String>,
+    /// Ends of host names that are nobody's business: `corp.example.com`.
+    pub suffixes: Vec<String>,
+    /// Names that the house shows to everybody: of products and components.
+    pub public_names: Vec<String>,
+    /// Hosts that the house shows to everybody, each whole.
+    pub public_hosts: Vec<String>,
+    /// Mail addresses and telephone numbers that the house shows to everybody.
+    pub public_contacts: Vec<String>,
+    /// The sentences that promise the next update, as they are printed.
+    pub slots: Vec<String>,
+    /// Whether the Commander has called the cause confirmed.
+    pub cause_confirmed: bool,
+    /// Whether this is an exercise, whose texts have to say so.
+    pub drill: bool,
+    /// The number of the incident itself.
+    pub incident: Option<u64>,
+}
+
+impl fmt::Debug for Known {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Known")
+            .field("people", &self.people.len())
+            .field("customers", &self.customers.len())
+            .field("vendors", &self.vendors.len())
+            .field("hosts", &self.hosts.len())
+            .field("seen", &self.seen.len())
+            .field("cause_confirmed", &self.cause_confirmed)
+            .field("drill", &self.drill)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a name is the name of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Person,
+    Customer,
+    /// The vendor with this number.
+    Vendor(usize),
+    Host,
+    Public,
+}
+
+/// How exactly a name has to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// Anyhow.
+    None,
+    /// An ordinary word as well: only as a name is written, with a capital and not at the beginning of a sentence.
+    Capital,
+    /// Without blanks in it.
+    Whole,
+}
+
+#[derive(Debug)]
+struct Name {
+    rest: Vec<String>,
+    named: Named,
+    care: Care,
+}
+
+/// A name in a text.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) named: Named,
+    pub(super) span: Range<usize>,
+}
+
+/// What is known, made ready for looking things up.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    names: HashMap<String, Vec<Name>>,
+    pub(super) suffixes: Vec<String>,
+    pub(super) public_hosts: BTreeSet<String>,
+    pub(super) notice_hosts: HashMap<String, BTreeSet<usize>>,
+    pub(super) public_mail: BTreeSet<String>,
+    pub(super) public_digits: BTreeSet<String>,
+    pub(super) people_mail: BTreeSet<String>,
+}
+
+impl Ready {
+    /// # Errors
+    /// Why what is known cannot be looked for.
+    pub(super) fn of(known: &Known) -> Result<Self, &'static str> {
+        let many = known.people.len() + known.customers.len() + known.vendors.len() + known.hosts.len();
+        if many + known.seen.len() + known.public_names.len() > NAMES_MAX {
+            return Err("there are more names than can be looked for");
+        }
+        let mut ready = Self::default();
+        for person in &known.people {
+            if person.contains('@') {
+                ready.people_mail.insert(lower(person).ok_or(NAME_UNREADABLE)?);
+            } else {
+                ready.person(person)?;
+            }
+        }
+        for customer in &known.customers {
+            ready.name(customer, Named::Customer)?;
+        }
+        for (number, vendor) in known.vendors.iter().enumerate() {
+            ready.name(&vendor.name, Named::Vendor(number))?;
+            for host in &vendor.notice_hosts {
+                ready.notice_hosts.entry(host.trim().to_ascii_lowercase()).or_default().insert(number);
+            }
+        }
+        for host in &known.hosts {
+            ready.add(&words_of(host)?, Named::Host, Care::Whole);
+        }
+        for word in known.seen.iter().filter(|word| tells_of_a_thing(word)) {
+            if let Ok(words) = words_of(word) {
+                ready.add(&words, Named::Host, Care::Whole);
+            }
+        }
+        for name in &known.public_names {
+            ready.name(name, Named::Public)?;
+        }
+        for suffix in &known.suffixes {
+            let suffix = lower(suffix).ok_or(NAME_UNREADABLE)?;
+            let bare = suffix.trim_matches(['.', '*', ' ']);
+            if bare.is_empty() {
+                return Err(NAME_UNREADABLE);
+            }
+            ready.suffixes.push(bare.to_owned());
+        }
+        ready.public_hosts = known.public_hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
+        for contact in &known.public_contacts {
+            let contact = lower(contact).ok_or(NAME_UNREADABLE)?;
+            if contact.contains('@') {
+                ready.public_mail.insert(contact);
+            } else {
+                ready.public_digits.insert(contact.chars().filter(char::is_ascii_digit).collect());
+            }
+        }
+        Ok(ready)
+    }
+
+    fn name(&mut self, name: &str, named: Named) -> Result<(), &'static str> {
+        let words = words_of(name)?;
+        let joined = words.concat();
+        if words.len() > 1 && joined.chars().count() >= 6 {
+            self.add(&[joined], named, Care::None);
+        }
+        self.add(&words, named, Care::None);
+        Ok(())
+    }
+
+    /// Somebody is found by what they are called here, by their full name in both orders, and by each part of it that
+    /// is no ordinary word, or is written as a name.
+    fn person(&mut self, name: &str) -> Result<(), &'static str> {
+        let words = words_of(name)?;
+        if let [only] = words.as_slice() {
+            let care = if ordinary(only) { Care::Capital } else { Care::None };
+            self.add(&words, Named::Person, care);
+            return Ok(());
+        }
+        self.name(name, Named::Person)?;
+        let reversed: Vec<String> = words.iter().rev().cloned().collect();
+        self.add(&reversed, Named::Person, Care::None);
+        if let (Some(first), Some(last)) = (words.first(), words.last()) {
+            let initial: String = first.chars().take(1).collect();
+            self.add(&[initial, last.clone()], Named::Person, Care::None);
+            for part in [first, last] {
+                if part.chars().count() > 2 {
+                    self.add(std::slice::from_ref(part), Named::Person, Care::Capital);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, words: &[String], named: Named, care: Care) {
+        if let Some((first, rest)) = words.split_first() {
+            self.names.entry(first.clone()).or_default().push(Name { rest: rest.to_vec(), named, care });
+        }
+    }
+
+    /// All names in a folded text.
+    pub(super) fn find(&self, text: &str) -> Vec<Found> {
+        let words = words(text);
+        let mut found = Vec::new();
+        for (at, (span, word)) in words.iter().enumerate() {
+            for name in self.names.get(word).map(Vec::as_slice).unwrap_or_default() {
+                if let Some(span) = whole(text, &words, at, span, name) {
+                    found.push(Found { named: name.named, span });
+                }
+            }
+        }
+        found
+    }
+}
+
+const NAME_UNREADABLE: &str =
+    "a name in the configuration has no letter or digit, or is too long to be looked for";
+
+fn whole(
+    text: &str,
+    words: &[(Range<usize>, String)],
+    at: usize,
+    first: &Range<usize>,
+    name: &Name,
+) -> Option<Range<usize>> {
+    let mut end = first.end;
+    for (number, part) in name.rest.iter().enumerate() {
+        let (span, word) = words.get(at + 1 + number)?;
+        let between = text.get(end..span.start)?;
+        let near = between.len() <= 3 && !between.contains("\n\n") && !between.contains([';', '!', '?']);
+        let whole = name.care != Care::Whole || !between.contains([' ', ',']) || between == " ";
+        if word != part || !near || !whole {
+            return None;
+        }
+        end = span.end;
+    }
+    let span = first.start..end;
+    (name.care != Care::Capital || written_as_a_name(text, &span)).then_some(span)
+}
+
+/// A capital, and not only because a sentence begins; or as somebody is called in chat.
+fn written_as_a_name(text: &str, span: &Range<usize>) -> bool {
+    let before = text.get(..span.start).unwrap_or_default();
+    if before.ends_with('@') {
+        return true;
+    }
+    if !text.get(span.clone()).is_some_and(|word| word.starts_with(char::is_uppercase)) {
+        return false;
+    }
+    let last = before.trim_end_matches([' ', '"', '\'', '(']);
+    !(last.is_empty() || last.ends_with(['.', '!', '?', ':', '\n', '-']))
+}
+
+/// First names and handles that are words of their own in English or German.
+fn ordinary(word: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "art", "bill", "bob", "chance", "chase", "chuck", "crystal", "dale", "dawn", "dean", "drew",
+        "earnest", "eve", "faith", "frank", "gene", "grace", "grant", "guy", "heath", "holly", "hope",
+        "hunter", "iris", "ivy", "jack", "jade", "joy", "june", "april", "may", "august", "kit", "lance",
+        "mark", "mason", "max", "miles", "nick", "norm", "olive", "page", "pat", "patience", "pearl",
+        "penny", "piper", "ray", "rich", "rob", "robin", "rose", "ruby", "rusty", "sage", "scout", "sky",
+        "skip", "stone", "sue", "summer", "tab", "tanner", "victor", "viola", "violet", "wade", "ward",
+        "will", "woody", "ernst", "stark", "bach", "rosa", "star",
+    ];
+    WORDS.contains(&word)
+}
+
+fn lower(text: &str) -> Option<String> {
+    (text.len() <= NAME_BYTES_MAX).then_some(())?;
+    Some(Folded::of(text.trim())?.text.to_lowercase())
+}
+
+fn words_of(name: &str) -> Result<Vec<String>, &'static str> {
+    let folded = lower(name).ok_or(NAME_UNREADABLE)?;
+    let words: Vec<String> = words(&folded).into_iter().map(|(_, word)| word).collect();
+    if words.is_empty() { Err(NAME_UNREADABLE) } else { Ok(words) }
+}
+
+/// The words of a text, in small letters, and where they stand.
+pub(super) fn words(text: &str) -> Vec<(Range<usize>, String)> {
+    let mut found = Vec::new();
+    let mut from = None;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
+        match (c.is_alphanumeric(), from) {
+            (true, None) => from = Some(at),
+            (false, Some(start)) => {
+                found.push((start..at, text.get(start..at).unwrap_or_default().to_lowercase()));
+                from = None;
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Whether a word of an alert is the name of something and not a word of everybody's.
+fn tells_of_a_thing(word: &str) -> bool {
+    const COMMON: &[&str] = &[
+        "http2", "http3", "ipv4", "ipv6", "oauth2", "utf8", "utf-8", "sha256", "sha1", "mp3", "mp4", "tls1",
+        "web3", "base64", "covid-19", "24/7",
+    ];
+    let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+    let small = word.to_lowercase();
+    if word.chars().count() < 3 || !word.chars().any(char::is_alphabetic) || COMMON.contains(&small.as_str())
+    {
+        return false;
+    }
+    let digits = word.chars().any(|c| c.is_ascii_digit());
+    if digits {
+        // "500ms", "90th", "5xx", "p99", "2xx", "10k" are measures.
+        let letters = small.chars().filter(char::is_ascii_alphabetic).count();
+        let led = small.starts_with(|c: char| c.is_ascii_digit());
+        let measure = (led && letters <= 3) || (small.starts_with('p') && letters == 1);
+        return !measure;
+    }
+    let humps =
+        word.chars().zip(word.chars().skip(1)).filter(|(a, b)| a.is_lowercase() && b.is_uppercase()).count();
+    let hyphens: Vec<&str> = small.split('-').collect();
+    word.contains(['_', ':', '/'])
+        || word.split('.').filter(|label| label.chars().count() > 1).count() > 1
+        || humps > 0
+        || hyphens.len() > 2
+        || (hyphens.len() == 2 && hyphens.iter().any(|part| super::hosts::is_role(part)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(known: &Known, text: &str) -> Vec<String> {
+        let ready = Ready::of(known).unwrap();
+        ready.find(text).into_iter().map(|found| text[found.span].to_owned()).collect()
+    }
+
+    #[test]
+    fn customers_are_found_however_they_are_joined() {
+        let known = Known { customers: vec!["Nordwind Bank".into()], ..Known::default() };
+        assert_eq!(found(&known, "for NORDWIND-bank's users"), ["NORDWIND-bank"]);
+        assert_eq!(found(&known, "for NordwindBank"), ["NordwindBank"]);
+        assert!(found(&known, "for banks").is_empty());
+    }
+
+    #[test]
+    fn a_name_that_is_a_word_is_found_where_it_is_written_as_a_name() {
+        let known = Known { people: vec!["will".into(), "Grace Stone".into()], ..Known::default() };
+        assert!(found(&known, "This will help. Will it?").is_empty());
+        assert_eq!(found(&known, "ask Will or @will"), ["Will", "will"]);
+        assert_eq!(found(&known, "grace stone said"), ["grace stone"]);
+        assert_eq!(found(&known, "Stone, Grace")[0], "Stone, Grace");
+        assert!(found(&known, "set in stone").is_empty());
+    }
+
+    #[test]
+    fn of_an_alert_only_names_of_things_are_kept() {
+        for name in ["db-7", "HighErrorRate", "payments-db", "checkout_worker", "pg14", "api.eu.example"] {
+            assert!(tells_of_a_thing(name), "{name}");
+        }
+        for word in ["high", "error", "sign-in", "500ms", "p99", "5xx", "ipv6", "2026", "e.g.", "third-party"]
+        {
+            assert!(!tells_of_a_thing(word), "{word}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_letters_cannot_be_looked_for() {
+        assert!(Ready::of(&Known { customers: vec![" - ".into()], ..Known::default() }).is_err());
+        assert!(Ready::of(&Known { customers: vec!["x".repeat(300)], ..Known::default() }).is_err());
+    }
+
+    #[test]
+    fn what_is_known_is_not_shown() {
+        let known = Known { customers: vec!["Nordwind Bank".into()], ..Known::default() };
+        assert!(!format!("{known:?}").contains("Nordwind"));
+    }
+}
