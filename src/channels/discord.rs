@@ -214,7 +214,7 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
     use super::*;
 
     const PATH: &str = "/api/webhooks/123456789012345678/not-a-real-token";
@@ -226,11 +226,6 @@ mod tests {
 
     fn room(url: &str) -> Channel {
         build(&KIND, &[("private_addresses", "allow")], &[("url", &format!("{url}{PATH}"))]).unwrap()
-    }
-
-    fn letter() -> Parcel {
-        let data = json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
-        Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
     }
 
     fn headed(headers: &str, status: &str, body: &str) -> &'static str {

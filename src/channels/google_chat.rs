@@ -127,7 +127,7 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
     use super::*;
 
     const PATH: &str = "/v1/spaces/AAAAbCdEfGh/messages?key=not-a-real-key&token=not-a-real-token%3D";
@@ -139,11 +139,6 @@ mod tests {
 
     fn room(url: &str) -> Channel {
         build(&KIND, &[("private_addresses", "allow")], &[("url", &format!("{url}{PATH}"))]).unwrap()
-    }
-
-    fn letter() -> Parcel {
-        let data = json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
-        Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
     }
 
     #[tokio::test]

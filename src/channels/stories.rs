@@ -7,6 +7,12 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+/// What is said in a room: it is nobody's own, and wakes nobody.
+pub(super) fn status_letter() -> Parcel {
+    let data = serde_json::json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
+    Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
+}
+
 /// A letter, at its nth attempt.
 pub(super) fn parcel(attempt: u32) -> Parcel {
     let at = |second| Timestamp::from_second(1_795_400_000 + second).unwrap();

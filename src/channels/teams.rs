@@ -172,7 +172,7 @@ fn inner(answer: &Answer) -> Outcome {
 mod tests {
     use std::time::Duration;
 
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
     use super::*;
 
     const PATH: &str = "/workflows/0a1b/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers&sig=not-a-real-key";
@@ -184,11 +184,6 @@ mod tests {
 
     fn room(url: &str) -> Channel {
         build(&KIND, &[("private_addresses", "allow")], &[("url", &format!("{url}{PATH}"))]).unwrap()
-    }
-
-    fn letter() -> Parcel {
-        let data = json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
-        Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
     }
 
     #[tokio::test]

@@ -147,7 +147,7 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
     use super::*;
 
     fn fixture(name: &str) -> &'static str {
@@ -163,12 +163,6 @@ mod tests {
             ("private_addresses", "allow"),
         ];
         build(&KIND, &texts, &[("token", "not-a-real-key")]).unwrap()
-    }
-
-    fn letter() -> Parcel {
-        let data =
-            serde_json::json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
-        Parcel { to: String::new(), answer: None, wakes: false, data, ..parcel(1) }
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
-use super::super::stories::{build, parcel};
+use super::super::stories::{build, status_letter};
 use super::*;
 
 /// What a server answers to a line that begins so, in lines with `|` between them. `{}` is what follows in the line; `CLOSE` ends
@@ -75,10 +75,9 @@ fn room_with(url: &str, texts: &[(&str, &str)], secrets: &[(&str, &str)]) -> Cha
 }
 
 fn letter() -> Parcel {
-    let data = serde_json::json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}});
     let text =
         "SEV1 shop: checkout down\r\nSince: 02:13\n\nhttps://onscene.example.net/incidents/42\n".into();
-    Parcel { to: String::new(), answer: None, wakes: false, data, text, ..parcel(1) }
+    Parcel { text, ..status_letter() }
 }
 
 async fn sent(rules: Rules) -> Outcome {

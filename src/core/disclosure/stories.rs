@@ -219,10 +219,11 @@ fn valid(text: &Rendered) -> impl Fn(&Finding) -> bool {
     }
 }
 
-/// What a regular expression or a search through windows could be slow on.
+/// What a regular expression or a search through windows could be slow on: it ends, with no more findings than there is room for.
+/// The expressions are linear by the crate's promise; how often a text is folded, how many hits one expression may have and how
+/// long a text may be are bounds of our own.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "a test's own stop-watch")]
-fn work_grows_with_the_text_and_not_beyond() {
+fn hostile_texts_come_to_an_end_and_longer_ones_are_refused() {
     const LARGE: usize = TEXT_BYTES_MAX / 8;
     let known = house();
     for piece in [
@@ -259,19 +260,14 @@ fn work_grows_with_the_text_and_not_beyond() {
         "until 9:00 ",
         "soon ",
     ] {
-        let took = |bytes: usize| {
+        for bytes in [LARGE / 16, LARGE, 1 << 20] {
             let text = body(&piece.repeat(bytes / piece.len()));
-            let began = std::time::Instant::now();
             let found = lint(&text, Audience::Public, &known);
             assert!(found.len() <= FINDINGS_MAX + 1 && found.iter().all(valid(&text)), "{piece:?}");
-            began.elapsed()
-        };
-        let (small, large) = (took(LARGE / 16), took(LARGE));
-        // Sixteen times the text; were it a square, it would be 256 times the work.
-        let allowed = small.as_secs_f64() * 80.0 + 2.0;
-        assert!(large.as_secs_f64() < allowed, "{piece:?}: {small:?}, then {large:?}");
-        // A mebibyte is refused before it is read.
-        assert!(took(1 << 20).as_secs() < 2, "{piece:?}");
+            // More than there is room for is refused before it is read.
+            let is_refused = found.iter().any(|one| one.rule == Rule::Unreadable);
+            assert!(is_refused || bytes <= TEXT_BYTES_MAX, "{piece:?}");
+        }
     }
     let longest = body(&"1.a-in the [.] hour ".repeat(TEXT_BYTES_MAX / 20));
     assert!(lint(&longest, Audience::Public, &known).iter().all(valid(&longest)));
