@@ -337,6 +337,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
         now,
         thread_root: claim.thread_root.clone(),
         attempt: claim.attempt,
+        statement: None,
     }
 }
 

@@ -12,6 +12,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
+pub use statement::Statement;
+
 mod api;
 pub mod client;
 pub mod command;
@@ -28,6 +30,7 @@ pub mod ntfy;
 mod pace;
 pub mod pushover;
 pub mod slack;
+pub mod statement;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
@@ -304,8 +307,11 @@ pub struct Parcel {
     pub now: Timestamp,
     /// Remote id of the first message of this thread in this channel, once known.
     pub thread_root: Option<String>,
-    /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n.
+    /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n. Above 1, what an earlier one wrote may
+    /// be there: whoever can look, looks before it writes a statement.
     pub attempt: u32,
+    /// The statement, when it is one.
+    pub statement: Option<Box<Statement>>,
 }
 
 /// Where responders meet, in few words.

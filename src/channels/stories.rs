@@ -36,6 +36,39 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         now: at(i64::from(attempt) * 10),
         thread_root: None,
         attempt,
+        statement: None,
+    }
+}
+
+/// A statement for the public, as it is handed to a channel.
+pub(super) fn statement(attempt: u32) -> Parcel {
+    let at = |second| Timestamp::from_second(1_795_400_000 + second).unwrap();
+    let said = Statement {
+        id: "42-3".into(),
+        audience: crate::core::audience::Audience::Public,
+        sort: crate::core::voice::Sort::Update,
+        phase: crate::core::voice::Phase::Identified,
+        impact: crate::core::voice::Impact::Major,
+        title: "Online shop: payments fail".into(),
+        text: "Some payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.".into(),
+        components: vec!["Online shop".into()],
+        services: vec!["shop".into()],
+        began: at(-600),
+        at: at(0),
+        next_by: Some(at(1800)),
+        mends: None,
+    };
+    Parcel {
+        incident_state: "acknowledged".into(),
+        thread: Thread::Status,
+        page_attempt: 0,
+        subject: said.title.clone(),
+        text: format!("{}\n\n{}", said.phase.title(), said.text),
+        html: String::new(),
+        short: said.title.clone(),
+        event_type: "statement".into(),
+        statement: Some(Box::new(said)),
+        ..Parcel { attempt, now: at(i64::from(attempt) * 10), ..status_letter() }
     }
 }
 

@@ -23,6 +23,7 @@
 //! - [`inhibit`]: alerts that wake nobody while others fire;
 //! - [`flapping`]: alerts that come and go;
 //! - [`audience`], [`disclosure`]: who reads a statement, and what it must not say to them;
+//! - [`voice`]: the words of statements;
 //! - [`heartbeat`]: pings whose absence is an alert;
 //! - [`noise`]: how often people were woken, and by what;
 //! - [`load`]: how the load of being on call is shared;
@@ -76,4 +77,5 @@ mod stories_transfer;
 #[cfg(test)]
 mod stories_whole;
 pub mod timeline;
+pub mod voice;
 pub mod words;

@@ -164,6 +164,7 @@ fn letter(text: &str) -> Parcel {
         now: "2026-11-23T02:13:20Z".parse().unwrap(),
         thread_root: None,
         attempt: 1,
+        statement: None,
     }
 }
 
