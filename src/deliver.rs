@@ -17,11 +17,12 @@ use tokio::sync::Notify;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use crate::channels::{Meet, Outcome, Parcel, SEND_DEADLINE, Thread};
+use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply};
 use crate::crypto;
 use crate::deadlines::Rush;
+use crate::house::parcel;
 use crate::house::{Current, House};
 use crate::metrics::Metrics;
 use crate::render::Words;
@@ -241,6 +242,10 @@ impl Delivery {
             return (refused("nothing sounds on by this way"), false);
         }
         let again = channel.recognises_repeats();
+        if claim.statement.is_some() && claim.unsure && !again {
+            let why = "it was lost while it was sent, and may be there; look, and send it again if it is not";
+            return (Outcome::Unknown { why: why.into() }, false);
+        }
         (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
     }
 
@@ -320,24 +325,13 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
     Parcel {
         delivery: claim.id.clone(),
         incident: claim.incident,
-        incident_state: words.incident_state,
         thread: if claim.kind == Kind::Status { Thread::Status } else { Thread::Pages },
         to: claim.address.clone(),
-        page_attempt: words.page_attempt,
-        subject: words.subject,
-        text: words.text,
-        html: words.html,
-        short: words.short,
-        answer: words.answer,
-        meet: words.meet.map(|meet| Meet { url: meet.url, left: meet.left, said: meet.said }),
         wakes: claim.kind.wakes(),
-        data: words.data,
-        event_type: words.event_type,
-        created_at: claim.created_at,
         now,
         thread_root: claim.thread_root.clone(),
         attempt: claim.attempt,
-        statement: None,
+        ..parcel::of(words, claim.created_at)
     }
 }
 

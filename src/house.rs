@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 
+pub mod parcel;
+
 use crate::channels::client::{Client, Reach};
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Heard, Shared, slack, twilio_sms};

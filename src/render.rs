@@ -26,12 +26,15 @@ mod drill;
 mod login;
 mod meet;
 mod roster;
+mod statement;
 #[cfg(test)]
 mod stories;
+mod voice;
 
 pub use drill::tried;
 pub use meet::{Meet, shown_meeting};
 pub use roster::Turned;
+pub use statement::{Said, statement, statement_id};
 
 /// Every template, with the program's own words. What is known, and where to meet, is put into others.
 const TEMPLATES: &[(&str, &str)] = &[
@@ -96,6 +99,9 @@ pub struct Words {
     /// Where responders meet, when somebody is told who may come.
     #[serde(default)]
     pub meet: Option<Meet>,
+    /// The statement, when it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Said>,
 }
 
 /// What a letter is about.
@@ -183,6 +189,7 @@ impl Renderer {
 
     /// Puts words to one letter. `note` is added to a status that took another way than usual.
     pub fn words(&self, letter: &Letter, about: &About<'_>, note: Option<&str>) -> Words {
+        debug_assert!(!matches!(letter, Letter::Statement { .. }), "a statement has words of its own");
         let (name, context) = self.context(letter, about, note);
         let text = self.text(name, &context, about, "txt");
         let html = self.text(name, &context, about, "html");
@@ -193,6 +200,7 @@ impl Renderer {
             Letter::Notice { news, .. } => (format!("notice.{}", news.as_str()), 0),
             Letter::Misread { .. } => ("notice.reply".to_owned(), 0),
             Letter::Status { news, .. } => (format!("incident.{}", news.as_str().replace('-', "_")), 0),
+            Letter::Statement { .. } => ("statement".to_owned(), 0),
         };
         let short = text.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default().to_owned();
         let is_open = incident.is_open() && !matches!(letter, Letter::Status { .. } | Letter::Misread { .. });
@@ -207,6 +215,7 @@ impl Renderer {
             event_type,
             incident_state: incident.state().into(),
             page_attempt,
+            statement: None,
         }
     }
 
@@ -237,7 +246,7 @@ impl Renderer {
             | Letter::PioPage { person }
             | Letter::Notice { person, .. }
             | Letter::Misread { person, .. } => zone_of(rules, person),
-            Letter::Status { .. } => TimeZone::UTC,
+            Letter::Status { .. } | Letter::Statement { .. } => TimeZone::UTC,
         };
         let hour = |at| hour(at, &zone);
         let service = rules.services.get(incident.leads());
@@ -261,6 +270,7 @@ impl Renderer {
             Letter::Notice { person, news } => ("status", person, "", 0, news.as_str()),
             Letter::Misread { person, .. } => ("reply", person, "", 0, ""),
             Letter::Status { channel, news } => ("status", channel, "", 0, news.as_str()),
+            Letter::Statement { channel, .. } => ("status", channel, "", 0, ""),
         };
         let told = if letter.tells_what_is_known() { known } else { &[] };
         let (known, more_known) = shown_known(told, rules, &zone);
@@ -595,6 +605,7 @@ mod samples {
             next_update_by: Some(at),
             offices: Default::default(),
             board: Default::default(),
+            voice: Default::default(),
             moved: 1,
             heard_at: None,
             seq: 9,

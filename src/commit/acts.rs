@@ -67,6 +67,9 @@ impl Work<'_, '_> {
         };
         let act = match act {
             Act::Tick { .. } => Act::Tick { unheard: self.unheard_of(&saved.incident)? },
+            Act::Speak(speech) if speech.wish.has_words() => {
+                Act::Speak(Box::new(self.read_over(&saved.incident, *speech)?))
+            }
             other => other,
         };
         match self.decide(&saved, act, by)? {
@@ -178,6 +181,7 @@ impl Work<'_, '_> {
             Some(saved) => self.end_what_is_gone(&saved.incident, &decision.incident)?,
             None => Gone::default(),
         };
+        self.notes_statements(decision)?;
         self.write_letters(decision)?;
         self.write_more(decision)?;
         self.write_hushes(decision, before.map(|saved| &saved.incident), alive, &gone)?;
@@ -262,11 +266,13 @@ impl Work<'_, '_> {
             Some(why) => Act::Unreachable { person: sent.person.to_owned(), why },
             None => {
                 let to = if sent.person.is_empty() { sent.channel } else { sent.person };
+                let what = if sent.statement.is_some() { "statement" } else { sent.kind.as_str() };
                 Act::Deliver {
-                    what: sent.kind.as_str().to_owned(),
+                    what: what.to_owned(),
                     to: to.to_owned(),
                     outcome: outcome.to_owned(),
                     why: how(sent, said),
+                    statement: sent.statement,
                 }
             }
         };
@@ -283,6 +289,7 @@ pub(super) struct Sent<'a> {
     pub(super) person: &'a str,
     pub(super) channel: &'a str,
     pub(super) written_at: Timestamp,
+    pub(super) statement: Option<u32>,
 }
 
 impl<'a> From<&'a Claim> for Sent<'a> {
@@ -294,6 +301,7 @@ impl<'a> From<&'a Claim> for Sent<'a> {
             person: &claim.person,
             channel: &claim.channel,
             written_at: claim.created_at,
+            statement: claim.statement,
         }
     }
 }

@@ -108,6 +108,7 @@ impl Work<'_, '_> {
             short: String::new(),
             answer: None,
             meet: None,
+            statement: None,
         };
         let to = To { person: &letter.person, channel: &letter.way, address: &letter.address };
         // What is on its way now cannot be ended before it is there.

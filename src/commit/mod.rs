@@ -56,6 +56,7 @@ mod silence;
 #[cfg(test)]
 mod simulation;
 pub mod spool;
+pub mod statements;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::acts::Work;
+use crate::core::audience::Audience;
 use crate::core::condition::{Known, known, struck};
 use crate::core::decide::Decision;
 use crate::core::incident::{Incident, Phase, ResponderStatus};
@@ -30,6 +31,10 @@ impl Work<'_, '_> {
             false => Meeting::default(),
         };
         for letter in &decision.letters {
+            if let Letter::Statement { channel, number } = letter {
+                self.write_statement(incident, channel, *number)?;
+                continue;
+            }
             let link = link(incident, letter);
             let token = link.as_ref().map(|_| crypto::random_token().map_err(no_randomness)).transpose()?;
             let token = token.as_deref();
@@ -56,8 +61,8 @@ impl Work<'_, '_> {
                     None
                 }
                 Letter::Notice { person, .. } => self.write_person(incident, Kind::Notice, person, &words)?,
-                Letter::Status { channel, .. } => {
-                    self.write_channel(incident.id, channel, &words)?;
+                Letter::Status { channel, .. } | Letter::Statement { channel, .. } => {
+                    self.write_channel(incident.id, channel, &words, None)?;
                     None
                 }
             };
@@ -163,16 +168,46 @@ impl Work<'_, '_> {
         Ok(known(conditions, &rules.maintenance, Some(&struck), self.tx.now))
     }
 
-    /// A status that could not be delivered goes to the channel's fallback, and says so.
+    /// A statement to one channel, as it was approved.
+    fn write_statement(&mut self, incident: &Incident, channel: &str, number: u32) -> Result<(), StoreError> {
+        let Some(known) = incident.voice.statement(number) else { return Ok(()) };
+        let remote_id = match known.wording.mends {
+            Some(mended) => letters::remote_of(self.tx, incident.id, channel, mended)?,
+            None => None,
+        };
+        let (hours, rules) = ((known.at, self.tx.now), &self.house.rules);
+        let words = crate::render::statement(incident, number, &known.wording, hours, rules, remote_id);
+        self.write_channel(incident.id, channel, &words, Some(number))
+    }
+
+    /// A status or a statement that could not be delivered goes to the channel's fallback, and says so: to those of the house. Others
+    /// read what was approved for them, and nothing beside it.
     pub(super) fn fall_back(&mut self, claim: &Claim, outcome: &str, why: &str) -> Result<(), StoreError> {
-        let Some(fallback) = self.house.rules.fallbacks.get(&claim.channel) else { return Ok(()) };
+        let house = self.house;
+        let Some(fallback) = house.rules.fallbacks.get(&claim.channel) else { return Ok(()) };
         let Ok(mut words) = serde_json::from_str::<Words>(&claim.payload) else { return Ok(()) };
+        let of = |name: &str| house.rules.channels.iter().find(|(known, _)| known == name).map(|(_, of)| *of);
+        if of(fallback).is_some_and(|audience| audience != Audience::Internal) {
+            if of(fallback) != of(&claim.channel) {
+                tracing::warn!(
+                    letter.channel = claim.channel,
+                    "its fallback is read by others: nothing is sent there"
+                );
+                return Ok(());
+            }
+            if let Some(mends) = words.statement.as_mut().and_then(|said| said.mends.as_mut()) {
+                mends.remote_id = None;
+            }
+            return self.write_channel(claim.incident, &fallback.clone(), &words, claim.statement);
+        }
         let sure = if outcome == "unknown" { "may not have been" } else { "could not be" };
         let note = format!("This {sure} delivered to {}: {why}", claim.channel);
         words.text = format!("{}\n\n{note}\n", words.text.trim_end());
         let html = crate::render::escape(&note);
         words.html = words.html.replacen("</body>", &format!("<p><i>{html}</i></p></body>"), 1);
-        self.write_channel(claim.incident, &fallback.clone(), &words)
+        // For those of the house it is a message like others: whatever it corrects was never here.
+        words.statement = None;
+        self.write_channel(claim.incident, &fallback.clone(), &words, claim.statement)
     }
 
     /// A letter by each way of a person, those of a page as one. Answers the number of the page.
@@ -217,17 +252,25 @@ impl Work<'_, '_> {
         Ok(kind.wakes().then_some(number))
     }
 
-    fn write_channel(&mut self, incident: i64, channel: &str, words: &Words) -> Result<(), StoreError> {
+    fn write_channel(
+        &mut self,
+        incident: i64,
+        channel: &str,
+        words: &Words,
+        statement: Option<u32>,
+    ) -> Result<(), StoreError> {
         let house = self.house;
         match house.recipients.get(channel) {
             // One recipient a message: one that is refused must not hold up the others.
             Some(recipients) => recipients.iter().try_for_each(|address| {
                 let to = To { person: "", channel, address };
-                self.write(incident, Kind::Status, &to, words, (None, SignedDuration::ZERO)).map(drop)
+                self.enclose(incident, Kind::Status, &to, words, ((None, SignedDuration::ZERO), statement))
+                    .map(drop)
             }),
             None => {
                 let to = To { person: "", channel, address: "" };
-                self.write(incident, Kind::Status, &to, words, (None, SignedDuration::ZERO)).map(drop)
+                self.enclose(incident, Kind::Status, &to, words, ((None, SignedDuration::ZERO), statement))
+                    .map(drop)
             }
         }
     }
@@ -239,7 +282,18 @@ impl Work<'_, '_> {
         kind: Kind,
         to: &To<'_>,
         words: &Words,
-        (page, after): (Option<i64>, SignedDuration),
+        place: (Option<i64>, SignedDuration),
+    ) -> Result<i64, StoreError> {
+        self.enclose(incident, kind, to, words, (place, None))
+    }
+
+    fn enclose(
+        &mut self,
+        incident: i64,
+        kind: Kind,
+        to: &To<'_>,
+        words: &Words,
+        ((page, after), statement): ((Option<i64>, SignedDuration), Option<u32>),
     ) -> Result<i64, StoreError> {
         let id = crypto::random_id().map_err(no_randomness)?;
         let payload = serde_json::to_string(words)?;
@@ -256,6 +310,7 @@ impl Work<'_, '_> {
             received_at,
             page,
             after,
+            statement,
         };
         let number = letters::put(self.tx, &letter)?;
         self.effects.wrote();
@@ -278,7 +333,9 @@ fn link(incident: &Incident, letter: &Letter) -> Option<Link> {
     let (person, purpose) = match letter {
         Letter::Page { person, .. } => (person, Purpose::Answer),
         Letter::PioPage { person } => (person, Purpose::Statement),
-        Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => return None,
+        Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } | Letter::Statement { .. } => {
+            return None;
+        }
     };
     Some(Link { incident: incident.id, person: person.clone(), purpose })
 }

@@ -140,6 +140,7 @@ impl Work<'_, '_> {
             to: found.person,
             outcome: "opened".to_owned(),
             why: "its link was followed, perhaps by a program".to_owned(),
+            statement: None,
         };
         self.must(&saved, act, &By::dispatch()).map(drop)
     }

@@ -62,6 +62,7 @@ impl Work<'_, '_> {
             person: &letter.person,
             channel: &letter.channel,
             written_at: letter.written_at,
+            statement: None,
         };
         let (state, why) = match &report.fate {
             Fate::Sent => {

@@ -17,6 +17,7 @@ use jiff::SignedDuration;
 use secrecy::SecretString;
 use toml::de::DeTable;
 
+use crate::core::audience::Audience;
 use crate::core::rules::{Rules, Target};
 
 mod answers;
@@ -33,6 +34,7 @@ mod maintenance;
 mod meeting;
 mod names;
 mod people;
+mod pio;
 mod policies;
 pub mod preview;
 mod read;
@@ -323,6 +325,8 @@ pub struct Map {
 pub struct ChannelConfig {
     /// Its name.
     pub name: String,
+    /// Who reads it; of a way, nobody but its person.
+    pub audience: Audience,
     /// What it speaks.
     pub kind: String,
     /// The channel that takes over when this one fails.
@@ -496,6 +500,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
+    let pio = pio::pio(&mut root, &mut reading);
     let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
@@ -506,7 +511,9 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     });
     root.later(&mut reading, &["silence", "drill", "statement", "lint", "override"]);
     root.end(&mut reading);
-    rules.internal_channels = channels.iter().map(|channel| channel.name.clone()).collect();
+    rules.pio = pio;
+    rules.channels = channels.iter().map(|channel| (channel.name.clone(), channel.audience)).collect();
+    rules.internal_channels = rules.channels_of(Audience::Internal).map(str::to_owned).collect();
     rules.fallbacks = channels
         .iter()
         .filter_map(|channel| Some((channel.name.clone(), channel.fallback.clone()?)))

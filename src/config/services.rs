@@ -8,6 +8,7 @@ use super::inhibit;
 use super::meeting::Places;
 use super::names::{self, known};
 use super::people::targets;
+use super::pio;
 use super::read::{At, Reading, Table};
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::Severity;
@@ -40,7 +41,7 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
             known(reading, policy, "escalation policy", rules.policies.keys().map(String::as_str));
         }
         let who = name.as_ref().map_or("?", |name| name.value.as_str());
-        let pio = pio(&mut table, reading, rules, who);
+        let pio = who_speaks(&mut table, reading, rules, who);
         let (bridge, meet) = places.of_service(&mut table, reading, &rules.meeting);
         let needs = table.texts(reading, "depends_on").unwrap_or_default();
         let mut grouping = rules.grouping.clone();
@@ -51,11 +52,22 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         depends.extend(needs.into_iter().map(|needed| (who.to_owned(), needed)));
         let severities = severities(&mut table, reading);
         let policies = policies(&mut table, reading, rules);
+        let pio_alone = table.has("pio_alone").then(|| pio::alone(&mut table, reading)).flatten();
         table.end(reading);
         let (Some(name), Some(policy)) = (name, policy) else { continue };
         let policy = policy.value;
-        let service =
-            Service { policy, policies, grouping, flapping, pio, bridge, meet, public_name, severities };
+        let service = Service {
+            policy,
+            policies,
+            grouping,
+            flapping,
+            pio,
+            pio_alone,
+            bridge,
+            meet,
+            public_name,
+            severities,
+        };
         if rules.services.insert(name.value.clone(), service).is_some() {
             reading.errors.add(name.span, format!("there are two services called {}", name.value));
         }
@@ -126,7 +138,7 @@ fn policies(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules) -> BTre
 }
 
 /// Who informs everybody: somebody, and somebody else when that one sleeps.
-fn pio(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, service: &str) -> Vec<Target> {
+fn who_speaks(table: &mut Table<'_>, reading: &mut Reading, rules: &Rules, service: &str) -> Vec<Target> {
     let faults = reading.errors.count();
     let pio = targets(table, reading, rules, "pio");
     if reading.errors.count() > faults {

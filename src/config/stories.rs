@@ -163,7 +163,7 @@ fn each_fault_says_what_to_do() {
         said("members = [\"maya\"]", "members = []"),
         said("shift = \"1 week\"", "shift = \"90m\""),
         said("handover = \"Mon 09:00\"", "handover = \"nine\""),
-        said("audience = \"internal\"", "audience = \"public\""),
+        said("audience = \"internal\"", "audience = \"everybody\""),
         said("recipients = [\"staff@example.net\"]", ""),
         said("token = \"quickstart-pingdom-token\"", "token = \"short\""),
         said("token = \"quickstart-pingdom-token\"", ""),

@@ -9,6 +9,7 @@ use super::errors::nearest;
 use super::names::{self, known};
 use super::read::{At, Reading, Table};
 use super::{ChannelConfig, ChannelKind, Kinds, SecretsMode};
+use crate::core::audience::Audience;
 use crate::core::incident::Severity;
 use crate::core::reach::{AFTER_MAX, MAIL, Quiet, Way};
 use crate::core::rules::{Person, Rules};
@@ -24,10 +25,11 @@ pub(super) fn channels(
     for mut table in root.tables(reading, "channel") {
         let name = names::name(&mut table, reading);
         let fallback = table.text(reading, "fallback");
-        audience(&mut table, reading);
+        let audience = audience(&mut table, reading);
         let spec = kinds.channels.iter().filter(|kind| kind.status);
         let one = one(table, reading, "channel", spec);
         let (Some(name), Some(mut channel)) = (name, one) else { continue };
+        channel.audience = audience.unwrap_or(Audience::Internal);
         channel.fallback = fallback.as_ref().map(|fallback| fallback.value.clone());
         if !is_free(reading, &name, "channel", &[("channel", &found), ("way", ways)]) {
             continue;
@@ -94,6 +96,7 @@ fn one<'k>(
     let spec = kind.as_ref().and_then(|kind| kinds.find(|known| known.name == kind.value));
     let mut found = ChannelConfig {
         name: String::new(),
+        audience: Audience::Internal,
         kind: String::new(),
         fallback: None,
         texts: BTreeMap::new(),
@@ -234,25 +237,31 @@ fn hours_of(text: &str) -> Option<(Time, Time)> {
 }
 
 /// Who a channel is for.
-fn audience(table: &mut Table<'_>, reading: &mut Reading) {
-    match table.needed(reading, "audience") {
-        Some(audience) if audience.value == "internal" => {}
-        Some(audience) if ["stakeholder", "public"].contains(&audience.value.as_str()) => {
-            let what = "only `audience = \"internal\"` is supported by this version yet";
-            reading.errors.add(audience.span, what);
-        }
-        Some(audience) => {
-            let near = nearest(&audience.value, ["internal", "stakeholder", "public"]);
-            reading.errors.add(audience.span, format!("no audience is called `{}`{near}", audience.value));
-        }
-        None => {}
+fn audience(table: &mut Table<'_>, reading: &mut Reading) -> Option<Audience> {
+    let word = table.needed(reading, "audience")?;
+    let found = Audience::from_word(&word.value);
+    if found.is_none() {
+        let near = nearest(&word.value, Audience::ALL.map(Audience::as_str));
+        reading.errors.add(word.span, format!("no audience is called `{}`{near}", word.value));
     }
+    found
 }
 
 /// Every fallback is there, and none leads back to where a letter came from.
 fn fall_back(reading: &mut Reading, found: &[ChannelConfig], fallbacks: &[(String, At<String>)]) {
     for (name, fallback) in fallbacks {
         known(reading, fallback, "channel", found.iter().map(|channel| channel.name.as_str()));
+        let of =
+            |name: &str| found.iter().find(|channel| channel.name == name).map(|channel| channel.audience);
+        if let (Some(own), Some(other)) = (of(name), of(&fallback.value))
+            && other > own
+        {
+            let (own, other) = (own.as_str(), other.as_str());
+            let what = format!(
+                "{name} is read by {own}, and its fallback by {other}: what is said to the one is not for the other"
+            );
+            reading.errors.add(fallback.span.clone(), what);
+        }
         let mut at = Some(&fallback.value);
         for _ in 0..found.len() {
             if at == Some(name) {

@@ -16,13 +16,16 @@ mod reason;
 mod refusal;
 mod silent;
 mod tenure;
+mod voice;
 mod wake;
 
-pub use act::{Act, Bid, Join, Opening, Write};
+pub use act::{Act, Bid, Draft, Join, Next, Opening, Speech, TooLong, Wish, Write};
 pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use voice::{TITLE_CHARS_MAX, public_names};
 
+use super::audience::Audience;
 use super::board::RequestState;
 use super::command::{COMMANDER, Handover, Office, Turn};
 use super::escalation::{self, Staff};
@@ -30,6 +33,7 @@ use super::incident::{CommandReason, Incident, Phase, Resolution, ResponderStatu
 use super::letter::{Letter, News};
 use super::rules::Rules;
 use super::timeline::{Actor, Entry, Fact, Route};
+use super::voice::Say;
 
 /// Longest note, cause or reason a person may write, in bytes: all that a form of 4000 characters can hold, of which no script
 /// takes more than three bytes as forms count.
@@ -195,8 +199,13 @@ pub fn decide(
                 other => other,
             }
         }
-        Act::Deliver { what, to, outcome, why } => {
-            work.add(Fact::Delivered { what, to, outcome, why })?;
+        Act::Deliver { what, to, outcome, why, statement } => {
+            let lost = statement.is_some() && outcome != "accepted";
+            work.add(Fact::Delivered { what, to, outcome, why, statement })?;
+            if lost {
+                work.tell_who_speaks(News::Undelivered);
+                work.tell_commander(News::Undelivered);
+            }
             Reason::Recorded
         }
         Act::Tell { person, why } => {
@@ -216,6 +225,7 @@ pub fn decide(
         Act::Release { person, term } => work.release(person, term)?,
         Act::Command(bid) => work.bids(bid)?,
         Act::Board(write) => work.writes(write)?,
+        Act::Speak(speech) => work.speaks(*speech)?,
         Act::SetSeverity { severity, reason, term } => work.set_severity(severity, &reason, term)?,
         Act::Doubt { person, text } => work.doubts(&person, text)?,
         Act::Note { text } => {
@@ -305,7 +315,10 @@ impl Work<'_> {
         // Who is woken by a page need not be told the same by a notice.
         let woken = |letter: &Letter| match letter {
             Letter::Page { person, .. } | Letter::PioPage { person } => Some(person.clone()),
-            Letter::Notice { .. } | Letter::Misread { .. } | Letter::Status { .. } => None,
+            Letter::Notice { .. }
+            | Letter::Misread { .. }
+            | Letter::Status { .. }
+            | Letter::Statement { .. } => None,
         };
         let woken: Vec<String> = self.letters.iter().filter_map(woken).collect();
         self.letters
@@ -488,6 +501,7 @@ impl Work<'_> {
             others.map(|known| Letter::Notice { person: known.person.clone(), news: News::Acknowledged });
         let told: Vec<Letter> = told.collect();
         self.letters.extend(told);
+        self.awaits_first_updates()?;
         self.call_pio(person)
     }
 
@@ -503,7 +517,8 @@ impl Work<'_> {
             |people: &[String]| people.iter().find(|person| *person != commander).or(people.first()).cloned();
         let pio = besides(&there).or_else(|| besides(&all));
         if let Some(person) = pio {
-            self.dispatch(Fact::PioCalled { person: person.clone() })?;
+            let due = self.pio_answers_by();
+            self.dispatch(Fact::PioCalled { person: person.clone(), due })?;
             self.letters.push(Letter::PioPage { person });
         }
         Ok(())
@@ -554,6 +569,7 @@ impl Work<'_> {
             .map(|known| Letter::Notice { person: known.person.clone(), news: News::Resolved })
             .collect();
         self.letters.extend(told);
+        self.asks_for_closings();
         self.tell_pio(News::Resolved);
         Ok(Reason::Resolved)
     }
@@ -578,7 +594,11 @@ impl Work<'_> {
         match update_interval(self.incident.severity) {
             Some(interval) => {
                 let by = self.now.saturating_add(interval).unwrap_or(Timestamp::MAX);
-                self.dispatch(Fact::Promised { by })
+                self.dispatch(Fact::Promised { by })?;
+                let audience = Audience::Internal;
+                let is_awaited = self.incident.voice.due.iter().any(|due| due.audience == audience);
+                // The hour that was printed before counts no more: this one was printed after it.
+                if is_awaited { self.dispatch(Fact::Voice(Say::Awaited { audience, by })) } else { Ok(()) }
             }
             None => Ok(()),
         }

@@ -262,6 +262,20 @@ pub struct Finding {
     pub why: &'static str,
 }
 
+impl Finding {
+    /// What is wrong, without the words themselves: those may be what must not be read.
+    pub fn said(&self) -> String {
+        let place = match self.place {
+            Place::Subject => "in the title".to_owned(),
+            Place::Body => "in the text".to_owned(),
+            Place::Field(number) => format!("in part {}", number + 1),
+            Place::Link(number) => format!("in link {}", number + 1),
+            Place::Attachment(number) => format!("in the name of attachment {}", number + 1),
+        };
+        format!("{} ({place}, from byte {}): {}", self.rule.as_str(), self.span.start, self.why)
+    }
+}
+
 /// All that this audience must not be told, in the order of the text.
 ///
 /// Work grows with the text and with the number of names that are known, and not beyond.

@@ -225,6 +225,17 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
         Phase::Triggered { quiet_until: None, held_until: Some(_), .. } => {
             rules.grouping_of(&incident.service).settle
         }
+        Phase::Acknowledged { .. } | Phase::Mitigated { .. } if incident.voice.pio_due.is_some() => {
+            rules.pio.answer_after.max(wait_of_command(incident, rules, first))
+        }
+        Phase::Acknowledged { .. } | Phase::Mitigated { .. } => wait_of_command(incident, rules, first),
+        _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
+        _ => quiet_wait(rules),
+    }
+}
+
+fn wait_of_command(incident: &Incident, rules: &Rules, first: impl Fn() -> SignedDuration) -> SignedDuration {
+    match &incident.phase {
         // Whoever sets one anew that is longer than any wait of today would be asked to at once again.
         Phase::Acknowledged { sign: Some(sign), .. } => {
             sign.after.max(OFFER_WAIT).min(longest_wait(rules)).max(first())
@@ -232,12 +243,10 @@ pub fn wait_of(incident: &Incident, rules: &Rules, now: Timestamp) -> SignedDura
         Phase::Acknowledged { calls: Some(calls), .. } => {
             calls.pace.longest().max(OFFER_WAIT).min(longest_wait(rules)).max(first())
         }
-        Phase::Acknowledged { .. } | Phase::Mitigated { .. } => {
+        _ => {
             let pace = rules.command.pace.get(&incident.severity);
             pace.map_or(OFFER_WAIT, |pace| pace.receipts.max(OFFER_WAIT))
         }
-        _ if incident.calm_at.is_none() => rules.clocks.self_clear_after,
-        _ => quiet_wait(rules),
     }
 }
 

@@ -9,11 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::board::Board;
 use super::command::{Calls, Office, Offices, Turn};
 use super::letter::Why;
-use super::timeline::{Actor, Entry, Fact};
+use super::timeline::{Entry, Fact};
+use super::voice::Voice;
 
 mod alerts;
 mod people;
 mod posts;
+mod spoken;
 mod tenure;
 
 /// After a reminder that came late the next one comes no sooner.
@@ -358,6 +360,8 @@ pub struct Incident {
     pub offices: Offices,
     /// What stands on the board.
     pub board: Board,
+    /// What is said of it, and to be said.
+    pub voice: Voice,
     /// Number of the newest entry that somebody has to know who takes command: a brief is of one such number, and an old one
     /// as soon as there is another.
     pub moved: u32,
@@ -490,6 +494,7 @@ impl Incident {
             next_update_by: None,
             offices: Offices::default(),
             board: Board::default(),
+            voice: Voice::default(),
             moved: entry.seq,
             heard_at: None,
             seq: entry.seq,
@@ -608,7 +613,7 @@ impl Incident {
                 let told = self.offices.apply(turn, by, at, self.moved);
                 told.map_err(|why| FoldError { seq: entry.seq, why })?;
                 match turn {
-                    Turn::Accepted { office: Office::Pio, person } => self.pio = Some((person.clone(), at)),
+                    Turn::Accepted { office: Office::Pio, person } => self.speaks(person, at),
                     Turn::Declined { office: Office::Pio, person }
                     | Turn::Released { office: Office::Pio, person } => self.pio_left(person),
                     Turn::Transferred { .. } => self.tell_who_commands(),
@@ -616,13 +621,11 @@ impl Incident {
                 }
             }
             Fact::Board(put) => {
-                let by = match &entry.actor {
-                    Actor::Person(name) | Actor::Automation(name) | Actor::Source(name) => name.as_str(),
-                    Actor::Dispatch => "onscene",
-                };
-                self.board.apply(put, by, at, entry.seq).map_err(|why| FoldError { seq: entry.seq, why })?;
+                let applied = self.board.apply(put, entry.actor.name(), at, entry.seq);
+                applied.map_err(|why| FoldError { seq: entry.seq, why })?;
                 self.is_put(put, at, entry.seq);
             }
+            Fact::Voice(say) => self.says(say, entry)?,
             Fact::SeverityLowered { from, to, sign_after, pace, .. } => {
                 if self.severity != *from || to <= from {
                     return wrong("the severity did not fall from what it was");
@@ -636,10 +639,7 @@ impl Incident {
                 }
                 self.moved = entry.seq;
             }
-            Fact::PioCalled { person } => {
-                self.pio = Some((person.clone(), at));
-                self.offices.ask(Office::Pio, person, at);
-            }
+            Fact::PioCalled { person, due } => self.calls_pio(person, *due, at),
             Fact::Promised { by } => self.next_update_by = Some(*by),
             Fact::Mitigated { cause } => {
                 let Phase::Acknowledged { command, .. } = &self.phase else {
@@ -676,6 +676,7 @@ impl Incident {
                 self.next_update_by = None;
                 self.offices.end();
                 self.board.end(at);
+                self.voice.end();
             }
             Fact::Reopened { anew, left, .. } => {
                 if self.is_open() {
@@ -689,6 +690,7 @@ impl Incident {
                 if *left {
                     self.everybody_has_left();
                     self.board.begin_anew();
+                    self.voice.begin_anew();
                 }
                 self.phase = Phase::FRESH;
                 self.mitigated_at = None;
@@ -737,6 +739,7 @@ impl Incident {
                 self.next_update_by = None;
                 self.offices.end();
                 self.board.end(at);
+                self.voice.end();
             }
             Fact::TookIn { service, alerts, firing, responders, declared, shadows, .. } => {
                 self.declared |= *declared;
@@ -762,7 +765,10 @@ impl Incident {
             | Fact::Note { .. }
             | Fact::StatementDrafted { .. }
             | Fact::NobodyToPage
-            | Fact::Delivered { .. } => {}
+            | Fact::Delivered { statement: None, .. } => {}
+            Fact::Delivered { statement: Some(number), to, outcome, .. } => {
+                self.voice.reached(*number, to, outcome, at);
+            }
         }
         self.keeps_time(entry);
         if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {

@@ -38,6 +38,13 @@ pub enum Letter {
         /// When the next people are woken, if anybody waits for that hour.
         next_at: Option<Timestamp>,
     },
+    /// A statement to one channel of its audience.
+    Statement {
+        /// The channel's name.
+        channel: String,
+        /// The number of the statement.
+        number: u32,
+    },
     /// An internal status update to one channel.
     Status {
         /// The channel's name.
@@ -52,7 +59,7 @@ impl Letter {
     pub fn tells_what_is_known(&self) -> bool {
         match self {
             Self::Page { .. } | Self::PioPage { .. } | Self::Notice { .. } => true,
-            Self::Misread { .. } | Self::Status { .. } => false,
+            Self::Misread { .. } | Self::Status { .. } | Self::Statement { .. } => false,
         }
     }
 
@@ -60,7 +67,7 @@ impl Letter {
     pub fn tells_where_to_meet(&self) -> bool {
         match self {
             Self::Page { .. } | Self::PioPage { .. } | Self::Notice { .. } | Self::Status { .. } => true,
-            Self::Misread { .. } => false,
+            Self::Misread { .. } | Self::Statement { .. } => false,
         }
     }
 }
@@ -210,11 +217,29 @@ pub enum News {
     Span,
     /// It is not as bad as it was thought to be.
     SeverityLowered,
+    /// An update is due soon.
+    UpdateDue,
+    /// An update has not come in its time.
+    UpdateMissed,
+    /// Somebody outside wants to know how it goes.
+    Question,
+    /// Nobody who was called as PIO has come.
+    NoPio,
+    /// A statement waits for their approval.
+    ToApprove,
+    /// A statement of theirs may go out.
+    Approved,
+    /// A statement of theirs does not go out as it is.
+    Returned,
+    /// It is over, and those who were told of it do not know yet.
+    ClosingDue,
+    /// A statement did not reach a channel.
+    Undelivered,
 }
 
 impl News {
-    /// What is told of command, offices and the board.
-    pub const COMMAND: [Self; 31] = [
+    /// What is told of command, offices, the board and statements.
+    pub const COMMAND: [Self; 40] = [
         Self::Passed,
         Self::Offered,
         Self::OfferWithdrawn,
@@ -246,6 +271,15 @@ impl News {
         Self::Released,
         Self::Span,
         Self::SeverityLowered,
+        Self::UpdateDue,
+        Self::UpdateMissed,
+        Self::Question,
+        Self::NoPio,
+        Self::ToApprove,
+        Self::Approved,
+        Self::Returned,
+        Self::ClosingDue,
+        Self::Undelivered,
     ];
 
     /// The word used in SQL, JSON, templates and logs.
@@ -297,6 +331,15 @@ impl News {
             Self::Released => "released",
             Self::Span => "span",
             Self::SeverityLowered => "severity-lowered",
+            Self::UpdateDue => "update-due",
+            Self::UpdateMissed => "update-missed",
+            Self::Question => "question",
+            Self::NoPio => "no-pio",
+            Self::ToApprove => "to-approve",
+            Self::Approved => "approved",
+            Self::Returned => "returned",
+            Self::ClosingDue => "closing-due",
+            Self::Undelivered => "undelivered",
         }
     }
 }

@@ -207,6 +207,7 @@ pub fn meaning(
         to: to.clone(),
         outcome: outcome.to_owned(),
         why: why.to_owned(),
+        statement: None,
     };
     let reported = |act| {
         let by = By { actor: Actor::Dispatch, route: Route::Mail, occurred_at: None };

@@ -75,6 +75,8 @@ mod stories_policy;
 #[cfg(test)]
 mod stories_transfer;
 #[cfg(test)]
+mod stories_voice;
+#[cfg(test)]
 mod stories_whole;
 pub mod timeline;
 pub mod voice;

@@ -12,6 +12,7 @@ use super::board::Board;
 use super::command::Offices;
 use super::incident::{Command, FoldError, Incident, Phase};
 use super::timeline::Entry;
+use super::voice::Voice;
 
 /// A clock that is set back by no more than this is waited for, so no entry is recorded earlier than the one before it.
 /// A larger step back is believed: it is told, and is no fault.
@@ -307,6 +308,9 @@ fn as_kept(mut saved: Incident, fold: &Incident) -> Incident {
     if saved.board == Board::default() || is_as_it_was(&saved.board, &fold.board) {
         saved.board.clone_from(&fold.board);
     }
+    if saved.voice == Voice::default() {
+        saved.voice.clone_from(&fold.voice);
+    }
     // Of one that knew no clocks of a tenure.
     if saved.offices.tenure.is_none() {
         saved.offices.tenure.clone_from(&fold.offices.tenure);
@@ -534,7 +538,7 @@ mod tests {
     fn a_row_of_a_version_that_knew_less_is_asked_for_no_more_than_it_knew() {
         let mut told = Told::new();
         told.takes(10, 1).unwrap();
-        told.add(11, Fact::PioCalled { person: "kim".into() }).unwrap();
+        told.add(11, Fact::PioCalled { person: "kim".into(), due: None }).unwrap();
         told.add(12, Fact::Board(Put::SizedUp { text: "all of it".into() })).unwrap();
         let mut saved = told.prover.fold.clone().unwrap();
         assert_eq!(saved.offices.posts.len(), 1);

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
 use super::alert::AlertSeverity;
+use super::audience::Audience;
 use super::command::Pace;
 use super::correlate::{Grouping, Needs, Storm};
 use super::delivery_drill::Plan;
@@ -21,6 +22,7 @@ use super::oncall::{Hours, Rotation};
 use super::reach::{Quiet, Way};
 use super::role::Role;
 use super::route::Route;
+use super::voice::Phase;
 
 /// Everything `decide` may ask about the house.
 #[derive(Clone, Debug, Default)]
@@ -35,6 +37,12 @@ pub struct Rules {
     pub services: BTreeMap<String, Service>,
     /// Channels that hear the internal status, in the order of the configuration.
     pub internal_channels: Vec<String>,
+    /// Every channel and who reads it, in the order of the configuration.
+    pub channels: Vec<(String, Audience)>,
+    /// Whether there is a public status page of our own.
+    pub public_page: bool,
+    /// What is asked of the PIO.
+    pub pio: PioRules,
     /// Fallback of a channel, by the channel's name.
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
@@ -77,6 +85,24 @@ impl Rules {
         let own = self.services.get(service).and_then(|service| named(service.policy_at(severity)));
         let found = own.or_else(|| named("default")).or_else(|| self.policies.iter().next());
         found.map(|(name, policy)| (name.as_str(), policy))
+    }
+}
+
+impl Rules {
+    /// The channels that an audience reads, in the order of the configuration.
+    pub fn channels_of(&self, audience: Audience) -> impl Iterator<Item = &str> {
+        self.channels.iter().filter(move |(_, of)| *of == audience).map(|(name, _)| name.as_str())
+    }
+
+    /// Whether an audience can be told anything.
+    pub fn can_tell(&self, audience: Audience) -> bool {
+        self.channels_of(audience).next().is_some() || (audience == Audience::Public && self.public_page)
+    }
+
+    /// Whether the PIO publishes alone of incidents as bad as this.
+    pub fn speaks_alone(&self, service: &str, severity: Severity) -> bool {
+        let own = self.services.get(service).and_then(|service| service.pio_alone.as_ref());
+        own.unwrap_or(&self.pio.alone).contains(&severity)
     }
 }
 
@@ -162,6 +188,59 @@ impl CommandRules {
             ]
             .into(),
         }
+    }
+}
+
+/// What is asked of the PIO, and what they may do. What does not stand here is not asked.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PioRules {
+    /// Who was called as PIO and does not come within this is followed by the next one; zero: never.
+    pub answer_after: SignedDuration,
+    /// The Deputy approves statements when the Commander has been silent for so long.
+    pub deputy_after: SignedDuration,
+    /// The PIO publishes alone of incidents as bad as these, where a service does not say.
+    pub alone: BTreeSet<Severity>,
+    /// From taking command to the first update.
+    pub first: BTreeMap<(Audience, Severity), SignedDuration>,
+    /// From one update to the next; of the public, while it is investigated.
+    pub every: BTreeMap<(Audience, Severity), SignedDuration>,
+    /// The same for the public in later phases, where that is another.
+    pub later: BTreeMap<(Phase, Severity), SignedDuration>,
+}
+
+impl PioRules {
+    /// As it is where the configuration says nothing.
+    pub fn usual() -> Self {
+        use Audience::{Internal, Public, Stakeholder};
+        let mins = SignedDuration::from_mins;
+        let table = |rows: [(Audience, [i64; 3]); 3]| {
+            let cells = rows.into_iter().flat_map(|(audience, row)| {
+                Severity::ALL
+                    .into_iter()
+                    .zip(row)
+                    .map(move |(severity, wait)| ((audience, severity), mins(wait)))
+            });
+            cells.collect()
+        };
+        let later = |phase, row: [i64; 3]| {
+            Severity::ALL.into_iter().zip(row).map(move |(severity, wait)| ((phase, severity), mins(wait)))
+        };
+        Self {
+            answer_after: mins(10),
+            deputy_after: mins(5),
+            alone: [Severity::Sev3, Severity::Sev4].into(),
+            first: table([(Internal, [5, 10, 15]), (Stakeholder, [10, 15, 30]), (Public, [10, 15, 30])]),
+            every: table([(Internal, [15, 30, 60]), (Stakeholder, [30, 30, 60]), (Public, [15, 20, 60])]),
+            later: later(Phase::Identified, [20, 30, 60])
+                .chain(later(Phase::Monitoring, [30, 60, 60]))
+                .collect(),
+        }
+    }
+
+    /// How soon the next update follows.
+    pub fn next(&self, audience: Audience, severity: Severity, phase: Phase) -> Option<SignedDuration> {
+        let later = self.later.get(&(phase, severity)).filter(|_| audience == Audience::Public);
+        later.or_else(|| self.every.get(&(audience, severity))).copied().filter(|wait| !wait.is_zero())
     }
 }
 
@@ -314,6 +393,8 @@ pub struct Service {
     pub flapping: Flapping,
     /// The PIO and the alternates, in order.
     pub pio: Vec<Target>,
+    /// The PIO publishes alone of incidents as bad as these; `None`: as the house has it.
+    pub pio_alone: Option<BTreeSet<Severity>>,
     /// Where responders meet.
     pub bridge: Option<String>,
     /// Names of the places where responders meet, in order, where these are not those of the house.

@@ -65,6 +65,7 @@ pub(super) fn told(letter: &Letter) -> String {
         Letter::Misread { person, why, .. } => format!("tell {person} of a reply: {}", why.as_str()),
         Letter::Notice { person, news } => format!("tell {person} {}", news.as_str()),
         Letter::Status { channel, news } => format!("{channel}: {}", news.as_str()),
+        Letter::Statement { channel, number } => format!("{channel}: statement {number}"),
     }
 }
 

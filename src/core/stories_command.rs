@@ -79,7 +79,7 @@ impl Night {
         decision.letters.iter().map(told).collect()
     }
 
-    fn refused(&mut self, who: &str, act: Act) -> String {
+    pub(crate) fn refused(&mut self, who: &str, act: Act) -> String {
         self.ask(who, act).unwrap_err().to_string()
     }
 

@@ -203,7 +203,10 @@ fn what_became_of_what_people_were_told_is_on_record() {
         ("unknown", "silence", "nobody knows whether it arrived"),
     ] {
         let (what, to) = ("notice".to_owned(), "tom".to_owned());
-        night.does("onscene", Act::Deliver { what, to, outcome: outcome.into(), why: why.into() });
+        night.does(
+            "onscene",
+            Act::Deliver { what, to, outcome: outcome.into(), why: why.into(), statement: None },
+        );
         let last = night.entries.last().unwrap();
         assert!(last.fact.text().starts_with(&format!("notice to tom: {words}")), "{}", last.fact.text());
     }

@@ -9,6 +9,7 @@ use super::board::Put;
 use super::command::{Pace, Turn};
 use super::correlate::Because;
 use super::incident::{CommandReason, Resolution, ResponderStatus, Severity};
+use super::voice::Say;
 use super::words;
 
 /// Who did something.
@@ -46,6 +47,14 @@ impl Actor {
             "person" => Some(Self::Person(name.into())),
             "automation" => Some(Self::Automation(name.into())),
             _ => None,
+        }
+    }
+
+    /// The bare name; `onscene` for the daemon.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Dispatch => "onscene",
+            Self::Source(name) | Self::Person(name) | Self::Automation(name) => name,
         }
     }
 
@@ -390,6 +399,8 @@ pub enum Fact {
     Command(Turn),
     /// Something was put on the board.
     Board(Put),
+    /// Something was said, or happened to what is to be said.
+    Voice(Say),
     /// Somebody has command from now on, and nobody had it before.
     CommandTaken {
         /// Who.
@@ -414,6 +425,8 @@ pub enum Fact {
     PioCalled {
         /// Who.
         person: String,
+        /// When the next one is, unless they come. Older versions do not say so.
+        due: Option<Timestamp>,
     },
     /// A first statement was written down as a draft.
     StatementDrafted {
@@ -466,6 +479,8 @@ pub enum Fact {
         outcome: String,
         /// What the other side said; empty when accepted.
         why: String,
+        /// The number of the statement, when it was one.
+        statement: Option<u32>,
     },
 }
 
@@ -485,6 +500,7 @@ impl Fact {
             Self::Released { .. } => "released",
             Self::Command(turn) => turn.kind(),
             Self::Board(put) => put.kind(),
+            Self::Voice(say) => say.kind(),
             Self::Held { .. } => "held",
             Self::Merged { .. } => "merged",
             Self::TookIn { .. } => "took_in",
@@ -556,6 +572,7 @@ impl Fact {
             Self::Released { person } => format!("{person} may go"),
             Self::Command(turn) => turn.text(),
             Self::Board(put) => put.text(),
+            Self::Voice(say) => say.text(),
             Self::Held { until } => {
                 format!(
                     "nobody is woken before {until:.0}: what it depends on may be the cause, and is waited for"
@@ -633,7 +650,7 @@ impl Fact {
                     people(paged)
                 )
             }
-            Self::PioCalled { person } => format!("{person} is called as PIO"),
+            Self::PioCalled { person, .. } => format!("{person} is called as PIO"),
             Self::StatementDrafted { text } => format!("first statement drafted: {text}"),
             Self::Promised { by } => format!("next internal update by {by:.0}"),
             Self::Mitigated { cause: Some(cause) } => format!("mitigated by: {cause}"),
@@ -642,9 +659,10 @@ impl Fact {
             Self::Resolved { resolution } => format!("resolved: {}", resolution.words()),
             Self::Reopened { why, .. } => format!("open again: {why}"),
             Self::Note { text } => text.clone(),
-            Self::Delivered { what, to, outcome, why } => {
+            Self::Delivered { what, to, outcome, why, statement } => {
                 let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-                format!("{} to {to}: {}{why}", words::letter(what), words::became(outcome))
+                let number = statement.map(|number| format!(" {number}")).unwrap_or_default();
+                format!("{}{number} to {to}: {}{why}", words::letter(what), words::became(outcome))
             }
         }
     }

@@ -1,130 +1,499 @@
-//! The words of statements: of what sort one is, how far the incident is, and how much the readers notice of it.
+//! One voice: the statements of an incident, as the fold of what was drafted, approved and published.
+//!
+//! A statement is numbered within its incident. An approval names the entry of the words that were read, so that the
+//! chain of hashes binds text, audience, channels and hours; and it holds only while term, state and severity are what
+//! they were. The rules are in `decide`; what must not be said is in [`super::disclosure`].
 
-/// Of what sort a statement is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Sort {
-    /// What is known now.
-    Update,
-    /// Words that were approved beforehand, with nothing but slots in them.
-    Holding,
-    /// What one that went out should have said.
-    Correction,
-    /// One that went out must not be out: channels that can take it back do, the others are told this.
-    Retraction,
-    /// It is over. It goes wherever anything was said.
-    Closing,
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use super::audience::Audience;
+use super::incident::{Incident, Severity};
+
+mod say;
+mod words;
+
+pub use say::Say;
+pub use words::{Impact, Phase, Right, Sort};
+
+/// Most statements of one incident.
+pub const STATEMENTS_MAX: usize = 200;
+/// Most questions that wait for an answer.
+pub const QUESTIONS_MAX: usize = 100;
+/// So long before an update is due, the PIO is told.
+pub const WARN_BEFORE: SignedDuration = SignedDuration::from_mins(5);
+/// An update that has not come is called once more after this.
+pub const MISSED_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+/// And so often in all.
+pub const MISSED_MAX: u32 = 3;
+
+/// The words of a statement, with all that an approval covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wording {
+    /// Who reads it.
+    pub audience: Audience,
+    /// Of what sort it is.
+    pub sort: Sort,
+    /// How far the incident is.
+    pub phase: Phase,
+    /// How much readers notice.
+    pub impact: Impact,
+    /// What the incident is called before this audience: the same in all of its statements once one went out.
+    pub title: String,
+    /// In words, without the sentence that promises the next one.
+    pub text: String,
+    /// When the next one is promised for. The printed hour is the timer.
+    pub next_by: Option<Timestamp>,
+    /// The one that it corrects or takes back.
+    pub mends: Option<u32>,
+    /// Where it goes.
+    pub channels: Vec<String>,
 }
 
-impl Sort {
-    /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Update, Self::Holding, Self::Correction, Self::Retraction, Self::Closing];
+impl Wording {
+    /// The sentence that promises the next update, as it is printed; `written`: the hour of the words, which says whether the
+    /// date has to be told.
+    pub fn promise(&self, written: Timestamp) -> Option<String> {
+        let [by, written] = [self.next_by?, written].map(|hour| hour.to_zoned(TimeZone::UTC));
+        let format = if by.date() == written.date() { "%H:%M UTC" } else { "%Y-%m-%d %H:%M UTC" };
+        Some(format!("Next update by {}.", by.strftime(format)))
+    }
 
-    /// The word used in SQL, JSON and pages.
-    pub fn as_str(self) -> &'static str {
+    /// All words that readers are given.
+    pub fn printed(&self, written: Timestamp) -> String {
+        match self.promise(written) {
+            Some(promise) => format!("{}\n\n{promise}", self.text),
+            None => self.text.clone(),
+        }
+    }
+}
+
+/// What an approval was given for, beside the words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// The term of command.
+    pub term: u32,
+    /// The state of the incident.
+    pub state: String,
+    /// How bad it is.
+    pub severity: Severity,
+}
+
+impl Situation {
+    /// As it is now.
+    pub fn of(incident: &Incident) -> Self {
+        Self { term: incident.term, state: incident.state().to_owned(), severity: incident.severity }
+    }
+}
+
+/// Somebody read the words and lets them go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approval {
+    /// Who.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// By what right.
+    pub right: Right,
+    /// In which situation. In another one it is void.
+    pub situation: Situation,
+}
+
+/// How far a statement is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Written, and waits to be read.
+    Draft,
+    /// It does not go out like this.
+    Returned {
+        /// Who says so.
+        by: String,
+        /// Why.
+        why: String,
+    },
+    /// It may go out while nothing changes.
+    Approved(Approval),
+    /// It went out.
+    Published {
+        /// When.
+        at: Timestamp,
+        /// Who sent it.
+        by: String,
+        /// By what right.
+        right: Right,
+    },
+    /// It is not wanted any more.
+    Dropped,
+}
+
+impl Stage {
+    /// The word used in JSON and pages.
+    pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Update => "update",
-            Self::Holding => "holding",
-            Self::Correction => "correction",
-            Self::Retraction => "retraction",
-            Self::Closing => "closing",
+            Self::Draft => "draft",
+            Self::Returned { .. } => "returned",
+            Self::Approved(_) => "approved",
+            Self::Published { .. } => "published",
+            Self::Dropped => "dropped",
+        }
+    }
+}
+
+/// A second person lets pass what rules had found in these words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Override {
+    /// Who.
+    pub by: String,
+    /// Which rules, by their words.
+    pub rules: Vec<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// What became of a statement in one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// Which.
+    pub channel: String,
+    /// `accepted`, `refused` or `unknown`; empty while it is on its way.
+    pub outcome: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// One statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// Its number within the incident, from 1.
+    pub number: u32,
+    /// Its newest words.
+    pub wording: Wording,
+    /// Who wrote them.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+    /// The number of their entry.
+    pub entry: u32,
+    /// By which rules something was found that is to be looked at.
+    pub found: Vec<String>,
+    /// What a second person lets pass in these words.
+    pub overrides: Vec<Override>,
+    /// How far it is.
+    pub stage: Stage,
+    /// What became of it where it went; filled once it is published.
+    pub reached: Vec<Reached>,
+}
+
+impl Statement {
+    /// When it went out.
+    pub fn published_at(&self) -> Option<Timestamp> {
+        match self.stage {
+            Stage::Published { at, .. } => Some(at),
+            _ => None,
         }
     }
 
-    /// Reads what [`Self::as_str`] wrote.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|sort| sort.as_str() == word)
+    /// Whether it can still be written anew.
+    pub fn is_open(&self) -> bool {
+        !matches!(self.stage, Stage::Published { .. } | Stage::Dropped)
     }
-}
 
-/// How far an incident is, as its readers are told. It is said by people, and need not follow the state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
-    /// What is wrong is looked for.
-    Investigating,
-    /// It is known, and being mended.
-    Identified,
-    /// It works again, and is watched.
-    Monitoring,
-    /// Over.
-    Resolved,
-}
-
-impl Phase {
-    /// All of them, in the order in which they usually come.
-    pub const ALL: [Self; 4] = [Self::Investigating, Self::Identified, Self::Monitoring, Self::Resolved];
-
-    /// The word used in SQL, JSON and pages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Investigating => "investigating",
-            Self::Identified => "identified",
-            Self::Monitoring => "monitoring",
-            Self::Resolved => "resolved",
+    /// Its approval, while that holds.
+    pub fn approval(&self, incident: &Incident) -> Option<&Approval> {
+        match &self.stage {
+            Stage::Approved(approval) if approval.situation == Situation::of(incident) => Some(approval),
+            _ => None,
         }
     }
 
-    /// The word as a heading.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Investigating => "Investigating",
-            Self::Identified => "Identified",
-            Self::Monitoring => "Monitoring",
-            Self::Resolved => "Resolved",
+    /// Whether a second person lets pass what a rule had found in these words.
+    pub fn is_overridden(&self, rule: &str) -> bool {
+        self.overrides.iter().any(|one| one.rules.iter().any(|known| known == rule))
+    }
+
+    /// The words that readers are given.
+    pub fn printed(&self) -> String {
+        self.wording.printed(self.at)
+    }
+}
+
+/// An update that somebody waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Who waits.
+    pub audience: Audience,
+    /// By when.
+    pub by: Timestamp,
+    /// The hour was printed in a statement.
+    pub printed: bool,
+    /// The PIO was told that it is due.
+    pub warned: bool,
+    /// How often it was said that it has not come.
+    pub missed: u32,
+}
+
+impl Due {
+    /// When something is to be said of it.
+    fn hour(&self) -> Option<Timestamp> {
+        match (self.warned, self.missed) {
+            (_, MISSED_MAX..) => None,
+            (false, 0) => Some(self.by.saturating_sub(WARN_BEFORE).unwrap_or(self.by)),
+            (_, missed) => {
+                let wait = MISSED_AGAIN * i32::try_from(missed).unwrap_or(i32::MAX);
+                Some(self.by.saturating_add(wait).unwrap_or(Timestamp::MAX))
+            }
+        }
+    }
+}
+
+/// Somebody outside wants to know how it goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Its number within the incident.
+    pub number: u32,
+    /// Who asks, as they say.
+    pub from: String,
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: Timestamp,
+    /// Who answered, when, and what.
+    pub answer: Option<(String, Timestamp, String)>,
+}
+
+/// The Commander lets the PIO speak for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delegation {
+    /// Until when.
+    pub until: Timestamp,
+    /// In which term.
+    pub term: u32,
+    /// Of an incident that is no worse than this.
+    pub severity: Severity,
+}
+
+/// All that is said of an incident, and to be said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Voice {
+    /// Statements, in the order of their numbers.
+    pub statements: Vec<Statement>,
+    /// Updates that somebody waits for, one an audience.
+    pub due: Vec<Due>,
+    /// How often an update did not come in its time.
+    pub missed: u32,
+    /// Questions, in the order of their numbers.
+    pub questions: Vec<Question>,
+    /// What the PIO may do without asking.
+    pub delegation: Option<Delegation>,
+    /// The cause, since the Commander called it confirmed.
+    pub cause: Option<String>,
+    /// When the next one is called who can be the PIO, unless who was called comes.
+    pub pio_due: Option<Timestamp>,
+    /// Who was called as PIO since it is open.
+    pub called: Vec<String>,
+}
+
+impl Voice {
+    /// One statement.
+    pub fn statement(&self, number: u32) -> Option<&Statement> {
+        self.statements.iter().find(|known| known.number == number)
+    }
+
+    /// The number of whatever is written next.
+    pub fn next_number(&self) -> u32 {
+        self.statements.last().map_or(0, |last| last.number).saturating_add(1)
+    }
+
+    /// Those that went out to an audience, the oldest first.
+    pub fn published(&self, audience: Audience) -> impl DoubleEndedIterator<Item = &Statement> {
+        let is_out = move |one: &&Statement| one.wording.audience == audience && one.published_at().is_some();
+        self.statements.iter().filter(is_out)
+    }
+
+    /// What the incident is called before an audience, once it was called anything.
+    pub fn title(&self, audience: Audience) -> Option<&str> {
+        self.published(audience).next().map(|first| first.wording.title.as_str())
+    }
+
+    /// Every channel in which anything was said to an audience, in the order in which it was.
+    pub fn spoken_in(&self, audience: Audience) -> Vec<String> {
+        let mut channels: Vec<String> = Vec::new();
+        for one in self.published(audience) {
+            for channel in &one.wording.channels {
+                if !channels.contains(channel) {
+                    channels.push(channel.clone());
+                }
+            }
+        }
+        channels
+    }
+
+    /// Whether an audience was told anything, and not yet that it is over.
+    pub fn owes_a_closing(&self, audience: Audience) -> bool {
+        let last = self
+            .published(audience)
+            .rfind(|one| !matches!(one.wording.sort, Sort::Correction | Sort::Retraction));
+        last.is_some_and(|last| last.wording.sort != Sort::Closing)
+    }
+
+    /// The next hour at which something is to be said of an update.
+    pub fn next_hour(&self) -> Option<Timestamp> {
+        self.due.iter().filter_map(Due::hour).min()
+    }
+
+    /// The update of which something is to be said first.
+    pub fn next_due(&self, now: Timestamp) -> Option<&Due> {
+        self.due.iter().filter(|due| due.hour().is_some_and(|hour| hour <= now)).min_by_key(|due| due.hour())
+    }
+
+    /// Applies what was said. `by`: who did it; `term` and `severity` are the incident's.
+    ///
+    /// # Errors
+    /// When it does not follow from what came before.
+    pub(super) fn apply(
+        &mut self,
+        say: &Say,
+        by: &str,
+        at: Timestamp,
+        (entry, term, severity): (u32, u32, Severity),
+    ) -> Result<(), &'static str> {
+        match say {
+            Say::Drafted { number, wording, found } => {
+                let written = Statement {
+                    number: *number,
+                    wording: wording.clone(),
+                    by: by.to_owned(),
+                    at,
+                    entry,
+                    found: found.clone(),
+                    overrides: Vec::new(),
+                    stage: Stage::Draft,
+                    reached: Vec::new(),
+                };
+                let next = self.next_number();
+                match self.statements.iter_mut().find(|known| known.number == *number) {
+                    Some(known) if known.is_open() => *known = written,
+                    Some(_) => return Err("a statement was written anew that was out, or not wanted"),
+                    None if *number == next => self.statements.push(written),
+                    None => return Err("the number of a statement was left out"),
+                }
+            }
+            Say::Returned { number, why } => {
+                self.open(*number)?.stage = Stage::Returned { by: by.to_owned(), why: why.clone() };
+            }
+            Say::Overridden { number, wording, rules, why } => {
+                let known = self.open(*number)?;
+                if known.entry != *wording {
+                    return Err("other words were let pass than those that there are");
+                }
+                let (by, rules, why) = (by.to_owned(), rules.clone(), why.clone());
+                known.overrides.push(Override { by, rules, why });
+            }
+            Say::Approved { number, wording, right, state, severity } => {
+                let known = self.open(*number)?;
+                if known.entry != *wording {
+                    return Err("other words were approved than those that there are");
+                }
+                let situation = Situation { term, state: state.clone(), severity: *severity };
+                known.stage = Stage::Approved(Approval { by: by.to_owned(), at, right: *right, situation });
+            }
+            Say::Published { number, wording, right, channels } => {
+                let known = self.open(*number)?;
+                if known.entry != *wording {
+                    return Err("other words went out than those that there are");
+                }
+                known.stage = Stage::Published { at, by: by.to_owned(), right: *right };
+                known.wording.channels.clone_from(channels);
+                let on_its_way =
+                    |channel: &String| Reached { channel: channel.clone(), outcome: String::new(), at };
+                known.reached = channels.iter().map(on_its_way).collect();
+                let (audience, next_by, sort) =
+                    (known.wording.audience, known.wording.next_by, known.wording.sort);
+                let mends = matches!(sort, Sort::Correction | Sort::Retraction);
+                // A correction that promises nothing leaves what was promised.
+                if !(mends && next_by.is_none()) {
+                    self.awaits(audience, next_by, true);
+                }
+            }
+            Say::Dropped { number, .. } => self.open(*number)?.stage = Stage::Dropped,
+            Say::Delegated { until } => {
+                self.delegation = Some(Delegation { until: *until, term, severity });
+            }
+            Say::DelegationEnded => self.delegation = None,
+            Say::CauseConfirmed { cause } => self.cause = Some(cause.clone()),
+            Say::Awaited { audience, by } => self.awaits(*audience, Some(*by), false),
+            Say::Warned { audience, .. } => {
+                if let Some(due) = self.due.iter_mut().find(|due| due.audience == *audience) {
+                    due.warned = true;
+                }
+            }
+            Say::Missed { audience, times, .. } => {
+                if *times == 1 {
+                    self.missed += 1;
+                }
+                if let Some(due) = self.due.iter_mut().find(|due| due.audience == *audience) {
+                    (due.warned, due.missed) = (true, *times);
+                }
+            }
+            Say::Asked { number, from, text } => {
+                if self.questions.len() >= QUESTIONS_MAX {
+                    let over = self.questions.iter().position(|known| known.answer.is_some()).unwrap_or(0);
+                    self.questions.remove(over);
+                }
+                let (from, text) = (from.clone(), text.clone());
+                self.questions.push(Question { number: *number, from, text, at, answer: None });
+            }
+            Say::Answered { number, text } => {
+                let known = self.questions.iter_mut().find(|known| known.number == *number);
+                let known = known.ok_or("a question was answered that was not asked")?;
+                known.answer = Some((by.to_owned(), at, text.clone()));
+            }
+            Say::NoPio => self.pio_due = None,
+        }
+        Ok(())
+    }
+
+    fn open(&mut self, number: u32) -> Result<&mut Statement, &'static str> {
+        let known = self.statements.iter_mut().find(|known| known.number == number);
+        known.filter(|known| known.is_open()).ok_or("a statement that is not there, or is out")
+    }
+
+    fn awaits(&mut self, audience: Audience, by: Option<Timestamp>, printed: bool) {
+        self.due.retain(|due| due.audience != audience);
+        if let Some(by) = by {
+            self.due.push(Due { audience, by, printed, warned: false, missed: 0 });
         }
     }
 
-    /// Reads what [`Self::as_str`] wrote.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|phase| phase.as_str() == word)
-    }
-}
-
-/// How much readers notice of an incident, the least first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Impact {
-    /// Nothing.
-    None,
-    /// It is slower, or part of it is.
-    Minor,
-    /// Part of it does not work.
-    Major,
-    /// It does not work.
-    Critical,
-}
-
-impl Impact {
-    /// All of them, the least first.
-    pub const ALL: [Self; 4] = [Self::None, Self::Minor, Self::Major, Self::Critical];
-
-    /// The word used in SQL, JSON and pages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Minor => "minor",
-            Self::Major => "major",
-            Self::Critical => "critical",
+    /// A channel's part of a statement came to its end.
+    pub(super) fn reached(&mut self, number: u32, channel: &str, outcome: &str, at: Timestamp) {
+        let Some(known) = self.statements.iter_mut().find(|known| known.number == number) else { return };
+        match known.reached.iter_mut().find(|one| one.channel == channel) {
+            // A list has many readers: one that was not reached is what people have to see.
+            Some(one) if !one.outcome.is_empty() && one.outcome != "accepted" => {}
+            Some(one) => (one.outcome, one.at) = (outcome.to_owned(), at),
+            // Its fallback took it.
+            None => {
+                known.reached.push(Reached { channel: channel.to_owned(), outcome: outcome.to_owned(), at })
+            }
         }
     }
 
-    /// Reads what [`Self::as_str`] wrote.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|impact| impact.as_str() == word)
+    /// It is over: nothing is waited for.
+    pub(super) fn end(&mut self) {
+        self.due.clear();
+        self.delegation = None;
+        self.pio_due = None;
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// It is open again: nothing that was let pass or confirmed counts.
+    pub(super) fn begin_anew(&mut self) {
+        self.cause = None;
+        self.called.clear();
+    }
 
-    #[test]
-    fn every_word_is_read_as_what_it_was_written_for() {
-        Sort::ALL.into_iter().for_each(|sort| assert_eq!(Sort::from_word(sort.as_str()), Some(sort)));
-        Phase::ALL.into_iter().for_each(|phase| assert_eq!(Phase::from_word(phase.as_str()), Some(phase)));
-        Impact::ALL.into_iter().for_each(|one| assert_eq!(Impact::from_word(one.as_str()), Some(one)));
-        assert_eq!(
-            (Sort::from_word("Update"), Phase::from_word(""), Impact::from_word("bad")),
-            (None, None, None)
-        );
+    /// No hour that the daemon set lies later than this one.
+    pub(super) fn nothing_later_than(&mut self, hour: Timestamp) {
+        self.pio_due = self.pio_due.map(|due| due.min(hour));
     }
 }

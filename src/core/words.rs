@@ -69,6 +69,7 @@ pub(super) fn letter(what: &str) -> &str {
     match what {
         "help" => "call for help",
         "pio_page" => "call as PIO",
+        "statement" => "statement",
         other => other,
     }
 }
@@ -134,7 +135,13 @@ mod tests {
         for what in ["page", "help", "pio_page", "notice", "status"] {
             for outcome in ["accepted", "refused", "unknown", "bounced", "unreached"] {
                 let (what, outcome) = (what.to_owned(), outcome.to_owned());
-                facts.push(Fact::Delivered { what, to: person(), outcome, why: String::new() });
+                facts.push(Fact::Delivered {
+                    what,
+                    to: person(),
+                    outcome,
+                    why: String::new(),
+                    statement: None,
+                });
             }
         }
         facts.push(Fact::Rescheduled { due: at });

@@ -397,7 +397,7 @@ fn concerns(entry: &Entry, person: &str) -> bool {
         | Fact::Resting { person: name }
         | Fact::Released { person: name }
         | Fact::CommandTaken { person: name, .. }
-        | Fact::PioCalled { person: name } => is(name),
+        | Fact::PioCalled { person: name, .. } => is(name),
         Fact::Command(turn) => match turn {
             Turn::Offered { to, .. } | Turn::OfferEnded { to, .. } => is(to),
             Turn::Transferred { from, to, .. } => is(from) || is(to),

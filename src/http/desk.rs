@@ -264,6 +264,12 @@ fn refused(refusal: &Refusal, detail: String) -> Problem {
         Refusal::BadWords(_) => {
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-words", "The words cannot be taken", detail)
         }
+        Refusal::Disclosed { found } => {
+            let title = "The words must not go out like this";
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "disclosure", title, detail)
+                .with("findings", super::api::view::findings(found))
+        }
+        Refusal::Void(_) => Problem::conflict(detail),
         Refusal::Fault(_) => Problem::internal(),
     }
 }

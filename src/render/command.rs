@@ -1,6 +1,6 @@
 //! What letters say about command, offices and the board: one sentence each, calm and without blame.
 
-use super::full_name;
+use super::{full_name, voice};
 use crate::core::command::{Handover, Office, TWICE};
 use crate::core::incident::Incident;
 use crate::core::letter::{Letter, News};
@@ -111,7 +111,7 @@ pub(super) fn sentence(news: &str, to: &str, incident: &Incident, rules: &Rules)
         News::SeverityLowered => {
             format!("{id} is not as bad as it was thought to be: {} now.", incident.severity.as_str())
         }
-        _ => return None,
+        news => return voice::sentence(news, &id, incident, rules),
     })
 }
 

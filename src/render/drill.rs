@@ -66,6 +66,7 @@ impl Renderer {
             short,
             answer: Some(url),
             meet: None,
+            statement: None,
         }
     }
 
@@ -166,6 +167,7 @@ impl Renderer {
             short,
             answer: None,
             meet: None,
+            statement: None,
         }
     }
 }

@@ -44,6 +44,7 @@ impl Renderer {
             short,
             answer: None,
             meet: None,
+            statement: None,
         }
     }
 }

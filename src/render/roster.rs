@@ -68,6 +68,7 @@ impl Renderer {
             short,
             answer: None,
             meet: None,
+            statement: None,
         }
     }
 

@@ -103,6 +103,9 @@ pub(super) const SESSION: Table = table(
     &["id", "person", "automation", "token", "made_of"],
     &["hash"],
 );
+/// Which statements went out.
+pub(super) const PUBLISHED: Table =
+    table("published", "incident, number", &["incident", "number", "at"], &["audience"], &[]);
 pub(super) const SILENCE: Table = table(
     "silence",
     "id",
@@ -178,6 +181,7 @@ const TABLES: &[Table] = &[
             "page",
             "wrong_codes",
             "reported_at",
+            "statement",
         ],
         &[
             "id",
@@ -194,6 +198,7 @@ const TABLES: &[Table] = &[
         ],
         &[],
     ),
+    PUBLISHED,
     table("thread", "incident, channel", &["incident"], &["channel", "root"], &[]),
     ANSWER_TOKEN,
     API_TOKEN,

@@ -77,6 +77,8 @@ pub struct NewLetter<'a> {
     pub page: Option<i64>,
     /// How long it waits for the others of its page.
     pub after: SignedDuration,
+    /// The number of the statement that it carries.
+    pub statement: Option<u32>,
 }
 
 /// A letter in somebody's hands. There is one for each attempt; settling it gives it back.
@@ -107,6 +109,10 @@ pub struct Claim {
     pub thread_root: Option<String>,
     /// The number of its page; `None`: it is a page of its own, or none.
     pub page: Option<i64>,
+    /// See [`NewLetter`].
+    pub statement: Option<u32>,
+    /// What became of the attempt before is not known: whoever made it was lost.
+    pub unsure: bool,
 }
 
 impl Claim {
@@ -134,6 +140,8 @@ impl Claim {
             attempt,
             thread_root: None,
             page: None,
+            statement: None,
+            unsure: false,
         }
     }
 }
@@ -209,8 +217,8 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     };
     tx.write(
         "insert into letter (seq, id, incident, kind, lane, person, channel, address, payload, created_at,
-                             received_at, state, attempts, due_at, page)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', 0, ?12, ?13)",
+                             received_at, state, attempts, due_at, page, statement)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'pending', 0, ?12, ?13, ?14)",
         &[
             seq.into(),
             letter.id.into(),
@@ -225,9 +233,29 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
             letter.received_at.into(),
             due_at.into(),
             page.into(),
+            letter.statement.map(i64::from).into(),
         ],
     )?;
     Ok(seq)
+}
+
+/// The other side's id of a statement in a channel, when it gave one.
+///
+/// # Errors
+/// What the engine says.
+pub fn remote_of(
+    tx: &Tx<'_>,
+    incident: i64,
+    channel: &str,
+    statement: u32,
+) -> Result<Option<String>, StoreError> {
+    let found = tx.query_one(
+        "select remote_id from letter where incident = ?1 and channel = ?2 and statement = ?3 and remote_id is not null
+         order by seq limit 1",
+        &[incident.into(), channel.into(), i64::from(statement).into()],
+        |row| row.text_or_null(0),
+    )?;
+    Ok(found.flatten())
 }
 
 /// What a worker asks for.
@@ -289,7 +317,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
                (select root from thread where thread.incident = letter.incident and thread.channel =
                  case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
-               page
+               page, statement, state
              from letter where {}
              order by due_at, seq {}",
             tx.among("seq", &due),
@@ -772,5 +800,7 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         attempt: u32::try_from(row.int(10)?).map_err(|_| StoreError::Decode("attempts out of range"))?,
         thread_root: row.text_or_null(11)?,
         page: row.int_or_null(12)?,
+        statement: row.int_or_null(13)?.and_then(|number| u32::try_from(number).ok()),
+        unsure: row.text_ref(14)? == "sending",
     })
 }

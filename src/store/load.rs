@@ -42,7 +42,7 @@ pub fn page(
     )?;
     for (incident, at, fact) in facts {
         let touch = match fact {
-            Fact::Paged { person, .. } | Fact::PioCalled { person } => (person, at, Touch::Paged),
+            Fact::Paged { person, .. } | Fact::PioCalled { person, .. } => (person, at, Touch::Paged),
             Fact::Acknowledged { person } | Fact::CheckedIn { person } => (person, at, Touch::Answered),
             _ => continue,
         };

@@ -15,11 +15,12 @@ use crate::core::incident::{
     Sign,
 };
 use crate::core::timeline::{Fact, Joined};
+use crate::core::voice::{Say, Voice};
 
 /// Which fold of a timeline is kept in a row. It grows with every field that [`IncidentRow`], or a row within it, gains: a node
 /// of the version before drops what it does not know, and writes a lower number or none. Whoever finds a lower one folds the
 /// timeline anew ([`super::incidents::load`]).
-pub(super) const FOLD: u32 = 2;
+pub(super) const FOLD: u32 = 3;
 
 /// An incident's fold as JSON.
 pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {
@@ -63,7 +64,10 @@ pub(super) fn fact_to_json(fact: &Fact) -> Result<String, StoreError> {
     struct OfCommand<'a>(#[serde(with = "TurnRow")] &'a Turn);
     #[derive(Serialize)]
     struct OfBoard<'a>(#[serde(with = "PutRow")] &'a Put);
+    #[derive(Serialize)]
+    struct OfVoice<'a>(#[serde(with = "SayRow")] &'a Say);
     let mut value = match fact {
+        Fact::Voice(say) => serde_json::to_value(OfVoice(say))?,
         Fact::Command(turn) => serde_json::to_value(OfCommand(turn))?,
         Fact::Board(put) => serde_json::to_value(OfBoard(put))?,
         fact => serde_json::to_value(Whole(fact))?,
@@ -82,6 +86,8 @@ pub(super) fn fact_from_json(kind: &str, json: &str) -> Result<Fact, StoreError>
     struct OfCommand(#[serde(with = "TurnRow")] Turn);
     #[derive(Deserialize)]
     struct OfBoard(#[serde(with = "PutRow")] Put);
+    #[derive(Deserialize)]
+    struct OfVoice(#[serde(with = "SayRow")] Say);
     let mut value: serde_json::Value = serde_json::from_str(json)?;
     let fields = value.as_object_mut().ok_or(StoreError::Decode("an entry whose data is no object"))?;
     fields.insert("kind".into(), kind.into());
@@ -89,6 +95,8 @@ pub(super) fn fact_from_json(kind: &str, json: &str) -> Result<Fact, StoreError>
         Fact::Command(serde_json::from_value::<OfCommand>(value)?.0)
     } else if Put::KINDS.contains(&kind) {
         Fact::Board(serde_json::from_value::<OfBoard>(value)?.0)
+    } else if Say::KINDS.contains(&kind) {
+        Fact::Voice(serde_json::from_value::<OfVoice>(value)?.0)
     } else {
         serde_json::from_value::<Whole>(value)?.0
     })
@@ -171,9 +179,11 @@ macro_rules! many {
 
 mod board;
 mod posts;
+mod voice;
 
 use board::{BoardRow, PutRow};
 use posts::{OfficesRow, TurnRow, maybe_calls, maybe_pace};
+use voice::{SayRow, VoiceRow};
 
 word!(severity, Severity, Severity::ALL, "severity");
 word!(
@@ -344,6 +354,8 @@ struct IncidentRow {
     offices: Offices,
     #[serde(default, skip_serializing_if = "is_default", with = "BoardRow")]
     board: Board,
+    #[serde(default, skip_serializing_if = "is_default", with = "VoiceRow")]
+    voice: Voice,
     #[serde(default)]
     moved: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -513,6 +525,9 @@ enum FactRow {
     /// Written down by [`PutRow`], with kinds of its own.
     #[serde(skip)]
     Board(Put),
+    /// Written down by [`SayRow`], with kinds of its own.
+    #[serde(skip)]
+    Voice(Say),
     CommandTaken {
         person: String,
         term: u32,
@@ -530,6 +545,8 @@ enum FactRow {
     },
     PioCalled {
         person: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        due: Option<Timestamp>,
     },
     StatementDrafted {
         text: String,
@@ -565,6 +582,8 @@ enum FactRow {
         to: String,
         outcome: String,
         why: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statement: Option<u32>,
     },
 }
 

@@ -1,13 +1,16 @@
 //! What can be asked of an incident.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use super::super::audience::Audience;
 use super::super::board::{End, Trend, Wanted};
 use super::super::command::{Office, Talked};
 use super::super::correlate::Because;
+use super::super::disclosure::Finding;
 use super::super::flapping::Flaps;
 use super::super::incident::{Incident, Severity};
 use super::super::letter::Misread;
+use super::super::voice::{Impact, Phase as Told, Sort};
 
 /// What is asked of an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +107,8 @@ pub enum Act {
         outcome: String,
         /// What the other side said.
         why: String,
+        /// The number of the statement, when it was one.
+        statement: Option<u32>,
     },
     /// A reply by mail did nothing, or less than its writer may believe: they are told, and nothing else changes.
     Tell {
@@ -156,6 +161,8 @@ pub enum Act {
     Command(Bid),
     /// Something is put on the board.
     Board(Write),
+    /// Something is said, or happens to what is to be said.
+    Speak(Box<Speech>),
     /// Somebody says how bad it is.
     SetSeverity {
         /// How bad.
@@ -300,6 +307,167 @@ pub enum Bid {
         /// The term the Commander believes in, when it is they who say so.
         term: Option<u32>,
     },
+}
+
+/// What somebody wants about statements, and what the door has seen of its words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Speech {
+    /// What.
+    pub wish: Wish,
+    /// What of the words must not be said, or is to be looked at again. The door fills it in.
+    pub found: Vec<Finding>,
+    /// Channels that do not take as much. The door fills it in.
+    pub too_long: Vec<TooLong>,
+}
+
+impl Speech {
+    /// As somebody says it: of the words nothing is known yet.
+    pub fn of(wish: Wish) -> Act {
+        Act::Speak(Box::new(Self { wish, found: Vec::new(), too_long: Vec::new() }))
+    }
+}
+
+/// A channel that does not take as much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// Which.
+    pub channel: String,
+    /// How long it is.
+    pub size: usize,
+    /// How much it takes.
+    pub most: usize,
+    /// What is counted.
+    pub unit: &'static str,
+}
+
+/// What somebody wants about statements.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To write one, or to write one anew.
+    Draft {
+        /// Which is written anew; `None`: a new one.
+        number: Option<u32>,
+        /// Its words, as far as they are said.
+        draft: Draft,
+    },
+    /// That it does not go out like this.
+    Return {
+        /// Which.
+        number: u32,
+        /// Why.
+        why: String,
+    },
+    /// To let pass what a rule had found.
+    Override {
+        /// Which.
+        number: u32,
+        /// The entry of the words that were read; `None`: the newest.
+        wording: Option<u32>,
+        /// Why, and who agreed.
+        why: String,
+    },
+    /// That it may go out.
+    Approve {
+        /// Which.
+        number: u32,
+        /// The entry of the words that were read; `None`: the newest.
+        wording: Option<u32>,
+        /// The term that is believed in.
+        term: Option<u32>,
+    },
+    /// That it goes out.
+    Publish {
+        /// Which.
+        number: u32,
+        /// The entry of the words that were read; `None`: the newest.
+        wording: Option<u32>,
+    },
+    /// That it is not wanted any more.
+    Drop {
+        /// Which.
+        number: u32,
+        /// Why; may be empty.
+        why: String,
+    },
+    /// The Commander lets the PIO speak for so long without asking; zero: no longer.
+    Delegate {
+        /// For how long.
+        length: SignedDuration,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// The Commander says that the cause is known.
+    ConfirmCause {
+        /// What it is.
+        cause: String,
+        /// The term the Commander believes in.
+        term: u32,
+    },
+    /// Somebody wants to know how it goes.
+    Ask {
+        /// Who, as they say.
+        from: String,
+        /// What.
+        text: String,
+    },
+    /// A question has its answer, or needs none.
+    Answer {
+        /// Which.
+        number: u32,
+        /// The answer; may be empty.
+        text: String,
+    },
+}
+
+impl Wish {
+    /// The statement it is about, when there is one already.
+    pub fn number(&self) -> Option<u32> {
+        match self {
+            Self::Draft { number, .. } => *number,
+            Self::Return { number, .. }
+            | Self::Override { number, .. }
+            | Self::Approve { number, .. }
+            | Self::Publish { number, .. }
+            | Self::Drop { number, .. } => Some(*number),
+            Self::Delegate { .. } | Self::ConfirmCause { .. } | Self::Ask { .. } | Self::Answer { .. } => {
+                None
+            }
+        }
+    }
+}
+
+/// The words of a statement, as far as somebody says them; the rest follows from the incident and the house.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Who reads it.
+    pub audience: Audience,
+    /// Of what sort it is; `None`: a closing where it is over, else an update.
+    pub sort: Option<Sort>,
+    /// How far the incident is; `None`: as the state says.
+    pub phase: Option<Told>,
+    /// How much readers notice; `None`: as was said last, or as the severity says.
+    pub impact: Option<Impact>,
+    /// What the incident is called before this audience; `None`: as it was, or by the public name of its service.
+    pub title: Option<String>,
+    /// In words.
+    pub text: String,
+    /// When the next one is promised for.
+    pub next: Next,
+    /// The one that it corrects or takes back.
+    pub mends: Option<u32>,
+    /// Where it goes; none: to all channels of its audience.
+    pub channels: Vec<String>,
+}
+
+/// When the next update is promised for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// As the house has it.
+    Usual,
+    /// At this hour.
+    By(Timestamp),
+    /// Nothing is promised.
+    Never,
 }
 
 /// What somebody writes on the board.

@@ -48,6 +48,9 @@ impl Work<'_> {
         if has_come(self.incident.board.next_hour()) {
             return self.overdue();
         }
+        if let Some(reason) = self.looks_at_what_is_said()? {
+            return Ok(reason);
+        }
         match call {
             Some((call, hour)) if hour <= now => self.calls(call),
             _ => self.looks_at_the_tenure(),

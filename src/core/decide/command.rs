@@ -370,7 +370,8 @@ impl Work<'_> {
         }
         if office == Office::Pio {
             // A PIO may sleep, and is woken with the draft.
-            self.add(Fact::PioCalled { person: name.clone() })?;
+            let due = self.pio_answers_by();
+            self.add(Fact::PioCalled { person: name.clone(), due })?;
             self.letters.push(Letter::PioPage { person: name });
             return Ok(Reason::OfficeAssigned);
         }

@@ -51,6 +51,7 @@ impl Work<'_> {
                 to: person,
                 outcome: "unreached".to_owned(),
                 why,
+                statement: None,
             };
         }
         Fact::Unreachable { person, why }

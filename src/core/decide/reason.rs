@@ -111,6 +111,12 @@ pub enum Reason {
     StopLifted,
     /// Somebody was asked for.
     Requested,
+    /// A statement was written.
+    Drafted,
+    /// A statement may go out.
+    Approved,
+    /// A statement goes out.
+    Published,
 }
 
 impl Reason {
@@ -170,6 +176,9 @@ impl Reason {
             Self::Stopped => "stopped",
             Self::StopLifted => "stop_lifted",
             Self::Requested => "requested",
+            Self::Drafted => "drafted",
+            Self::Approved => "approved",
+            Self::Published => "published",
         }
     }
 

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::super::disclosure::Finding;
 use super::super::incident::FoldError;
 
 /// Why an act was refused. The incident is unchanged.
@@ -79,6 +80,15 @@ pub enum Refusal {
     /// The words are missing or too long.
     #[error("{0}")]
     BadWords(String),
+    /// Something of the words must not be said.
+    #[error("it does not go out like this: {}", found.iter().map(Finding::said).collect::<Vec<_>>().join("; "))]
+    Disclosed {
+        /// What.
+        found: Vec<Finding>,
+    },
+    /// The approval was given for something else.
+    #[error("the approval is void, for {0} since; ask for it again")]
+    Void(String),
     /// A fault of ours: the entries did not follow from the state. Nothing is changed.
     #[error("internal fault: {0}")]
     Fault(FoldError),

@@ -116,5 +116,6 @@ impl Incident {
         if let Some(offer) = &mut self.offices.offer {
             offer.expires = offer.expires.min(hour);
         }
+        self.voice.nothing_later_than(hour);
     }
 }

@@ -71,12 +71,12 @@ impl Incident {
     /// The next hour that the daemon has set itself beside those of the phase: of an offer, of receipts, of support.
     pub(super) fn near_hour(&self) -> Option<Timestamp> {
         let offer = self.offices.offer.as_ref().map(|offer| offer.expires);
-        [offer, self.receipts_due(), self.support_due()].into_iter().flatten().min()
+        [offer, self.receipts_due(), self.support_due(), self.voice.pio_due].into_iter().flatten().min()
     }
 
     /// The next hour that may lie further ahead than anything that is waited for: of a promise, or of relief.
     pub(super) fn far_hour(&self) -> Option<Timestamp> {
-        self.board.next_hour().into_iter().chain(self.relief_due()).min()
+        self.board.next_hour().into_iter().chain(self.relief_due()).chain(self.voice.next_hour()).min()
     }
 
     /// Who was told of the change of command, is on it, and has neither said that they know nor done anything since.

@@ -323,3 +323,24 @@ pub fn alert(alert: &Shown) -> Value {
         "last_seen": alert.last_seen,
     })
 }
+
+/// What must not be said: where it stands, by which rule, and why; never the words.
+pub fn findings(found: &[crate::core::disclosure::Finding]) -> Value {
+    use crate::core::disclosure::{Place, Weight};
+    let one = |one: &crate::core::disclosure::Finding| {
+        let place = match one.place {
+            Place::Subject => "title",
+            Place::Body => "text",
+            Place::Field(_) => "field",
+            Place::Link(_) => "link",
+            Place::Attachment(_) => "attachment",
+        };
+        let weight = match one.weight {
+            Weight::Block => "block",
+            Weight::Second => "second",
+            Weight::Warn => "warn",
+        };
+        json!({"place": place, "span": [one.span.start, one.span.end], "rule": one.rule.as_str(), "weight": weight, "why": one.why})
+    };
+    found.iter().map(one).collect()
+}

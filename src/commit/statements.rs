@@ -1,0 +1,186 @@
+//! Statements inside the transaction: what must not be said is looked for in the words as they will be printed, and each
+//! channel is asked whether it takes as much.
+
+use std::collections::BTreeSet;
+
+use super::acts::Work;
+use crate::channels::{Channel, Parcel};
+use crate::core::decide::{Decision, Speech, TooLong, Wish};
+use crate::core::disclosure::{self, Finding, Known, Rendered};
+use crate::core::incident::Incident;
+use crate::core::timeline::Fact;
+use crate::core::voice::{Say, Statement, Wording};
+use crate::house::parcel;
+use crate::render;
+use crate::store::{StoreError, alerts, statements};
+use jiff::Timestamp;
+
+/// Most alerts of an incident whose words are not to be said.
+const ALERTS_SEEN_MAX: u32 = 500;
+/// Labels whose values are names of machines, whatever they look like.
+const HOST_LABELS: [&str; 8] =
+    ["host", "hostname", "instance", "node", "server", "pod", "container", "device"];
+
+impl Work<'_, '_> {
+    /// What somebody says, with what was seen of its words.
+    pub(super) fn read_over(&mut self, incident: &Incident, speech: Speech) -> Result<Speech, StoreError> {
+        let rules = &self.house.rules;
+        // Where there can be no such words, the decision says why.
+        let Ok(Some((wording, written))) = speech.wish.wording(incident, rules, self.tx.now) else {
+            return Ok(Speech { found: Vec::new(), too_long: Vec::new(), ..speech });
+        };
+        let found = self.lint(incident, &wording, written)?;
+        let number = speech.wish.number().unwrap_or_else(|| incident.voice.next_number());
+        let too_long = self.too_long(incident, number, &wording, written);
+        Ok(Speech { found, too_long, ..speech })
+    }
+
+    /// What of a statement must not be said to its audience, or is to be looked at again.
+    pub(super) fn lint(
+        &self,
+        incident: &Incident,
+        wording: &Wording,
+        written: Timestamp,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let text = Rendered {
+            subject: wording.title.clone(),
+            body: wording.printed(written),
+            fields: Vec::new(),
+            links: Vec::new(),
+            attachments: Vec::new(),
+        };
+        let known = self.known_of(incident, wording, written)?;
+        Ok(disclosure::lint(&text, wording.audience, &known))
+    }
+
+    /// What the house knows and what was seen of an incident, that a text is compared with.
+    fn known_of(
+        &self,
+        incident: &Incident,
+        wording: &Wording,
+        written: Timestamp,
+    ) -> Result<Known, StoreError> {
+        let rules = &self.house.rules;
+        let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
+        for alert in alerts::of_incident(self.tx, incident.id, ALERTS_SEEN_MAX)? {
+            for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
+                seen.extend(words_of(text));
+            }
+            for (name, value) in &alert.labels {
+                seen.extend(words_of(value));
+                if HOST_LABELS.contains(&name.to_ascii_lowercase().as_str()) {
+                    hosts.push(host_of(value).to_owned());
+                }
+            }
+        }
+        let people = rules.people.iter().flat_map(|(name, person)| {
+            [name.clone(), person.full_name.clone(), person.email.clone()]
+                .into_iter()
+                .filter(|one| !one.is_empty())
+        });
+        let services = rules.services.values().filter_map(|service| service.public_name.clone());
+        hosts.retain(|host| !host.is_empty());
+        Ok(Known {
+            people: people.collect(),
+            hosts,
+            seen,
+            public_names: services.collect(),
+            slots: wording.promise(written).into_iter().collect(),
+            cause_confirmed: incident.voice.cause.is_some(),
+            incident: u64::try_from(incident.id).ok(),
+            ..Known::default()
+        })
+    }
+
+    /// The channels that do not take as much.
+    fn too_long(
+        &self,
+        incident: &Incident,
+        number: u32,
+        wording: &Wording,
+        written: Timestamp,
+    ) -> Vec<TooLong> {
+        let sample = Sample { incident, number, wording, written };
+        let shown = wording.channels.iter().filter_map(|name| {
+            let shown = self.house.channels.get(name)?.shows(&sample.parcel(&self.house.rules));
+            let (channel, size, most, unit) = (name.clone(), shown.size, shown.most, shown.unit);
+            (!shown.fits()).then_some(TooLong { channel, size, most, unit })
+        });
+        shown.collect()
+    }
+
+    /// That statements went out is written down where a status page looks for it.
+    pub(super) fn notes_statements(&mut self, decision: &Decision) -> Result<(), StoreError> {
+        for entry in &decision.entries {
+            let Fact::Voice(Say::Published { number, .. }) = &entry.fact else { continue };
+            if let Some(known) = decision.incident.voice.statement(*number) {
+                let audience = known.wording.audience;
+                statements::published(self.tx, decision.incident.id, *number, audience, entry.at)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A statement as a channel would be handed it, before it is sent.
+pub struct Sample<'a> {
+    /// Its incident.
+    pub incident: &'a Incident,
+    /// Its number.
+    pub number: u32,
+    /// Its words.
+    pub wording: &'a Wording,
+    /// When they were written.
+    pub written: Timestamp,
+}
+
+impl Sample<'_> {
+    /// As [`Channel::shows`] takes it.
+    pub fn parcel(&self, rules: &crate::core::rules::Rules) -> Parcel {
+        let hours = (self.written, self.written);
+        parcel::of(
+            render::statement(self.incident, self.number, self.wording, hours, rules, None),
+            self.written,
+        )
+    }
+}
+
+/// How a statement is shown in each of its channels, by their names.
+pub fn previews<'a>(
+    incident: &'a Incident,
+    known: &'a Statement,
+    house: &'a crate::house::House,
+) -> impl Iterator<Item = (&'a str, crate::channels::statement::Shown)> + 'a {
+    let sample = Sample { incident, number: known.number, wording: &known.wording, written: known.at };
+    known.wording.channels.iter().filter_map(move |name| {
+        let channel: &Channel = house.channels.get(name)?;
+        Some((name.as_str(), channel.shows(&sample.parcel(&house.rules))))
+    })
+}
+
+/// The words of a text by which a machine might be called.
+fn words_of(text: &str) -> impl Iterator<Item = String> + '_ {
+    let ends = |c: char| c.is_whitespace() || ",;()[]{}<>\"'=|".contains(c);
+    text.split(ends)
+        .map(|word| word.trim_matches(|c: char| ".:!?/".contains(c)))
+        .filter(|word| word.len() > 1)
+        .map(str::to_owned)
+}
+
+/// Without a port behind it.
+fn host_of(value: &str) -> &str {
+    match value.rsplit_once(':') {
+        Some((host, port)) if !port.is_empty() && port.bytes().all(|one| one.is_ascii_digit()) => host,
+        _ => value,
+    }
+}
+
+impl Wish {
+    /// Whether it is about words that have to be looked at.
+    pub(super) fn has_words(&self) -> bool {
+        matches!(
+            self,
+            Self::Draft { .. } | Self::Override { .. } | Self::Approve { .. } | Self::Publish { .. }
+        )
+    }
+}

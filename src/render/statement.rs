@@ -1,0 +1,132 @@
+//! Words of statements. No template has a part in it: what was approved goes out, to the letter, and nothing beside it.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{Words, escape};
+use crate::core::audience::Audience;
+use crate::core::decide::public_names;
+use crate::core::incident::Incident;
+use crate::core::rules::Rules;
+use crate::core::voice::Wording;
+
+/// A statement, as it is kept in the outbox.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    /// Its id: the incident's number and its own.
+    pub id: String,
+    /// Who reads it.
+    pub audience: String,
+    /// Of what sort it is.
+    pub sort: String,
+    /// How far the incident is.
+    pub phase: String,
+    /// How much readers notice.
+    pub impact: String,
+    /// What the incident is called before this audience.
+    pub title: String,
+    /// The words, with the promise of the next update.
+    pub text: String,
+    /// What is affected, by the names that this audience knows.
+    pub components: Vec<String>,
+    /// The same by the names of the configuration.
+    pub services: Vec<String>,
+    /// Since when.
+    pub began: Timestamp,
+    /// When it went out.
+    pub at: Timestamp,
+    /// When the next one is promised for.
+    #[serde(default)]
+    pub next_by: Option<Timestamp>,
+    /// The one that it corrects or takes back.
+    #[serde(default)]
+    pub mends: Option<Mended>,
+}
+
+/// The one that another corrects or takes back.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Mended {
+    /// Its id.
+    pub id: String,
+    /// When it went out.
+    pub at: Timestamp,
+    /// The other side's id for it, in the channel of this letter.
+    #[serde(default)]
+    pub remote_id: Option<String>,
+}
+
+/// The id of a statement.
+pub fn statement_id(incident: i64, number: u32) -> String {
+    format!("{incident}-{number}")
+}
+
+/// A statement's words; `at`: when it goes out; `remote_id`: of the one that it corrects or takes back.
+pub fn statement(
+    incident: &Incident,
+    number: u32,
+    wording: &Wording,
+    (written, at): (Timestamp, Timestamp),
+    rules: &Rules,
+    remote_id: Option<String>,
+) -> Words {
+    let mut components = public_names(incident, rules);
+    if components.is_empty() && wording.audience == Audience::Internal {
+        components.push(incident.leads().to_owned());
+    }
+    let mends = wording.mends.and_then(|number| {
+        let at = incident.voice.statement(number)?.published_at()?;
+        Some(Mended { id: statement_id(incident.id, number), at, remote_id })
+    });
+    let mut services = vec![incident.leads().to_owned()];
+    for service in std::iter::once(&incident.service).chain(&incident.also) {
+        if !services.contains(service) {
+            services.push(service.clone());
+        }
+    }
+    let said = Said {
+        id: statement_id(incident.id, number),
+        audience: wording.audience.as_str().to_owned(),
+        sort: wording.sort.as_str().to_owned(),
+        phase: wording.phase.as_str().to_owned(),
+        impact: wording.impact.as_str().to_owned(),
+        title: wording.title.clone(),
+        text: wording.printed(written),
+        components,
+        services,
+        began: incident.opened_at,
+        at,
+        next_by: wording.next_by,
+        mends,
+    };
+    let text = format!("{}\n\n{}", wording.phase.title(), said.text);
+    Words {
+        subject: said.title.clone(),
+        html: html(&said.title, wording.phase.title(), &said.text),
+        short: format!("{}: {}", wording.phase.title(), said.title),
+        data: json!({"statement": {
+            "id": said.id, "audience": said.audience, "sort": said.sort, "phase": said.phase, "impact": said.impact,
+            "title": said.title, "text": said.text, "components": said.components, "began": said.began, "at": said.at,
+            "next_by": said.next_by,
+            "mends": said.mends.as_ref().map(|one| json!({"id": one.id, "at": one.at})),
+        }}),
+        text,
+        event_type: "statement".to_owned(),
+        incident_state: incident.state().to_owned(),
+        page_attempt: 0,
+        answer: None,
+        meet: None,
+        statement: Some(said),
+    }
+}
+
+fn html(title: &str, phase: &str, text: &str) -> String {
+    let paragraphs =
+        text.split("\n\n").map(|one| format!("<p>{}</p>", escape(one.trim()).replace('\n', "<br>")));
+    let paragraphs: String = paragraphs.collect();
+    let (title, phase) = (escape(title), escape(phase));
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
+         <body><h1>{title}</h1><p><b>{phase}</b></p>{paragraphs}</body></html>"
+    )
+}
