@@ -8,11 +8,12 @@ use crate::channels::{Channel, Parcel};
 use crate::core::decide::{Decision, Speech, TooLong, Wish};
 use crate::core::disclosure::{self, Finding, Known, Rendered};
 use crate::core::incident::Incident;
+use crate::core::rules::Rules;
 use crate::core::timeline::Fact;
 use crate::core::voice::{Say, Statement, Wording};
 use crate::house::parcel;
 use crate::render;
-use crate::store::{StoreError, alerts, statements};
+use crate::store::{StoreError, Tx, alerts, statements};
 use jiff::Timestamp;
 
 /// Most alerts of an incident whose words are not to be said.
@@ -29,67 +30,10 @@ impl Work<'_, '_> {
         let Ok(Some((wording, written))) = speech.wish.wording(incident, rules, self.tx.now) else {
             return Ok(Speech { found: Vec::new(), too_long: Vec::new(), ..speech });
         };
-        let found = self.lint(incident, &wording, written)?;
+        let found = found(self.tx, rules, incident, (&wording, written))?;
         let number = speech.wish.number().unwrap_or_else(|| incident.voice.next_number());
         let too_long = self.too_long(incident, number, &wording, written);
         Ok(Speech { found, too_long, ..speech })
-    }
-
-    /// What of a statement must not be said to its audience, or is to be looked at again.
-    pub(super) fn lint(
-        &self,
-        incident: &Incident,
-        wording: &Wording,
-        written: Timestamp,
-    ) -> Result<Vec<Finding>, StoreError> {
-        let text = Rendered {
-            subject: wording.title.clone(),
-            body: wording.printed(written),
-            fields: Vec::new(),
-            links: Vec::new(),
-            attachments: Vec::new(),
-        };
-        let known = self.known_of(incident, wording, written)?;
-        Ok(disclosure::lint(&text, wording.audience, &known))
-    }
-
-    /// What the house knows and what was seen of an incident, that a text is compared with.
-    fn known_of(
-        &self,
-        incident: &Incident,
-        wording: &Wording,
-        written: Timestamp,
-    ) -> Result<Known, StoreError> {
-        let rules = &self.house.rules;
-        let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
-        for alert in alerts::of_incident(self.tx, incident.id, ALERTS_SEEN_MAX)? {
-            for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
-                seen.extend(words_of(text));
-            }
-            for (name, value) in &alert.labels {
-                seen.extend(words_of(value));
-                if HOST_LABELS.contains(&name.to_ascii_lowercase().as_str()) {
-                    hosts.push(host_of(value).to_owned());
-                }
-            }
-        }
-        let people = rules.people.iter().flat_map(|(name, person)| {
-            [name.clone(), person.full_name.clone(), person.email.clone()]
-                .into_iter()
-                .filter(|one| !one.is_empty())
-        });
-        let services = rules.services.values().filter_map(|service| service.public_name.clone());
-        hosts.retain(|host| !host.is_empty());
-        Ok(Known {
-            people: people.collect(),
-            hosts,
-            seen,
-            public_names: services.collect(),
-            slots: wording.promise(written).into_iter().collect(),
-            cause_confirmed: incident.voice.cause.is_some(),
-            incident: u64::try_from(incident.id).ok(),
-            ..Known::default()
-        })
     }
 
     /// The channels that do not take as much.
@@ -122,6 +66,60 @@ impl Work<'_, '_> {
     }
 }
 
+/// What of the words of a statement, written at that hour, must not be said to its audience or is to be looked at again.
+///
+/// # Errors
+/// What the engine says.
+pub fn found(
+    tx: &Tx<'_>,
+    rules: &Rules,
+    incident: &Incident,
+    (wording, written): (&Wording, Timestamp),
+) -> Result<Vec<Finding>, StoreError> {
+    let text = Rendered {
+        subject: wording.title.clone(),
+        body: wording.printed(written),
+        fields: Vec::new(),
+        links: Vec::new(),
+        attachments: Vec::new(),
+    };
+    let (seen, hosts) = seen_in(tx, incident)?;
+    let people = rules.people.iter().flat_map(|(name, person)| {
+        let each = [name.clone(), person.full_name.clone(), person.email.clone()];
+        each.into_iter().filter(|one| !one.is_empty())
+    });
+    let services = rules.services.values().filter_map(|service| service.public_name.clone());
+    let known = Known {
+        people: people.collect(),
+        hosts,
+        seen,
+        public_names: services.collect(),
+        slots: wording.promise(written).into_iter().collect(),
+        cause_confirmed: incident.voice.cause.is_some(),
+        incident: u64::try_from(incident.id).ok(),
+        ..Known::default()
+    };
+    Ok(disclosure::lint(&text, wording.audience, &known))
+}
+
+/// The words of an incident's own alerts, and the names of machines among them.
+fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<String>), StoreError> {
+    let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
+    for alert in alerts::of_incident(tx, incident.id, ALERTS_SEEN_MAX)? {
+        for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
+            seen.extend(words_of(text));
+        }
+        for (name, value) in &alert.labels {
+            seen.extend(words_of(value));
+            if HOST_LABELS.contains(&name.to_ascii_lowercase().as_str()) {
+                hosts.push(host_of(value).to_owned());
+            }
+        }
+    }
+    hosts.retain(|host| !host.is_empty());
+    Ok((seen, hosts))
+}
+
 /// A statement as a channel would be handed it, before it is sent.
 pub struct Sample<'a> {
     /// Its incident.
@@ -136,7 +134,7 @@ pub struct Sample<'a> {
 
 impl Sample<'_> {
     /// As [`Channel::shows`] takes it.
-    pub fn parcel(&self, rules: &crate::core::rules::Rules) -> Parcel {
+    pub fn parcel(&self, rules: &Rules) -> Parcel {
         let hours = (self.written, self.written);
         parcel::of(
             render::statement(self.incident, self.number, self.wording, hours, rules, None),

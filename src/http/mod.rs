@@ -50,6 +50,7 @@ mod room;
 pub mod router;
 mod scripts;
 pub mod sns;
+mod speech;
 pub mod stale;
 mod stream;
 pub mod tls;

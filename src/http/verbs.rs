@@ -1,13 +1,13 @@
 //! What people ask of an incident, in the words of the API, of the commands and of the forms on pages: one list, so that all
 //! three can do the same.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use super::problem::Problem;
 use crate::core::board::{End, Trend, Wanted};
 use crate::core::command::{Office, Talk, Talked};
-use crate::core::decide::{Act, Bid, Write};
+use crate::core::decide::{Act, Bid, Speech, Wish, Write};
 use crate::core::incident::Severity;
 
 /// What an act may carry. Which of it a verb takes is said by [`meant`].
@@ -55,6 +55,8 @@ pub(super) struct Said {
     pub(super) promised: Option<Timestamp>,
     pub(super) closed: Option<bool>,
     pub(super) entry: Option<u32>,
+    pub(super) minutes: Option<u32>,
+    pub(super) from: Option<String>,
 }
 
 /// An alert, by where it comes from and its key there.
@@ -66,7 +68,7 @@ pub(super) struct AlertNamed {
 }
 
 /// Every verb that [`meant`] knows.
-pub(super) const VERBS: [&str; 37] = [
+pub(super) const VERBS: [&str; 41] = [
     "ack",
     "check-in",
     "en-route",
@@ -104,6 +106,10 @@ pub(super) const VERBS: [&str; 37] = [
     "severity",
     "mitigate",
     "resolve",
+    "delegate",
+    "confirm-cause",
+    "question",
+    "answer",
 ];
 
 /// What a verb with its words asks for. `reopen` is the one more that an incident that is over takes.
@@ -239,6 +245,15 @@ pub(super) fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
             (_, false_alarm) => Act::Resolve { term: term()?, false_alarm },
         },
         "reopen" => Act::Reopen { why: reason },
+        "delegate" => {
+            let minutes = said.minutes.ok_or_else(|| missing("minutes"))?;
+            Speech::of(Wish::Delegate { length: SignedDuration::from_mins(minutes.into()), term: term()? })
+        }
+        "confirm-cause" => {
+            Speech::of(Wish::ConfirmCause { cause: needed(said.cause, "cause")?, term: term()? })
+        }
+        "question" => Speech::of(Wish::Ask { from: needed(said.from, "from")?, text }),
+        "answer" => Speech::of(Wish::Answer { number: numbered()?, text }),
         _ => {
             return Err(Problem::not_found(format!(
                 "this verb does not exist here; there are {}, reopen, merge and split",
@@ -320,6 +335,8 @@ mod tests {
             ok: Some(true),
             body: Some("the host".into()),
             entry: Some(1),
+            minutes: Some(30),
+            from: Some("support".into()),
             ..Said::default()
         };
         for verb in VERBS {

@@ -42,6 +42,7 @@ pub(super) mod report;
 pub(super) mod roster;
 pub(super) mod sessions;
 pub(super) mod silences;
+pub(super) mod statements;
 pub(super) mod store;
 pub(super) mod tokens;
 pub mod view;

@@ -344,3 +344,63 @@ pub fn findings(found: &[crate::core::disclosure::Finding]) -> Value {
     };
     found.iter().map(one).collect()
 }
+
+/// A statement, as it stands in its incident.
+pub fn statement(incident: &Incident, known: &crate::core::voice::Statement) -> Value {
+    use crate::core::voice::Stage;
+    let wording = &known.wording;
+    let id = |number| crate::render::statement_id(incident.id, number);
+    let mut value = json!({
+        "id": id(known.number), "incident": incident.id, "number": known.number,
+        "audience": wording.audience.as_str(), "sort": wording.sort.as_str(), "phase": wording.phase.as_str(),
+        "impact": wording.impact.as_str(), "title": wording.title, "text": wording.text, "printed": known.printed(),
+        "next_by": wording.next_by, "mends": wording.mends.map(id), "channels": wording.channels,
+        "by": known.by, "at": known.at, "entry": known.entry, "found": known.found, "stage": known.stage.as_str(),
+        "overrides": known.overrides.iter()
+            .map(|one| json!({"by": one.by, "rules": one.rules, "why": one.why})).collect::<Vec<_>>(),
+    });
+    match &known.stage {
+        Stage::Returned { by, why } => value["returned"] = json!({"by": by, "why": why}),
+        Stage::Approved(approval) => {
+            let situation = &approval.situation;
+            value["approval"] = json!({"by": approval.by, "at": approval.at, "right": approval.right.as_str(),
+                "term": situation.term, "state": situation.state, "severity": situation.severity.as_str(),
+                "holds": known.approval(incident).is_some()});
+        }
+        Stage::Published { at, by, right } => {
+            value["published"] = json!({"at": at, "by": by, "right": right.as_str()});
+            value["reached"] = known
+                .reached
+                .iter()
+                .map(|one| {
+                    json!({"channel": one.channel, "at": one.at,
+                    "outcome": if one.outcome.is_empty() { "pending" } else { &one.outcome }})
+                })
+                .collect();
+        }
+        Stage::Draft | Stage::Dropped => {}
+    }
+    value
+}
+
+/// What is said of an incident beside its statements: what is due, who may speak, and what was asked.
+pub fn voice(incident: &Incident, rules: &crate::core::rules::Rules) -> Value {
+    use crate::core::audience::Audience;
+    use crate::core::command::Office;
+    let voice = &incident.voice;
+    json!({
+        "incident": incident.id, "state": incident.state(), "severity": incident.severity.as_str(),
+        "pio": incident.offices.holder(Office::Pio), "asked": incident.offices.asked(Office::Pio),
+        "alone": rules.speaks_alone(incident.leads(), incident.severity),
+        "delegation": voice.delegation.as_ref().map(|one| json!({"until": one.until, "term": one.term,
+            "severity": one.severity.as_str()})),
+        "cause": voice.cause, "missed": voice.missed,
+        "due": voice.due.iter().map(|due| json!({"audience": due.audience.as_str(), "by": due.by,
+            "printed": due.printed, "missed": due.missed})).collect::<Vec<_>>(),
+        "questions": voice.questions.iter().map(|one| json!({"number": one.number, "from": one.from, "text": one.text,
+            "at": one.at, "answer": one.answer.as_ref().map(|(by, at, text)| json!({"by": by, "at": at, "text": text}))}))
+            .collect::<Vec<_>>(),
+        "closing_due": Audience::ALL.into_iter().filter(|one| !incident.is_open() && voice.owes_a_closing(*one))
+            .map(Audience::as_str).collect::<Vec<_>>(),
+    })
+}
