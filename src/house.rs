@@ -208,7 +208,12 @@ fn hash<'a>(config: &'a Config) -> String {
         config.store.retention,
         config.emergency
     );
-    crypto::hex(&crypto::sha256(words.as_bytes())[..8])
+    // What must not be said shows nothing of itself. Each node has an address of its own, and must not say that either.
+    let own = |word: &str| !word.is_empty() && config.server.external_url.contains(word);
+    let unsaid = config.rules.disclosure.words().filter(|word| !own(word));
+    let unsaid = unsaid.flat_map(|word| [word, "\n"]).collect::<String>();
+    let all = [words, unsaid].join("\n");
+    crypto::hex(&crypto::sha256(all.as_bytes())[..8])
 }
 
 /// Where the configuration says that everything is kept.
@@ -443,5 +448,22 @@ mod tests {
         for (number, hash) in hashes.iter().enumerate() {
             assert!(!hashes[..number].contains(hash), "{number}");
         }
+    }
+
+    #[test]
+    fn another_customer_is_another_configuration_and_another_address_is_none() {
+        let directory = tempfile::tempdir().unwrap();
+        let hash_with = |customers: &str, url: &str| {
+            std::fs::write(directory.path().join("customers"), customers).unwrap();
+            let text = include_str!("../config/quickstart.toml").replacen("http://127.0.0.1:8087", url, 1);
+            assert!(text.contains(url));
+            let text = format!("{text}\n[disclosure]\ncustomers_file = \"customers\"\n");
+            let path = directory.path().join("onscene.toml");
+            let config = config::parse(&path, &text, &kinds(), SecretsMode::Read).unwrap();
+            House::without_ways(&config).unwrap().config_hash
+        };
+        let one = hash_with("Nordwind Bank", "https://one.example.net");
+        assert_eq!(one, hash_with("# ours\nNordwind Bank", "https://two.example.net"));
+        assert_ne!(one, hash_with("Kestrel Logistics", "https://one.example.net"));
     }
 }

@@ -39,6 +39,7 @@ mod report;
 mod send;
 mod serve;
 mod silence;
+mod statement;
 mod token;
 mod verify;
 
@@ -70,6 +71,8 @@ enum Command {
     Condition(condition::Condition),
     /// Who is on call, who would be woken, and who stands in
     Oncall(oncall::Oncall),
+    /// Say something of an incident, and look what must not be said
+    Statement(statement::Statement),
     /// Take an incident out, for others to read and to keep
     Export(export::Export),
     /// Prove timelines whole and command without a gap
@@ -183,6 +186,7 @@ pub fn run() -> ExitCode {
         Command::Silence(silence) => silence.run(),
         Command::Condition(condition) => condition.run(),
         Command::Oncall(oncall) => oncall.run(),
+        Command::Statement(statement) => statement.run(),
         Command::Export(export) => export.run(),
         Command::Verify(verify) => verify.run(),
         Command::Report(report) => report.run(),

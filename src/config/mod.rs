@@ -23,6 +23,7 @@ use crate::core::rules::{Rules, Target};
 mod answers;
 mod command;
 mod delivery_drill;
+mod disclosure;
 mod edges;
 mod errors;
 mod feeds;
@@ -47,6 +48,8 @@ mod sources;
 mod stories;
 #[cfg(test)]
 mod stories_command;
+#[cfg(test)]
+mod stories_disclosure;
 #[cfg(test)]
 mod stories_drill;
 #[cfg(test)]
@@ -433,6 +436,8 @@ pub enum SecretsMode {
     Read,
     /// Only the password of the store: for a command that works on it, and may not be allowed to see others.
     Store,
+    /// Not, but the lists of what must not be said: for a command that looks at a text.
+    Names,
     /// Not: for looking at a configuration without being allowed to see them.
     Skip,
 }
@@ -498,6 +503,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
+    rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), None);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
     let pio = pio::pio(&mut root, &mut reading);

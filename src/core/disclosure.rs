@@ -11,6 +11,7 @@
 mod fault;
 mod fold;
 mod hosts;
+mod house;
 mod inside;
 mod known;
 mod lookalikes;
@@ -31,8 +32,10 @@ use std::ops::Range;
 
 use super::audience::Audience;
 use fold::{Breaks, Folded};
+pub use house::Disclosure;
 pub use known::{Known, NAME_BYTES_MAX, NAMES_MAX, SLOT_BYTES_MAX, Vendor};
 use known::{Named, Ready};
+pub use lookalikes::is_unseen;
 use pattern::{Hit, Look};
 
 /// Longest rendered statement, all its parts together, in bytes: some ten times what a long mail has.
@@ -207,6 +210,17 @@ pub enum Weight {
     Second,
     /// It is worth a second look.
     Warn,
+}
+
+impl Weight {
+    /// The word for people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::Second => "second",
+            Self::Warn => "warn",
+        }
+    }
 }
 
 /// How heavy each rule is for each audience; `None`: it is free to say.

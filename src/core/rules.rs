@@ -13,6 +13,7 @@ use super::audience::Audience;
 use super::command::Pace;
 use super::correlate::{Grouping, Needs, Storm};
 use super::delivery_drill::Plan;
+use super::disclosure::Disclosure;
 use super::flapping::Flapping;
 use super::incident::Severity;
 use super::inhibit;
@@ -69,6 +70,8 @@ pub struct Rules {
     pub delivery_drill: Option<Plan>,
     /// Where responders can meet.
     pub meeting: Points,
+    /// What must not be said in statements.
+    pub disclosure: Disclosure,
 }
 
 impl Rules {

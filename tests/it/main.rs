@@ -38,6 +38,7 @@
 //! - `sns`: what Amazon SNS sends, and who would like to be it;
 //! - `terminal`: what people see at a terminal, and write there;
 //! - `tidy`: the rules of the house;
+//! - `unsaid`: what must not be said, by the command that looks at a text;
 //! - `way`: a way to a server that passes, cuts or stalls;
 //! - `ways`: pages by several ways, and tests of whether they reach people.
 
@@ -87,5 +88,6 @@ mod silenced;
 mod sns;
 mod terminal;
 mod tidy;
+mod unsaid;
 mod way;
 mod ways;

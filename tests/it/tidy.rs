@@ -217,6 +217,7 @@ fn every_command_stands_in_the_readme() {
         "silence",
         "condition",
         "oncall",
+        "statement",
         "token",
         "export",
         "login-link",

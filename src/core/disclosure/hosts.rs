@@ -366,12 +366,10 @@ pub(super) fn look(look: &Look<'_>, hits: &mut Vec<Hit>) {
 }
 
 /// The vendors whose own notice is linked by this text.
-pub(super) fn noticed(text: &str, ready: &Ready) -> BTreeSet<usize> {
+pub(super) fn noticed(text: &str, ready: &Ready<'_>) -> BTreeSet<usize> {
     text.match_indices("://")
         .filter_map(|(at, _)| text.get(at + 3..))
-        .flat_map(|rest| ready.notice_hosts.get(&host_of(rest).1.to_ascii_lowercase()))
-        .flatten()
-        .copied()
+        .flat_map(|rest| ready.notices(&host_of(rest).1.to_ascii_lowercase()))
         .collect()
 }
 
@@ -403,9 +401,7 @@ fn url_why(look: &Look<'_>, span: &Range<usize>) -> Option<&'static str> {
     let (user, host) = host_of(rest);
     let small = host.to_ascii_lowercase();
     let web = matches!(scheme.as_str(), "http" | "https" | "hxxp" | "hxxps" | "hp" | "hps" | "ttp" | "ttps");
-    let free =
-        |host: &str| look.ready.public_hosts.contains(host) || look.ready.notice_hosts.contains_key(host);
-    if !web || user || !free(&small) {
+    if !web || user || !look.ready.is_free_host(&small) {
         return Some(URL);
     }
     // A host of look-alikes reads like the public one and leads elsewhere.
@@ -430,9 +426,7 @@ fn name_why(look: &Look<'_>, span: &Range<usize>, urls: &[Range<usize>]) -> Opti
     let name = look.of(span);
     let small = name.to_ascii_lowercase();
     let labels: Vec<&str> = small.split('.').filter(|label| !label.is_empty()).collect();
-    let free =
-        |host: &str| look.ready.public_hosts.contains(host) || look.ready.notice_hosts.contains_key(host);
-    if free(&small) {
+    if look.ready.is_free_host(&small) {
         return None;
     }
     let before = look.before(span);
@@ -445,7 +439,7 @@ fn name_why(look: &Look<'_>, span: &Range<usize>, urls: &[Range<usize>]) -> Opti
         if address {
             return None;
         }
-        if look.ready.suffixes.iter().any(suffix) {
+        if look.ready.suffixes().any(suffix) {
             return Some((Rule::Host, SUFFIX));
         }
         let letters = labels.iter().all(|label| label.len() > 1 || label.bytes().all(|b| b.is_ascii_digit()))

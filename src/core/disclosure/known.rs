@@ -1,13 +1,15 @@
-//! What the house knows and a text is compared with, and how names are looked for.
+//! What is known and a text is compared with, and how names are looked for.
 //!
 //! Names are compared as words, folded and in small letters, so that `Acme-Bank`, `ACME BANK` and `AcmeBank` are one.
-//! The words of a text are walked through once, whatever number of names there is.
+//! The words of a text are walked through once, whatever number of names there is. What the house knows is folded once
+//! for each configuration ([`Disclosure`]); what an incident adds is little, and is folded for each text.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::ops::Range;
 
 use super::fold::Folded;
+use super::house::Disclosure;
 
 /// Most bytes of a name; what is longer cannot be looked for.
 pub const NAME_BYTES_MAX: usize = 256;
@@ -25,9 +27,11 @@ pub struct Vendor {
     pub notice_hosts: Vec<String>,
 }
 
-/// What the house knows. It holds what must not get out: its `Debug` says how much there is and nothing of it.
+/// What is known. It holds what must not get out: its `Debug` says how much there is and nothing of it.
 #[derive(Clone, Default)]
 pub struct Known {
+    /// What the house has said of itself, once for all its incidents. The lists below come on top of it.
+    pub house: Disclosure,
     /// Names, full names and mail addresses of the people of the house.
     pub people: Vec<String>,
     /// Customers, as they are written.
@@ -60,6 +64,7 @@ pub struct Known {
 impl fmt::Debug for Known {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         to.debug_struct("Known")
+            .field("house", &self.house)
             .field("people", &self.people.len())
             .field("customers", &self.customers.len())
             .field("vendors", &self.vendors.len())
@@ -107,53 +112,133 @@ pub(super) struct Found {
     pub(super) span: Range<usize>,
 }
 
-/// What is known, made ready for looking things up.
-#[derive(Debug, Default)]
-pub(super) struct Ready {
+/// Names made ready for looking things up.
+#[derive(Default)]
+pub(super) struct Table {
     names: HashMap<String, Vec<Name>>,
-    pub(super) suffixes: Vec<String>,
-    pub(super) public_hosts: BTreeSet<String>,
-    pub(super) notice_hosts: HashMap<String, BTreeSet<usize>>,
-    pub(super) public_mail: BTreeSet<String>,
-    pub(super) public_digits: BTreeSet<String>,
-    pub(super) people_mail: BTreeSet<String>,
+    suffixes: Vec<String>,
+    public_hosts: BTreeSet<String>,
+    notice_hosts: HashMap<String, BTreeSet<usize>>,
+    public_mail: BTreeSet<String>,
+    public_digits: BTreeSet<String>,
+    people_mail: BTreeSet<String>,
+    vendors: usize,
+    count: usize,
 }
 
-impl Ready {
+/// What is known, made ready: what the house knows, and what comes on top of it.
+pub(super) struct Ready<'a> {
+    house: &'a Table,
+    own: Table,
+}
+
+impl<'a> Ready<'a> {
     /// # Errors
     /// Why what is known cannot be looked for.
-    pub(super) fn of(known: &Known) -> Result<Self, &'static str> {
-        let many = known.people.len() + known.customers.len() + known.vendors.len() + known.hosts.len();
-        if many + known.seen.len() + known.public_names.len() > NAMES_MAX {
-            return Err("there are more names than can be looked for");
+    pub(super) fn of(known: &'a Known) -> Result<Self, &'static str> {
+        let house = known.house.table()?;
+        let own = Table::of(known, house.vendors)?;
+        if house.count + own.count > NAMES_MAX {
+            return Err(MANY_NAMES);
         }
-        let mut ready = Self::default();
+        Ok(Self { house, own })
+    }
+
+    fn both(&self) -> [&Table; 2] {
+        [self.house, &self.own]
+    }
+
+    /// Whether everybody may be told of this host: it is one of the house's public ones, or a vendor's notice stands there.
+    pub(super) fn is_free_host(&self, host: &str) -> bool {
+        self.is_public_host(host) || self.both().iter().any(|table| table.notice_hosts.contains_key(host))
+    }
+
+    pub(super) fn is_public_host(&self, host: &str) -> bool {
+        self.both().iter().any(|table| table.public_hosts.contains(host))
+    }
+
+    /// The vendors whose notices stand at this host.
+    pub(super) fn notices(&self, host: &str) -> Vec<usize> {
+        self.both().iter().filter_map(|table| table.notice_hosts.get(host)).flatten().copied().collect()
+    }
+
+    pub(super) fn is_public_mail(&self, address: &str) -> bool {
+        self.both().iter().any(|table| table.public_mail.contains(address))
+    }
+
+    pub(super) fn is_of_people(&self, address: &str) -> bool {
+        self.both().iter().any(|table| table.people_mail.contains(address))
+    }
+
+    /// Whether any person of the house has a mail address.
+    pub(super) fn knows_addresses(&self) -> bool {
+        self.both().iter().any(|table| !table.people_mail.is_empty())
+    }
+
+    /// Telephone numbers that the house shows to everybody, in digits.
+    pub(super) fn public_digits(&self) -> impl Iterator<Item = &String> {
+        self.house.public_digits.iter().chain(&self.own.public_digits)
+    }
+
+    /// Ends of host names that are nobody's business.
+    pub(super) fn suffixes(&self) -> impl Iterator<Item = &String> {
+        self.house.suffixes.iter().chain(&self.own.suffixes)
+    }
+
+    /// All names in a folded text.
+    pub(super) fn find(&self, text: &str) -> Vec<Found> {
+        let words = words(text);
+        let mut found = Vec::new();
+        for (at, (span, word)) in words.iter().enumerate() {
+            for name in self.both().iter().filter_map(|table| table.names.get(word)).flatten() {
+                if let Some(span) = whole(text, &words, at, span, name) {
+                    found.push(Found { named: name.named, span });
+                }
+            }
+        }
+        found
+    }
+}
+
+impl Table {
+    /// Folds lists of names; vendors are counted from `vendors`.
+    ///
+    /// # Errors
+    /// Why what is known cannot be looked for.
+    pub(super) fn of(known: &Known, vendors: usize) -> Result<Self, &'static str> {
+        let many = known.people.len() + known.customers.len() + known.vendors.len() + known.hosts.len();
+        let count = many + known.seen.len() + known.public_names.len();
+        if count > NAMES_MAX {
+            return Err(MANY_NAMES);
+        }
+        let mut table = Self { vendors: known.vendors.len(), count, ..Self::default() };
         for person in &known.people {
             if person.contains('@') {
-                ready.people_mail.insert(lower(person).ok_or(NAME_UNREADABLE)?);
+                table.people_mail.insert(lower(person).ok_or(NAME_UNREADABLE)?);
             } else {
-                ready.person(person)?;
+                table.person(person)?;
             }
         }
         for customer in &known.customers {
-            ready.name(customer, Named::Customer)?;
+            table.name(customer, Named::Customer)?;
         }
         for (number, vendor) in known.vendors.iter().enumerate() {
-            ready.name(&vendor.name, Named::Vendor(number))?;
+            let number = vendors + number;
+            table.name(&vendor.name, Named::Vendor(number))?;
             for host in &vendor.notice_hosts {
-                ready.notice_hosts.entry(host.trim().to_ascii_lowercase()).or_default().insert(number);
+                table.notice_hosts.entry(host.trim().to_ascii_lowercase()).or_default().insert(number);
             }
         }
         for host in &known.hosts {
-            ready.add(&words_of(host)?, Named::Host, Care::Whole);
+            table.add(&words_of(host)?, Named::Host, Care::Whole);
         }
         for word in known.seen.iter().filter(|word| tells_of_a_thing(word)) {
             if let Ok(words) = words_of(word) {
-                ready.add(&words, Named::Host, Care::Whole);
+                table.add(&words, Named::Host, Care::Whole);
             }
         }
         for name in &known.public_names {
-            ready.name(name, Named::Public)?;
+            table.name(name, Named::Public)?;
         }
         for suffix in &known.suffixes {
             let suffix = lower(suffix).ok_or(NAME_UNREADABLE)?;
@@ -161,18 +246,18 @@ impl Ready {
             if bare.is_empty() {
                 return Err(NAME_UNREADABLE);
             }
-            ready.suffixes.push(bare.to_owned());
+            table.suffixes.push(bare.to_owned());
         }
-        ready.public_hosts = known.public_hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
+        table.public_hosts = known.public_hosts.iter().map(|host| host.trim().to_ascii_lowercase()).collect();
         for contact in &known.public_contacts {
             let contact = lower(contact).ok_or(NAME_UNREADABLE)?;
             if contact.contains('@') {
-                ready.public_mail.insert(contact);
+                table.public_mail.insert(contact);
             } else {
-                ready.public_digits.insert(contact.chars().filter(char::is_ascii_digit).collect());
+                table.public_digits.insert(contact.chars().filter(char::is_ascii_digit).collect());
             }
         }
-        Ok(ready)
+        Ok(table)
     }
 
     fn name(&mut self, name: &str, named: Named) -> Result<(), &'static str> {
@@ -214,22 +299,9 @@ impl Ready {
             self.names.entry(first.clone()).or_default().push(Name { rest: rest.to_vec(), named, care });
         }
     }
-
-    /// All names in a folded text.
-    pub(super) fn find(&self, text: &str) -> Vec<Found> {
-        let words = words(text);
-        let mut found = Vec::new();
-        for (at, (span, word)) in words.iter().enumerate() {
-            for name in self.names.get(word).map(Vec::as_slice).unwrap_or_default() {
-                if let Some(span) = whole(text, &words, at, span, name) {
-                    found.push(Found { named: name.named, span });
-                }
-            }
-        }
-        found
-    }
 }
 
+const MANY_NAMES: &str = "there are more names than can be looked for";
 const NAME_UNREADABLE: &str =
     "a name in the configuration has no letter or digit, or is too long to be looked for";
 
@@ -287,7 +359,7 @@ fn lower(text: &str) -> Option<String> {
     Some(Folded::of(text.trim())?.text.to_lowercase())
 }
 
-fn words_of(name: &str) -> Result<Vec<String>, &'static str> {
+pub(super) fn words_of(name: &str) -> Result<Vec<String>, &'static str> {
     let folded = lower(name).ok_or(NAME_UNREADABLE)?;
     let words: Vec<String> = words(&folded).into_iter().map(|(_, word)| word).collect();
     if words.is_empty() { Err(NAME_UNREADABLE) } else { Ok(words) }
@@ -311,7 +383,7 @@ pub(super) fn words(text: &str) -> Vec<(Range<usize>, String)> {
 }
 
 /// Whether a word of an alert is the name of something and not a word of everybody's.
-fn tells_of_a_thing(word: &str) -> bool {
+pub(super) fn tells_of_a_thing(word: &str) -> bool {
     const COMMON: &[&str] = &[
         "http2", "http3", "ipv4", "ipv6", "oauth2", "utf8", "utf-8", "sha256", "sha1", "mp3", "mp4", "tls1",
         "web3", "base64", "covid-19", "24/7",

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 /// What is not to be seen at all: zero-width characters, bidi controls, soft hyphens, selectors, tags, fillers, and
 /// the marks of trade that are set behind names.
-pub(super) fn is_unseen(c: char) -> bool {
+pub fn is_unseen(c: char) -> bool {
     matches!(c,
         '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{7f}'..='\u{84}' | '\u{86}'..='\u{9f}'
         | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'

@@ -53,7 +53,7 @@ pub(super) fn look(look: &Look<'_>, names: &[Found], hits: &mut Vec<Hit>) {
 
 /// Mail addresses of the people of the house, which are colleagues and not users.
 fn addresses(look: &Look<'_>, hits: &mut Vec<Hit>) {
-    if look.ready.people_mail.is_empty() {
+    if !look.ready.knows_addresses() {
         return;
     }
     static MAIL: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -61,7 +61,7 @@ fn addresses(look: &Look<'_>, hits: &mut Vec<Hit>) {
     });
     for found in MAIL.iter().flat_map(|regex| regex.find_iter(look.text())) {
         let address = found.as_str().to_lowercase().replace(" at ", "@").replace("\nat ", "@");
-        if look.ready.people_mail.contains(address.trim_end_matches(['.', '-'])) {
+        if look.ready.is_of_people(address.trim_end_matches(['.', '-'])) {
             hits.push(Hit { rule: Rule::Colleague, span: found.range(), why: COLLEAGUE });
         }
     }
@@ -76,7 +76,7 @@ fn is_public(look: &Look<'_>, found: &Found) -> bool {
     let back = after.len() - after.trim_start_matches(part).len();
     let whole = found.span.start - front..found.span.end + back;
     let host = look.of(&whole).trim_matches(['.', '-']).to_ascii_lowercase();
-    look.ready.public_hosts.contains(&host)
+    look.ready.is_public_host(&host)
 }
 
 fn in_a_public_address(look: &Look<'_>, found: &Found) -> bool {
@@ -87,7 +87,7 @@ fn in_a_public_address(look: &Look<'_>, found: &Found) -> bool {
     let back = after.len() - after.trim_start_matches(part).len();
     let whole = found.span.start - front..found.span.end + back;
     let address = look.of(&whole).trim_matches(['.', '-']).to_ascii_lowercase();
-    look.ready.public_mail.contains(&address)
+    look.ready.is_public_mail(&address)
 }
 
 /// What is said of a vendor in the same sentence, before or behind the name.

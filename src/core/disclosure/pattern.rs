@@ -116,7 +116,7 @@ pub(super) struct Look<'a> {
     pub(super) original: &'a str,
     pub(super) folded: &'a Folded,
     pub(super) known: &'a Known,
-    pub(super) ready: &'a Ready,
+    pub(super) ready: &'a Ready<'a>,
     /// The vendors whose own notice the statement links.
     pub(super) noticed: &'a BTreeSet<usize>,
     /// Whether the breaks of lines are gone.

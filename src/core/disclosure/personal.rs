@@ -80,11 +80,11 @@ fn is_spelled_mail(look: &Look<'_>, span: &Range<usize>) -> bool {
 fn is_public_mail(look: &Look<'_>, address: &str) -> bool {
     let small = address.to_lowercase();
     let bare = small.trim_start_matches("mailto").trim_start_matches([':', ' ']);
-    look.ready.public_mail.contains(bare.trim_end_matches(['.', ',', '-', ')']))
+    look.ready.is_public_mail(bare.trim_end_matches(['.', ',', '-', ')']))
 }
 
 fn is_colleague(look: &Look<'_>, address: &str) -> bool {
-    look.ready.people_mail.contains(address.to_lowercase().trim_end_matches(['.', '-']))
+    look.ready.is_of_people(address.to_lowercase().trim_end_matches(['.', '-']))
 }
 
 fn is_phone(look: &Look<'_>, span: &Range<usize>) -> bool {
@@ -94,7 +94,7 @@ fn is_phone(look: &Look<'_>, span: &Range<usize>) -> bool {
         !public.is_empty() && (public.ends_with(&digits) || digits.ends_with(public.as_str()))
     };
     let hour = text.contains(" 20") && digits.starts_with("20") && digits.len() == 8;
-    digits.len() >= 5 && !hour && !is_day(text) && !look.ready.public_digits.iter().any(ends)
+    digits.len() >= 5 && !hour && !is_day(text) && !look.ready.public_digits().any(ends)
 }
 
 /// "2026-11-29", "29.11.2026".

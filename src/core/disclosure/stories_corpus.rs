@@ -20,6 +20,7 @@ fn all(texts: &[&str]) -> Vec<String> {
 pub(super) fn house() -> Known {
     let vendor = |name: &str, hosts: &[&str]| Vendor { name: name.to_owned(), notice_hosts: all(hosts) };
     Known {
+        house: Disclosure::default(),
         people: all(&[
             "maya",
             "Maya Lind",
@@ -95,6 +96,12 @@ pub(super) fn house() -> Known {
     }
 }
 
+/// The same, as a running house has it.
+fn folded() -> Known {
+    let told = house();
+    Disclosure::of(&told).unwrap().known(told.seen, Vec::new(), told.slots, false, false, 42)
+}
+
 struct Line {
     written: String,
     rendered: Rendered,
@@ -157,7 +164,7 @@ fn plain(written: &str) -> String {
 
 /// The leaks that are not found by their rule, or are found too lightly.
 fn missed(file: &str) -> Vec<String> {
-    let known = house();
+    let known = folded();
     let mut missed = Vec::new();
     for line in lines(file) {
         let Some(rule) = line.rule else { continue };
@@ -189,7 +196,7 @@ fn missed(file: &str) -> Vec<String> {
 
 /// The clean texts that would not go out as they are.
 fn flagged(file: &str) -> Vec<String> {
-    let known = house();
+    let known = folded();
     let mut flagged = Vec::new();
     for line in lines(file).into_iter().filter(|line| line.rule.is_none()) {
         let text = line.rendered.parts().find(|(place, _)| *place == line.place).unwrap().1.to_owned();
