@@ -53,6 +53,12 @@ pub struct Metrics {
     pub delivery_attempts: IntCounterVec,
     /// `onscene_delivery_oldest_seconds{channel}`
     pub delivery_oldest: GaugeVec,
+    /// `onscene_statement_overdue{audience}`
+    pub statement_overdue: IntGaugeVec,
+    /// `onscene_statements_total{audience,sort}`
+    pub statements: IntCounterVec,
+    /// `onscene_statements_missed_total{audience}`
+    pub statements_missed: IntCounterVec,
     /// `onscene_commands_total{reason}`
     pub commands: IntCounterVec,
     /// `onscene_heartbeat_missing{name}`
@@ -244,6 +250,24 @@ impl Metrics {
                 "onscene_delivery_oldest_seconds",
                 "Age of the oldest letter waiting.",
                 &["channel"],
+            )?,
+            statement_overdue: int_gauges(
+                &r,
+                "onscene_statement_overdue",
+                "Incidents of which an audience was promised an update that has not come in its time.",
+                &["audience"],
+            )?,
+            statements: counters(
+                &r,
+                "onscene_statements_total",
+                "Statements that went out.",
+                &["audience", "sort"],
+            )?,
+            statements_missed: counters(
+                &r,
+                "onscene_statements_missed_total",
+                "Updates that did not come in the time that was promised for them.",
+                &["audience"],
             )?,
             commands: counters(&r, "onscene_commands_total", "Changes of command, by reason.", &["reason"])?,
             heartbeat_missing: int_gauges(

@@ -277,6 +277,9 @@ url = "STORE"
 [mail]
 from = "onscene <pager@example.net>"
 relays = ["smtp://RELAY"]
+[pio]
+answer_after = "0s"
+cadence = "off"
 [storm]
 off = true
 [[person]]

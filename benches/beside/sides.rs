@@ -350,6 +350,9 @@ receipts = "0s"
 relief = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 relief_late = { SEV1 = "0s", SEV2 = "0s", SEV3 = "0s" }
 support = { SEV1 = "0s", SEV2 = "0s" }
+[pio]
+answer_after = "0s"
+cadence = "off"
 [storm]
 off = STORM_OFF
 [[source]]

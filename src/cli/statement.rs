@@ -9,10 +9,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::client::ServerFlags;
 use super::{ConfigFlag, Exit, out, say};
 use crate::config::SecretsMode;
 use crate::core::audience::Audience;
 use crate::core::disclosure::{Finding, Known, Place, Rendered, TEXT_BYTES_MAX, Weight, lint};
+
+mod voice;
 
 /// What stands there is shown up to so many characters.
 const WORDS_CHARS_MAX: usize = 120;
@@ -20,6 +23,11 @@ const WORDS_CHARS_MAX: usize = 120;
 /// What is said of an incident
 #[derive(Debug, Args)]
 pub(super) struct Statement {
+    #[command(flatten)]
+    server: ServerFlags,
+    /// Print JSON
+    #[arg(long, global = true)]
+    json: bool,
     #[command(subcommand)]
     what: What,
 }
@@ -28,12 +36,18 @@ pub(super) struct Statement {
 enum What {
     /// Look whether a text says what it must not, by the lists of the configuration; no daemon is needed
     Lint(Lint),
+    #[command(flatten)]
+    Voice(voice::Voice),
 }
 
 impl Statement {
     pub(super) fn run(self) -> Exit {
         match self.what {
-            What::Lint(lint) => lint.run(),
+            What::Lint(lint) => lint.run(&self.server.config, self.json),
+            What::Voice(voice) => match self.server.client() {
+                Ok(client) => voice.run(&client, self.json),
+                Err(exit) => exit,
+            },
         }
     }
 }
@@ -62,11 +76,6 @@ struct Lint {
     /// It is of an exercise, and has to say so
     #[arg(long)]
     drill: bool,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    config: ConfigFlag,
 }
 
 fn audience(word: &str) -> Result<Audience, String> {
@@ -75,8 +84,8 @@ fn audience(word: &str) -> Result<Audience, String> {
 }
 
 impl Lint {
-    fn run(self) -> Exit {
-        let config = match super::serve::load(&self.config.path(), SecretsMode::Names) {
+    fn run(self, config: &ConfigFlag, json: bool) -> Exit {
+        let config = match super::serve::load(&config.path(), SecretsMode::Names) {
             Ok(config) => config,
             Err(exit) => return exit,
         };
@@ -91,7 +100,7 @@ impl Lint {
         let known = self.known(&config.rules.disclosure);
         let found = lint(&text, self.audience, &known);
         let is_stopped = found.iter().any(|finding| finding.weight != Weight::Warn);
-        if self.json {
+        if json {
             let findings: Vec<Value> = found.iter().map(|finding| as_json(&text, finding)).collect();
             let all =
                 json!({"audience": self.audience.as_str(), "stopped": is_stopped, "findings": findings});
@@ -152,6 +161,12 @@ fn place(finding: &Finding) -> &'static str {
         Place::Link(_) => "link",
         Place::Attachment(_) => "attachment",
     }
+}
+
+/// A line that moves no cursor.
+fn visible(line: &str) -> String {
+    let visible = |c: char| if c.is_control() || crate::core::disclosure::is_unseen(c) { '·' } else { c };
+    line.chars().map(visible).collect()
 }
 
 /// What is found, on one line and so that it moves no cursor.

@@ -7,6 +7,7 @@ use crate::core::command::Turn;
 use crate::core::decide::{Decision, Reason};
 use crate::core::incident::{Incident, Resolution};
 use crate::core::timeline::Fact;
+use crate::core::voice::Say;
 use crate::house::House;
 use crate::metrics::Metrics;
 
@@ -29,6 +30,8 @@ enum Count {
     Resolved { severity: &'static str, seconds: f64 },
     Ended { service: String, resolution: &'static str },
     Paged { person: String },
+    Said { audience: &'static str, sort: &'static str },
+    Missed { audience: &'static str },
     Escalated { policy: String, step: String },
 }
 
@@ -85,6 +88,15 @@ impl Effects {
                 Fact::Command(Turn::Transferred { reason, .. }) => {
                     self.counts.push(Count::Commanded { reason: reason.as_str() });
                 }
+                Fact::Voice(Say::Published { number, .. }) => {
+                    if let Some(known) = incident.voice.statement(*number) {
+                        let (audience, sort) = (known.wording.audience.as_str(), known.wording.sort.as_str());
+                        self.counts.push(Count::Said { audience, sort });
+                    }
+                }
+                Fact::Voice(Say::Missed { audience, times: 1, .. }) => {
+                    self.counts.push(Count::Missed { audience: audience.as_str() });
+                }
                 Fact::Mitigated { .. } => self.counts.push(Count::Mitigated { seconds }),
                 Fact::Resolved { resolution } => {
                     self.counts.push(Count::Resolved { severity: incident.severity.as_str(), seconds });
@@ -130,6 +142,12 @@ impl Effects {
                     }
                     Count::Ended { service, resolution } => {
                         metrics.incidents_resolved.with_label_values(&[service.as_str(), resolution]).inc();
+                    }
+                    Count::Said { audience, sort } => {
+                        metrics.statements.with_label_values(&[audience, sort]).inc();
+                    }
+                    Count::Missed { audience } => {
+                        metrics.statements_missed.with_label_values(&[audience]).inc();
                     }
                     Count::Paged { person } => metrics.pages.with_label_values(&[person]).inc(),
                     Count::Escalated { policy, step } => {

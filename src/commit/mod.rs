@@ -132,6 +132,8 @@ mod stories_shuffled;
 #[cfg(test)]
 mod stories_signin;
 #[cfg(test)]
+mod stories_statements;
+#[cfg(test)]
 mod stories_turned;
 #[cfg(test)]
 mod stories_unread;

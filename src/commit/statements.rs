@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::acts::Work;
 use crate::channels::{Channel, Parcel};
 use crate::core::decide::{Decision, Speech, TooLong, Wish};
-use crate::core::disclosure::{self, Finding, Known, Rendered};
+use crate::core::disclosure::{self, Finding, Rendered};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::core::timeline::Fact;
@@ -84,21 +84,10 @@ pub fn found(
         attachments: Vec::new(),
     };
     let (seen, hosts) = seen_in(tx, incident)?;
-    let people = rules.people.iter().flat_map(|(name, person)| {
-        let each = [name.clone(), person.full_name.clone(), person.email.clone()];
-        each.into_iter().filter(|one| !one.is_empty())
-    });
-    let services = rules.services.values().filter_map(|service| service.public_name.clone());
-    let known = Known {
-        people: people.collect(),
-        hosts,
-        seen,
-        public_names: services.collect(),
-        slots: wording.promise(written).into_iter().collect(),
-        cause_confirmed: incident.voice.cause.is_some(),
-        incident: u64::try_from(incident.id).ok(),
-        ..Known::default()
-    };
+    let slots = wording.promise(written).into_iter().collect();
+    let confirmed = incident.voice.cause.is_some();
+    let number = u64::try_from(incident.id).unwrap_or_default();
+    let known = rules.disclosure.known(seen, hosts, slots, confirmed, false, number);
     Ok(disclosure::lint(&text, wording.audience, &known))
 }
 

@@ -564,12 +564,17 @@ impl Work<'_> {
         let commander = self.by.actor.person().unwrap_or_default().to_owned();
         self.add(Fact::Resolved { resolution })?;
         self.status(News::Resolved);
-        let others = self.incident.responders.iter().filter(|known| known.person != commander);
+        self.asks_for_closings();
+        let is_told = |name: &str| {
+            let of = |letter: &Letter| matches!(letter, Letter::Notice { person, .. } if person == name);
+            self.letters.iter().any(of)
+        };
+        let others = self.incident.responders.iter();
+        let others = others.filter(|known| known.person != commander && !is_told(&known.person));
         let told: Vec<Letter> = others
             .map(|known| Letter::Notice { person: known.person.clone(), news: News::Resolved })
             .collect();
         self.letters.extend(told);
-        self.asks_for_closings();
         self.tell_pio(News::Resolved);
         Ok(Reason::Resolved)
     }

@@ -68,6 +68,30 @@ impl Wording {
     }
 }
 
+/// Words to begin with: what readers notice, and nothing that broke. Whoever writes goes on from there.
+pub fn starter(audience: Audience, phase: Phase, names: &[String]) -> String {
+    let what = if names.is_empty() { "one of our services".to_owned() } else { names.join(" and ") };
+    match (audience, phase) {
+        (Audience::Internal, Phase::Investigating) => {
+            format!(
+                "Something is wrong with {what}. What you see: . Follow it here; please do not ask the responders."
+            )
+        }
+        (_, Phase::Investigating) => {
+            format!("We are investigating a problem with {what}. You may notice: .")
+        }
+        (_, Phase::Identified) => {
+            format!("We have found what is wrong with {what} and are working on it. You may still notice: .")
+        }
+        (_, Phase::Monitoring) => format!("{what} works again. We keep watching it."),
+        (_, Phase::Resolved) => {
+            format!(
+                "{what} works again. From  until  UTC you may have noticed: . We are sorry for the trouble."
+            )
+        }
+    }
+}
+
 /// What an approval was given for, beside the words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Situation {

@@ -10,12 +10,18 @@ use jiff::Timestamp;
 use super::api::roster::gaps;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
+use crate::core::audience::Audience;
+use crate::core::incident::Incident;
 use crate::core::oncall::Roster;
 use crate::core::oncall::ahead::AHEAD;
 use crate::core::rules::Rules;
 use crate::feeds::age_s;
 use crate::store::roster::said;
-use crate::store::{calendars, drills, heartbeats, held, incidents, letters};
+use crate::store::search::Filter;
+use crate::store::{StoreError, Tx, calendars, drills, heartbeats, held, incidents, letters};
+
+/// Open incidents that are looked at for updates that have not come.
+const OVERDUE_LOOKED_AT_MAX: u32 = 200;
 
 /// Alive: it answers.
 pub(super) async fn healthz() -> &'static str {
@@ -43,13 +49,15 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
                 let said = said(tx, &rules, tx.now)?;
                 let kept = if follows { calendars::all(tx)? } else { Vec::new() };
                 let drill = drills::last(tx)?;
-                Ok((counted, held::each(tx)?, first_gaps(&rules, &said, tx.now), (kept, drill)))
+                let overdue = overdue(tx)?;
+                let gaps = first_gaps(&rules, &said, tx.now);
+                Ok((counted, held::each(tx)?, gaps, (kept, drill, overdue)))
             });
             Some(read.await)
         }
     };
     match counted {
-        Some(Ok(((incidents, letters, heard), held, gaps, (kept, drill)))) => {
+        Some(Ok(((incidents, letters, heard), held, gaps, (kept, drill, overdue)))) => {
             let metrics = &desk.metrics;
             let now = desk.clock.now();
             metrics.drill_missed.set(drill.map_or(0, |(missed, _)| missed));
@@ -75,6 +83,9 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             for kind in held::KINDS {
                 let own = held.iter().filter(|(by, _)| held::kind(by) == kind);
                 metrics.alerts_suppressed.with_label_values(&[kind]).set(own.map(|(_, count)| count).sum());
+            }
+            for (audience, count) in overdue {
+                metrics.statement_overdue.with_label_values(&[audience.as_str()]).set(count);
             }
             metrics.incidents.reset();
             for (state, severity, count) in incidents {
@@ -107,6 +118,17 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
             Problem::internal().into_response()
         }
     }
+}
+
+/// Of how many open incidents each audience waits for an update that was promised for an hour that is over.
+fn overdue(tx: &Tx<'_>) -> Result<[(Audience, i64); 3], StoreError> {
+    let open = Filter { state: Some("open".into()), limit: OVERDUE_LOOKED_AT_MAX, ..Filter::default() };
+    let open = incidents::list(tx, &open)?;
+    Ok(Audience::ALL.map(|audience| {
+        let is_late =
+            |one: &&Incident| one.voice.due.iter().any(|due| due.audience == audience && due.by <= tx.now);
+        (audience, i64::try_from(open.iter().filter(is_late).count()).unwrap_or(i64::MAX))
+    }))
 }
 
 /// Seconds until nobody is on call in a rotation, where that is within two weeks.

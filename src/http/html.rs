@@ -53,6 +53,7 @@ impl Pages {
             ("brief.html", include_str!("templates/brief.html")),
             ("oncall.html", include_str!("templates/oncall.html")),
             ("silences.html", include_str!("templates/silences.html")),
+            ("statements.html", include_str!("templates/statements.html")),
         ] {
             pages.add_template(name, text)?;
         }

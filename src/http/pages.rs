@@ -31,6 +31,7 @@ pub(super) mod incident;
 pub(super) mod login;
 pub(super) mod me;
 pub(super) mod oncall;
+pub(super) mod statements;
 pub(super) mod taps;
 
 use me::Looks;

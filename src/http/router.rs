@@ -107,6 +107,8 @@ pub fn router(desk: Desk, html: Pages) -> Router {
             Router::new()
                 .route("/incidents", post(pages::declare::declare))
                 .route("/incidents/{id}/{verb}", post(pages::incident::act))
+                .route("/statements", get(pages::statements::page).post(pages::statements::draft))
+                .route("/statements/{id}/{verb}", post(pages::statements::act))
                 .route("/oncall", get(pages::oncall::page))
                 .route("/oncall/overrides", post(pages::oncall::add_override))
                 .route("/oncall/overrides/{id}/end", post(pages::oncall::end_override))

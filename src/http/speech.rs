@@ -38,10 +38,12 @@ pub(super) const VERBS: [&str; 8] =
 /// # Errors
 /// It is none.
 pub(super) fn parts(id: &str) -> Result<(i64, u32), Problem> {
-    let parts = id.split_once('-').and_then(|(incident, number)| {
-        Some((incident.parse().ok()?, number.parse().ok()?))
-    });
-    parts.ok_or_else(|| Problem::not_found("a statement is called by its incident's number and its own, such as 42-3"))
+    let parts = id
+        .split_once('-')
+        .and_then(|(incident, number)| Some((incident.parse().ok()?, number.parse().ok()?)));
+    parts.ok_or_else(|| {
+        Problem::not_found("a statement is called by its incident's number and its own, such as 42-3")
+    })
 }
 
 /// What a verb with its words asks for. `known`: the statement it is about, with its audience.
@@ -68,7 +70,9 @@ pub(super) fn wish(verb: &str, known: Option<(u32, Audience)>, spoken: Spoken) -
         ("drop", Some((number, _))) => Ok(Wish::Drop { number, why }),
         ("correct", Some((number, audience))) => of(number, audience, Sort::Correction),
         ("retract", Some((number, audience))) => of(number, audience, Sort::Retraction),
-        _ => Err(Problem::not_found(format!("this verb does not exist here; there are {}", VERBS.join(", ")))),
+        _ => {
+            Err(Problem::not_found(format!("this verb does not exist here; there are {}", VERBS.join(", "))))
+        }
     }
 }
 
@@ -78,12 +82,16 @@ fn draft(spoken: &Spoken, known: Option<Audience>) -> Result<Draft, Problem> {
         (Some(word), _) => Audience::from_word(&word)
             .ok_or_else(|| one_of("audience", &word, &Audience::ALL.map(Audience::as_str)))?,
         (None, Some(audience)) => audience,
-        (None, None) => return Err(Problem::unprocessable("\"audience\" is missing: internal, stakeholder or public")),
+        (None, None) => {
+            return Err(Problem::unprocessable("\"audience\" is missing: internal, stakeholder or public"));
+        }
     };
-    let sort = said(&spoken.sort)
-        .map(|word| Sort::from_word(&word).ok_or_else(|| one_of("sort", &word, &Sort::ALL.map(Sort::as_str))));
-    let phase = said(&spoken.phase)
-        .map(|word| Phase::from_word(&word).ok_or_else(|| one_of("phase", &word, &Phase::ALL.map(Phase::as_str))));
+    let sort = said(&spoken.sort).map(|word| {
+        Sort::from_word(&word).ok_or_else(|| one_of("sort", &word, &Sort::ALL.map(Sort::as_str)))
+    });
+    let phase = said(&spoken.phase).map(|word| {
+        Phase::from_word(&word).ok_or_else(|| one_of("phase", &word, &Phase::ALL.map(Phase::as_str)))
+    });
     let impact = said(&spoken.impact).map(|word| {
         Impact::from_word(&word).ok_or_else(|| one_of("impact", &word, &Impact::ALL.map(Impact::as_str)))
     });
@@ -135,21 +143,31 @@ mod tests {
         for verb in VERBS {
             assert!(wish(verb, Some((3, Audience::Public)), spoken()).is_ok(), "{verb}");
         }
-        assert!(wish("shout", Some((3, Audience::Public)), spoken()).unwrap_err().detail.contains("draft, return"));
+        assert!(
+            wish("shout", Some((3, Audience::Public)), spoken())
+                .unwrap_err()
+                .detail
+                .contains("draft, return")
+        );
         assert!(wish("publish", None, spoken()).is_err(), "there has to be one");
         let corrected = wish("correct", Some((3, Audience::Public)), spoken()).unwrap();
-        assert!(matches!(corrected, Wish::Draft { number: None, draft } if draft.mends == Some(3) && draft.sort == Some(Sort::Correction)));
+        assert!(
+            matches!(corrected, Wish::Draft { number: None, draft } if draft.mends == Some(3) && draft.sort == Some(Sort::Correction))
+        );
     }
 
     #[test]
     fn a_word_that_is_none_is_told_with_those_that_are() {
         let with = |change: fn(&mut Spoken)| {
-            let mut spoken = Spoken { audience: Some("public".into()), text: Some("t".into()), ..Spoken::default() };
+            let mut spoken =
+                Spoken { audience: Some("public".into()), text: Some("t".into()), ..Spoken::default() };
             change(&mut spoken);
             wish("draft", None, spoken).unwrap_err().detail
         };
         assert!(with(|spoken| spoken.audience = None).contains("internal, stakeholder or public"));
-        assert!(with(|spoken| spoken.audience = Some("all".into())).contains("internal, stakeholder, public"));
+        assert!(
+            with(|spoken| spoken.audience = Some("all".into())).contains("internal, stakeholder, public")
+        );
         assert!(with(|spoken| spoken.phase = Some("fixed".into())).contains("monitoring"));
         assert!(with(|spoken| spoken.next = Some("soon".into())).contains("usual, never"));
     }

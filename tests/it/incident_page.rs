@@ -1,6 +1,6 @@
 //! The page of an incident over HTTP: who sees which forms, and what they do.
 
-mod forms;
+pub mod forms;
 mod kept;
 mod verbs;
 

@@ -86,6 +86,7 @@ mod signed;
 mod signin;
 mod silenced;
 mod sns;
+mod statements;
 mod terminal;
 mod tidy;
 mod unsaid;

@@ -326,7 +326,7 @@ pub fn alert(alert: &Shown) -> Value {
 
 /// What must not be said: where it stands, by which rule, and why; never the words.
 pub fn findings(found: &[crate::core::disclosure::Finding]) -> Value {
-    use crate::core::disclosure::{Place, Weight};
+    use crate::core::disclosure::Place;
     let one = |one: &crate::core::disclosure::Finding| {
         let place = match one.place {
             Place::Subject => "title",
@@ -335,12 +335,7 @@ pub fn findings(found: &[crate::core::disclosure::Finding]) -> Value {
             Place::Link(_) => "link",
             Place::Attachment(_) => "attachment",
         };
-        let weight = match one.weight {
-            Weight::Block => "block",
-            Weight::Second => "second",
-            Weight::Warn => "warn",
-        };
-        json!({"place": place, "span": [one.span.start, one.span.end], "rule": one.rule.as_str(), "weight": weight, "why": one.why})
+        json!({"place": place, "span": [one.span.start, one.span.end], "rule": one.rule.as_str(), "weight": one.weight.as_str(), "why": one.why})
     };
     found.iter().map(one).collect()
 }

@@ -19,7 +19,7 @@ const SECRETS: [&str; 6] = ["form", "token", "password", "secret", "nonce", "key
 /// What people did not write, and need not see.
 const UNSEEN: [&str; 3] = ["term", "brief", "seen"];
 /// Fields with words, as their labels.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 15] = [
     ("text", "Text"),
     ("what", "What"),
     ("where", "Where"),
@@ -33,6 +33,8 @@ const WORDS: [(&str, &str); 13] = [
     ("component", "Part"),
     ("title", "What is wrong"),
     ("read_back", "What you read back"),
+    ("why", "Why, and who agreed"),
+    ("from", "Who asks"),
 ];
 /// Other fields that are shown, as people call them.
 const MARKS: [(&str, &str); 12] = [
@@ -219,6 +221,7 @@ pub(super) fn page_of(path: &str) -> &str {
     let page = match path {
         _ if path.starts_with("/incidents/") => whole("/incidents/".len()),
         _ if path.starts_with("/oncall/") => "/oncall",
+        _ if path == "/statements" || path.starts_with("/statements/") => "/statements",
         _ => "/",
     };
     local(page).unwrap_or("/")
@@ -233,6 +236,8 @@ fn about(path: &str) -> String {
         (Some("oncall"), Some("leaves"), None) => "On call: somebody is away".to_owned(),
         (Some("oncall"), ..) => "On call: somebody stands in".to_owned(),
         (Some("incidents"), ..) => "A new incident".to_owned(),
+        (Some("statements"), Some(id), Some(verb)) => format!("Statement {id}: {verb}"),
+        (Some("statements"), ..) => "A new statement".to_owned(),
         (Some("logout"), ..) => "To log out".to_owned(),
         _ => "What was sent".to_owned(),
     }

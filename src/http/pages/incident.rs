@@ -133,6 +133,9 @@ async fn does(
         Ok(Reply::Decided(incident, reason)) => {
             // Of what was taken out, that is the page; alerts open an incident of their own there.
             let reason = if verb == "split" { Reason::Split } else { reason };
+            if is_of_statements(&fields) {
+                return Ok(format!("/statements?incident={}&done={}", incident.id, reason.as_str()));
+            }
             return Ok(format!("/incidents/{}?done={}", incident.id, reason.as_str()));
         }
         Ok(_) => Problem::internal(),
@@ -140,7 +143,7 @@ async fn does(
     };
     let status = problem.status;
     // While nothing can be written down, the page has no forms.
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if status == StatusCode::SERVICE_UNAVAILABLE || is_of_statements(&fields) {
         return Err(sent.again(pages, &problem));
     }
     // Whoever read a brief reads the new one.
@@ -148,6 +151,11 @@ async fn does(
     let which = if is_of_brief && status == StatusCode::CONFLICT { Which::Brief } else { Which::Whole };
     let failed = Failed { status, why: problem.detail, verb, fields };
     Err(show(desk, pages, &sent.me, id, which, Asked::default(), Some(failed)).await)
+}
+
+/// Whether the form stands on the page of statements.
+fn is_of_statements(fields: &Fields) -> bool {
+    fields.iter().any(|(name, value)| name == "page" && value == "statements")
 }
 
 /// `GET /incidents/{n}/export?form=FORM&format=FORMAT&person=NAME`: what is taken out of it, for who is logged in.

@@ -27,7 +27,8 @@ struct Somebody<'a> {
 impl Somebody<'_> {
     /// The form of a verb that takes these fields, of a page.
     fn form(&self, page: &str, verb: &str, written: &[(&str, &str)]) -> Option<Form> {
-        let number = page.trim_start_matches("/incidents/").split('/').next().unwrap();
+        let number = page.trim_start_matches("/incidents/").trim_start_matches("/statements?incident=");
+        let number = number.split('/').next().unwrap();
         let action = format!("/incidents/{number}/{verb}");
         let has = |form: &Form, (name, _): &(&str, &str)| form.names.iter().any(|known| known == name);
         let shown = gets(self.daemon, page, &self.cookie);
@@ -143,6 +144,15 @@ fn every_verb_has_a_form_for_somebody_who_may() {
     assert_eq!(state(&daemon, &of_tom, 3)["alerts"][0]["key"], "db-2");
     assert!(gets(&daemon, "/incidents/3?done=split", &tom.cookie).body.contains("This was taken out"));
 
+    // What who speaks for the house needs stands where they write.
+    let spoken = "/statements?incident=1";
+    assert_eq!(
+        does(&maya, spoken, "question", &[("from", "support"), ("text", "any update?")]),
+        "/statements"
+    );
+    does(&maya, spoken, "answer", &[("text", "see the status page")]);
+    does(&tom, spoken, "delegate", &[("minutes", "30")]);
+    does(&tom, spoken, "confirm-cause", &[("cause", "the switch")]);
     does(&tom, one, "mitigate", &[("did", ""), ("cause", "switched"), ("occurred_ago", "3")]);
     does(&tom, one, "resolve", &[]);
     does(&tom, one, "note", &[("text", "it was the switch"), ("occurred_ago", "40")]);

@@ -136,6 +136,7 @@ fn no_page_needs_a_script_and_none_loads_anything() {
         ("/", 200, true),
         ("/incidents/1", 200, true),
         ("/incidents/1/brief", 200, true),
+        ("/statements", 200, true),
         ("/silences", 200, false),
         ("/oncall", 200, false),
         ("/r/no-such-token", 404, false),

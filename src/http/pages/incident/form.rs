@@ -98,6 +98,8 @@ pub(super) fn said(fields: &Fields, now: Timestamp) -> Result<Said, Problem> {
         promised: hour("promised")?,
         closed: yes("closed"),
         entry: number("entry")?,
+        minutes: number("minutes")?,
+        from: of("from"),
         ..Said::default()
     })
 }

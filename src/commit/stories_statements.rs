@@ -1,0 +1,251 @@
+//! Statements through the door: what must not be said is found in the words as they will be printed, what goes out is written in
+//! the transaction that decides it, and what became of it stands beside it.
+
+use std::sync::Arc;
+
+use super::stories::{Story, house};
+use super::*;
+use crate::core::alert::{Event, Status};
+use crate::core::audience::Audience;
+use crate::core::decide::{Act, By, Draft, Next, Reason, Refusal, Speech, Wish};
+use crate::core::disclosure::{Disclosure, Known, Rule};
+use crate::core::rules::{PioRules, Rules};
+use crate::core::timeline::{Actor, Route};
+use crate::core::voice::{Sort, Stage};
+use crate::house::House;
+use crate::render::Words;
+use crate::store::letters::{Claim, Settlement};
+use crate::store::{incidents, statements};
+
+fn speaking() -> House {
+    let mut house = house();
+    let mut rules = Rules {
+        pio: PioRules { alone: PioRules::usual().alone, ..PioRules::default() },
+        ..(*house.rules).clone()
+    };
+    rules.channels = [
+        ("ops-room", Audience::Internal),
+        ("staff-mail", Audience::Internal),
+        ("status", Audience::Public),
+        ("feed", Audience::Public),
+    ]
+    .map(|(name, audience)| (name.to_owned(), audience))
+    .into();
+    rules.fallbacks.insert("status".into(), "feed".into());
+    rules.fallbacks.insert("feed".into(), "staff-mail".into());
+    rules.services.get_mut("shop").unwrap().public_name = Some("Online shop".into());
+    let known =
+        Known { people: vec!["Maya Lind".into()], customers: vec!["Acme Bank".into()], ..Known::default() };
+    rules.disclosure = Disclosure::of(&known).unwrap();
+    house.rules = Arc::new(rules);
+    house
+}
+
+fn draft(text: &str) -> Draft {
+    Draft {
+        audience: Audience::Public,
+        sort: None,
+        phase: None,
+        impact: None,
+        title: None,
+        text: text.into(),
+        next: Next::Never,
+        mends: None,
+        channels: vec!["status".into()],
+    }
+}
+
+fn writes(text: &str) -> Act {
+    Speech::of(Wish::Draft { number: None, draft: draft(text) })
+}
+
+fn publish(number: u32) -> Act {
+    Speech::of(Wish::Publish { number, wording: None })
+}
+
+impl Story {
+    /// One incident, which maya has.
+    fn speaking() -> Self {
+        let mut story = Self::new();
+        story.committer.house.swap(speaking());
+        let mut event = Event::new("k", Status::Firing, "lb-frankfurt-7 lost its backend".to_owned());
+        event.labels.insert("instance".into(), "paymentgw:9100".into());
+        let delivered = story.delivery("pingdom", vec![event]);
+        story.ask(delivered).unwrap();
+        story.speaks("maya", Act::Answer { help: false }).unwrap();
+        story
+    }
+
+    fn speaks(&mut self, who: &str, act: Act) -> Result<Reason, Refusal> {
+        let by = By { actor: Actor::Person(who.into()), route: Route::Api, occurred_at: None };
+        match self.ask(Command::Act { incident: 1, act, by }) {
+            Ok(Reply::Decided(_, reason)) => Ok(reason),
+            Err(DoorError::Refused(refusal)) => Err(refusal),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn found(&mut self, text: &str) -> Vec<Rule> {
+        match self.speaks("maya", writes(text)) {
+            Err(Refusal::Disclosed { found }) => found.iter().map(|one| one.rule).collect(),
+            Ok(_) => Vec::new(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+fn words(claim: &Claim) -> Words {
+    serde_json::from_str(&claim.payload).unwrap()
+}
+
+#[test]
+fn no_word_of_an_alert_no_customer_and_no_colleague_is_said_to_the_public() {
+    let mut story = Story::speaking();
+    // What looks like a name of a machine by itself, what only the alert told, and what stands in the lists of the house.
+    assert_eq!(story.found("We lost 10.1.2.3."), [], "a second person may let it pass, so it is written");
+    let open = |story: &mut Story| {
+        let number = story.look(|tx| incidents::load(tx, 1)).unwrap().incident.voice.statements.len();
+        u32::try_from(number).unwrap()
+    };
+    for (text, rule) in [
+        ("lb-frankfurt-7 is back.", "host"),
+        ("The paymentgw is slow.", "host"),
+        ("Acme Bank cannot pay.", "customer"),
+    ] {
+        story.speaks("maya", writes(text)).unwrap();
+        let number = open(&mut story);
+        let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+        assert_eq!(saved.incident.voice.statement(number).unwrap().found, [rule], "{text}");
+        assert!(matches!(story.speaks("maya", publish(number)), Err(Refusal::Disclosed { .. })), "{text}");
+    }
+    assert_eq!(story.found("Maya Lind looks into it."), [Rule::Colleague]);
+    let before = open(&mut story);
+    assert!(story.found("It is caused by a bad disk.").contains(&Rule::Cause));
+    assert_eq!(open(&mut story), before, "what is refused is nowhere");
+    story.speaks("maya", Speech::of(Wish::ConfirmCause { cause: "a disk".into(), term: 1 })).unwrap();
+    assert_eq!(story.found("It is caused by a bad disk."), []);
+}
+
+#[test]
+fn what_goes_out_is_what_was_approved_and_nothing_beside_it() {
+    let mut story = Story::speaking();
+    story.speaks("kim", writes("Some payments fail.")).unwrap();
+    assert!(matches!(story.speaks("kim", publish(1)), Err(Refusal::NotAllowed(_))));
+    story.speaks("maya", Speech::of(Wish::Approve { number: 1, wording: None, term: Some(1) })).unwrap();
+    assert_eq!(story.speaks("kim", publish(1)), Ok(Reason::Published));
+    let [claim] = &story.claim("status")[..] else { panic!("one letter") };
+    assert_eq!((claim.statement, claim.unsure, claim.attempt), (Some(1), false, 1));
+    let said = words(claim);
+    assert_eq!(said.subject, "Online shop: service disruption");
+    assert_eq!(said.text, "Investigating\n\nSome payments fail.");
+    // Not a word of the alert, of who commands, of our own addresses.
+    let all = claim.payload.to_lowercase();
+    for word in ["maya", "kim", "frankfurt", "paymentgw", "localhost", "inc-1", "pingdom"] {
+        assert!(!all.contains(word), "{word} is in {all}");
+    }
+    let parcel = crate::house::parcel::of(said, claim.created_at);
+    let statement = parcel.statement.unwrap();
+    assert_eq!(
+        (statement.id.as_str(), statement.sort, statement.components[0].as_str()),
+        ("1-1", Sort::Update, "Online shop")
+    );
+    let told = story.look(|tx| statements::told_since(tx, Audience::Public, jiff::Timestamp::MIN, 10));
+    assert_eq!(told.iter().map(|incident| incident.id).collect::<Vec<_>>(), [1]);
+    assert!(
+        story.look(|tx| statements::told_since(tx, Audience::Internal, jiff::Timestamp::MIN, 10)).is_empty()
+    );
+}
+
+#[test]
+fn a_channel_that_fails_is_told_of_and_its_fallback_gets_the_same_words_and_no_note() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    let first = words(&claim);
+    story.settle(claim, Settlement::Refused { why: "401: the key ops-secret is revoked".into() });
+    let second = story.claim("feed").remove(0);
+    assert_eq!((words(&second).text, second.statement), (first.text, Some(1)));
+    story.settle(second, Settlement::Refused { why: "404".into() });
+    // Those of the house are told why.
+    let third = story.claim("staff-mail");
+    assert_eq!(third.len(), 2, "one a recipient");
+    assert!(words(&third[0]).text.contains("could not be delivered to feed: 404"));
+    assert!(words(&third[0]).statement.is_none());
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+    let reached: Vec<(String, String)> = saved
+        .incident
+        .voice
+        .statement(1)
+        .unwrap()
+        .reached
+        .iter()
+        .map(|one| (one.channel.clone(), one.outcome.clone()))
+        .collect();
+    assert_eq!(reached, [("status".into(), "refused".into()), ("feed".into(), "refused".into())]);
+    let told = story.look(|tx| crate::store::timeline::list(tx, 1, 0, 100));
+    assert!(
+        told.iter().any(|kept| kept.entry.fact.text().starts_with("statement 1 to status: ")),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn one_that_is_taken_back_names_what_the_channel_called_the_first() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("All cards fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    story.settle(claim, Settlement::Accepted { remote_id: Some("post-77".into()) });
+    let mut back = draft("That was not so.");
+    (back.sort, back.mends, back.channels) = (Some(Sort::Retraction), Some(1), Vec::new());
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: back })).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    let claim = story.claim("status").remove(0);
+    let said = words(&claim).statement.unwrap();
+    let mended = said.mends.unwrap();
+    assert_eq!((mended.id.as_str(), mended.remote_id.as_deref()), ("1-1", Some("post-77")));
+    assert_eq!(claim.thread_root.as_deref(), Some("post-77"));
+    assert!(said.text.starts_with("We take back our "), "{}", said.text);
+}
+
+#[test]
+fn an_attempt_that_was_lost_is_known_to_be_unsure() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    drop(story.claim("status"));
+    story.passes(3);
+    let [claim] = &story.claim("status")[..] else { panic!("its lease has run out") };
+    assert!(claim.unsure && claim.attempt == 2);
+    // One that was told to wait is not.
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    let at = story.clock.now();
+    story.settle(claim, Settlement::Again { at, why: "429".into() });
+    let [claim] = &story.claim("status")[..] else { panic!("it is due") };
+    assert!(!claim.unsure && claim.attempt == 2);
+}
+
+#[test]
+fn what_was_said_is_folded_the_same_from_the_timeline() {
+    let mut story = Story::speaking();
+    story.speaks("kim", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", Speech::of(Wish::Return { number: 1, why: "say which".into() })).unwrap();
+    story
+        .speaks("kim", Speech::of(Wish::Draft { number: Some(1), draft: draft("Payments by card fail.") }))
+        .unwrap();
+    story
+        .speaks("maya", Speech::of(Wish::Delegate { length: jiff::SignedDuration::from_mins(30), term: 1 }))
+        .unwrap();
+    story.speaks("kim", publish(1)).unwrap();
+    story
+        .speaks("kim", Speech::of(Wish::Ask { from: "support".into(), text: "any update?".into() }))
+        .unwrap();
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+    assert!(matches!(saved.incident.voice.statement(1).unwrap().stage, Stage::Published { .. }));
+    let proved = story.look(|tx| incidents::verify(tx, 1));
+    assert!(proved.unwrap().is_ok());
+}

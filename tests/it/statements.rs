@@ -1,0 +1,251 @@
+//! Statements from end to end: written, stopped, let pass, approved and sent, by the API, the command and the page, to real mail
+//! files; and what is lost by `kill -9` in the middle: nothing, and nothing is there twice.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::harness::{Answer, Daemon, HOUSE, eventually, request, within};
+use super::incident_page::forms::forms;
+
+/// The house of most tests, which tells the public, too, and whose PIO is called.
+fn house() -> String {
+    let channels = [("heads", "stakeholder"), ("news", "public")].map(|(name, audience)| {
+        format!("[[channel]]\nname = \"{name}\"\nkind = \"mail\"\naudience = \"{audience}\"\nrecipients = [\"{name}@example.net\"]\n")
+    });
+    let house = HOUSE.replacen("name = \"shop\"", "name = \"shop\"\npublic_name = \"Online shop\"", 1);
+    format!("{house}\n{}", channels.concat())
+}
+
+struct Night {
+    daemon: Daemon,
+    maya: String,
+    tom: String,
+}
+
+impl Night {
+    /// Maya commands, tom is called as PIO.
+    fn begin() -> Self {
+        let daemon = Daemon::start(&house());
+        let body = json!({"key": "k", "status": "firing", "title": "lb-frankfurt-7 lost its backend", "severity": "critical",
+            "labels": {"instance": "paymentgw:9100"}});
+        assert_eq!(daemon.post("/in/scripts/test-token-of-scripts", body.to_string().as_bytes()).status, 202);
+        let (maya, tom) = (daemon.token("maya"), daemon.token("tom"));
+        assert_eq!(daemon.api(&maya, "POST", "/api/v1/incidents/1/ack", &json!({})).status, 200);
+        Self { daemon, maya, tom }
+    }
+
+    fn drafts(&self, who: &str, audience: &str, text: &str) -> Answer {
+        let body = json!({"incident": 1, "audience": audience, "text": text});
+        self.daemon.api(who, "POST", "/api/v1/statements", &body)
+    }
+
+    fn says(&self, who: &str, id: &str, verb: &str, body: &Value) -> Answer {
+        self.daemon.api(who, "POST", &format!("/api/v1/statements/{id}/{verb}"), body)
+    }
+
+    /// Mails to the list of the public.
+    fn news(&self) -> Vec<String> {
+        self.daemon.mails().into_values().filter(|mail| mail.contains("To: news@example.net")).collect()
+    }
+}
+
+#[test]
+fn a_statement_is_stopped_let_pass_approved_and_sent_and_everything_stands_on_the_timeline() {
+    let night = Night::begin();
+    let (maya, tom) = (&night.maya, &night.tom);
+    // What nobody can let pass is not even kept.
+    let leak = night.drafts(tom, "public", "Reset it with password=hunter2hunter2, root cause is the disk.");
+    assert_eq!(leak.status, 422, "{}", leak.body);
+    let found = leak.json();
+    let rules: Vec<&str> =
+        found["findings"].as_array().unwrap().iter().map(|one| one["rule"].as_str().unwrap()).collect();
+    assert!(rules.contains(&"secret") && rules.contains(&"cause"), "{rules:?}");
+    assert_eq!(found["findings"][0]["weight"], "block");
+    assert!(found["findings"][0]["span"][0].is_number());
+    assert!(!leak.body.contains("hunter2"), "no answer repeats it");
+    // A name that only the alert told.
+    let made = night.drafts(tom, "public", "The paymentgw answers slowly.");
+    assert_eq!(made.status, 201, "{}", made.body);
+    let made = made.json();
+    assert_eq!((made["id"].as_str(), made["findings"][0]["rule"].as_str()), (Some("1-1"), Some("host")));
+    assert_eq!(
+        (&made["title"], &made["phase"], &made["impact"]),
+        (&json!("Online shop: service disruption"), &json!("investigating"), &json!("critical"))
+    );
+    assert_eq!(made["previews"][0]["channel"], "news");
+    assert_eq!(night.says(maya, "1-1", "approve", &json!({"term": 1})).status, 422);
+    assert_eq!(
+        night.says(tom, "1-1", "override", &json!({"why": "they run it"})).status,
+        403,
+        "not by its author"
+    );
+    assert_eq!(night.says(maya, "1-1", "override", &json!({"why": "they run it"})).status, 200);
+    let read = made["entry"].as_u64().unwrap();
+    let approved = night.says(maya, "1-1", "approve", &json!({"term": 1, "entry": read}));
+    assert_eq!(
+        (approved.status, &approved.json()["approval"]["holds"]),
+        (200, &json!(true)),
+        "{}",
+        approved.body
+    );
+    // Another word, and it is void; and an old page does not approve new words.
+    let anew = json!({"audience": "public", "text": "Some payments by card fail."});
+    assert_eq!(night.says(tom, "1-1", "draft", &anew).json()["stage"], "draft");
+    assert_eq!(night.says(maya, "1-1", "approve", &json!({"entry": read})).status, 409);
+    let refused = night.says(tom, "1-1", "publish", &json!({}));
+    assert!(refused.status == 403 && refused.body.contains("waits for the approval"), "{}", refused.body);
+    assert_eq!(night.says(maya, "1-1", "approve", &json!({"term": 1})).status, 200);
+    assert_eq!(night.says(tom, "1-1", "publish", &json!({})).json()["stage"], "published");
+    let mail = night.daemon.mail_to("news@example.net", "Some payments by card fail.");
+    for word in ["paymentgw", "frankfurt", "hunter2", "Maya", "INC-1", &night.daemon.address.to_string()] {
+        assert!(!mail.contains(word), "{word}: {mail}");
+    }
+    assert!(mail.contains("Subject: Online shop: service disruption"), "{mail}");
+    let shown = eventually("it is there", || {
+        let shown = night.daemon.api(maya, "GET", "/api/v1/statements/1-1", &Value::Null).json();
+        (shown["reached"][0]["outcome"] == "accepted").then_some(shown)
+    });
+    assert_eq!(shown["published"]["right"], "commander");
+    let kept = night.daemon.api(maya, "GET", "/api/v1/incidents/1/timeline", &Value::Null);
+    for kind in
+        ["statement", "statement_overridden", "statement_approved", "statement_published", "delivered"]
+    {
+        assert!(kept.body.contains(&format!("\"{kind}\"")), "{kind}");
+    }
+    assert!(!kept.body.contains("hunter2"), "what was refused is nowhere");
+    assert!(!night.daemon.log().contains("hunter2"));
+    assert!(night.daemon.verify().contains("whole"));
+}
+
+#[test]
+fn corrections_retractions_and_the_closing_go_where_anything_was_said() {
+    let night = Night::begin();
+    let maya = &night.maya;
+    night.drafts(maya, "public", "All payments fail.");
+    assert_eq!(night.says(maya, "1-1", "publish", &json!({})).json()["published"]["right"], "own");
+    let right = night.says(maya, "1-1", "correct", &json!({"text": "Some payments by card fail."}));
+    assert_eq!(
+        (right.status, &right.json()["mends"], &right.json()["sort"]),
+        (201, &json!("1-1"), &json!("correction"))
+    );
+    night.says(maya, "1-2", "publish", &json!({}));
+    let mail = night.daemon.mail_to("news@example.net", "Correction to our ");
+    assert!(mail.contains("Some payments by card fail."), "{mail}");
+    let early = json!({"incident": 1, "audience": "public", "sort": "closing", "text": "It works again."});
+    let early = night.daemon.api(maya, "POST", "/api/v1/statements", &early);
+    assert!(early.status == 409 && early.body.contains("it is over"), "{}", early.body);
+    night.daemon.api(maya, "POST", "/api/v1/incidents/1/resolve", &json!({"term": 1, "false_alarm": true}));
+    let owed = night.daemon.api(maya, "GET", "/api/v1/statements?incident=1", &Value::Null).json();
+    assert_eq!(owed["incidents"][0]["closing_due"], json!(["public"]));
+    night.daemon.mail_to("tom@example.net", "INC-1 is over, and those");
+    let closing = night.drafts(maya, "public", "Payments work again.");
+    assert_eq!((&closing.json()["sort"], &closing.json()["phase"]), (&json!("closing"), &json!("resolved")));
+    night.says(maya, "1-3", "publish", &json!({}));
+    night.daemon.mail_to("news@example.net", "Payments work again.");
+    let owed = night.daemon.api(maya, "GET", "/api/v1/statements?incident=1", &Value::Null).json();
+    assert_eq!(owed["incidents"][0]["closing_due"], json!([]));
+    assert!(night.daemon.verify().contains("whole"));
+}
+
+#[test]
+fn killed_in_the_middle_nothing_is_lost_and_nobody_reads_it_twice() {
+    let mut night = Night::begin();
+    let maya = night.maya.clone();
+    for number in 1..=5 {
+        night.drafts(&maya, "public", &format!("News number {number} of the evening."));
+        let sent = night.says(&maya, &format!("1-{number}"), "publish", &json!({}));
+        assert_eq!(sent.status, 200, "{}", sent.body);
+        if number % 3 == 1 {
+            night.daemon.kill();
+            night.daemon.go();
+        }
+    }
+    // What was in hand is sent again when its lease has run out.
+    let all = within(Duration::from_secs(200), "all five are there", || {
+        let news = night.news();
+        let has = |number: i32| news.iter().any(|mail| mail.contains(&format!("News number {number} of")));
+        (1..=5).all(has).then_some(news)
+    });
+    for number in 1..=5 {
+        let of = all.iter().filter(|mail| mail.contains(&format!("News number {number} of")));
+        let ids: std::collections::BTreeSet<&str> =
+            of.filter_map(|mail| mail.lines().find(|line| line.starts_with("Message-ID:"))).collect();
+        assert_eq!(ids.len(), 1, "one message, however often it was handed over: {ids:?}");
+    }
+    assert!(night.daemon.verify().contains("whole"));
+}
+
+#[test]
+fn the_command_does_what_the_api_does() {
+    let night = Night::begin();
+    let run = |token: &str, arguments: &[&str]| {
+        let done = night.daemon.command(arguments, Some(token));
+        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    };
+    let (code, shown, _) = run(
+        &night.tom,
+        &["statement", "draft", "1", "--audience", "public", "--next", "25m", "Some payments fail."],
+    );
+    assert_eq!(code, Some(0));
+    assert!(shown.starts_with("1-1 ") && shown.contains("\n    \n    Next update by "), "{shown}");
+    let (code, _, said) = run(&night.tom, &["statement", "publish", "1-1"]);
+    assert!(code == Some(1) && said.contains("waits for the approval of the Commander, maya"), "{said}");
+    assert_eq!(run(&night.maya, &["statement", "approve", "1-1", "--term", "1"]).0, Some(0));
+    assert!(run(&night.tom, &["statement", "publish", "1-1"]).1.contains("news: pending"));
+    assert!(
+        run(&night.tom, &["statement", "question", "1", "any update?", "--from", "support"]).0 == Some(0)
+    );
+    assert!(run(&night.maya, &["statement", "list"]).1.starts_with("1-1 "));
+    let (code, _, said) = run(&night.maya, &["statement", "show", "1-9"]);
+    assert!(code == Some(1) && said.contains("there is no statement 1-9"), "{said}");
+    night.daemon.mail_to("news@example.net", "Next update by ");
+}
+
+#[test]
+fn the_page_offers_what_the_rules_allow_and_gives_back_what_was_written() {
+    let night = Night::begin();
+    let (maya, tom) = (night.daemon.cookie(&night.maya), night.daemon.cookie(&night.tom));
+    let page = |cookie: &str| {
+        let answer = request(night.daemon.address, "GET", "/statements", &[("Cookie", cookie)], b"").unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        answer.body
+    };
+    let form = |cookie: &str, action: &str, field: (&str, &str)| {
+        let all = forms(&page(cookie));
+        let fits = |form: &super::incident_page::forms::Form| {
+            form.action == action
+                && form.value(field.0).is_none_or(|value| field.1.is_empty() || value == field.1)
+        };
+        all.into_iter().find(fits).unwrap_or_else(|| panic!("no form for {action}"))
+    };
+    let first = form(&tom, "/statements", ("audience", "public"));
+    assert!(first.value("text").unwrap().starts_with("We are investigating a problem with Online shop."));
+    let leak = first.send(&night.daemon, &tom, &[("text", "It is back in 10 minutes.")]);
+    assert_eq!(leak.status, 422, "{}", leak.body);
+    assert!(
+        leak.body.contains("in 10 minutes”") && leak.body.contains("It is back in 10 minutes.</textarea>"),
+        "{}",
+        leak.body
+    );
+    let done = first.send(&night.daemon, &tom, &[("text", "Some payments fail."), ("next_in", "25")]);
+    assert_eq!(done.status, 303, "{}", done.body);
+    assert!(page(&tom).contains("waits for the approval of Maya Lind"), "tom cannot send it yet");
+    assert!(!forms(&page(&tom)).iter().any(|form| form.action.ends_with("/publish")));
+    // Maya may send it as it is: her press is the approval.
+    let sends = form(&maya, "/statements/1-1/publish", ("entry", ""));
+    let twice = (sends.send(&night.daemon, &maya, &[]), sends.send(&night.daemon, &maya, &[]));
+    assert_eq!((twice.0.status, twice.1.status), (303, 303), "a second tap is the same press");
+    night.daemon.mail_to("news@example.net", "Some payments fail.");
+    assert!(page(&maya).contains("went out"));
+    let other = request(
+        night.daemon.address,
+        "POST",
+        "/statements",
+        &[("Cookie", maya.as_str()), ("Origin", "https://evil.example")],
+        b"text=x",
+    )
+    .unwrap();
+    assert_eq!(other.status, 403, "not for another site: {}", other.body);
+    eventually("one mail", || (night.news().len() == 1).then_some(()));
+}
