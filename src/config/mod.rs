@@ -44,6 +44,7 @@ mod routes;
 pub mod secrets;
 mod services;
 mod sources;
+mod statements;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
@@ -64,6 +65,8 @@ mod stories_policies;
 mod stories_rotations;
 #[cfg(test)]
 mod stories_secrets;
+#[cfg(test)]
+mod stories_statements;
 #[cfg(test)]
 mod stories_wrong;
 mod ways;
@@ -504,6 +507,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), None);
+    rules.statements = statements::templates(&mut root, &mut reading, &rules.disclosure);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
     let pio = pio::pio(&mut root, &mut reading);
@@ -515,7 +519,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
         let place = reading.errors.place(directory.span.start);
         Some(Templates { directory: reading.directory.join(directory.value), place })
     });
-    root.later(&mut reading, &["silence", "drill", "statement", "lint", "override"]);
+    root.later(&mut reading, &["silence", "drill", "lint", "override"]);
     root.end(&mut reading);
     rules.pio = pio;
     rules.channels = channels.iter().map(|channel| (channel.name.clone(), channel.audience)).collect();

@@ -10,6 +10,7 @@ use super::names::{self, known};
 use super::people::targets;
 use super::pio;
 use super::read::{At, Reading, Table};
+use super::statements;
 use crate::core::correlate::{Grouping, Needs, Storm};
 use crate::core::incident::Severity;
 use crate::core::oncall::Rotation;
@@ -53,6 +54,8 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
         let severities = severities(&mut table, reading);
         let policies = policies(&mut table, reading, rules);
         let pio_alone = table.has("pio_alone").then(|| pio::alone(&mut table, reading)).flatten();
+        let holding = statements::holding(&mut table, reading);
+        let symptom = table.text(reading, "symptom").map(|text| text.value).unwrap_or_default();
         table.end(reading);
         let (Some(name), Some(policy)) = (name, policy) else { continue };
         let policy = policy.value;
@@ -63,6 +66,8 @@ pub(super) fn services(root: &mut Table<'_>, reading: &mut Reading, rules: &mut 
             flapping,
             pio,
             pio_alone,
+            holding,
+            symptom,
             bridge,
             meet,
             public_name,

@@ -23,7 +23,7 @@ pub use act::{Act, Bid, Draft, Join, Next, Opening, Speech, TooLong, Wish, Write
 pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
-pub use voice::{TITLE_CHARS_MAX, public_names};
+pub use voice::{TITLE_CHARS_MAX, public_names, starter};
 
 use super::audience::Audience;
 use super::board::RequestState;
@@ -119,6 +119,7 @@ pub fn open(
     }
     let opened = work.incident.clone();
     work.tell_watchers(&opened)?;
+    work.plans_holding()?;
     Ok(work.done(Reason::Opened))
 }
 
@@ -398,6 +399,9 @@ impl Work<'_> {
         if due > self.now {
             return Ok(Reason::NotDue);
         }
+        if self.incident.voice.holding_at.is_some_and(|at| at <= self.now) {
+            return self.sends_holding();
+        }
         match &self.incident.phase {
             Phase::Triggered { quiet_until: Some(_), .. } => return self.clear(unheard),
             Phase::Acknowledged { .. } | Phase::Mitigated { .. } => return self.looks_after_command(),
@@ -502,6 +506,7 @@ impl Work<'_> {
         let told: Vec<Letter> = told.collect();
         self.letters.extend(told);
         self.awaits_first_updates()?;
+        self.plans_holding()?;
         self.call_pio(person)
     }
 

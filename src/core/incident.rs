@@ -411,7 +411,8 @@ impl Incident {
     /// When the daemon must look at it again, if ever. While an incident is quiet nobody else is woken.
     pub fn due_at(&self) -> Option<Timestamp> {
         let promised = self.commander().and_then(|_| self.far_hour());
-        self.own_due_at().into_iter().chain(promised).min()
+        let holding = self.voice.holding_at.filter(|_| self.is_open());
+        self.own_due_at().into_iter().chain(promised).chain(holding).min()
     }
 
     /// The same, without what people promised: an hour that the daemon has set itself lies no further ahead than its waits.

@@ -44,6 +44,8 @@ pub struct Rules {
     pub public_page: bool,
     /// What is asked of the PIO.
     pub pio: PioRules,
+    /// Words of the house for statements; the first that fits.
+    pub statements: Vec<Template>,
     /// Fallback of a channel, by the channel's name.
     pub fallbacks: BTreeMap<String, String>,
     /// Clocks.
@@ -192,6 +194,30 @@ impl CommandRules {
             .into(),
         }
     }
+}
+
+/// When words that were approved beforehand go out by themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// So long after the opening, and after somebody took command. Until then anybody who answers for it can say hold.
+    pub after: SignedDuration,
+    /// To whom.
+    pub audiences: BTreeSet<Audience>,
+    /// Of incidents as bad as these.
+    pub severities: BTreeSet<Severity>,
+}
+
+/// Words of the house for a statement: to begin with, or to go out as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// Who reads it.
+    pub audience: Audience,
+    /// For which phase; `None`: while nobody has the incident yet.
+    pub phase: Option<Phase>,
+    /// For incidents as bad as these; none: for all.
+    pub severities: BTreeSet<Severity>,
+    /// In words, with `{product}`, `{symptom}` and `{since}`.
+    pub text: String,
 }
 
 /// What is asked of the PIO, and what they may do. What does not stand here is not asked.
@@ -396,6 +422,10 @@ pub struct Service {
     pub flapping: Flapping,
     /// The PIO and the alternates, in order.
     pub pio: Vec<Target>,
+    /// Words that were approved beforehand go out by themselves; `None`: never.
+    pub holding: Option<Holding>,
+    /// What readers notice when it does not work, in a sentence; may be empty.
+    pub symptom: String,
     /// The PIO publishes alone of incidents as bad as these; `None`: as the house has it.
     pub pio_alone: Option<BTreeSet<Severity>>,
     /// Where responders meet.

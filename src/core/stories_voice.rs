@@ -7,7 +7,7 @@ use super::command::Office;
 use super::decide::{Act, Draft, Next, Speech, TooLong, Wish};
 use super::disclosure::{Finding, Place, Rule, Weight};
 use super::incident::Severity;
-use super::rules::{PioRules, Rules};
+use super::rules::{Holding, PioRules, Rules, Template};
 use super::stories_command::{Night, accept, assign, offer, rules};
 use super::voice::{Impact, Phase, Right, Sort, Stage};
 
@@ -502,4 +502,103 @@ fn a_confirmed_cause_is_the_commanders_word() {
     assert!(night.refused("kim", confirm(1)).contains("maya has command"));
     night.does("maya", confirm(1));
     assert_eq!(night.incident.voice.cause.as_deref(), Some("a certificate"));
+}
+
+/// The house of [`calm`], whose public hears within three minutes.
+fn holding() -> Rules {
+    let mut rules = calm();
+    let service = rules.services.get_mut("shop").unwrap();
+    service.symptom = "Payments may fail.".into();
+    service.holding = Some(Holding {
+        after: SignedDuration::from_mins(3),
+        audiences: [Audience::Public].into(),
+        severities: [Severity::Sev1].into(),
+    });
+    rules
+}
+
+impl Night {
+    fn said(&self) -> Vec<(&str, Right)> {
+        let each = self.incident.voice.statements.iter().filter_map(|one| match one.stage {
+            Stage::Published { right, .. } => Some((one.wording.text.as_str(), right)),
+            _ => None,
+        });
+        each.collect()
+    }
+}
+
+const DETECTED: &str =
+    "Our monitoring reports a problem with Online shop. Our staff are being called. Payments may fail.";
+const INVESTIGATING: &str = "We are looking into a problem with Online shop. Payments may fail.";
+
+#[test]
+fn what_was_approved_beforehand_goes_out_by_itself_and_never_says_that_somebody_works_on_it_while_nobody_does()
+ {
+    let mut night = Night::new(holding());
+    assert_eq!(night.incident.voice.holding_at, Some(night.hour() + SignedDuration::from_mins(3)));
+    assert!(night.at(2).ask("onscene", Act::TICK).unwrap().letters.is_empty());
+    assert_eq!(night.at(3).tick(), ["status: statement 1", "network: statement 1"]);
+    assert_eq!(night.said(), [(DETECTED, Right::Detected)]);
+    assert!(night.at(4).tick().is_empty(), "once");
+    // Escalation went its own way meanwhile.
+    assert_eq!(night.at(5).tick(), ["page tom (1, on_call)"]);
+    night.at(6).does("maya", Act::CheckIn);
+    assert_eq!(night.at(9).tick(), ["status: statement 2", "network: statement 2"]);
+    assert_eq!(night.said()[1], (INVESTIGATING, Right::Template));
+    assert!((10..60).all(|minute| night.at(minute).tick().is_empty()));
+}
+
+#[test]
+fn who_answers_for_it_says_hold_and_a_statement_of_theirs_makes_it_needless() {
+    let mut night = Night::new(holding());
+    let hold = || Speech::of(Wish::Hold { why: "not ours".into() });
+    assert_eq!(night.at(1).refused("maya", hold()), "the Commander, the Deputy or the PIO says hold");
+    night.at(1).does("maya", Act::CheckIn);
+    night.at(2).does("maya", hold());
+    assert!(night.at(10).tick().is_empty() && night.said().is_empty());
+    assert!(night.refused("maya", hold()).contains("nothing is about to go out"));
+    let mut night = Night::new(holding());
+    night.at(1).does("maya", Act::CheckIn);
+    night.at(2).does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    assert!(night.at(4).tick().is_empty());
+    assert_eq!(night.said(), [("Some payments fail.", Right::Own)]);
+}
+
+#[test]
+fn nothing_goes_out_by_itself_of_what_recovered_of_what_is_not_bad_or_where_nobody_wants_it() {
+    let mut night = Night::new(holding());
+    let recovers =
+        Act::Recover { source: "pingdom".into(), key: "db-1".into(), timed_out: None, flaps: None };
+    night.at(1).does("onscene", recovers);
+    night.at(3).tick();
+    assert!(night.said().is_empty());
+    let mut rules = holding();
+    rules.services.get_mut("shop").unwrap().holding.as_mut().unwrap().severities = [Severity::Sev2].into();
+    assert_eq!(Night::new(rules).incident.voice.holding_at, None);
+    assert_eq!(Night::new(calm()).incident.voice.holding_at, None);
+    // Without a name that those outside know there is nothing to say.
+    let mut rules = holding();
+    rules.services.get_mut("shop").unwrap().public_name = None;
+    let mut night = Night::new(rules);
+    assert!(night.at(3).tick().is_empty() && night.said().is_empty());
+    assert_eq!(night.incident.voice.holding_at, None);
+}
+
+#[test]
+fn the_house_has_words_of_its_own() {
+    let mut rules = holding();
+    let template = |severities: &[Severity], text: &str| Template {
+        audience: Audience::Public,
+        phase: None,
+        severities: severities.iter().copied().collect(),
+        text: text.into(),
+    };
+    rules.statements = vec![
+        template(&[Severity::Sev4], "small"),
+        template(&[], "{product} fails since {since}. {symptom} {product}!"),
+    ];
+    let mut night = Night::new(rules);
+    night.at(3).tick();
+    assert_eq!(night.said()[0].0, "Online shop fails since 02:00 UTC. Payments may fail. Online shop!");
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::audience::Audience;
 use super::incident::{Incident, Severity};
+use super::timeline::Actor;
 
 mod say;
 mod words;
@@ -64,30 +65,6 @@ impl Wording {
         match self.promise(written) {
             Some(promise) => format!("{}\n\n{promise}", self.text),
             None => self.text.clone(),
-        }
-    }
-}
-
-/// Words to begin with: what readers notice, and nothing that broke. Whoever writes goes on from there.
-pub fn starter(audience: Audience, phase: Phase, names: &[String]) -> String {
-    let what = if names.is_empty() { "one of our services".to_owned() } else { names.join(" and ") };
-    match (audience, phase) {
-        (Audience::Internal, Phase::Investigating) => {
-            format!(
-                "Something is wrong with {what}. What you see: . Follow it here; please do not ask the responders."
-            )
-        }
-        (_, Phase::Investigating) => {
-            format!("We are investigating a problem with {what}. You may notice: .")
-        }
-        (_, Phase::Identified) => {
-            format!("We have found what is wrong with {what} and are working on it. You may still notice: .")
-        }
-        (_, Phase::Monitoring) => format!("{what} works again. We keep watching it."),
-        (_, Phase::Resolved) => {
-            format!(
-                "{what} works again. From  until  UTC you may have noticed: . We are sorry for the trouble."
-            )
         }
     }
 }
@@ -315,6 +292,10 @@ pub struct Voice {
     pub pio_due: Option<Timestamp>,
     /// Who was called as PIO since it is open.
     pub called: Vec<String>,
+    /// When words that were approved beforehand go out, unless somebody says hold.
+    pub holding_at: Option<Timestamp>,
+    /// Somebody said hold: nothing goes out by itself.
+    pub held: bool,
 }
 
 impl Voice {
@@ -434,6 +415,9 @@ impl Voice {
                 let (audience, next_by, sort) =
                     (known.wording.audience, known.wording.next_by, known.wording.sort);
                 let mends = matches!(sort, Sort::Correction | Sort::Retraction);
+                if sort == Sort::Holding {
+                    self.holding_at = None;
+                }
                 // A correction that promises nothing leaves what was promised.
                 if !(mends && next_by.is_none()) {
                     self.awaits(audience, next_by, true);
@@ -473,6 +457,12 @@ impl Voice {
                 known.answer = Some((by.to_owned(), at, text.clone()));
             }
             Say::NoPio => self.pio_due = None,
+            Say::HoldingPlanned { at } => self.holding_at = Some(*at),
+            Say::HoldingStopped { .. } => {
+                self.holding_at = None;
+                // What stops by itself may begin again.
+                self.held |= by != Actor::Dispatch.name();
+            }
         }
         Ok(())
     }
@@ -508,16 +498,19 @@ impl Voice {
         self.due.clear();
         self.delegation = None;
         self.pio_due = None;
+        self.holding_at = None;
     }
 
     /// It is open again: nothing that was let pass or confirmed counts.
     pub(super) fn begin_anew(&mut self) {
         self.cause = None;
+        self.held = false;
         self.called.clear();
     }
 
     /// No hour that the daemon set lies later than this one.
     pub(super) fn nothing_later_than(&mut self, hour: Timestamp) {
         self.pio_due = self.pio_due.map(|due| due.min(hour));
+        self.holding_at = self.holding_at.map(|at| at.min(hour));
     }
 }

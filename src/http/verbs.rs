@@ -68,7 +68,7 @@ pub(super) struct AlertNamed {
 }
 
 /// Every verb that [`meant`] knows.
-pub(super) const VERBS: [&str; 41] = [
+pub(super) const VERBS: [&str; 42] = [
     "ack",
     "check-in",
     "en-route",
@@ -108,6 +108,7 @@ pub(super) const VERBS: [&str; 41] = [
     "resolve",
     "delegate",
     "confirm-cause",
+    "hold",
     "question",
     "answer",
 ];
@@ -252,6 +253,7 @@ pub(super) fn meant(verb: &str, said: Said) -> Result<Act, Problem> {
         "confirm-cause" => {
             Speech::of(Wish::ConfirmCause { cause: needed(said.cause, "cause")?, term: term()? })
         }
+        "hold" => Speech::of(Wish::Hold { why: reason }),
         "question" => Speech::of(Wish::Ask { from: needed(said.from, "from")?, text }),
         "answer" => Speech::of(Wish::Answer { number: numbered()?, text }),
         _ => {

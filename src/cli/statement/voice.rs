@@ -140,6 +140,14 @@ pub(super) enum Voice {
         #[arg(long)]
         term: u32,
     },
+    /// Say hold: the holding statement does not go out by itself
+    Hold {
+        /// The incident's number
+        number: i64,
+        /// Why
+        #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+        why: String,
+    },
     /// Keep a question for the PIO: it reaches no responder
     Question {
         /// The incident's number
@@ -241,6 +249,7 @@ impl Voice {
             Self::ConfirmCause { number, cause, term } => {
                 about(number, "confirm-cause", json!({"cause": cause, "term": term}))
             }
+            Self::Hold { number, why } => about(number, "hold", json!({"why": why})),
             Self::Question { number, text, from } => {
                 about(number, "question", json!({"text": text, "from": from}))
             }
@@ -258,6 +267,7 @@ impl Voice {
             }
             Self::Delegate { .. }
             | Self::ConfirmCause { .. }
+            | Self::Hold { .. }
             | Self::Question { .. }
             | Self::Answer { .. } => "written down\n".to_owned(),
             _ => whole(answer),

@@ -403,6 +403,11 @@ pub enum Wish {
         /// The term the Commander believes in.
         term: u32,
     },
+    /// That nothing goes out by itself.
+    Hold {
+        /// Why; may be empty.
+        why: String,
+    },
     /// Somebody wants to know how it goes.
     Ask {
         /// Who, as they say.
@@ -429,9 +434,11 @@ impl Wish {
             | Self::Approve { number, .. }
             | Self::Publish { number, .. }
             | Self::Drop { number, .. } => Some(*number),
-            Self::Delegate { .. } | Self::ConfirmCause { .. } | Self::Ask { .. } | Self::Answer { .. } => {
-                None
-            }
+            Self::Delegate { .. }
+            | Self::ConfirmCause { .. }
+            | Self::Hold { .. }
+            | Self::Ask { .. }
+            | Self::Answer { .. } => None,
         }
     }
 }

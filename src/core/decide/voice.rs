@@ -13,7 +13,7 @@ use super::super::disclosure::{Finding, Rule, Weight};
 use super::super::escalation::Staff;
 use super::super::incident::{Incident, Phase, Severity};
 use super::super::letter::{Letter, News};
-use super::super::rules::Rules;
+use super::super::rules::{Holding, Rules, Template};
 use super::super::timeline::{Actor, Fact};
 use super::super::voice::{
     Impact, MISSED_MAX, Phase as Told, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement, Wording,
@@ -268,6 +268,7 @@ impl Work<'_> {
                 let cause = words(&cause, "the cause")?;
                 self.say(Say::CauseConfirmed { cause })
             }
+            Wish::Hold { why } => self.holds_back(&why),
             Wish::Ask { from, text } => self.asks(&from, &text),
             Wish::Answer { number, text } => {
                 self.person()?;
@@ -723,6 +724,128 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// Words of the house for a statement: the first template that fits, else what every house says. `phase`: `None` while nobody has
+/// the incident yet.
+pub fn starter(incident: &Incident, audience: Audience, phase: Option<Told>, rules: &Rules) -> String {
+    let names = public_names(incident, rules);
+    let product = if names.is_empty() { "one of our services".to_owned() } else { names.join(" and ") };
+    let symptom = rules.services.get(incident.leads()).map_or("", |service| service.symptom.as_str());
+    let fits = |one: &&Template| {
+        let for_all = one.severities.is_empty();
+        one.audience == audience
+            && one.phase == phase
+            && (for_all || one.severities.contains(&incident.severity))
+    };
+    let own = rules.statements.iter().find(fits).map(|one| one.text.as_str());
+    let text = own.unwrap_or(match phase {
+        None => "Our monitoring reports a problem with {product}. Our staff are being called. {symptom}",
+        Some(Told::Investigating) => "We are looking into a problem with {product}. {symptom}",
+        Some(Told::Identified) => {
+            "We have found what is wrong with {product}, and are working on it. {symptom}"
+        }
+        Some(Told::Monitoring) => "{product} works again. We keep watching it.",
+        Some(Told::Resolved) => "{product} works again. We are sorry for the trouble.",
+    });
+    let since = incident.opened_at.to_zoned(TimeZone::UTC).strftime("%H:%M UTC").to_string();
+    let text = text.replace("{product}", &product).replace("{symptom}", symptom).replace("{since}", &since);
+    text.trim().to_owned()
+}
+
+impl Work<'_> {
+    /// The holding statement of the service that leads, where it has one for an incident as bad as this.
+    fn holding(&self) -> Option<&Holding> {
+        let holding = self.rules.services.get(self.incident.leads())?.holding.as_ref()?;
+        holding.severities.contains(&self.incident.severity).then_some(holding)
+    }
+
+    /// Words that were approved beforehand go out in a while, unless somebody says hold.
+    pub(super) fn plans_holding(&mut self) -> Result<(), Refusal> {
+        let Some(after) = self.holding().map(|holding| holding.after) else { return Ok(()) };
+        if self.incident.voice.held || self.waiting_for_words().is_empty() {
+            return Ok(());
+        }
+        let at = self.later(after);
+        self.dispatch(Fact::Voice(Say::HoldingPlanned { at }))
+    }
+
+    /// Those who have read nothing yet but, maybe, that something was noticed.
+    fn waiting_for_words(&self) -> Vec<Audience> {
+        let Some(holding) = self.holding() else { return Vec::new() };
+        let is_taken = self.incident.commander().is_some();
+        let waits = |audience: &&Audience| {
+            let mut told = self.incident.voice.published(**audience);
+            told.all(|one| is_taken && is_detected(one)) && self.rules.can_tell(**audience)
+        };
+        holding.audiences.iter().filter(waits).copied().collect()
+    }
+
+    /// The hour of the holding statement has come.
+    pub(super) fn sends_holding(&mut self) -> Result<Reason, Refusal> {
+        let fires = self.incident.firing > 0 || self.incident.declared;
+        let (waiting, is_taken) = (self.waiting_for_words(), self.incident.commander().is_some());
+        if waiting.is_empty() || !fires {
+            let why = if fires { "they have heard already" } else { "nothing fires any more" };
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why: why.to_owned() }))?;
+            return Ok(Reason::Recorded);
+        }
+        for audience in waiting {
+            let phase = is_taken.then_some(Told::Investigating);
+            let text = starter(&self.incident, audience, phase, self.rules);
+            let draft = Draft {
+                audience,
+                sort: Some(Sort::Holding),
+                phase: Some(Told::Investigating),
+                impact: None,
+                title: None,
+                text,
+                next: Next::Usual,
+                mends: None,
+                channels: Vec::new(),
+            };
+            // Without a name for those outside there is nothing that could be said to them.
+            let Ok(wording) = fill_in(&draft, &self.incident, self.rules, self.now) else { continue };
+            let (number, channels) = (self.incident.voice.next_number(), wording.channels.clone());
+            self.dispatch(Fact::Voice(Say::Drafted { number, wording, found: Vec::new() }))?;
+            let published = Say::Published {
+                number,
+                wording: self.incident.seq,
+                right: if is_taken { Right::Template } else { Right::Detected },
+                channels: channels.clone(),
+            };
+            self.dispatch(Fact::Voice(published))?;
+            self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
+        }
+        if self.incident.voice.holding_at.is_some() {
+            let why = "there is no name for it that those outside know".to_owned();
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why }))?;
+            return Ok(Reason::Recorded);
+        }
+        Ok(Reason::Published)
+    }
+
+    /// Somebody who answers for it says hold.
+    fn holds_back(&mut self, why: &str) -> Result<Reason, Refusal> {
+        let person = self.person()?;
+        let leads = self.answers_for_it().is_some_and(|(commander, _)| commander == person);
+        let deputy = self.incident.offices.holder(Office::Deputy) == Some(&*person);
+        if !leads && !deputy && !self.is_pio(&person) && !self.is_administrator(&person) {
+            return Err(Refusal::NotAllowed("the Commander, the Deputy or the PIO says hold".to_owned()));
+        }
+        if self.incident.voice.holding_at.is_none() {
+            return Err(Refusal::WrongState("nothing is about to go out by itself"));
+        }
+        let why = words_or_none(why, "the reason")?;
+        let why =
+            if why.is_empty() { format!("{person} says hold") } else { format!("{person} says hold: {why}") };
+        self.say(Say::HoldingStopped { why })
+    }
+}
+
+/// Whether it says no more than that something was noticed.
+fn is_detected(one: &Statement) -> bool {
+    matches!(one.stage, Stage::Published { right: Right::Detected, .. })
 }
 
 /// What has changed since an approval.

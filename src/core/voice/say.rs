@@ -121,11 +121,21 @@ pub enum Say {
     },
     /// Everybody who can be the PIO was called, and nobody came.
     NoPio,
+    /// Words that were approved beforehand go out at this hour, unless somebody says hold.
+    HoldingPlanned {
+        /// When.
+        at: Timestamp,
+    },
+    /// They do not go out by themselves.
+    HoldingStopped {
+        /// Why.
+        why: String,
+    },
 }
 
 impl Say {
     /// All words of [`Say::kind`].
-    pub const KINDS: [&'static str; 15] = [
+    pub const KINDS: [&'static str; 17] = [
         "statement",
         "statement_returned",
         "statement_overridden",
@@ -141,6 +151,8 @@ impl Say {
         "question",
         "question_answered",
         "no_pio",
+        "holding_planned",
+        "holding_stopped",
     ];
 
     /// The word for the kind of entry, used in SQL and JSON.
@@ -161,6 +173,8 @@ impl Say {
             Self::Asked { .. } => "question",
             Self::Answered { .. } => "question_answered",
             Self::NoPio => "no_pio",
+            Self::HoldingPlanned { .. } => "holding_planned",
+            Self::HoldingStopped { .. } => "holding_stopped",
         }
     }
 
@@ -215,6 +229,10 @@ impl Say {
             }
             Self::Asked { number, from, text } => format!("question {number} of {from}{}", with(text)),
             Self::Answered { number, text } => format!("question {number} is answered{}", with(text)),
+            Self::HoldingPlanned { at } => {
+                format!("a holding statement goes out at {at:.0}, unless somebody says hold")
+            }
+            Self::HoldingStopped { why } => format!("no holding statement goes out{}", with(why)),
             Self::NoPio => "everybody who can be the PIO was called, and nobody has come".into(),
         }
     }

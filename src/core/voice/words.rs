@@ -130,11 +130,13 @@ pub enum Right {
     Alone,
     /// The words were approved beforehand, and nobody said hold.
     Template,
+    /// The same, while nobody had the incident: they say no more than that something was noticed.
+    Detected,
 }
 
 impl Right {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Commander,
         Self::Own,
         Self::Deputy,
@@ -142,6 +144,7 @@ impl Right {
         Self::Standing,
         Self::Alone,
         Self::Template,
+        Self::Detected,
     ];
 
     /// The word used in SQL, JSON and pages.
@@ -154,6 +157,7 @@ impl Right {
             Self::Standing => "standing",
             Self::Alone => "alone",
             Self::Template => "template",
+            Self::Detected => "detected",
         }
     }
 
@@ -167,6 +171,7 @@ impl Right {
             Self::Standing => "by standing delegation of the Commander",
             Self::Alone => "by the PIO alone, as the house lets them",
             Self::Template => "beforehand; nobody said hold",
+            Self::Detected => "beforehand; nobody had it yet",
         }
     }
 

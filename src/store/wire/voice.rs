@@ -189,6 +189,10 @@ pub(super) struct VoiceRow {
     pio_due: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     called: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holding_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    held: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -265,6 +269,10 @@ pub(super) enum SayRow {
     },
     #[serde(rename = "no_pio")]
     NoPio,
+    #[serde(rename = "holding_planned")]
+    HoldingPlanned { at: Timestamp },
+    #[serde(rename = "holding_stopped")]
+    HoldingStopped { why: String },
 }
 
 #[cfg(test)]
@@ -309,6 +317,8 @@ mod tests {
             Say::Asked { number: 1, from: "support".into(), text: "any update?".into() },
             Say::Answered { number: 1, text: String::new() },
             Say::NoPio,
+            Say::HoldingPlanned { at },
+            Say::HoldingStopped { why: "maya says hold".into() },
         ];
         assert_eq!(all.clone().map(|say| say.kind()), Say::KINDS);
         for say in all {

@@ -9,13 +9,13 @@ use super::excerpt;
 use crate::commit::statements::previews;
 use crate::core::audience::Audience;
 use crate::core::command::Office;
-use crate::core::decide::{By, Refusal, Speech, Wish, decide, public_names};
+use crate::core::decide::{By, Refusal, Speech, Wish, decide, public_names, starter};
 use crate::core::disclosure::{Finding, Weight};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase};
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Route};
-use crate::core::voice::{Impact, Phase as Told, Sort, Stage, Statement, starter};
+use crate::core::voice::{Impact, Phase as Told, Sort, Stage, Statement};
 use crate::house::House;
 use crate::render::{full_name, statement_id};
 use crate::store::tokens::Holder;
@@ -85,6 +85,8 @@ impl State<'_> {
             delegated => delegation.map(|one| self.hour(one.until)),
             cause => voice.cause.as_deref(), missed => voice.missed,
             may_delegate => leads && incident.is_open(),
+            holding => voice.holding_at.filter(|_| incident.is_open()).map(|at| self.hour(at)),
+            may_hold => voice.holding_at.is_some() && self.tries(incident, Wish::Hold { why: String::new() }, &[]).is_ok(),
             questions => voice.questions.iter().filter(|one| one.answer.is_none()).map(|one| context! {
                 number => one.number, from => one.from.as_str(), text => one.text.as_str(), at => self.hour(one.at) })
                 .collect::<Vec<_>>(),
@@ -135,7 +137,7 @@ impl State<'_> {
             phase => phase.as_str(), phases => words(Told::ALL.map(Told::as_str)), impacts => words(Impact::ALL.map(Impact::as_str)),
             impact => last.filter(|_| incident.is_open()).map(|last| last.wording.impact.as_str()),
             next => next.map(|wait| wait.as_mins()),
-            starter => starter(audience, phase, &public_names(incident, rules)),
+            starter => starter(incident, audience, Some(phase), rules),
             page => audience == Audience::Public && rules.public_page,
         }
     }
