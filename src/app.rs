@@ -228,6 +228,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         metrics: metrics.clone(),
         wake: wakes.letters.clone(),
         rush,
+        paused: Default::default(),
     };
     // Who follows a timeline ends with the requests.
     let followed = Sight::new(Readers::new(place.clone(), clock.clone()), mirror.clone());

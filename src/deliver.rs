@@ -17,6 +17,10 @@ use tokio::sync::Notify;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
+mod pause;
+
+use pause::Pauses;
+
 use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply};
@@ -96,7 +100,13 @@ pub struct Delivery {
     pub wake: Arc<Notify>,
     /// Many deadlines are being met.
     pub rush: Rush,
+    /// Channels that are left alone for a while.
+    pub paused: Paused,
 }
+
+/// Channels that are left alone for a while, because they refuse every letter.
+#[derive(Clone, Debug, Default)]
+pub struct Paused(Arc<Pauses>);
 
 /// Attempts under way. A letter is held until its outcome is on disk: as long as this process knows an
 /// outcome that the store does not, it does not send that letter again.
@@ -241,12 +251,35 @@ impl Delivery {
         if claim.kind == Kind::Hush && !channel.sounds_on() {
             return (refused("nothing sounds on by this way"), false);
         }
+        let is_room = claim.person.is_empty();
+        if is_room && let Some(why) = self.paused.0.why(&claim.channel, &house.config_hash, parcel.now) {
+            return (Outcome::Refused { why, whole_channel: true }, false);
+        }
         let again = channel.recognises_repeats();
         if claim.statement.is_some() && claim.unsure && !again {
             let why = "it was lost while it was sent, and may be there; look, and send it again if it is not";
             return (Outcome::Unknown { why: why.into() }, false);
         }
-        (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
+        let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
+        if is_room {
+            self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
+        }
+        (outcome, again)
+    }
+
+    /// A channel whose login or address is wrong is left alone for a while; one that answers anything else is not.
+    fn pauses(&self, channel: &str, config_hash: &str, outcome: &Outcome, now: Timestamp) {
+        match outcome {
+            Outcome::Refused { why, whole_channel: true } => {
+                self.paused.0.begin(channel, config_hash, why, now)
+            }
+            Outcome::Accepted { .. } | Outcome::Refused { .. } => self.paused.0.end(channel),
+            Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
+        }
+        self.metrics.channel_paused.reset();
+        for channel in self.paused.0.all() {
+            self.metrics.channel_paused.with_label_values(&[channel.as_str()]).set(1);
+        }
     }
 
     /// Offers the outcome until the store has it, for without it the letter would be sent again. Only the end

@@ -53,6 +53,8 @@ pub struct Metrics {
     pub delivery_attempts: IntCounterVec,
     /// `onscene_delivery_oldest_seconds{channel}`
     pub delivery_oldest: GaugeVec,
+    /// `onscene_channel_paused{channel}`
+    pub channel_paused: IntGaugeVec,
     /// `onscene_statement_overdue{audience}`
     pub statement_overdue: IntGaugeVec,
     /// `onscene_statements_total{audience,sort}`
@@ -249,6 +251,12 @@ impl Metrics {
                 &r,
                 "onscene_delivery_oldest_seconds",
                 "Age of the oldest letter waiting.",
+                &["channel"],
+            )?,
+            channel_paused: int_gauges(
+                &r,
+                "onscene_channel_paused",
+                "Whether a channel refused its last letter for a reason that concerns every letter.",
                 &["channel"],
             )?,
             statement_overdue: int_gauges(

@@ -92,7 +92,10 @@ pub(super) fn run(
         Command::Report(report) => work.report(report)?,
         // Nobody would send what is handed to one who has gone.
         Command::Claim(_) if job.answer.is_closed() => Err(DoorError::Late),
-        Command::Claim(wanted) => Ok(Reply::Claims(letters::claim(tx, wanted)?)),
+        Command::Claim(wanted) => {
+            let claims = letters::claim(tx, wanted)?;
+            Ok(Reply::Claims(work.without_outdated(claims)?))
+        }
         Command::Settle { claim, settlement, alone } => {
             work.settle(claim, settlement, *alone)?;
             Ok(Reply::Done)

@@ -3,19 +3,23 @@
 
 use std::collections::BTreeSet;
 
-use super::acts::Work;
+use jiff::{SignedDuration, Timestamp};
+
+use super::acts::{Sent, Work};
 use crate::channels::{Channel, Parcel};
 use crate::core::decide::{Decision, Speech, TooLong, Wish};
 use crate::core::disclosure::{self, Finding, Rendered};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::core::timeline::Fact;
-use crate::core::voice::{Say, Statement, Wording};
+use crate::core::voice::{Say, Sort, Statement, Wording};
 use crate::house::parcel;
 use crate::render;
+use crate::store::letters::{self, Claim};
 use crate::store::{StoreError, Tx, alerts, statements};
-use jiff::Timestamp;
 
+/// An update that waited for so long is no news any more once there is a newer one.
+const OUTDATED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Most alerts of an incident whose words are not to be said.
 const ALERTS_SEEN_MAX: u32 = 500;
 /// Labels whose values are names of machines, whatever they look like.
@@ -51,6 +55,37 @@ impl Work<'_, '_> {
             (!shown.fits()).then_some(TooLong { channel, size, most, unit })
         });
         shown.collect()
+    }
+
+    /// Of updates that waited long for a channel only the newest goes there: those before it are no news any more, and would keep it
+    /// from coming. What corrects, takes back or closes is never left out, nor is what it is about.
+    pub(super) fn without_outdated(&mut self, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreError> {
+        let mut kept = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let waited = self.tx.now.duration_since(claim.created_at) >= OUTDATED_AFTER;
+            if !waited || claim.statement.is_none() || claim.unsure || !self.is_no_news(&claim)? {
+                kept.push(claim);
+                continue;
+            }
+            if letters::supersede(self.tx, &claim)? {
+                self.conclude(&Sent::from(&claim), "superseded", "")?;
+            }
+        }
+        Ok(kept)
+    }
+
+    fn is_no_news(&mut self, claim: &Claim) -> Result<bool, StoreError> {
+        let Some(saved) = self.memory.incident(self.tx, claim.incident)? else { return Ok(false) };
+        let voice = &saved.incident.voice;
+        let (Some(number), newer) = (claim.statement, letters::behind(self.tx, claim)?) else {
+            return Ok(false);
+        };
+        let is_news = |number: u32, sorts: &[Sort]| {
+            voice.statement(number).is_some_and(|one| sorts.contains(&one.wording.sort))
+        };
+        let is_mended = voice.statements.iter().any(|one| one.wording.mends == Some(number));
+        let news = [Sort::Update, Sort::Holding, Sort::Closing];
+        Ok(!is_mended && is_news(number, &news[..2]) && newer.iter().any(|newer| is_news(*newer, &news)))
     }
 
     /// That statements went out is written down where a status page looks for it.

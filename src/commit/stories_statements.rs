@@ -249,3 +249,57 @@ fn what_was_said_is_folded_the_same_from_the_timeline() {
     let proved = story.look(|tx| incidents::verify(tx, 1));
     assert!(proved.unwrap().is_ok());
 }
+
+#[test]
+fn of_updates_that_waited_long_the_newest_goes_out_and_what_corrects_is_never_left_out() {
+    let mut story = Story::speaking();
+    let says = |story: &mut Story, text: &str| {
+        story.speaks("maya", writes(text)).unwrap();
+        let number = story.look(|tx| incidents::load(tx, 1)).unwrap().incident.voice.next_number() - 1;
+        story.speaks("maya", publish(number)).unwrap();
+        number
+    };
+    says(&mut story, "All cards fail.");
+    story.passes(3);
+    says(&mut story, "Some cards fail.");
+    // The channel is away, and comes back a quarter of an hour later.
+    story.passes(12);
+    assert!(story.claim("status").is_empty(), "the first is no news any more");
+    let claims = story.claim("status");
+    assert_eq!(claims.iter().map(|claim| claim.statement).collect::<Vec<_>>(), [Some(2)]);
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+    let reached = |number| saved.incident.voice.statement(number).unwrap().reached[0].outcome.as_str();
+    assert_eq!((reached(1), reached(2)), ("superseded", ""));
+    story.settle(claims.into_iter().next().unwrap(), Settlement::Accepted { remote_id: None });
+    // What is corrected has to be there before its correction is.
+    let wrong = says(&mut story, "No cards fail.");
+    let mut right = draft("Some still fail.");
+    (right.sort, right.mends) = (Some(Sort::Correction), Some(wrong));
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: right })).unwrap();
+    story.speaks("maya", publish(wrong + 1)).unwrap();
+    story.passes(30);
+    let first = story.claim("status").remove(0);
+    assert_eq!(first.statement, Some(wrong));
+    story.settle(first, Settlement::Accepted { remote_id: None });
+    assert_eq!(story.claim("status").remove(0).statement, Some(wrong + 1));
+    story.proves_whole();
+}
+
+#[test]
+fn what_did_not_arrive_is_sent_once_more_by_who_has_looked() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let again = || Speech::of(Wish::Resend { number: 1, channel: None });
+    assert!(matches!(story.speaks("maya", again()), Err(Refusal::WrongState(_))), "it is on its way");
+    let claim = story.claim("status").remove(0);
+    let first = words(&claim).text;
+    story.settle(claim, Settlement::Unknown { why: "the answer was lost".into() });
+    assert!(matches!(story.speaks("tom", again()), Err(Refusal::NotAllowed(_))));
+    assert_eq!(story.speaks("maya", again()), Ok(Reason::Published));
+    let claim = story.claim("status").remove(0);
+    assert_eq!((words(&claim).text, claim.statement), (first, Some(1)));
+    story.settle(claim, Settlement::Accepted { remote_id: None });
+    assert!(matches!(story.speaks("maya", again()), Err(Refusal::WrongState(_))));
+    story.proves_whole();
+}

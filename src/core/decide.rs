@@ -201,7 +201,7 @@ pub fn decide(
             }
         }
         Act::Deliver { what, to, outcome, why, statement } => {
-            let lost = statement.is_some() && outcome != "accepted";
+            let lost = statement.is_some() && !matches!(outcome.as_str(), "accepted" | "superseded");
             work.add(Fact::Delivered { what, to, outcome, why, statement })?;
             if lost {
                 work.tell_who_speaks(News::Undelivered);

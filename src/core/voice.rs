@@ -423,6 +423,13 @@ impl Voice {
                     self.awaits(audience, next_by, true);
                 }
             }
+            Say::Resent { number, channels } => {
+                let known = self.statements.iter_mut().find(|known| known.number == *number);
+                let known = known.ok_or("a statement went out once more that is not there")?;
+                for one in known.reached.iter_mut().filter(|one| channels.contains(&one.channel)) {
+                    (one.outcome, one.at) = (String::new(), at);
+                }
+            }
             Say::Dropped { number, .. } => self.open(*number)?.stage = Stage::Dropped,
             Say::Delegated { until } => {
                 self.delegation = Some(Delegation { until: *until, term, severity });

@@ -79,6 +79,7 @@ pub(super) fn became(outcome: &str) -> &str {
     match outcome {
         "unknown" => "nobody knows whether it arrived",
         "unreached" => "it did not arrive",
+        "superseded" => "a newer one goes there instead",
         other => other,
     }
 }

@@ -30,8 +30,8 @@ pub(super) struct Spoken {
 }
 
 /// Every verb that is about a statement that is there.
-pub(super) const VERBS: [&str; 8] =
-    ["draft", "return", "override", "approve", "publish", "drop", "correct", "retract"];
+pub(super) const VERBS: [&str; 9] =
+    ["draft", "return", "override", "approve", "publish", "resend", "drop", "correct", "retract"];
 
 /// The incident and the number of a statement, of its id: `42-3`.
 ///
@@ -67,6 +67,15 @@ pub(super) fn wish(verb: &str, known: Option<(u32, Audience)>, spoken: Spoken) -
         ("override", Some((number, _))) => Ok(Wish::Override { number, wording, why }),
         ("approve", Some((number, _))) => Ok(Wish::Approve { number, wording, term: spoken.term }),
         ("publish", Some((number, _))) => Ok(Wish::Publish { number, wording }),
+        ("resend", Some((number, _))) => {
+            let mut channels = spoken.channels.unwrap_or_default();
+            if channels.len() > 1 {
+                return Err(Problem::unprocessable(
+                    "name one channel, or none for all that it did not reach",
+                ));
+            }
+            Ok(Wish::Resend { number, channel: channels.pop() })
+        }
         ("drop", Some((number, _))) => Ok(Wish::Drop { number, why }),
         ("correct", Some((number, audience))) => of(number, audience, Sort::Correction),
         ("retract", Some((number, audience))) => of(number, audience, Sort::Retraction),

@@ -239,6 +239,36 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     Ok(seq)
 }
 
+/// The statements that wait behind a letter in its lane, the oldest first.
+///
+/// # Errors
+/// What the engine says.
+pub fn behind(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<u32>, StoreError> {
+    let lane = format!("{}/{}/{}", claim.incident, claim.channel, claim.address);
+    let found = tx.query(
+        "select statement from letter where lane = ?1 and seq > ?2 and state = 'pending' and statement is not null
+         order by seq limit 100",
+        &[(&lane).into(), claim.seq.into()],
+        |row| row.int_or_null(0),
+    )?;
+    Ok(found.into_iter().flatten().filter_map(|number| u32::try_from(number).ok()).collect())
+}
+
+/// A letter that was claimed is not sent, for a newer one is. `false`: somebody else has it.
+///
+/// # Errors
+/// What the engine says.
+pub fn supersede(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
+    if !is_in_hand(tx, claim)? {
+        return Ok(false);
+    }
+    tx.write(
+        "update letter set state = 'dropped', payload = '', why = 'a newer one goes out instead' where seq = ?1",
+        &[claim.seq.into()],
+    )?;
+    Ok(true)
+}
+
 /// The other side's id of a statement in a channel, when it gave one.
 ///
 /// # Errors

@@ -111,6 +111,14 @@ pub(super) enum Voice {
         #[arg(allow_hyphen_values = true)]
         text: String,
     },
+    /// Send one once more where it did not arrive, or where nobody knows; look there first
+    Resend {
+        /// Its id
+        id: String,
+        /// To this channel alone
+        #[arg(long, value_name = "NAME")]
+        channel: Option<String>,
+    },
     /// Say that one is not wanted any more
     Drop {
         /// Its id
@@ -242,6 +250,9 @@ impl Voice {
             Self::Publish { id, read } => of(id, "publish", json!({"entry": read.entry})),
             Self::Correct { id, text } => of(id, "correct", json!({"text": text})),
             Self::Retract { id, text } => of(id, "retract", json!({"text": text})),
+            Self::Resend { id, channel } => {
+                of(id, "resend", json!({"channels": channel.iter().collect::<Vec<_>>()}))
+            }
             Self::Drop { id, why } => of(id, "drop", json!({"why": why})),
             Self::Delegate { number, minutes, term } => {
                 about(number, "delegate", json!({"minutes": minutes, "term": term}))

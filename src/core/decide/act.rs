@@ -382,6 +382,13 @@ pub enum Wish {
         /// The entry of the words that were read; `None`: the newest.
         wording: Option<u32>,
     },
+    /// That it goes out once more where it may not have arrived.
+    Resend {
+        /// Which.
+        number: u32,
+        /// Where to; `None`: wherever it is not known to be.
+        channel: Option<String>,
+    },
     /// That it is not wanted any more.
     Drop {
         /// Which.
@@ -433,6 +440,7 @@ impl Wish {
             | Self::Override { number, .. }
             | Self::Approve { number, .. }
             | Self::Publish { number, .. }
+            | Self::Resend { number, .. }
             | Self::Drop { number, .. } => Some(*number),
             Self::Delegate { .. }
             | Self::ConfirmCause { .. }

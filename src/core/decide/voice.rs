@@ -261,6 +261,7 @@ impl Work<'_> {
                 self.approves(number, wording, term, &found, &too_long)
             }
             Wish::Publish { number, wording } => self.publishes(number, wording, &found, &too_long),
+            Wish::Resend { number, channel } => self.resends(number, channel.as_deref()),
             Wish::Drop { number, why } => self.drops(number, &why),
             Wish::Delegate { length, term } => self.delegates(length, term),
             Wish::ConfirmCause { cause, term } => {
@@ -580,6 +581,39 @@ impl Work<'_> {
             "statement {} waits for the approval of the Commander{whom}",
             known.number
         )))
+    }
+
+    /// Whoever speaks has looked, and it is not there: the same words go there once more.
+    fn resends(&mut self, number: u32, channel: Option<&str>) -> Result<Reason, Refusal> {
+        let person = self.person()?;
+        let voice = &self.incident.voice;
+        let known = voice.statement(number).filter(|known| known.published_at().is_some()).cloned();
+        let known = known.ok_or_else(|| there_is_none(number, "that went out"))?;
+        let leads = self.answers_for_it().is_some_and(|(commander, _)| commander == person);
+        if !leads && !self.is_pio(&person) && !self.is_administrator(&person) {
+            return Err(Refusal::NotAllowed(
+                "the PIO or the Commander sends a statement once more".to_owned(),
+            ));
+        }
+        let audience = known.wording.audience;
+        let lost = known
+            .reached
+            .iter()
+            .filter(|one| !matches!(one.outcome.as_str(), "" | "accepted" | "superseded"));
+        let is_there =
+            |name: &str| self.rules.channels.iter().any(|(known, of)| known == name && *of == audience);
+        let channels: Vec<String> = lost
+            .map(|one| one.channel.clone())
+            .filter(|name| channel.is_none_or(|channel| channel == name) && is_there(name))
+            .collect();
+        if channels.is_empty() {
+            return Err(Refusal::WrongState(
+                "it is there, or on its way: there is nowhere to send it once more",
+            ));
+        }
+        self.add(Fact::Voice(Say::Resent { number, channels: channels.clone() }))?;
+        self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
+        Ok(Reason::Published)
     }
 
     fn drops(&mut self, number: u32, why: &str) -> Result<Reason, Refusal> {

@@ -61,6 +61,13 @@ pub enum Say {
         /// Where to.
         channels: Vec<String>,
     },
+    /// It goes out once more where it may not have arrived.
+    Resent {
+        /// Its number.
+        number: u32,
+        /// Where to.
+        channels: Vec<String>,
+    },
     /// It is not wanted any more.
     Dropped {
         /// Its number.
@@ -135,12 +142,13 @@ pub enum Say {
 
 impl Say {
     /// All words of [`Say::kind`].
-    pub const KINDS: [&'static str; 17] = [
+    pub const KINDS: [&'static str; 18] = [
         "statement",
         "statement_returned",
         "statement_overridden",
         "statement_approved",
         "statement_published",
+        "statement_resent",
         "statement_dropped",
         "delegated",
         "delegation_ended",
@@ -163,6 +171,7 @@ impl Say {
             Self::Overridden { .. } => "statement_overridden",
             Self::Approved { .. } => "statement_approved",
             Self::Published { .. } => "statement_published",
+            Self::Resent { .. } => "statement_resent",
             Self::Dropped { .. } => "statement_dropped",
             Self::Delegated { .. } => "delegated",
             Self::DelegationEnded => "delegation_ended",
@@ -213,6 +222,9 @@ impl Say {
                 let channels =
                     if channels.is_empty() { "the status page".to_owned() } else { channels.join(", ") };
                 format!("statement {number} goes out to {channels}, approved {}", right.words())
+            }
+            Self::Resent { number, channels } => {
+                format!("statement {number} goes out once more to {}", channels.join(", "))
             }
             Self::Dropped { number, why } => format!("statement {number} is dropped{}", with(why)),
             Self::Delegated { until } => {

@@ -228,6 +228,8 @@ pub(super) enum SayRow {
         right: Right,
         channels: Vec<String>,
     },
+    #[serde(rename = "statement_resent")]
+    Resent { number: u32, channels: Vec<String> },
     #[serde(rename = "statement_dropped")]
     Dropped {
         number: u32,
@@ -307,6 +309,7 @@ mod tests {
                 severity: Severity::Sev2,
             },
             Say::Published { number: 2, wording: 9, right: Right::Own, channels: Vec::new() },
+            Say::Resent { number: 2, channels: vec!["status".into()] },
             Say::Dropped { number: 2, why: String::new() },
             Say::Delegated { until: at },
             Say::DelegationEnded,

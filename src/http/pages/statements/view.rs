@@ -214,16 +214,19 @@ impl State<'_> {
                     "accepted" => "there",
                     "refused" => "not taken",
                     "unknown" => "not known; look there",
+                    "superseded" => "a newer one went there instead",
                     other => other,
                 };
-                context! { channel => reached.channel.as_str(), words, bad => !matches!(reached.outcome.as_str(), "" | "accepted") }
+                context! { channel => reached.channel.as_str(), words, bad => !matches!(reached.outcome.as_str(), "" | "accepted" | "superseded") }
             })
             .collect();
         let mended = incident.voice.statements.iter().filter(|other| other.wording.mends == Some(one.number));
         let mended = mended.filter(|other| other.published_at().is_some());
         let mended: Vec<String> =
             mended.map(|other| format!("{} {}", other.wording.sort.as_str(), other.number)).collect();
-        context! { sent_at => at, sent_by => by, right, reached, mended, ..self.wording(incident, one) }
+        let resend = Wish::Resend { number: one.number, channel: None };
+        let resends = self.tries(incident, resend, &[]).is_ok();
+        context! { resends, sent_at => at, sent_by => by, right, reached, mended, ..self.wording(incident, one) }
     }
 
     /// Whether the rules would let who looks do it now, else why not.
