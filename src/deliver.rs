@@ -256,9 +256,8 @@ impl Delivery {
             return (Outcome::Refused { why, whole_channel: true }, false);
         }
         let again = channel.recognises_repeats();
-        if claim.statement.is_some() && claim.unsure && !again {
-            let why = "it was lost while it was sent, and may be there; look, and send it again if it is not";
-            return (Outcome::Unknown { why: why.into() }, false);
+        if let Some(outcome) = may_be_there(claim, again) {
+            return (outcome, false);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
         if is_room {
@@ -341,6 +340,13 @@ impl Delivery {
             }
         }
     }
+}
+
+/// What becomes of a statement whose last attempt was lost with whoever made it, where nobody can look whether it is there: it is not
+/// sent again, so that nobody reads it twice. `again`: the other side recognises a repeat, or is looked at first.
+pub(crate) fn may_be_there(claim: &Claim, again: bool) -> Option<Outcome> {
+    let why = "it was lost while it was sent, and may be there; look, and send it once more if it is not";
+    (claim.statement.is_some() && claim.unsure && !again).then(|| Outcome::Unknown { why: why.into() })
 }
 
 /// What becomes of a letter whose channel or way this node does not know: another may, after it was told of its

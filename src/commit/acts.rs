@@ -67,6 +67,7 @@ impl Work<'_, '_> {
         };
         let act = match act {
             Act::Tick { .. } => Act::Tick { unheard: self.unheard_of(&saved.incident)? },
+            Act::Draft { text } => self.first_draft(&saved.incident, text)?,
             Act::Speak(speech) if speech.wish.has_words() => {
                 Act::Speak(Box::new(self.read_over(&saved.incident, *speech)?))
             }

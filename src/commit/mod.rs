@@ -100,6 +100,8 @@ mod stories_late;
 #[cfg(test)]
 mod stories_load;
 #[cfg(test)]
+mod stories_losses;
+#[cfg(test)]
 mod stories_mail;
 #[cfg(test)]
 mod stories_meeting;

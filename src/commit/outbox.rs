@@ -175,8 +175,8 @@ impl Work<'_, '_> {
             Some(mended) => letters::remote_of(self.tx, incident.id, channel, mended)?,
             None => None,
         };
-        let (hours, rules) = ((known.at, self.tx.now), &self.house.rules);
-        let words = crate::render::statement(incident, number, &known.wording, hours, rules, remote_id);
+        let hours = (known.at, self.tx.now);
+        let words = crate::render::statement(incident, number, &known.wording, hours, remote_id);
         self.write_channel(incident.id, channel, &words, Some(number))
     }
 

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::acts::{Sent, Work};
 use crate::channels::{Channel, Parcel};
-use crate::core::decide::{Decision, Speech, TooLong, Wish};
+use crate::core::audience::Audience;
+use crate::core::decide::{Act, Decision, Draft, Next, Speech, TooLong, Wish, public_names};
 use crate::core::disclosure::{self, Finding, Rendered};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
@@ -40,6 +41,32 @@ impl Work<'_, '_> {
         Ok(Speech { found, too_long, ..speech })
     }
 
+    /// What the PIO writes by the link of their call is a draft for the widest audience that can be told anything; where nobody can,
+    /// it stands on the timeline alone.
+    pub(super) fn first_draft(&mut self, incident: &Incident, text: String) -> Result<Act, StoreError> {
+        let rules = &self.house.rules;
+        let named = !public_names(incident, rules).is_empty();
+        let can_read =
+            |audience: &Audience| rules.can_tell(*audience) && (named || *audience == Audience::Internal);
+        let Some(audience) = Audience::ALL.into_iter().rev().find(can_read) else {
+            return Ok(Act::Draft { text });
+        };
+        let draft = Draft {
+            audience,
+            sort: None,
+            phase: None,
+            impact: None,
+            title: None,
+            text,
+            next: Next::Usual,
+            mends: None,
+            channels: Vec::new(),
+        };
+        let wish = Wish::Draft { number: None, draft };
+        let speech = Speech { wish, found: Vec::new(), too_long: Vec::new() };
+        Ok(Act::Speak(Box::new(self.read_over(incident, speech)?)))
+    }
+
     /// The channels that do not take as much.
     fn too_long(
         &self,
@@ -50,7 +77,7 @@ impl Work<'_, '_> {
     ) -> Vec<TooLong> {
         let sample = Sample { incident, number, wording, written };
         let shown = wording.channels.iter().filter_map(|name| {
-            let shown = self.house.channels.get(name)?.shows(&sample.parcel(&self.house.rules));
+            let shown = self.house.channels.get(name)?.shows(&sample.parcel());
             let (channel, size, most, unit) = (name.clone(), shown.size, shown.most, shown.unit);
             (!shown.fits()).then_some(TooLong { channel, size, most, unit })
         });
@@ -158,12 +185,9 @@ pub struct Sample<'a> {
 
 impl Sample<'_> {
     /// As [`Channel::shows`] takes it.
-    pub fn parcel(&self, rules: &Rules) -> Parcel {
+    pub fn parcel(&self) -> Parcel {
         let hours = (self.written, self.written);
-        parcel::of(
-            render::statement(self.incident, self.number, self.wording, hours, rules, None),
-            self.written,
-        )
+        parcel::of(render::statement(self.incident, self.number, self.wording, hours, None), self.written)
     }
 }
 
@@ -176,7 +200,7 @@ pub fn previews<'a>(
     let sample = Sample { incident, number: known.number, wording: &known.wording, written: known.at };
     known.wording.channels.iter().filter_map(move |name| {
         let channel: &Channel = house.channels.get(name)?;
-        Some((name.as_str(), channel.shows(&sample.parcel(&house.rules))))
+        Some((name.as_str(), channel.shows(&sample.parcel())))
     })
 }
 

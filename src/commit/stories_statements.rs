@@ -65,7 +65,7 @@ fn publish(number: u32) -> Act {
 
 impl Story {
     /// One incident, which maya has.
-    fn speaking() -> Self {
+    pub(super) fn speaking() -> Self {
         let mut story = Self::new();
         story.committer.house.swap(speaking());
         let mut event = Event::new("k", Status::Firing, "lb-frankfurt-7 lost its backend".to_owned());

@@ -16,14 +16,16 @@ mod reason;
 mod refusal;
 mod silent;
 mod tenure;
+mod updates;
 mod voice;
 mod wake;
+mod wording;
 
 pub use act::{Act, Bid, Draft, Join, Next, Opening, Speech, TooLong, Wish, Write};
 pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
-pub use voice::{TITLE_CHARS_MAX, public_names, starter};
+pub use wording::{TITLE_CHARS_MAX, public_names, starter};
 
 use super::audience::Audience;
 use super::board::RequestState;

@@ -43,6 +43,8 @@ pub struct Wording {
     pub title: String,
     /// In words, without the sentence that promises the next one.
     pub text: String,
+    /// What is affected, by the names that this audience knows.
+    pub components: Vec<String>,
     /// When the next one is promised for. The printed hour is the timer.
     pub next_by: Option<Timestamp>,
     /// The one that it corrects or takes back.

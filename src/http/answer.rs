@@ -438,7 +438,7 @@ pub(super) fn told(act: &Act, reason: Reason, commander: Option<String>) -> Stri
             .into(),
         (Act::CheckIn, _) => format!("You are on scene. {commander} has command."),
         (Act::Note { .. }, _) => "It is on the timeline.".into(),
-        (Act::Draft { .. }, _) => "The draft is on the timeline.".into(),
+        (Act::Draft { .. }, _) => "The draft is written down, and has gone out to nobody yet. It goes on from the page of statements.".into(),
         (Act::Mitigate { .. }, _) => "Mitigated. The channels are told.".into(),
         (Act::Resolve { .. } | Act::ResolveEarly { .. }, _) => "Resolved. The channels are told.".into(),
         _ => "Done.".into(),

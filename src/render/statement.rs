@@ -5,10 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Words, escape};
-use crate::core::audience::Audience;
-use crate::core::decide::public_names;
 use crate::core::incident::Incident;
-use crate::core::rules::Rules;
 use crate::core::voice::Wording;
 
 /// A statement, as it is kept in the outbox.
@@ -67,13 +64,8 @@ pub fn statement(
     number: u32,
     wording: &Wording,
     (written, at): (Timestamp, Timestamp),
-    rules: &Rules,
     remote_id: Option<String>,
 ) -> Words {
-    let mut components = public_names(incident, rules);
-    if components.is_empty() && wording.audience == Audience::Internal {
-        components.push(incident.leads().to_owned());
-    }
     let mends = wording.mends.and_then(|number| {
         let at = incident.voice.statement(number)?.published_at()?;
         Some(Mended { id: statement_id(incident.id, number), at, remote_id })
@@ -92,7 +84,7 @@ pub fn statement(
         impact: wording.impact.as_str().to_owned(),
         title: wording.title.clone(),
         text: wording.printed(written),
-        components,
+        components: wording.components.clone(),
         services,
         began: incident.opened_at,
         at,

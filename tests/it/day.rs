@@ -294,7 +294,7 @@ fn a_reload_is_whole_or_not_at_all() {
         .unwrap();
     daemon.program.as_ref().unwrap().signal("HUP");
     eventually("the reload is taken", || (daemon.alert("db-1", "firing").status == 401).then_some(()));
-    assert_eq!(daemon.metric("onscene_config_last_reload_success"), 1.0);
+    eventually("it is told", || (daemon.metric("onscene_config_last_reload_success") == 1.0).then_some(()));
     assert!(!daemon.log().contains("by a restart only"), "{}", daemon.log());
     // What a running daemon cannot change is named, and the rest is taken.
     let restart = good.replace("[server]\n", "[server]\nbody_max = \"2 MiB\"\nqueue_max = 77\n");

@@ -220,7 +220,7 @@ fn the_page_offers_what_the_rules_allow_and_gives_back_what_was_written() {
         all.into_iter().find(fits).unwrap_or_else(|| panic!("no form for {action}"))
     };
     let first = form(&tom, "/statements", ("audience", "public"));
-    assert!(first.value("text").unwrap().starts_with("We are investigating a problem with Online shop."));
+    assert!(first.value("text").unwrap().starts_with("We are looking into a problem with Online shop."));
     let leak = first.send(&night.daemon, &tom, &[("text", "It is back in 10 minutes.")]);
     assert_eq!(leak.status, 422, "{}", leak.body);
     assert!(

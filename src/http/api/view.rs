@@ -348,7 +348,7 @@ pub fn statement(incident: &Incident, known: &crate::core::voice::Statement) -> 
     let mut value = json!({
         "id": id(known.number), "incident": incident.id, "number": known.number,
         "audience": wording.audience.as_str(), "sort": wording.sort.as_str(), "phase": wording.phase.as_str(),
-        "impact": wording.impact.as_str(), "title": wording.title, "text": wording.text, "printed": known.printed(),
+        "impact": wording.impact.as_str(), "title": wording.title, "components": wording.components, "text": wording.text, "printed": known.printed(),
         "next_by": wording.next_by, "mends": wording.mends.map(id), "channels": wording.channels,
         "by": known.by, "at": known.at, "entry": known.entry, "found": known.found, "stage": known.stage.as_str(),
         "overrides": known.overrides.iter()

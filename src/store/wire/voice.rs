@@ -33,6 +33,8 @@ struct WordingRow {
     impact: Impact,
     title: String,
     text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    components: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_by: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -292,6 +294,7 @@ mod tests {
             impact: Impact::Minor,
             title: "Online shop: payments fail".into(),
             text: "Some payments fail.".into(),
+            components: vec!["Online shop".into()],
             next_by: Some(at),
             mends: Some(1),
             channels: vec!["status".into()],

@@ -54,6 +54,8 @@ impl Somebody<'_> {
 #[test]
 fn every_verb_has_a_form_for_somebody_who_may() {
     let house = HOUSE.replacen("name = \"maya\"", "name = \"maya\"\nadministrator = true", 1);
+    let by_itself = "name = \"shop\"\nholding = \"30m\"\nholding_audiences = [\"internal\"]";
+    let house = house.replacen("name = \"shop\"", by_itself, 1);
     let daemon = Daemon::start(&house);
     daemon.alert("db-1", "firing");
     daemon.alert("db-2", "firing");
@@ -150,6 +152,7 @@ fn every_verb_has_a_form_for_somebody_who_may() {
         does(&maya, spoken, "question", &[("from", "support"), ("text", "any update?")]),
         "/statements"
     );
+    does(&tom, spoken, "hold", &[]);
     does(&maya, spoken, "answer", &[("text", "see the status page")]);
     does(&tom, spoken, "delegate", &[("minutes", "30")]);
     does(&tom, spoken, "confirm-cause", &[("cause", "the switch")]);
