@@ -163,8 +163,8 @@ fn what_cannot_be_is_said_before_a_port_is_bound() {
             "`public_listen` is an address with a port",
         ),
         (
-            "audience = \"internal\"\n",
-            "audience = \"internal\"\n[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"internal\"\ndirectory = \"here\"\n",
+            "[[channel]]\n",
+            "[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"internal\"\ndirectory = \"here\"\n[[channel]]\n",
             "whole path",
         ),
     ] {
