@@ -243,7 +243,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         Place::Postgres(_) => LOOK_EVERY_SHARED,
     };
     let looker = Looker { watch: watch.clone(), wake: wakes.entries.clone(), every };
-    let meters = Meters::default();
+    let (meters, public_meters) = (Meters::default(), Meters::default());
     let (whispers, whisperer) = crate::http::desk::whispers(Client::new(None).map_err(AppError::Inner)?);
     let desk = Desk::from(Tools {
         door: door.clone(),
@@ -258,6 +258,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         asks: crate::http::desk::Asks::default(),
         refusals: Refusals::default(),
         meters: meters.clone(),
+        public_meters: public_meters.clone(),
         whispers,
         watch: watch.clone(),
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
@@ -301,7 +302,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         serving.spawn(async move {
             let tracker = TaskTracker::new();
             let app = public::router(newest);
-            accept::serve(listener, http_tls, app, own, &tracker, http_stop, Meters::default()).await;
+            accept::serve(listener, http_tls, app, own, &tracker, http_stop, public_meters).await;
             tracker.close();
         });
     }

@@ -151,10 +151,18 @@ fn greeting(config: &Config) -> Box<dyn FnOnce(&Address) + Send> {
         let token = source.tokens.first()?.expose_secret().to_owned();
         (source.kind == "pingdom" && token.starts_with("quickstart-")).then(|| (source.name.clone(), token))
     });
+    let public = config
+        .public
+        .as_ref()
+        .filter(|_| config.server.public_listen.is_some())
+        .and_then(|page| page.url.clone());
     let warnings = config.warnings.clone();
     Box::new(move |address| {
         if let Some((source, token)) = tried {
             greet(address, &source, &token, &relay, &url, &config_file);
+            if let Some(public) = public {
+                say(&format!("The page that anybody may read: {public}/"));
+            }
         }
         for warning in warnings {
             tracing::warn!("{warning}");
