@@ -33,6 +33,7 @@ use crate::http::desk::{Desk, Tools};
 use crate::http::html::Pages;
 use crate::http::limits::Limits;
 use crate::http::listen::{Address, HandedOver, Listener};
+use crate::http::public;
 use crate::http::refused::Refusals;
 use crate::http::router::router;
 use crate::http::sns::Sns;
@@ -40,6 +41,8 @@ use crate::http::tls::Tls;
 use crate::metrics::Metrics;
 use crate::mirror::Copier;
 use crate::presence::Presence;
+use crate::public::Newest;
+use crate::publisher::{self, Publisher};
 use crate::store::mirror::Mirror;
 use crate::store::readers::Readers;
 use crate::store::sight::Sight;
@@ -105,6 +108,8 @@ pub struct Parts {
     pub house: House,
     /// Sockets handed over by the service manager.
     pub sockets: Vec<HandedOver>,
+    /// The newest files of the public page, which the house hands to its channels.
+    pub newest: Newest,
     /// How it is read again.
     pub reload: Reload,
     /// Called when alerts can be accepted, with the address.
@@ -128,7 +133,7 @@ struct Running {
 /// # Errors
 /// When it cannot start, or when a part of it ends early.
 pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
-    let Parts { config, house, sockets, reload, ready } = parts;
+    let Parts { config, house, mut sockets, newest, reload, ready } = parts;
     let began = clock.now();
     #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit")]
     let metrics =
@@ -181,6 +186,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     // It waits for a disk or a server, which no thread of the others may do.
     let opened = tokio::task::spawn_blocking(opening).await;
     let (door, committer) = opened.map_err(|error| AppError::Inner(error.to_string()))??;
+    let public_listener = public_listener(&config, &mut sockets)?;
     let listener = listener(&config, sockets)?;
     let address = listener.address()?;
     let readers = Readers::new(place.clone(), clock.clone());
@@ -238,7 +244,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         Place::Postgres(_) => LOOK_EVERY_SHARED,
     };
     let looker = Looker { watch: watch.clone(), wake: wakes.entries.clone(), every };
-    let meters = Meters::default();
+    let (meters, public_meters) = (Meters::default(), Meters::default());
     let (whispers, whisperer) = crate::http::desk::whispers(Client::new(None).map_err(AppError::Inner)?);
     let desk = Desk::from(Tools {
         door: door.clone(),
@@ -253,6 +259,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         asks: crate::http::desk::Asks::default(),
         refusals: Refusals::default(),
         meters: meters.clone(),
+        public_meters: public_meters.clone(),
         whispers,
         watch: watch.clone(),
         sns: Sns::new(Client::new(None).map_err(AppError::Inner)?),
@@ -283,7 +290,23 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     };
     spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
+    let publisher = Publisher::new(newest.clone(), beside(&config));
+    publisher.take_up();
+    spawn(&mut workers, "the public page", publisher.run(house.clone(), clock.clone(), stop_work.clone()));
+    let copying = publisher::copy(newest.clone(), house.clone(), clock.clone(), stop_work.clone());
+    spawn(&mut workers, "the copies of the public page", copying);
     let mut serving = JoinSet::new();
+    if let Some(listener) = public_listener {
+        let own = public::limits(&limits, config.server.public_connections_max);
+        let (http_tls, http_stop) = (tls.clone(), stop_http.clone());
+        tracing::info!(listen = %listener.address()?, "the public page is handed out");
+        serving.spawn(async move {
+            let tracker = TaskTracker::new();
+            let app = public::router(newest);
+            accept::serve(listener, http_tls, app, own, &tracker, http_stop, public_meters).await;
+            tracker.close();
+        });
+    }
     let (http_tls, http_stop) = (tls.clone(), stop_http.clone());
     serving.spawn(async move {
         let tracker = TaskTracker::new();
@@ -368,6 +391,28 @@ fn mirror(config: &Config, place: &Place, clock: &Clock) -> Option<Arc<Mirror>> 
         }
         _ => None,
     }
+}
+
+/// Where the last public page is kept: beside the store, or beside the deliveries that are held for a shared one.
+fn beside(config: &Config) -> Option<std::path::PathBuf> {
+    let directory = match &config.store.database {
+        config::Database::Sqlite(path) => path.parent()?.to_path_buf(),
+        config::Database::Postgres { spool, .. } => spool.as_ref()?.0.clone(),
+    };
+    Some(directory.join("public"))
+}
+
+/// The socket named `public` of the service manager, or one of our own, when the public page is to be handed out.
+fn public_listener(config: &Config, sockets: &mut Vec<HandedOver>) -> Result<Option<Listener>, AppError> {
+    if let Some(place) = sockets.iter().position(|socket| socket.name == "public") {
+        return Ok(Some(sockets.remove(place).open()?));
+    }
+    let address = match &config.server.public_listen {
+        Some(Listen::Tcp(address)) => Address::Tcp(*address),
+        Some(Listen::Unix(path)) => Address::Unix(path.clone()),
+        None => return Ok(None),
+    };
+    Ok(Some(Listener::bind(&address)?))
 }
 
 fn listener(config: &Config, sockets: Vec<HandedOver>) -> Result<Listener, AppError> {

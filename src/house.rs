@@ -13,11 +13,12 @@ use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Heard, Shared, slack, twilio_sms};
 pub use crate::channels::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
 use crate::config::{
-    self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, SourceKind,
+    self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, Public, SourceKind,
 };
 use crate::core::heartbeat::Heartbeat;
 use crate::core::rules::Rules;
 use crate::crypto;
+use crate::public::Newest;
 use crate::render::Renderer;
 use crate::sources::mapping::{Fault, Mapping};
 use crate::sources::{self, Kind, Options};
@@ -51,18 +52,20 @@ pub struct House {
     pub retention: Option<SignedDuration>,
     /// Whom to tell when a shared store is away for long.
     pub emergency: Option<Emergency>,
+    /// What the public page is called and where it is; none without one.
+    pub public: Option<Public>,
     /// Of what the configuration means to decisions and ways out, without what may differ between nodes and
     /// without secrets: 16 hexadecimal digits.
     pub config_hash: String,
 }
 
 impl House {
-    /// Builds what the configuration says.
+    /// Builds what the configuration says. `newest`: where the files of the public page come from.
     ///
     /// # Errors
     /// A sentence for the operator, with the place in the file where there is one.
-    pub fn build(config: &Config) -> Result<Self, String> {
-        Self::with(config, |_| true)
+    pub fn build(config: &Config, newest: &Newest) -> Result<Self, String> {
+        Self::with(config, newest, |_| true)
     }
 
     /// Builds what is needed to decide, for a command that works on the store and may not know the secrets: ways
@@ -71,10 +74,14 @@ impl House {
     /// # Errors
     /// A sentence for the operator, with the place in the file where there is one.
     pub fn without_ways(config: &Config) -> Result<Self, String> {
-        Self::with(config, |kind| !kind.keys.iter().any(|key| key.secret))
+        Self::with(config, &Newest::default(), |kind| !kind.keys.iter().any(|key| key.secret))
     }
 
-    fn with(config: &Config, is_wanted: impl Fn(&channels::Kind) -> bool) -> Result<Self, String> {
+    fn with(
+        config: &Config,
+        newest: &Newest,
+        is_wanted: impl Fn(&channels::Kind) -> bool,
+    ) -> Result<Self, String> {
         let file = config.path.display();
         let renderer = renderer(config)?;
         let ca_file = config.mail.as_ref().and_then(|mail| mail.ca_file.as_deref());
@@ -88,7 +95,8 @@ impl House {
         };
         let client = Client::new(None).map_err(|error| format!("{file}: {error}"))?;
         let answers = AnswerKeys::of(config);
-        let shared = Shared { client, mailer: mailer.clone(), heard: answers.heard() };
+        let shared =
+            Shared { client, mailer: mailer.clone(), heard: answers.heard(), newest: newest.clone() };
         let build = |channel: &ChannelConfig, what: &str| {
             let wrong = |why: String| format!("{}: {what} {}: {why}", channel.place, channel.name);
             let kind = channels::kind(&channel.kind).ok_or_else(|| wrong("its kind is unknown".into()))?;
@@ -151,6 +159,7 @@ impl House {
             answers,
             retention,
             emergency: config.emergency.clone(),
+            public: config.public.clone(),
             config_hash: hash(config),
         })
     }
@@ -199,14 +208,15 @@ fn hash<'a>(config: &'a Config) -> String {
     let said = |one: &'a ChannelConfig| (&one.name, &one.kind, &one.texts, &one.lists);
     let (channels, ways) = (config.channels.iter().map(said), config.ways.iter().map(said));
     let words = format!(
-        "{:?} {:?} {:?} {:?} {:?} {:?} {:?}",
+        "{:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?}",
         config.rules,
         sources.collect::<Vec<_>>(),
         heartbeats.collect::<Vec<_>>(),
         channels.collect::<Vec<_>>(),
         ways.collect::<Vec<_>>(),
         config.store.retention,
-        config.emergency
+        config.emergency,
+        config.public
     );
     // What must not be said shows nothing of itself. Each node has an address of its own, and must not say that either.
     let own = |word: &str| !word.is_empty() && config.server.external_url.contains(word);

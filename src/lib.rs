@@ -19,6 +19,7 @@
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
 //! - [`calendar`] reads and writes iCalendar; [`feeds`] fetches the calendars that rotations follow.
 //! - [`watch`] looks into the store for everybody who follows a timeline; [`exports`] takes one out of it.
+//! - [`public`] is the public status page, purely; [`publisher`] keeps its newest files, in memory and on disk.
 //! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
@@ -42,6 +43,8 @@ pub mod json;
 pub mod metrics;
 pub mod mirror;
 pub mod presence;
+pub mod public;
+pub mod publisher;
 pub mod render;
 pub mod sources;
 pub mod store;

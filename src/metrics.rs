@@ -73,6 +73,8 @@ pub struct Metrics {
     pub drill_at: Gauge,
     /// `onscene_deadline_lateness_seconds`
     pub deadline_lateness: Histogram,
+    /// `onscene_public_connections`
+    pub public_connections: IntGauge,
     /// `onscene_http_connections`
     pub connections: IntGauge,
     /// `onscene_timeline_followers`
@@ -305,6 +307,11 @@ impl Metrics {
                 "onscene_deadline_lateness_seconds",
                 "How late deadlines were met.",
                 MACHINE,
+            )?,
+            public_connections: int_gauge(
+                &r,
+                "onscene_public_connections",
+                "Open connections of readers of the public page.",
             )?,
             connections: int_gauge(&r, "onscene_http_connections", "Open connections.")?,
             followers: int_gauge(&r, "onscene_timeline_followers", "Streams of timelines that are open.")?,

@@ -14,6 +14,8 @@ use secrecy::SecretString;
 
 pub use statement::Statement;
 
+use crate::public::Newest;
+
 mod api;
 pub mod client;
 pub mod command;
@@ -29,6 +31,7 @@ pub mod mattermost;
 pub mod ntfy;
 mod pace;
 pub mod pushover;
+pub mod site;
 pub mod slack;
 pub mod statement;
 #[cfg(test)]
@@ -57,6 +60,7 @@ pub const KINDS: &[Kind] = &[
     mattermost::KIND,
     ntfy::KIND,
     pushover::KIND,
+    site::KIND,
     teams::KIND,
     telegram::KIND,
     twilio_sms::KIND,
@@ -111,6 +115,8 @@ pub struct Shared {
     pub mailer: Option<Arc<mail::Mailer>>,
     /// Which answers are heard.
     pub heard: Heard,
+    /// The newest files of the public page.
+    pub newest: Newest,
 }
 
 /// Which of those that carry answers are known to us by a secret of `[answers]`. Of the others nothing is heard, so no button
@@ -157,6 +163,8 @@ pub enum Channel {
     Ntfy(ntfy::Ntfy),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
+    /// See [`site`].
+    Site(site::Site),
     /// See [`teams`].
     Teams(teams::Teams),
     /// See [`telegram`].
@@ -210,6 +218,7 @@ impl Channel {
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
+            Self::Site(channel) => channel.send(parcel).await,
             Self::Teams(channel) => channel.send(parcel).await,
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
@@ -236,6 +245,8 @@ impl Channel {
             Self::GoogleChat(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
+            // The same files again are the same files.
+            Self::Site(_) => true,
             Self::Slack(_)
             | Self::Discord(_)
             | Self::Gotify(_)

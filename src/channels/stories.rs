@@ -102,7 +102,12 @@ pub(super) fn build(
     let mailer = mail::Mailer::new("onscene <pager@example.net>", &["file:/nonexistent".into()], None, None)?;
     (kind.build)(
         fields,
-        &Shared { client: client::Client::new(None)?, mailer: Some(Arc::new(mailer)), heard },
+        &Shared {
+            client: client::Client::new(None)?,
+            mailer: Some(Arc::new(mailer)),
+            heard,
+            newest: Newest::default(),
+        },
     )
 }
 

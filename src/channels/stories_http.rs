@@ -60,7 +60,7 @@ const PERSONS: &[(&str, &str)] = &[
 fn every_kind_that_speaks_http_stands_in_the_table() {
     for kind in KINDS {
         let listed = PERSONS.iter().any(|(name, _)| *name == kind.name);
-        assert_eq!(listed, !["mail", "command", "irc"].contains(&kind.name), "{}", kind.name);
+        assert_eq!(listed, !["mail", "command", "irc", "site"].contains(&kind.name), "{}", kind.name);
         if let (Some(address), Some((_, to))) =
             (kind.address, PERSONS.iter().find(|(name, _)| *name == kind.name))
         {

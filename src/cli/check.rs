@@ -7,6 +7,7 @@ use super::{ConfigFlag, Exit, explain, feeds, kinds, out, say};
 use crate::clock::Clock;
 use crate::config::{SecretsMode, gaps, preview};
 use crate::core::escalation::Staff;
+use crate::public::Newest;
 
 /// How far the preview looks: as far as gaps are looked for.
 const PREVIEW: SignedDuration = gaps::AHEAD;
@@ -67,7 +68,7 @@ impl Check {
             Err(exit) => return exit,
         };
         if !self.no_secrets
-            && let Err(error) = super::serve::prove(&config, Clock::system().now())
+            && let Err(error) = super::serve::prove(&config, Clock::system().now(), &Newest::default())
         {
             say(&error);
             return Exit::Config;

@@ -16,6 +16,7 @@ use crate::config::{self, Config, SecretsMode, gaps, secrets};
 use crate::house::{self, House};
 use crate::http::listen::{self, Address};
 use crate::http::tls::Tls;
+use crate::public::Newest;
 
 /// Run the daemon
 #[derive(Debug, Args)]
@@ -43,7 +44,8 @@ impl Serve {
             Err(exit) => return exit,
         };
         let clock = Clock::system();
-        let house = match prove(&config, clock.now()) {
+        let newest = Newest::default();
+        let house = match prove(&config, clock.now(), &newest) {
             Ok(house) => house,
             Err(error) => {
                 say(&error);
@@ -62,16 +64,17 @@ impl Serve {
             let at = panic.location().map(ToString::to_string).unwrap_or_default();
             tracing::error!(panic.at = at, "a fault of onscene: a panic");
         }));
-        let again = path.clone();
+        let (again, files) = (path.clone(), newest.clone());
         let parts = Parts {
             ready: greeting(&config),
             config,
             house,
             sockets,
+            newest,
             reload: Box::new(move || {
                 let config = config::load(&again, &house::kinds(), SecretsMode::Read)
                     .map_err(|error| error.to_string())?;
-                House::build(&config).map(|house| (config, house))
+                House::build(&config, &files).map(|house| (config, house))
             }),
         };
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -131,11 +134,11 @@ pub(super) fn load(path: &Path, secrets: SecretsMode) -> Result<Config, Exit> {
 ///
 /// # Errors
 /// A sentence for the operator, with the place in the file.
-pub(super) fn prove(config: &Config, now: jiff::Timestamp) -> Result<House, String> {
+pub(super) fn prove(config: &Config, now: jiff::Timestamp, newest: &Newest) -> Result<House, String> {
     if let Some(tls) = &config.server.tls {
         Tls::load(&tls.certificate, &tls.key, now).map_err(|error| format!("{}: {error}", tls.place))?;
     }
-    House::build(config)
+    House::build(config, newest)
 }
 
 /// The first lines on the terminal: how to raise an alert and where to look, for who tries it out. Only
@@ -148,10 +151,18 @@ fn greeting(config: &Config) -> Box<dyn FnOnce(&Address) + Send> {
         let token = source.tokens.first()?.expose_secret().to_owned();
         (source.kind == "pingdom" && token.starts_with("quickstart-")).then(|| (source.name.clone(), token))
     });
+    let public = config
+        .public
+        .as_ref()
+        .filter(|_| config.server.public_listen.is_some())
+        .and_then(|page| page.url.clone());
     let warnings = config.warnings.clone();
     Box::new(move |address| {
         if let Some((source, token)) = tried {
             greet(address, &source, &token, &relay, &url, &config_file);
+            if let Some(public) = public {
+                say(&format!("The page that anybody may read: {public}/"));
+            }
         }
         for warning in warnings {
             tracing::warn!("{warning}");
@@ -188,7 +199,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         let config = load(&path, SecretsMode::Read).unwrap();
         let now = "2026-11-23T00:00:00Z".parse().unwrap();
-        let said = prove(&config, now).err().unwrap_or_default();
+        let said = prove(&config, now, &Newest::default()).err().unwrap_or_default();
         said.replace(&directory.path().display().to_string(), "DIR")
     }
 

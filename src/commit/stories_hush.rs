@@ -24,7 +24,12 @@ impl Story {
             Severity::ALL.map(|severity| (severity, SignedDuration::from_mins(30))).into_iter().collect();
         house.rules = Arc::new(rules);
         let secrets = [("token".to_owned(), "not-a-real-token".into())].into();
-        let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
+        let shared = Shared {
+            client: Client::new(None).unwrap(),
+            mailer: None,
+            heard: Heard::default(),
+            newest: crate::public::Newest::default(),
+        };
         let kind = channels::kind("pushover").unwrap();
         let push = (kind.build)(Fields { secrets, ..Fields::default() }, &shared).unwrap();
         house.ways.insert("push".into(), push);

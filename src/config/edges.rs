@@ -35,14 +35,17 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
         reading.errors.add_whole("[server] is missing; it says where to listen");
         return None;
     };
-    let listen = table.needed(reading, "listen").and_then(|listen| {
-        let read = address(&listen.value);
-        if read.is_none() {
-            let what = "`listen` is an address with a port, such as 127.0.0.1:8087 or [::]:8087, or unix:/path/to/socket";
-            reading.errors.add(listen.span, what);
-        }
-        read
-    });
+    let listen = table.needed(reading, "listen");
+    let listen = listen.and_then(|listen| listens(reading, "listen", listen));
+    let public_listen = table.text(reading, "public_listen");
+    let public_span = public_listen.as_ref().map(|public| public.span.clone());
+    let public_listen = public_listen.and_then(|listen| listens(reading, "public_listen", listen));
+    if let (Some(span), true) = (public_span, public_listen.is_some() && public_listen == listen) {
+        reading.errors.add(
+            span,
+            "`public_listen` is another address than `listen`: what is public has a door of its own",
+        );
+    }
     let external_url = table.needed(reading, "external_url").and_then(|url| {
         let read = external(&url.value);
         read.map_err(|why| reading.errors.add(url.span, format!("`external_url` {why}"))).ok()
@@ -73,20 +76,23 @@ pub(super) fn server(root: &mut Table<'_>, reading: &mut Reading) -> Option<Serv
     }
     let body_max = table.size(reading, "body_max", BODY_MIN..BODY_MAX + 1).unwrap_or(MIB);
     let connections_max = table.number(reading, "connections_max", 16..1_000_001).unwrap_or(8192);
+    let public_connections_max =
+        table.number(reading, "public_connections_max", 16..1_000_001).unwrap_or(4096);
     let queue_max = table.number(reading, "queue_max", 1..1_000_001).unwrap_or(4096);
     let seconds = Duration::from_secs;
     let header_timeout = table.timeout(reading, "header_timeout").unwrap_or(seconds(10));
     let body_timeout = table.timeout(reading, "body_timeout").unwrap_or(seconds(20));
     let idle_timeout = table.timeout(reading, "idle_timeout").unwrap_or(seconds(75));
     let answer_after = answer_after(&mut table, reading);
-    table.later(reading, &["public_listen"]);
     table.end(reading);
     Some(Server {
         listen: listen?,
+        public_listen,
         external_url: external_url?,
         tls,
         body_max,
         connections_max: usize::try_from(connections_max).unwrap_or(usize::MAX),
+        public_connections_max: usize::try_from(public_connections_max).unwrap_or(usize::MAX),
         header_timeout,
         body_timeout,
         idle_timeout,
@@ -105,6 +111,17 @@ fn answer_after(table: &mut Table<'_>, reading: &mut Reading) -> Duration {
             ANSWER_AFTER
         }
     }
+}
+
+fn listens(reading: &mut Reading, key: &str, listen: At<String>) -> Option<Listen> {
+    let read = address(&listen.value);
+    if read.is_none() {
+        let what = format!(
+            "`{key}` is an address with a port, such as 127.0.0.1:8087 or [::]:8087, or unix:/path/to/socket"
+        );
+        reading.errors.add(listen.span, what);
+    }
+    read
 }
 
 fn address(text: &str) -> Option<Listen> {
@@ -166,7 +183,7 @@ pub(super) fn store(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) 
 }
 
 /// How people reach the daemon. Links are put together from it, and they are mailed around.
-fn external(text: &str) -> Result<String, String> {
+pub(super) fn external(text: &str) -> Result<String, String> {
     let wrong = |why: &str| {
         Err(format!("{why}; it is how people reach the daemon, such as https://onscene.example.net"))
     };

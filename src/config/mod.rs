@@ -38,6 +38,7 @@ mod people;
 mod pio;
 mod policies;
 pub mod preview;
+mod public;
 mod read;
 mod rotations;
 mod routes;
@@ -77,6 +78,7 @@ pub use errors::Errors;
 pub(crate) use errors::nearest;
 pub use feeds::{FeedConfig, FeedPlace, address as feed_address};
 pub use heartbeats::HeartbeatConfig;
+pub use public::Public;
 use read::{Reading, Table};
 
 /// A length of time as people write it: `90s`, `1h 30m`, `30d`, `1 week`.
@@ -115,6 +117,8 @@ pub struct Config {
     pub ways: Vec<ChannelConfig>,
     /// How the carriers of answers prove what they are.
     pub answers: Answers,
+    /// The status page that anybody may read.
+    pub public: Option<Public>,
     /// The operator's own templates.
     pub templates: Option<Templates>,
     /// Whom to tell when a shared store is away for long.
@@ -157,6 +161,8 @@ pub struct Templates {
 pub struct Server {
     /// Where it listens.
     pub listen: Listen,
+    /// Where the public page is handed out; nowhere, unless it is said.
+    pub public_listen: Option<Listen>,
     /// How people reach it; without a slash at the end.
     pub external_url: String,
     /// Certificate and key.
@@ -165,6 +171,8 @@ pub struct Server {
     pub body_max: usize,
     /// Most connections at the same time.
     pub connections_max: usize,
+    /// The same, of the public listener: a crowd there takes none from those who respond.
+    pub public_connections_max: usize,
     /// For the header of a request.
     pub header_timeout: Duration,
     /// For the body of a request.
@@ -188,10 +196,12 @@ impl Config {
         let (new_files, old_files) = (files(new), files(old));
         let differs = [
             ("server.listen", new.listen != old.listen),
+            ("server.public_listen", new.public_listen != old.public_listen),
             ("server.tls_certificate", new_files.0 != old_files.0),
             ("server.tls_key", new_files.1 != old_files.1),
             ("server.body_max", new.body_max != old.body_max),
             ("server.connections_max", new.connections_max != old.connections_max),
+            ("server.public_connections_max", new.public_connections_max != old.public_connections_max),
             ("server.header_timeout", new.header_timeout != old.header_timeout),
             ("server.body_timeout", new.body_timeout != old.body_timeout),
             ("server.idle_timeout", new.idle_timeout != old.idle_timeout),
@@ -506,11 +516,14 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
-    rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), None);
+    let public = public::public(&mut root, &mut reading, server.as_ref());
+    let public_url = public.as_ref().and_then(|public| public.url.as_deref());
+    rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), public_url);
     rules.statements = statements::templates(&mut root, &mut reading, &rules.disclosure);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
     let pio = pio::pio(&mut root, &mut reading);
+    public::is_there_for(&mut reading, public.as_ref(), &channels);
     let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
@@ -522,6 +535,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     root.later(&mut reading, &["silence", "drill", "lint", "override"]);
     root.end(&mut reading);
     rules.pio = pio;
+    rules.public_page = public.is_some();
     rules.channels = channels.iter().map(|channel| (channel.name.clone(), channel.audience)).collect();
     rules.internal_channels = rules.channels_of(Audience::Internal).map(str::to_owned).collect();
     rules.fallbacks = channels
@@ -546,6 +560,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
             channels,
             ways,
             answers,
+            public,
             templates,
             emergency,
             places: reading.places,

@@ -92,6 +92,7 @@ fn every_key_that_is_read_stands_in_the_example() {
         include_str!("people.rs"),
         include_str!("rotations.rs"),
         include_str!("policies.rs"),
+        include_str!("public.rs"),
         include_str!("services.rs"),
         include_str!("sources.rs"),
         include_str!("ways.rs"),

@@ -71,6 +71,8 @@ pub struct Tools {
     pub watch: Watch,
     /// What the transport counts.
     pub meters: Meters,
+    /// The same of the public listener.
+    pub public_meters: Meters,
 }
 
 impl From<Tools> for Desk {
@@ -329,6 +331,7 @@ pub(in crate::http) mod tests {
             sns: Sns::new(client()),
             refusals: Refusals::default(),
             meters: Meters::default(),
+            public_meters: Meters::default(),
             whispers: whispers(client()).0,
         });
         (desk, (committer, directory))

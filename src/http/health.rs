@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{StatusCode, header};
 use jiff::Timestamp;
 
+use super::accept::Meters;
 use super::api::roster::gaps;
 use super::desk::{Desk, cannot_read};
 use super::problem::Problem;
@@ -106,8 +107,12 @@ pub(super) async fn metrics(State(desk): State<Desk>) -> Response {
     }
     let age = desk.sight.mirror().map_or(0.0, |mirror| mirror.age().as_secs_f64());
     desk.metrics.mirror_age.set(age);
-    let open = desk.meters.open.load(std::sync::atomic::Ordering::Relaxed);
-    desk.metrics.connections.set(i64::try_from(open).unwrap_or(i64::MAX));
+    let open = |meters: &Meters| {
+        let open = meters.open.load(std::sync::atomic::Ordering::Relaxed);
+        i64::try_from(open).unwrap_or(i64::MAX)
+    };
+    desk.metrics.connections.set(open(&desk.meters));
+    desk.metrics.public_connections.set(open(&desk.public_meters));
     desk.metrics.followers.set(i64::try_from(desk.watch.followers()).unwrap_or(i64::MAX));
     match desk.metrics.text() {
         Ok(text) => {

@@ -45,6 +45,7 @@ mod opsgenie;
 mod pages;
 pub mod problem;
 mod profile;
+pub mod public;
 pub mod refused;
 mod room;
 pub mod router;

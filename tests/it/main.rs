@@ -24,6 +24,7 @@
 //! - `matrix`: letters to a person, by a real server of Matrix;
 //! - `meeting`: where people meet, and where instead;
 //! - `nodes`: several nodes on one store;
+//! - `public`: the public page of the real binary, also without a store;
 //! - `real`: the programs it meets in the field;
 //! - `remote`: commands from another machine;
 //! - `replication`: three nodes on two servers, and everything that fails in the field;
@@ -73,6 +74,7 @@ mod mapped;
 mod matrix;
 mod meeting;
 mod nodes;
+mod public;
 mod real;
 mod remote;
 mod replication;

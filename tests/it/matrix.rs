@@ -124,7 +124,9 @@ impl Synapse {
         let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
         let secrets = [("token".to_owned(), token.to_owned().into())].into();
         let fields = Fields { texts, secrets, ..Fields::default() };
-        let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
+        let newest = onscene::public::Newest::default();
+        let shared =
+            Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default(), newest };
         (matrix::KIND.build)(fields, &shared).unwrap()
     }
 }

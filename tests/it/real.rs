@@ -11,6 +11,7 @@
 //! - `forms`: the less-used forms of that page, and what is written while a login ends;
 //! - `irc`: InspIRCd, in a room of which the status of incidents is said;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
+//! - `public`: the public page before browsers, checkers, readers, web servers and stores;
 //! - `live`: the page of an incident in Chromium, while things happen;
 //! - `scanner`: the same page under the hand of a human, and of scanners that press what they find;
 //! - `clients`: client libraries of PagerDuty and Opsgenie, unmodified;
@@ -36,6 +37,7 @@ mod mail;
 mod mail_in;
 mod postfix;
 mod prometheus;
+mod public;
 mod relay;
 mod scanner;
 mod systemd;

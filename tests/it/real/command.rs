@@ -127,29 +127,39 @@ impl<'a> Telephone<'a> {
     }
 
     fn draws(&mut self, name: &str, whole: bool) {
-        let Ok(place) = std::env::var("ONSCENE_TEST_PICTURES") else { return };
-        let asked = json!({"captureBeyondViewport": whole});
-        let png = self.tab.ask("Page.captureScreenshot", asked)["data"].as_str().unwrap().to_owned();
-        let path = PathBuf::from(place).join(format!("{name}.png"));
-        std::fs::write(path, onscene::crypto::from_base64(&png).unwrap()).unwrap();
+        draws(&mut self.tab, name, whole);
     }
 
     fn axe(&mut self, name: &str, scheme: &str) {
-        let axe = of_project("target/validators/axe/node_modules/axe-core/axe.min.js");
-        let axe = std::fs::read_to_string(&axe)
-            .unwrap_or_else(|error| panic!("{axe:?}: {error}; tests/validators"));
-        self.tab.run(&axe);
-        // What is folded away is looked at as well.
-        let script = "(async () => { const shut = [...document.querySelectorAll('details:not([open])')]; \
+        axe(&mut self.tab, &format!("{name} of {} in {scheme}", self.who));
+    }
+}
+
+/// A picture, where somebody wants to see some.
+pub(super) fn draws(tab: &mut Tab<'_>, name: &str, whole: bool) {
+    let Ok(place) = std::env::var("ONSCENE_TEST_PICTURES") else { return };
+    let asked = json!({"captureBeyondViewport": whole});
+    let png = tab.ask("Page.captureScreenshot", asked)["data"].as_str().unwrap().to_owned();
+    let path = PathBuf::from(place).join(format!("{name}.png"));
+    std::fs::write(path, onscene::crypto::from_base64(&png).unwrap()).unwrap();
+}
+
+/// Nothing of a page keeps anybody from using it, as far as axe finds.
+pub(super) fn axe(tab: &mut Tab<'_>, of: &str) {
+    let axe = of_project("target/validators/axe/node_modules/axe-core/axe.min.js");
+    let axe =
+        std::fs::read_to_string(&axe).unwrap_or_else(|error| panic!("{axe:?}: {error}; tests/validators"));
+    tab.run(&axe);
+    // What is folded away is looked at as well.
+    let script = "(async () => { const shut = [...document.querySelectorAll('details:not([open])')]; \
                       shut.forEach(one => one.open = true); const found = await axe.run(document, {runOnly: ['wcag2a', \
                       'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}); shut.forEach(one => one.open = false); \
                       return {passed: found.passes.length, found: found.violations.map(v => v.id + ': ' + v.help + ' ' + \
                       v.nodes.map(n => n.html).join(' | '))}; })()";
-        let asked = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
-        let said = self.tab.ask("Runtime.evaluate", asked)["result"]["value"].clone();
-        assert!(said["passed"].as_u64().unwrap_or(0) > 10, "axe looked at nothing: {said}");
-        assert_eq!(said["found"], json!([]), "{name} of {} in {scheme}", self.who);
-    }
+    let asked = json!({"expression": script, "returnByValue": true, "awaitPromise": true});
+    let said = tab.ask("Runtime.evaluate", asked)["result"]["value"].clone();
+    assert!(said["passed"].as_u64().unwrap_or(0) > 10, "axe looked at nothing: {said}");
+    assert_eq!(said["found"], json!([]), "{of}");
 }
 
 fn story(scripts: bool) {

@@ -78,7 +78,9 @@ impl Server {
         let texts = usual.iter().chain(texts).map(own).collect();
         let secrets = secrets.iter().map(own).map(|(name, text)| (name, text.into())).collect();
         let fields = Fields { texts, secrets, ..Fields::default() };
-        let shared = Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default() };
+        let newest = onscene::public::Newest::default();
+        let shared =
+            Shared { client: Client::new(None).unwrap(), mailer: None, heard: Heard::default(), newest };
         (irc::KIND.build)(fields, &shared).unwrap()
     }
 
