@@ -228,7 +228,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     };
     let delivery = Delivery {
         door: door.clone(),
-        readers: workers_readers,
+        readers: workers_readers.clone(),
         house: house.clone(),
         clock: clock.clone(),
         metrics: metrics.clone(),
@@ -292,7 +292,11 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
     let publisher = Publisher::new(newest.clone(), beside(&config));
     publisher.take_up();
-    spawn(&mut workers, "the public page", publisher.run(house.clone(), clock.clone(), stop_work.clone()));
+    spawn(
+        &mut workers,
+        "the public page",
+        publisher.run(workers_readers.clone(), house.clone(), stop_work.clone()),
+    );
     let copying = publisher::copy(newest.clone(), house.clone(), clock.clone(), stop_work.clone());
     spawn(&mut workers, "the copies of the public page", copying);
     let mut serving = JoinSet::new();

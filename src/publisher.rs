@@ -1,10 +1,9 @@
 //! Keeps the newest files of the public page: in memory for who hands them out, and on this node's disk for the next start.
 //!
 //! Reads: what it is given to publish, and at a start what was kept. Writes: [`Newest`], and `public/page.json` beside the store
-//! (or the spool). Woken by: its hour. It never meets the store: whoever reads that says [`Publisher::publish`], and
-//! [`Publisher::lost`] when it cannot be read any more.
+//! (or the spool). Woken by: its hour. What was told is read by `told`; when that cannot be read any more, the page says that it
+//! may be old.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,8 +15,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::channels::{Channel, site::Site};
 use crate::clock::Clock;
-use crate::house::{Current, House};
-use crate::public::{Component, Files, Newest, Shown, WriteError, write};
+use crate::house::Current;
+use crate::public::{Files, Newest, Shown, WriteError, write};
+use crate::store::readers::Readers;
+use crate::store::statements;
+
+mod told;
 
 /// What has not changed is written anew after so long, so that its hour says that somebody looks.
 const REFRESH: SignedDuration = SignedDuration::from_mins(5);
@@ -124,15 +127,37 @@ impl Publisher {
     }
 
     /// Publishes, for as long as the daemon runs.
-    pub async fn run(self, house: Arc<Current>, clock: Clock, stop: CancellationToken) {
-        let since = clock.now();
+    pub async fn run(self, readers: Readers, house: Arc<Current>, stop: CancellationToken) {
+        let mut seen = None;
         loop {
-            let (publisher, house, now) = (self.clone(), house.get(), clock.now());
-            let published = tokio::task::spawn_blocking(move || match of_configuration(&house, since, now) {
-                Some(shown) => publisher.publish(shown),
-                None => Ok(()),
+            let house = house.get();
+            let last = seen.clone();
+            // What is shown is read anew when there is anything new: another statement, another configuration, another hour.
+            let read = readers.read(move |tx| {
+                let mark = (
+                    statements::mark(tx)?,
+                    house.config_hash.clone(),
+                    tx.now.as_second() / REFRESH.as_secs(),
+                );
+                if last.as_ref() == Some(&mark) {
+                    return Ok(None);
+                }
+                Ok(told::shown(tx, &house)?.map(|shown| (mark, shown)))
             });
-            if let Ok(Err(error)) = published.await {
+            let publisher = self.clone();
+            let published = match read.await {
+                Ok(Some((mark, shown))) => {
+                    seen = Some(mark);
+                    tokio::task::spawn_blocking(move || publisher.publish(shown)).await
+                }
+                Ok(None) => Ok(Ok(())),
+                Err(error) => {
+                    seen = None;
+                    tracing::warn!(%error, "what was told to the public cannot be read; the page says that it may be old");
+                    tokio::task::spawn_blocking(move || publisher.lost()).await
+                }
+            };
+            if let Ok(Err(error)) = published {
                 tracing::error!(%error, "the public page");
             }
             tokio::select! {
@@ -141,27 +166,6 @@ impl Publisher {
             }
         }
     }
-}
-
-/// What is known without the store: the services that have a public name. Whoever reads the store says more.
-fn of_configuration(house: &House, since: Timestamp, now: Timestamp) -> Option<Shown> {
-    let public = house.public.as_ref()?;
-    let mut seen = BTreeSet::new();
-    let names = house.rules.services.values().filter_map(|service| service.public_name.as_deref());
-    let components = names
-        .filter(|name| seen.insert(*name))
-        .map(|name| Component { name: name.to_owned(), since })
-        .collect();
-    Some(Shown {
-        title: public.title.clone(),
-        url: public.url.clone(),
-        contact: public.contact.clone(),
-        subscribe: None,
-        made_at: now,
-        components,
-        incidents: Vec::new(),
-        maintenance: Vec::new(),
-    })
 }
 
 /// Whether readers would see anything else than before.
@@ -250,6 +254,7 @@ fn site<'a>((name, channel): (&'a String, &'a Channel)) -> Option<(&'a String, &
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::public::Component;
 
     fn shown(second: i64) -> Shown {
         let made_at = Timestamp::from_second(1_795_400_000 + second).unwrap();

@@ -15,7 +15,7 @@ use crate::crypto::{self, NoRandomness};
 use crate::render::{ALERTS_SHOWN_MAX, About, Words};
 use crate::store::letters::{self, Claim, Kind, NewLetter};
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, alerts};
+use crate::store::{StoreError, alerts, statements};
 
 impl Work<'_, '_> {
     pub(super) fn write_letters(&mut self, decision: &Decision) -> Result<(), StoreError> {
@@ -172,7 +172,7 @@ impl Work<'_, '_> {
     fn write_statement(&mut self, incident: &Incident, channel: &str, number: u32) -> Result<(), StoreError> {
         let Some(known) = incident.voice.statement(number) else { return Ok(()) };
         let remote_id = match known.wording.mends {
-            Some(mended) => letters::remote_of(self.tx, incident.id, channel, mended)?,
+            Some(mended) => statements::remote_of(self.tx, incident.id, channel, mended)?,
             None => None,
         };
         let hours = (known.at, self.tx.now);

@@ -16,7 +16,7 @@ use crate::core::timeline::Fact;
 use crate::core::voice::{Say, Sort, Statement, Wording};
 use crate::house::parcel;
 use crate::render;
-use crate::store::letters::{self, Claim};
+use crate::store::letters::Claim;
 use crate::store::{StoreError, Tx, alerts, statements};
 
 /// An update that waited for so long is no news any more once there is a newer one.
@@ -94,7 +94,7 @@ impl Work<'_, '_> {
                 kept.push(claim);
                 continue;
             }
-            if letters::supersede(self.tx, &claim)? {
+            if statements::supersede(self.tx, &claim)? {
                 self.conclude(&Sent::from(&claim), "superseded", "")?;
             }
         }
@@ -104,7 +104,7 @@ impl Work<'_, '_> {
     fn is_no_news(&mut self, claim: &Claim) -> Result<bool, StoreError> {
         let Some(saved) = self.memory.incident(self.tx, claim.incident)? else { return Ok(false) };
         let voice = &saved.incident.voice;
-        let (Some(number), newer) = (claim.statement, letters::behind(self.tx, claim)?) else {
+        let (Some(number), newer) = (claim.statement, statements::behind(self.tx, claim)?) else {
             return Ok(false);
         };
         let is_news = |number: u32, sorts: &[Sort]| {

@@ -47,6 +47,7 @@ pub(super) fn window(
         services: BTreeSet::from([service.to_owned()]),
         time_zone: TimeZone::get(OSLO).unwrap(),
         times: Times::Clock { first, every_days, until: None, lasts: SignedDuration::from_mins(minutes) },
+        announce: None,
         comment: "new disks".into(),
     }
 }

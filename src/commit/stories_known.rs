@@ -217,6 +217,7 @@ fn maintenance_of_a_neighbour_is_told_while_it_is_open() {
         services: [service.to_owned()].into(),
         time_zone: TimeZone::UTC,
         times: Times::Clock { first, every_days: Some(1), until: None, lasts: SignedDuration::from_mins(30) },
+        announce: None,
         comment: "the spare is away".into(),
     };
     let mut story = story_with(vec![window("patches", "lb", begins), window("move", "blog", begins)]);

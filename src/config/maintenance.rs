@@ -11,8 +11,9 @@ use super::names::{self, known};
 use super::people::time_zone;
 use super::read::{At, Reading, Table};
 use super::rotations::handover;
-use super::words;
+use super::{SecretsMode, words};
 use crate::calendar::read as calendar;
+use crate::core::audience::Audience;
 use crate::core::maintenance::{Times, Window, listed};
 use crate::core::rules::Rules;
 
@@ -47,6 +48,22 @@ pub(super) fn windows(root: &mut Table<'_>, reading: &mut Reading, rules: &Rules
             let what = format!("`comment` has at most {COMMENT_BYTES_MAX} bytes");
             reading.errors.add(comment.span.clone(), what);
         }
+        let announce = table.text(reading, "announce");
+        if let Some(announce) = &announce {
+            let lists =
+                matches!(reading.mode, SecretsMode::Read | SecretsMode::Names).then_some(&rules.disclosure);
+            if let Some(why) = super::statements::wrong(&announce.value, Audience::Public, lists) {
+                reading.errors.add(announce.span.clone(), why);
+            }
+            let is_named =
+                |name: &String| rules.services.get(name).is_some_and(|one| one.public_name.is_some());
+            if !services.iter().any(is_named) {
+                let what =
+                    "`announce` is shown on the public page, and none of these services has a `public_name`";
+                reading.errors.add(announce.span.clone(), what);
+            }
+        }
+        let announce = announce.map(|announce| announce.value);
         let by_calendar = table.has("calendar");
         let zone = match by_calendar {
             true => table.text(reading, "time_zone"),
@@ -62,7 +79,7 @@ pub(super) fn windows(root: &mut Table<'_>, reading: &mut Reading, rules: &Rules
             continue;
         };
         let comment = comment.map(|comment| comment.value).unwrap_or_default();
-        found.push(Window { name: name.value, services, time_zone: zone, times, comment });
+        found.push(Window { name: name.value, services, time_zone: zone, times, comment, announce });
     }
     found
 }

@@ -514,11 +514,11 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     let sources = sources::sources(&mut root, &mut reading, kinds, &rules);
     let heartbeats = heartbeats::heartbeats(&mut root, &mut reading, &rules);
     rules.routes = routes::routes(&mut root, &mut reading, &rules, &heartbeats);
-    rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     let public = public::public(&mut root, &mut reading, server.as_ref());
     let public_url = public.as_ref().and_then(|public| public.url.as_deref());
     rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), public_url);
+    rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.statements = statements::templates(&mut root, &mut reading, &rules.disclosure);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways);

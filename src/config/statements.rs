@@ -109,7 +109,7 @@ fn severities(table: &mut Table<'_>, reading: &mut Reading, key: &str) -> Option
 }
 
 /// Why a text cannot stand there: a slot that nothing fills, or words that must not be said.
-fn wrong(text: &str, audience: Audience, lists: Option<&Disclosure>) -> Option<String> {
+pub(super) fn wrong(text: &str, audience: Audience, lists: Option<&Disclosure>) -> Option<String> {
     let mut plain = text.to_owned();
     for slot in SLOTS {
         plain = plain.replace(slot, "");

@@ -115,6 +115,7 @@ fn events(lines: &str, from: &str, until: &str) -> Vec<String> {
         services: std::collections::BTreeSet::default(),
         time_zone: TimeZone::UTC,
         times: listed(found.times),
+        announce: None,
         comment: String::new(),
     };
     openings(&window, from, until)

@@ -261,6 +261,7 @@ mod tests {
                 until: None,
                 lasts: SignedDuration::from_mins(30),
             },
+            announce: None,
             comment: comment.into(),
         }
     }

@@ -26,6 +26,8 @@ pub struct Window {
     pub times: Times,
     /// Why: told to who is woken meanwhile for a service that needs one of these.
     pub comment: String,
+    /// What the public is told of it, when it is.
+    pub announce: Option<String>,
 }
 
 /// When a window is open.
@@ -164,6 +166,7 @@ mod tests {
 
     fn window(zone: &str, first: DateTime, every_days: Option<u32>, minutes: i64) -> Window {
         Window {
+            announce: None,
             name: "patches".into(),
             services: ["shop".to_owned()].into(),
             time_zone: TimeZone::get(zone).unwrap(),

@@ -566,6 +566,7 @@ mod tests {
     #[test]
     fn a_place_that_is_being_worked_on_is_left_while_that_lasts() {
         let window = |service: &str, hour| Window {
+            announce: None,
             name: "patches".into(),
             services: [service.to_owned()].into(),
             time_zone: TimeZone::UTC,

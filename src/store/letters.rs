@@ -239,55 +239,6 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     Ok(seq)
 }
 
-/// The statements that wait behind a letter in its lane, the oldest first.
-///
-/// # Errors
-/// What the engine says.
-pub fn behind(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<u32>, StoreError> {
-    let lane = format!("{}/{}/{}", claim.incident, claim.channel, claim.address);
-    let found = tx.query(
-        "select statement from letter where lane = ?1 and seq > ?2 and state = 'pending' and statement is not null
-         order by seq limit 100",
-        &[(&lane).into(), claim.seq.into()],
-        |row| row.int_or_null(0),
-    )?;
-    Ok(found.into_iter().flatten().filter_map(|number| u32::try_from(number).ok()).collect())
-}
-
-/// A letter that was claimed is not sent, for a newer one is. `false`: somebody else has it.
-///
-/// # Errors
-/// What the engine says.
-pub fn supersede(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
-    if !is_in_hand(tx, claim)? {
-        return Ok(false);
-    }
-    tx.write(
-        "update letter set state = 'dropped', payload = '', why = 'a newer one goes out instead' where seq = ?1",
-        &[claim.seq.into()],
-    )?;
-    Ok(true)
-}
-
-/// The other side's id of a statement in a channel, when it gave one.
-///
-/// # Errors
-/// What the engine says.
-pub fn remote_of(
-    tx: &Tx<'_>,
-    incident: i64,
-    channel: &str,
-    statement: u32,
-) -> Result<Option<String>, StoreError> {
-    let found = tx.query_one(
-        "select remote_id from letter where incident = ?1 and channel = ?2 and statement = ?3 and remote_id is not null
-         order by seq limit 1",
-        &[incident.into(), channel.into(), i64::from(statement).into()],
-        |row| row.text_or_null(0),
-    )?;
-    Ok(found.flatten())
-}
-
 /// What a worker asks for.
 #[derive(Clone, Debug)]
 pub struct Wanted {
@@ -423,7 +374,7 @@ const IN_HAND: &str = "select seq from letter where seq = ?1 and state = 'sendin
 const SURELY_IN_HAND: &str =
     "select seq from letter where seq = ?1 and state = 'sending' and attempts = ?2 and due_at > ?3";
 
-fn is_in_hand(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
+pub(super) fn is_in_hand(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
     let (seq, attempt) = (claim.seq.into(), i64::from(claim.attempt).into());
     let is_surely = tx.is_far()
         && tx.query_one(SURELY_IN_HAND, &[seq, attempt, tx.now.into()], |row| row.int(0))?.is_some();

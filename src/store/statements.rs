@@ -1,7 +1,8 @@
-//! Which statements went out, to whom and when. Their words stand in the rows of their incidents.
+//! Which statements went out, to whom and when, and the letters that carry them. Their words stand in the rows of their incidents.
 
 use jiff::Timestamp;
 
+use super::letters::{Claim, is_in_hand};
 use super::{StoreError, Tx, incidents};
 use crate::core::audience::Audience;
 use crate::core::incident::Incident;
@@ -44,4 +45,73 @@ pub fn told_since(
         told.extend(incidents::load(tx, id)?.map(|saved| saved.incident));
     }
     Ok(told)
+}
+
+/// What changes whenever anything is told to anybody.
+///
+/// # Errors
+/// What the engine says.
+pub fn mark(tx: &Tx<'_>) -> Result<(i64, Option<Timestamp>), StoreError> {
+    let found = tx.query_one("select count(*), max(at) from published", &[], |row| {
+        Ok((row.int(0)?, row.time_or_null(1)?))
+    })?;
+    Ok(found.unwrap_or_default())
+}
+
+/// Since when there is this store.
+///
+/// # Errors
+/// What the engine says.
+pub fn store_since(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
+    let found = tx.query_one("select min(applied_at) from migration", &[], |row| row.time_or_null(0))?;
+    Ok(found.flatten())
+}
+
+/// The statements that wait behind a letter in its lane, the oldest first.
+///
+/// # Errors
+/// What the engine says.
+pub fn behind(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<u32>, StoreError> {
+    let lane = format!("{}/{}/{}", claim.incident, claim.channel, claim.address);
+    let found = tx.query(
+        "select statement from letter where lane = ?1 and seq > ?2 and state = 'pending' and statement is not null
+         order by seq limit 100",
+        &[(&lane).into(), claim.number().into()],
+        |row| row.int_or_null(0),
+    )?;
+    Ok(found.into_iter().flatten().filter_map(|number| u32::try_from(number).ok()).collect())
+}
+
+/// A letter that was claimed is not sent, for a newer one is. `false`: somebody else has it.
+///
+/// # Errors
+/// What the engine says.
+pub fn supersede(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
+    if !is_in_hand(tx, claim)? {
+        return Ok(false);
+    }
+    tx.write(
+        "update letter set state = 'dropped', payload = '', why = 'a newer one goes out instead' where seq = ?1",
+        &[claim.number().into()],
+    )?;
+    Ok(true)
+}
+
+/// The other side's id of a statement in a channel, when it gave one.
+///
+/// # Errors
+/// What the engine says.
+pub fn remote_of(
+    tx: &Tx<'_>,
+    incident: i64,
+    channel: &str,
+    statement: u32,
+) -> Result<Option<String>, StoreError> {
+    let found = tx.query_one(
+        "select remote_id from letter where incident = ?1 and channel = ?2 and statement = ?3 and remote_id is not null
+         order by seq limit 1",
+        &[incident.into(), channel.into(), i64::from(statement).into()],
+        |row| row.text_or_null(0),
+    )?;
+    Ok(found.flatten())
 }

@@ -1,11 +1,12 @@
 //! Statements from end to end: written, stopped, let pass, approved and sent, by the API, the command and the page, to real mail
 //! files; and what is lost by `kill -9` in the middle: nothing, and nothing is there twice.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, eventually, request, within};
+use super::harness::{Answer, Daemon, HOUSE, eventually, free_port, request, within};
 use super::incident_page::forms::forms;
 
 /// The house of most tests, which tells the public, too, and whose PIO is called.
@@ -26,7 +27,11 @@ struct Night {
 impl Night {
     /// Maya commands, tom is called as PIO.
     fn begin() -> Self {
-        let daemon = Daemon::start(&house());
+        Self::of(&house())
+    }
+
+    fn of(house: &str) -> Self {
+        let daemon = Daemon::start(house);
         let body = json!({"key": "k", "status": "firing", "title": "lb-frankfurt-7 lost its backend", "severity": "critical",
             "labels": {"instance": "paymentgw:9100"}});
         assert_eq!(daemon.post("/in/scripts/test-token-of-scripts", body.to_string().as_bytes()).status, 202);
@@ -248,4 +253,65 @@ fn the_page_offers_what_the_rules_allow_and_gives_back_what_was_written() {
     .unwrap();
     assert_eq!(other.status, 403, "not for another site: {}", other.body);
     eventually("one mail", || (night.news().len() == 1).then_some(()));
+}
+
+#[test]
+fn the_public_page_shows_what_went_out_to_everybody_and_takes_back_what_was_taken_back() {
+    let port = free_port();
+    let public: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let listens = format!("[server]\npublic_listen = \"127.0.0.1:{port}\"\n");
+    let config = house().replacen("[server]\n", &listens, 1);
+    let work = "[[maintenance]]\nname = \"move\"\nservice = \"shop\"\ntime_zone = \"UTC\"\nstart = \"2026-01-05 02:00\"\nfor = \"1h\"\nevery = \"1 day\"\nannounce = \"We move to new machines.\"\ncomment = \"lb-frankfurt-9\"\n";
+    let mut night = Night::of(&format!("{config}{work}"));
+    let maya = night.maya.clone();
+    night.drafts(&maya, "public", "Some payments by card fail.");
+    night.drafts(&maya, "internal", "The cabinet in the cellar is on fire.");
+    night.says(&maya, "1-1", "publish", &json!({}));
+    night.says(&maya, "1-2", "publish", &json!({}));
+    let get = |path: &str| {
+        request(public, "GET", path, &[], b"").filter(|answer| answer.status == 200).map(|answer| answer.body)
+    };
+    let shows = |path: &str, text: &str| {
+        eventually(&format!("{path} shows {text:?}"), || get(path).filter(|body| body.contains(text)))
+    };
+    for path in ["/", "/history", "/feed.atom", "/feed.json", "/status.json"] {
+        let says = if path == "/history" {
+            "Online shop: service disruption"
+        } else {
+            "Some payments by card fail."
+        };
+        let body = shows(path, says);
+        for word in ["cellar", "paymentgw", "frankfurt", "Maya", "INC-1", ">1-1", "\"1-1"] {
+            assert!(!body.contains(word), "{word} is in {path}: {body}");
+        }
+    }
+    let page = shows("/", "We move to new machines.");
+    assert!(page.contains("Major outage"), "{page}");
+    let status: Value = serde_json::from_str(&get("/status.json").unwrap()).unwrap();
+    assert_eq!(status["incidents"][0]["status"], "investigating");
+    assert_eq!(status["incidents"][0]["incident_updates"].as_array().unwrap().len(), 1);
+    // What is taken back is gone, and that it was stands there.
+    night.says(&maya, "1-1", "retract", &json!({"text": "That was about another shop."}));
+    night.says(&maya, "1-3", "publish", &json!({}));
+    shows("/", "That was about another shop.");
+    for path in ["/", "/history", "/feed.atom", "/feed.json", "/status.json"] {
+        eventually(&format!("{path} has taken it back"), || {
+            get(path).filter(|body| !body.contains("Some payments by card fail."))
+        });
+    }
+    // It is over for readers when they are told so, and not before.
+    night.daemon.api(&maya, "POST", "/api/v1/incidents/1/resolve", &json!({"term": 1, "false_alarm": true}));
+    night.drafts(&maya, "public", "Payments work again.");
+    let status: Value = serde_json::from_str(&get("/api/v2/incidents/unresolved.json").unwrap()).unwrap();
+    assert_eq!(status["incidents"].as_array().unwrap().len(), 1, "{status}");
+    night.says(&maya, "1-4", "publish", &json!({}));
+    eventually("nothing is open", || get("/").filter(|body| body.contains("All systems operational")));
+    shows("/feed.atom", "Payments work again.");
+    // A restart shows the same, at the same addresses.
+    let before: Value = serde_json::from_str(&get("/feed.json").unwrap()).unwrap();
+    night.daemon.kill();
+    night.daemon.go();
+    let after = eventually("it is there again", || get("/feed.json"));
+    let after: Value = serde_json::from_str(&after).unwrap();
+    assert_eq!(before["items"][0]["id"], after["items"][0]["id"]);
 }

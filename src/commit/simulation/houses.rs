@@ -190,6 +190,7 @@ fn maintenance(dice: &mut Dice, began: Timestamp) -> Window {
         services: BTreeSet::from(["web".to_owned(), "db".to_owned()]),
         time_zone: jiff::tz::TimeZone::UTC,
         times: listed(all.map(|from| Open { from, until: from + lasts }).collect()),
+        announce: None,
         comment: "new disks".into(),
     }
 }

@@ -1,0 +1,150 @@
+//! What was told to the public, out of the store: what went out, as it was approved, and nothing else of any incident.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use secrecy::ExposeSecret as _;
+
+use crate::core::audience::Audience;
+use crate::core::incident::Incident;
+use crate::core::rules::Rules;
+use crate::core::voice::{Sort, Statement};
+use crate::crypto;
+use crate::house::House;
+use crate::public::{Component, DAYS, Planned, PublicIncident, PublicStatement, Said, Shown};
+use crate::render::statement_id;
+use crate::store::{StoreError, Tx, statements, tokens};
+
+/// Most incidents of the last days.
+const INCIDENTS_MAX: u32 = 500;
+/// Announced work is shown so far ahead, and so often at most, of each window; of what is over, the bars know.
+const PLANNED_AHEAD: SignedDuration = SignedDuration::from_hours(30 * 24);
+const AHEAD_MAX: usize = 3;
+const PAST_MAX: usize = 200;
+/// What else is signed with the same key says something else here.
+const PURPOSE: &[u8] = b"onscene public key 1\0";
+/// Digits of a key.
+const KEY_DIGITS: usize = 16;
+
+/// What is shown now; nothing where there is no public page. `since`: since when components without a history are known.
+pub(super) fn shown(tx: &Tx<'_>, house: &House) -> Result<Option<Shown>, StoreError> {
+    let Some(public) = &house.public else { return Ok(None) };
+    let rules = &house.rules;
+    let days = SignedDuration::from_hours(24 * i64::try_from(DAYS).unwrap_or(90));
+    let from = tx.now.saturating_sub(days).unwrap_or(Timestamp::MIN);
+    let keys = Keys(tokens::answer_key(tx)?);
+    let told = statements::told_since(tx, Audience::Public, from, INCIDENTS_MAX)?;
+    let incidents = told.iter().filter_map(|incident| of_incident(incident, &keys)).collect();
+    let since = statements::store_since(tx)?.unwrap_or(tx.now);
+    Ok(Some(Shown {
+        title: public.title.clone(),
+        url: public.url.clone(),
+        contact: public.contact.clone(),
+        subscribe: None,
+        made_at: tx.now,
+        components: components(rules, since),
+        incidents,
+        maintenance: planned(rules, &keys, (from, tx.now)),
+    }))
+}
+
+/// What readers know by a name, in the order of the services' names.
+fn components(rules: &Rules, since: Timestamp) -> Vec<Component> {
+    let mut seen = BTreeSet::new();
+    let names = rules.services.values().filter_map(|service| service.public_name.as_deref());
+    let new = names.filter(|name| seen.insert(*name));
+    new.map(|name| Component { name: name.to_owned(), since }).collect()
+}
+
+/// Makes what stands in addresses: nobody outside can tell how many incidents there were.
+struct Keys(secrecy::SecretString);
+
+impl Keys {
+    fn of(&self, what: &str) -> String {
+        let parts = [PURPOSE, what.as_bytes()];
+        let whole = crypto::hex(&crypto::hmac_sha256(self.0.expose_secret().as_bytes(), &parts));
+        whole.chars().take(KEY_DIGITS).collect()
+    }
+
+    fn of_statement(&self, incident: i64, number: u32) -> String {
+        self.of(&format!("statement {}", statement_id(incident, number)))
+    }
+}
+
+fn of_incident(incident: &Incident, keys: &Keys) -> Option<PublicIncident> {
+    let told: Vec<&Statement> = incident.voice.published(Audience::Public).collect();
+    let first = told.first()?;
+    // What is taken back says nothing of how it is.
+    let last = told.iter().rev().find(|one| one.wording.sort != Sort::Retraction).unwrap_or(first);
+    // That it is over is told by who speaks, and not by us.
+    let is_closed = last.wording.sort == Sort::Closing;
+    let over = incident.resolution().map(|(_, at)| at);
+    let ended = is_closed.then(|| over.or(last.published_at())).flatten();
+    Some(PublicIncident {
+        key: keys.of(&format!("incident {}", incident.id)),
+        title: first.wording.title.clone(),
+        components: last.wording.components.clone(),
+        impact: last.wording.impact,
+        phase: last.wording.phase,
+        began: incident.opened_at,
+        ended,
+        statements: told.iter().map(|one| of_statement(incident, one, keys)).collect(),
+    })
+}
+
+fn of_statement(incident: &Incident, one: &Statement, keys: &Keys) -> PublicStatement {
+    let wording = &one.wording;
+    let taken_back = incident
+        .voice
+        .published(Audience::Public)
+        .find(|other| other.wording.sort == Sort::Retraction && other.wording.mends == Some(one.number));
+    let mends = wording.mends.and_then(|number| {
+        let at = incident.voice.statement(number)?.published_at()?;
+        Some((keys.of_statement(incident.id, number), at))
+    });
+    PublicStatement {
+        id: statement_id(incident.id, one.number),
+        key: keys.of_statement(incident.id, one.number),
+        sort: wording.sort,
+        phase: wording.phase,
+        impact: wording.impact,
+        components: wording.components.clone(),
+        said: match taken_back.and_then(Statement::published_at) {
+            Some(at) => Said::Retracted { at },
+            None => Said::Text(one.printed()),
+        },
+        at: one.published_at().unwrap_or(one.at),
+        next_by: wording.next_by,
+        mends,
+    }
+}
+
+/// Work that was announced: of windows that have words for the public.
+fn planned(rules: &Rules, keys: &Keys, (from, now): (Timestamp, Timestamp)) -> Vec<Planned> {
+    let until = now.saturating_add(PLANNED_AHEAD).unwrap_or(Timestamp::MAX);
+    let announced = rules.maintenance.iter().filter_map(|window| Some((window, window.announce.as_deref()?)));
+    let all = announced.flat_map(|(window, text)| {
+        let names: BTreeSet<&str> = window
+            .services
+            .iter()
+            .filter_map(|service| rules.services.get(service)?.public_name.as_deref())
+            .collect();
+        let components: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let title = format!("{}: planned maintenance", components.join(", "));
+        let mut times = window.between(from, now, PAST_MAX);
+        times.extend(window.between(now, until, AHEAD_MAX));
+        times.dedup();
+        if components.is_empty() {
+            times.clear();
+        }
+        times.into_iter().map(move |open| Planned {
+            key: keys.of(&format!("maintenance {} {}", window.name, open.from)),
+            title: title.clone(),
+            components: components.clone(),
+            from: open.from,
+            to: open.until,
+            text: text.to_owned(),
+        })
+    });
+    all.collect()
+}
