@@ -134,6 +134,14 @@ impl Client {
         self.ask(Method::PUT, reach, uri, headers, body).await
     }
 
+    /// Takes away what is at an address.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn delete(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
+        self.ask(Method::DELETE, reach, uri, headers, Bytes::new()).await
+    }
+
     /// Fetches an address.
     ///
     /// # Errors

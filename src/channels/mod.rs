@@ -15,6 +15,7 @@ use secrecy::SecretString;
 pub use statement::Statement;
 
 mod api;
+pub mod bluesky;
 pub mod client;
 pub mod command;
 pub mod discord;
@@ -24,23 +25,28 @@ pub mod gotify;
 mod hook;
 pub mod irc;
 pub mod mail;
+pub mod mastodon;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 mod pace;
 pub mod pushover;
 pub mod slack;
+mod social;
 pub mod statement;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod stories_http;
+#[cfg(test)]
+mod stories_social;
 pub mod teams;
 pub mod telegram;
 mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod x;
 pub mod zulip;
 
 /// Every kind of channel there is.
@@ -49,10 +55,12 @@ pub const KINDS: &[Kind] = &[
     slack::KIND,
     webhook::KIND,
     command::KIND,
+    bluesky::KIND,
     discord::KIND,
     google_chat::KIND,
     gotify::KIND,
     irc::KIND,
+    mastodon::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
@@ -61,6 +69,7 @@ pub const KINDS: &[Kind] = &[
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    x::KIND,
     zulip::KIND,
 ];
 
@@ -141,6 +150,8 @@ pub enum Channel {
     Webhook(webhook::Webhook),
     /// See [`command`].
     Command(command::Command),
+    /// See [`bluesky`].
+    Bluesky(Box<bluesky::Bluesky>),
     /// See [`discord`].
     Discord(discord::Discord),
     /// See [`google_chat`].
@@ -149,6 +160,8 @@ pub enum Channel {
     Gotify(gotify::Gotify),
     /// See [`irc`].
     Irc(Box<irc::Irc>),
+    /// See [`mastodon`].
+    Mastodon(Box<mastodon::Mastodon>),
     /// See [`matrix`].
     Matrix(matrix::Matrix),
     /// See [`mattermost`].
@@ -165,6 +178,8 @@ pub enum Channel {
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`x`].
+    X(Box<x::X>),
     /// See [`zulip`].
     Zulip(zulip::Zulip),
 }
@@ -202,10 +217,12 @@ impl Channel {
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
+            Self::Bluesky(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Irc(channel) => channel.send(parcel).await,
+            Self::Mastodon(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
@@ -214,6 +231,7 @@ impl Channel {
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::X(channel) => channel.send(parcel).await,
             Self::Zulip(channel) => channel.send(parcel).await,
         }
     }
@@ -234,6 +252,7 @@ impl Channel {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
+            Self::Bluesky(_) | Self::Mastodon(_) | Self::X(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)
