@@ -30,7 +30,9 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, bounded, encode, refused, strange, unwritten, usual, word};
 use super::client::Answer;
-use super::social::{answers, characters, fits, language, link, links, post, stated, taken_back};
+use super::social::{
+    answers, characters, fits, language, link, links, post, removed, stated, taken_back, withdrawn,
+};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::crypto;
@@ -166,9 +168,15 @@ impl Bluesky {
         let statement = stated(parcel)?;
         let shown = self.shows(parcel);
         fits(&shown)?;
-        if let Some(gone) = taken_back(statement).and_then(Named::read) {
-            self.remove(parcel, &gone).await?;
-        }
+        let removed = match taken_back(statement).and_then(Named::read) {
+            Some(gone) => Some(removed(self.remove(parcel, &gone)).await),
+            None => None,
+        };
+        let told = self.publish(parcel, statement, &shown.text).await.unwrap_or_else(|outcome| outcome);
+        Ok(removed.into_iter().fold(told, withdrawn))
+    }
+
+    async fn publish(&self, parcel: &Parcel, statement: &Statement, text: &str) -> Result<Outcome, Outcome> {
         let root = parcel.thread_root.as_deref().and_then(Named::read);
         let reply = match answers(parcel).and_then(Named::read) {
             Some(parent) if self.stands(&parent).await => {
@@ -177,7 +185,7 @@ impl Bluesky {
             }
             _ => None,
         };
-        let record = self.record(statement, &shown.text, reply);
+        let record = self.record(statement, text, reply);
         let key = key(statement.at, &parcel.delivery);
         let body = |did: &str| json!({"repo": did, "collection": COLLECTION, "rkey": key, "record": record});
         let answer = self.ask(parcel, "com.atproto.repo.putRecord", body).await?;
@@ -208,22 +216,24 @@ impl Bluesky {
         record
     }
 
-    /// Takes a post back; one that is gone is no fault there. Nothing is written yet, whatever happens here.
-    async fn remove(&self, parcel: &Parcel, gone: &Named<'_>) -> Result<(), Outcome> {
-        let Some((_, collection, key)) = gone.parts() else { return Ok(()) };
+    /// Takes a post back; that it is gone already is no fault there.
+    async fn remove(&self, parcel: &Parcel, gone: &Named<'_>) -> Outcome {
+        let Some((_, collection, key)) = gone.parts() else { return Outcome::Accepted { remote_id: None } };
         let body = |did: &str| json!({"repo": did, "collection": collection, "rkey": key});
-        let answer = self.ask(parcel, "com.atproto.repo.deleteRecord", body).await.map_err(unwritten)?;
+        let answer = match self.ask(parcel, "com.atproto.repo.deleteRecord", body).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
         // A page of somebody on the way is no answer.
         let is_json = serde_json::from_slice::<Value>(&answer.body).is_ok_and(|said| said.is_object());
-        match answer.status.is_success() {
-            true if is_json || answer.body.is_empty() => Ok(()),
-            true => Err(unwritten(strange("Bluesky"))),
-            false => Err(match outcome(&answer, parcel) {
-                Outcome::Refused { why, whole_channel } => {
-                    refused(&format!("the post could not be taken back: {why}"), whole_channel)
-                }
-                other => unwritten(other),
-            }),
+        match answer.status {
+            status if status.is_success() && (is_json || answer.body.is_empty()) => {
+                Outcome::Accepted { remote_id: None }
+            }
+            status if status.is_success() => strange("Bluesky"),
+            // One post may be no longer ours; when all are closed to us, the next request says so.
+            StatusCode::FORBIDDEN => refused("answered 403", false),
+            _ => outcome(&answer, parcel),
         }
     }
 
@@ -547,12 +557,15 @@ mod tests {
         let body = json!({"repo": "did:plc:malvpxmtby24paie4vu6jiub", "collection": COLLECTION, "rkey": "3m6az3xoh2s2a"});
         assert_eq!(requests[1].json(), body);
         assert_eq!(requests[2].json()["record"].get("reply"), None, "nobody answers what is gone");
-        for (answer, expected) in
-            [("", "wait"), (json_answer("500 Oops", ""), "wait"), (json_answer("403 No", ""), "refused")]
-        {
-            let (url, requests) = receiver(vec![ok("session"), answer]).await;
+        for (answer, expected) in [
+            ("", "unknown"),
+            (json_answer("500 Oops", ""), "unknown"),
+            (json_answer("429 Slow", ""), "unknown"),
+            (json_answer("403 No", ""), "refused"),
+        ] {
+            let (url, requests) = receiver(vec![ok("session"), answer, ok("put")]).await;
             let outcome = account(&url, &[]).send(&parcel).await;
-            assert_eq!((outcome.as_str(), requests.await.len()), (expected, 2), "{outcome:?}");
+            assert_eq!((outcome.as_str(), requests.await.len()), (expected, 3), "{outcome:?}");
         }
     }
 

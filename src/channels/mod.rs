@@ -190,6 +190,11 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 impl Kind {
+    /// Whether it publishes to anybody, and so takes statements only: the status of an incident is refused there, letter by letter.
+    pub fn publishes(&self) -> bool {
+        matches!(self.name, "bluesky" | "mastodon" | "x")
+    }
+
     /// Builds a channel that takes status.
     ///
     /// # Errors

@@ -5,7 +5,9 @@
 //! has one. The hour is what makes each post another one than the last, also where two statements say the same: networks refuse
 //! a second post with the same words. Nothing is cut.
 
+use std::future::Future;
 use std::ops::Range;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -19,6 +21,7 @@ use crate::core::voice::Sort;
 /// Longest name of a host, and longest part of one between two dots, by the rules of names.
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
+const REMOVAL_DEADLINE: Duration = Duration::from_secs(6);
 
 /// The statement that a parcel carries. These kinds publish, and say nothing else.
 pub(super) fn stated(parcel: &Parcel) -> Result<&Statement, Outcome> {
@@ -35,6 +38,28 @@ pub(super) fn fits(shown: &Shown) -> Result<(), Outcome> {
     }
     let Shown { size, most, unit, .. } = shown;
     Err(refused(&format!("too long: it has {size} {unit}, and {most} are taken"), false))
+}
+
+/// What became of a letter that takes a post back: of its words, and of that post, which is gone where `removed` was accepted. Its words
+/// are posted also where the post cannot be removed: whoever read it reads that it is withdrawn. But then it has not arrived: what
+/// may yet be removed is tried again, for a repeat of the words changes nothing, and of what will not be people are told.
+pub(super) fn withdrawn(told: Outcome, removed: Outcome) -> Outcome {
+    let stands = "its words are posted, but the post that it takes back stands there still";
+    match (&told, removed) {
+        (Outcome::Accepted { .. }, Outcome::Wait { why, .. } | Outcome::Unknown { why }) => {
+            Outcome::Unknown { why: format!("{stands}: {why}") }
+        }
+        (Outcome::Accepted { .. }, Outcome::Refused { why, whole_channel }) => {
+            refused(&format!("{stands}, and has to be removed by hand: {why}"), whole_channel)
+        }
+        _ => told,
+    }
+}
+
+/// Takes a post back in so much of an attempt that there is time left to say so.
+pub(super) async fn removed(removal: impl Future<Output = Outcome>) -> Outcome {
+    let late = Outcome::Unknown { why: "no answer in time".into() };
+    tokio::time::timeout(REMOVAL_DEADLINE, removal).await.unwrap_or(late)
 }
 
 /// The id of the post that has to be gone before this one is written.
@@ -58,7 +83,7 @@ pub(super) fn answers(parcel: &Parcel) -> Option<&str> {
 pub(super) fn link(fields: &mut Fields) -> Result<Option<String>, String> {
     let link = fields.texts.remove("link").filter(|link| !link.is_empty());
     match link {
-        Some(link) if links(&link) != [0..link.len()] => {
+        Some(link) if !matches!(links(&link).as_slice(), [only] if *only == (0..link.len())) => {
             Err("`link` is a whole address, such as https://status.example.net, or empty".into())
         }
         link => Ok(link),
@@ -123,7 +148,7 @@ pub(super) fn links(text: &str) -> Vec<Range<usize>> {
             .find(|scheme| rest.get(..scheme.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(scheme)));
         let before = text.get(..start).unwrap_or_default().chars().next_back();
         let Some(scheme) = scheme.filter(|_| !before.is_some_and(char::is_alphanumeric)) else { continue };
-        let length = rest.find(|one: char| ends(one)).unwrap_or(rest.len());
+        let length = scheme.len() + reach(rest.get(scheme.len()..).unwrap_or_default());
         let length = trimmed(rest.get(..length).unwrap_or_default()).len();
         let named = rest.get(scheme.len()..length).unwrap_or_default();
         if names_a_host(named) {
@@ -133,10 +158,19 @@ pub(super) fn links(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// What no address holds as it is.
-fn ends(one: char) -> bool {
-    let seen = one.is_alphanumeric() || one.is_ascii_graphic();
-    !seen || matches!(one, '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '}' | '|')
+/// How far an address goes at most, from its host on: a name may be of any script, what follows it of those from Latin to Cyrillic.
+fn reach(address: &str) -> usize {
+    let mut is_host = true;
+    let ends = |one: char| {
+        is_host &= !matches!(one, '/' | '?' | '#');
+        let held = match one {
+            '<' | '>' | '"' | '\\' | '^' | '`' | '{' | '}' | '|' => false,
+            _ if one.is_ascii() => one.is_ascii_graphic(),
+            _ => one.is_alphanumeric() && (is_host || one < '\u{530}'),
+        };
+        !held
+    };
+    address.find(ends).unwrap_or(address.len())
 }
 
 fn trimmed(address: &str) -> &str {
@@ -175,7 +209,7 @@ fn names_a_host(address: &str) -> bool {
     };
     let last = labels.last().copied().unwrap_or_default();
     let named = last.chars().count() >= 2 && last.chars().any(char::is_alphabetic);
-    host.len() <= HOST_BYTES_MAX && labels.len() >= 2 && named && labels.iter().all(|label| right(&label))
+    host.len() <= HOST_BYTES_MAX && labels.len() >= 2 && named && labels.iter().all(right)
 }
 
 #[cfg(test)]
@@ -199,6 +233,10 @@ mod tests {
             ("für alle: HTTPS://Status.Example.NET/störung…", vec!["HTTPS://Status.Example.NET/störung"]),
             ("https://example.net\nhttps://example.org", vec!["https://example.net", "https://example.org"]),
             ("https://a.example https://b.example", vec!["https://a.example", "https://b.example"]),
+            (
+                "https://example.net/aをみて https://例え.example/b",
+                vec!["https://example.net/a", "https://例え.example/b"],
+            ),
             ("xhttps://example.net https:// https://localhost http://-a.example http://256.1.2.3", vec![]),
             ("ftp://example.net, example.net and mailto:maya@example.net", vec![]),
         ] {
@@ -248,6 +286,28 @@ mod tests {
             let gone_here = taken_back(parcel.statement.as_ref().unwrap());
             assert_eq!((answers(&parcel), gone_here), (answered, gone), "{sort:?} {mended:?}");
         }
+    }
+
+    #[test]
+    fn a_withdrawal_has_arrived_when_its_words_stand_and_the_post_does_not() {
+        let (yes, no) = (Outcome::Accepted { remote_id: Some("2".into()) }, refused("answered 403", false));
+        let (wait, lost) =
+            (Outcome::Wait { after: None, why: "busy".into() }, Outcome::Unknown { why: "lost".into() });
+        for (told, removed, word) in [
+            (&yes, &yes, "accepted"),
+            (&yes, &wait, "unknown"),
+            (&yes, &lost, "unknown"),
+            (&yes, &no, "refused"),
+            (&wait, &yes, "wait"),
+            (&lost, &no, "unknown"),
+            (&no, &lost, "refused"),
+        ] {
+            let outcome = withdrawn(told.clone(), removed.clone());
+            assert_eq!(outcome.as_str(), word, "{told:?} {removed:?}");
+            assert!(told == &yes || outcome == *told, "what is said of the words goes before");
+        }
+        let Outcome::Refused { why, .. } = withdrawn(yes, no) else { panic!("it was refused") };
+        assert!(why.contains("by hand: answered 403"), "{why}");
     }
 
     #[test]

@@ -91,7 +91,6 @@ impl Channel {
 mod tests {
     use super::super::kind;
     use super::super::stories::{build, statement};
-    use super::*;
 
     #[test]
     fn what_is_shown_holds_every_approved_word_and_no_id() {

@@ -29,12 +29,9 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
     let secrets: Vec<(&str, &str)> =
         kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
     let to = PERSONS.iter().find(|(of, _)| *of == name).unwrap().1;
-    let parcel = if PUBLISH.contains(&name) { statement(1) } else { parcel(1) };
+    let parcel = if kind.publishes() { statement(1) } else { parcel(1) };
     (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel })
 }
-
-/// Those that publish, and take statements only.
-const PUBLISH: &[&str] = &["bluesky", "mastodon", "x"];
 
 /// What a kind asks before it writes, answered well, and then this.
 fn at_last(name: &str, answers: &[&'static str]) -> Vec<&'static str> {
@@ -163,6 +160,22 @@ async fn no_secret_and_no_address_of_a_person_is_in_any_sentence() {
         let (channel, parcel) = at(name, "http://127.0.0.1:1");
         let said = format!("{:?}", channel.send(&parcel).await);
         assert!(!said.contains("not-a-real-secret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_publishes_takes_statements_and_nothing_else() {
+    for kind in KINDS.iter().filter(|kind| kind.publishes()) {
+        let (channel, said) = at(kind.name, "http://127.0.0.1:1");
+        let status = Parcel { statement: None, ..said.clone() };
+        let outcome = channel.send(&status).await;
+        assert!(
+            matches!(outcome, Outcome::Refused { whole_channel: false, .. }),
+            "{}: {outcome:?}",
+            kind.name
+        );
+        assert_eq!(channel.send(&said).await.as_str(), "wait", "{}: nobody listens there", kind.name);
+        assert!(kind.status && kind.address.is_none() && channel.recognises_repeats(), "{}", kind.name);
     }
 }
 

@@ -245,7 +245,8 @@ fn pass(mut far: TcpStream, mut near: TcpStream, loses: &AtomicBool) {
     let _gone = (near.shutdown(Shutdown::Both), far.shutdown(Shutdown::Both));
 }
 
-#[tokio::test]
+// With more than one thread, so that it is seen at once when the server closes a connection.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_statement_stands_once_in_its_thread_and_can_be_taken_back() {
     let mut server = Pds::start();
     let (did, token) = server.account();
