@@ -103,14 +103,25 @@ pub(super) fn language(fields: &mut Fields) -> Result<Option<String>, String> {
 
 /// A statement as it is posted.
 pub(super) fn post(parcel: &Parcel, link: Option<&str>) -> String {
-    // At configuration time nothing is posted; a letter that is none is refused.
+    // A letter that is none is refused.
     let Some(statement) = parcel.statement.as_deref() else { return String::new() };
     let mut text = format!("{}\n{}\n\n{}", statement.title.trim(), heading(statement), statement.text.trim());
     if let Some(link) = link {
         text.push_str("\n\n");
         text.push_str(link);
     }
-    fit::quiet(&text)
+    beside_links(&text, fit::quiet)
+}
+
+/// A text of which all but the addresses is written otherwise.
+pub(super) fn beside_links(text: &str, otherwise: impl Fn(&str) -> String) -> String {
+    let (mut whole, mut at) = (String::with_capacity(text.len()), 0);
+    for link in links(text) {
+        whole.push_str(&otherwise(text.get(at..link.start).unwrap_or_default()));
+        whole.push_str(text.get(link.clone()).unwrap_or_default());
+        at = link.end;
+    }
+    whole + &otherwise(text.get(at..).unwrap_or_default())
 }
 
 fn heading(statement: &Statement) -> String {
@@ -261,11 +272,14 @@ mod tests {
         assert!(post(&other, None).contains("\nCorrection, 02:13 UTC (our post of 02:13 UTC)\n"));
         let said = other.statement.as_mut().unwrap();
         said.sort = Sort::Retraction;
-        said.text = "Ask @support".into();
+        said.text = "See https://example.net/@status or ask @support".into();
         said.mends.as_mut().unwrap().at = said.at - jiff::SignedDuration::from_hours(4);
         let text = post(&other, None);
         assert!(text.contains("\nWithdrawn, 02:13 UTC (our post of 22 Nov 22:13 UTC)\n"), "{text}");
-        assert!(text.ends_with("Ask @\u{200b}support"), "nobody is called: {text}");
+        assert!(
+            text.ends_with("See https://example.net/@status or ask @\u{200b}support"),
+            "nobody is called: {text}"
+        );
     }
 
     #[test]

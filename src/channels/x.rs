@@ -32,7 +32,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::api::{Api, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
-use super::social::{answers, fits, link, links, post, removed, stated, taken_back, withdrawn};
+use super::social::{answers, beside_links, fits, link, links, post, removed, stated, taken_back, withdrawn};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 use crate::crypto;
@@ -126,7 +126,7 @@ impl X {
     /// How a statement is posted, counted as X counts.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
         let text: String = post(parcel, self.link.as_deref()).nfc().collect();
-        let text = without_cashtags(&text);
+        let text = beside_links(&text, without_cashtags);
         let size = units(&text);
         Shown { text, size, most: UNITS_MAX, unit: "units as X counts" }
     }
