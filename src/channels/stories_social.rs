@@ -1,12 +1,16 @@
-//! Posts under random losses, to X and to Mastodon as their descriptions have them: nothing is posted twice, and all of it arrives.
+//! Posts under random losses, to X, Mastodon and Bluesky as their descriptions have them: nothing is posted twice, and all of it
+//! arrives.
 //!
-//! Neither can be had to try, so each has a stand-in here that keeps what was posted, refuses what the other refuses in its own
-//! words, and forgets keys when it may. Chance takes answers away before or after something was written, puts errors in their
-//! place, and lets hours pass between two attempts. A seed that fails is printed and goes the same way again.
+//! The first two cannot be had to try, so each has a stand-in here that keeps what was posted, refuses what the other refuses in its
+//! own words, and forgets keys when it may. Bluesky's own server runs in `tests/it/bluesky.rs`; its stand-in is for the losses. Chance
+//! takes answers away before or after something was written, puts errors in their place, and lets hours pass between two attempts.
+//! A seed that fails is printed and goes the same way again.
 //!
 //! X (xdevplatform/docs): who asks is proven by OAuth 1.0a, with a nonce that was never seen; only known keys in a body; the same
 //! words are refused, also after they were removed (J7mbo/twitter-api-php issue 171); answers only where the seed allows them.
 //! Mastodon (mastodon/documentation, methods/statuses and methods/accounts): a key is known for an hour; a status is told as HTML.
+//! Bluesky (lexicons of bluesky-social/atproto): short tokens last two hours, long ones are revoked now and then; a record is what its
+//! lexicon allows, and the same one put again is none.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -100,6 +104,7 @@ struct World {
 enum Net {
     X { nonces: BTreeSet<String>, may_answer: bool, words_first: bool, port: u16 },
     Mastodon { keys: BTreeMap<String, (String, Timestamp)> },
+    Bluesky { given: Vec<Timestamp>, logins: Vec<Timestamp> },
 }
 
 type Told = (u16, serde_json::Value);
@@ -126,6 +131,7 @@ impl World {
         let (status, body) = match self.net {
             Net::X { .. } => self.x(asked),
             Net::Mastodon { .. } => self.mastodon(asked),
+            Net::Bluesky { .. } => self.bluesky(asked),
         };
         match luck {
             Luck::LostAfter => {
@@ -319,6 +325,119 @@ impl World {
     }
 }
 
+const DID: &str = "did:plc:malvpxmtby24paie4vu6jiub";
+/// How long a short token lasts.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_hours(2);
+
+impl World {
+    fn bluesky(&mut self, asked: &Asked) -> Told {
+        let fault = |status: u16, error: &str| (status, json!({"error": error, "message": "..."}));
+        let (now, is_revoked) = (self.now, self.dice.throw(4) == 0);
+        let Net::Bluesky { given, logins } = &mut self.net else { panic!("another network") };
+        let number = |kind: &str| asked.header("authorization").strip_prefix(kind)?.parse::<usize>().ok();
+        let session = |given: &mut Vec<Timestamp>| {
+            given.push(now);
+            let (access, refresh) = (format!("a-{}", given.len()), format!("r-{}", given.len()));
+            (200, json!({"did": DID, "handle": "onscene.test", "accessJwt": access, "refreshJwt": refresh}))
+        };
+        match asked.path.strip_prefix("/xrpc/com.atproto.").unwrap_or_default() {
+            "server.createSession" => {
+                let body = asked.json().unwrap_or_default();
+                if body != json!({"identifier": "onscene.test", "password": TOKEN}) {
+                    return fault(401, "AuthenticationRequired");
+                }
+                logins.push(now);
+                return session(given);
+            }
+            "server.refreshSession" => {
+                let known = number("Bearer r-").is_some_and(|number| number <= given.len());
+                return if known && !is_revoked { session(given) } else { fault(400, "ExpiredToken") };
+            }
+            "repo.getRecord" => {
+                let text = |name: &str| {
+                    let text = asked.query.get(name).map_or("", String::as_str);
+                    percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned()
+                };
+                let uri = format!("at://{}/{}/{} ", text("repo"), text("collection"), text("rkey"));
+                let found = self.posts.iter().find(|post| post.stands && post.id.starts_with(&uri));
+                let told = |post: &Post| {
+                    (200, json!({"uri": uri.trim(), "cid": post.id.split(' ').next_back(), "value": {}}))
+                };
+                return found.map_or(fault(400, "RecordNotFound"), told);
+            }
+            _ => {}
+        }
+        let begun = number("Bearer a-").and_then(|number| given.get(number.checked_sub(1)?));
+        match begun {
+            None => return fault(400, "InvalidToken"),
+            Some(begun) if now.duration_since(*begun) >= TOKEN_LIFE => return fault(400, "ExpiredToken"),
+            Some(_) => {}
+        }
+        let Some(body) = asked.json() else { return fault(400, "InvalidRequest") };
+        let key = body["rkey"].as_str().unwrap_or_default();
+        let uri = format!("at://{DID}/app.bsky.feed.post/{key}");
+        if body["repo"] != DID || body["collection"] != "app.bsky.feed.post" {
+            return fault(400, "InvalidRequest");
+        }
+        match asked.path.as_str() {
+            "/xrpc/com.atproto.repo.deleteRecord" => {
+                self.posts
+                    .iter_mut()
+                    .filter(|post| post.id.starts_with(&uri))
+                    .for_each(|post| post.stands = false);
+                (200, json!({}))
+            }
+            "/xrpc/com.atproto.repo.putRecord" => {
+                let record = &body["record"];
+                if !is_post(record) || key.len() != 13 {
+                    return fault(400, "InvalidRequest");
+                }
+                let cid =
+                    format!("bafy{}", &crypto::hex(&crypto::sha256(record.to_string().as_bytes()))[..20]);
+                let (id, text) = (format!("{uri} {cid}"), record["text"].as_str().unwrap_or_default());
+                let answers = record["reply"]["parent"]["uri"].as_str().map(str::to_owned);
+                match self.posts.iter_mut().find(|post| post.id.starts_with(&uri)) {
+                    Some(post) => (post.id, post.stands, post.answers) = (id, true, answers),
+                    None => {
+                        self.make(text, answers.as_deref());
+                        self.posts.last_mut().unwrap().id = id;
+                    }
+                }
+                (200, json!({"uri": uri, "cid": cid, "validationStatus": "valid"}))
+            }
+            _ => fault(501, "MethodNotImplemented"),
+        }
+    }
+}
+
+/// Whether a record is what the lexicon of posts allows, of what is written here.
+fn is_post(record: &serde_json::Value) -> bool {
+    let known = ["$type", "text", "createdAt", "langs", "facets", "reply"];
+    let named = |of: &serde_json::Value| {
+        let uri =
+            of["uri"].as_str().is_some_and(|uri| uri.starts_with("at://did:plc:") && !uri.contains(' '));
+        uri && of["cid"].as_str().is_some_and(|cid| cid.starts_with("bafy"))
+    };
+    let text = record["text"].as_str().unwrap_or_default();
+    let right = |facet: &serde_json::Value| {
+        let at = |end: &str| {
+            facet["index"][end].as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(usize::MAX)
+        };
+        let uri = &facet["features"][0];
+        uri["$type"] == "app.bsky.richtext.facet#link"
+            && text.get(at("byteStart")..at("byteEnd")) == uri["uri"].as_str()
+    };
+    let facets = record["facets"].as_array().map_or(&[][..], Vec::as_slice);
+    let reply = record.get("reply");
+    record.as_object().is_some_and(|record| record.keys().all(|key| known.contains(&key.as_str())))
+        && record["$type"] == "app.bsky.feed.post"
+        && (1..=300).contains(&text.chars().count())
+        && record["createdAt"].as_str().is_some_and(|at| at.parse::<Timestamp>().is_ok())
+        && !facets.is_empty()
+        && facets.iter().all(right)
+        && reply.is_none_or(|reply| named(&reply["root"]) && named(&reply["parent"]))
+}
+
 /// A status as Mastodon tells it.
 fn status(post: &Post) -> serde_json::Value {
     let escaped = |text: &str| {
@@ -401,7 +520,8 @@ async fn incident(name: &str, seed: u64) -> u64 {
     let (may_answer, words_first) = (dice.throw(2) == 0, dice.throw(2) == 0);
     let net = match name {
         "x" => Net::X { nonces: BTreeSet::new(), may_answer, words_first, port },
-        _ => Net::Mastodon { keys: BTreeMap::new() },
+        "mastodon" => Net::Mastodon { keys: BTreeMap::new() },
+        _ => Net::Bluesky { given: Vec::new(), logins: Vec::new() },
     };
     let start = statement(1).created_at;
     let world = World { now: start, dice: Dice(dice.throw(u64::MAX) | 1), posts: Vec::new(), lost: 0, net };
@@ -415,9 +535,14 @@ async fn incident(name: &str, seed: u64) -> u64 {
             let texts = [("api_url", url.as_str()), ("private_addresses", "allow"), ("thread", thread), link];
             build(&x::KIND, &texts, &SECRETS)
         }
-        _ => {
+        "mastodon" => {
             let texts = [("url", url.as_str()), ("private_addresses", "allow"), link];
             build(&mastodon::KIND, &texts, &[("token", TOKEN)])
+        }
+        _ => {
+            let texts =
+                [("url", url.as_str()), ("private_addresses", "allow"), ("handle", "onscene.test"), link];
+            build(&bluesky::KIND, &texts, &[("password", TOKEN)])
         }
     }
     .unwrap();
@@ -472,9 +597,19 @@ async fn incident(name: &str, seed: u64) -> u64 {
         assert_eq!(found[0].stands, *stands, "{name} {seed}: {words}");
         assert!(id.as_ref().is_none_or(|id| *id == found[0].id), "{name} {seed}: another's id: {words}");
     }
-    if may_answer && thread == "try" || name == "mastodon" {
+    if may_answer && thread == "try" || name != "x" {
         let answers = world.posts.iter().filter(|post| post.answers.is_some()).count();
         assert!(root.is_none() || answers > 0, "{name} {seed}: none stands in the thread");
+    }
+    if let Net::Bluesky { logins, given } = &world.net {
+        let in_an_hour = |from: &Timestamp| {
+            logins
+                .iter()
+                .filter(|at| **at >= *from && at.duration_since(*from) < SignedDuration::from_hours(1))
+                .count()
+        };
+        assert!(logins.iter().all(|from| in_an_hour(from) <= 10), "{name} {seed}: {logins:?}");
+        assert!(given.len() >= logins.len());
     }
     world.lost
 }
@@ -493,6 +628,15 @@ async fn whatever_is_lost_on_the_way_to_mastodon_nothing_is_posted_twice_and_all
     let mut lost = 0;
     for seed in 1..=SEEDS {
         lost += incident("mastodon", seed).await;
+    }
+    assert!(lost > 2000, "{lost}");
+}
+
+#[tokio::test]
+async fn whatever_is_lost_on_the_way_to_bluesky_nothing_is_posted_twice_and_all_arrives() {
+    let mut lost = 0;
+    for seed in 1..=SEEDS {
+        lost += incident("bluesky", seed).await;
     }
     assert!(lost > 2000, "{lost}");
 }
