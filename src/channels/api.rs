@@ -113,6 +113,24 @@ impl Api {
         self.ask(Method::GET, path, None, Bytes::new(), &[]).await
     }
 
+    /// Asks by any method, with JSON or with nothing, and with headers that may be secrets.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&'static str, &SecretString)],
+    ) -> Result<Answer, Outcome> {
+        let content = body.map(|_| "application/json");
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        self.ask(method, path, content, body, headers).await
+    }
+
+    /// Where it is, without a slash at its end.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// The error is what it means that no answer came.
     async fn ask(
         &self,
@@ -142,6 +160,7 @@ impl Api {
         let answer = match method {
             Method::GET => self.client.get(self.reach, &uri, headers).await,
             Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
+            Method::DELETE => self.client.delete(self.reach, &uri, headers).await,
             _ => self.client.post(self.reach, &uri, headers, body).await,
         };
         answer.map_err(|failure| match failure {
@@ -155,6 +174,14 @@ impl Api {
 pub(super) async fn bounded(attempt: impl Future<Output = Outcome>) -> Outcome {
     let late = Outcome::Unknown { why: "no answer in time".into() };
     tokio::time::timeout(ATTEMPT_DEADLINE, attempt).await.unwrap_or(late)
+}
+
+/// Silence while nothing was to be written yet is no reason to fear that it was.
+pub(super) fn unwritten(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Unknown { why } => Outcome::Wait { after: None, why },
+        other => other,
+    }
 }
 
 /// A text as it stands in a segment of a path.

@@ -134,7 +134,7 @@ impl Client {
         self.ask(Method::PUT, reach, uri, headers, body).await
     }
 
-    /// Deletes what is at an address.
+    /// Takes away what is at an address.
     ///
     /// # Errors
     /// When no answer came; it says whether the request may have been received.

@@ -17,6 +17,7 @@ pub use statement::Statement;
 use crate::public::Newest;
 
 mod api;
+pub mod bluesky;
 pub mod client;
 pub mod command;
 pub mod discord;
@@ -26,6 +27,7 @@ pub mod gotify;
 mod hook;
 pub mod irc;
 pub mod mail;
+pub mod mastodon;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
@@ -33,17 +35,21 @@ mod pace;
 pub mod pushover;
 pub mod site;
 pub mod slack;
+mod social;
 pub mod statement;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
 mod stories_http;
+#[cfg(test)]
+mod stories_social;
 pub mod teams;
 pub mod telegram;
 mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod x;
 pub mod zulip;
 
 /// Every kind of channel there is.
@@ -52,10 +58,12 @@ pub const KINDS: &[Kind] = &[
     slack::KIND,
     webhook::KIND,
     command::KIND,
+    bluesky::KIND,
     discord::KIND,
     google_chat::KIND,
     gotify::KIND,
     irc::KIND,
+    mastodon::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
@@ -65,6 +73,7 @@ pub const KINDS: &[Kind] = &[
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    x::KIND,
     zulip::KIND,
 ];
 
@@ -147,6 +156,8 @@ pub enum Channel {
     Webhook(webhook::Webhook),
     /// See [`command`].
     Command(command::Command),
+    /// See [`bluesky`].
+    Bluesky(Box<bluesky::Bluesky>),
     /// See [`discord`].
     Discord(discord::Discord),
     /// See [`google_chat`].
@@ -155,6 +166,8 @@ pub enum Channel {
     Gotify(gotify::Gotify),
     /// See [`irc`].
     Irc(Box<irc::Irc>),
+    /// See [`mastodon`].
+    Mastodon(Box<mastodon::Mastodon>),
     /// See [`matrix`].
     Matrix(matrix::Matrix),
     /// See [`mattermost`].
@@ -173,6 +186,8 @@ pub enum Channel {
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`x`].
+    X(Box<x::X>),
     /// See [`zulip`].
     Zulip(zulip::Zulip),
 }
@@ -183,6 +198,11 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 }
 
 impl Kind {
+    /// Whether it publishes to anybody, and so takes statements only: the status of an incident is refused there, letter by letter.
+    pub fn publishes(&self) -> bool {
+        matches!(self.name, "bluesky" | "mastodon" | "x")
+    }
+
     /// Builds a channel that takes status.
     ///
     /// # Errors
@@ -210,10 +230,12 @@ impl Channel {
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
+            Self::Bluesky(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Irc(channel) => channel.send(parcel).await,
+            Self::Mastodon(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
@@ -223,6 +245,7 @@ impl Channel {
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::X(channel) => channel.send(parcel).await,
             Self::Zulip(channel) => channel.send(parcel).await,
         }
     }
@@ -243,6 +266,7 @@ impl Channel {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
+            Self::Bluesky(_) | Self::Mastodon(_) | Self::X(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             // The same files again are the same files.

@@ -78,7 +78,12 @@ impl Shown {
 impl Channel {
     /// How this channel will show a statement: the parcel as it will be sent, with the root of its thread when that is known.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
-        Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text))
+        match self {
+            Self::Bluesky(channel) => channel.shows(parcel),
+            Self::Mastodon(channel) => channel.shows(parcel),
+            Self::X(channel) => channel.shows(parcel),
+            _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
+        }
     }
 }
 

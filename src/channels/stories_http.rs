@@ -1,6 +1,6 @@
 //! One table of answers over every kind that speaks HTTP: what a status means must not depend on who wrote the file.
 
-use super::stories::{build, json_answer, parcel, receiver};
+use super::stories::{build, json_answer, parcel, receiver, statement};
 use super::*;
 
 /// A kind at an address of ours, with what it needs, and an address of a person.
@@ -12,6 +12,7 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         ("from", "+15005550006"),
         ("email", "onscene-bot@example.net"),
         ("room", "C0123456789"),
+        ("handle", "onscene.example.net"),
     ];
     let place = if kind.keys.iter().any(|key| key.name == "url") { "url" } else { "api_url" };
     let known: BTreeMap<&str, &str> =
@@ -28,7 +29,18 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
     let secrets: Vec<(&str, &str)> =
         kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
     let to = PERSONS.iter().find(|(of, _)| *of == name).unwrap().1;
-    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel(1) })
+    let parcel = if kind.publishes() { statement(1) } else { parcel(1) };
+    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel })
+}
+
+/// What a kind asks before it writes, answered well, and then this.
+fn at_last(name: &str, answers: &[&'static str]) -> Vec<&'static str> {
+    let first = match name {
+        "bluesky" => include_str!("../../tests/fixtures/channels/bluesky/session.json"),
+        "mastodon" => include_str!("../../tests/fixtures/channels/mastodon/instance.json"),
+        _ => return answers.to_vec(),
+    };
+    [&[json_answer("200 OK", first)], answers].concat()
 }
 
 /// What stands behind the host in an address that is a secret.
@@ -40,9 +52,11 @@ const HOOKS: &[(&str, &str)] = &[
 
 /// A right address of every kind that reaches persons by HTTP; of one that writes to a room of its own, none.
 const PERSONS: &[(&str, &str)] = &[
+    ("bluesky", ""),
     ("discord", ""),
     ("google-chat", ""),
     ("gotify", "maya"),
+    ("mastodon", ""),
     ("matrix", "!aZ9:example.net"),
     ("mattermost", "channel:directdirectdirectdirect26"),
     ("ntfy", "maya-4Jk2"),
@@ -53,6 +67,7 @@ const PERSONS: &[(&str, &str)] = &[
     ("twilio-sms", "+4712345678"),
     ("twilio-voice", "+4712345678"),
     ("webhook", "maya"),
+    ("x", ""),
     ("zulip", ""),
 ];
 
@@ -90,7 +105,7 @@ async fn every_status_means_the_same_whoever_answers_it() {
                 continue;
             }
             // Matrix asks once more whether it may come in.
-            let (url, _requests) = receiver(vec![json_answer(status, ""); 2]).await;
+            let (url, _requests) = receiver(at_last(name, &[json_answer(status, ""); 2])).await;
             let (channel, parcel) = at(name, &url);
             let outcome = channel.send(&parcel).await;
             assert_eq!(outcome.as_str(), meant, "{name} {status} {outcome:?}");
@@ -108,7 +123,7 @@ async fn every_status_means_the_same_whoever_answers_it() {
 #[tokio::test]
 async fn a_lost_answer_and_a_server_that_is_not_there_are_two_things() {
     for (name, _) in PERSONS {
-        let (url, _requests) = receiver(vec![""]).await;
+        let (url, _requests) = receiver(at_last(name, &[""])).await;
         let (channel, parcel) = at(name, &url);
         let lost = channel.send(&parcel).await;
         assert_eq!(lost.as_str(), "unknown", "{name}: the connection was lost after the request");
@@ -121,7 +136,7 @@ async fn a_lost_answer_and_a_server_that_is_not_there_are_two_things() {
 async fn a_page_of_a_proxy_is_no_answer() {
     for (name, _) in PERSONS.iter().filter(|(name, _)| *name != "webhook") {
         let (url, _requests) =
-            receiver(vec![json_answer("200 OK", "<html>welcome to the hotel</html>")]).await;
+            receiver(at_last(name, &[json_answer("200 OK", "<html>welcome to the hotel</html>")])).await;
         let (channel, parcel) = at(name, &url);
         assert_eq!(channel.send(&parcel).await.as_str(), "unknown", "{name}");
     }
@@ -136,7 +151,7 @@ async fn no_secret_and_no_address_of_a_person_is_in_any_sentence() {
             if ["gotify", "slack"].contains(name) {
                 continue;
             }
-            let (url, _requests) = receiver(vec![json_answer(status, &echo); 2]).await;
+            let (url, _requests) = receiver(at_last(name, &[json_answer(status, &echo); 2])).await;
             let (channel, parcel) = at(name, &url);
             let said = format!("{:?}", channel.send(&parcel).await);
             assert!(!said.contains("not-a-real-secret"), "{said}");
@@ -145,6 +160,22 @@ async fn no_secret_and_no_address_of_a_person_is_in_any_sentence() {
         let (channel, parcel) = at(name, "http://127.0.0.1:1");
         let said = format!("{:?}", channel.send(&parcel).await);
         assert!(!said.contains("not-a-real-secret"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_publishes_takes_statements_and_nothing_else() {
+    for kind in KINDS.iter().filter(|kind| kind.publishes()) {
+        let (channel, said) = at(kind.name, "http://127.0.0.1:1");
+        let status = Parcel { statement: None, ..said.clone() };
+        let outcome = channel.send(&status).await;
+        assert!(
+            matches!(outcome, Outcome::Refused { whole_channel: false, .. }),
+            "{}: {outcome:?}",
+            kind.name
+        );
+        assert_eq!(channel.send(&said).await.as_str(), "wait", "{}: nobody listens there", kind.name);
+        assert!(kind.status && kind.address.is_none() && channel.recognises_repeats(), "{}", kind.name);
     }
 }
 

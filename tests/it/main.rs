@@ -3,6 +3,7 @@
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
+//! - `bluesky`: statements, by a real server of Bluesky;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `carriers`: services that carry pages, as they are called and call back;
 //! - `command`: who commands, offices, changes and requests, over the API and through kills;
@@ -49,6 +50,7 @@
 
 mod answers;
 mod away;
+mod bluesky;
 mod calendar;
 mod carriers;
 mod command;
