@@ -281,6 +281,7 @@ pub fn kinds() -> config::Kinds {
                 name: kind.name,
                 address: kind.address,
                 status: kind.status,
+                publishes: kind.publishes(),
                 keys: kind
                     .keys
                     .iter()

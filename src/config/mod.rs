@@ -428,6 +428,8 @@ pub struct ChannelKind {
     pub address: Option<CheckAddress>,
     /// Whether it takes status.
     pub status: bool,
+    /// Whether it takes statements only.
+    pub publishes: bool,
     /// Its own keys.
     pub keys: Vec<ChannelKey>,
 }

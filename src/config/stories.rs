@@ -32,7 +32,7 @@ pub(super) fn kinds() -> Kinds {
         .into_iter()
         .map(|(name, keys)| {
             let address = crate::channels::kind(name).and_then(|kind| kind.address);
-            ChannelKind { name, address, status: true, keys }
+            ChannelKind { name, address, status: true, publishes: false, keys }
         })
         .collect(),
         relay: |relay| {

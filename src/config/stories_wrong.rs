@@ -385,7 +385,13 @@ fn a_way_that_reaches_one_person_is_not_named_by_two() {
     let mut kinds = super::stories::kinds();
     let address = crate::channels::kind("gotify").and_then(|kind| kind.address);
     assert!(address.is_some());
-    kinds.channels.push(ChannelKind { name: "gotify", address, status: false, keys: Vec::new() });
+    kinds.channels.push(ChannelKind {
+        name: "gotify",
+        address,
+        status: false,
+        publishes: false,
+        keys: Vec::new(),
+    });
     let with = |second: &str| {
         let person = |name: &str, way: &str| {
             let email = format!("email = \"{name}@example.net\"");

@@ -30,6 +30,15 @@ pub(super) fn channels(
         let one = one(table, reading, "channel", spec);
         let (Some(name), Some(mut channel)) = (name, one) else { continue };
         channel.audience = audience.unwrap_or(Audience::Internal);
+        let publishes = kinds.channels.iter().any(|kind| kind.name == channel.kind && kind.publishes);
+        if publishes && channel.audience == Audience::Internal {
+            let what = format!(
+                "a channel of the kind {} takes statements only, and what is internal is mostly none: give it the audience \
+                 \"public\" or \"stakeholder\"",
+                channel.kind
+            );
+            reading.errors.add(name.span.clone(), what);
+        }
         channel.fallback = fallback.as_ref().map(|fallback| fallback.value.clone());
         if !is_free(reading, &name, "channel", &[("channel", &found), ("way", ways)]) {
             continue;
