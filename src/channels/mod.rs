@@ -15,6 +15,7 @@ use secrecy::SecretString;
 pub use statement::Statement;
 
 mod api;
+mod board;
 pub mod client;
 pub mod command;
 pub mod discord;
@@ -31,8 +32,11 @@ mod pace;
 pub mod pushover;
 pub mod slack;
 pub mod statement;
+pub mod statuspage;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_board;
 #[cfg(test)]
 mod stories_http;
 pub mod teams;
@@ -57,6 +61,7 @@ pub const KINDS: &[Kind] = &[
     mattermost::KIND,
     ntfy::KIND,
     pushover::KIND,
+    statuspage::KIND,
     teams::KIND,
     telegram::KIND,
     twilio_sms::KIND,
@@ -157,6 +162,8 @@ pub enum Channel {
     Ntfy(ntfy::Ntfy),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
+    /// See [`statuspage`].
+    Statuspage(statuspage::Statuspage),
     /// See [`teams`].
     Teams(teams::Teams),
     /// See [`telegram`].
@@ -210,6 +217,7 @@ impl Channel {
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
+            Self::Statuspage(channel) => channel.send(parcel).await,
             Self::Teams(channel) => channel.send(parcel).await,
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
@@ -234,6 +242,8 @@ impl Channel {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
+            // Whoever tries again looks first.
+            Self::Statuspage(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)

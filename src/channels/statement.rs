@@ -78,7 +78,10 @@ impl Shown {
 impl Channel {
     /// How this channel will show a statement: the parcel as it will be sent, with the root of its thread when that is known.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
-        Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text))
+        match self {
+            Self::Statuspage(channel) => channel.shows(parcel),
+            _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
+        }
     }
 }
 
