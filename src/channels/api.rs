@@ -33,8 +33,8 @@ pub(super) struct Api {
     client: Client,
     base: String,
     reach: Reach,
-    /// What shows who asks: a header, and a secret in it.
-    key: Option<(HeaderName, HeaderValue)>,
+    /// What stands before every body: who asks, mostly.
+    head: HeaderMap,
 }
 
 impl Api {
@@ -55,12 +55,12 @@ impl Api {
             return Err(format!("`{key}` holds no user, password or `?`"));
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
-        Ok(Self { client: shared.client.clone(), base, reach, key: None })
+        Ok(Self { client: shared.client.clone(), base, reach, head: HeaderMap::new() })
     }
 
     /// At an address that was looked at already.
     pub(super) fn at(client: &Client, base: String, reach: Reach) -> Self {
-        Self { client: client.clone(), base, reach, key: None }
+        Self { client: client.clone(), base, reach, head: HeaderMap::new() }
     }
 
     /// Shows a token with every request.
@@ -75,11 +75,18 @@ impl Api {
     }
 
     /// Shows a secret with every request, in a header and in the words that the other side wants around it.
-    pub(super) fn keyed(self, name: HeaderName, words: &str) -> Result<Self, String> {
+    pub(super) fn keyed(mut self, name: HeaderName, words: &str) -> Result<Self, String> {
         let mut value = HeaderValue::from_str(words)
             .map_err(|_| "the secret holds characters that none has".to_owned())?;
         value.set_sensitive(true);
-        Ok(Self { key: Some((name, value)), ..self })
+        self.head.insert(name, value);
+        Ok(self)
+    }
+
+    /// Sends a header with every request.
+    pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.head.insert(name, HeaderValue::from_static(value));
+        self
     }
 
     /// Posts JSON to a path.
@@ -129,7 +136,8 @@ impl Api {
     /// Fetches a path of which more comes than answers have, and of which half is worth nothing. Whatever fails, nothing was written by it.
     pub(super) async fn look(&self, path: &str, bytes_max: usize) -> Result<Answer, Outcome> {
         let uri = self.uri(path)?;
-        let fetched = self.client.fetch(self.reach, &uri, self.headers(), bytes_max, ATTEMPT_DEADLINE).await;
+        let fetched =
+            self.client.fetch(self.reach, &uri, self.head.clone(), bytes_max, ATTEMPT_DEADLINE).await;
         let fetched = fetched.map_err(|why| Outcome::Wait { after: None, why })?;
         let retry_after = patience(&fetched.headers);
         Ok(Answer { status: fetched.status, retry_after, headers: fetched.headers, body: fetched.body })
@@ -138,10 +146,6 @@ impl Api {
     fn uri(&self, path: &str) -> Result<Uri, Outcome> {
         // The address may hold a secret: it is in no sentence.
         format!("{}{path}", self.base).parse().map_err(|_| refused("its address cannot be written", false))
-    }
-
-    fn headers(&self) -> HeaderMap {
-        self.key.iter().cloned().collect()
     }
 
     /// The error is what it means that no answer came.
@@ -154,7 +158,7 @@ impl Api {
         secrets: &[(&'static str, &SecretString)],
     ) -> Result<Answer, Outcome> {
         let uri = self.uri(path)?;
-        let mut headers = self.headers();
+        let mut headers = self.head.clone();
         if let Some(content) = content {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
         }

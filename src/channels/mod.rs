@@ -16,6 +16,7 @@ pub use statement::Statement;
 
 mod api;
 mod board;
+pub mod cachet;
 pub mod client;
 pub mod command;
 pub mod discord;
@@ -23,12 +24,14 @@ mod fit;
 pub mod google_chat;
 pub mod gotify;
 mod hook;
+pub mod instatus;
 pub mod irc;
 pub mod mail;
 pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 mod pace;
+pub mod pagerduty;
 pub mod pushover;
 pub mod slack;
 pub mod statement;
@@ -52,14 +55,17 @@ pub const KINDS: &[Kind] = &[
     mail::KIND,
     slack::KIND,
     webhook::KIND,
+    cachet::KIND,
     command::KIND,
     discord::KIND,
     google_chat::KIND,
     gotify::KIND,
+    instatus::KIND,
     irc::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
+    pagerduty::KIND,
     pushover::KIND,
     statuspage::KIND,
     teams::KIND,
@@ -144,6 +150,8 @@ pub enum Channel {
     Slack(slack::Slack),
     /// See [`webhook`].
     Webhook(webhook::Webhook),
+    /// See [`cachet`].
+    Cachet(cachet::Cachet),
     /// See [`command`].
     Command(command::Command),
     /// See [`discord`].
@@ -152,6 +160,8 @@ pub enum Channel {
     GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
+    /// See [`instatus`].
+    Instatus(instatus::Instatus),
     /// See [`irc`].
     Irc(Box<irc::Irc>),
     /// See [`matrix`].
@@ -160,6 +170,8 @@ pub enum Channel {
     Mattermost(mattermost::Mattermost),
     /// See [`ntfy`].
     Ntfy(ntfy::Ntfy),
+    /// See [`pagerduty`].
+    Pagerduty(pagerduty::Pagerduty),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
     /// See [`statuspage`].
@@ -208,14 +220,17 @@ impl Channel {
             Self::Mail(channel) => channel.send(parcel).await,
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
+            Self::Cachet(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
+            Self::Instatus(channel) => channel.send(parcel).await,
             Self::Irc(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
+            Self::Pagerduty(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
             Self::Statuspage(channel) => channel.send(parcel).await,
             Self::Teams(channel) => channel.send(parcel).await,
@@ -242,8 +257,9 @@ impl Channel {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
+            Self::Pagerduty(_) => true,
             // Whoever tries again looks first.
-            Self::Statuspage(_) => true,
+            Self::Cachet(_) | Self::Instatus(_) | Self::Statuspage(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)

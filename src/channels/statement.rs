@@ -79,6 +79,9 @@ impl Channel {
     /// How this channel will show a statement: the parcel as it will be sent, with the root of its thread when that is known.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
         match self {
+            Self::Cachet(channel) => channel.shows(parcel),
+            Self::Instatus(channel) => channel.shows(parcel),
+            Self::Pagerduty(channel) => channel.shows(parcel),
             Self::Statuspage(channel) => channel.shows(parcel),
             _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
         }
@@ -89,7 +92,6 @@ impl Channel {
 mod tests {
     use super::super::kind;
     use super::super::stories::{build, statement};
-    use super::*;
 
     #[test]
     fn what_is_shown_holds_every_approved_word_and_no_id() {

@@ -1,6 +1,6 @@
 //! One table of answers over every kind that speaks HTTP: what a status means must not depend on who wrote the file.
 
-use super::stories::{build, json_answer, parcel, receiver};
+use super::stories::{build, json_answer, parcel, receiver, statement};
 use super::*;
 
 /// A kind at an address of ours, with what it needs, and an address of a person.
@@ -12,6 +12,7 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         ("from", "+15005550006"),
         ("email", "onscene-bot@example.net"),
         ("room", "C0123456789"),
+        ("page", "abc123def456"),
     ];
     let place = if kind.keys.iter().any(|key| key.name == "url") { "url" } else { "api_url" };
     let known: BTreeMap<&str, &str> =
@@ -24,12 +25,21 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         .collect();
     // An address that is a secret.
     let hook = format!("{url}{}", HOOKS.iter().find(|(of, _)| *of == name).map_or("", |(_, path)| path));
-    let secret = |key: &Key| if key.name == "url" { hook.as_str() } else { "not-a-real-secret-0123" };
+    let secret = |key: &Key| if key.name == "url" { hook.as_str() } else { secret_of(name) };
     let secrets: Vec<(&str, &str)> =
         kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
+    let letter = if STATEMENTS.contains(&name) { statement(1) } else { parcel(1) };
     let to = PERSONS.iter().find(|(of, _)| *of == name).unwrap().1;
-    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel(1) })
+    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..letter })
 }
+
+/// What looks like a secret of a kind.
+fn secret_of(name: &str) -> &'static str {
+    if name == "pagerduty" { "0123456789notArealsecret01234567" } else { "not-a-real-secret-0123" }
+}
+
+/// Kinds that take statements only.
+const STATEMENTS: &[&str] = &["cachet", "instatus", "statuspage"];
 
 /// What stands behind the host in an address that is a secret.
 const HOOKS: &[(&str, &str)] = &[
@@ -40,14 +50,18 @@ const HOOKS: &[(&str, &str)] = &[
 
 /// A right address of every kind that reaches persons by HTTP; of one that writes to a room of its own, none.
 const PERSONS: &[(&str, &str)] = &[
+    ("cachet", ""),
     ("discord", ""),
     ("google-chat", ""),
     ("gotify", "maya"),
+    ("instatus", ""),
     ("matrix", "!aZ9:example.net"),
     ("mattermost", "channel:directdirectdirectdirect26"),
     ("ntfy", "maya-4Jk2"),
+    ("pagerduty", ""),
     ("pushover", "uQiRzpo4DXghDmr9QzzfQu27cmVRsG"),
     ("slack", "U0123456789"),
+    ("statuspage", ""),
     ("teams", ""),
     ("telegram", "123456789"),
     ("twilio-sms", "+4712345678"),
@@ -139,12 +153,12 @@ async fn no_secret_and_no_address_of_a_person_is_in_any_sentence() {
             let (url, _requests) = receiver(vec![json_answer(status, &echo); 2]).await;
             let (channel, parcel) = at(name, &url);
             let said = format!("{:?}", channel.send(&parcel).await);
-            assert!(!said.contains("not-a-real-secret"), "{said}");
+            assert!(!said.contains("not-a-real-secret") && !said.contains(secret_of(name)), "{said}");
             assert!(to.is_empty() || !said.contains(to), "{said}");
         }
         let (channel, parcel) = at(name, "http://127.0.0.1:1");
         let said = format!("{:?}", channel.send(&parcel).await);
-        assert!(!said.contains("not-a-real-secret"), "{said}");
+        assert!(!said.contains("not-a-real-secret") && !said.contains(secret_of(name)), "{said}");
     }
 }
 

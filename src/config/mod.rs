@@ -495,7 +495,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.inhibit = inhibit::inhibit(&mut root, &mut reading);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
-    let channels = ways::channels(&mut root, &mut reading, kinds, &ways);
+    let channels = ways::channels(&mut root, &mut reading, kinds, &ways, &rules);
     let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");
