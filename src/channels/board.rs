@@ -6,6 +6,7 @@
 
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize as _, Deserializer};
 
 use super::api::{refused, usual};
 use super::client::Answer;
@@ -205,6 +206,12 @@ fn letters(text: &str) -> impl Iterator<Item = char> {
             }
         }
     })
+}
+
+/// An hour as a page writes it; none where it is written in a way that is not known.
+pub(super) fn hour<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(from)?;
+    Ok(value.and_then(|value| value.as_str()?.parse().ok()))
 }
 
 /// Whether two hours are the same, for pages that keep less than we write.

@@ -64,6 +64,7 @@ pub struct Instatus {
 struct Incident {
     id: String,
     name: Option<String>,
+    #[serde(default, deserialize_with = "board::hour")]
     started: Option<Timestamp>,
     updates: Option<Vec<Update>>,
     components: Option<Vec<Component>>,
@@ -74,6 +75,7 @@ struct Update {
     id: String,
     message: Option<String>,
     status: Option<String>,
+    #[serde(default, deserialize_with = "board::hour")]
     started: Option<Timestamp>,
     /// The incident that it is of, in the answer to a write.
     incident: Option<Brief>,
@@ -497,7 +499,7 @@ mod tests {
         tell(&channel, &told, None).await;
         let later = nth(43, 1, |said| {
             *said = Statement { began: said.began, ..*told.statement.clone().unwrap() };
-            said.at = said.at + SignedDuration::from_hours(24);
+            said.at += SignedDuration::from_hours(24);
         });
         tell(&channel, &Parcel { attempt: 2, ..later.clone() }, None).await;
         assert_eq!(served.lock().unwrap().fake.incidents.len(), 2);

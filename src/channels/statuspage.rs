@@ -84,6 +84,7 @@ struct Update {
     id: String,
     status: Option<String>,
     body: Option<String>,
+    #[serde(default, deserialize_with = "board::hour")]
     created_at: Option<Timestamp>,
     affected_components: Option<Vec<Touched>>,
 }
@@ -326,12 +327,14 @@ impl Incident {
     fn stands(&self, parcel: &Parcel, said: &Statement) -> Vec<Stands> {
         let mut updates: Vec<&Update> = self.incident_updates.iter().flatten().collect();
         updates.sort_by_key(|update| std::cmp::Reverse(update.created_at));
+        // The mark is the incident's: it is of the newest with these words, or of the newest where the page has changed words.
+        let has_words = |one: &&Update| one.body.as_deref().is_some_and(|body| board::same(body, &said.text));
+        let marked = updates.iter().position(has_words).unwrap_or(0);
         let stands = updates.into_iter().enumerate().map(|(place, update)| Stands {
             id: update.id.clone(),
             text: update.body.clone().unwrap_or_default(),
             same_status: update.status.as_deref() == Some(status(said)),
-            // The mark is the incident's: it is of what was written last.
-            marked: place == 0 && self.is_marked(parcel),
+            marked: place == marked && self.is_marked(parcel),
         });
         stands.collect()
     }
@@ -609,6 +612,25 @@ mod tests {
         assert_eq!(tell(&channel, &Parcel { attempt: 2, ..parcel.clone() }, None).await, "inc0/upd1");
         served.lock().unwrap().fake.incidents[0].metadata = json!({"onscene": {"delivery": "another"}});
         assert_eq!(tell(&channel, &Parcel { attempt: 2, ..parcel }, None).await, "inc1/upd2");
+    }
+
+    #[tokio::test]
+    async fn words_of_others_in_between_change_nothing() {
+        let (channel, served) = channel(1).await;
+        let root = tell(&channel, &nth(42, 1, |_| {}), None).await;
+        // It promises nothing, so it could be said again; and the page writes hours in a way of its own.
+        let next = nth(42, 2, |said| (said.next_by, said.text) = (None, "Still looking.".into()));
+        let next = Parcel { thread_root: Some(root), ..next };
+        served.lock().unwrap().fates = [Fate::LostAfter].into();
+        assert_eq!(channel.send(&next).await.as_str(), "unknown");
+        let theirs =
+            json!({"id": "theirs", "status": "identified", "body": "By hand.", "created_at": "yesterday"});
+        for update in &mut served.lock().unwrap().fake.incidents[0].updates {
+            update["created_at"] = "today".into();
+        }
+        served.lock().unwrap().fake.incidents[0].updates.push(theirs);
+        assert_eq!(tell(&channel, &Parcel { attempt: 2, ..next }, None).await, "inc0/upd2");
+        assert_eq!(served.lock().unwrap().fake.incidents[0].updates.len(), 3);
     }
 
     #[tokio::test]

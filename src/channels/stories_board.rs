@@ -186,8 +186,8 @@ pub(super) fn nth(incident: i64, number: u64, change: impl FnOnce(&mut Statement
     said.id = format!("{incident}-{number}");
     said.title = format!("Online shop: payments fail ({incident})");
     said.text = format!("What is known is number {number} of {incident}.\n\nNext update by 10:30 UTC.");
-    said.at = said.at + SignedDuration::from_secs(i64::try_from(number).unwrap() * 60);
-    said.began = said.began + SignedDuration::from_secs(incident * 1000);
+    said.at += SignedDuration::from_secs(i64::try_from(number).unwrap() * 60);
+    said.began += SignedDuration::from_secs(incident * 1000);
     parcel.now =
         said.at + SignedDuration::from_secs(incident * 200_000 + i64::try_from(number).unwrap() * 20_000);
     change(&mut said);
