@@ -5,12 +5,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::client::{Answer, Client, Failure, Reach};
+use super::client::{Answer, Client, Failure, Reach, patience};
 use super::webhook::reach;
 use super::{Fields, Outcome, SEND_DEADLINE, Shared};
 use crate::crypto;
@@ -33,7 +33,8 @@ pub(super) struct Api {
     client: Client,
     base: String,
     reach: Reach,
-    authorization: Option<HeaderValue>,
+    /// What stands before every body: who asks, mostly.
+    head: HeaderMap,
 }
 
 impl Api {
@@ -54,30 +55,38 @@ impl Api {
             return Err(format!("`{key}` holds no user, password or `?`"));
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
-        Ok(Self { client: shared.client.clone(), base, reach, authorization: None })
+        Ok(Self { client: shared.client.clone(), base, reach, head: HeaderMap::new() })
     }
 
     /// At an address that was looked at already.
     pub(super) fn at(client: &Client, base: String, reach: Reach) -> Self {
-        Self { client: client.clone(), base, reach, authorization: None }
+        Self { client: client.clone(), base, reach, head: HeaderMap::new() }
     }
 
     /// Shows a token with every request.
     pub(super) fn bearer(self, token: &SecretString) -> Result<Self, String> {
-        self.authorized(&format!("Bearer {}", token.expose_secret()))
+        self.keyed(header::AUTHORIZATION, &format!("Bearer {}", token.expose_secret()))
     }
 
     /// Shows a name and a password with every request.
     pub(super) fn basic(self, user: &str, password: &SecretString) -> Result<Self, String> {
         let pair = format!("{user}:{}", password.expose_secret());
-        self.authorized(&format!("Basic {}", crypto::base64(pair.as_bytes())))
+        self.keyed(header::AUTHORIZATION, &format!("Basic {}", crypto::base64(pair.as_bytes())))
     }
 
-    fn authorized(self, words: &str) -> Result<Self, String> {
+    /// Shows a secret with every request, in a header and in the words that the other side wants around it.
+    pub(super) fn keyed(mut self, name: HeaderName, words: &str) -> Result<Self, String> {
         let mut value = HeaderValue::from_str(words)
             .map_err(|_| "the secret holds characters that none has".to_owned())?;
         value.set_sensitive(true);
-        Ok(Self { authorization: Some(value), ..self })
+        self.head.insert(name, value);
+        Ok(self)
+    }
+
+    /// Sends a header with every request.
+    pub(super) fn with(mut self, name: HeaderName, value: &'static str) -> Self {
+        self.head.insert(name, HeaderValue::from_static(value));
+        self
     }
 
     /// Posts JSON to a path.
@@ -99,6 +108,17 @@ impl Api {
     /// Puts JSON at a path.
     pub(super) async fn put(&self, path: &str, body: &Value) -> Result<Answer, Outcome> {
         self.ask(Method::PUT, path, Some("application/json"), Bytes::from(body.to_string()), &[]).await
+    }
+
+    /// Changes a part of what is at a path, by JSON.
+    pub(super) async fn patch(&self, path: &str, body: &Value) -> Result<Answer, Outcome> {
+        let body = Bytes::from(body.to_string());
+        self.ask(Method::PATCH, path, Some("application/json"), body, &[]).await
+    }
+
+    /// Removes what is at a path.
+    pub(super) async fn delete(&self, path: &str) -> Result<Answer, Outcome> {
+        self.ask(Method::DELETE, path, None, Bytes::new(), &[]).await
     }
 
     /// Posts a form to a path.
@@ -131,6 +151,21 @@ impl Api {
         &self.base
     }
 
+    /// Fetches a path of which more comes than answers have, and of which half is worth nothing. Whatever fails, nothing was written by it.
+    pub(super) async fn look(&self, path: &str, bytes_max: usize) -> Result<Answer, Outcome> {
+        let uri = self.uri(path)?;
+        let fetched =
+            self.client.fetch(self.reach, &uri, self.head.clone(), bytes_max, ATTEMPT_DEADLINE).await;
+        let fetched = fetched.map_err(|why| Outcome::Wait { after: None, why })?;
+        let retry_after = patience(&fetched.headers);
+        Ok(Answer { status: fetched.status, retry_after, headers: fetched.headers, body: fetched.body })
+    }
+
+    fn uri(&self, path: &str) -> Result<Uri, Outcome> {
+        // The address may hold a secret: it is in no sentence.
+        format!("{}{path}", self.base).parse().map_err(|_| refused("its address cannot be written", false))
+    }
+
     /// The error is what it means that no answer came.
     async fn ask(
         &self,
@@ -140,11 +175,8 @@ impl Api {
         body: Bytes,
         secrets: &[(&'static str, &SecretString)],
     ) -> Result<Answer, Outcome> {
-        // The address may hold a secret: it is in no sentence.
-        let uri: Uri = format!("{}{path}", self.base)
-            .parse()
-            .map_err(|_| refused("its address cannot be written", false))?;
-        let mut headers = HeaderMap::new();
+        let uri = self.uri(path)?;
+        let mut headers = self.head.clone();
         if let Some(content) = content {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
         }
@@ -154,12 +186,10 @@ impl Api {
             value.set_sensitive(true);
             headers.insert(*name, value);
         }
-        if let Some(authorization) = &self.authorization {
-            headers.insert(header::AUTHORIZATION, authorization.clone());
-        }
         let answer = match method {
             Method::GET => self.client.get(self.reach, &uri, headers).await,
             Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
+            Method::PATCH => self.client.patch(self.reach, &uri, headers, body).await,
             Method::DELETE => self.client.delete(self.reach, &uri, headers).await,
             _ => self.client.post(self.reach, &uri, headers, body).await,
         };

@@ -134,7 +134,21 @@ impl Client {
         self.ask(Method::PUT, reach, uri, headers, body).await
     }
 
-    /// Takes away what is at an address.
+    /// Changes a part of what is there.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn patch(
+        &self,
+        reach: Reach,
+        uri: &Uri,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, Failure> {
+        self.ask(Method::PATCH, reach, uri, headers, body).await
+    }
+
+    /// Removes what is there.
     ///
     /// # Errors
     /// When no answer came; it says whether the request may have been received.
@@ -197,9 +211,7 @@ impl Client {
         let request = request(method, uri, headers, body);
         let exchange = async {
             let (head, body) = self.pool(reach).request(request).await.map_err(failed)?.into_parts();
-            let seconds = head.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
-            let retry_after =
-                seconds.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
+            let retry_after = patience(&head.headers);
             // The status is the answer; a body that breaks off changes nothing about it.
             let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
             let body = body.map(|body| body.to_bytes()).unwrap_or_default();
@@ -220,6 +232,12 @@ fn request(method: Method, uri: &Uri, headers: HeaderMap, body: Bytes) -> Reques
     let agent = http::HeaderValue::from_static(concat!("onscene/", env!("CARGO_PKG_VERSION")));
     request.headers_mut().insert(header::USER_AGENT, agent);
     request
+}
+
+/// How long the other side asks us to wait, when it says so as a number of seconds.
+pub(super) fn patience(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
 fn failed(error: hyper_util::client::legacy::Error) -> Failure {

@@ -18,6 +18,8 @@ use crate::public::Newest;
 
 mod api;
 pub mod bluesky;
+mod board;
+pub mod cachet;
 pub mod client;
 pub mod command;
 pub mod discord;
@@ -25,6 +27,7 @@ mod fit;
 pub mod google_chat;
 pub mod gotify;
 mod hook;
+pub mod instatus;
 pub mod irc;
 pub mod mail;
 pub mod mastodon;
@@ -32,13 +35,17 @@ pub mod matrix;
 pub mod mattermost;
 pub mod ntfy;
 mod pace;
+pub mod pagerduty;
 pub mod pushover;
 pub mod site;
 pub mod slack;
 mod social;
 pub mod statement;
+pub mod statuspage;
 #[cfg(test)]
 mod stories;
+#[cfg(test)]
+mod stories_board;
 #[cfg(test)]
 mod stories_http;
 #[cfg(test)]
@@ -57,18 +64,22 @@ pub const KINDS: &[Kind] = &[
     mail::KIND,
     slack::KIND,
     webhook::KIND,
+    cachet::KIND,
     command::KIND,
     bluesky::KIND,
     discord::KIND,
     google_chat::KIND,
     gotify::KIND,
+    instatus::KIND,
     irc::KIND,
     mastodon::KIND,
     matrix::KIND,
     mattermost::KIND,
     ntfy::KIND,
+    pagerduty::KIND,
     pushover::KIND,
     site::KIND,
+    statuspage::KIND,
     teams::KIND,
     telegram::KIND,
     twilio_sms::KIND,
@@ -154,6 +165,8 @@ pub enum Channel {
     Slack(slack::Slack),
     /// See [`webhook`].
     Webhook(webhook::Webhook),
+    /// See [`cachet`].
+    Cachet(cachet::Cachet),
     /// See [`command`].
     Command(command::Command),
     /// See [`bluesky`].
@@ -164,6 +177,8 @@ pub enum Channel {
     GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
     Gotify(gotify::Gotify),
+    /// See [`instatus`].
+    Instatus(instatus::Instatus),
     /// See [`irc`].
     Irc(Box<irc::Irc>),
     /// See [`mastodon`].
@@ -174,10 +189,14 @@ pub enum Channel {
     Mattermost(mattermost::Mattermost),
     /// See [`ntfy`].
     Ntfy(ntfy::Ntfy),
+    /// See [`pagerduty`].
+    Pagerduty(pagerduty::Pagerduty),
     /// See [`pushover`].
     Pushover(pushover::Pushover),
     /// See [`site`].
     Site(site::Site),
+    /// See [`statuspage`].
+    Statuspage(statuspage::Statuspage),
     /// See [`teams`].
     Teams(teams::Teams),
     /// See [`telegram`].
@@ -200,7 +219,7 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 impl Kind {
     /// Whether it publishes to anybody, and so takes statements only: the status of an incident is refused there, letter by letter.
     pub fn publishes(&self) -> bool {
-        matches!(self.name, "bluesky" | "mastodon" | "x")
+        matches!(self.name, "bluesky" | "cachet" | "instatus" | "mastodon" | "site" | "statuspage" | "x")
     }
 
     /// Builds a channel that takes status.
@@ -229,18 +248,22 @@ impl Channel {
             Self::Mail(channel) => channel.send(parcel).await,
             Self::Slack(channel) => channel.send(parcel).await,
             Self::Webhook(channel) => channel.send(parcel).await,
+            Self::Cachet(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
             Self::Bluesky(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
+            Self::Instatus(channel) => channel.send(parcel).await,
             Self::Irc(channel) => channel.send(parcel).await,
             Self::Mastodon(channel) => channel.send(parcel).await,
             Self::Matrix(channel) => channel.send(parcel).await,
             Self::Mattermost(channel) => channel.send(parcel).await,
             Self::Ntfy(channel) => channel.send(parcel).await,
+            Self::Pagerduty(channel) => channel.send(parcel).await,
             Self::Pushover(channel) => channel.send(parcel).await,
             Self::Site(channel) => channel.send(parcel).await,
+            Self::Statuspage(channel) => channel.send(parcel).await,
             Self::Teams(channel) => channel.send(parcel).await,
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
@@ -267,6 +290,9 @@ impl Channel {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
             Self::Bluesky(_) | Self::Mastodon(_) | Self::X(_) => true,
+            Self::Pagerduty(_) => true,
+            // Whoever tries again looks first.
+            Self::Cachet(_) | Self::Instatus(_) | Self::Statuspage(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             // The same files again are the same files.

@@ -80,7 +80,11 @@ impl Channel {
     pub fn shows(&self, parcel: &Parcel) -> Shown {
         match self {
             Self::Bluesky(channel) => channel.shows(parcel),
+            Self::Cachet(channel) => channel.shows(parcel),
+            Self::Instatus(channel) => channel.shows(parcel),
             Self::Mastodon(channel) => channel.shows(parcel),
+            Self::Pagerduty(channel) => channel.shows(parcel),
+            Self::Statuspage(channel) => channel.shows(parcel),
             Self::X(channel) => channel.shows(parcel),
             _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
         }

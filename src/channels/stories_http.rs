@@ -13,6 +13,7 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         ("email", "onscene-bot@example.net"),
         ("room", "C0123456789"),
         ("handle", "onscene.example.net"),
+        ("page", "abc123def456"),
     ];
     let place = if kind.keys.iter().any(|key| key.name == "url") { "url" } else { "api_url" };
     let known: BTreeMap<&str, &str> =
@@ -25,12 +26,12 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         .collect();
     // An address that is a secret.
     let hook = format!("{url}{}", HOOKS.iter().find(|(of, _)| *of == name).map_or("", |(_, path)| path));
-    let secret = |key: &Key| if key.name == "url" { hook.as_str() } else { "not-a-real-secret-0123" };
+    let secret = |key: &Key| if key.name == "url" { hook.as_str() } else { secret_of(name) };
     let secrets: Vec<(&str, &str)> =
         kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
     let to = PERSONS.iter().find(|(of, _)| *of == name).unwrap().1;
-    let parcel = if kind.publishes() { statement(1) } else { parcel(1) };
-    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel })
+    let letter = if kind.publishes() { statement(1) } else { parcel(1) };
+    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..letter })
 }
 
 /// What a kind asks before it writes, answered well, and then this.
@@ -43,6 +44,11 @@ fn at_last(name: &str, answers: &[&'static str]) -> Vec<&'static str> {
     [&[json_answer("200 OK", first)], answers].concat()
 }
 
+/// What looks like a secret of a kind.
+fn secret_of(name: &str) -> &'static str {
+    if name == "pagerduty" { "0123456789notArealsecret01234567" } else { "not-a-real-secret-0123" }
+}
+
 /// What stands behind the host in an address that is a secret.
 const HOOKS: &[(&str, &str)] = &[
     ("discord", "/api/webhooks/123456789012345678/not-a-real-secret-0123"),
@@ -53,15 +59,19 @@ const HOOKS: &[(&str, &str)] = &[
 /// A right address of every kind that reaches persons by HTTP; of one that writes to a room of its own, none.
 const PERSONS: &[(&str, &str)] = &[
     ("bluesky", ""),
+    ("cachet", ""),
     ("discord", ""),
     ("google-chat", ""),
     ("gotify", "maya"),
+    ("instatus", ""),
     ("mastodon", ""),
     ("matrix", "!aZ9:example.net"),
     ("mattermost", "channel:directdirectdirectdirect26"),
     ("ntfy", "maya-4Jk2"),
+    ("pagerduty", ""),
     ("pushover", "uQiRzpo4DXghDmr9QzzfQu27cmVRsG"),
     ("slack", "U0123456789"),
+    ("statuspage", ""),
     ("teams", ""),
     ("telegram", "123456789"),
     ("twilio-sms", "+4712345678"),
@@ -154,12 +164,12 @@ async fn no_secret_and_no_address_of_a_person_is_in_any_sentence() {
             let (url, _requests) = receiver(at_last(name, &[json_answer(status, &echo); 2])).await;
             let (channel, parcel) = at(name, &url);
             let said = format!("{:?}", channel.send(&parcel).await);
-            assert!(!said.contains("not-a-real-secret"), "{said}");
+            assert!(!said.contains("not-a-real-secret") && !said.contains(secret_of(name)), "{said}");
             assert!(to.is_empty() || !said.contains(to), "{said}");
         }
         let (channel, parcel) = at(name, "http://127.0.0.1:1");
         let said = format!("{:?}", channel.send(&parcel).await);
-        assert!(!said.contains("not-a-real-secret"), "{said}");
+        assert!(!said.contains("not-a-real-secret") && !said.contains(secret_of(name)), "{said}");
     }
 }
 

@@ -453,3 +453,30 @@ fn who_only_looks_is_a_viewer_and_is_named_nowhere_where_people_are_woken() {
     let hashes = ["", "role = \"viewer\""].map(|role| format!("{:?}", with(role).unwrap().rules));
     assert_ne!(hashes[0], hashes[1], "nodes that differ in it are told apart");
 }
+
+#[test]
+fn components_of_a_status_page_belong_to_services_of_the_house_and_mails_are_sent_or_not() {
+    let mut kinds = super::stories::kinds();
+    let key = |name| ChannelKey { name, secret: false, required: false };
+    let keys = vec![key("components"), key("notify")];
+    kinds.channels.push(ChannelKind { name: "cachet", address: None, status: true, publishes: false, keys });
+    let with = |lines: &str| {
+        let page =
+            format!("\n[[channel]]\nname = \"page\"\nkind = \"cachet\"\naudience = \"internal\"\n{lines}\n");
+        let parsed = parse(Path::new("onscene.toml"), &format!("{GOOD}{page}"), &kinds, SecretsMode::Read);
+        parsed.map_err(|said| said.to_string())
+    };
+    let service = with("").unwrap().rules.services.keys().next().unwrap().clone();
+    let good = with(&format!("components = [\"{service}=1\", \" {service} = 2\"]\nnotify = false")).unwrap();
+    let page = good.channels.iter().find(|channel| channel.name == "page").unwrap();
+    assert_eq!((page.texts["notify"].as_str(), page.lists["components"].len()), ("false", 2));
+    for (lines, words) in [
+        ("components = [\"shpo=1\"]", "no service is called `shpo`"),
+        ("components = [\"shop\"]", "no component of it, such as \"shop=abc123\""),
+        ("components = [\"shop=\"]", "no component of it, such as \"shop=abc123\""),
+        ("notify = \"no\"", "`notify` is true or false"),
+        ("notfy = true", "did you mean `notify`?"),
+    ] {
+        only(&with(lines).unwrap_err(), words);
+    }
+}

@@ -19,7 +19,9 @@ pub(super) fn channels(
     reading: &mut Reading,
     kinds: &Kinds,
     ways: &[ChannelConfig],
+    rules: &Rules,
 ) -> Vec<ChannelConfig> {
+    let services: Vec<&str> = rules.services.keys().map(String::as_str).collect();
     let mut found: Vec<ChannelConfig> = Vec::new();
     let mut fallbacks: Vec<(String, At<String>)> = Vec::new();
     for mut table in root.tables(reading, "channel") {
@@ -27,7 +29,7 @@ pub(super) fn channels(
         let fallback = table.text(reading, "fallback");
         let audience = audience(&mut table, reading);
         let spec = kinds.channels.iter().filter(|kind| kind.status);
-        let one = one(table, reading, "channel", spec);
+        let one = one(table, reading, "channel", spec, &services);
         let (Some(name), Some(mut channel)) = (name, one) else { continue };
         channel.audience = audience.unwrap_or(Audience::Internal);
         let publishes = kinds.channels.iter().any(|kind| kind.name == channel.kind && kind.publishes);
@@ -58,7 +60,7 @@ pub(super) fn ways(root: &mut Table<'_>, reading: &mut Reading, kinds: &Kinds) -
     for mut table in root.tables(reading, "way") {
         let name = names::name(&mut table, reading);
         let spec = kinds.channels.iter().filter(|kind| kind.address.is_some());
-        let one = one(table, reading, "way", spec);
+        let one = one(table, reading, "way", spec, &[]);
         let (Some(name), Some(way)) = (name, one) else { continue };
         if is_free(reading, &name, "way", &[("way", &found)]) {
             found.push(ChannelConfig { name: name.value, ..way });
@@ -96,6 +98,7 @@ fn one<'k>(
     reading: &mut Reading,
     what: &str,
     kinds: impl Iterator<Item = &'k ChannelKind> + Clone,
+    services: &[&str],
 ) -> Option<ChannelConfig> {
     let kind = table.needed(reading, "kind");
     if let Some(kind) = &kind {
@@ -115,7 +118,7 @@ fn one<'k>(
     };
     match spec {
         Some(spec) => {
-            own_keys(&mut table, reading, spec, what, &mut found);
+            own_keys(&mut table, reading, spec, what, services, &mut found);
             table.end(reading);
         }
         // Without a known kind nobody can say which of its keys are right.
@@ -289,6 +292,7 @@ fn own_keys(
     reading: &mut Reading,
     spec: &ChannelKind,
     kind_of: &str,
+    services: &[&str],
     channel: &mut ChannelConfig,
 ) {
     for key in &spec.keys {
@@ -301,12 +305,19 @@ fn own_keys(
                 channel.secrets.insert(key.name.into(), secret);
             }
             there || reading.mode != SecretsMode::Read && !key.required
+        } else if key.name == "notify" && table.has(key.name) {
+            let flag = table.boolean(reading, key.name);
+            channel.texts.extend(flag.map(|flag| (key.name.to_owned(), flag.to_string())));
+            true
         } else if let Some(list) = table.list(key.name) {
             let text = if list { None } else { table.text(reading, key.name) };
             let list = list.then(|| table.texts(reading, key.name)).flatten();
             if let Some(list) = list {
                 if key.name == "recipients" {
                     recipients(reading, &list);
+                }
+                if key.name == "components" {
+                    components(reading, &list, services);
                 }
                 channel.lists.insert(key.name.into(), list.into_iter().map(|one| one.value).collect());
             }
@@ -321,6 +332,22 @@ fn own_keys(
             let name = if key.secret { format!("{}_file", key.name) } else { key.name.to_owned() };
             let what = format!("a {kind_of} of the kind {} needs `{name}`", spec.name);
             reading.errors.add(table.span.clone(), what);
+        }
+    }
+}
+
+/// A component of a service that is none would never change.
+fn components(reading: &mut Reading, list: &[At<String>], services: &[&str]) {
+    for one in list {
+        match one.value.split_once('=') {
+            Some((service, id)) if !id.trim().is_empty() => {
+                let service = At { value: service.trim().to_owned(), span: one.span.clone() };
+                known(reading, &service, "service", services.iter().copied());
+            }
+            _ => {
+                let what = "this names no service and no component of it, such as \"shop=abc123\"";
+                reading.errors.add(one.span.clone(), what);
+            }
         }
     }
 }

@@ -1,0 +1,277 @@
+//! Contract fakes of status pages: a server that keeps what theirs would keep, and loses answers before or after it has written.
+//! Statements are told as delivery tells them, again and again in the same words until it is known what became of them.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::stories::statement;
+use super::*;
+use crate::channels::statement::Mended;
+use crate::core::voice::{Impact, Phase, Sort};
+
+/// SplitMix64.
+pub(super) struct Dice(pub(super) u64);
+
+impl Dice {
+    pub(super) fn below(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % sides
+    }
+}
+
+/// A request.
+pub(super) struct Call {
+    pub(super) method: String,
+    /// Its segments.
+    pub(super) path: Vec<String>,
+    pub(super) query: BTreeMap<String, String>,
+    /// The header that the token is shown in, as it came.
+    pub(super) token: String,
+    pub(super) body: Value,
+}
+
+impl Call {
+    /// Its method and its path in one line.
+    pub(super) fn line(&self) -> String {
+        format!("{} /{}", self.method, self.path.join("/"))
+    }
+}
+
+/// What answers as theirs would.
+pub(super) trait Fake: Send + 'static {
+    /// The header that carries the token, in small letters.
+    const TOKEN: &'static str;
+    fn answer(&mut self, call: &Call) -> (u16, Value);
+}
+
+/// What becomes of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Fate {
+    Answered,
+    /// It is lost before it is read.
+    LostBefore,
+    /// What it asks for is done, and the answer is lost.
+    LostAfter,
+    /// Something in between is at fault.
+    Faulty,
+    /// The same, after it was done.
+    FaultyAfter,
+    /// Too many for now.
+    Busy,
+}
+
+/// A fake, and what becomes of requests to it.
+pub(super) struct Served<F> {
+    pub(super) fake: F,
+    /// What becomes of the next requests; after them chance decides.
+    pub(super) fates: std::collections::VecDeque<Fate>,
+    /// One in so many is lost, faulty or too many; none with zero.
+    pub(super) one_in: u64,
+    dice: Dice,
+    /// How many were.
+    pub(super) lost: u64,
+    /// Every request that was done.
+    pub(super) log: Vec<String>,
+}
+
+impl<F: Fake> Served<F> {
+    fn fate(&mut self) -> Fate {
+        if let Some(fate) = self.fates.pop_front() {
+            return fate;
+        }
+        if self.one_in == 0 || self.dice.below(self.one_in) != 0 {
+            return Fate::Answered;
+        }
+        self.lost += 1;
+        let all =
+            [Fate::LostBefore, Fate::LostAfter, Fate::LostAfter, Fate::Faulty, Fate::FaultyAfter, Fate::Busy];
+        all[usize::try_from(self.dice.below(6)).unwrap()]
+    }
+
+    /// The answer, and nothing when it is lost.
+    fn serve(&mut self, call: &Call) -> Option<(u16, Value)> {
+        let fate = self.fate();
+        if matches!(fate, Fate::Answered | Fate::LostAfter | Fate::FaultyAfter) {
+            self.log.push(call.line());
+            let answer = self.fake.answer(call);
+            return match fate {
+                Fate::Answered => Some(answer),
+                Fate::LostAfter => None,
+                _ => Some((502, Value::Null)),
+            };
+        }
+        match fate {
+            Fate::LostBefore => None,
+            Fate::Busy => Some((429, Value::Null)),
+            _ => Some((500, Value::Null)),
+        }
+    }
+}
+
+/// Serves a fake on loopback.
+#[allow(clippy::disallowed_methods, reason = "a test's own server")]
+pub(super) async fn serve<F: Fake>(fake: F, seed: u64) -> (String, Arc<Mutex<Served<F>>>) {
+    let served = Served { fake, fates: [].into(), one_in: 0, dice: Dice(seed), lost: 0, log: Vec::new() };
+    let served = Arc::new(Mutex::new(served));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let state = served.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let state = state.clone();
+            tokio::spawn(async move { connection(stream, &state).await });
+        }
+    });
+    (url, served)
+}
+
+async fn connection<F: Fake>(mut stream: TcpStream, state: &Mutex<Served<F>>) {
+    while let Some(call) = read::<F>(&mut stream).await {
+        let answer = state.lock().unwrap().serve(&call);
+        let Some((status, body)) = answer else { return };
+        let body = if status == 204 { String::new() } else { body.to_string() };
+        let head = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}",
+            body.len()
+        );
+        if stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read<F: Fake>(stream: &mut TcpStream) -> Option<Call> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut buffer = [0; 8192];
+        let read = stream.read(&mut buffer).await.ok().filter(|read| *read > 0)?;
+        bytes.extend_from_slice(&buffer[..read]);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else { continue };
+        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let value = |name: &str| {
+            let lines = head.lines().filter_map(|line| line.split_once(": "));
+            lines
+                .filter(|(known, _)| known.eq_ignore_ascii_case(name))
+                .map(|(_, value)| value.to_owned())
+                .next()
+        };
+        let length: usize = value("content-length").map_or(0, |length| length.parse().unwrap());
+        let Some(body) = bytes.get(end + 4..end + 4 + length) else { continue };
+        let mut words = head.split(' ');
+        let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
+        let (path, query) = target.split_once('?').unwrap_or((&target, ""));
+        let query = query.split('&').filter_map(|pair| pair.split_once('='));
+        return Some(Call {
+            method,
+            path: path.trim_matches('/').split('/').map(str::to_owned).collect(),
+            query: query.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            token: value(F::TOKEN).unwrap_or_default(),
+            body: serde_json::from_slice(body).unwrap_or_default(),
+        });
+    }
+}
+
+/// A statement of an incident, the nth of it.
+pub(super) fn nth(incident: i64, number: u64, change: impl FnOnce(&mut Statement)) -> Parcel {
+    let mut parcel = statement(1);
+    parcel.incident = incident;
+    parcel.delivery = format!("{incident:016x}{number:016x}");
+    let mut said = *parcel.statement.unwrap();
+    said.id = format!("{incident}-{number}");
+    said.title = format!("Online shop: payments fail ({incident})");
+    said.text = format!("What is known is number {number} of {incident}.\n\nNext update by 10:30 UTC.");
+    said.at += SignedDuration::from_secs(i64::try_from(number).unwrap() * 60);
+    said.began += SignedDuration::from_secs(incident * 1000);
+    parcel.now =
+        said.at + SignedDuration::from_secs(incident * 200_000 + i64::try_from(number).unwrap() * 20_000);
+    change(&mut said);
+    parcel.subject = said.title.clone();
+    parcel.statement = Some(Box::new(said));
+    parcel
+}
+
+/// Tells one statement until it is known what became of it, as delivery does. `dice`: now and then the process is killed before it
+/// has written down that the statement is there.
+pub(super) async fn tell(channel: &Channel, parcel: &Parcel, mut dice: Option<&mut Dice>) -> String {
+    for attempt in parcel.attempt..200 {
+        // Each begins after the longest rest.
+        let now = parcel.now + SignedDuration::from_secs(i64::from(attempt) * 90);
+        match channel.send(&Parcel { attempt, now, ..parcel.clone() }).await {
+            Outcome::Accepted { remote_id } => {
+                if dice.as_mut().is_some_and(|dice| dice.below(10) == 0) {
+                    continue;
+                }
+                return remote_id.expect("it has a handle");
+            }
+            Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
+            refused => panic!("attempt {attempt} of {}: {refused:?}", parcel.delivery),
+        }
+    }
+    panic!("{} never arrived", parcel.delivery)
+}
+
+/// What was told of one incident: the words that have to stand there, each once and in this order, and the words that may not.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) title: String,
+    pub(super) words: Vec<String>,
+    pub(super) taken_back: Vec<String>,
+    pub(super) root: String,
+}
+
+/// Tells an incident of several statements, with corrections and retractions, and closes it.
+pub(super) async fn tell_all(channel: &Channel, incident: i64, dice: &mut Dice) -> Told {
+    let mut told = Told::default();
+    let mut handles: Vec<(String, String)> = Vec::new();
+    let updates = 1 + dice.below(4);
+    for number in 1..=updates + 1 {
+        let roll = dice.below(6);
+        let last = number > updates;
+        let mends = handles.last().filter(|_| !last && roll < 2).cloned();
+        let impact = Impact::ALL[usize::try_from(dice.below(4)).unwrap()];
+        let mut parcel = nth(incident, number, |said| {
+            said.impact = impact;
+            said.phase = if last { Phase::Resolved } else { Phase::Identified };
+            said.sort = match (last, &mends, roll) {
+                (true, ..) => Sort::Closing,
+                (_, Some(_), 0) => Sort::Retraction,
+                (_, Some(_), _) => Sort::Correction,
+                _ => Sort::Update,
+            };
+            said.mends = mends.as_ref().map(|(handle, _)| Mended {
+                id: "x".into(),
+                at: said.at,
+                remote_id: Some(handle.clone()),
+            });
+        });
+        parcel.thread_root = Some(told.root.clone()).filter(|root| !root.is_empty());
+        let said = parcel.statement.clone().unwrap();
+        let handle = tell(channel, &parcel, Some(dice)).await;
+        if told.root.is_empty() {
+            (told.root, told.title) = (handle.clone(), said.title.clone());
+        }
+        if said.sort == Sort::Retraction {
+            told.taken_back.extend(handles.pop().map(|(_, words)| words));
+        }
+        handles.push((handle, said.text.clone()));
+        told.words.push(said.text);
+    }
+    told.words.retain(|words| !told.taken_back.contains(words));
+    told
+}
+
+/// Builds a channel at an address. A list has more than one item here, or none.
+pub(super) fn at(kind: &str, url: &str, texts: &[(&str, &str)], components: &[&str]) -> Channel {
+    assert_ne!(components.len(), 1);
+    let list = components.join(&super::stories::UNIT.to_string());
+    let own = [("url", url), ("private_addresses", "allow"), ("components", list.as_str())];
+    let texts: Vec<(&str, &str)> =
+        own.into_iter().chain(texts.iter().copied()).filter(|(_, value)| !value.is_empty()).collect();
+    super::stories::build(super::kind(kind).unwrap(), &texts, &[("token", "not-a-real-token")]).unwrap()
+}
