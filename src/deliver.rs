@@ -240,8 +240,8 @@ impl Delivery {
         if claim.kind == Kind::Hush && !channel.sounds_on() {
             return (refused("nothing sounds on by this way"), false);
         }
-        let again = channel.recognises_repeats();
-        (tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late), again)
+        let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
+        (outcome, channel.recognises_repeats(&parcel))
     }
 
     /// Offers the outcome until the store has it, for without it the letter would be sent again. Only the end

@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::client::{Answer, Client, Failure, Reach};
+use super::client::{Answer, Client, Failure, Fetched, Reach};
 use super::webhook::reach;
 use super::{Fields, Outcome, SEND_DEADLINE, Shared};
 use crate::crypto;
@@ -21,8 +21,10 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 const NAME_CHARS_MAX: usize = 100;
 
 /// Longest word for an error.
-const WORD_BYTES_MAX: usize = 60;
+const WORD_BYTES_MAX: usize = 100;
 
+/// Longest list that is read.
+const LIST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// All requests of an attempt together have this long: less than the deadline of every attempt.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
 
@@ -113,19 +115,34 @@ impl Api {
         self.ask(Method::GET, path, None, Bytes::new(), &[]).await
     }
 
-    /// The error is what it means that no answer came.
-    async fn ask(
+    /// Deletes what is at a path.
+    pub(super) async fn delete(&self, path: &str) -> Result<Answer, Outcome> {
+        self.ask(Method::DELETE, path, None, Bytes::new(), &[]).await
+    }
+
+    /// Fetches a list, which may be much longer than other answers. Of one that is too long, or breaks off, there is none; nothing is
+    /// written by it, so it is never `Unknown`.
+    pub(super) async fn read(&self, path: &str) -> Result<Answer, Outcome> {
+        let wait = |why| Outcome::Wait { after: None, why };
+        let uri = self.uri(path)?;
+        let headers = self.headers(None, &[])?;
+        let fetched = self.client.fetch(self.reach, &uri, headers, LIST_BYTES_MAX, ATTEMPT_DEADLINE).await;
+        let Fetched { status, headers, body } = fetched.map_err(wait)?;
+        let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let retry_after = seconds.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        Ok(Answer { status, retry_after, headers, body })
+    }
+
+    // The address may hold a secret: it is in no sentence.
+    fn uri(&self, path: &str) -> Result<Uri, Outcome> {
+        format!("{}{path}", self.base).parse().map_err(|_| refused("its address cannot be written", false))
+    }
+
+    fn headers(
         &self,
-        method: Method,
-        path: &str,
         content: Option<&'static str>,
-        body: Bytes,
         secrets: &[(&'static str, &SecretString)],
-    ) -> Result<Answer, Outcome> {
-        // The address may hold a secret: it is in no sentence.
-        let uri: Uri = format!("{}{path}", self.base)
-            .parse()
-            .map_err(|_| refused("its address cannot be written", false))?;
+    ) -> Result<HeaderMap, Outcome> {
         let mut headers = HeaderMap::new();
         if let Some(content) = content {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content));
@@ -139,9 +156,24 @@ impl Api {
         if let Some(authorization) = &self.authorization {
             headers.insert(header::AUTHORIZATION, authorization.clone());
         }
+        Ok(headers)
+    }
+
+    /// The error is what it means that no answer came.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content: Option<&'static str>,
+        body: Bytes,
+        secrets: &[(&'static str, &SecretString)],
+    ) -> Result<Answer, Outcome> {
+        let uri = self.uri(path)?;
+        let headers = self.headers(content, secrets)?;
         let answer = match method {
             Method::GET => self.client.get(self.reach, &uri, headers).await,
             Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
+            Method::DELETE => self.client.delete(self.reach, &uri, headers).await,
             _ => self.client.post(self.reach, &uri, headers, body).await,
         };
         answer.map_err(|failure| match failure {

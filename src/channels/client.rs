@@ -142,6 +142,14 @@ impl Client {
         self.ask(Method::GET, reach, uri, headers, Bytes::new()).await
     }
 
+    /// Deletes what is at an address.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn delete(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
+        self.ask(Method::DELETE, reach, uri, headers, Bytes::new()).await
+    }
+
     /// Fetches something of which half is worth nothing: no more than `bytes_max` of it, within `deadline`.
     ///
     /// # Errors

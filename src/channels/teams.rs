@@ -9,6 +9,9 @@
 //! for other bodies, is about the whole channel, as are 401, 403, 404 and 410. An answer of 200 may have a refusal in its text ("HTTP
 //! error 429"), as the connectors had that were before workflows: it means what the number in it means.
 //!
+//! A statement is a card of its words alone, without a button. One that may have been written is not written again, and one that is
+//! taken back is followed by the words that say so.
+//!
 //! Those connectors (`*.webhook.office.com`) are no more: such an address is refused when it is read.
 
 use serde::Deserialize;
@@ -17,12 +20,16 @@ use serde_json::{Value, json};
 use super::api::{refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::tries::Tries;
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Microsoft Teams, by a workflow.
 pub const KIND: Kind =
     Kind { name: "teams", keys: hook::KEYS, build: Teams::build, address: None, status: true };
 
+/// So much is taken.
+const CARD_BYTES_MAX: usize = 28_000;
 /// Together with what surrounds it a card stays below the 28 kB that are taken, also when every character needs an escape.
 const TEXT_BYTES_MAX: usize = 8000;
 /// Each is an element of its own.
@@ -40,6 +47,7 @@ const INNER: &str = "HTTP error ";
 /// One workflow.
 pub struct Teams {
     hook: Hook,
+    tries: Tries,
 }
 
 #[derive(Deserialize)]
@@ -65,11 +73,23 @@ impl Teams {
         if WORKFLOWS.iter().any(|known| host.ends_with(known)) && !hook.has("sig") {
             return Err("the address in `url_file` is not whole: `sig=` is missing (an address with & has to be quoted)".into());
         }
-        Ok(Channel::Teams(Self { hook }))
+        Ok(Channel::Teams(Self { hook, tries: Tries::default() }))
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        match parcel.statement {
+            Some(_) => self.tries.once_blind(parcel, self.attempt(parcel)).await,
+            None => self.attempt(parcel).await,
+        }
+    }
+
+    async fn attempt(&self, parcel: &Parcel) -> Outcome {
+        if parcel.statement.is_some()
+            && let Err(outcome) = shows(parcel).fitting()
+        {
+            return outcome;
+        }
         match self.hook.post(&[], &body(parcel)).await {
             Ok(answer) => outcome(&answer),
             Err(outcome) => outcome,
@@ -77,13 +97,33 @@ impl Teams {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = said(parcel);
+    let size = card(&text, None).to_string().len();
+    Shown { text, size, most: CARD_BYTES_MAX, unit: "bytes" }
+}
+
+fn said(parcel: &Parcel) -> String {
+    statement::words(parcel).lines().map(words).collect::<Vec<_>>().join("\n")
+}
+
 fn body(parcel: &Parcel) -> Value {
+    if parcel.statement.is_some() {
+        return card(&said(parcel), None);
+    }
     let title = words(&fit::cut(&parcel.subject, TITLE_BYTES_MAX, char::len_utf8));
+    card(&format!("{title}\n{}", fitted(parcel)), parcel.rest())
+}
+
+/// A card of a heading, which is the first line, and of lines; with a button where it has a page.
+fn card(text: &str, page: Option<&str>) -> Value {
+    let (title, text) = text.split_once('\n').unwrap_or((text, ""));
     let heading = json!({"type": "TextRun", "text": title, "size": "Medium", "weight": "Bolder"});
     let mut elements = vec![json!({"type": "RichTextBlock", "inlines": [heading]})];
     // A blank line is a wider space before the next.
     let mut is_apart = true;
-    for line in fitted(parcel).lines() {
+    for line in text.lines() {
         let line = words(line);
         if line.trim().is_empty() {
             is_apart = true;
@@ -102,7 +142,7 @@ fn body(parcel: &Parcel) -> Value {
         "fallbackText": title,
         "body": elements,
     });
-    if let Some(page) = parcel.rest() {
+    if let Some(page) = page {
         card["actions"] = json!([{"type": "Action.OpenUrl", "title": "Open the incident", "url": page}]);
     }
     json!({
@@ -128,8 +168,14 @@ fn fitted(parcel: &Parcel) -> String {
 
 /// One line, in which nothing is filled in: cards make dates of what stands in double braces.
 fn words(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    text.replace("{{", "{\u{200b}{")
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == '{' && line.ends_with('{') {
+            line.push('\u{200b}');
+        }
+        line.push(if letter.is_control() { ' ' } else { letter });
+    }
+    line
 }
 
 fn outcome(answer: &Answer) -> Outcome {
