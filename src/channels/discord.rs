@@ -256,8 +256,10 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
+    use super::super::statement::Mended;
+    use super::super::stories::{build, json_answer, receiver, statement, status_letter as letter};
     use super::*;
+    use crate::core::voice::Sort;
 
     const PATH: &str = "/api/webhooks/123456789012345678/not-a-real-token";
 
@@ -404,5 +406,60 @@ mod tests {
             assert!(wrong(url).contains("/api/webhooks/ID/TOKEN"), "{url}");
         }
         assert!(wrong("http://discord.com/api/webhooks/123/abc").contains("https://"));
+    }
+
+    fn taking_back(id: &str) -> Parcel {
+        let mut parcel = statement(1);
+        let said = parcel.statement.as_mut().unwrap();
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: Some(id.into()) });
+        Parcel { thread_root: Some("thread:1199000000000000009".into()), ..parcel }
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_a_post_of_a_forum_is_found_there_when_it_is_taken_back() {
+        let message = json_answer("200 OK", fixture("message"));
+        let none = "HTTP/1.1 204 No Content\r\n\r\n";
+        let (url, requests) = receiver(vec![none, message, none, message, none, message]).await;
+        let channel = room(&url);
+        let in_thread = Some("1199000000000000009/1199000000000000001".to_owned());
+        // As they were written before remote ids held the thread, as they are now, and the one that began the post.
+        for id in
+            ["1199000000000000005", "1199000000000000009/1199000000000000005", "thread:1199000000000000009"]
+        {
+            let sent = channel.send(&taking_back(id)).await;
+            assert_eq!(sent, Outcome::Accepted { remote_id: in_thread.clone() }, "{id}");
+        }
+        let lines: Vec<_> = requests.await.into_iter().map(|seen| seen.line).collect();
+        for (at, message) in
+            [(0, "1199000000000000005"), (2, "1199000000000000005"), (4, "1199000000000000009")]
+        {
+            let line = format!("DELETE {PATH}/messages/{message}?thread_id=1199000000000000009 HTTP/1.1");
+            assert_eq!(lines[at], line);
+            assert_eq!(
+                lines[at + 1],
+                format!("POST {PATH}?wait=true&thread_id=1199000000000000009 HTTP/1.1")
+            );
+        }
+        // An address with a thread of its own keeps to it.
+        let (url, requests) = receiver(vec![none, message]).await;
+        let address = format!("{url}{PATH}?thread_id=5");
+        let own = build(&KIND, &[("private_addresses", "allow")], &[("url", &address)]).unwrap();
+        own.send(&taking_back("1199000000000000005")).await;
+        let requests = requests.await;
+        assert_eq!(
+            requests[0].line,
+            format!("DELETE {PATH}/messages/1199000000000000005?thread_id=5 HTTP/1.1")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_whole_where_a_letter_would_be_cut() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("message"))]).await;
+        // Behind a backslash each of these takes two.
+        let text = "*".repeat(980);
+        assert_eq!(room(&url).send(&Parcel { text, ..statement(1) }).await.as_str(), "accepted");
+        let content = requests.await[0].json()["content"].as_str().unwrap().to_owned();
+        assert!(content.ends_with(&"\\*".repeat(980)) && content.len() <= 2000, "{}", content.len());
     }
 }

@@ -120,30 +120,34 @@ impl Matrix {
         {
             return outcome;
         }
-        let write = async {
-            if let Some(event) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, self.redact(parcel, room, event).await)
-            {
-                return outcome;
-            }
-            match self.put(parcel, room, &said_in_room(parcel)).await {
-                // In a room of its own nothing is about this letter, but that it is too large.
-                Outcome::Refused { why, .. }
-                    if ["answered 403", "answered 404"].iter().any(|one| why.starts_with(one)) =>
-                {
-                    refused(&why, true)
-                }
-                other => other,
-            }
-        };
         let look = async {
             match self.look(parcel, room).await {
-                Err(_) if parcel.now.duration_since(parcel.created_at) < REMEMBERED => Ok(None),
+                // The transaction is what keeps it from standing there twice; that nothing was written is not known.
+                Err(_) if parcel.now.duration_since(parcel.created_at) < REMEMBERED => {
+                    Ok(Some(self.say(parcel, room).await))
+                }
                 Err(outcome) => Err(statement::unseen(outcome)),
                 found => found,
             }
         };
-        bounded(self.tries.once(parcel, look, write)).await
+        bounded(self.tries.once(parcel, look, self.say(parcel, room))).await
+    }
+
+    /// Says something in a room of our own: what keeps it from that keeps every letter from it.
+    async fn say(&self, parcel: &Parcel, room: &str) -> Outcome {
+        if let Some(event) = statement::taken_back(parcel)
+            && let Err(outcome) = statement::removed(parcel, self.redact(parcel, room, event).await)
+        {
+            return outcome;
+        }
+        match self.put(parcel, room, &said_in_room(parcel)).await {
+            Outcome::Refused { why, .. }
+                if ["answered 403", "answered 404"].iter().any(|one| why.starts_with(one)) =>
+            {
+                refused(&why, true)
+            }
+            other => other,
+        }
     }
 
     /// Finds a letter that is in the room already.
@@ -286,7 +290,7 @@ fn address(room: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, parcel, receiver, statement};
     use super::*;
 
     fn server(url: &str) -> Channel {
@@ -363,5 +367,63 @@ mod tests {
         for wrong in ["", "!", "@maya:example.net", "#room:example.net", "! x"] {
             assert!(address(wrong).unwrap_err().contains("direct chat"), "{wrong}");
         }
+    }
+
+    fn room(url: &str) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow"), ("room", "!aZ/9:example.net")];
+        build(&KIND, &texts, &[("token", "syt_not_a_real_token")]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn statements_of_one_incident_are_a_thread_that_old_clients_can_read() {
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let (url, requests) = receiver(vec![json_answer("200 OK", ok); 2]).await;
+        let channel = room(&url);
+        channel.send(&statement(1)).await;
+        let root = Some("$YUwRidLecu:example.net".to_owned());
+        channel
+            .send(&Parcel {
+                thread_root: root,
+                text: "Resolved\n\n@room \"it\" is over.".into(),
+                ..statement(1)
+            })
+            .await;
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        assert_eq!((first.get("m.relates_to"), &first["m.mentions"]), (None, &json!({})));
+        assert_eq!(first["onscene.delivery"], "0123456789abcdef0123456789abcdef");
+        let event = "$YUwRidLecu:example.net";
+        let relation = json!({"rel_type": "m.thread", "event_id": event, "is_falling_back": true, "m.in_reply_to": {"event_id": event}});
+        assert_eq!(second["m.relates_to"], relation);
+        assert_eq!(second["body"], "Online shop: payments fail\n\nResolved\n\n@\u{200b}room \"it\" is over.");
+    }
+
+    #[tokio::test]
+    async fn a_young_transaction_is_relied_on_when_nobody_can_look_and_an_old_one_is_not() {
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let no =
+            json_answer("403 Forbidden", include_str!("../../tests/fixtures/channels/matrix/forbidden.json"));
+        let (url, requests) = receiver(vec![no, json_answer("200 OK", ok)]).await;
+        assert_eq!(room(&url).send(&statement(2)).await.as_str(), "accepted");
+        let filter = "%7B%22types%22%3A%5B%22m.room.message%22%5D%7D";
+        let line = format!(
+            "GET /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/messages?dir=b&limit=100&filter={filter} "
+        );
+        assert!(requests.await[0].line.starts_with(&line));
+        // Sent so and put off, it is still not known to be there: it is looked for again.
+        let slow = json_answer(
+            "429 Too Many Requests",
+            include_str!("../../tests/fixtures/channels/matrix/slow.json"),
+        );
+        let there = json_answer("200 OK", include_str!("../../tests/fixtures/channels/matrix/messages.json"));
+        let (url, requests) = receiver(vec![no, slow, there]).await;
+        let channel = room(&url);
+        assert_eq!(channel.send(&statement(2)).await.as_str(), "wait");
+        assert_eq!(channel.send(&statement(3)).await.as_str(), "accepted");
+        assert!(requests.await[2].line.starts_with("GET "));
+        let (url, requests) = receiver(vec![no]).await;
+        let late = statement(2).created_at + REMEMBERED;
+        assert_eq!(room(&url).send(&Parcel { now: late, ..statement(2) }).await.as_str(), "unknown");
+        assert_eq!(requests.await.len(), 1);
     }
 }

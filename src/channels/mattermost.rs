@@ -325,8 +325,10 @@ fn address(to: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{MATTERMOST, UNHEARD, build, json_answer, parcel, receiver};
+    use super::super::statement::Mended;
+    use super::super::stories::{MATTERMOST, UNHEARD, build, json_answer, parcel, receiver, statement};
     use super::*;
+    use crate::core::voice::Sort;
 
     const MAYA: &str = "mayamayamayamayamayamaya26";
 
@@ -433,5 +435,67 @@ mod tests {
         for wrong in ["", "maya", "@maya", "channel:", "MAYAmayamayamayamayamaya26"] {
             assert!(address(wrong).unwrap_err().contains("id of their user"), "{wrong}");
         }
+    }
+
+    fn channel(url: &str) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow"), ("channel", "directdirectdirectdirect26")];
+        build(&KIND, &texts, &[("token", "not-a-real-token")]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn statements_of_one_incident_are_a_thread_and_each_post_says_which_delivery_it_is() {
+        let made = json_answer("201 Created", fixture("post"));
+        let no_root = json_answer("400 Bad Request", fixture("no_root"));
+        let (url, requests) = receiver(vec![made, made, no_root, made]).await;
+        let room = channel(&url);
+        assert_eq!(room.send(&statement(1)).await.as_str(), "accepted");
+        let root = Some("postpostpostpostpostpost26".to_owned());
+        let text = "Identified\n\n# it_is [over](https://evil.example) @all\n- see https://example.net/a_b"
+            .to_owned();
+        let next = Parcel { thread_root: root, text, ..statement(1) };
+        assert_eq!(room.send(&next).await.as_str(), "accepted");
+        assert_eq!(room.send(&next).await.as_str(), "accepted", "its root was deleted: it begins another");
+        let requests = requests.await;
+        let first = requests[0].json();
+        assert_eq!(first["props"], json!({"onscene_delivery": "0123456789abcdef0123456789abcdef"}));
+        assert_eq!(
+            (&first["channel_id"], first.get("root_id")),
+            (&"directdirectdirectdirect26".into(), None)
+        );
+        assert_eq!((first.get("metadata"), &first["pending_post_id"]), (None, &statement(1).delivery.into()));
+        let second = requests[1].json();
+        assert_eq!(second["root_id"], "postpostpostpostpostpost26");
+        let message = "**Online shop: payments fail**\n\nIdentified\n\n\\# it\\_is \\[over\\]\u{200b}\\(https://evil.example) @\u{200b}all\n\\- see https://example.net/a_b";
+        assert_eq!(second["message"], message);
+        assert_eq!((&requests[2].body, requests[3].json().get("root_id")), (&requests[1].body, None));
+    }
+
+    #[tokio::test]
+    async fn the_first_post_of_a_thread_is_given_other_words_and_the_thread_stays() {
+        let made = json_answer("201 Created", fixture("post"));
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("post")), made]).await;
+        let mut retraction = statement(1);
+        let root = Some("postpostpostpostpostpost26".to_owned());
+        let said = retraction.statement.as_mut().unwrap();
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: root.clone() });
+        retraction.thread_root = root;
+        assert_eq!(channel(&url).send(&retraction).await.as_str(), "accepted");
+        let requests = requests.await;
+        let line = "PUT /api/v4/posts/postpostpostpostpostpost26/patch ";
+        assert!(requests[0].line.starts_with(line), "{}", requests[0].line);
+        assert_eq!(requests[0].json(), json!({"message": requests[1].json()["message"]}));
+    }
+
+    #[tokio::test]
+    async fn what_closes_the_channel_is_about_every_letter() {
+        let (url, _requests) = receiver(vec![json_answer("403 Forbidden", fixture("not_here"))]).await;
+        let why = "answered 403 (api.context.permissions.app_error)".to_owned();
+        let outcome = channel(&url).send(&statement(1)).await;
+        assert_eq!(outcome, Outcome::Refused { why, whole_channel: true });
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("nothing")), ""]).await;
+        assert_eq!(channel(&url).send(&statement(2)).await.as_str(), "unknown");
+        let line = "GET /api/v4/channels/directdirectdirectdirect26/posts?since=1795399400000 ";
+        assert!(requests.await[0].line.starts_with(line));
     }
 }

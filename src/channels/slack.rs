@@ -404,7 +404,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{UNHEARD, build, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, parcel, receiver, statement};
     use super::*;
 
     fn room(url: &str) -> Channel {
@@ -565,5 +565,69 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(&requests.await[0].body).unwrap();
         let text = body["text"].as_str().unwrap();
         assert!(text.len() < 4000 && text.contains("cut here"), "{}", text.len());
+    }
+
+    fn again() -> Parcel {
+        Parcel { thread_root: Some("1795390000.000100".into()), ..statement(2) }
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_looked_for_in_its_thread_first_and_page_by_page() {
+        let more = include_str!("../../tests/fixtures/channels/slack/more.json");
+        let nothing = include_str!("../../tests/fixtures/channels/slack/nothing.json");
+        let there = include_str!("../../tests/fixtures/channels/slack/history.json");
+        let (url, requests) = receiver(vec![said(more), said(nothing), said(there)]).await;
+        let channel = room(&url);
+        let found = Outcome::Accepted { remote_id: Some("1795400010.000200".into()) };
+        assert_eq!(channel.send(&again()).await, found);
+        let requests = requests.await;
+        let lines: Vec<_> = requests.iter().map(|seen| seen.line.as_str()).collect();
+        let rest = "channel=C0123&oldest=1795399400&limit=200&include_all_metadata=true&cursor=";
+        assert_eq!(
+            lines,
+            [
+                format!("GET /conversations.replies?ts=1795390000.000100&{rest} HTTP/1.1"),
+                format!(
+                    "GET /conversations.replies?ts=1795390000.000100&{rest}bmV4dF90czoxNzk1NDAwMDIwMDAwMTAw HTTP/1.1"
+                ),
+                format!("GET /conversations.history?{rest} HTTP/1.1"),
+            ]
+        );
+        let (url, requests) = receiver(vec![said(more); LOOK_PAGES_MAX]).await;
+        assert_eq!(room(&url).send(&statement(2)).await.as_str(), "unknown", "it may be further back");
+        assert_eq!(requests.await.len(), LOOK_PAGES_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_may_not_read_writes_once_and_says_why() {
+        let no_scope = include_str!("../../tests/fixtures/channels/slack/no_scope.json");
+        let (url, requests) = receiver(vec!["", said(no_scope)]).await;
+        let channel = room(&url);
+        assert_eq!(channel.send(&statement(1)).await.as_str(), "unknown");
+        assert!(channel.recognises_repeats(&statement(1)) && !channel.recognises_repeats(&letter(1)));
+        let held = channel.send(&statement(2)).await;
+        let why = "an attempt before may have written it, and it cannot be looked for: missing_scope".into();
+        assert_eq!(held, Outcome::Unknown { why });
+        assert!(!channel.recognises_repeats(&statement(2)), "it is not asked for again");
+        assert_eq!(requests.await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_plain_words_in_its_thread_and_begins_another_when_that_is_gone() {
+        let ok = include_str!("../../tests/fixtures/channels/slack/ok.json");
+        let gone = r#"{"ok":false,"error":"thread_not_found"}"#;
+        let (url, requests) = receiver(vec![said(gone), said(ok)]).await;
+        let sent = room(&url).send(&Parcel { attempt: 1, ..again() }).await;
+        assert_eq!(sent, Outcome::Accepted { remote_id: Some("1503435956.000247".into()) });
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        assert_eq!(
+            (&first["thread_ts"], &first["reply_broadcast"]),
+            (&"1795390000.000100".into(), &true.into())
+        );
+        assert_eq!((second.get("thread_ts"), second.get("reply_broadcast")), (None, None));
+        let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
+        assert_eq!((&second["text"], &second["mrkdwn"]), (&text.into(), &false.into()));
+        assert_eq!(second["metadata"]["event_payload"]["delivery"], "0123456789abcdef0123456789abcdef");
     }
 }

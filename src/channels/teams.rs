@@ -218,7 +218,7 @@ fn inner(answer: &Answer) -> Outcome {
 mod tests {
     use std::time::Duration;
 
-    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
+    use super::super::stories::{build, json_answer, receiver, statement, status_letter as letter};
     use super::*;
 
     const PATH: &str = "/workflows/0a1b/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers&sig=not-a-real-key";
@@ -317,5 +317,27 @@ mod tests {
         let host = "https://prod-01.westeurope.logic.azure.com:443";
         assert_eq!(said(&format!("{host}{PATH}")), "");
         assert!(said(&format!("{host}/workflows/0a1b?api-version=2016-06-01")).contains("sig="));
+    }
+
+    #[tokio::test]
+    async fn three_braces_make_no_date_either() {
+        let (url, requests) = receiver(vec![json_answer("202 Accepted", "")]).await;
+        let sly =
+            Parcel { text: "Identified\n\n{{{DATE(2026-01-01T00:00:00Z)}}} {{{{".into(), ..statement(1) };
+        room(&url).send(&sly).await;
+        let body = requests.await.remove(0).body;
+        assert!(!body.contains("{{"), "{body}");
+        assert!(body.contains("{\u{200b}{\u{200b}{DATE("), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_statement_of_many_lines_is_whole_and_has_no_button() {
+        let (url, requests) = receiver(vec![json_answer("202 Accepted", "")]).await;
+        let text = format!("Identified\n\n{}last", "x\n".repeat(200));
+        room(&url).send(&Parcel { text, ..statement(1) }).await;
+        let body = requests.await.remove(0);
+        let card = &body.json()["attachments"][0]["content"];
+        assert_eq!((card["body"].as_array().unwrap().len(), card.get("actions")), (203, None));
+        assert!(body.body.len() < CARD_BYTES_MAX);
     }
 }

@@ -281,7 +281,7 @@ fn address(chat: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver, statement};
     use super::*;
 
     const TOKEN: &str = "110201543:not-a-real-token";
@@ -391,6 +391,60 @@ mod tests {
         assert_eq!((address("123456789"), address("-1001234567890")), (Ok(()), Ok(())));
         for wrong in ["", "0", "@maya", "+47 123", "007"] {
             assert!(address(wrong).unwrap_err().contains("number"), "{wrong}");
+        }
+    }
+
+    fn group(url: &str, chat: &str) -> Channel {
+        let texts = [("api_url", url), ("private_addresses", "allow"), ("chat", chat)];
+        build(&KIND, &texts, &[("token", TOKEN)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_letter_answers_the_first_of_its_incident_in_a_group_or_a_channel() {
+        let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
+        let moved = include_str!("../../tests/fixtures/channels/telegram/moved.json");
+        let answers = vec![
+            json_answer("200 OK", ok),
+            json_answer("200 OK", ok),
+            json_answer("400 Bad Request", moved),
+            json_answer("200 OK", ok),
+        ];
+        let (url, requests) = receiver(answers).await;
+        group(&url, "@example_status").send(&statement(1)).await;
+        let next = Parcel { thread_root: Some("1365".into()), ..statement(1) };
+        group(&url, "-1001234567890").send(&next).await;
+        assert_eq!(group(&url, "-4012").send(&next).await.as_str(), "accepted", "it followed the group");
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
+        let expected = json!({"chat_id": "@example_status", "text": text, "link_preview_options": {"is_disabled": true}});
+        assert_eq!(first, expected);
+        assert_eq!(second["chat_id"], -1_001_234_567_890_i64);
+        assert_eq!(
+            second["reply_parameters"],
+            json!({"message_id": 1365, "allow_sending_without_reply": true})
+        );
+        assert_eq!(requests[3].json()["chat_id"], -1_001_234_567_890_i64);
+    }
+
+    #[tokio::test]
+    async fn what_closes_the_chat_is_about_every_letter_and_what_is_wrong_with_one_is_not() {
+        let kicked = include_str!("../../tests/fixtures/channels/telegram/kicked.json");
+        let no_chat = include_str!("../../tests/fixtures/channels/telegram/no_chat.json");
+        let rights = r#"{"ok":false,"error_code":400,"description":"Bad Request: not enough rights to send text messages to the chat"}"#;
+        let long = r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
+        for (status, body, whole) in [
+            ("403 Forbidden", kicked, true),
+            ("400 Bad Request", no_chat, true),
+            ("400 Bad Request", rights, true),
+            ("400 Bad Request", long, false),
+        ] {
+            let (url, _requests) = receiver(vec![json_answer(status, body)]).await;
+            let outcome = group(&url, "-4012").send(&statement(1)).await;
+            assert!(
+                matches!(outcome, Outcome::Refused { whole_channel, .. } if whole_channel == whole),
+                "{outcome:?}"
+            );
         }
     }
 }

@@ -252,7 +252,7 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
+    use super::super::stories::{build, json_answer, receiver, statement, status_letter as letter};
     use super::*;
 
     fn fixture(name: &str) -> &'static str {
@@ -330,5 +330,44 @@ mod tests {
         assert_eq!(said("onscene-bot@example.net", "ops"), "");
         assert!(said("onscene-bot", "ops").contains("`email`"));
         assert!(said("onscene-bot@example.net", "#ops").contains("without #"));
+    }
+
+    #[tokio::test]
+    async fn a_statement_holds_its_title_whole_and_is_looked_for_whatever_its_topic_is_called_by_now() {
+        let sent = json_answer("200 OK", fixture("sent"));
+        let nothing = json_answer("200 OK", fixture("nothing"));
+        let (url, requests) = receiver(vec![nothing, sent]).await;
+        let subject =
+            "Online shop: payments by card fail for customers of some banks in some countries".to_owned();
+        assert_eq!(
+            bot(&url).send(&Parcel { subject: subject.clone(), ..statement(2) }).await.as_str(),
+            "accepted"
+        );
+        let requests = requests.await;
+        let narrow = crate::channels::api::encode(
+            r#"[{"operand":"ops","operator":"stream"},{"operand":"onscene-bot@example.net","operator":"sender"}]"#,
+        );
+        let line = format!(
+            "GET /api/v1/messages?anchor=newest&num_before=100&num_after=0&apply_markdown=false&narrow={narrow} "
+        );
+        assert!(requests[0].line.starts_with(&line), "{}", requests[0].line);
+        let form = requests[1].form();
+        assert_eq!(form["topic"].chars().count(), 60);
+        assert!(
+            form["content"].starts_with(&format!("**{subject}**\n\nIdentified\n\n")),
+            "{}",
+            form["content"]
+        );
+    }
+
+    #[tokio::test]
+    async fn where_more_was_written_than_is_looked_at_nobody_knows() {
+        let message =
+            |at: usize| json!({"id": at, "timestamp": 1_795_400_000, "content": format!("words {at}")});
+        let full: Vec<_> = (0..LOOK_MESSAGES_MAX).map(message).collect();
+        let body = json!({"result": "success", "msg": "", "messages": full}).to_string();
+        let (url, requests) = receiver(vec![json_answer("200 OK", &body)]).await;
+        assert_eq!(bot(&url).send(&statement(2)).await.as_str(), "unknown");
+        assert_eq!(requests.await.len(), 1);
     }
 }

@@ -158,7 +158,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::stories::parcel;
+    use super::super::super::stories::{parcel, statement};
     use super::*;
 
     fn said(text: &str) -> Vec<String> {
@@ -234,5 +234,27 @@ irc.example.net PONG irc.example.net token
         assert_eq!(Line::read(":irc 433 *  onscene :in use").params, ["*", "onscene", "in use"]);
         assert_eq!(Line::read("@").command, "");
         assert!(same("#Ops[1]", "#ops{1}") && !same("#ops", "#ops2"));
+    }
+
+    #[test]
+    fn a_statement_is_whole_and_shares_lines_only_where_it_has_to() {
+        let of = |text: String| whole(&Parcel { text, ..statement(1) }, "#ops", "onscene");
+        let usual = of(statement(1).text);
+        assert_eq!(
+            usual,
+            [
+                "Online shop: payments fail",
+                "Identified",
+                "Some payments by card fail. Payments by invoice work.",
+                "Next update by 10:30 UTC."
+            ]
+        );
+        let many = of((1..=9).map(|number| format!("Part {number}.\n\n")).collect());
+        assert_eq!(many.len(), 1);
+        assert!(many[0].starts_with("Online shop: payments fail · Part 1. · Part 2."), "{many:?}");
+        let long = of("word ".repeat(2000));
+        assert!(long.len() > LINES_MAX && long.iter().all(|line| line.len() <= 400 && !line.contains(MORE)));
+        let words: usize = long.iter().map(|line| line.matches("word").count()).sum();
+        assert_eq!(words, 2000);
     }
 }

@@ -41,16 +41,15 @@ pub(super) fn of(
         // Not `All`: that would swallow the bounces a pager needs (MS-OXCMAIL 2.1.3.2.20).
         ("X-Auto-Response-Suppress", "OOF, AutoReply, RN, NRN".to_owned()),
     ];
-    match &parcel.statement {
-        None => {
-            own.push(("X-Incident-Id", parcel.incident.to_string()));
-            own.push(("X-Incident-State", parcel.incident_state.clone()));
-        }
-        // Whom it is for stands nowhere in it: that is the house's own word for its readers.
-        Some(statement) if statement.audience == Audience::Internal => {
-            own.push(("X-Incident-Id", parcel.incident.to_string()));
-            own.push(("List-Id", format!("<internal-status.{domain}>")));
-        }
+    // People outside learn neither the number of an incident nor what we call its state.
+    let audience = parcel.statement.as_ref().map(|statement| statement.audience);
+    if matches!(audience, None | Some(Audience::Internal)) {
+        own.push(("X-Incident-Id", parcel.incident.to_string()));
+        own.push(("X-Incident-State", parcel.incident_state.clone()));
+    }
+    match audience {
+        None => {}
+        Some(Audience::Internal) => own.push(("List-Id", format!("<internal-status.{domain}>"))),
         Some(_) => own.push(("List-Id", format!("<status.{domain}>"))),
     }
     if parcel.page_attempt > 0 {
