@@ -183,7 +183,7 @@ impl Discord {
 pub(super) fn shows(parcel: &Parcel) -> Shown {
     let text = fit::quiet(&statement::words(parcel));
     let size = fit::length(&written(&text), char::len_utf16);
-    Shown { text, size, most: CONTENT_UNITS_MAX, unit: "UTF-16 units" }
+    Shown { text, size, most: CONTENT_UNITS_MAX, unit: "characters" }
 }
 
 /// Words that are shown, as they are written.

@@ -204,7 +204,7 @@ impl Telegram {
 pub(super) fn shows(parcel: &Parcel) -> Shown {
     let text = fit::quiet(&statement::words(parcel));
     let size = fit::length(&text, char::len_utf16);
-    Shown { text, size, most: TEXT_UNITS_MAX, unit: "UTF-16 units" }
+    Shown { text, size, most: TEXT_UNITS_MAX, unit: "characters" }
 }
 
 fn said_in_chat(parcel: &Parcel, chat: &Value) -> Value {
