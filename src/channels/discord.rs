@@ -27,7 +27,6 @@ use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
 use super::statement::Shown;
-use super::tries::Tries;
 use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Discord, by a webhook of a channel.
@@ -57,7 +56,6 @@ const MESSAGE_GONE: [i64; 2] = [10_008, 10_003];
 pub struct Discord {
     hook: Hook,
     pace: Pace,
-    tries: Tries,
 }
 
 #[derive(Deserialize)]
@@ -88,16 +86,12 @@ impl Discord {
                         it as it is, without /slack or /github)"
                 .into());
         }
-        Ok(Channel::Discord(Self { hook, pace: Pace::new(SignedDuration::ZERO), tries: Tries::default() }))
+        Ok(Channel::Discord(Self { hook, pace: Pace::new(SignedDuration::ZERO) }))
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        let attempt = async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) };
-        match parcel.statement {
-            Some(_) => bounded(self.tries.once_blind(parcel, attempt)).await,
-            None => bounded(attempt).await,
-        }
+        bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {

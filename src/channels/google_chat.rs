@@ -23,7 +23,6 @@ use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
 use super::statement::Shown;
-use super::tries::Tries;
 use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Google Chat, by a webhook of a space.
@@ -43,7 +42,6 @@ const REST: Duration = Duration::from_secs(5);
 pub struct GoogleChat {
     hook: Hook,
     pace: Pace,
-    tries: Tries,
 }
 
 #[derive(Deserialize)]
@@ -80,16 +78,12 @@ impl GoogleChat {
                     .into(),
             );
         }
-        Ok(Channel::GoogleChat(Self { hook, pace: Pace::new(EVERY), tries: Tries::default() }))
+        Ok(Channel::GoogleChat(Self { hook, pace: Pace::new(EVERY) }))
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        let attempt = async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) };
-        match parcel.statement {
-            Some(_) => bounded(self.tries.once_blind(parcel, attempt)).await,
-            None => bounded(attempt).await,
-        }
+        bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {

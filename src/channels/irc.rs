@@ -30,7 +30,6 @@ use tokio_rustls::TlsConnector;
 use super::api::refused;
 use super::client::Reach;
 use super::statement::Shown;
-use super::tries::Tries;
 use super::webhook::reach;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, SEND_DEADLINE, Shared};
 use crate::crypto;
@@ -89,7 +88,6 @@ pub struct Irc {
     key: Option<SecretString>,
     /// One letter at a time: two of the same nick would not be let in together.
     turn: Mutex<()>,
-    tries: Tries,
 }
 
 /// As whom it speaks.
@@ -141,17 +139,7 @@ impl Irc {
             false => None,
         };
         let who = Who { nick, user, password };
-        Ok(Channel::Irc(Box::new(Self {
-            host,
-            port,
-            tls,
-            reach,
-            who,
-            room,
-            key,
-            turn: Mutex::new(()),
-            tries: Tries::default(),
-        })))
+        Ok(Channel::Irc(Box::new(Self { host, port, tls, reach, who, room, key, turn: Mutex::new(()) })))
     }
 
     /// Sends one letter.
@@ -163,7 +151,7 @@ impl Irc {
             return outcome;
         }
         let lines = line::whole(parcel, &self.room, &self.who.nick);
-        self.tries.once_blind(parcel, self.attempt(parcel, &lines)).await
+        self.attempt(parcel, &lines).await
     }
 
     /// How a statement is shown.

@@ -21,7 +21,6 @@ use super::api::{refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::statement::Shown;
-use super::tries::Tries;
 use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Microsoft Teams, by a workflow.
@@ -47,7 +46,6 @@ const INNER: &str = "HTTP error ";
 /// One workflow.
 pub struct Teams {
     hook: Hook,
-    tries: Tries,
 }
 
 #[derive(Deserialize)]
@@ -73,18 +71,11 @@ impl Teams {
         if WORKFLOWS.iter().any(|known| host.ends_with(known)) && !hook.has("sig") {
             return Err("the address in `url_file` is not whole: `sig=` is missing (an address with & has to be quoted)".into());
         }
-        Ok(Channel::Teams(Self { hook, tries: Tries::default() }))
+        Ok(Channel::Teams(Self { hook }))
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        match parcel.statement {
-            Some(_) => self.tries.once_blind(parcel, self.attempt(parcel)).await,
-            None => self.attempt(parcel).await,
-        }
-    }
-
-    async fn attempt(&self, parcel: &Parcel) -> Outcome {
         if parcel.statement.is_some()
             && let Err(outcome) = shows(parcel).fitting()
         {

@@ -25,7 +25,6 @@ use serde_json::{Value, json};
 use super::api::{Api, bounded, encode, refused, strange, usual};
 use super::client::Answer;
 use super::statement::Shown;
-use super::tries::Tries;
 use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Telegram, to persons, or to one group or channel.
@@ -66,7 +65,6 @@ pub struct Telegram {
     is_heard: bool,
     /// Where status goes. None: it reaches persons.
     chat: Option<Value>,
-    tries: Tries,
 }
 
 #[derive(Deserialize)]
@@ -90,7 +88,7 @@ impl Telegram {
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
         let is_heard = shared.heard.telegram;
         let chat = fields.texts.remove("chat").map(|text| chat(&text)).transpose()?;
-        Ok(Channel::Telegram(Self { api, token, is_heard, chat, tries: Tries::default() }))
+        Ok(Channel::Telegram(Self { api, token, is_heard, chat }))
     }
 
     /// Whether status can go there.
@@ -121,7 +119,7 @@ impl Telegram {
             }
             self.say(said_in_chat(parcel, chat)).await
         };
-        bounded(self.tries.once_blind(parcel, write)).await
+        bounded(write).await
     }
 
     fn path(&self, method: &str) -> String {

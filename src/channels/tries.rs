@@ -1,5 +1,5 @@
 //! What is known of the attempts before this one. A statement is written once: where an earlier attempt may have written it, it is
-//! looked for first, and where nobody can look it is not written again.
+//! looked for first. (Where nobody can look, what may have been written is not tried again: see [`super::Channel::recognises_repeats`].)
 //!
 //! Only what this process has seen itself is believed: that each attempt so far ended with nothing written. After a restart, or when
 //! another node had the letter in between, nothing is known.
@@ -42,12 +42,6 @@ impl Tries {
         outcome
     }
 
-    /// The same where nobody can look.
-    pub(super) async fn once_blind(&self, parcel: &Parcel, write: impl Future<Output = Outcome>) -> Outcome {
-        let why = "an attempt before may have written it, and this channel cannot be looked at".into();
-        self.once(parcel, async { Err(Outcome::Unknown { why }) }, write).await
-    }
-
     /// Whether nothing of it can be there.
     fn is_first(&self, parcel: &Parcel) -> bool {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,6 +61,8 @@ impl Tries {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::super::stories::statement;
     use super::*;
 
@@ -84,17 +80,23 @@ mod tests {
 
     #[tokio::test]
     async fn only_what_was_surely_not_written_is_written_again_without_a_look() {
-        let tries = Tries::default();
+        let (tries, looked) = (Tries::default(), AtomicU32::new(0));
+        let look = || async {
+            looked.fetch_add(1, Ordering::Relaxed);
+            Err(unknown())
+        };
         for attempt in 1..=3 {
-            assert_eq!(tries.once_blind(&statement(attempt), async { wait() }).await, wait());
+            assert_eq!(tries.once(&statement(attempt), look(), async { wait() }).await, wait());
         }
-        assert_eq!(tries.once_blind(&statement(4), async { unknown() }).await, unknown());
+        assert_eq!(tries.once(&statement(4), look(), async { unknown() }).await, unknown());
+        assert_eq!(looked.load(Ordering::Relaxed), 0);
         for attempt in [3, 5] {
-            let held = tries.once_blind(&statement(attempt), async { panic!("it is written again") }).await;
-            assert_eq!(held.as_str(), "unknown", "another had the attempt before {attempt}, or it was lost");
+            let held = tries.once(&statement(attempt), look(), async { panic!("it is written again") }).await;
+            assert_eq!(held, unknown(), "another had the attempt before {attempt}, or it was lost");
         }
         let restarted = Tries::default();
-        assert_eq!(restarted.once_blind(&statement(2), async { taken() }).await.as_str(), "unknown");
+        assert_eq!(restarted.once(&statement(2), look(), async { taken() }).await, unknown());
+        assert_eq!(looked.load(Ordering::Relaxed), 3);
     }
 
     #[tokio::test]
@@ -114,7 +116,7 @@ mod tests {
         let tries = Tries::default();
         for number in 0..KNOWN_MAX * 2 {
             let parcel = Parcel { delivery: format!("{number:032x}"), ..statement(1) };
-            tries.once_blind(&parcel, async { wait() }).await;
+            tries.once(&parcel, async { panic!() }, async { wait() }).await;
         }
         assert_eq!(tries.unwritten.lock().unwrap().len(), KNOWN_MAX);
     }

@@ -250,10 +250,6 @@ fn a_statement_is_read_as_it_was_shown_and_a_retraction_is_said_behind_it() {
     let refused = runtime().block_on(channel.send(&long));
     let Outcome::Refused { whole_channel: false, why } = &refused else { panic!("{refused:?}") };
     assert!(why.contains("lines"), "{why}");
-    // Nobody can look whether it was said before: it is not said again, and nothing was said of the long one.
-    let again = Parcel { attempt: 2, ..statement(Sort::Update, "Some payments by card fail.") };
-    assert_eq!(runtime().block_on(channel.send(&again)).as_str(), "unknown");
-    maya.says("PRIVMSG #ops :and now?");
     maya.says("PING :nothing-before-this");
     let heard = maya.hears("");
     assert!(!heard.contains("onscene!"), "{heard}");
