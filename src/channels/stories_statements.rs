@@ -68,7 +68,7 @@ const ROOMS: &[Room] = &[
         id: Some("$YUwRidLecu:example.net"),
         looks: Some((fixture!("matrix/messages.json"), fixture!("matrix/nothing.json"))),
         removal: Some(Removal {
-            line: "PUT /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/redact/%24first%3Aexample.net/0123456789abcdef0123456789abcdef ",
+            line: "PUT /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/redact/%24first%3Aexample.net/0123456789abcdef0123456789abcdef-redact ",
             id: "$first:example.net",
             done: r#"{"event_id":"$redacts:example.net"}"#,
             gone: ("404 Not Found", r#"{"errcode":"M_NOT_FOUND","error":"Could not find event"}"#),
