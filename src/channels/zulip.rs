@@ -140,7 +140,7 @@ impl Zulip {
             "/api/v1/messages?anchor=newest&num_before={LOOK_MESSAGES_MAX}&num_after=0&apply_markdown=false&narrow={}",
             encode(&narrow.to_string())
         );
-        let answer = self.api.read(&path).await.map_err(|outcome| statement::unseen(outcome))?;
+        let answer = self.api.read(&path).await.map_err(statement::unseen)?;
         let read = serde_json::from_slice::<Read>(&answer.body).ok().filter(|read| read.result == "success");
         let Some(read) = read.filter(|_| answer.status.is_success()) else {
             return Err(statement::unseen(outcome(&answer)));
