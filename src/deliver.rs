@@ -255,7 +255,7 @@ impl Delivery {
         if is_room && let Some(why) = self.paused.0.why(&claim.channel, &house.config_hash, parcel.now) {
             return (Outcome::Refused { why, whole_channel: true }, false);
         }
-        let again = channel.recognises_repeats();
+        let again = channel.recognises_repeats(&parcel);
         if let Some(outcome) = may_be_there(claim, again) {
             return (outcome, false);
         }

@@ -21,8 +21,10 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 const NAME_CHARS_MAX: usize = 100;
 
 /// Longest word for an error.
-const WORD_BYTES_MAX: usize = 60;
+const WORD_BYTES_MAX: usize = 100;
 
+/// Longest list that is read.
+const LIST_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// All requests of an attempt together have this long: less than the deadline of every attempt.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
 
@@ -159,6 +161,12 @@ impl Api {
         let fetched = fetched.map_err(|why| Outcome::Wait { after: None, why })?;
         let retry_after = patience(&fetched.headers);
         Ok(Answer { status: fetched.status, retry_after, headers: fetched.headers, body: fetched.body })
+    }
+
+    /// Fetches a list, which may be much longer than other answers. Of one that is too long, or breaks off, there is none; nothing is
+    /// written by it, so it is never `Unknown`.
+    pub(super) async fn read(&self, path: &str) -> Result<Answer, Outcome> {
+        self.look(path, LIST_BYTES_MAX).await
     }
 
     fn uri(&self, path: &str) -> Result<Uri, Outcome> {

@@ -7,7 +7,11 @@
 //! Mentions are allowed to nobody (`allowed_mentions`), whatever the words are; the words are escaped, so that nothing of an alert is
 //! read as Markdown, but for addresses, which stay as they are. Links are not shown beforehand: who fetches them is no reader.
 //!
-//! Webhooks know no idempotency (`nonce` is of bots). Of the limits only headers are believed: when they say that nothing is left,
+//! A statement is written whole or not at all. One that is taken back is deleted, which a webhook may do with what it wrote; one that is
+//! gone already (10008) is gone. So a remote id holds the thread as well as the message, where there is one.
+//!
+//! Webhooks know no idempotency (`nonce` is of bots), and read nothing back: a statement that may have been written is not written
+//! again. Of the limits only headers are believed: when they say that nothing is left,
 //! the next letter waits. 10,000 answers of 401, 403 or 429 in ten minutes shut out the whole address of the network, so a channel
 //! that answers so is refused as a whole; and 404 (10015: no such webhook) too. A 404 for a thread that we began (10003) is
 //! a post that somebody deleted: the letter begins another.
@@ -18,11 +22,12 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{bounded, strange, usual};
+use super::api::{bounded, encode, strange, usual};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Discord, by a webhook of a channel.
 pub const KIND: Kind =
@@ -34,12 +39,18 @@ const CONTENT_UNITS_MAX: usize = 2000;
 const TITLE_UNITS_MAX: usize = 100;
 /// Among `flags`: links are not shown beforehand.
 const SUPPRESS_EMBEDS: u32 = 1 << 2;
-/// Before the id of a thread that a letter began, as its remote id.
+/// Before the id of a thread that a letter began, as its remote id. The message that begins a post of a forum has the same id.
 const THREAD: &str = "thread:";
+/// Between the ids of a thread and of a message in it.
+const IN_THREAD: char = '/';
+/// What Markdown may read as more than itself.
+const MARKS: &str = "\\*_~`|<>[]()";
 /// In a forum a letter needs a thread, or a title for one.
 const NEEDS_THREAD: i64 = 220_001;
 /// No such channel, which a thread is, and one that was locked.
 const THREAD_GONE: [i64; 2] = [10_003, 160_005];
+/// No such message, or no thread that it could stand in.
+const MESSAGE_GONE: [i64; 2] = [10_008, 10_003];
 
 /// One webhook.
 pub struct Discord {
@@ -84,7 +95,13 @@ impl Discord {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
+        if parcel.statement.is_some() {
+            shows(parcel).fitting()?;
+        }
         self.pace.turn(parcel.now).await?;
+        if let Some(id) = statement::taken_back(parcel) {
+            statement::removed(parcel, self.remove(parcel, id).await)?;
+        }
         let root = parcel.thread_root.as_deref().and_then(|root| root.strip_prefix(THREAD));
         let place = match root {
             Some(thread) if !self.hook.has("thread_id") => Place::Thread(thread),
@@ -97,7 +114,12 @@ impl Discord {
             _ => code == Some(NEEDS_THREAD) && !self.hook.has("thread_id"),
         };
         if !begins {
-            return Ok(outcome(&answer));
+            return Ok(match (outcome(&answer), place) {
+                (Outcome::Accepted { remote_id: Some(id) }, Place::Thread(thread)) => {
+                    Outcome::Accepted { remote_id: Some(format!("{thread}{IN_THREAD}{id}")) }
+                }
+                (outcome, _) => outcome,
+            });
         }
         let answer = self.post(parcel, Place::NewThread).await?;
         Ok(match (outcome(&answer), said(&answer).and_then(|said| said.channel_id)) {
@@ -106,6 +128,31 @@ impl Discord {
             }
             (outcome, _) => outcome,
         })
+    }
+
+    /// Deletes what an earlier letter wrote. What is gone is deleted.
+    async fn remove(&self, parcel: &Parcel, id: &str) -> Outcome {
+        let root = parcel.thread_root.as_deref().and_then(|root| root.strip_prefix(THREAD));
+        let (thread, message) = match (id.strip_prefix(THREAD), id.split_once(IN_THREAD)) {
+            (Some(thread), _) => (Some(thread), thread),
+            (None, Some((thread, message))) => (Some(thread), message),
+            (None, None) => (root, id),
+        };
+        let thread = thread.filter(|_| !self.hook.has("thread_id"));
+        let query: Vec<_> = thread.iter().map(|thread| ("thread_id", *thread)).collect();
+        let answer = match self.hook.delete(&format!("messages/{}", encode(message)), &query).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
+        };
+        if let Some(wait) = rest(&answer) {
+            self.pace.rest(parcel.now, wait);
+        }
+        let is_gone =
+            said(&answer).and_then(|said| said.code).is_some_and(|code| MESSAGE_GONE.contains(&code));
+        match answer.status.is_success() || is_gone {
+            true => Outcome::Accepted { remote_id: None },
+            false => outcome(&answer),
+        }
     }
 
     async fn post(&self, parcel: &Parcel, place: Place<'_>) -> Result<Answer, Outcome> {
@@ -126,44 +173,33 @@ impl Discord {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = fit::quiet(&statement::words(parcel));
+    let size = fit::length(&written(&text), char::len_utf16);
+    Shown { text, size, most: CONTENT_UNITS_MAX, unit: "characters" }
+}
+
+/// Words that are shown, as they are written.
+fn written(text: &str) -> String {
+    statement::with_bold_title(text, "**", |text| fit::literal(text, MARKS))
+}
+
 fn body(parcel: &Parcel) -> Value {
-    let text = format!("**{}**\n{}", escape(&parcel.subject), escape(&parcel.text));
+    let content = match parcel.statement {
+        Some(_) => written(&shows(parcel).text),
+        None => {
+            let literal = |text| fit::literal(&fit::quiet(text), MARKS);
+            let (subject, text) = (literal(&parcel.subject), literal(&parcel.text));
+            let text = format!("**{subject}**\n{text}");
+            uncut(&fit::with_rest(&text, parcel.rest(), CONTENT_UNITS_MAX, char::len_utf16))
+        }
+    };
     json!({
-        "content": uncut(&fit::with_rest(&text, parcel.rest(), CONTENT_UNITS_MAX, char::len_utf16)),
+        "content": content,
         "allowed_mentions": {"parse": []},
         "flags": SUPPRESS_EMBEDS,
     })
-}
-
-/// Every character that Markdown may read as more than itself, behind a backslash; and nobody called. Addresses are links only as
-/// they are.
-fn escape(text: &str) -> String {
-    let text = fit::quiet(text);
-    let mut escaped = String::with_capacity(text.len());
-    let mut rest = text.as_str();
-    let mut before = '\n';
-    while let Some(letter) = rest.chars().next() {
-        let is_address =
-            !before.is_alphanumeric() && ["https://", "http://"].iter().any(|one| rest.starts_with(one));
-        let length = if is_address { address_bytes(rest) } else { letter.len_utf8() };
-        let (piece, after) = rest.split_at(length);
-        let at_start = before == '\n' && matches!(letter, '#' | '-' | '+');
-        if at_start
-            || matches!(letter, '\\' | '*' | '_' | '~' | '`' | '|' | '<' | '>' | '[' | ']' | '(' | ')')
-        {
-            escaped.push('\\');
-        }
-        escaped.push_str(piece);
-        before = piece.chars().next_back().unwrap_or(letter);
-        rest = after;
-    }
-    escaped
-}
-
-/// How far an address goes.
-fn address_bytes(text: &str) -> usize {
-    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'()+,;=%".contains(letter);
-    text.find(|letter| !fits(letter)).unwrap_or(text.len())
 }
 
 /// Takes away the backslash of an escape that was cut in two.
@@ -206,7 +242,7 @@ fn outcome(answer: &Answer) -> Outcome {
         };
     }
     let code = said.and_then(|said| said.code).filter(|code| *code != 0).map(|code| code.to_string());
-    match usual(answer, &[401, 403, 404], code.as_deref()) {
+    match usual(answer, &[401, 403, 404, 410], code.as_deref()) {
         Outcome::Wait { after, why } => Outcome::Wait { after: rest(answer).or(after), why },
         other => other,
     }
@@ -214,8 +250,10 @@ fn outcome(answer: &Answer) -> Outcome {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
+    use super::super::statement::Mended;
+    use super::super::stories::{build, json_answer, receiver, statement, status_letter as letter};
     use super::*;
+    use crate::core::voice::Sort;
 
     const PATH: &str = "/api/webhooks/123456789012345678/not-a-real-token";
 
@@ -362,5 +400,60 @@ mod tests {
             assert!(wrong(url).contains("/api/webhooks/ID/TOKEN"), "{url}");
         }
         assert!(wrong("http://discord.com/api/webhooks/123/abc").contains("https://"));
+    }
+
+    fn taking_back(id: &str) -> Parcel {
+        let mut parcel = statement(1);
+        let said = parcel.statement.as_mut().unwrap();
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: Some(id.into()) });
+        Parcel { thread_root: Some("thread:1199000000000000009".into()), ..parcel }
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_a_post_of_a_forum_is_found_there_when_it_is_taken_back() {
+        let message = json_answer("200 OK", fixture("message"));
+        let none = "HTTP/1.1 204 No Content\r\n\r\n";
+        let (url, requests) = receiver(vec![none, message, none, message, none, message]).await;
+        let channel = room(&url);
+        let in_thread = Some("1199000000000000009/1199000000000000001".to_owned());
+        // As they were written before remote ids held the thread, as they are now, and the one that began the post.
+        for id in
+            ["1199000000000000005", "1199000000000000009/1199000000000000005", "thread:1199000000000000009"]
+        {
+            let sent = channel.send(&taking_back(id)).await;
+            assert_eq!(sent, Outcome::Accepted { remote_id: in_thread.clone() }, "{id}");
+        }
+        let lines: Vec<_> = requests.await.into_iter().map(|seen| seen.line).collect();
+        for (at, message) in
+            [(0, "1199000000000000005"), (2, "1199000000000000005"), (4, "1199000000000000009")]
+        {
+            let line = format!("DELETE {PATH}/messages/{message}?thread_id=1199000000000000009 HTTP/1.1");
+            assert_eq!(lines[at], line);
+            assert_eq!(
+                lines[at + 1],
+                format!("POST {PATH}?wait=true&thread_id=1199000000000000009 HTTP/1.1")
+            );
+        }
+        // An address with a thread of its own keeps to it.
+        let (url, requests) = receiver(vec![none, message]).await;
+        let address = format!("{url}{PATH}?thread_id=5");
+        let own = build(&KIND, &[("private_addresses", "allow")], &[("url", &address)]).unwrap();
+        own.send(&taking_back("1199000000000000005")).await;
+        let requests = requests.await;
+        assert_eq!(
+            requests[0].line,
+            format!("DELETE {PATH}/messages/1199000000000000005?thread_id=5 HTTP/1.1")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_whole_where_a_letter_would_be_cut() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("message"))]).await;
+        // Behind a backslash each of these takes two.
+        let text = "*".repeat(980);
+        assert_eq!(room(&url).send(&Parcel { text, ..statement(1) }).await.as_str(), "accepted");
+        let content = requests.await[0].json()["content"].as_str().unwrap().to_owned();
+        assert!(content.ends_with(&"\\*".repeat(980)) && content.len() <= 2000, "{}", content.len());
     }
 }

@@ -14,7 +14,8 @@ pub(super) fn one(_: char) -> usize {
     1
 }
 
-fn length(text: &str, measure: Measure) -> usize {
+/// How long a text is.
+pub(super) fn length(text: &str, measure: Measure) -> usize {
     text.chars().map(measure).sum()
 }
 
@@ -96,6 +97,34 @@ pub(super) fn quiet(text: &str) -> String {
         before = letter;
     }
     quiet
+}
+
+/// A text in which each of `marks`, which Markdown may read as more than themselves, stands behind a backslash. Addresses are links
+/// only as they are.
+pub(super) fn literal(text: &str, marks: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    let mut before = '\n';
+    while let Some(letter) = rest.chars().next() {
+        let is_address =
+            !before.is_alphanumeric() && ["https://", "http://"].iter().any(|one| rest.starts_with(one));
+        let length = if is_address { address_bytes(rest) } else { letter.len_utf8() };
+        let (piece, after) = rest.split_at(length);
+        let at_start = before == '\n' && matches!(letter, '#' | '-' | '+');
+        if at_start || marks.contains(letter) {
+            escaped.push('\\');
+        }
+        escaped.push_str(piece);
+        before = piece.chars().next_back().unwrap_or(letter);
+        rest = after;
+    }
+    escaped
+}
+
+/// How far an address goes.
+fn address_bytes(text: &str) -> usize {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || "-._~:/?#@!$&'()+,;=%".contains(letter);
+    text.find(|letter| !fits(letter)).unwrap_or(text.len())
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 //! passed over. Spaces without threads show a message by itself.
 //!
 //! `requestId` is the delivery: as published, a repeat is answered with the message that is there. Whether that holds for webhooks
-//! too is said nowhere; where it does not, a second message stands in the same thread of a room of the house, which is better
-//! than none. The space takes one request a second from all its webhooks together.
+//! too is said nowhere; where it does not, a second message of status stands in the same thread of a room of the house, which is
+//! better than none. A statement is not written again for such a hope. A webhook takes nothing away, so one that is taken back is
+//! followed by the words that say so. The space takes one request a second from all its webhooks together.
 //!
 //! Chat has marks for bold and the like, and none to escape them with; `<users/all>` and `<address|words>` would do more than that,
 //! and are broken. Errors are `{"error": {"code": 403, "status": "PERMISSION_DENIED", ...}}`. A wrong key is 400 with the reason
@@ -21,13 +22,16 @@ use super::api::{bounded, refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Google Chat, by a webhook of a space.
 pub const KIND: Kind =
     Kind { name: "google-chat", keys: hook::KEYS, build: GoogleChat::build, address: None, status: true };
 
-/// Of the 32,000 that a message may have.
+/// So much may a message have.
+const MESSAGE_BYTES_MAX: usize = 32_000;
+/// What is cut is cut well before.
 const TEXT_BYTES_MAX: usize = 30_000;
 /// A space takes one request in so long.
 const EVERY: SignedDuration = SignedDuration::from_secs(1);
@@ -83,6 +87,9 @@ impl GoogleChat {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
+        if parcel.statement.is_some() {
+            shows(parcel).fitting()?;
+        }
         self.pace.turn(parcel.now).await?;
         let query = [
             ("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"),
@@ -96,9 +103,30 @@ impl GoogleChat {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = quiet(&statement::words(parcel));
+    let size = written(&text).len();
+    Shown { text, size, most: MESSAGE_BYTES_MAX, unit: "bytes" }
+}
+
+/// Words that are shown, as they are written. There is nothing to escape a mark with.
+fn written(text: &str) -> String {
+    statement::with_bold_title(text, "*", str::to_owned)
+}
+
+fn quiet(text: &str) -> String {
+    fit::quiet(text).replace('<', "<\u{200b}")
+}
+
 fn body(parcel: &Parcel) -> Value {
-    let text = fit::quiet(&format!("*{}*\n{}", parcel.subject, parcel.text)).replace('<', "<\u{200b}");
-    let mut body = json!({"text": fit::with_rest(&text, parcel.rest(), TEXT_BYTES_MAX, char::len_utf8)});
+    let mut body = match parcel.statement {
+        Some(_) => json!({"text": written(&shows(parcel).text)}),
+        None => {
+            let text = quiet(&format!("*{}*\n{}", parcel.subject, parcel.text));
+            json!({"text": fit::with_rest(&text, parcel.rest(), TEXT_BYTES_MAX, char::len_utf8)})
+        }
+    };
     // A test is of none.
     if parcel.incident != 0 {
         body["thread"] = json!({"threadKey": format!("inc-{}", parcel.incident)});
@@ -117,7 +145,7 @@ fn outcome(answer: &Answer) -> Outcome {
     let fault = said.and_then(|said| said.error);
     let name = fault.as_ref().and_then(|fault| word(fault.status.as_deref()?));
     let is_key = |detail: &Detail| detail.reason.as_deref() == Some("API_KEY_INVALID");
-    match usual(answer, &[401, 403, 404], name) {
+    match usual(answer, &[401, 403, 404, 410], name) {
         Outcome::Refused { why, .. } if fault.is_some_and(|fault| fault.details.iter().any(is_key)) => {
             refused(&why, true)
         }

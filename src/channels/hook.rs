@@ -68,11 +68,20 @@ impl Hook {
 
     /// Posts JSON, with parameters that take the place of its own ones of the same name.
     pub(super) async fn post(&self, more: &[(&str, &str)], body: &Value) -> Result<Answer, Outcome> {
+        self.api.post(&self.query(more), body).await
+    }
+
+    /// Deletes what stands under it.
+    pub(super) async fn delete(&self, under: &str, more: &[(&str, &str)]) -> Result<Answer, Outcome> {
+        let slash = if self.path().ends_with('/') { "" } else { "/" };
+        self.api.delete(&format!("{slash}{under}{}", self.query(more))).await
+    }
+
+    fn query(&self, more: &[(&str, &str)]) -> String {
         let own = self.query.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
         let own = own.map(|(name, value)| format!("{name}={value}"));
         let more = more.iter().map(|(name, value)| format!("{name}={}", encode(value)));
         let query = own.chain(more).collect::<Vec<_>>().join("&");
-        let query = if query.is_empty() { query } else { format!("?{query}") };
-        self.api.post(&query, body).await
+        if query.is_empty() { query } else { format!("?{query}") }
     }
 }

@@ -10,9 +10,13 @@
 //! incident's page. Whatever is a control character becomes a space, so there is no line of somebody else's, no colour and
 //! no command of a client. The first four lines go at once, which every server takes, and the others two seconds apart.
 //!
+//! Of a statement no line is left out: where its paragraphs are more than six lines they share them, and one that is longer still is
+//! refused before anything is said. There is nothing that takes a line back.
+//!
 //! What a failure means depends on when it is: before the first line left, nothing was written. That the room is closed to us (no such room,
 //! banned, a wrong key, invited people only, nobody may speak) or the login refused is about the whole channel. A nick that is
-//! in use gets a `_` behind it, twice. After the first line silence is Unknown, and so is a letter of which a part was taken: IRC knows no idempotency.
+//! in use gets a `_` behind it, twice. After the first line silence is Unknown, and so is a letter of which a part was taken: IRC knows no idempotency and
+//! no history, so a statement is not said again either.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +29,7 @@ use tokio_rustls::TlsConnector;
 
 use super::api::refused;
 use super::client::Reach;
+use super::statement::Shown;
 use super::webhook::reach;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, SEND_DEADLINE, Shared};
 use crate::crypto;
@@ -139,7 +144,23 @@ impl Irc {
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        let lines = line::lines(parcel, &self.room, &self.who.nick);
+        if parcel.statement.is_none() {
+            return self.attempt(parcel, &line::lines(parcel, &self.room, &self.who.nick)).await;
+        }
+        if let Err(outcome) = self.shows(parcel).fitting() {
+            return outcome;
+        }
+        let lines = line::whole(parcel, &self.room, &self.who.nick);
+        self.attempt(parcel, &lines).await
+    }
+
+    /// How a statement is shown.
+    pub(super) fn shows(&self, parcel: &Parcel) -> Shown {
+        let lines = line::whole(parcel, &self.room, &self.who.nick);
+        Shown { text: lines.join("\n"), size: lines.len(), most: line::LINES_MAX, unit: "lines" }
+    }
+
+    async fn attempt(&self, parcel: &Parcel, lines: &[String]) -> Outcome {
         if lines.is_empty() {
             return refused("there is nothing to say", false);
         }
@@ -155,7 +176,7 @@ impl Irc {
             Ok(Err(outcome)) => return outcome,
             Err(_) => return Outcome::Wait { after: None, why: "not in the room in time".into() },
         };
-        let said = session.say(&self.room, &lines, &parcel.delivery);
+        let said = session.say(&self.room, lines, &parcel.delivery);
         let late = Outcome::Unknown { why: "the server fell silent with the lines in hand".into() };
         let outcome = tokio::time::timeout(SAY_DEADLINE, said).await.unwrap_or(late);
         // Whether it says goodbye changes nothing any more.

@@ -1,4 +1,4 @@
-//! Matrix: `m.room.message` into the direct chat of a person with a user of ours.
+//! Matrix: `m.room.message` into the direct chat of a person with a user of ours, or into one `room`, with a thread for each incident.
 //!
 //! The transaction of a message is its delivery, so a server that has it answers a repeat with the event it already
 //! made: as long as it remembers (Synapse for half an hour and more), and as long as the token is the same, because the
@@ -9,31 +9,39 @@
 //! settings → advanced). Where our user is not yet in the room, an invitation is accepted on the first letter. A page is
 //! `m.text`, not the `m.notice` of bots, which many clients pass over, and mentions the room, which are these two.
 //!
+//! In a `room` each event holds its delivery, where no reader sees it. A repeat is looked for by that before it is written again, because a
+//! server that was started afresh may have forgotten the transaction; where that is young, it is relied on when nobody can look. A
+//! statement is written whole or not at all. One that is taken back is redacted: its words are taken out of the event.
+//!
 //! Errors are `{"errcode": "M_FORBIDDEN", ...}`. 401 is the token: the whole way; so is a 404 that names no such
 //! method (`M_UNRECOGNIZED`), or is not from Matrix at all: a wrong address of the server. Any other 403 and 404 is
-//! about this room. 429 says in milliseconds, too, how long to wait.
+//! about this room: about one person, or about every letter where the room is the channel's own. 429 says in milliseconds, too, how long to wait.
 
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, strange, usual};
+use super::api::{Api, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::tries::Tries;
+use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
 
-/// Matrix, as a way to persons.
+/// Matrix, to persons, or to one room.
 pub const KIND: Kind = Kind {
     name: "matrix",
     keys: &[
         Key { name: "url", secret: false, required: true },
         Key { name: "token", secret: true, required: true },
+        Key { name: "room", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Matrix::build,
     address: Some(address),
-    status: false,
+    status: true,
 };
 
 /// An event has at most 65,536 bytes, with signatures, and text may take twice its room in JSON.
@@ -41,9 +49,41 @@ const TEXT_BYTES_MAX: usize = 24_000;
 /// Longest id of a room, by the specification.
 const ROOM_BYTES_MAX: usize = 255;
 
+/// So much of a statement is taken, as it stands in the event.
+const STATEMENT_BYTES_MAX: usize = 32_000;
+/// In the content of an event: which delivery it is.
+const DELIVERY: &str = "onscene.delivery";
+/// A server remembers a transaction for longer than this.
+const REMEMBERED: SignedDuration = SignedDuration::from_mins(20);
+/// Events that are asked for at once, and how often.
+const LOOK_EVENTS: usize = 100;
+const LOOK_PAGES_MAX: usize = 4;
+/// Clocks may differ by so much.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+const NO_ROOM: &str = "`room` is the id of a room, which begins with `!` (room settings → advanced)";
+
 /// One user on one server.
 pub struct Matrix {
     api: Api,
+    /// Where status goes. None: it reaches persons.
+    room: Option<String>,
+    tries: Tries,
+}
+
+/// Events of a room, the newest first.
+#[derive(Deserialize)]
+struct Read {
+    chunk: Vec<Event>,
+    end: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Event {
+    event_id: String,
+    #[serde(default)]
+    origin_server_ts: i64,
+    #[serde(default)]
+    content: Value,
 }
 
 #[derive(Deserialize)]
@@ -57,19 +97,109 @@ impl Matrix {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
         let api = Api::new(&mut fields, shared, "url", None)?.bearer(&token)?;
-        Ok(Channel::Matrix(Self { api }))
+        let room = fields.texts.remove("room");
+        if room.as_ref().is_some_and(|room| address(room).is_err()) {
+            return Err(NO_ROOM.into());
+        }
+        Ok(Channel::Matrix(Self { api, room, tries: Tries::default() }))
+    }
+
+    /// Whether status can go there.
+    pub(super) fn takes_status(&self) -> Result<(), String> {
+        self.room.as_ref().map(|_| ()).ok_or_else(|| NO_ROOM.into())
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        bounded(self.attempt(parcel)).await
+        if !parcel.to.is_empty() {
+            return bounded(self.put(parcel, &parcel.to, &body(parcel))).await;
+        }
+        let Some(room) = &self.room else { return refused("there is neither a room nor a person", true) };
+        if parcel.statement.is_some()
+            && let Err(outcome) = shows(parcel).fitting()
+        {
+            return outcome;
+        }
+        let look = async {
+            match self.look(parcel, room).await {
+                // The transaction is what keeps it from standing there twice; that nothing was written is not known.
+                Err(_) if parcel.now.duration_since(parcel.created_at) < REMEMBERED => {
+                    Ok(Some(self.say(parcel, room).await))
+                }
+                Err(outcome) => Err(statement::unseen(outcome)),
+                found => found,
+            }
+        };
+        bounded(self.tries.once(parcel, look, self.say(parcel, room))).await
     }
 
-    async fn attempt(&self, parcel: &Parcel) -> Outcome {
-        let (room, body) = (encode(&parcel.to), body(parcel));
+    /// Says something in a room of our own: what keeps it from that keeps every letter from it.
+    async fn say(&self, parcel: &Parcel, room: &str) -> Outcome {
+        if let Some(event) = statement::taken_back(parcel)
+            && let Err(outcome) = statement::removed(parcel, self.redact(parcel, room, event).await)
+        {
+            return outcome;
+        }
+        match self.put(parcel, room, &said_in_room(parcel)).await {
+            Outcome::Refused { why, .. }
+                if ["answered 403", "answered 404"].iter().any(|one| why.starts_with(one)) =>
+            {
+                refused(&why, true)
+            }
+            other => other,
+        }
+    }
+
+    /// Finds a letter that is in the room already.
+    async fn look(&self, parcel: &Parcel, room: &str) -> Result<Option<Outcome>, Outcome> {
+        let since = parcel.created_at.saturating_sub(SKEW).map_or(0, jiff::Timestamp::as_millisecond);
+        let mut from = String::new();
+        for _ in 0..LOOK_PAGES_MAX {
+            let path = format!(
+                "/_matrix/client/v3/rooms/{}/messages?dir=b&limit={LOOK_EVENTS}{from}&filter={}",
+                encode(room),
+                encode(r#"{"types":["m.room.message"]}"#)
+            );
+            let answer = self.api.read(&path).await?;
+            if !answer.status.is_success() {
+                return Err(outcome(&answer));
+            }
+            let read = serde_json::from_slice::<Read>(&answer.body).map_err(|_| strange("Matrix"))?;
+            if let Some(event) = read.chunk.iter().find(|event| event.content[DELIVERY] == parcel.delivery) {
+                return Ok(Some(Outcome::Accepted { remote_id: Some(event.event_id.clone()) }));
+            }
+            match read.end {
+                Some(end) if read.chunk.iter().all(|event| event.origin_server_ts >= since) => {
+                    from = format!("&from={}", encode(&end));
+                }
+                _ => return Ok(None),
+            }
+        }
+        Err(Outcome::Unknown { why: "too much was written there since".into() })
+    }
+
+    /// Takes the words of an earlier letter out of the room. What is gone is redacted.
+    async fn redact(&self, parcel: &Parcel, room: &str, event: &str) -> Outcome {
+        let (room, event) = (encode(room), encode(event));
+        // Another transaction than that of the words: for Synapse one of both would be a repeat of the other.
+        let path =
+            format!("/_matrix/client/v3/rooms/{room}/redact/{event}/{}-redact", encode(&parcel.delivery));
+        match self.api.put(&path, &json!({})).await {
+            Ok(answer) => match outcome(&answer) {
+                Outcome::Refused { why, .. } if why == "answered 404 (M_NOT_FOUND)" => {
+                    Outcome::Accepted { remote_id: None }
+                }
+                other => other,
+            },
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn put(&self, parcel: &Parcel, room: &str, body: &Value) -> Outcome {
+        let room = encode(room);
         let path =
             format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{}", encode(&parcel.delivery));
-        let answer = match self.api.put(&path, &body).await {
+        let answer = match self.api.put(&path, body).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
         };
@@ -81,11 +211,39 @@ impl Matrix {
         if !joined.is_ok_and(|joined| joined.status.is_success()) {
             return outcome(&answer);
         }
-        match self.api.put(&path, &body).await {
+        match self.api.put(&path, body).await {
             Ok(answer) => outcome(&answer),
             Err(outcome) => outcome,
         }
     }
+}
+
+/// How a statement is shown. What stands in JSON behind a backslash is counted with it.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = fit::quiet(&statement::words(parcel));
+    let size = json!(text).to_string().len();
+    Shown { text, size, most: STATEMENT_BYTES_MAX, unit: "bytes" }
+}
+
+fn said_in_room(parcel: &Parcel) -> Value {
+    let text = match parcel.statement {
+        Some(_) => shows(parcel).text,
+        None => {
+            let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+            fit::with_rest(&text, parcel.rest(), TEXT_BYTES_MAX, char::len_utf8)
+        }
+    };
+    let mut body = json!({"msgtype": "m.text", "body": text, "m.mentions": {}, DELIVERY: parcel.delivery});
+    if let Some(root) = &parcel.thread_root {
+        // Clients that know no threads show an answer to the first.
+        body["m.relates_to"] = json!({
+            "rel_type": "m.thread",
+            "event_id": root,
+            "is_falling_back": true,
+            "m.in_reply_to": {"event_id": root},
+        });
+    }
+    body
 }
 
 fn body(parcel: &Parcel) -> Value {
@@ -106,9 +264,9 @@ fn outcome(answer: &Answer) -> Outcome {
             None => strange("Matrix"),
         };
     }
-    let name = said.as_ref().and_then(|said| said.errcode.as_deref());
+    let name = said.as_ref().and_then(|said| said.errcode.as_deref()).and_then(word);
     let whole: &[u16] = match name {
-        None | Some("M_UNRECOGNIZED" | "M_USER_DEACTIVATED" | "M_USER_SUSPENDED") => &[401, 403, 404],
+        None | Some("M_UNRECOGNIZED" | "M_USER_DEACTIVATED" | "M_USER_SUSPENDED") => &[401, 403, 404, 410],
         Some(_) => &[401],
     };
     match usual(answer, whole, name) {
@@ -134,7 +292,7 @@ fn address(room: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, json_answer, parcel, receiver};
+    use super::super::stories::{build, json_answer, parcel, receiver, statement};
     use super::*;
 
     fn server(url: &str) -> Channel {
@@ -211,5 +369,63 @@ mod tests {
         for wrong in ["", "!", "@maya:example.net", "#room:example.net", "! x"] {
             assert!(address(wrong).unwrap_err().contains("direct chat"), "{wrong}");
         }
+    }
+
+    fn room(url: &str) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow"), ("room", "!aZ/9:example.net")];
+        build(&KIND, &texts, &[("token", "syt_not_a_real_token")]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn statements_of_one_incident_are_a_thread_that_old_clients_can_read() {
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let (url, requests) = receiver(vec![json_answer("200 OK", ok); 2]).await;
+        let channel = room(&url);
+        channel.send(&statement(1)).await;
+        let root = Some("$YUwRidLecu:example.net".to_owned());
+        channel
+            .send(&Parcel {
+                thread_root: root,
+                text: "Resolved\n\n@room \"it\" is over.".into(),
+                ..statement(1)
+            })
+            .await;
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        assert_eq!((first.get("m.relates_to"), &first["m.mentions"]), (None, &json!({})));
+        assert_eq!(first["onscene.delivery"], "0123456789abcdef0123456789abcdef");
+        let event = "$YUwRidLecu:example.net";
+        let relation = json!({"rel_type": "m.thread", "event_id": event, "is_falling_back": true, "m.in_reply_to": {"event_id": event}});
+        assert_eq!(second["m.relates_to"], relation);
+        assert_eq!(second["body"], "Online shop: payments fail\n\nResolved\n\n@\u{200b}room \"it\" is over.");
+    }
+
+    #[tokio::test]
+    async fn a_young_transaction_is_relied_on_when_nobody_can_look_and_an_old_one_is_not() {
+        let ok = include_str!("../../tests/fixtures/channels/matrix/event.json");
+        let no =
+            json_answer("403 Forbidden", include_str!("../../tests/fixtures/channels/matrix/forbidden.json"));
+        let (url, requests) = receiver(vec![no, json_answer("200 OK", ok)]).await;
+        assert_eq!(room(&url).send(&statement(2)).await.as_str(), "accepted");
+        let filter = "%7B%22types%22%3A%5B%22m.room.message%22%5D%7D";
+        let line = format!(
+            "GET /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/messages?dir=b&limit=100&filter={filter} "
+        );
+        assert!(requests.await[0].line.starts_with(&line));
+        // Sent so and put off, it is still not known to be there: it is looked for again.
+        let slow = json_answer(
+            "429 Too Many Requests",
+            include_str!("../../tests/fixtures/channels/matrix/slow.json"),
+        );
+        let there = json_answer("200 OK", include_str!("../../tests/fixtures/channels/matrix/messages.json"));
+        let (url, requests) = receiver(vec![no, slow, there]).await;
+        let channel = room(&url);
+        assert_eq!(channel.send(&statement(2)).await.as_str(), "wait");
+        assert_eq!(channel.send(&statement(3)).await.as_str(), "accepted");
+        assert!(requests.await[2].line.starts_with("GET "));
+        let (url, requests) = receiver(vec![no]).await;
+        let late = statement(2).created_at + REMEMBERED;
+        assert_eq!(room(&url).send(&Parcel { now: late, ..statement(2) }).await.as_str(), "unknown");
+        assert_eq!(requests.await.len(), 1);
     }
 }

@@ -1,4 +1,5 @@
-//! Mattermost: a post of a bot in its direct chat with a person; a page is urgent and has buttons that answer it.
+//! Mattermost: a post of a bot: in its direct chat with a person, where a page is urgent and has buttons that answer it; or in one
+//! `channel`, with a thread for each incident.
 //!
 //! The address is the id of a user; the chat with them is made when there is none, which changes nothing when there is
 //! one. `channel:ID` writes into a channel that is there. Buttons are there when there is a secret for them: Mattermost does
@@ -7,33 +8,44 @@
 //!
 //! The delivery is the post's `pending_post_id`: for half a minute a server answers a repeat with the post it made (or
 //! with 500, while it makes it); later a repeat is a second post in a person's own chat, which is harmless. Where the server
-//! does not allow urgent posts, the page goes without.
+//! does not allow urgent posts, the page goes without. In a `channel` each post has its delivery among its `props` as well, and is
+//! looked for by that, among what was written there since, before it is written again.
+//!
+//! A statement is written whole or not at all. One that is taken back is deleted; but with the first post of a thread all of the
+//! thread would go, so that one is given the words that take it back.
 //!
 //! Errors are `{"id": "api.post...", "status_code": 403}`. 401 is the token: the whole way; so are 403 and 404 that are not
-//! Mattermost's own: a wrong address of the server. Any other 403 and 404 is about this person.
+//! Mattermost's own: a wrong address of the server. Any other 403 and 404 is about this person, or about every letter
+//! where the channel is our own.
+
+use std::collections::BTreeMap;
 
 use http::StatusCode;
+use jiff::SignedDuration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, bounded, strange, usual};
+use super::api::{Api, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
-use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::tries::Tries;
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
 use crate::crypto;
 
-/// Mattermost, as a way to persons.
+/// Mattermost, to persons, or to one channel.
 pub const KIND: Kind = Kind {
     name: "mattermost",
     keys: &[
         Key { name: "url", secret: false, required: true },
         Key { name: "token", secret: true, required: true },
+        Key { name: "channel", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Mattermost::build,
     address: Some(address),
-    status: false,
+    status: true,
 };
 
 /// The server's own limit.
@@ -45,9 +57,23 @@ const CHANNEL: &str = "channel:";
 /// Where buttons go, under the address of our pages.
 const ANSWERS: &str = "/answers/mattermost";
 
+/// Among the props of a post: which delivery it is.
+const DELIVERY: &str = "onscene_delivery";
+/// What its Markdown may read as more than itself, and takes behind a backslash.
+const MARKS: &str = "\\*_~`|[]()";
+/// Clocks may differ by so much.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+/// The first post of the thread is not there any more.
+const ROOT_GONE: &str = "root_id";
+const NO_CHANNEL: &str =
+    "`channel` is the id of a channel, 26 small letters and digits (channel → View Info)";
+
 /// One bot.
 pub struct Mattermost {
     api: Api,
+    /// Where status goes. None: it reaches persons.
+    room: Option<String>,
+    tries: Tries,
     /// What buttons are signed with.
     secret: Option<SecretString>,
     /// Its id, once it was asked for.
@@ -57,6 +83,18 @@ pub struct Mattermost {
 #[derive(Deserialize)]
 struct Said {
     id: String,
+}
+
+/// Posts of a channel.
+#[derive(Deserialize)]
+struct Read {
+    posts: BTreeMap<String, Post>,
+}
+
+#[derive(Deserialize)]
+struct Post {
+    #[serde(default)]
+    props: Value,
 }
 
 /// What proves that a button is one of ours: in hexadecimal digits, over the action, a dot and the delivery.
@@ -70,12 +108,87 @@ impl Mattermost {
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
         let api = Api::new(&mut fields, shared, "url", None)?.bearer(&token)?;
         let secret = shared.heard.mattermost.clone();
-        Ok(Channel::Mattermost(Self { api, secret, own: OnceCell::new() }))
+        let room = fields.texts.remove("channel");
+        if room.as_ref().is_some_and(|room| !is_id(room)) {
+            return Err(NO_CHANNEL.into());
+        }
+        Ok(Channel::Mattermost(Self { api, room, tries: Tries::default(), secret, own: OnceCell::new() }))
+    }
+
+    /// Whether status can go there.
+    pub(super) fn takes_status(&self) -> Result<(), String> {
+        self.room.as_ref().map(|_| ()).ok_or_else(|| NO_CHANNEL.into())
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await
+        if !parcel.to.is_empty() {
+            return bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await;
+        }
+        let Some(room) = &self.room else { return refused("there is neither a channel nor a person", true) };
+        if parcel.statement.is_some()
+            && let Err(outcome) = shows(parcel).fitting()
+        {
+            return outcome;
+        }
+        let write = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
+        let look = async { self.look(parcel, room).await.map_err(statement::unseen) };
+        bounded(self.tries.once(parcel, look, write)).await
+    }
+
+    /// Says something in a channel of our own: what keeps it from that keeps every letter from it.
+    async fn say(&self, parcel: &Parcel, room: &str) -> Result<Outcome, Outcome> {
+        if let Some(post) = statement::taken_back(parcel) {
+            statement::removed(parcel, self.remove(parcel, post).await)?;
+        }
+        let mut body = said_in_channel(parcel, room);
+        let mut answer = self.api.post("/api/v4/posts", &body).await?;
+        let is_gone =
+            answer.status == StatusCode::BAD_REQUEST && id(&answer).is_some_and(|id| id.contains(ROOT_GONE));
+        if is_gone && let Some(body_of) = body.as_object_mut().filter(|_| parcel.thread_root.is_some()) {
+            // It begins another.
+            body_of.remove("root_id");
+            answer = self.api.post("/api/v4/posts", &body).await?;
+        }
+        Ok(match outcome(&answer) {
+            Outcome::Refused { why, .. } if matches!(answer.status.as_u16(), 403 | 404) => {
+                refused(&why, true)
+            }
+            other => other,
+        })
+    }
+
+    /// Finds a letter that is in the channel already.
+    async fn look(&self, parcel: &Parcel, room: &str) -> Result<Option<Outcome>, Outcome> {
+        let since = parcel.created_at.saturating_sub(SKEW).map_or(0, jiff::Timestamp::as_millisecond);
+        let answer = self.api.read(&format!("/api/v4/channels/{room}/posts?since={since}")).await?;
+        if !answer.status.is_success() {
+            return Err(outcome(&answer));
+        }
+        let read = serde_json::from_slice::<Read>(&answer.body).map_err(|_| strange("Mattermost"))?;
+        let there = read.posts.into_iter().find(|(_, post)| post.props[DELIVERY] == parcel.delivery);
+        Ok(there.map(|(id, _)| Outcome::Accepted { remote_id: Some(id) }))
+    }
+
+    /// Takes away what an earlier letter wrote. What is gone is deleted.
+    async fn remove(&self, parcel: &Parcel, post: &str) -> Outcome {
+        let path = format!("/api/v4/posts/{}", encode(post));
+        let is_root = parcel.thread_root.as_deref() == Some(post);
+        let asked = match is_root {
+            true => {
+                let words = json!({"message": written(&shows(parcel).text)});
+                self.api.put(&format!("{path}/patch"), &words).await
+            }
+            false => self.api.delete(&path).await,
+        };
+        match asked {
+            Ok(answer) if answer.status.is_success() => Outcome::Accepted { remote_id: None },
+            Ok(answer) if answer.status == StatusCode::NOT_FOUND && id(&answer).is_some() => {
+                Outcome::Accepted { remote_id: None }
+            }
+            Ok(answer) => outcome(&answer),
+            Err(outcome) => outcome,
+        }
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
@@ -132,6 +245,38 @@ impl Mattermost {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = fit::quiet(&statement::words(parcel));
+    let size = fit::length(&written(&text), fit::one);
+    Shown { text, size, most: TEXT_CHARS_MAX, unit: "characters" }
+}
+
+/// Words that are shown, as they are written.
+fn written(text: &str) -> String {
+    statement::with_bold_title(text, "**", |text| fit::literal(text, MARKS))
+}
+
+fn said_in_channel(parcel: &Parcel, channel: &str) -> Value {
+    let message = match parcel.statement {
+        Some(_) => written(&shows(parcel).text),
+        None => {
+            let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+            fit::with_rest(&text, parcel.rest(), TEXT_CHARS_MAX, fit::one)
+        }
+    };
+    let mut body = json!({
+        "channel_id": channel,
+        "message": message,
+        "pending_post_id": parcel.delivery,
+        "props": {DELIVERY: parcel.delivery},
+    });
+    if let Some(root) = &parcel.thread_root {
+        body["root_id"] = root.clone().into();
+    }
+    body
+}
+
 /// Silence while nothing was to be written yet is no reason to fear that it was.
 fn unwritten(answer: Result<Answer, Outcome>) -> Result<Answer, Outcome> {
     answer.map_err(|outcome| match outcome {
@@ -158,15 +303,18 @@ fn outcome(answer: &Answer) -> Outcome {
     match (answer.status.is_success(), id) {
         (true, Some(id)) => Outcome::Accepted { remote_id: Some(id) },
         (true, None) => strange("Mattermost"),
-        (false, None) => usual(answer, &[401, 403, 404], None),
-        (false, Some(id)) if answer.status == StatusCode::UNAUTHORIZED => usual(answer, &[401], Some(&id)),
-        (false, Some(id)) => usual(answer, &[], Some(&id)),
+        (false, None) => usual(answer, &[401, 403, 404, 410], None),
+        (false, Some(id)) if answer.status == StatusCode::UNAUTHORIZED => usual(answer, &[401], word(&id)),
+        (false, Some(id)) => usual(answer, &[410], word(&id)),
     }
 }
 
+fn is_id(id: &str) -> bool {
+    id.len() == ID_CHARS && id.bytes().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit())
+}
+
 fn address(to: &str) -> Result<(), String> {
-    let id = to.strip_prefix(CHANNEL).unwrap_or(to);
-    if id.len() == ID_CHARS && id.bytes().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit()) {
+    if is_id(to.strip_prefix(CHANNEL).unwrap_or(to)) {
         return Ok(());
     }
     Err(format!(
@@ -177,8 +325,10 @@ fn address(to: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{MATTERMOST, UNHEARD, build, json_answer, parcel, receiver};
+    use super::super::statement::Mended;
+    use super::super::stories::{MATTERMOST, UNHEARD, build, json_answer, parcel, receiver, statement};
     use super::*;
+    use crate::core::voice::Sort;
 
     const MAYA: &str = "mayamayamayamayamayamaya26";
 
@@ -285,5 +435,67 @@ mod tests {
         for wrong in ["", "maya", "@maya", "channel:", "MAYAmayamayamayamayamaya26"] {
             assert!(address(wrong).unwrap_err().contains("id of their user"), "{wrong}");
         }
+    }
+
+    fn channel(url: &str) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow"), ("channel", "directdirectdirectdirect26")];
+        build(&KIND, &texts, &[("token", "not-a-real-token")]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn statements_of_one_incident_are_a_thread_and_each_post_says_which_delivery_it_is() {
+        let made = json_answer("201 Created", fixture("post"));
+        let no_root = json_answer("400 Bad Request", fixture("no_root"));
+        let (url, requests) = receiver(vec![made, made, no_root, made]).await;
+        let room = channel(&url);
+        assert_eq!(room.send(&statement(1)).await.as_str(), "accepted");
+        let root = Some("postpostpostpostpostpost26".to_owned());
+        let text = "Identified\n\n# it_is [over](https://evil.example) @all\n- see https://example.net/a_b"
+            .to_owned();
+        let next = Parcel { thread_root: root, text, ..statement(1) };
+        assert_eq!(room.send(&next).await.as_str(), "accepted");
+        assert_eq!(room.send(&next).await.as_str(), "accepted", "its root was deleted: it begins another");
+        let requests = requests.await;
+        let first = requests[0].json();
+        assert_eq!(first["props"], json!({"onscene_delivery": "0123456789abcdef0123456789abcdef"}));
+        assert_eq!(
+            (&first["channel_id"], first.get("root_id")),
+            (&"directdirectdirectdirect26".into(), None)
+        );
+        assert_eq!((first.get("metadata"), &first["pending_post_id"]), (None, &statement(1).delivery.into()));
+        let second = requests[1].json();
+        assert_eq!(second["root_id"], "postpostpostpostpostpost26");
+        let message = "**Online shop: payments fail**\n\nIdentified\n\n\\# it\\_is \\[over\\]\u{200b}\\(https://evil.example) @\u{200b}all\n\\- see https://example.net/a_b";
+        assert_eq!(second["message"], message);
+        assert_eq!((&requests[2].body, requests[3].json().get("root_id")), (&requests[1].body, None));
+    }
+
+    #[tokio::test]
+    async fn the_first_post_of_a_thread_is_given_other_words_and_the_thread_stays() {
+        let made = json_answer("201 Created", fixture("post"));
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("post")), made]).await;
+        let mut retraction = statement(1);
+        let root = Some("postpostpostpostpostpost26".to_owned());
+        let said = retraction.statement.as_mut().unwrap();
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: root.clone() });
+        retraction.thread_root = root;
+        assert_eq!(channel(&url).send(&retraction).await.as_str(), "accepted");
+        let requests = requests.await;
+        let line = "PUT /api/v4/posts/postpostpostpostpostpost26/patch ";
+        assert!(requests[0].line.starts_with(line), "{}", requests[0].line);
+        assert_eq!(requests[0].json(), json!({"message": requests[1].json()["message"]}));
+    }
+
+    #[tokio::test]
+    async fn what_closes_the_channel_is_about_every_letter() {
+        let (url, _requests) = receiver(vec![json_answer("403 Forbidden", fixture("not_here"))]).await;
+        let why = "answered 403 (api.context.permissions.app_error)".to_owned();
+        let outcome = channel(&url).send(&statement(1)).await;
+        assert_eq!(outcome, Outcome::Refused { why, whole_channel: true });
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("nothing")), ""]).await;
+        assert_eq!(channel(&url).send(&statement(2)).await.as_str(), "unknown");
+        let line = "GET /api/v4/channels/directdirectdirectdirect26/posts?since=1795399400000 ";
+        assert!(requests.await[0].line.starts_with(line));
     }
 }

@@ -50,8 +50,11 @@ mod stories_board;
 mod stories_http;
 #[cfg(test)]
 mod stories_social;
+#[cfg(test)]
+mod stories_statements;
 pub mod teams;
 pub mod telegram;
+mod tries;
 mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
@@ -234,8 +237,13 @@ impl Kind {
             ));
         }
         let channel = (self.build)(fields, shared)?;
-        if let Channel::Slack(slack) = &channel {
-            slack.takes_status()?;
+        // These reach persons too, and know a room only where one is written.
+        match &channel {
+            Channel::Matrix(channel) => channel.takes_status()?,
+            Channel::Mattermost(channel) => channel.takes_status()?,
+            Channel::Slack(channel) => channel.takes_status()?,
+            Channel::Telegram(channel) => channel.takes_status()?,
+            _ => {}
         }
         Ok(channel)
     }
@@ -283,30 +291,33 @@ impl Channel {
         matches!(self, Self::TwilioSms(_))
     }
 
-    /// Whether the other side, or whoever reads it, recognises a repeat of the same letter: then one that
-    /// may have been written is sent again. A letter that wakes somebody is in any case.
-    pub fn recognises_repeats(&self) -> bool {
+    /// Whether the other side, or whoever reads it, recognises a repeat of the same letter, or it is looked for before it is written
+    /// again: then one that may have been written is sent again. A letter that wakes somebody is in any case; a statement must not
+    /// stand anywhere twice. Asked after the attempt, for one may learn that it cannot look.
+    pub fn recognises_repeats(&self, parcel: &Parcel) -> bool {
+        let is_statement = parcel.statement.is_some();
         match self {
-            Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
-            Self::GoogleChat(_) => true,
             Self::Bluesky(_) | Self::Mastodon(_) | Self::X(_) => true,
             Self::Pagerduty(_) => true,
             // Whoever tries again looks first.
             Self::Cachet(_) | Self::Instatus(_) | Self::Statuspage(_) => true,
-            // A program is told the delivery.
-            Self::Command(_) => true,
             // The same files again are the same files.
             Self::Site(_) => true,
-            Self::Slack(_)
-            | Self::Discord(_)
+            Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            // A mail program may show a repeat as one; that a webhook of Google Chat does is written nowhere.
+            Self::Mail(_) | Self::GoogleChat(_) => !is_statement,
+            // A program is told the delivery.
+            Self::Command(_) => true,
+            Self::Slack(channel) => is_statement && channel.can_look(),
+            Self::Zulip(_) => is_statement,
+            Self::Discord(_)
             | Self::Gotify(_)
             | Self::Irc(_)
             | Self::Pushover(_)
             | Self::Teams(_)
             | Self::Telegram(_)
             | Self::TwilioSms(_)
-            | Self::TwilioVoice(_)
-            | Self::Zulip(_) => false,
+            | Self::TwilioVoice(_) => false,
         }
     }
 }

@@ -7,18 +7,25 @@
 //! bot, so it is not divided into threads.
 //!
 //! Slack documents no idempotency, so what may have been written is not written again: the fallback
-//! channel says so. (A page is, because an unwoken person is worse.) Errors come as HTTP 200 with `"ok": false`; the
+//! channel says so. (A page is, because an unwoken person is worse.) A statement is looked for first, by the delivery in its metadata,
+//! among what was written in its thread, or in the room, since it was made (scopes `channels:history` and its like). Where the
+//! token may not read there, nobody knows, and it is not written again either.
+//!
+//! A statement is plain text, without any mark, whole or not at all. One that is taken back is deleted. Errors come as HTTP 200 with `"ok": false`; the
 //! tables below follow the published method reference. A 404 of the address itself is a wrong `api_url`.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use secrecy::{ExposeSecret as _, SecretString};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::{StatusCode, Uri};
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::client::{Answer, Client, Failure, Reach};
-use super::webhook::reach;
-use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::api::{Api, bounded, encode, refused, strange, word};
+use super::client::Answer;
+use super::statement::Shown;
+use super::tries::Tries;
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Slack by bot token.
 pub const KIND: Kind = Kind {
@@ -42,6 +49,8 @@ pub const HOOKS_URL: &str = "https://hooks.slack.com";
 const API_URL: &str = "https://slack.com/api";
 /// Beyond about this many characters Slack splits a message into several.
 const TEXT_CHARS_MAX: usize = 3900;
+/// So much of a statement is one message, with its escapes.
+const STATEMENT_CHARS_MAX: usize = 4000;
 /// A section of a message with buttons takes so much, and so does what the notification shows.
 const SECTION_CHARS_MAX: usize = 3000;
 
@@ -73,16 +82,28 @@ const THIS_PERSON: &[&str] = &[
     "restricted_action",
 ];
 
+/// The thread cannot be written to: its first message was deleted, or takes no answers.
+const THREAD_GONE: &[&str] =
+    &["thread_not_found", "message_not_found", "cannot_reply_to_message", "restricted_action_thread_locked"];
+/// The token, or the app's place in the room, does not let it read there, and will not at the next attempt.
+const UNREADABLE: &[&str] =
+    &["missing_scope", "not_in_channel", "channel_not_found", "not_allowed_token_type", "no_permission"];
+/// Messages that are asked for at once, and how often.
+const LOOK_MESSAGES: usize = 200;
+const LOOK_PAGES_MAX: usize = 4;
+/// Clocks may differ by so much.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
 /// One room, or everybody in a workspace.
 pub struct Slack {
-    client: Client,
-    uri: Uri,
-    reach: Reach,
-    token: SecretString,
+    api: Api,
     /// None: it reaches persons.
     room: Option<String>,
     /// Buttons are heard.
     is_heard: bool,
+    tries: Tries,
+    /// It was told that it may not read.
+    is_blind: AtomicBool,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +111,28 @@ struct Said {
     ok: bool,
     error: Option<String>,
     ts: Option<String>,
+}
+
+/// A page of what was written in a room, or in a thread.
+#[derive(Deserialize)]
+struct Read {
+    #[serde(default)]
+    messages: Vec<Message>,
+    #[serde(default)]
+    response_metadata: Next,
+}
+
+#[derive(Deserialize, Default)]
+struct Next {
+    #[serde(default)]
+    next_cursor: String,
+}
+
+#[derive(Deserialize)]
+struct Message {
+    ts: String,
+    #[serde(default)]
+    metadata: Value,
 }
 
 impl Slack {
@@ -100,20 +143,15 @@ impl Slack {
             return Err(NO_ROOM.into());
         }
         let is_heard = shared.heard.slack;
-        let api = fields.texts.remove("api_url").unwrap_or_else(|| API_URL.into());
-        let uri = format!("{}/chat.postMessage", api.trim_end_matches('/'));
-        let uri: Uri = uri.parse().map_err(|_| "`api_url` is no address".to_owned())?;
-        if !matches!(uri.scheme_str(), Some("http" | "https")) {
-            return Err("`api_url` begins with https://".into());
-        }
+        let api = Api::new(&mut fields, shared, "api_url", Some(API_URL))?.bearer(&token)?;
         let hooks = fields.texts.remove("hooks_url").unwrap_or_else(|| HOOKS_URL.into());
         let hooks: Uri = hooks.parse().map_err(|_| "`hooks_url` is no address".to_owned())?;
         let is_origin = hooks.path_and_query().is_none_or(|path| path.as_str() == "/");
         if !matches!(hooks.scheme_str(), Some("http" | "https")) || !is_origin {
             return Err("`hooks_url` is https:// and a host, and nothing behind it".into());
         }
-        let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
-        Ok(Channel::Slack(Self { client: shared.client.clone(), uri, reach, token, room, is_heard }))
+        let (tries, is_blind) = (Tries::default(), AtomicBool::new(false));
+        Ok(Channel::Slack(Self { api, room, is_heard, tries, is_blind }))
     }
 
     /// Whether status can go there.
@@ -121,30 +159,119 @@ impl Slack {
         self.room.as_ref().map(|_| ()).ok_or_else(|| NO_ROOM.into())
     }
 
+    /// Whether a statement can be looked for, as far as is known.
+    pub(super) fn can_look(&self) -> bool {
+        !self.is_blind.load(Ordering::Acquire)
+    }
+
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        let mut headers = HeaderMap::new();
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        headers.insert(header::CONTENT_TYPE, json);
-        let Ok(mut token) = HeaderValue::from_str(&format!("Bearer {}", self.token.expose_secret())) else {
-            return refused("the token holds characters no token has", true);
-        };
-        token.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, token);
-        let (body, to_person) = match &self.room {
-            _ if !parcel.to.is_empty() => (self.direct(parcel), true),
-            Some(room) => (body(parcel, room), false),
-            None => return refused("there is neither a room nor a person", true),
-        };
-        match self.client.post(self.reach, &self.uri, headers, body).await {
+        match &self.room {
+            _ if !parcel.to.is_empty() => self.post(&self.direct(parcel), true).await,
+            Some(room) if parcel.statement.is_some() => bounded(self.state(parcel, room)).await,
+            Some(room) => self.post(&body(parcel, room), false).await,
+            None => refused("there is neither a room nor a person", true),
+        }
+    }
+
+    async fn post(&self, body: &Value, to_person: bool) -> Outcome {
+        match self.api.post("/chat.postMessage", body).await {
             Ok(answer) => outcome(&answer, to_person),
-            Err(Failure::NotSent(why)) => Outcome::Wait { after: None, why },
-            Err(Failure::Maybe(why)) => Outcome::Unknown { why },
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Says a statement in the room.
+    async fn state(&self, parcel: &Parcel, room: &str) -> Outcome {
+        if let Err(outcome) = shows(parcel).fitting() {
+            return outcome;
+        }
+        let write = async {
+            if let Some(ts) = statement::taken_back(parcel)
+                && let Err(outcome) = statement::removed(parcel, self.remove(room, ts).await)
+            {
+                return outcome;
+            }
+            let mut body = stated(parcel, room);
+            let outcome = self.post(&body, false).await;
+            let is_gone =
+                matches!(&outcome, Outcome::Refused { why, .. } if THREAD_GONE.contains(&why.as_str()));
+            if !is_gone || parcel.thread_root.is_none() {
+                return outcome;
+            }
+            // It begins another.
+            if let Some(body) = body.as_object_mut() {
+                body.retain(|key, _| !matches!(key.as_str(), "thread_ts" | "reply_broadcast"));
+            }
+            self.post(&body, false).await
+        };
+        let look = async { self.look(parcel, room).await.map_err(|outcome| self.unseen(outcome)) };
+        self.tries.once(parcel, look, write).await
+    }
+
+    fn unseen(&self, outcome: Outcome) -> Outcome {
+        if matches!(&outcome, Outcome::Refused { why, .. } if UNREADABLE.contains(&why.as_str())) {
+            self.is_blind.store(true, Ordering::Release);
+        }
+        statement::unseen(outcome)
+    }
+
+    /// Finds a statement that is there already, in its thread or in the room.
+    async fn look(&self, parcel: &Parcel, room: &str) -> Result<Option<Outcome>, Outcome> {
+        if let Some(root) = &parcel.thread_root {
+            let found =
+                self.read(parcel, &format!("/conversations.replies?ts={}&", encode(root)), room).await;
+            let is_gone = matches!(&found, Err(Outcome::Refused { why, .. }) if why == "thread_not_found");
+            if !is_gone && !matches!(found, Ok(None)) {
+                return found;
+            }
+        }
+        // One that had to begin another thread stands in the room.
+        self.read(parcel, "/conversations.history?", room).await
+    }
+
+    async fn read(&self, parcel: &Parcel, method: &str, room: &str) -> Result<Option<Outcome>, Outcome> {
+        let since = parcel.created_at.saturating_sub(SKEW).map_or(0, jiff::Timestamp::as_second);
+        let mut cursor = String::new();
+        for _ in 0..LOOK_PAGES_MAX {
+            let path = format!(
+                "{method}channel={}&oldest={since}&limit={LOOK_MESSAGES}&include_all_metadata=true&cursor={}",
+                encode(room),
+                encode(&cursor)
+            );
+            let answer = self.api.read(&path).await?;
+            match outcome(&answer, false) {
+                Outcome::Accepted { .. } => {}
+                other => return Err(other),
+            }
+            let Ok(read) = serde_json::from_slice::<Read>(&answer.body) else { return Err(strange("Slack")) };
+            let is_it = |message: &&Message| message.metadata["event_payload"]["delivery"] == parcel.delivery;
+            if let Some(message) = read.messages.iter().find(is_it) {
+                return Ok(Some(Outcome::Accepted { remote_id: Some(message.ts.clone()) }));
+            }
+            cursor = read.response_metadata.next_cursor;
+            if cursor.is_empty() {
+                return Ok(None);
+            }
+        }
+        Err(Outcome::Unknown { why: "too much was written there since".into() })
+    }
+
+    /// Deletes what an earlier letter wrote. What is gone is deleted.
+    async fn remove(&self, room: &str, ts: &str) -> Outcome {
+        match self.api.post("/chat.delete", &json!({"channel": room, "ts": ts})).await {
+            Ok(answer) => match outcome(&answer, false) {
+                Outcome::Refused { why, .. } if why == "message_not_found" => {
+                    Outcome::Accepted { remote_id: None }
+                }
+                other => other,
+            },
+            Err(outcome) => outcome,
         }
     }
 
     /// What is said to a person.
-    fn direct(&self, parcel: &Parcel) -> Bytes {
+    fn direct(&self, parcel: &Parcel) -> Value {
         let link = parcel.answer.as_deref();
         let whole = format!("*{}*\n{}", escape(&parcel.subject), escape(&parcel.text));
         // The link stands in the button; where a text is cut, an escape is not.
@@ -171,24 +298,41 @@ impl Slack {
         }
         let mut body = said(parcel, &parcel.to, &text);
         body["blocks"] = blocks.into();
-        Bytes::from(body.to_string())
+        body
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = fit::quiet(&statement::words(parcel));
+    let size = fit::length(&escape(&text), fit::one);
+    Shown { text, size, most: STATEMENT_CHARS_MAX, unit: "characters" }
+}
+
+/// A statement, as it is said in a room: without marks nothing in it is more than words.
+fn stated(parcel: &Parcel, room: &str) -> Value {
+    let mut body = said(parcel, room, &escape(&shows(parcel).text));
+    body["mrkdwn"] = false.into();
+    in_thread(body, parcel)
+}
+
 /// What is said in a room.
-fn body(parcel: &Parcel, room: &str) -> Bytes {
+fn body(parcel: &Parcel, room: &str) -> Value {
     let whole = format!("*{}*\n{}", escape(&parcel.subject), escape(&parcel.text));
     let mut text: String = whole.chars().take(TEXT_CHARS_MAX).collect();
     if text.len() < whole.len() {
         text.push_str("\n(cut here; the rest stands on the incident's page)");
     }
-    let mut body = said(parcel, room, &text);
+    in_thread(said(parcel, room, &text), parcel)
+}
+
+fn in_thread(mut body: Value, parcel: &Parcel) -> Value {
     if let Some(root) = &parcel.thread_root {
         body["thread_ts"] = root.clone().into();
         // The first message of the thread stays in the room; its changes belong there too.
         body["reply_broadcast"] = true.into();
     }
-    Bytes::from(body.to_string())
+    body
 }
 
 fn said(parcel: &Parcel, channel: &str, text: &str) -> Value {
@@ -229,7 +373,7 @@ fn outcome(answer: &Answer, to_person: bool) -> Outcome {
     if said.ok {
         return Outcome::Accepted { remote_id: said.ts };
     }
-    let error = said.error.unwrap_or_else(|| "an error without a name".into());
+    let error = said.error.as_deref().and_then(word).unwrap_or("an error without a name").to_owned();
     if LATER.contains(&error.as_str()) {
         Outcome::Wait { after: answer.retry_after, why: error }
     } else if PERHAPS.contains(&error.as_str()) {
@@ -253,10 +397,6 @@ fn address(id: &str) -> Result<(), String> {
         .into())
 }
 
-fn refused(why: &str, whole_channel: bool) -> Outcome {
-    Outcome::Refused { why: why.into(), whole_channel }
-}
-
 /// Slack's three special characters; without them nothing in an alert can mention a whole room.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
@@ -264,7 +404,7 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{UNHEARD, build, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, parcel, receiver, statement};
     use super::*;
 
     fn room(url: &str) -> Channel {
@@ -425,5 +565,69 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(&requests.await[0].body).unwrap();
         let text = body["text"].as_str().unwrap();
         assert!(text.len() < 4000 && text.contains("cut here"), "{}", text.len());
+    }
+
+    fn again() -> Parcel {
+        Parcel { thread_root: Some("1795390000.000100".into()), ..statement(2) }
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_looked_for_in_its_thread_first_and_page_by_page() {
+        let more = include_str!("../../tests/fixtures/channels/slack/more.json");
+        let nothing = include_str!("../../tests/fixtures/channels/slack/nothing.json");
+        let there = include_str!("../../tests/fixtures/channels/slack/history.json");
+        let (url, requests) = receiver(vec![said(more), said(nothing), said(there)]).await;
+        let channel = room(&url);
+        let found = Outcome::Accepted { remote_id: Some("1795400010.000200".into()) };
+        assert_eq!(channel.send(&again()).await, found);
+        let requests = requests.await;
+        let lines: Vec<_> = requests.iter().map(|seen| seen.line.as_str()).collect();
+        let rest = "channel=C0123&oldest=1795399400&limit=200&include_all_metadata=true&cursor=";
+        assert_eq!(
+            lines,
+            [
+                format!("GET /conversations.replies?ts=1795390000.000100&{rest} HTTP/1.1"),
+                format!(
+                    "GET /conversations.replies?ts=1795390000.000100&{rest}bmV4dF90czoxNzk1NDAwMDIwMDAwMTAw HTTP/1.1"
+                ),
+                format!("GET /conversations.history?{rest} HTTP/1.1"),
+            ]
+        );
+        let (url, requests) = receiver(vec![said(more); LOOK_PAGES_MAX]).await;
+        assert_eq!(room(&url).send(&statement(2)).await.as_str(), "unknown", "it may be further back");
+        assert_eq!(requests.await.len(), LOOK_PAGES_MAX);
+    }
+
+    #[tokio::test]
+    async fn a_token_that_may_not_read_writes_once_and_says_why() {
+        let no_scope = include_str!("../../tests/fixtures/channels/slack/no_scope.json");
+        let (url, requests) = receiver(vec!["", said(no_scope)]).await;
+        let channel = room(&url);
+        assert_eq!(channel.send(&statement(1)).await.as_str(), "unknown");
+        assert!(channel.recognises_repeats(&statement(1)) && !channel.recognises_repeats(&letter(1)));
+        let held = channel.send(&statement(2)).await;
+        let why = "an attempt before may have written it, and it cannot be looked for: missing_scope".into();
+        assert_eq!(held, Outcome::Unknown { why });
+        assert!(!channel.recognises_repeats(&statement(2)), "it is not asked for again");
+        assert_eq!(requests.await.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_plain_words_in_its_thread_and_begins_another_when_that_is_gone() {
+        let ok = include_str!("../../tests/fixtures/channels/slack/ok.json");
+        let gone = r#"{"ok":false,"error":"thread_not_found"}"#;
+        let (url, requests) = receiver(vec![said(gone), said(ok)]).await;
+        let sent = room(&url).send(&Parcel { attempt: 1, ..again() }).await;
+        assert_eq!(sent, Outcome::Accepted { remote_id: Some("1503435956.000247".into()) });
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        assert_eq!(
+            (&first["thread_ts"], &first["reply_broadcast"]),
+            (&"1795390000.000100".into(), &true.into())
+        );
+        assert_eq!((second.get("thread_ts"), second.get("reply_broadcast")), (None, None));
+        let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
+        assert_eq!((&second["text"], &second["mrkdwn"]), (&text.into(), &false.into()));
+        assert_eq!(second["metadata"]["event_payload"]["delivery"], "0123456789abcdef0123456789abcdef");
     }
 }

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Channel, Parcel};
+use super::api::refused;
+use super::{
+    Channel, Outcome, Parcel, discord, google_chat, matrix, mattermost, slack, teams, telegram, zulip,
+};
 use crate::core::audience::Audience;
 use crate::core::voice::{Impact, Phase, Sort};
 
@@ -73,20 +76,115 @@ impl Shown {
     pub fn fits(&self) -> bool {
         self.size <= self.most
     }
+
+    /// The answer to one that does not fit: nothing of it is sent. It is about this statement, and not the channel.
+    pub(super) fn fitting(&self) -> Result<(), Outcome> {
+        if self.fits() {
+            return Ok(());
+        }
+        let (size, most, unit) = (self.size, self.most, self.unit);
+        Err(refused(&format!("it has {size} {unit}, and no more than {most} are taken"), false))
+    }
+}
+
+/// What every channel says of a statement: its title, how far the incident is, and the words. It holds nothing of `parcel.data`.
+pub(super) fn words(parcel: &Parcel) -> String {
+    format!("{}\n\n{}", title(parcel), parcel.text.trim())
+}
+
+/// The title, on one line and whole.
+pub(super) fn title(parcel: &Parcel) -> String {
+    let words = parcel.subject.split(|one: char| one.is_whitespace() || one.is_control());
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// A text as it is written where two marks make words bold, and `escape` makes nothing of any other: its title, which is the first
+/// line, in bold.
+pub(super) fn with_bold_title(text: &str, mark: &str, escape: impl Fn(&str) -> String) -> String {
+    match text.split_once('\n') {
+        Some((title, rest)) => format!("{mark}{}{mark}\n{}", escape(title), escape(rest)),
+        None => format!("{mark}{}{mark}", escape(text)),
+    }
+}
+
+/// What it means that an earlier attempt cannot be looked for: unless there is just no turn now, it may have written it.
+pub(super) fn unseen(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Wait { after: Some(after), why } => Outcome::Wait { after: Some(after), why },
+        Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why } => {
+            unseen_for(&why)
+        }
+        Outcome::Accepted { .. } => unseen_for("its answer is not what was asked for"),
+    }
+}
+
+/// The same, and why.
+pub(super) fn unseen_for(why: &str) -> Outcome {
+    Outcome::Unknown {
+        why: format!("an attempt before may have written it, and it cannot be looked for: {why}"),
+    }
+}
+
+/// The other side's id of the message that this one takes back, when it does.
+pub(super) fn taken_back(parcel: &Parcel) -> Option<&str> {
+    let statement = parcel.statement.as_deref().filter(|statement| statement.sort == Sort::Retraction)?;
+    statement.mends.as_ref()?.remote_id.as_deref()
+}
+
+/// After this many attempts to take a message away its readers are told all the same.
+const REMOVALS_MAX: u32 = 3;
+
+/// What the answer to taking a message away means for what is to be said after it. The error: not yet; nothing was said.
+pub(super) fn removed(parcel: &Parcel, outcome: Outcome) -> Result<(), Outcome> {
+    let left = |why: &str| {
+        tracing::warn!(
+            incident.id = parcel.incident,
+            why,
+            "a message that was taken back still stands there"
+        );
+        Ok(())
+    };
+    match outcome {
+        Outcome::Accepted { .. } => Ok(()),
+        // To take it away twice is no more than once.
+        Outcome::Wait { after: None, why } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
+            Err(Outcome::Wait { after: None, why })
+        }
+        Outcome::Wait { after: Some(after), why } => Err(Outcome::Wait { after: Some(after), why }),
+        Outcome::Wait { why, .. } | Outcome::Unknown { why } | Outcome::Refused { why, .. } => left(&why),
+    }
 }
 
 impl Channel {
     /// How this channel will show a statement: the parcel as it will be sent, with the root of its thread when that is known.
+    /// [`Channel::send`] writes these very words.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
         match self {
             Self::Bluesky(channel) => channel.shows(parcel),
             Self::Cachet(channel) => channel.shows(parcel),
+            Self::Discord(_) => discord::shows(parcel),
+            Self::GoogleChat(_) => google_chat::shows(parcel),
             Self::Instatus(channel) => channel.shows(parcel),
+            Self::Irc(channel) => channel.shows(parcel),
             Self::Mastodon(channel) => channel.shows(parcel),
+            Self::Matrix(_) => matrix::shows(parcel),
+            Self::Mattermost(_) => mattermost::shows(parcel),
             Self::Pagerduty(channel) => channel.shows(parcel),
+            Self::Slack(_) => slack::shows(parcel),
             Self::Statuspage(channel) => channel.shows(parcel),
+            Self::Teams(_) => teams::shows(parcel),
+            Self::Telegram(_) => telegram::shows(parcel),
             Self::X(channel) => channel.shows(parcel),
-            _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
+            Self::Zulip(_) => zulip::shows(parcel),
+            // A mail of any length is taken, and so is what a receiver of ours is told.
+            Self::Mail(_) | Self::Site(_) | Self::Webhook(_) => Shown::whole(words(parcel)),
+            // These reach persons only.
+            Self::Command(_)
+            | Self::Gotify(_)
+            | Self::Ntfy(_)
+            | Self::Pushover(_)
+            | Self::TwilioSms(_)
+            | Self::TwilioVoice(_) => Shown::whole(words(parcel)),
         }
     }
 }

@@ -21,7 +21,8 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
     let texts: Vec<(&str, &str)> = kind
         .keys
         .iter()
-        .filter(|key| !key.secret)
+        // Of Matrix it is persons here, and a room is another's.
+        .filter(|key| !key.secret && (name != "matrix" || key.name != "room"))
         .filter_map(|key| Some((key.name, *known.get(key.name)?)))
         .collect();
     // An address that is a secret.
@@ -185,7 +186,11 @@ async fn what_publishes_takes_statements_and_nothing_else() {
             kind.name
         );
         assert_eq!(channel.send(&said).await.as_str(), "wait", "{}: nobody listens there", kind.name);
-        assert!(kind.status && kind.address.is_none() && channel.recognises_repeats(), "{}", kind.name);
+        assert!(
+            kind.status && kind.address.is_none() && channel.recognises_repeats(&statement(1)),
+            "{}",
+            kind.name
+        );
     }
 }
 

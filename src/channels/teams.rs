@@ -9,6 +9,9 @@
 //! for other bodies, is about the whole channel, as are 401, 403, 404 and 410. An answer of 200 may have a refusal in its text ("HTTP
 //! error 429"), as the connectors had that were before workflows: it means what the number in it means.
 //!
+//! A statement is a card of its words alone, without a button. One that may have been written is not written again, and one that is
+//! taken back is followed by the words that say so.
+//!
 //! Those connectors (`*.webhook.office.com`) are no more: such an address is refused when it is read.
 
 use serde::Deserialize;
@@ -17,12 +20,15 @@ use serde_json::{Value, json};
 use super::api::{refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
-use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::{Channel, Fields, Kind, Outcome, Parcel, Shared, fit, statement};
 
 /// Microsoft Teams, by a workflow.
 pub const KIND: Kind =
     Kind { name: "teams", keys: hook::KEYS, build: Teams::build, address: None, status: true };
 
+/// So much is taken.
+const CARD_BYTES_MAX: usize = 28_000;
 /// Together with what surrounds it a card stays below the 28 kB that are taken, also when every character needs an escape.
 const TEXT_BYTES_MAX: usize = 8000;
 /// Each is an element of its own.
@@ -70,6 +76,11 @@ impl Teams {
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        if parcel.statement.is_some()
+            && let Err(outcome) = shows(parcel).fitting()
+        {
+            return outcome;
+        }
         match self.hook.post(&[], &body(parcel)).await {
             Ok(answer) => outcome(&answer),
             Err(outcome) => outcome,
@@ -77,13 +88,33 @@ impl Teams {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = said(parcel);
+    let size = card(&text, None).to_string().len();
+    Shown { text, size, most: CARD_BYTES_MAX, unit: "bytes" }
+}
+
+fn said(parcel: &Parcel) -> String {
+    statement::words(parcel).lines().map(words).collect::<Vec<_>>().join("\n")
+}
+
 fn body(parcel: &Parcel) -> Value {
+    if parcel.statement.is_some() {
+        return card(&said(parcel), None);
+    }
     let title = words(&fit::cut(&parcel.subject, TITLE_BYTES_MAX, char::len_utf8));
+    card(&format!("{title}\n{}", fitted(parcel)), parcel.rest())
+}
+
+/// A card of a heading, which is the first line, and of lines; with a button where it has a page.
+fn card(text: &str, page: Option<&str>) -> Value {
+    let (title, text) = text.split_once('\n').unwrap_or((text, ""));
     let heading = json!({"type": "TextRun", "text": title, "size": "Medium", "weight": "Bolder"});
     let mut elements = vec![json!({"type": "RichTextBlock", "inlines": [heading]})];
     // A blank line is a wider space before the next.
     let mut is_apart = true;
-    for line in fitted(parcel).lines() {
+    for line in text.lines() {
         let line = words(line);
         if line.trim().is_empty() {
             is_apart = true;
@@ -102,7 +133,7 @@ fn body(parcel: &Parcel) -> Value {
         "fallbackText": title,
         "body": elements,
     });
-    if let Some(page) = parcel.rest() {
+    if let Some(page) = page {
         card["actions"] = json!([{"type": "Action.OpenUrl", "title": "Open the incident", "url": page}]);
     }
     json!({
@@ -128,8 +159,14 @@ fn fitted(parcel: &Parcel) -> String {
 
 /// One line, in which nothing is filled in: cards make dates of what stands in double braces.
 fn words(text: &str) -> String {
-    let text: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    text.replace("{{", "{\u{200b}{")
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == '{' && line.ends_with('{') {
+            line.push('\u{200b}');
+        }
+        line.push(if letter.is_control() { ' ' } else { letter });
+    }
+    line
 }
 
 fn outcome(answer: &Answer) -> Outcome {
@@ -172,7 +209,7 @@ fn inner(answer: &Answer) -> Outcome {
 mod tests {
     use std::time::Duration;
 
-    use super::super::stories::{build, json_answer, receiver, status_letter as letter};
+    use super::super::stories::{build, json_answer, receiver, statement, status_letter as letter};
     use super::*;
 
     const PATH: &str = "/workflows/0a1b/triggers/manual/paths/invoke?api-version=2016-06-01&sp=%2Ftriggers&sig=not-a-real-key";
@@ -271,5 +308,27 @@ mod tests {
         let host = "https://prod-01.westeurope.logic.azure.com:443";
         assert_eq!(said(&format!("{host}{PATH}")), "");
         assert!(said(&format!("{host}/workflows/0a1b?api-version=2016-06-01")).contains("sig="));
+    }
+
+    #[tokio::test]
+    async fn three_braces_make_no_date_either() {
+        let (url, requests) = receiver(vec![json_answer("202 Accepted", "")]).await;
+        let sly =
+            Parcel { text: "Identified\n\n{{{DATE(2026-01-01T00:00:00Z)}}} {{{{".into(), ..statement(1) };
+        room(&url).send(&sly).await;
+        let body = requests.await.remove(0).body;
+        assert!(!body.contains("{{"), "{body}");
+        assert!(body.contains("{\u{200b}{\u{200b}{DATE("), "{body}");
+    }
+
+    #[tokio::test]
+    async fn a_statement_of_many_lines_is_whole_and_has_no_button() {
+        let (url, requests) = receiver(vec![json_answer("202 Accepted", "")]).await;
+        let text = format!("Identified\n\n{}last", "x\n".repeat(200));
+        room(&url).send(&Parcel { text, ..statement(1) }).await;
+        let body = requests.await.remove(0);
+        let card = &body.json()["attachments"][0]["content"];
+        assert_eq!((card["body"].as_array().unwrap().len(), card.get("actions")), (203, None));
+        assert!(body.body.len() < CARD_BYTES_MAX);
     }
 }

@@ -1,5 +1,5 @@
-//! Telegram: `sendMessage` of a bot, with buttons under a page: those that answer it, and one that opens the answer page.
-//! Plain text, without any mode of markup, so nothing in an alert is read as more than words.
+//! Telegram: `sendMessage` of a bot: to a person, with buttons under a page, those that answer it, and one that opens the answer page;
+//! or to a group or a channel (`chat`), where each letter of an incident answers its first. Plain text, without any mode of markup, so nothing in an alert is read as more than words.
 //!
 //! The token of the bot is a part of the address, which therefore stands in no error. A person has to write to the bot
 //! once before it may write to them; their chat has a number, which is their address here.
@@ -8,10 +8,13 @@
 //! with a letter and the delivery for their data; and in a chat with one person only, because who presses one has to be
 //! whom the page went to.
 //!
-//! It knows no idempotency. Errors are `{"ok": false, "error_code": 403, "description": "..."}`. A group that became a
+//! It knows no idempotency, and shows a bot nothing of what it wrote: a statement that may have been written is not written again. It is
+//! written whole or not at all. One that is taken back is deleted, which a bot may do for 48 hours.
+//!
+//! Errors are `{"ok": false, "error_code": 403, "description": "..."}`. A group that became a
 //! supergroup has another number, which the answer tells: the letter goes there at once, and a line in the log says that
-//! the address has to be changed. 400 and 403 are about this person (no such chat, the bot was blocked). 401, and 404,
-//! which is what a malformed token is answered: the whole way.
+//! the address has to be changed. 400 and 403 are about this person (no such chat, the bot was blocked), and in a `chat` about all of
+//! it, if not about the text. 401, and 404, which is what a malformed token is answered: the whole way.
 
 use std::time::Duration;
 
@@ -19,21 +22,23 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, strange, usual};
+use super::api::{Api, bounded, encode, refused, strange, usual};
 use super::client::Answer;
-use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
+use super::statement::Shown;
+use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
 
-/// Telegram, as a way to persons.
+/// Telegram, to persons, or to one group or channel.
 pub const KIND: Kind = Kind {
     name: "telegram",
     keys: &[
         Key { name: "token", secret: true, required: true },
+        Key { name: "chat", secret: false, required: false },
         Key { name: "api_url", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Telegram::build,
     address: Some(address),
-    status: false,
+    status: true,
 };
 
 const API_URL: &str = "https://api.telegram.org";
@@ -44,6 +49,13 @@ const LETTERS: [&str; BUTTONS.len()] = ["a:", "h:", "d:"];
 /// Most bytes of a button's data.
 const DATA_BYTES_MAX: usize = 64;
 
+/// Answers of 400 that are about the chat, and not about what was to be said in it.
+const CHAT: [&str; 3] = ["chat not found", "have no rights to send", "not enough rights to send"];
+/// What is not there any more cannot be deleted.
+const MESSAGE_GONE: &str = "message to delete not found";
+const NO_CHAT: &str = "`chat` is the number of a group or a channel, such as \"-1001234567890\", or the name of a public one, such as \
+                       \"@example_status\"";
+
 const _: () = assert!(LETTERS[0].len() + 32 <= DATA_BYTES_MAX, "a delivery is 32 digits");
 
 /// One bot.
@@ -51,19 +63,17 @@ pub struct Telegram {
     api: Api,
     token: SecretString,
     is_heard: bool,
+    /// Where status goes. None: it reaches persons.
+    chat: Option<Value>,
 }
 
 #[derive(Deserialize)]
 struct Said {
     ok: bool,
     description: Option<String>,
-    result: Option<Message>,
+    #[serde(default)]
+    result: Value,
     parameters: Option<Parameters>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    message_id: i64,
 }
 
 #[derive(Deserialize)]
@@ -77,20 +87,75 @@ impl Telegram {
         let api = Api::new(&mut fields, shared, "api_url", Some(API_URL))?;
         let token = fields.secrets.remove("token").ok_or("`token_file` is missing")?;
         let is_heard = shared.heard.telegram;
-        Ok(Channel::Telegram(Self { api, token, is_heard }))
+        let chat = fields.texts.remove("chat").map(|text| chat(&text)).transpose()?;
+        Ok(Channel::Telegram(Self { api, token, is_heard, chat }))
+    }
+
+    /// Whether status can go there.
+    pub(super) fn takes_status(&self) -> Result<(), String> {
+        self.chat.as_ref().map(|_| ()).ok_or_else(|| NO_CHAT.into())
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        bounded(self.attempt(parcel)).await
+        if !parcel.to.is_empty() {
+            let Ok(chat) = parcel.to.parse::<i64>() else {
+                return refused("the address of this person is no number of a chat", false);
+            };
+            return bounded(self.post(self.body(parcel, chat))).await;
+        }
+        let Some(chat) = &self.chat else { return refused("there is neither a chat nor a person", true) };
+        if parcel.statement.is_none() {
+            return bounded(self.say(said_in_chat(parcel, chat))).await;
+        }
+        if let Err(outcome) = shows(parcel).fitting() {
+            return outcome;
+        }
+        let write = async {
+            if let Some(id) = statement::taken_back(parcel)
+                && let Err(outcome) = statement::removed(parcel, self.remove(chat, id).await)
+            {
+                return outcome;
+            }
+            self.say(said_in_chat(parcel, chat)).await
+        };
+        bounded(write).await
     }
 
-    async fn attempt(&self, parcel: &Parcel) -> Outcome {
-        let path = format!("/bot{}/sendMessage", encode(self.token.expose_secret()).replace("%3A", ":"));
-        let Ok(chat) = parcel.to.parse::<i64>() else {
-            return super::api::refused("the address of this person is no number of a chat", false);
+    fn path(&self, method: &str) -> String {
+        format!("/bot{}/{method}", encode(self.token.expose_secret()).replace("%3A", ":"))
+    }
+
+    /// Says something in a chat of its own: what keeps it from that keeps every letter from it.
+    async fn say(&self, body: Value) -> Outcome {
+        match self.post(body).await {
+            Outcome::Refused { why, whole_channel } => {
+                let is_about_chat =
+                    why.starts_with("answered 403") || CHAT.iter().any(|one| why.contains(one));
+                Outcome::Refused { whole_channel: whole_channel || is_about_chat, why }
+            }
+            other => other,
+        }
+    }
+
+    /// Deletes what an earlier letter wrote. What is gone is deleted.
+    async fn remove(&self, chat: &Value, id: &str) -> Outcome {
+        let Ok(id) = id.parse::<i64>() else { return refused("its id is no number", false) };
+        let body = json!({"chat_id": chat, "message_id": id});
+        let answer = match self.api.post(&self.path("deleteMessage"), &body).await {
+            Ok(answer) => answer,
+            Err(outcome) => return outcome,
         };
-        let mut body = self.body(parcel, chat);
+        let (is_ok, description) =
+            said(&answer).map(|said| (said.ok, said.description.unwrap_or_default())).unwrap_or_default();
+        match is_ok && answer.status.is_success() || description.contains(MESSAGE_GONE) {
+            true => Outcome::Accepted { remote_id: None },
+            false => outcome(&answer),
+        }
+    }
+
+    async fn post(&self, mut body: Value) -> Outcome {
+        let path = self.path("sendMessage");
         let answer = match self.api.post(&path, &body).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
@@ -99,7 +164,7 @@ impl Telegram {
             return outcome(&answer);
         };
         tracing::warn!(
-            "a chat of Telegram has become another: write its new number as the address of its person"
+            "a chat of Telegram has become another: write its new number as the address of its person, or as `chat`"
         );
         body["chat_id"] = moved.into();
         match self.api.post(&path, &body).await {
@@ -133,6 +198,29 @@ impl Telegram {
     }
 }
 
+/// How a statement is shown.
+pub(super) fn shows(parcel: &Parcel) -> Shown {
+    let text = fit::quiet(&statement::words(parcel));
+    let size = fit::length(&text, char::len_utf16);
+    Shown { text, size, most: TEXT_UNITS_MAX, unit: "characters" }
+}
+
+fn said_in_chat(parcel: &Parcel, chat: &Value) -> Value {
+    let text = match parcel.statement {
+        Some(_) => shows(parcel).text,
+        None => {
+            let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+            fit::with_rest(&text, parcel.rest(), TEXT_UNITS_MAX, char::len_utf16)
+        }
+    };
+    let mut body = json!({"chat_id": chat, "text": text, "link_preview_options": {"is_disabled": true}});
+    if let Some(root) = parcel.thread_root.as_deref().and_then(|root| root.parse::<i64>().ok()) {
+        // The first may have been deleted.
+        body["reply_parameters"] = json!({"message_id": root, "allow_sending_without_reply": true});
+    }
+    body
+}
+
 /// A button with an address that has no name of the Internet makes Telegram refuse the whole message; the link stands in
 /// the text in any case.
 fn is_outside(link: &str) -> bool {
@@ -147,20 +235,36 @@ fn said(answer: &Answer) -> Option<Said> {
 
 fn outcome(answer: &Answer) -> Outcome {
     match said(answer) {
-        Some(Said { ok: true, result: Some(message), .. }) if answer.status.is_success() => {
-            Outcome::Accepted { remote_id: Some(message.message_id.to_string()) }
+        Some(Said { ok: true, result, .. }) if answer.status.is_success() => {
+            match result["message_id"].as_i64() {
+                Some(id) => Outcome::Accepted { remote_id: Some(id.to_string()) },
+                None => strange("Telegram"),
+            }
         }
         _ if answer.status.is_success() => strange("Telegram"),
         said => {
             let description = said.as_ref().and_then(|said| said.description.as_deref());
             let patience = said.as_ref().and_then(|said| said.parameters.as_ref()?.retry_after);
-            match usual(answer, &[401, 404], description) {
+            match usual(answer, &[401, 404, 410], description) {
                 Outcome::Wait { after, why } => {
                     Outcome::Wait { after: patience.map(Duration::from_secs).or(after), why }
                 }
                 other => other,
             }
         }
+    }
+}
+
+/// A group or a channel, as the API takes it.
+fn chat(text: &str) -> Result<Value, String> {
+    let is_name = |name: &str| {
+        name.starts_with(|one: char| one.is_ascii_alphabetic())
+            && name.bytes().all(|one| one.is_ascii_alphanumeric() || one == b'_')
+    };
+    match (text.strip_prefix('@'), text.parse::<i64>()) {
+        (Some(name), _) if is_name(name) => Ok(text.into()),
+        (None, Ok(number)) if number != 0 && number.to_string() == text => Ok(number.into()),
+        _ => Err(NO_CHAT.into()),
     }
 }
 
@@ -175,7 +279,7 @@ fn address(chat: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver};
+    use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver, statement};
     use super::*;
 
     const TOKEN: &str = "110201543:not-a-real-token";
@@ -285,6 +389,60 @@ mod tests {
         assert_eq!((address("123456789"), address("-1001234567890")), (Ok(()), Ok(())));
         for wrong in ["", "0", "@maya", "+47 123", "007"] {
             assert!(address(wrong).unwrap_err().contains("number"), "{wrong}");
+        }
+    }
+
+    fn group(url: &str, chat: &str) -> Channel {
+        let texts = [("api_url", url), ("private_addresses", "allow"), ("chat", chat)];
+        build(&KIND, &texts, &[("token", TOKEN)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn each_letter_answers_the_first_of_its_incident_in_a_group_or_a_channel() {
+        let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
+        let moved = include_str!("../../tests/fixtures/channels/telegram/moved.json");
+        let answers = vec![
+            json_answer("200 OK", ok),
+            json_answer("200 OK", ok),
+            json_answer("400 Bad Request", moved),
+            json_answer("200 OK", ok),
+        ];
+        let (url, requests) = receiver(answers).await;
+        group(&url, "@example_status").send(&statement(1)).await;
+        let next = Parcel { thread_root: Some("1365".into()), ..statement(1) };
+        group(&url, "-1001234567890").send(&next).await;
+        assert_eq!(group(&url, "-4012").send(&next).await.as_str(), "accepted", "it followed the group");
+        let requests = requests.await;
+        let (first, second) = (requests[0].json(), requests[1].json());
+        let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
+        let expected = json!({"chat_id": "@example_status", "text": text, "link_preview_options": {"is_disabled": true}});
+        assert_eq!(first, expected);
+        assert_eq!(second["chat_id"], -1_001_234_567_890_i64);
+        assert_eq!(
+            second["reply_parameters"],
+            json!({"message_id": 1365, "allow_sending_without_reply": true})
+        );
+        assert_eq!(requests[3].json()["chat_id"], -1_001_234_567_890_i64);
+    }
+
+    #[tokio::test]
+    async fn what_closes_the_chat_is_about_every_letter_and_what_is_wrong_with_one_is_not() {
+        let kicked = include_str!("../../tests/fixtures/channels/telegram/kicked.json");
+        let no_chat = include_str!("../../tests/fixtures/channels/telegram/no_chat.json");
+        let rights = r#"{"ok":false,"error_code":400,"description":"Bad Request: not enough rights to send text messages to the chat"}"#;
+        let long = r#"{"ok":false,"error_code":400,"description":"Bad Request: message is too long"}"#;
+        for (status, body, whole) in [
+            ("403 Forbidden", kicked, true),
+            ("400 Bad Request", no_chat, true),
+            ("400 Bad Request", rights, true),
+            ("400 Bad Request", long, false),
+        ] {
+            let (url, _requests) = receiver(vec![json_answer(status, body)]).await;
+            let outcome = group(&url, "-4012").send(&statement(1)).await;
+            assert!(
+                matches!(outcome, Outcome::Refused { whole_channel, .. } if whole_channel == whole),
+                "{outcome:?}"
+            );
         }
     }
 }

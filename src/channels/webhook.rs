@@ -5,6 +5,10 @@
 //! `webhook-signature` (`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`). The secret is
 //! `whsec_` and base64, or any other text of at least 16 bytes.
 //!
+//! The data of a statement are the statement, and nothing of the incident: nobody outside is told its number. The statements of one
+//! incident have the same `thread`, which is the `webhook-id` of the first; one that corrects or takes back another names that one's
+//! `webhook-id` as `mends.webhook_id`. Inside the house it has its `id` as well.
+//!
 //! What the answers mean: 2xx it has it · 429, 503 and 504 not now (`Retry-After` counts) · 408, 425 and
 //! other 5xx it may have it · 410 never again · 401, 403, 404 the whole channel is wrong · 3xx is no
 //! success and is not followed · everything else: this letter is refused.
@@ -12,9 +16,11 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use secrecy::{ExposeSecret as _, SecretSlice};
+use serde_json::{Value, json};
 
 use super::client::{Client, Failure, Reach};
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
+use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
+use crate::core::audience::Audience;
 use crate::crypto;
 
 /// Signed webhooks.
@@ -84,7 +90,13 @@ impl Webhook {
             Err(_) => return refused("the headers cannot be written", false),
         };
         match self.client.post(self.reach, &self.uri, headers, body).await {
-            Ok(answer) => outcome(answer.status, answer.retry_after),
+            Ok(answer) => match outcome(answer.status, answer.retry_after) {
+                // By which those that follow name it.
+                Outcome::Accepted { .. } if parcel.statement.is_some() => {
+                    Outcome::Accepted { remote_id: Some(parcel.delivery.clone()) }
+                }
+                outcome => outcome,
+            },
             Err(Failure::NotSent(why)) => Outcome::Wait { after: None, why },
             Err(Failure::Maybe(why)) => Outcome::Unknown { why },
         }
@@ -108,6 +120,36 @@ impl Webhook {
 
 /// The same bytes for every attempt.
 fn body(parcel: &Parcel) -> Bytes {
+    let data = match &parcel.statement {
+        Some(statement) => stated(parcel, statement),
+        None => told(parcel),
+    };
+    let body = json!({"type": parcel.event_type, "timestamp": parcel.created_at, "data": data});
+    Bytes::from(body.to_string())
+}
+
+fn stated(parcel: &Parcel, statement: &Statement) -> Value {
+    let mut data = json!({
+        "audience": statement.audience.as_str(),
+        "sort": statement.sort.as_str(),
+        "phase": statement.phase.as_str(),
+        "impact": statement.impact.as_str(),
+        "title": statement.title,
+        "text": statement.text,
+        "components": statement.components,
+        "began": statement.began,
+        "at": statement.at,
+        "next_by": statement.next_by,
+        "thread": parcel.thread_root.as_ref().unwrap_or(&parcel.delivery),
+        "mends": statement.mends.as_ref().map(|mended| json!({"at": mended.at, "webhook_id": mended.remote_id})),
+    });
+    if statement.audience == Audience::Internal {
+        data["id"] = statement.id.clone().into();
+    }
+    data
+}
+
+fn told(parcel: &Parcel) -> Value {
     let mut data = parcel.data.clone();
     data["text"] = parcel.text.clone().into();
     if !parcel.to.is_empty() {
@@ -115,8 +157,7 @@ fn body(parcel: &Parcel) -> Bytes {
         data["short"] = parcel.short.clone().into();
         data["answer"] = parcel.answer.clone().into();
     }
-    let body = serde_json::json!({"type": parcel.event_type, "timestamp": parcel.created_at, "data": data});
-    Bytes::from(body.to_string())
+    data
 }
 
 fn outcome(status: StatusCode, retry_after: Option<std::time::Duration>) -> Outcome {

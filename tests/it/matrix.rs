@@ -7,7 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use onscene::channels::client::Client;
-use onscene::channels::{Channel, Fields, Heard, Outcome, Parcel, Shared, Thread, matrix};
+use onscene::channels::statement::Mended;
+use onscene::channels::{Channel, Fields, Heard, Outcome, Parcel, Shared, Statement, Thread, matrix};
+use onscene::core::audience::Audience;
+use onscene::core::voice::{Impact, Phase, Sort};
 use onscene::crypto;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -119,9 +122,15 @@ impl Synapse {
     }
 
     fn channel(&self, token: &str, path: &str) -> Channel {
+        self.room(token, path, None)
+    }
+
+    /// The same, where it writes status to a room of its own.
+    fn room(&self, token: &str, path: &str, room: Option<&str>) -> Channel {
         let texts =
             [("url", format!("http://{}{path}", self.address)), ("private_addresses", "allow".to_owned())];
-        let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        let texts = texts.into_iter().chain(room.map(|room| ("room", room.to_owned())));
+        let texts = texts.map(|(name, text)| (name.to_owned(), text)).collect();
         let secrets = [("token".to_owned(), token.to_owned().into())].into();
         let fields = Fields { texts, secrets, ..Fields::default() };
         let newest = onscene::public::Newest::default();
@@ -219,4 +228,106 @@ async fn a_person_reads_a_letter_once_however_often_it_is_sent() {
     });
     // A connection that was open before may have taken it; a new one cannot be made.
     assert_eq!(server.channel(&ours.token, "").send(&away).await.as_str(), "wait");
+}
+
+/// A statement for the public, at its first attempt.
+fn statement(sort: Sort, text: &str, mends: Option<Mended>) -> Parcel {
+    let at = "2026-11-23T02:13:20Z".parse().unwrap();
+    let said = Statement {
+        id: "42-3".into(),
+        audience: Audience::Public,
+        sort,
+        phase: Phase::Identified,
+        impact: Impact::Major,
+        title: "Online shop: payments fail".into(),
+        text: text.into(),
+        components: vec!["Online shop".into()],
+        services: vec!["shop".into()],
+        began: at,
+        at,
+        next_by: None,
+        mends,
+    };
+    Parcel {
+        thread: Thread::Status,
+        page_attempt: 0,
+        subject: said.title.clone(),
+        text: format!("Identified\n\n{text}"),
+        short: said.title.clone(),
+        answer: None,
+        wakes: false,
+        data: json!({"incident": {"id": 42, "url": "https://onscene.example.net/incidents/42"}}),
+        event_type: "statement".into(),
+        statement: Some(Box::new(said)),
+        ..page("")
+    }
+}
+
+#[tokio::test]
+async fn a_statement_stands_in_a_room_once_and_its_words_are_gone_when_it_is_taken_back() {
+    let server = Synapse::start();
+    let (ours, maya) = (server.register("onscene"), server.register("maya"));
+    let body = json!({"preset": "private_chat", "invite": [ours.id]});
+    let made = server.ask(Some(&maya), "POST", "/_matrix/client/v3/createRoom", &body);
+    let room = made["room_id"].as_str().unwrap().to_owned();
+    let channel = server.room(&ours.token, "", Some(&room));
+
+    let first = statement(Sort::Update, "Some payments by card fail. @room", None);
+    let shown = channel.shows(&first);
+    let sent = channel.send(&first).await;
+    let Outcome::Accepted { remote_id: Some(root) } = sent.clone() else { panic!("{sent:?}") };
+    let read = server.read(&maya, &room);
+    assert_eq!((read.len(), read[0]["content"]["body"].as_str()), (1, Some(shown.text.as_str())), "{read:?}");
+    assert!(!read[0]["content"].to_string().contains("42"), "{read:?}");
+
+    // Another node, and a token that the server remembers no transaction of: it is found in the room.
+    let login = json!({"type": "m.login.password", "password": "a-password-of-tests",
+        "identifier": {"type": "m.id.user", "user": "onscene"}});
+    let other = server.ask(None, "POST", "/_matrix/client/v3/login", &login);
+    let other = server.room(other["access_token"].as_str().unwrap(), "", Some(&room));
+    let late = "2026-11-23T04:13:20Z".parse().unwrap();
+    assert_eq!(other.send(&Parcel { attempt: 2, now: late, ..first.clone() }).await, sent);
+    assert_eq!(server.read(&maya, &room).len(), 1, "it was not written twice");
+
+    let mut second = statement(Sort::Update, "It is the acquirer's network.", None);
+    second.thread_root = Some(root.clone());
+    let Outcome::Accepted { remote_id: Some(wrong) } = channel.send(&second).await else {
+        panic!("not sent")
+    };
+    let newest = server.read(&maya, &room).remove(0);
+    let relation = &newest["content"]["m.relates_to"];
+    assert_eq!((&relation["rel_type"], &relation["event_id"]), (&json!("m.thread"), &json!(root)));
+
+    // It must not be out: its words go, and the room is told.
+    let mends = Mended { id: "42-4".into(), at: second.created_at, remote_id: Some(wrong.clone()) };
+    let mut retraction = statement(Sort::Retraction, "What we said last was wrong.", Some(mends.clone()));
+    retraction.thread_root = Some(root.clone());
+    assert_eq!(channel.send(&retraction).await.as_str(), "accepted");
+    let read = server.read(&maya, &room);
+    let bodies: Vec<_> = read.iter().map(|event| event["content"]["body"].as_str()).collect();
+    assert_eq!(bodies, [Some(channel.shows(&retraction).text.as_str()), None, Some(&shown.text)], "{read:?}");
+    assert_eq!(read[1]["unsigned"]["redacted_because"]["sender"], ours.id.as_str());
+
+    // What is gone may be taken away again.
+    let mut again = statement(Sort::Retraction, "It was wrong.", Some(mends));
+    again.thread_root = Some(root);
+    assert_eq!(channel.send(&again).await.as_str(), "accepted");
+    let nowhere = Mended {
+        id: "42-5".into(),
+        at: second.created_at,
+        remote_id: Some("$nosuchevent:example.net".into()),
+    };
+    assert_eq!(
+        channel.send(&statement(Sort::Retraction, "Wrong.", Some(nowhere))).await.as_str(),
+        "accepted"
+    );
+
+    let long = statement(Sort::Update, &"\u{1f525}\"\\ ".repeat(9_000), None);
+    assert!(!channel.shows(&long).fits());
+    let Outcome::Refused { whole_channel: false, .. } = channel.send(&long).await else {
+        panic!("it was cut")
+    };
+    let widest = statement(Sort::Update, &"\"".repeat(15_900), None);
+    assert!(channel.shows(&widest).fits());
+    assert_eq!(channel.send(&widest).await.as_str(), "accepted");
 }

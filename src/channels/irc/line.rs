@@ -16,25 +16,54 @@ const ADDED_BYTES: usize = 4 + 11 + 63 + 2;
 const TEXT_BYTES_MIN: usize = 100;
 /// Says that there is more.
 const MORE: &str = "…";
+/// Between two that share a line.
+const BETWEEN: &str = " · ";
 
 /// What a letter says, in as many lines as may go at once.
 pub(super) fn lines(parcel: &Parcel, room: &str, nick: &str) -> Vec<String> {
+    let max = bytes_max(room, nick);
+    let mut lines = wrapped(&paragraphs(parcel), max);
+    if lines.len() > LINES_MAX {
+        lines.truncate(LINES_MAX - 1);
+        let rest = parcel.rest().map(|rest| format!("{MORE} {rest}")).filter(|rest| rest.len() <= max);
+        lines.push(rest.unwrap_or_else(|| MORE.to_owned()));
+    }
+    lines
+}
+
+/// What a statement says, in as many lines as it needs. Where these are too many, what stands in several paragraphs shares a line.
+pub(super) fn whole(parcel: &Parcel, room: &str, nick: &str) -> Vec<String> {
+    let max = bytes_max(room, nick);
+    let paragraphs = paragraphs(parcel);
+    let lines = wrapped(&paragraphs, max);
+    if lines.len() <= LINES_MAX { lines } else { wrapped(&[paragraphs.join(BETWEEN)], max) }
+}
+
+/// How much a line says at most.
+fn bytes_max(room: &str, nick: &str) -> usize {
     let around = "PRIVMSG  :\r\n".len() + room.len() + nick.len() + ADDED_BYTES;
-    let max = LINE_BYTES_MAX.saturating_sub(around).clamp(TEXT_BYTES_MIN, TEXT_BYTES_MAX);
-    let mut lines = Vec::new();
+    LINE_BYTES_MAX.saturating_sub(around).clamp(TEXT_BYTES_MIN, TEXT_BYTES_MAX)
+}
+
+/// The title, and what stands between blank lines.
+fn paragraphs(parcel: &Parcel) -> Vec<String> {
+    let mut paragraphs = Vec::new();
     let mut paragraph = Vec::new();
     for line in std::iter::once(parcel.subject.as_str()).chain([""]).chain(parcel.text.lines()).chain([""]) {
         let bare = bare(line);
         if !bare.is_empty() {
             paragraph.push(bare);
         } else if !paragraph.is_empty() {
-            wrap(&std::mem::take(&mut paragraph).join(" · "), max, &mut lines);
+            paragraphs.push(std::mem::take(&mut paragraph).join(BETWEEN));
         }
     }
-    if lines.len() > LINES_MAX {
-        lines.truncate(LINES_MAX - 1);
-        let rest = parcel.rest().map(|rest| format!("{MORE} {rest}")).filter(|rest| rest.len() <= max);
-        lines.push(rest.unwrap_or_else(|| MORE.to_owned()));
+    paragraphs
+}
+
+fn wrapped(paragraphs: &[String], max: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    for paragraph in paragraphs {
+        wrap(paragraph, max, &mut lines);
     }
     lines
 }
@@ -129,7 +158,7 @@ pub(super) fn same(one: &str, other: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::stories::parcel;
+    use super::super::super::stories::{parcel, statement};
     use super::*;
 
     fn said(text: &str) -> Vec<String> {
@@ -205,5 +234,27 @@ irc.example.net PONG irc.example.net token
         assert_eq!(Line::read(":irc 433 *  onscene :in use").params, ["*", "onscene", "in use"]);
         assert_eq!(Line::read("@").command, "");
         assert!(same("#Ops[1]", "#ops{1}") && !same("#ops", "#ops2"));
+    }
+
+    #[test]
+    fn a_statement_is_whole_and_shares_lines_only_where_it_has_to() {
+        let of = |text: String| whole(&Parcel { text, ..statement(1) }, "#ops", "onscene");
+        let usual = of(statement(1).text);
+        assert_eq!(
+            usual,
+            [
+                "Online shop: payments fail",
+                "Identified",
+                "Some payments by card fail. Payments by invoice work.",
+                "Next update by 10:30 UTC."
+            ]
+        );
+        let many = of((1..=9).map(|number| format!("Part {number}.\n\n")).collect());
+        assert_eq!(many.len(), 1);
+        assert!(many[0].starts_with("Online shop: payments fail · Part 1. · Part 2."), "{many:?}");
+        let long = of("word ".repeat(2000));
+        assert!(long.len() > LINES_MAX && long.iter().all(|line| line.len() <= 400 && !line.contains(MORE)));
+        let words: usize = long.iter().map(|line| line.matches("word").count()).sum();
+        assert_eq!(words, 2000);
     }
 }

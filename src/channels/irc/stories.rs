@@ -3,7 +3,7 @@
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
-use super::super::stories::{build, status_letter};
+use super::super::stories::{build, statement, status_letter};
 use super::*;
 
 /// What a server answers to a line that begins so, in lines with `|` between them. `{}` is what follows in the line; `CLOSE` ends
@@ -235,6 +235,29 @@ async fn letters_go_one_after_the_other_and_long_ones_slowly() {
         (6, "PRIVMSG #ops :… https://onscene.example.net/incidents/42")
     );
     assert!(said.recv().await.unwrap().iter().any(|line| line.contains("Since: 02:13")));
+}
+
+#[tokio::test]
+async fn a_statement_is_said_line_for_line_as_it_was_shown_and_never_twice() {
+    let (url, mut said) = server(usual()).await;
+    let channel = room_with(&url, &[], &[]);
+    let shown = channel.shows(&statement(1));
+    assert_eq!((shown.size, shown.most, shown.unit), (4, 6, "lines"));
+    assert_eq!(channel.send(&statement(1)).await.as_str(), "accepted");
+    let heard = said.recv().await.unwrap();
+    let lines: Vec<_> = heard.iter().filter_map(|line| line.strip_prefix("PRIVMSG #ops :")).collect();
+    assert_eq!(lines.join("\n"), shown.text);
+
+    let long = channel.send(&Parcel { text: "word ".repeat(900), ..statement(1) }).await;
+    let why = "it has 12 lines, and no more than 6 are taken".into();
+    assert_eq!(long, Outcome::Refused { why, whole_channel: false });
+
+    let (url, mut said) = server(with(&[("PRIVMSG", "CLOSE")])).await;
+    let channel = room_with(&url, &[], &[]);
+    assert_eq!(channel.send(&statement(1)).await.as_str(), "unknown");
+    assert!(!channel.recognises_repeats(&statement(1)));
+    let heard = said.recv().await.unwrap();
+    assert_eq!(heard.iter().filter(|line| line.contains("Online shop")).count(), 1, "{heard:?}");
 }
 
 #[test]

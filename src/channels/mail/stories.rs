@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpListener;
 
-use super::super::stories::parcel;
+use super::super::stories::{parcel, statement};
 use super::*;
 use crate::channels::Thread;
+use crate::core::audience::Audience;
 
 /// What a relay does with a letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,6 +132,48 @@ fn a_status_update_asks_for_no_answer() {
     let status = Parcel { thread: Thread::Status, ..parcel(1) };
     let bytes = bytes::of(&status, &from, Some(&from), &"staff@example.net".parse().unwrap()).unwrap();
     assert!(!String::from_utf8(bytes).unwrap().contains("\nReply-To"));
+}
+
+#[test]
+fn a_statement_tells_its_readers_no_number_and_keeps_to_its_own_thread() {
+    let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();
+    let written = |parcel: &Parcel| {
+        let bytes = bytes::of(parcel, &from, Some(&from), &"list@example.org".parse().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
+    };
+    // The words alone are sent, whatever else came along.
+    let html = "<a href=\"https://onscene.example.net/incidents/42\">INC-42</a>".to_owned();
+    let public = Parcel { html, ..statement(1) };
+    insta::with_settings!({snapshot_path => "../../../tests/fixtures/channels/mail", prepend_module_to_snapshot => false, omit_expression => true}, {
+        insta::assert_snapshot!("statement", written(&public));
+    });
+    assert_eq!(written(&public), written(&Parcel { attempt: 7, ..public.clone() }));
+    let root = |parcel: &Parcel| {
+        let text = written(parcel);
+        text.lines().find_map(|line| line.strip_prefix("References: ")).unwrap().to_owned()
+    };
+    let later = Parcel { delivery: "f".repeat(32), text: "Resolved\n\nIt is over.".into(), ..statement(1) };
+    assert_eq!(root(&public), root(&later));
+    let mut internal = statement(1);
+    internal.statement.as_mut().unwrap().audience = Audience::Internal;
+    assert_ne!(root(&public), root(&internal));
+    let internal = written(&internal);
+    assert!(internal.contains("\nX-Incident-Id: 42\n"), "{internal}");
+    assert!(internal.contains("\nList-Id: <internal-status.example.net>\n"), "{internal}");
+    let long = "refunds ".repeat(100);
+    let subject = written(&Parcel { subject: long, ..statement(1) });
+    assert_eq!(subject.matches("refunds").count(), 100, "a long title is not cut: {subject}");
+}
+
+#[tokio::test]
+async fn a_statement_that_may_have_arrived_is_not_sent_again() {
+    let (url, _taken) = relay(Relay::ResetsAfterDot).await;
+    let recipients = vec!["list@example.org".into()];
+    let channel = Channel::Mail(MailChannel { recipients, mailer: std::sync::Arc::new(mailer(&[url])) });
+    let parcel = Parcel { to: "list@example.org".into(), ..statement(1) };
+    assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
+    assert!(!channel.recognises_repeats(&parcel));
+    assert!(channel.recognises_repeats(&Parcel { statement: None, ..parcel }));
 }
 
 #[test]

@@ -350,7 +350,7 @@ async fn an_answer_that_is_lost_is_followed_by_the_same_bytes() {
             );
         }
         assert_eq!(store.objects().len(), puts, "one object for each file");
-        assert!(Channel::Site(site).recognises_repeats());
+        assert!(Channel::Site(site).recognises_repeats(&super::super::stories::statement(1)));
     }
 }
 

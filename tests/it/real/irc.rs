@@ -6,7 +6,10 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use onscene::channels::client::Client;
-use onscene::channels::{Channel, Fields, Heard, Outcome, Parcel, Shared, Thread, irc};
+use onscene::channels::statement::Mended;
+use onscene::channels::{Channel, Fields, Heard, Outcome, Parcel, Shared, Statement, Thread, irc};
+use onscene::core::audience::Audience;
+use onscene::core::voice::{Impact, Phase, Sort};
 use onscene::crypto;
 use serde_json::json;
 
@@ -198,6 +201,60 @@ fn a_letter_is_read_in_the_room_over_tls() {
         assert!(line.starts_with(":onscene!") && line.ends_with(&format!(" :{said}")), "{line}");
     }
     maya.hears("QUIT");
+}
+
+/// A statement for the public.
+fn statement(sort: Sort, text: &str) -> Parcel {
+    let letter = letter(&format!("Identified\n\n{text}"));
+    let mends = Mended { id: "42-1".into(), at: letter.created_at, remote_id: Some("gone".into()) };
+    let said = Statement {
+        id: "42-3".into(),
+        audience: Audience::Public,
+        sort,
+        phase: Phase::Identified,
+        impact: Impact::Major,
+        title: "Online shop: payments fail".into(),
+        text: text.into(),
+        components: vec!["Online shop".into()],
+        services: vec!["shop".into()],
+        began: letter.created_at,
+        at: letter.created_at,
+        next_by: None,
+        mends: (sort == Sort::Retraction).then_some(mends),
+    };
+    Parcel { subject: said.title.clone(), statement: Some(Box::new(said)), ..letter }
+}
+
+#[test]
+fn a_statement_is_read_as_it_was_shown_and_a_retraction_is_said_behind_it() {
+    let server = Server::start(ECHOES, None);
+    let mut maya = server.somebody("maya", None);
+    maya.says("JOIN #ops");
+    maya.hears(" 366 ");
+    let channel = server.channel(&[], &[]);
+    let paragraphs: String =
+        (1..=8).map(|number| format!("Part {number} works für alle again.\n\n")).collect();
+    for parcel in [
+        statement(Sort::Update, "Some payments by card fail.\n\nNext update by 10:30 UTC."),
+        statement(Sort::Retraction, "What we said last was wrong."),
+        statement(Sort::Update, &paragraphs),
+    ] {
+        let shown = channel.shows(&parcel);
+        assert!(shown.fits() && !shown.text.contains("42"), "{shown:?}");
+        assert_eq!(runtime().block_on(channel.send(&parcel)).as_str(), "accepted");
+        for said in shown.text.lines() {
+            let line = maya.hears("PRIVMSG #ops");
+            assert!(line.ends_with(&format!(" :{said}")), "{line}: {said}");
+        }
+        maya.hears("QUIT");
+    }
+    let long = statement(Sort::Update, &"word ".repeat(600));
+    let refused = runtime().block_on(channel.send(&long));
+    let Outcome::Refused { whole_channel: false, why } = &refused else { panic!("{refused:?}") };
+    assert!(why.contains("lines"), "{why}");
+    maya.says("PING :nothing-before-this");
+    let heard = maya.hears("");
+    assert!(!heard.contains("onscene!"), "{heard}");
 }
 
 #[test]
