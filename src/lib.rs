@@ -19,6 +19,7 @@
 //! - [`house`] is the configuration made ready to use; [`render`] puts words to letters.
 //! - [`calendar`] reads and writes iCalendar; [`feeds`] fetches the calendars that rotations follow.
 //! - [`watch`] looks into the store for everybody who follows a timeline; [`exports`] takes one out of it.
+//! - [`mailing`] has letters written to all subscribers, some at a time.
 //! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
@@ -39,6 +40,7 @@ pub mod feeds;
 pub mod house;
 pub mod http;
 pub mod json;
+pub mod mailing;
 pub mod metrics;
 pub mod mirror;
 pub mod presence;

@@ -219,6 +219,7 @@ impl Work<'_, '_> {
 
     fn write_channel(&mut self, incident: i64, channel: &str, words: &Words) -> Result<(), StoreError> {
         let house = self.house;
+        self.write_to_subscribers(incident, channel, words)?;
         match house.recipients.get(channel) {
             // One recipient a message: one that is refused must not hold up the others.
             Some(recipients) => recipients.iter().try_for_each(|address| {

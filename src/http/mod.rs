@@ -52,6 +52,7 @@ mod scripts;
 pub mod sns;
 pub mod stale;
 mod stream;
+pub mod subscribe;
 pub mod tls;
 mod verbs;
 

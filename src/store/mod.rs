@@ -44,6 +44,7 @@ pub mod sessions;
 pub mod sight;
 pub mod silences;
 pub mod sqlite;
+pub mod subscribers;
 pub mod timeline;
 pub mod tokens;
 pub mod unreadable;

@@ -7,21 +7,40 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Mailbox, Message, MultiPart, SinglePart};
 
 use crate::channels::{Parcel, Thread};
+use crate::core::audience::Audience;
+use crate::crypto;
+
+/// How letters of one sort are written.
+pub(super) struct Manner<'a> {
+    /// Where answers go, if not to the sender.
+    pub(super) reply_to: Option<&'a Mailbox>,
+    /// Of a list: the name that it is known by, or an empty one, for that of its audience.
+    pub(super) list: Option<&'a str>,
+}
 
 /// Writes a letter down.
 pub(super) fn of(
     parcel: &Parcel,
     from: &Mailbox,
-    reply_to: Option<&Mailbox>,
+    manner: &Manner<'_>,
     to: &Address,
 ) -> Result<Vec<u8>, String> {
     let domain = from.email.domain();
-    let thread = match parcel.thread {
-        Thread::Pages => "pages",
-        Thread::Status => "status",
+    let audience = parcel.statement.as_ref().map(|said| said.audience);
+    // Whoever reads it is told nothing but its words: no number, and no state.
+    let is_outside =
+        audience.is_some_and(|audience| audience != Audience::Internal) || is_for_strangers(parcel);
+    // A root that no mail ever had: clients make an empty parent, and pages, status and the statements of each audience stay
+    // threads of their own.
+    let root = match (audience, parcel.thread) {
+        (Some(audience), _) => {
+            let name = format!("statement/{}/{}/{domain}", parcel.incident, audience.as_str());
+            let name = crypto::hex(&crypto::sha256(name.as_bytes())[..12]);
+            format!("<{name}.status@{domain}>")
+        }
+        (None, Thread::Pages) => format!("<incident-{}-pages@{domain}>", parcel.incident),
+        (None, Thread::Status) => format!("<incident-{}-status@{domain}>", parcel.incident),
     };
-    // A root that no mail ever had: clients make an empty parent, and pages and status stay two threads.
-    let root = format!("<incident-{}-{thread}@{domain}>", parcel.incident);
     let seconds = u64::try_from(parcel.created_at.as_second()).unwrap_or(0);
     let mut builder = Message::builder()
         .from(from.clone())
@@ -33,17 +52,32 @@ pub(super) fn of(
     if parcel.incident > 0 {
         builder = builder.in_reply_to(root.clone()).references(root);
     }
-    // Nobody answers a status update.
-    if let Some(reply_to) = reply_to.filter(|_| parcel.thread == Thread::Pages) {
+    // Nobody answers a status update; what is asked about a statement is for the PIO.
+    if let Some(reply_to) =
+        manner.reply_to.filter(|_| parcel.thread == Thread::Pages || manner.list.is_some())
+    {
         builder = builder.reply_to(reply_to.clone());
     }
     let mut own = vec![
         ("Auto-Submitted", "auto-generated".to_owned()),
         // Not `All`: that would swallow the bounces a pager needs (MS-OXCMAIL 2.1.3.2.20).
         ("X-Auto-Response-Suppress", "OOF, AutoReply, RN, NRN".to_owned()),
-        ("X-Incident-Id", parcel.incident.to_string()),
-        ("X-Incident-State", parcel.incident_state.clone()),
     ];
+    if !is_outside {
+        own.push(("X-Incident-Id", parcel.incident.to_string()));
+        own.push(("X-Incident-State", parcel.incident_state.clone()));
+    }
+    if let Some(list) = manner.list {
+        let audience = if is_for_strangers(parcel) { Some(Audience::Public) } else { audience };
+        let of_audience = audience.unwrap_or(Audience::Internal).as_str();
+        let list = if list.is_empty() { format!("{of_audience}.status.{domain}") } else { list.to_owned() };
+        own.push(("List-Id", format!("<{list}>")));
+        if let Some(end) = parcel.data.get("unsubscribe").and_then(|end| end.as_str()) {
+            // RFC 8058: a mail program may follow it by itself.
+            own.push(("List-Unsubscribe", format!("<{end}>")));
+            own.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+    }
     if parcel.page_attempt > 0 {
         own.push(("X-Page-Attempt", parcel.page_attempt.to_string()));
         own.push(("Importance", "high".to_owned()));
@@ -59,10 +93,21 @@ pub(super) fn of(
             .header(ContentTransferEncoding::QuotedPrintable)
             .body(text.replace("\r\n", "\n"))
     };
+    if parcel.html.is_empty() {
+        let message = builder.singlepart(part(ContentType::TEXT_PLAIN, &parcel.text));
+        return message
+            .map(|message| message.formatted())
+            .map_err(|error| format!("the mail cannot be written: {error}"));
+    }
     let body = MultiPart::alternative()
         .boundary(format!("onscene-{}", parcel.delivery))
         .singlepart(part(ContentType::TEXT_PLAIN, &parcel.text))
         .singlepart(part(ContentType::TEXT_HTML, &parcel.html));
     let message = builder.multipart(body).map_err(|error| format!("the mail cannot be written: {error}"))?;
     Ok(message.formatted())
+}
+
+/// Whether it is one of the letters by which somebody subscribes.
+fn is_for_strangers(parcel: &Parcel) -> bool {
+    parcel.event_type == crate::channels::SUBSCRIPTION
 }
