@@ -38,6 +38,7 @@ use crate::http::refused::Refusals;
 use crate::http::router::router;
 use crate::http::sns::Sns;
 use crate::http::tls::Tls;
+use crate::mailing::Mailing;
 use crate::metrics::Metrics;
 use crate::mirror::Copier;
 use crate::presence::Presence;
@@ -289,6 +290,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
         sight: desk.sight.clone(),
     };
     spawn(&mut workers, "the emergency mail", emergency.run(stop_work.clone()));
+    let mailing = Mailing { door: door.clone(), readers: Readers::new(place.clone(), clock.clone()) };
+    spawn(&mut workers, "the letters to subscribers", mailing.run(stop_work.clone()));
     spawn(&mut workers, "the watchdog", watchdog(beats, stop_work.clone()));
     let publisher = Publisher::new(newest.clone(), beside(&config));
     publisher.take_up();

@@ -11,7 +11,7 @@ pub mod parcel;
 use crate::channels::client::{Client, Reach};
 use crate::channels::mail::Mailer;
 use crate::channels::{self, Channel, Fields, Heard, Shared, slack, twilio_sms};
-pub use crate::channels::{HUSH, SEND_DEADLINE, SOUNDS_MAX};
+pub use crate::channels::{HUSH, SEND_DEADLINE, SOUNDS_MAX, SUBSCRIPTION};
 use crate::config::{
     self, ChannelConfig, Config, Database, Emergency, FeedConfig, HeartbeatConfig, Public, SourceKind,
 };
@@ -34,6 +34,8 @@ pub struct House {
     pub renderer: Renderer,
     /// Channels that write one letter for each recipient, and these recipients.
     pub recipients: BTreeMap<String, Vec<String>>,
+    /// The channel whose statements anybody may subscribe to by mail.
+    pub list: Option<List>,
     /// Where alerts come from, by name.
     pub sources: BTreeMap<String, Source>,
     /// Pings that have to come again and again, by name.
@@ -57,6 +59,31 @@ pub struct House {
     /// Of what the configuration means to decisions and ways out, without what may differ between nodes and
     /// without secrets: 16 hexadecimal digits.
     pub config_hash: String,
+}
+
+/// The statements that anybody may subscribe to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List {
+    /// The channel, which is the name of the list.
+    pub channel: String,
+    /// What readers call it.
+    pub title: String,
+    /// Where the public page is; without a slash at the end.
+    pub url: String,
+    /// Whether new subscribers are taken: there has to be a page where they ask.
+    pub takes: bool,
+}
+
+impl List {
+    /// The list of a channel, before it is known where its pages are.
+    fn of(channel: &str) -> Self {
+        Self { channel: channel.to_owned(), title: "our status".to_owned(), url: String::new(), takes: false }
+    }
+
+    /// The same, where readers find its pages.
+    pub fn at(self, title: &str, url: &str, takes: bool) -> Self {
+        Self { title: title.to_owned(), url: url.to_owned(), takes, ..self }
+    }
 }
 
 impl House {
@@ -122,10 +149,15 @@ impl House {
         }
         let mut built = BTreeMap::new();
         let mut recipients = BTreeMap::new();
+        let mut list = None;
         for channel in &config.channels {
             let Some(channel_built) = build(channel, "channel")? else { continue };
             if let Channel::Mail(mail) = &channel_built {
                 recipients.insert(channel.name.clone(), mail.recipients().to_vec());
+                if mail.has_subscribers() && list.replace(List::of(&channel.name)).is_some() {
+                    let why = "another channel has subscribers already, and there is one list";
+                    return Err(format!("{}: channel {}: {why}", channel.place, channel.name));
+                }
             }
             built.insert(channel.name.clone(), channel_built);
         }
@@ -150,6 +182,7 @@ impl House {
             rules,
             renderer,
             recipients,
+            list,
             sources,
             heartbeats: heartbeats(config),
             feeds: config.feeds.clone(),

@@ -20,6 +20,7 @@
 //! - [`calendar`] reads and writes iCalendar; [`feeds`] fetches the calendars that rotations follow.
 //! - [`watch`] looks into the store for everybody who follows a timeline; [`exports`] takes one out of it.
 //! - [`public`] is the public status page, purely; [`publisher`] keeps its newest files, in memory and on disk.
+//! - [`mailing`] has letters written to all subscribers, some at a time.
 //! - [`json`] reads what others wrote, within bounds.
 //! - [`app`] builds all of it, starts it and stops it. [`clock`] is the only reader of the hour.
 
@@ -40,6 +41,7 @@ pub mod feeds;
 pub mod house;
 pub mod http;
 pub mod json;
+pub mod mailing;
 pub mod metrics;
 pub mod mirror;
 pub mod presence;

@@ -21,6 +21,7 @@ use secrecy::SecretString;
 
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, SEND_DEADLINE, Shared};
 use crate::crypto;
+use bytes::Manner;
 
 mod bytes;
 mod smtp;
@@ -32,7 +33,12 @@ use smtp::{Relay, Trouble};
 /// Mail to a list of recipients.
 pub const KIND: Kind = Kind {
     name: "mail",
-    keys: &[Key { name: "recipients", secret: false, required: true }],
+    keys: &[
+        Key { name: "recipients", secret: false, required: false },
+        Key { name: "subscribers", secret: false, required: false },
+        Key { name: "reply_to", secret: false, required: false },
+        Key { name: "list_id", secret: false, required: false },
+    ],
     build: MailChannel::build,
     address: None,
     status: true,
@@ -118,11 +124,15 @@ impl Mailer {
         self.from.email.domain().to_lowercase()
     }
 
-    /// Sends one letter to `parcel.to`.
+    /// Sends one letter to `parcel.to`, who is a person of the house.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
+        self.send_as(parcel, &Manner { reply_to: self.reply_to.as_ref(), list: None }).await
+    }
+
+    async fn send_as(&self, parcel: &Parcel, manner: &Manner<'_>) -> Outcome {
         let refused = |why: &str| Outcome::Refused { why: why.into(), whole_channel: false };
         let Ok(to) = parcel.to.parse::<Address>() else { return refused("this is no mail address") };
-        let bytes = match bytes::of(parcel, &self.from, self.reply_to.as_ref(), &to) {
+        let bytes = match bytes::of(parcel, &self.from, manner, &to) {
             Ok(bytes) => bytes,
             Err(why) => return refused(&why),
         };
@@ -205,14 +215,29 @@ async fn write(
 /// Mail to a list: the outbox writes one letter for each recipient.
 pub struct MailChannel {
     recipients: Vec<String>,
+    subscribers: bool,
+    /// Who answers what is asked about statements: the PIO.
+    reply_to: Option<Mailbox>,
+    /// What mail programs know the list by; one for each audience, where none is given.
+    list_id: Option<String>,
     mailer: std::sync::Arc<Mailer>,
 }
 
 impl MailChannel {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
         let recipients = fields.lists.remove("recipients").unwrap_or_default();
-        if recipients.is_empty() {
+        let subscribers = fields.texts.remove("subscribers").is_some();
+        if recipients.is_empty() && !subscribers {
             return Err("`recipients` is a list of at least one mail address".into());
+        }
+        let reply_to = fields.texts.remove("reply_to").map(|address| address.parse::<Mailbox>());
+        let reply_to =
+            reply_to.transpose().map_err(|error| format!("`reply_to` is no mail address: {error}"))?;
+        let list_id = fields.texts.remove("list_id");
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        let is_wrong = |id: &String| !id.contains('.') || id.len() > 200 || !id.chars().all(is_name);
+        if list_id.as_ref().is_some_and(is_wrong) {
+            return Err("`list_id` is a name with a dot in it, such as status.example.net".into());
         }
         if recipients.len() > RECIPIENTS_MAX {
             return Err(format!("`recipients` has at most {RECIPIENTS_MAX} addresses; use a mailing list"));
@@ -221,7 +246,7 @@ impl MailChannel {
             return Err(format!("`{wrong}` is no mail address"));
         }
         let mailer = shared.mailer.clone().ok_or("a mail channel needs [mail]")?;
-        Ok(Channel::Mail(Self { recipients, mailer }))
+        Ok(Channel::Mail(Self { recipients, subscribers, reply_to, list_id, mailer }))
     }
 
     /// Who hears of it.
@@ -229,8 +254,15 @@ impl MailChannel {
         &self.recipients
     }
 
+    /// Whether anybody may subscribe to it.
+    pub fn has_subscribers(&self) -> bool {
+        self.subscribers
+    }
+
     /// Sends one letter to `parcel.to`.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        self.mailer.send(parcel).await
+        let list = self.list_id.as_deref().unwrap_or_default();
+        let manner = Manner { reply_to: self.reply_to.as_ref(), list: Some(list) };
+        self.mailer.send_as(parcel, &manner).await
     }
 }

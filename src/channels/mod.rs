@@ -322,6 +322,8 @@ impl Channel {
     }
 }
 
+/// The type of a letter by which somebody subscribes to statements, who need not be of the house.
+pub const SUBSCRIPTION: &str = "subscription";
 /// The type of a letter that says nothing, and ends what sounds on: `data.ends` is the delivery that it was.
 pub const HUSH: &str = "hush";
 /// The longest that anything sounds on by itself.

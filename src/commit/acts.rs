@@ -223,6 +223,12 @@ impl Work<'_, '_> {
         if claim.kind == Kind::Hush {
             return Ok(());
         }
+        if self.is_to_a_subscriber(claim) {
+            return match outcome {
+                "refused" => self.refused_by_a_subscriber(claim, why),
+                _ => Ok(()),
+            };
+        }
         if claim.incident == 0 {
             // Of no incident are tests, notices of who is on call, login links and the report of a drill; of these nothing follows, and what
             // became of them stands in the log and in the figures.

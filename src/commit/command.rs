@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press, Report, SignIn};
+use super::{Answering, Asked, CalendarSaid, Change, Drilling, Part, Press, Report, SignIn, Subscribing};
 use crate::core::alert::Event;
 use crate::core::condition::Condition;
 use crate::core::decide::{Act, By, Reason};
@@ -156,6 +156,8 @@ pub enum Command {
     },
     /// Who is signed in to the pages.
     SignIn(SignIn),
+    /// Who gets statements by mail.
+    Subscribe(Subscribing),
     /// A calendar was asked for that a rotation follows.
     Calendar(Box<CalendarSaid>),
     /// A private address of a calendar is made.
@@ -289,7 +291,7 @@ pub enum Reply {
     /// To [`Command::Act`], [`Command::Press`], [`Command::Answer`] and [`Command::Declare`].
     Decided(Box<Incident>, Reason),
     /// To [`Command::AlertDue`] and [`Command::HeartbeatDue`]: whether its hour had come. To [`Command::NoteDuty`] and
-    /// [`Drilling::Look`]: whether there was anything to write.
+    /// [`Drilling::Look`]: whether there was anything to write. To [`Command::Subscribe`]: whether there was anything to do.
     Looked(bool),
     /// To [`Command::PutSilence`]: the id under which it is kept.
     Silenced(String),

@@ -90,6 +90,9 @@ impl Work<'_, '_> {
     ) -> Result<MailResult, StoreError> {
         let ignored = |why: Ignored| MailResult::ignored(mail, why);
         let Some((letter, direct)) = letter else { return Ok(ignored(self.unnamed(mail)?)) };
+        if self.hear_of_a_subscriber(mail, letter, source)? {
+            return Ok(result(mail, "ignored", None, "a letter to a subscriber came back"));
+        }
         let incident = self.home_of(letter.incident)?;
         let letter = self.as_it_came_back(mail, letter)?;
         let Some(saved) = self.memory.incident(self.tx, incident)? else {

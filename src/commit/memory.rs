@@ -108,6 +108,7 @@ impl Memory {
                     | Command::Forget
                     | Command::Roster(_)
                     | Command::SignIn(_)
+                    | Command::Subscribe(_)
                     | Command::Calendar(_)
                     | Command::LinkCalendar { .. }
                     | Command::UnlinkCalendar { .. }

@@ -136,11 +136,14 @@ mod stories_signin;
 #[cfg(test)]
 mod stories_statements;
 #[cfg(test)]
+mod stories_subscribers;
+#[cfg(test)]
 mod stories_turned;
 #[cfg(test)]
 mod stories_unread;
 #[cfg(test)]
 mod stories_ways;
+mod subscribe;
 
 pub use answers::{Answering, PageOf};
 use away::Away;
@@ -162,6 +165,7 @@ pub use report::{ARRIVED, Fate, Report};
 pub use roster::Change;
 pub use signin::SignIn;
 use spool::Spool;
+pub use subscribe::Subscribing;
 
 /// What the stories speak of.
 #[cfg(test)]

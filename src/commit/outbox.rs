@@ -260,6 +260,7 @@ impl Work<'_, '_> {
         statement: Option<u32>,
     ) -> Result<(), StoreError> {
         let house = self.house;
+        self.write_to_subscribers(incident, channel, words, statement)?;
         match house.recipients.get(channel) {
             // One recipient a message: one that is refused must not hold up the others.
             Some(recipients) => recipients.iter().try_for_each(|address| {
@@ -287,7 +288,7 @@ impl Work<'_, '_> {
         self.enclose(incident, kind, to, words, (place, None))
     }
 
-    fn enclose(
+    pub(super) fn enclose(
         &mut self,
         incident: i64,
         kind: Kind,

@@ -13,8 +13,8 @@ use crate::core::decide::Act;
 use crate::core::timeline::Route;
 use crate::house::House;
 use crate::store::{
-    StoreError, Tx, calendars, conditions, drills, letters, nodes, reach, roster, silences, tokens,
-    unreadable,
+    StoreError, Tx, calendars, conditions, drills, letters, nodes, reach, roster, silences, subscribers,
+    tokens, unreadable,
 };
 
 /// Runs one command. The outer error ends the whole transaction; the inner one is this command's own.
@@ -115,6 +115,7 @@ pub(super) fn run(
             SignIn::Link { .. } | SignIn::Open { .. } | SignIn::Token { .. } | SignIn::Answered { .. },
         ) if job.answer.is_closed() => Err(DoorError::Late),
         Command::SignIn(asked) => work.sign_in(asked)?,
+        Command::Subscribe(asked) => Ok(work.subscribe(asked)?),
         Command::Calendar(asked) => Ok(work.calendar(asked)?),
         // Nobody would ever see it.
         Command::LinkCalendar { .. } if job.answer.is_closed() => Err(DoorError::Late),
@@ -138,6 +139,7 @@ pub(super) fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             work.forget_signed_in()?;
+            subscribers::forget(tx)?;
             calendars::forget(tx, before(REVOKED_KEPT))?;
             reach::forget(tx, before(REVOKED_KEPT))?;
             drills::forget(tx, before(REVOKED_KEPT))?;

@@ -13,6 +13,8 @@ use crate::core::audience::Audience;
 use crate::core::incident::Severity;
 use crate::core::reach::{AFTER_MAX, MAIL, Quiet, Way};
 use crate::core::rules::{Person, Rules};
+/// The key of a channel that anybody may subscribe to.
+const SUBSCRIBERS: &str = "subscribers";
 
 pub(super) fn channels(
     root: &mut Table<'_>,
@@ -309,6 +311,17 @@ fn own_keys(
             let flag = table.boolean(reading, key.name);
             channel.texts.extend(flag.map(|flag| (key.name.to_owned(), flag.to_string())));
             true
+        } else if key.name == SUBSCRIBERS {
+            if table.boolean(reading, SUBSCRIBERS) == Some(true) {
+                let is_public = table.text(reading, "audience").is_some_and(|word| word.value == "public");
+                if !is_public {
+                    let what =
+                        "`subscribers` are anybody: only a channel with `audience = \"public\"` has some";
+                    reading.errors.add(table.place(SUBSCRIBERS), what);
+                }
+                channel.texts.insert(SUBSCRIBERS.into(), "true".into());
+            }
+            table.has(SUBSCRIBERS)
         } else if let Some(list) = table.list(key.name) {
             let text = if list { None } else { table.text(reading, key.name) };
             let list = list.then(|| table.texts(reading, key.name)).flatten();

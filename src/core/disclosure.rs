@@ -17,6 +17,7 @@ mod known;
 mod lookalikes;
 mod named;
 mod network;
+mod numbers;
 mod pattern;
 mod personal;
 mod phrases;
@@ -27,6 +28,7 @@ mod stories;
 #[cfg(test)]
 mod stories_corpus;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Range;
 
@@ -325,35 +327,71 @@ pub fn lint(text: &Rendered, audience: Audience, known: &Known) -> Vec<Finding> 
             }
         }
     }
-    let noticed = read.iter().flat_map(|(_, _, folded)| hosts::noticed(&folded.text, &ready)).collect();
+    let noticed: BTreeSet<usize> =
+        read.iter().flat_map(|(_, _, folded)| hosts::noticed(&folded.text, &ready)).collect();
     let mut found = Vec::new();
     for (place, original, folded) in &read {
         let slots = slots_in(original, &known.slots);
         for (folded, joints, gone) in views(*place, folded) {
-            let look = Look {
-                place: *place,
-                original,
-                folded: &folded,
-                known,
-                ready: &ready,
-                noticed: &noticed,
-                gone,
-            };
-            let over_a_joint = |span: &Range<usize>| match &joints {
-                Some(joints) => {
-                    let next = joints.partition_point(|at| *at <= span.start);
-                    joints.get(next).is_some_and(|at| *at < span.end)
-                }
-                None => true,
-            };
-            let hits = look.hits(patterns).into_iter().filter(|hit| over_a_joint(&hit.span));
+            let (ready, noticed, folded) = (&ready, &noticed, &folded);
+            let look = Look { place: *place, original, folded, known, ready, noticed, gone };
+            let hits = look.hits(patterns).into_iter().filter(|hit| is_over(joints.as_deref(), &hit.span));
             found.extend(hits.filter_map(|hit| finding(&look, &hit, &slots, audience)));
+        }
+    }
+    found.extend(over_the_joint(text, audience, known, &ready, &noticed, patterns));
+    for (place, part, _) in &read {
+        for (at, c) in part.char_indices().filter(|(_, c)| matches!(c, '\u{202d}' | '\u{202e}')) {
+            found.extend(unreadable(*place, at..at + c.len_utf8(), TURNED));
         }
     }
     let mut found = merged(found);
     if found.len() > FINDINGS_MAX {
         found.truncate(FINDINGS_MAX);
         found.extend(whole(Place::Body, &text.body, "there is more to find than is listed: mend this first"));
+    }
+    found
+}
+
+const TURNED: &str =
+    "This turns the direction of what follows, so that it is read otherwise than it is written: take it out.";
+/// So much of the end of a title and of the beginning of a text is read as one, in characters.
+const JOINT_CHARS: usize = 160;
+
+/// Whether something lies over one of these places; over none of them it was found elsewhere.
+fn is_over(joints: Option<&[usize]>, span: &Range<usize>) -> bool {
+    let Some(joints) = joints else { return true };
+    let next = joints.partition_point(|at| *at <= span.start);
+    joints.get(next).is_some_and(|at| *at < span.end)
+}
+
+/// What begins at the end of the title and goes on in the text: it is pointed at in the title.
+fn over_the_joint(
+    text: &Rendered,
+    audience: Audience,
+    known: &Known,
+    ready: &Ready<'_>,
+    noticed: &BTreeSet<usize>,
+    patterns: &[(&pattern::Pattern, regex::Regex)],
+) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let (title, body) = (text.subject.trim_end(), text.body.trim_start());
+    if title.is_empty() || body.is_empty() {
+        return found;
+    }
+    let from = title.char_indices().rev().nth(JOINT_CHARS).map_or(0, |(at, _)| at);
+    let until = body.char_indices().nth(JOINT_CHARS).map_or(body.len(), |(at, _)| at);
+    let (tail, head) = (title.get(from..).unwrap_or_default(), body.get(..until).unwrap_or_default());
+    let joined = format!("{tail}\n{head}");
+    let Some(folded) = Folded::of(&joined) else { return found };
+    for (folded, joints, gone) in views(Place::Subject, &folded) {
+        let folded = &folded;
+        let look = Look { place: Place::Subject, original: &joined, folded, known, ready, noticed, gone };
+        let hits = look.hits(patterns).into_iter().filter(|hit| is_over(joints.as_deref(), &hit.span));
+        let heavy = hits.filter(|hit| !matches!(hit.rule, Rule::Number | Rule::Absolute));
+        let heavy = heavy.filter_map(|hit| finding(&look, &hit, &[], audience));
+        let over = heavy.filter(|one| one.span.start < tail.len() && one.span.end > tail.len() + 1);
+        found.extend(over.map(|one| Finding { span: from + one.span.start..title.len(), ..one }));
     }
     found
 }
@@ -375,6 +413,9 @@ fn views(place: Place, folded: &Folded) -> Vec<(Folded, Option<Vec<usize>>, bool
     }
     if matches!(place, Place::Link(_) | Place::Attachment(_)) && plain.text.contains('_') {
         views.push((plain.with_blanks(), None, false));
+    }
+    if let Some((digits, places)) = numbers::in_digits(&plain) {
+        views.push((digits, Some(places), false));
     }
     views.push((plain, None, false));
     views

@@ -46,6 +46,7 @@ impl Pages {
             ("message.html", include_str!("templates/message.html")),
             ("again.html", include_str!("templates/again.html")),
             ("login.html", include_str!("templates/login.html")),
+            ("subscribe.html", include_str!("templates/subscribe.html")),
             ("sent.html", include_str!("templates/sent.html")),
             ("enter.html", include_str!("templates/enter.html")),
             ("index.html", include_str!("templates/index.html")),

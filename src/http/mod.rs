@@ -54,6 +54,7 @@ pub mod sns;
 mod speech;
 pub mod stale;
 mod stream;
+pub mod subscribe;
 pub mod tls;
 mod verbs;
 

@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (8, "0008_sessions.sql", include_str!("migrations/0008_sessions.sql")),
     (9, "0009_session_made_of.sql", include_str!("migrations/0009_session_made_of.sql")),
     (10, "0010_statements.sql", include_str!("migrations/0010_statements.sql")),
+    (11, "0011_subscribers.sql", include_str!("migrations/0011_subscribers.sql")),
 ];
 
 /// Brings the schema up to date.

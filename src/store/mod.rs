@@ -45,6 +45,7 @@ pub mod sight;
 pub mod silences;
 pub mod sqlite;
 pub mod statements;
+pub mod subscribers;
 pub mod timeline;
 pub mod tokens;
 pub mod unreadable;

@@ -10,14 +10,26 @@ use crate::channels::{Parcel, Thread, statement};
 use crate::core::audience::Audience;
 use crate::crypto;
 
+/// How letters of one sort are written.
+pub(super) struct Manner<'a> {
+    /// Where answers go, if not to the sender.
+    pub(super) reply_to: Option<&'a Mailbox>,
+    /// Of a list: the name that it is known by, or an empty one, for that of its audience.
+    pub(super) list: Option<&'a str>,
+}
+
 /// Writes a letter down.
 pub(super) fn of(
     parcel: &Parcel,
     from: &Mailbox,
-    reply_to: Option<&Mailbox>,
+    manner: &Manner<'_>,
     to: &Address,
 ) -> Result<Vec<u8>, String> {
     let domain = from.email.domain();
+    let audience = parcel.statement.as_ref().map(|said| said.audience);
+    // Whoever reads it is told nothing but its words: no number, and no state.
+    let is_outside =
+        audience.is_some_and(|audience| audience != Audience::Internal) || is_for_strangers(parcel);
     let seconds = u64::try_from(parcel.created_at.as_second()).unwrap_or(0);
     let subject = match parcel.statement {
         Some(_) => statement::title(parcel),
@@ -32,8 +44,10 @@ pub(super) fn of(
     if let Some(root) = root(parcel, domain) {
         builder = builder.in_reply_to(root.clone()).references(root);
     }
-    // Nobody answers a status update.
-    if let Some(reply_to) = reply_to.filter(|_| parcel.thread == Thread::Pages) {
+    // Nobody answers a status update; what is asked about a statement is for the PIO.
+    if let Some(reply_to) =
+        manner.reply_to.filter(|_| parcel.thread == Thread::Pages || manner.list.is_some())
+    {
         builder = builder.reply_to(reply_to.clone());
     }
     let mut own = vec![
@@ -41,16 +55,20 @@ pub(super) fn of(
         // Not `All`: that would swallow the bounces a pager needs (MS-OXCMAIL 2.1.3.2.20).
         ("X-Auto-Response-Suppress", "OOF, AutoReply, RN, NRN".to_owned()),
     ];
-    // People outside learn neither the number of an incident nor what we call its state.
-    let audience = parcel.statement.as_ref().map(|statement| statement.audience);
-    if matches!(audience, None | Some(Audience::Internal)) {
+    if !is_outside {
         own.push(("X-Incident-Id", parcel.incident.to_string()));
         own.push(("X-Incident-State", parcel.incident_state.clone()));
     }
-    match audience {
-        None => {}
-        Some(Audience::Internal) => own.push(("List-Id", format!("<internal-status.{domain}>"))),
-        Some(_) => own.push(("List-Id", format!("<status.{domain}>"))),
+    if let Some(list) = manner.list {
+        let audience = if is_for_strangers(parcel) { Some(Audience::Public) } else { audience };
+        let of_audience = audience.unwrap_or(Audience::Internal).as_str();
+        let list = if list.is_empty() { format!("{of_audience}.status.{domain}") } else { list.to_owned() };
+        own.push(("List-Id", format!("<{list}>")));
+        if let Some(end) = parcel.data.get("unsubscribe").and_then(|end| end.as_str()) {
+            // RFC 8058: a mail program may follow it by itself.
+            own.push(("List-Unsubscribe", format!("<{end}>")));
+            own.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
     }
     if parcel.page_attempt > 0 {
         own.push(("X-Page-Attempt", parcel.page_attempt.to_string()));
@@ -93,4 +111,9 @@ fn root(parcel: &Parcel, domain: &str) -> Option<String> {
     let told = [statement.audience.as_str(), &statement.began.to_string(), &statement.title];
     let told = crypto::hex(&crypto::sha256(told.join("\n").as_bytes())[..16]);
     Some(format!("<statements-{told}@{domain}>"))
+}
+
+/// Whether it is one of the letters by which somebody subscribes.
+fn is_for_strangers(parcel: &Parcel) -> bool {
+    parcel.event_type == crate::channels::SUBSCRIPTION
 }

@@ -117,8 +117,12 @@ async fn a_letter_is_taken_and_the_next_one_uses_the_same_connection() {
 fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
     let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();
     let reply_to: Mailbox = "onscene <answers@example.net>".parse().unwrap();
-    let bytes = bytes::of(&parcel(1), &from, Some(&reply_to), &"maya@example.net".parse().unwrap()).unwrap();
-    let again = bytes::of(&parcel(7), &from, Some(&reply_to), &"maya@example.net".parse().unwrap()).unwrap();
+    let bytes =
+        bytes::of(&parcel(1), &from, &to_person(Some(&reply_to)), &"maya@example.net".parse().unwrap())
+            .unwrap();
+    let again =
+        bytes::of(&parcel(7), &from, &to_person(Some(&reply_to)), &"maya@example.net".parse().unwrap())
+            .unwrap();
     assert_eq!(bytes, again);
     let text = String::from_utf8(bytes).unwrap().replace("\r\n", "\n");
     insta::with_settings!({snapshot_path => "../../../tests/fixtures/channels/mail", prepend_module_to_snapshot => false, omit_expression => true}, {
@@ -130,15 +134,17 @@ fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
 fn a_status_update_asks_for_no_answer() {
     let from: Mailbox = "pager@example.net".parse().unwrap();
     let status = Parcel { thread: Thread::Status, ..parcel(1) };
-    let bytes = bytes::of(&status, &from, Some(&from), &"staff@example.net".parse().unwrap()).unwrap();
+    let bytes =
+        bytes::of(&status, &from, &to_person(Some(&from)), &"staff@example.net".parse().unwrap()).unwrap();
     assert!(!String::from_utf8(bytes).unwrap().contains("\nReply-To"));
 }
 
 #[test]
 fn a_statement_tells_its_readers_no_number_and_keeps_to_its_own_thread() {
     let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();
+    let manner = Manner { reply_to: Some(&from), list: Some("") };
     let written = |parcel: &Parcel| {
-        let bytes = bytes::of(parcel, &from, Some(&from), &"list@example.org".parse().unwrap()).unwrap();
+        let bytes = bytes::of(parcel, &from, &manner, &"list@example.org".parse().unwrap()).unwrap();
         String::from_utf8(bytes).unwrap().replace("\r\n", "\n")
     };
     // The words alone are sent, whatever else came along.
@@ -159,7 +165,7 @@ fn a_statement_tells_its_readers_no_number_and_keeps_to_its_own_thread() {
     assert_ne!(root(&public), root(&internal));
     let internal = written(&internal);
     assert!(internal.contains("\nX-Incident-Id: 42\n"), "{internal}");
-    assert!(internal.contains("\nList-Id: <internal-status.example.net>\n"), "{internal}");
+    assert!(internal.contains("\nList-Id: <internal.status.example.net>\n"), "{internal}");
     let long = "refunds ".repeat(100);
     let subject = written(&Parcel { subject: long, ..statement(1) });
     assert_eq!(subject.matches("refunds").count(), 100, "a long title is not cut: {subject}");
@@ -169,7 +175,14 @@ fn a_statement_tells_its_readers_no_number_and_keeps_to_its_own_thread() {
 async fn a_statement_that_may_have_arrived_is_not_sent_again() {
     let (url, _taken) = relay(Relay::ResetsAfterDot).await;
     let recipients = vec!["list@example.org".into()];
-    let channel = Channel::Mail(MailChannel { recipients, mailer: std::sync::Arc::new(mailer(&[url])) });
+    let mailer = std::sync::Arc::new(mailer(&[url]));
+    let channel = Channel::Mail(MailChannel {
+        recipients,
+        subscribers: false,
+        reply_to: None,
+        list_id: None,
+        mailer,
+    });
     let parcel = Parcel { to: "list@example.org".into(), ..statement(1) };
     assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
     assert!(!channel.recognises_repeats(&parcel));
@@ -180,7 +193,7 @@ async fn a_statement_that_may_have_arrived_is_not_sent_again() {
 fn a_subject_cannot_smuggle_a_header_in() {
     let from: Mailbox = "pager@example.net".parse().unwrap();
     let evil = Parcel { subject: "a\r\nBcc: all@example.net".into(), ..parcel(1) };
-    let bytes = bytes::of(&evil, &from, None, &"maya@example.net".parse().unwrap()).unwrap();
+    let bytes = bytes::of(&evil, &from, &to_person(None), &"maya@example.net".parse().unwrap()).unwrap();
     assert!(!String::from_utf8(bytes).unwrap().contains("\nBcc:"));
 }
 
@@ -316,5 +329,62 @@ fn relays_that_cannot_work_are_refused_in_words() {
         ["smtps://pager@mx1.example.net", "smtp://mx2.example.net:587", "smtp://[::1]:25", "file:./mail"]
     {
         check_relay(url).unwrap();
+    }
+}
+
+fn to_person(reply_to: Option<&Mailbox>) -> Manner<'_> {
+    Manner { reply_to, list: None }
+}
+
+#[test]
+fn a_statement_to_a_list_says_nothing_but_its_words() {
+    let from: Mailbox = "Example <status@example.net>".parse().unwrap();
+    let pio: Mailbox = "press@example.net".parse().unwrap();
+    let written = |said: &Parcel, manner: &Manner<'_>| {
+        let bytes = bytes::of(said, &from, manner, &"reader@example.org".parse().unwrap()).unwrap();
+        String::from_utf8(bytes).unwrap()
+    };
+    let said = super::super::stories::statement(1);
+    let manner = Manner { reply_to: Some(&pio), list: Some("") };
+    let mail = written(&said, &manner);
+    for header in [
+        "List-Id: <public.status.example.net>\r\n",
+        "Auto-Submitted: auto-generated\r\n",
+        "Reply-To: press@example.net\r\n",
+        "Subject: Online shop: payments fail\r\n",
+        "To: reader@example.org\r\n",
+    ] {
+        assert!(mail.contains(header), "{header}: {mail}");
+    }
+    assert!(
+        !mail.contains("X-Incident") && !mail.contains("42") && !mail.contains("List-Unsubscribe"),
+        "{mail}"
+    );
+    // Each audience has a thread, of which nothing is ever sent.
+    let root =
+        |mail: &str| mail.lines().find_map(|line| line.strip_prefix("References: ").map(str::to_owned));
+    let mut inside = said.clone();
+    inside.statement.as_mut().unwrap().audience = Audience::Internal;
+    let inner = written(&inside, &manner);
+    assert!(root(&mail).is_some() && root(&mail) != root(&inner), "{inner}");
+    assert!(
+        inner.contains("X-Incident-Id: 42\r\n") && inner.contains("List-Id: <internal.status.example.net>")
+    );
+    let next = Parcel { delivery: "f".repeat(32), ..said.clone() };
+    assert_eq!(root(&written(&next, &manner)), root(&mail));
+    assert_eq!(
+        written(&Parcel { attempt: 5, ..said.clone() }, &manner),
+        mail,
+        "the same bytes at every attempt"
+    );
+    let end = serde_json::json!({"unsubscribe": "https://status.example.net/unsubscribe?token=1-ab"});
+    let to_subscriber =
+        written(&Parcel { data: end, ..said }, &Manner { reply_to: None, list: Some("news.example.net") });
+    for header in [
+        "List-Id: <news.example.net>\r\n",
+        "List-Unsubscribe: <https://status.example.net/unsubscribe?token=1-ab>\r\n",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n",
+    ] {
+        assert!(to_subscriber.contains(header), "{header}: {to_subscriber}");
     }
 }

@@ -18,7 +18,7 @@ const ROUNDS_MAX: usize = 8;
 const FOLDED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Longest name of an entity, and longest tag, in bytes.
 const NAME_BYTES_MAX: usize = 12;
-const TAG_BYTES_MAX: usize = 16;
+const TAG_BYTES_MAX: usize = 160;
 /// Hidings inside of each other, as `&amp;amp;#46;`.
 const DEPTH_MAX: usize = 4;
 /// Fewer letters with a sign between each are an abbreviation.
@@ -62,6 +62,21 @@ impl Folded {
             self.starts.push(start);
             self.ends.push(end);
         }
+    }
+
+    /// Nothing yet of the same text.
+    pub(super) fn emptied(&self) -> Self {
+        Self { length: self.length, ..Self::default() }
+    }
+
+    /// Puts a character that stands in another reading of the same text.
+    pub(super) fn copy(&mut self, from: &Self, at: usize, c: char) {
+        self.push(c, from.start(at), from.end(at));
+    }
+
+    /// Puts a character that stands for a piece of another reading.
+    pub(super) fn put(&mut self, from: &Self, piece: Range<usize>, c: char) {
+        self.push(c, from.start(piece.start), from.end(piece.end.saturating_sub(1)));
     }
 
     /// What stood there before it was folded.
@@ -298,14 +313,38 @@ fn bracketed(rest: &str, close: char) -> Option<(Stands, usize)> {
     Some((Stands::Joint(c), bytes))
 }
 
-/// A tag that has nothing but its name: it is not seen.
+/// Whether the facts of a tag say how it looks, and nothing that could be read.
+fn only_looks(facts: &str) -> bool {
+    const LOOKS: &[&str] =
+        &["class", "style", "lang", "dir", "color", "size", "face", "align", "width", "height"];
+    let mut rest = facts.trim_matches([' ', '\n', '/']);
+    while !rest.is_empty() {
+        let Some((name, after)) = rest.split_once('=') else { return false };
+        if !LOOKS.contains(&name.trim().to_ascii_lowercase().as_str()) {
+            return false;
+        }
+        let after = after.trim_start();
+        let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''));
+        let end = match quote {
+            Some(quote) => after.get(1..).and_then(|inner| inner.find(quote)).map(|end| end + 2),
+            None => Some(after.find([' ', '\n']).unwrap_or(after.len())),
+        };
+        let Some(end) = end else { return false };
+        rest = after.get(end..).unwrap_or_default().trim_start();
+    }
+    true
+}
+
+/// A tag that says nothing that could be read: it is not seen.
 fn tag(rest: &str) -> Option<(Stands, usize)> {
     let name = rest.get(1..)?;
     let name = name.strip_prefix('/').unwrap_or(name);
     let end = name.bytes().take(TAG_BYTES_MAX).position(|b| b == b'>')?;
+    // A tag is not cut in a character.
     let word = name.get(..end)?;
-    let letters = word.trim_end_matches([' ', '/']);
-    if letters.is_empty() || !letters.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    let (letters, facts) = word.split_once([' ', '\n']).unwrap_or((word, ""));
+    let letters = letters.trim_end_matches('/');
+    if letters.is_empty() || !letters.bytes().all(|b| b.is_ascii_alphanumeric()) || !only_looks(facts) {
         return None;
     }
     let bytes = rest.len() - name.len() + end + 1;

@@ -17,6 +17,7 @@ const SHAPE: &str =
 const SUFFIX: &str = "This is the name of a machine of the house: name the product that users see.";
 const CLOUD: &str = "This is the id of a machine or a resource at the provider: take it out.";
 const URL: &str = "This leads to a host that is not one of the public ones: link a public page, or none.";
+const HIDDEN: &str = "This is a comment that readers do not see and their programs do: take it out.";
 const DISGUISED: &str =
     "This is written like a public host and is none: copy the address of the public page.";
 
@@ -290,6 +291,8 @@ pub(super) const PATTERNS: &[Pattern] = &[
         !look.of(span).to_lowercase().starts_with("row") || look.after(span).to_lowercase().contains("rack")
     }),
     host(r"\blocalhost\b", SHAPE),
+    Pattern::new(Rule::Url, r"\b(?:data\s?:\s?[a-z]+/[a-z0-9.+-]+[;,]|javascript\s?:|vbscript\s?:)[^ \n]*", URL),
+    Pattern::new(Rule::Unreadable, "<!--", HIDDEN),
     host(r"\b(?:container|pod|instance|image|digest)(?: id)? ?:? ?(?:sha256:)?[0-9a-f]{12,64}\b", CLOUD)
         .when(|look, span| look.of(span).bytes().any(|b| b.is_ascii_digit())),
 ];
@@ -459,6 +462,9 @@ fn name_why(look: &Look<'_>, span: &Range<usize>, urls: &[Range<usize>]) -> Opti
                 return Some((Rule::Url, URL));
             }
         }
+    }
+    if labels.iter().any(|label| label.starts_with("xn--")) {
+        return Some((Rule::Host, DISGUISED));
     }
     labels.iter().any(|label| is_machine(label)).then_some((Rule::Host, SHAPE))
 }

@@ -43,6 +43,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     trace(r"\bat [a-z0-9_$.<>]+\.[a-z0-9_$<>]+\([a-z0-9_.]*(?::[0-9]+)?[^)\n]{0,40}\)"),
     trace(r"\bfile [\x22']?[^\s\x22',]+[\x22']?, line [0-9]+|\b[a-z0-9_]+::[a-z0-9_:]+\b"),
     trace(r"\b(?:ORA-[0-9]{3,6}|SQLSTATE|ECONN[A-Z]+|ETIMEDOUT|ENOSPC|EHOSTUNREACH|ENOMEM|EADDRINUSE|OOM[ -]?Kill(?:ed|er)?|CrashLoopBackOff|ImagePullBackOff|SIG(?:KILL|SEGV|TERM|ABRT)|errno|java\.lang\.[A-Za-z]+|java\.net\.[A-Za-z]+)\b"),
+    trace(r"\b(?:nginx|apache|haproxy|envoy|varnish|openssl|openssh|mysql|mariadb|postgres(?:ql)?|redis|rabbitmq|elasticsearch|kubernetes|tomcat|iis|php)/[0-9]+(?:\.[0-9]+)+"),
     trace(r"\bexit(?:ed)?(?: with)? (?:code|status) [0-9]+|\b0x[0-9a-f]{4,16}\b|\bnull pointer\b|\bundefined is not\b|\bcannot read propert(?:y|ies)\b|\bout of memory\b|\bdeadlock(?:s|ed)?\b|\btoo many open files\b|\bno space left on device\b|\bconnection refused\b|\bmax_?connections\b"),
     trace(r"\b(?:select\b [a-z0-9_*., \n]+ from [a-z0-9_.]+|insert\b into\b [a-z0-9_.]+|update [a-z0-9_.]+ set [a-z0-9_]+ ?=|delete from [a-z0-9_.]+|drop table|alter table|truncate table)\b"),
     trace(r"\bSELECT(?: [a-zA-Z0-9_.,]+)* FROM [a-zA-Z0-9_.]+").cased(),

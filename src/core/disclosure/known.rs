@@ -188,15 +188,36 @@ impl<'a> Ready<'a> {
     /// All names in a folded text.
     pub(super) fn find(&self, text: &str) -> Vec<Found> {
         let words = words(text);
-        let mut found = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
         for (at, (span, word)) in words.iter().enumerate() {
-            for name in self.both().iter().filter_map(|table| table.names.get(word)).flatten() {
-                if let Some(span) = whole(text, &words, at, span, name) {
-                    found.push(Found { named: name.named, span });
+            for spelled in spellings(word) {
+                for name in self.called(&spelled) {
+                    if let Some(span) = whole(text, &words, at, span, name) {
+                        found.push(Found { named: name.named, span });
+                    }
                 }
+            }
+            // A name of one word that is written as two.
+            let Some((behind, next)) = words.get(at + 1) else { continue };
+            let near = matches!(text.get(span.end..behind.start), Some(" " | "-" | "_"));
+            let long = word.chars().count() >= 3 && next.chars().count() >= 3;
+            if near && long {
+                let one = self.called(&format!("{word}{next}"));
+                let whole = one.filter(|name| name.rest.is_empty() && name.care != Care::Capital);
+                let span = span.start..behind.end;
+                // A name of two words has both forms, and was found by the other.
+                let known =
+                    |name: &&Name| !found.iter().any(|one| one.named == name.named && one.span == span);
+                let new: Vec<Named> = whole.filter(known).map(|name| name.named).collect();
+                found.extend(new.into_iter().map(|named| Found { named, span: span.clone() }));
             }
         }
         found
+    }
+
+    fn called<'s>(&'s self, first: &str) -> impl Iterator<Item = &'s Name> + use<'s> {
+        let lists = self.both().map(|table| table.names.get(first));
+        lists.into_iter().flatten().flatten()
     }
 }
 
@@ -220,17 +241,22 @@ impl Table {
             }
         }
         for customer in &known.customers {
-            table.name(customer, Named::Customer)?;
+            table.firm(customer, Named::Customer)?;
         }
         for (number, vendor) in known.vendors.iter().enumerate() {
             let number = vendors + number;
-            table.name(&vendor.name, Named::Vendor(number))?;
+            table.firm(&vendor.name, Named::Vendor(number))?;
             for host in &vendor.notice_hosts {
                 table.notice_hosts.entry(host.trim().to_ascii_lowercase()).or_default().insert(number);
             }
         }
         for host in &known.hosts {
-            table.add(&words_of(host)?, Named::Host, Care::Whole);
+            let words = words_of(host)?;
+            let joined = words.concat();
+            if words.len() > 1 && joined.len() >= JOINED_HOST_BYTES_MIN && !host.contains('.') {
+                table.add(&[joined], Named::Host, Care::None);
+            }
+            table.add(&words, Named::Host, Care::Whole);
         }
         for word in known.seen.iter().filter(|word| tells_of_a_thing(word)) {
             if let Ok(words) = words_of(word) {
@@ -260,6 +286,25 @@ impl Table {
         Ok(table)
     }
 
+    /// A firm is found without the words of its legal form, and a vendor by the first part of its name too.
+    fn firm(&mut self, name: &str, named: Named) -> Result<(), &'static str> {
+        self.name(name, named)?;
+        let words = words_of(name)?;
+        let last = words.iter().rposition(|word| !LEGAL_FORMS.split_whitespace().any(|form| form == word));
+        let bare = last.and_then(|last| words.get(..=last)).unwrap_or(&words);
+        match bare {
+            _ if bare.len() == words.len() => {}
+            [only] => self.add(std::slice::from_ref(only), named, Care::Capital),
+            several => self.add(several, named, Care::None),
+        }
+        if let (Named::Vendor(_), [first, _, ..]) = (named, bare)
+            && first.chars().count() >= PART_CHARS_MIN
+        {
+            self.add(std::slice::from_ref(first), named, Care::Capital);
+        }
+        Ok(())
+    }
+
     fn name(&mut self, name: &str, named: Named) -> Result<(), &'static str> {
         let words = words_of(name)?;
         let joined = words.concat();
@@ -284,6 +329,9 @@ impl Table {
         self.add(&reversed, Named::Person, Care::None);
         if let (Some(first), Some(last)) = (words.first(), words.last()) {
             let initial: String = first.chars().take(1).collect();
+            if last.chars().count() >= 4 {
+                self.add(&[format!("{initial}{last}")], Named::Person, Care::None);
+            }
             self.add(&[initial, last.clone()], Named::Person, Care::None);
             for part in [first, last] {
                 if part.chars().count() > 2 {
@@ -301,6 +349,18 @@ impl Table {
     }
 }
 
+/// What may stand in a name for its `&`.
+const ANDS: &[&str] = &["and", "und", "og", "et", "y"];
+/// Machines are found in one word, where that is long enough to be no chance.
+const JOINED_HOST_BYTES_MIN: usize = 8;
+/// Shorter first parts of a vendor's name are looked for with the rest of it alone.
+const PART_CHARS_MIN: usize = 5;
+/// What stands at the end of a firm's name and is left out when people speak of it.
+const LEGAL_FORMS: &str = "ltd limited inc incorporated llc llp lp plc corp corporation co company gmbh mbh ag se kg kgaa ohg ug ev \
+    as asa ab aps oy oyj sa sas sarl sl slu srl spa bv nv pty holding holdings group gruppe konsern international";
+/// What a person does at the beginning of a sentence.
+const DOES: &str = "is was has had will did does says said reports reported found looks looked works worked and restarted fixed \
+    deleted pushed rolled deployed called took told asked";
 const MANY_NAMES: &str = "there are more names than can be looked for";
 const NAME_UNREADABLE: &str =
     "a name in the configuration has no letter or digit, or is too long to be looked for";
@@ -313,18 +373,51 @@ fn whole(
     name: &Name,
 ) -> Option<Range<usize>> {
     let mut end = first.end;
-    for (number, part) in name.rest.iter().enumerate() {
-        let (span, word) = words.get(at + 1 + number)?;
+    let mut next = at + 1;
+    for part in &name.rest {
+        // "Orchard & Pine" is said "Orchard and Pine".
+        let and = words.get(next).filter(|(_, word)| ANDS.contains(&word.as_str()) && word != part);
+        let is_and = and.is_some();
+        next += usize::from(is_and);
+        let (span, word) = words.get(next)?;
+        next += 1;
         let between = text.get(end..span.start)?;
-        let near = between.len() <= 3 && !between.contains("\n\n") && !between.contains([';', '!', '?']);
+        let near =
+            (between.len() <= 3 || is_and) && !between.contains("\n\n") && !between.contains([';', '!', '?']);
         let whole = name.care != Care::Whole || !between.contains([' ', ',']) || between == " ";
-        if word != part || !near || !whole {
+        let same = word == part || spellings(word).contains(part);
+        if !same || !near || !whole {
             return None;
         }
         end = span.end;
     }
     let span = first.start..end;
     (name.care != Care::Capital || written_as_a_name(text, &span)).then_some(span)
+}
+
+/// A word, and what it may be meant for: without the s of a genitive or a plural, and with letters for the digits that look
+/// like them.
+fn spellings(word: &str) -> Vec<String> {
+    let mut all = vec![word.to_owned()];
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    if digits > 0 && digits * 2 <= word.len() && word.bytes().any(|b| b.is_ascii_alphabetic()) {
+        for one in ['i', 'l'] {
+            let letter = |c| match c {
+                '0' => 'o',
+                '1' => one,
+                '3' => 'e',
+                '4' => 'a',
+                '5' => 's',
+                '7' => 't',
+                c => c,
+            };
+            all.push(word.chars().map(letter).collect());
+        }
+    }
+    if let Some(stem) = word.strip_suffix('s').filter(|stem| stem.chars().count() >= 4) {
+        all.push(stem.to_owned());
+    }
+    all
 }
 
 /// A capital, and not only because a sentence begins; or as somebody is called in chat.
@@ -337,7 +430,15 @@ fn written_as_a_name(text: &str, span: &Range<usize>) -> bool {
         return false;
     }
     let last = before.trim_end_matches([' ', '"', '\'', '(']);
-    !(last.is_empty() || last.ends_with(['.', '!', '?', ':', '\n', '-']))
+    let begins = last.is_empty() || last.ends_with(['.', '!', '?', ':', '\n', '-']);
+    if begins && !ordinary(&text.get(span.clone()).unwrap_or_default().to_lowercase()) {
+        // "Lind restarted it": a word of a sentence is not followed by what somebody does.
+        let after = text.get(span.end..).unwrap_or_default();
+        let next = after.strip_prefix(' ').unwrap_or_default();
+        let next = next.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+        return DOES.split_whitespace().any(|word| word == next);
+    }
+    !begins
 }
 
 /// First names and handles that are words of their own in English or German.

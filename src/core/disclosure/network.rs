@@ -29,6 +29,11 @@ pub(super) const PATTERNS: &[Pattern] = &[
         !before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.' || c == '/') && look.of(span).split('/').next_back().and_then(|bits| bits.trim().parse().ok()).is_some_and(|bits: u8| (8..=32).contains(&bits))
     }),
     network(r"\[?[0-9a-f]{0,4}(?:\s?:\s?[0-9a-f]{0,4}){2,7}\]?(?:%[a-z0-9]+)?(?:/[0-9]{1,3})?(?::[0-9]{2,5})?", ADDRESS).when(is_ipv6),
+    network(r"\b0x[0-9a-f]{1,2}(?:\.0x[0-9a-f]{1,2}){3}\b|\b192 168 [0-9]{1,3} [0-9]{1,3}\b", ADDRESS),
+    network(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){1,2}\.", ADDRESS).when(|look, span| {
+        look.folded.origin(span).and_then(|span| look.original.get(span)).is_some_and(|text| text.ends_with(".*"))
+    }),
+    network(r"\b(?:10|172|192)\.[0-9]{1,3} (?:net|network|range|subnet|block)s?\b|(?:^|[\s])/(?:8|16|2[0-9]|3[0-2])\b", NETWORK),
     network(r"\b[0-9a-f]{2}(?:[:-][0-9a-f]{2}){5}\b", NETWORK),
     network(r"\b[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}\b", NETWORK),
     network(r"(?:^|[a-z\])\s(])\s?:[1-9][0-9]{2,4}\b", PORT).when(is_port),
@@ -71,8 +76,9 @@ fn is_ipv6(look: &Look<'_>, span: &Range<usize>) -> bool {
     let shortened = address.contains("::") && !address.contains(":::");
     let letters = address.bytes().any(|b| b.is_ascii_alphabetic());
     let digits = address.bytes().any(|b| b.is_ascii_digit());
-    let glued = look.before(span).ends_with(|c: char| c.is_ascii_alphanumeric())
-        || look.after(span).starts_with(|c: char| c.is_ascii_alphanumeric());
+    let apart = |c: char| c == ' ' || c == '\n';
+    let glued = !text.starts_with(apart) && look.before(span).ends_with(|c: char| c.is_ascii_alphanumeric())
+        || !text.ends_with(apart) && look.after(span).starts_with(|c: char| c.is_ascii_alphanumeric());
     if glued {
         return false;
     }

@@ -41,6 +41,7 @@ pub(super) const PATTERNS: &[Pattern] = &[
     )
     .when(|look, span| !is_a_year(look, span)),
     personal(r"\b(?:account|customer|user|tenant|member|client)s? [a-z]{1,4}[0-9]{3,}[a-z0-9]*\b", ID),
+    personal(r"\b(?:user|user ?name|login|account)\s?:?[ \n][a-z][a-z._-]{2,20}[0-9]{2,4}\b", ID),
     personal(
         r"\b(?:cus|acct|usr|user|org|sub|tenant|ws|uid|cust|cid|mem|price|inv|ch|pi|pm|in|txn|ord|acc|client|contact|team|session)_[a-z0-9]{6,}\b",
         ID,

@@ -19,12 +19,12 @@ const fn repair(source: &'static str) -> Pattern {
 
 macro_rules! number {
     () => {
-        r"(?:[0-9]+(?:[.,][0-9]+)?|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|forty ?five|sixty|ninety|half an?|a few|few|a couple of|couple of|several|some|a handful of|the next few)"
+        r"(?:[0-9]+(?:[.,/][0-9]+)?|an?|one|two|three|four|five|six|seven|eight|nine|ten|twelve|fifteen|twenty|thirty|forty|forty ?five|sixty|ninety|half an?|a few|few|a couple of|couple of|several|some|a handful of|the next few)"
     };
 }
 macro_rules! unit {
     () => {
-        r"(?:secs?|seconds?|mins?|minutes?|hrs?|hours?|days?|weeks?|minuten?|stunden?)"
+        r"(?:secs?|seconds?|mins?|minutes?|hrs?|hours?|h|days?|weeks?|minuten?|stunden?)"
     };
 }
 macro_rules! about {
@@ -39,7 +39,7 @@ macro_rules! clock {
 }
 macro_rules! later {
     () => {
-        r"(?:lunch(?: ?time)?|tonight|tomorrow|mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|(?:the )?end of (?:the |this |our )?(?:business )?(?:day|hour|week|morning|afternoon|evening|shift)|eod|eob|cob|close of (?:business|play)|(?:this|late|later this|early|tomorrow) (?:morning|afternoon|evening)|morning|evening|dawn|then end of today|today)\b"
+        r"(?:lunch(?: ?time)?|dinner(?: ?time)?|breakfast|tea ?time|(?:the )?end of play|(?:the )?top of the hour|sunset|sunrise|nightfall|tonight|tomorrow|mon(?:day)?|tue(?:sday)?|wed(?:nesday)?|thu(?:rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?|(?:the )?end of (?:the |this |our )?(?:business )?(?:day|hour|week|morning|afternoon|evening|shift)|eod|eob|cob|close of (?:business|play)|(?:this|late|later this|early|tomorrow) (?:morning|afternoon|evening)|morning|evening|dawn|then end of today|today)\b"
     };
 }
 
@@ -55,24 +55,44 @@ pub(super) const PATTERNS: &[Pattern] = &[
     repair(concat!(r"\b(?:by|before|until|no later than|not later than|eta:?|sometime|some time|around|latest)(?: (?:about|around|approximately|roughly|the latest))? ", later!())).when(is_promised),
     repair(r"\b(?:today|tonight|tomorrow|overnight|later (?:today|this (?:week|morning|afternoon|evening))|(?:this|next) (?:morning|afternoon|evening|week)|over the weekend|first thing)\b").when(expected),
     repair(r"\b(?:soon|shortly|momentarily|imminent(?:ly)?|presently)\b").when(is_near),
-    repair(r"\b(?:any (?:minute|moment|second|hour|time|day) ?now|any (?:minute|moment|second)|before (?:very )?long|(?:seconds|minutes|hours|moments) away|(?:a |just a )?(?:matter|question) of (?:seconds|minutes|hours|days|moments|time)|(?:almost|nearly) (?:there|done|fixed|back|ready|finished|complete|over|restored|resolved)|hours,? (?:and )?not days|minutes,? (?:and )?not hours|end (?:is )?in sight|not (?:be )?(?:much )?long(?:er)?(?: now)?|won't (?:be|take) (?:much )?long(?:er)?|(?:right )?around the corner|very little time|a quick fix|quick turnaround|in the home stretch|close to (?:a fix|being (?:fixed|done|resolved)|resolving|restoring|fixing)|home stretch|on track (?:for|to)|light at the end)\b").when(|look, span| !told(look, span)),
-    repair(r"\b(?:eta|etr|ettr|mttr|estimated (?:time|repair|restoration)(?: (?:to|of|for|until) (?:repair|fix|resolution|recovery|restor\w+|completion|resolve|recover|arrival))?|time to (?:repair|fix|resolve|recovery|restore|resolution)|(?:expected|estimated|anticipated|projected|remaining) (?:down ?time|duration|fix|resolution|recovery|completion|outage|restoration|repair|wait)(?: time)?|repair time)\b")
+    repair(r"\b(?:any (?:minute|moment|second|hour|time|day) ?now|any (?:minute|moment|second)|before (?:very )?long|(?:seconds|minutes|hours|moments) away|(?:a |just a )?(?:matter|question) of (?:(?:an?|one|two|three|a few|several|some) )?(?:seconds?|minutes?|hours?|days?|moments?|time)|(?:almost|nearly) (?:there|done|fixed|back|ready|finished|complete|over|restored|resolved)|hours,? (?:and )?not days|minutes,? (?:and )?not hours|end (?:is )?in sight|not (?:be |last |take )?(?:very |much |too )?long(?:er)?(?: now)?|before you know it|give us (?:until|till)|won't (?:be|take) (?:much )?long(?:er)?|(?:right )?around the corner|very little time|a quick fix|quick turnaround|in the home stretch|close to (?:a fix|being (?:fixed|done|resolved)|resolving|restoring|fixing)|home stretch|on track (?:for|to)|light at the end)\b").when(|look, span| !told(look, span)),
+    repair(r"\b(?:eta|e\.t\.a|etr|ettr|mttr|estimated (?:time|repair|restoration)(?: (?:to|of|for|until) (?:repair|fix|resolution|recovery|restor\w+|completion|resolve|recover|arrival))?|time to (?:repair|fix|resolve|recovery|restore|resolution)|(?:expected|estimated|anticipated|projected|remaining) (?:down ?time|duration|fix|resolution|recovery|completion|outage|restoration|repair|wait)(?: time)?|repair time|(?:resolution|recovery|restoration|completion|fix) (?:time|estimate|target)(?: (?:is|of)|\s?[:=]))(?:\b|[\s])")
         .when(|look, span| !refused(look.sentence_before(span)) && !refused(look.sentence_after(span))),
     repair(concat!(r"\b(?:another ", number!(), "|", number!(), r" (?:more|further|additional|extra)) ?", unit!(), r"\b")).when(|look, span| !told(look, span)),
-    repair(concat!(r"\b(?:take|takes|taking|need|needs|require|requires|last|lasts|give us|allow|spend|wait)(?: (?:us|them|me|it))?(?: ", about!(), r")* ?", number!(), r"(?: ?(?:-|to|or) ?", number!(), r")?(?: (?:more|further|additional|extra))? ?", unit!(), r"\b")).when(|look, span| !told(look, span) && !is_an_ordinal(look, span)),
-    repair(concat!(r"\b", number!(), " ?", unit!(), r" (?:from now|away|left|remaining|to go|max(?:imum)?|tops|at (?:the )?most|or less|or so|until (?:it|we|every|full|all|normal|service))\b")).when(|look, span| !told(look, span)),
+    repair(concat!(r"\b(?:take|takes|taking|need|needs|require|requires|last|lasts|give us|allow|spend|wait)(?: (?:us|them|me|it))?(?: ", about!(), r")* ?", number!(), r"(?: ?(?:-|to|or) ?", number!(), r")?(?: (?:more|further|additional|extra))? ?", unit!(), r"\b")).when(|look, span| !told(look, span) && !is_compared(look, span) && !is_an_ordinal(look, span)),
+    repair(concat!(r"\b", number!(), " ?", unit!(), r" (?:from now|away|left|remaining|to go|more|max(?:imum)?|tops|at (?:the )?most|or less|or so|until (?:it|we|every|full|all|normal|service))\b")).when(|look, span| !told(look, span) && !look.after(span).trim_start().starts_with("than")),
+    // Hours that are said without a clock: "by half past three", "by 3", "in thirty".
+    repair(concat!(r"\b(?:by|before|until|till|at|around|about|from|towards?)(?: (?:about|around))? (?:a )?(?:half|quarter|(?:five|ten|twenty|twenty ?five)(?: minutes)?) (?:past|to|after|before) ", number!(), r"\b")).when(|look, span| !told(look, span)),
+    repair(concat!(r"\b(?:by|before|until|till|around) (?:", number!(), r"|[0-2][0-9][0-5][0-9])\b")).when(|look, span| ends_a_thought(look, span) && expected(look, span)),
+    repair(concat!(r"\b(?:in|within) ", number!(), r"\b")).when(|look, span| ends_a_thought(look, span) && expected(look, span)),
+    repair(concat!(r"\bt ?(?:-|minus) ?", number!(), " ?", unit!(), r"\b")),
+    repair(concat!(r"\b(?:aim(?:ing|s)?|target(?:ing)?|shoot(?:ing)?) (?:for|at) (?:(?:about|around) )?", clock!())),
+    repair(concat!(r"\b(?:back(?: (?:up|online|again))?|again|expected(?: back)?)(?: (?:from|on|at|by))?\s?:?[\s]~?", clock!())).when(|look, span| !told(look, span)),
     // German.
     repair(r"\b(?:in|innerhalb|binnen)(?: (?:etwa|ca\.?|rund|wenigen|den|nachsten|kommenden|kurzester|einer|einem|weniger|der|von|spatestens|ungefahr|circa|knapp|gut|paar|ein|zirka)){0,4} ?(?:[0-9]+|zehn|funf|zwanzig|dreissig|zwei|drei|vier|halben?|viertel)? ?(?:minuten?|stunden?|viertelstunde|tagen?|augenblick\w{0,3}|zeit|kurze)\b").when(|look, span| !german_past(look, span)),
     repair(r"\b(?:bis|ab|gegen|vor)(?: (?:etwa|ca\.?|spatestens|ungefahr|heute|morgen|um|zirka)){0,3} ?(?:[0-2]?[0-9][:.][0-5][0-9]|[0-2]?[0-9](?: uhr| h)|mittag|mitternacht|abend|morgen|heute abend|tagesende|ende (?:der woche|des tages))\b").when(|look, span| !german_range(look, span)),
     repair(r"\b(?:in kurze|in kuerze|bald|demnachst|alsbald|spatestens (?:um|bis|in|heute|morgen)|jeden (?:moment|augenblick)|gleich wieder|noch heute|im laufe (?:des|der)(?: nachsten| kommenden)? (?:tag\w*|nachmittag\w*|abend\w*|vormittag\w*|stunden?|woche))\b")
         .when(|look, span| !look.after(span).trim_start().to_lowercase().starts_with("wie ") && !look.before(span).trim_end().to_lowercase().ends_with("so")),
+    repair(r"\bum (?:etwa |ca\.? |rund )?(?:(?:halb|viertel(?: (?:vor|nach))?) [a-z]+|[0-2]?[0-9](?:[:.][0-5][0-9])?(?: uhr)?)\b").when(|look, span| will_be(look, span) && !german_past(look, span)),
     // Norwegian.
+    repair(r"\b(?:kl\.?|klokk[ae]n?)[\s](?:ca\.? )?(?:halv [a-z]+|[0-2]?[0-9](?:[:.][0-5][0-9])?)\b").when(|look, span| {
+        let text = format!(" {} {} ", look.sentence_before(span), look.sentence_after(span)).to_lowercase();
+        [" tilbake", " vil ", " skal ", " igjen", " lost "].iter().any(|word| text.contains(word))
+            && ![" var ", " ble ", " startet", " begynte", " har "].iter().any(|word| text.contains(word))
+            && !text.contains("oppdatering")
+    }),
     repair(r"\b(?:om|innen|i lopet av|pa)(?: (?:ca\.?|cirka|rundt|noen|noen fa|et par|en|ei|et|de neste|neste|den neste|dagen|omtrent|under)){0,3} ?(?:[0-9]+|ti|tjue|tretti|halv)? ?(?:minutter|minutt|timer?|timen|dager|dagen|ettermiddagen|kvelden|natten|halvtime|kvarter|stund|oyeblikk)\b")
         .when(|look, span| !look.of(span).to_lowercase().starts_with("pa ") ),
     repair(r"\b(?:innen|for|senest|rundt)(?: (?:kl\.?|klokken|klokka|ca\.?)){0,2} ?[0-2]?[0-9](?:[:.][0-5][0-9]\b|\b)").when(|look, span| look.of(span).to_lowercase().starts_with("innen") || look.of(span).to_lowercase().starts_with("senest") || look.of(span).to_lowercase().contains("kl")),
     repair(r"\b(?:snart|straks|om litt|om kort tid|i naer fremtid|hvert oyeblikk)\b").when(|look, span| !look.after(span).trim_start().to_lowercase().starts_with("som") && !look.before(span).trim_end().to_lowercase().ends_with("sa")),
     // French.
     repair(r"\bdans (?:environ |les |l'|quelques |une |un |moins d'|moins de |la |prochaine?s? )*(?:[0-9]+ ?)?(?:minutes?|heures?|jours?|instants?|heure|demi-?heure|quart d'heure|journee|soiree|moment|foulee)\b|\bd'ici(?: a)?(?: environ)? ?(?:[0-9]+|une?|deux|trois|dix|vingt|demain|ce soir|la fin|peu|midi|quelques)\b|\b(?:sous peu|bientot|incessamment|d'un instant a l'autre|tres prochainement|prochainement)\b|\b(?:avant|vers|pour|sous)(?: environ)? ?[0-2]?[0-9][ \n]?(?:h(?:eures?)?(?:[0-5][0-9])?|:[0-5][0-9])\b").when(|look, span| !french_past(look, span)),
+    repair(r"\b(?:a|des|a partir de) [0-2]?[0-9][ \n]?h(?:eures?)?(?:[0-5][0-9])?\b|\ba las [0-2]?[0-9](?:[:.][0-5][0-9])?\b").when(|look, span| {
+        let text = format!(" {} {} ", clause_before(look, span), clause_after(look, span)).to_lowercase();
+        ["retour a", "retabli", " sera ", " seront ", "volve", "volvera", " estara", "restablec"].iter().any(|word| text.contains(word))
+            && !french_past(look, span)
+            && !text.contains(" a ete ")
+    }),
     // Spanish.
     repair(r"\b(?:en|dentro de|antes de)(?: (?:unos|unas|pocos|pocas|los|las|proximos|proximas|aproximadamente|un|una|menos de|cerca de|media|cuestion de|apenas)){0,4} ?(?:[0-9]+|diez|veinte|treinta|cinco|dos|tres)? ?(?:minutos?|horas?|dias?|momentos?|instantes?)\b|\b(?:en breve|muy pronto|pronto|a la brevedad|enseguida|proximamente|de un momento a otro)\b|\b(?:antes de|hacia|sobre|para)(?: las?)? [0-2]?[0-9](?:[:.][0-5][0-9])?(?: ?h(?:oras)?\b|\b)").when(|look, span| {
         let after = look.after(span).trim_start().to_lowercase();
@@ -168,6 +188,21 @@ fn is_promised(look: &Look<'_>, span: &Range<usize>) -> bool {
                 || small.starts_with("before")))
 }
 
+/// Whether a thought ends behind it, so that a number is an hour or a length and counts nothing.
+fn ends_a_thought(look: &Look<'_>, span: &Range<usize>) -> bool {
+    let after = look.after(span);
+    let next = after.trim_start_matches([' ', '\n']);
+    let stop = |c: char| ".,;!?)".contains(c);
+    let point = after.starts_with(['.', ','])
+        && after.get(1..).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    let day = ["utc", "today", "tonight", "tomorrow", "this ", "at the latest", "in the "];
+    !point
+        && (after.is_empty()
+            || after.starts_with(stop)
+            || after.starts_with("\n\n")
+            || day.iter().any(|word| next.starts_with(word)))
+}
+
 /// Something will be right again on that day.
 fn expected(look: &Look<'_>, span: &Range<usize>) -> bool {
     let (before, after) = (clause_before(look, span), clause_after(look, span));
@@ -186,6 +221,14 @@ fn is_near(look: &Look<'_>, span: &Range<usize>) -> bool {
         && !["as", "too", "how", "very shortly"]
             .iter()
             .any(|last| before.rsplit([' ', '\n']).next() == Some(last))
+}
+
+/// "Takes a few minutes longer than usual".
+fn is_compared(look: &Look<'_>, span: &Range<usize>) -> bool {
+    let after = look.after(span).trim_start().to_lowercase();
+    ["longer than", "more than", "less than", "instead of", "rather than"]
+        .iter()
+        .any(|word| after.starts_with(word))
 }
 
 /// "In a second region", "in one day trip".
@@ -246,7 +289,7 @@ fn german_range(look: &Look<'_>, span: &Range<usize>) -> bool {
 
 fn will_be(look: &Look<'_>, span: &Range<usize>) -> bool {
     let text = format!("{} {}", look.sentence_before(span), look.sentence_after(span)).to_lowercase();
-    ["wird", "werden", "wieder", "soll", "voraussichtlich", "rechnen", "erwarten"]
+    ["wird", "werden", "wieder", "zuruck", "soll", "voraussichtlich", "rechnen", "erwarten"]
         .iter()
         .any(|word| text.contains(word))
 }
@@ -265,6 +308,8 @@ fn french_past(look: &Look<'_>, span: &Range<usize>) -> bool {
         " estuvieron",
         " pudieron",
         " se produj",
+        " restablecio",
+        " se resolvio",
     ];
     told.iter().any(|word| text.contains(word))
 }

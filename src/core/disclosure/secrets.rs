@@ -57,13 +57,20 @@ pub(super) const PATTERNS: &[Pattern] = &[
         HEADER,
     )
     .when(|look, span| has_digit_or_long(look.of(span))),
+    secret(r"[^ \n]{4,40} (?:is|was) (?:the|our|its|my) (?:\w+ )?(?:pass ?word|pass ?phrase|pass ?code|pin|secret|token|api ?key)\b", PASSWORD)
+        .when(|look, span| is_made_up(look.of(span).split([' ', '\n']).next().unwrap_or_default())),
+    secret(r"\b(?:log ?in|sign in|connect)(?: \w+)? as [a-z0-9._-]{2,32} (?:with|using|and) [^ \n,;]{5,}", PASSWORD)
+        .when(|look, span| is_made_up(last_word(look.of(span)))),
+    secret(r"\b(?:door|gate|alarm|entry|unlock|lock|safe|building|room|vault)[ ]?code\b(?: \w+){0,3}[ :=#]{1,3}[0-9][0-9 -]{2,10}|\bcode to (?:get in|enter|open|join|unlock)(?: \w+){0,3}[ :=#]{1,3}[0-9][0-9 -]{2,10}|\b(?:door|gate|alarm|access|entry)[ ]?pin\b(?: \w+){0,2}[ :=#]{1,3}[0-9]{3,}", MEETING),
+    secret(r"\bdial in(?: \w+){0,2} (?:with|by|using|via) #?[0-9](?:[ -]?[0-9]){2,12}", MEETING),
+    key(r"\bA[KS]IA(?: ?[A-Z0-9]{4}){4}\b"),
     secret(
-        r"(?:\b|_)(?:pass ?word|passw0rd|passwd|pass ?phrase|pass ?code|pwd|pw|kennwort|passwort|passord|mot de passe|contrasena|clave|wachtwoord)\b[ \n]?(?:\([^)\n]{0,24}\)[ \n]?)?(?:for [a-z0-9 ._-]{1,24}[ \n]?)?(?:=>?|:=?|->)[ \n]?[^ \n,;]{3,}",
+        r"(?:\b|_)(?:pass ?word|p/w|passw|passw0rd|passwd|pass ?phrase|pass ?code|pwd|pw|kennwort|passwort|passord|mot de passe|contrasena|clave|wachtwoord)\b[ \n]?(?:\([^)\n]{0,24}\)[ \n]?)?(?:for [a-z0-9 ._-]{1,24}[ \n]?)?(?:=>?|:=?|->)[ \n]?[^ \n,;]{3,}",
         PASSWORD,
     )
     .joined(),
     secret(
-        r"\b(?:pass ?word|passw0rd|passwd|pass ?phrase|pass ?code|pwd|pw|kennwort|passwort|passord|mot de passe|contrasena)s?(?: (?:for|of|to|fur|til|pour)(?: [a-z0-9._-]{1,20}){1,4})?(?: (?:has been|was))?(?: (?:is|was|ist|lautet|er|est|es|set to|changed to|reset to))(?: (?:now|still|set to|changed to|again|jetzt|na|temporarily|currently))?:? [^ \n,;]{4,}",
+        r"\b(?:pass ?word|p/w|passw|passw0rd|passwd|pass ?phrase|pass ?code|pwd|pw|kennwort|passwort|passord|mot de passe|contrasena)s?(?: (?:for|of|to|fur|til|pour)(?: [a-z0-9._-]{1,20}){1,4})?(?: (?:has been|was))?(?: (?:is|was|ist|lautet|er|est|es|set to|changed to|reset to))(?: (?:now|still|set to|changed to|again|jetzt|na|temporarily|currently))?:? [^ \n,;]{4,}",
         PASSWORD,
     )
     .when(|look, span| is_made_up(last_word(look.of(span))))

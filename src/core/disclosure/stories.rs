@@ -70,6 +70,26 @@ fn a_finding_says_where_and_why_and_never_what() {
 }
 
 #[test]
+fn what_begins_in_the_title_and_goes_on_in_the_text_is_found() {
+    let found = |subject: &str, body: &str| {
+        let text = Rendered { subject: subject.into(), body: body.into(), ..Rendered::default() };
+        let found = lint(&text, Audience::Public, &house());
+        assert!(found.iter().all(valid(&text)));
+        found.into_iter().map(|one| (one.rule, one.place, one.span)).collect::<Vec<_>>()
+    };
+    for (subject, body, rule, from) in [
+        ("Trouble at Nordwind", "Bank is concerned.", Rule::Customer, 11),
+        ("heim", "dall is slow", Rule::Host, 0),
+        ("Fixed by", "15:30 UTC", Rule::Repair, 6),
+        ("Caused", "by a full disk", Rule::Cause, 0),
+        ("AKIA\u{200b}IOSF", "ODNN7EXAMPLE", Rule::Secret, 0),
+    ] {
+        assert_eq!(found(subject, body), [(rule, Place::Subject, from..subject.len())], "{subject}");
+    }
+    assert!(found("Orders are slow", "We are looking into it.").is_empty());
+}
+
+#[test]
 fn every_part_is_looked_at() {
     let part = || "db-7".to_owned();
     let text = Rendered {

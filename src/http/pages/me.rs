@@ -309,7 +309,7 @@ pub(super) fn local(next: &str) -> Option<&str> {
 }
 
 /// The fields of a form, or of a query.
-pub(super) fn pairs<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+pub(in crate::http) fn pairs<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let query = std::str::from_utf8(bytes).ok()?;
     let uri = http::Uri::builder().path_and_query(format!("/?{query}")).build().ok()?;
     axum::extract::Query::<T>::try_from_uri(&uri).ok().map(|query| query.0)

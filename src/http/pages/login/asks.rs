@@ -20,7 +20,7 @@ pub struct Asks {
 
 impl Asks {
     /// Whether somebody who asks now is heard.
-    pub(super) fn take(&self, is_person: bool, now: Timestamp) -> bool {
+    pub(in crate::http) fn take(&self, is_person: bool, now: Timestamp) -> bool {
         if is_person { self.people.take(now) } else { self.nobodies.take(now) }
     }
 }

@@ -1,0 +1,286 @@
+//! Subscribers of the public statements, inside the transaction: see `store/subscribers.rs` for what is kept.
+//!
+//! What goes to all of them is kept as one row with the decision, and written to each by and by, a bounded number a
+//! transaction, so that ten thousand readers keep no page waiting. No address is logged.
+
+use jiff::SignedDuration;
+
+use super::Reply;
+use super::acts::Work;
+use super::outbox::To;
+use crate::core::decide::{Act, By};
+use crate::core::mail::{Letter, Mail, What};
+use crate::house::SUBSCRIPTION;
+use crate::render::{Words, escape};
+use crate::store::letters::{self, Claim, Kind};
+use crate::store::subscribers::{self, ASKED_LASTS, Mailing, Purpose, Subscriber};
+use crate::store::{StoreError, tokens, unreadable};
+
+/// Letters to subscribers that are written in one transaction.
+const AT_ONCE: u32 = 200;
+
+/// What is asked about subscribers.
+pub enum Subscribing {
+    /// Somebody asks for statements by mail, for an address that may be anybody's. Nobody learns what came of it.
+    Ask {
+        /// The address.
+        address: String,
+    },
+    /// The button behind a link that confirms is pressed.
+    Confirm {
+        /// What stands in the link.
+        token: String,
+    },
+    /// The button behind a link that ends is pressed, or a mail program follows it.
+    End {
+        /// What stands in the link.
+        token: String,
+    },
+    /// An address is forgotten, in every list.
+    Remove {
+        /// The address.
+        address: String,
+    },
+    /// The oldest letter to all subscribers is written to some more of them.
+    Expand,
+}
+
+impl std::fmt::Debug for Subscribing {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither addresses nor links are shown.
+        to.write_str(match self {
+            Self::Ask { .. } => "Ask",
+            Self::Confirm { .. } => "Confirm",
+            Self::End { .. } => "End",
+            Self::Remove { .. } => "Remove",
+            Self::Expand => "Expand",
+        })
+    }
+}
+
+impl Work<'_, '_> {
+    /// Answers whether there was anything to do; of [`Subscribing::Ask`] nothing.
+    pub(super) fn subscribe(&mut self, asked: &Subscribing) -> Result<Reply, StoreError> {
+        let tx = self.tx;
+        Ok(Reply::Looked(match asked {
+            Subscribing::Ask { address } => {
+                self.ask_to_confirm(address)?;
+                return Ok(Reply::Done);
+            }
+            Subscribing::Confirm { token } => subscribers::confirm(tx, token)?,
+            Subscribing::End { token } => subscribers::end(tx, token)?,
+            Subscribing::Remove { address } => subscribers::remove(tx, &address.to_lowercase())? > 0,
+            Subscribing::Expand => self.write_to_some()?,
+        }))
+    }
+
+    fn ask_to_confirm(&mut self, address: &str) -> Result<(), StoreError> {
+        let house = self.house;
+        let Some(list) = house.list.as_ref().filter(|list| list.takes) else { return Ok(()) };
+        let Some(subscriber) = subscribers::ask(self.tx, &list.channel, &address.to_lowercase())? else {
+            return Ok(());
+        };
+        let key = tokens::answer_key(self.tx)?;
+        let link = format!("{}/confirm?token={}", list.url, subscriber.token(&key, Purpose::Confirm));
+        let hours = ASKED_LASTS.as_hours();
+        let said = format!("Somebody asked that updates of {} be sent to this address.", list.title);
+        let press = format!("If that was you, open this page within {hours} hours and press its button:");
+        let other = "If it was not, do nothing: no more will come, and the address is forgotten.";
+        let words = Words {
+            subject: format!("Please confirm: updates of {}", list.title),
+            text: format!("{said}\n\n{press}\n{link}\n\n{other}\n"),
+            html: format!(
+                "<!doctype html><html><body><p>{}</p><p>{}<br><a href=\"{1}\">{1}</a></p><p>{2}</p></body></html>",
+                escape(&said),
+                escape(&link),
+                escape(other),
+            )
+            .replacen("<br>", &format!("{}<br>", escape(&press)), 1),
+            data: serde_json::json!({}),
+            event_type: SUBSCRIPTION.to_owned(),
+            incident_state: String::new(),
+            page_attempt: 0,
+            short: String::new(),
+            answer: None,
+            meet: None,
+            statement: None,
+        };
+        let to = To { person: "", channel: &list.channel, address: &subscriber.address };
+        self.write(0, Kind::Notice, &to, &words, (None, SignedDuration::ZERO)).map(drop)
+    }
+
+    /// Keeps a letter for all subscribers of a channel, if it has some. The words are those of any other letter of the channel.
+    pub(super) fn write_to_subscribers(
+        &mut self,
+        incident: i64,
+        channel: &str,
+        words: &Words,
+        statement: Option<u32>,
+    ) -> Result<(), StoreError> {
+        if self.house.list.as_ref().is_none_or(|list| list.channel != channel) {
+            return Ok(());
+        }
+        subscribers::put_mailing(self.tx, incident, channel, &serde_json::to_string(words)?, statement)?;
+        self.effects.wrote();
+        Ok(())
+    }
+
+    /// Writes the oldest letter to some more. `true` while there is any left.
+    fn write_to_some(&mut self) -> Result<bool, StoreError> {
+        let house = self.house;
+        let Some(mailing) = subscribers::next_mailing(self.tx)? else { return Ok(false) };
+        let list = house.list.as_ref().filter(|list| list.channel == mailing.channel);
+        let words: Option<Words> = serde_json::from_str(&mailing.payload).ok();
+        let (Some(list), Some(words)) = (list, words) else {
+            // The list has left the configuration: nobody waits for it there.
+            subscribers::advance(self.tx, &mailing, None, 0)?;
+            return Ok(true);
+        };
+        let (by, after) = (mailing.created_at, mailing.after);
+        let some = subscribers::confirmed(self.tx, &mailing.channel, by, after, AT_ONCE)?;
+        let key = tokens::answer_key(self.tx)?;
+        for one in &some {
+            let end = format!("{}/unsubscribe?token={}", list.url, one.token(&key, Purpose::End));
+            self.write_to(one, &mailing, &with_end(&words, &end))?;
+        }
+        let many = i64::try_from(some.len()).unwrap_or(i64::MAX);
+        subscribers::advance(self.tx, &mailing, some.last().map(|one| one.id), many)?;
+        if some.is_empty() {
+            tracing::info!(
+                incident.id = mailing.incident,
+                letter.channel = mailing.channel,
+                subscribers = mailing.written,
+                "a letter was written to every subscriber"
+            );
+            self.tell_how_many(&mailing)?;
+        }
+        Ok(true)
+    }
+
+    fn write_to(
+        &mut self,
+        one: &Subscriber,
+        mailing: &Mailing,
+        words: &Words,
+    ) -> Result<(), StoreError> {
+        let to = To { person: "", channel: &mailing.channel, address: &one.address };
+        let place = ((None, SignedDuration::ZERO), mailing.statement);
+        self.enclose(mailing.incident, Kind::Status, &to, words, place).map(drop)
+    }
+
+    /// One line of the timeline for all of them.
+    fn tell_how_many(&mut self, mailing: &Mailing) -> Result<(), StoreError> {
+        let Some(saved) = self.memory.incident(self.tx, mailing.incident)? else { return Ok(()) };
+        let act = Act::Deliver {
+            what: Kind::Status.as_str().to_owned(),
+            to: mailing.channel.clone(),
+            outcome: "accepted".to_owned(),
+            why: format!("written to {} subscribers", mailing.written),
+            statement: mailing.statement,
+        };
+        self.must(&saved, act, &By::dispatch()).map(drop)
+    }
+
+    /// Whether this letter is to a subscriber. What became of each is no matter of a timeline.
+    pub(super) fn is_to_a_subscriber(&self, claim: &Claim) -> bool {
+        let list = self.house.list.as_ref().filter(|list| list.channel == claim.channel);
+        let listed = |list: &crate::house::List| {
+            let named = self.house.recipients.get(&list.channel);
+            !named.is_some_and(|named| named.contains(&claim.address))
+        };
+        claim.person.is_empty() && list.is_some_and(listed)
+    }
+
+    /// A letter to a subscriber that was refused, because of the address, counts like one that came back.
+    pub(super) fn refused_by_a_subscriber(&mut self, claim: &Claim, why: &str) -> Result<(), StoreError> {
+        if is_of_the_address(why) {
+            self.came_back_from(&claim.channel, &claim.address)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a report is of a letter to a subscriber; then it was counted, once.
+    pub(super) fn hear_of_a_subscriber(
+        &mut self,
+        mail: &Mail,
+        letter: &Letter,
+        source: &str,
+    ) -> Result<bool, StoreError> {
+        let is_listed = self.house.list.as_ref().is_some_and(|list| list.channel == letter.channel);
+        let (true, true, What::Bounce { failed: true, .. }) =
+            (letter.person.is_empty(), is_listed, &mail.what)
+        else {
+            return Ok(false);
+        };
+        let address = letters::address_of(self.tx, &letter.id)?.unwrap_or_default();
+        if unreadable::first_time(self.tx, source, &mail.id)? {
+            self.came_back_from(&letter.channel, &address)?;
+        }
+        Ok(true)
+    }
+
+    fn came_back_from(&mut self, channel: &str, address: &str) -> Result<(), StoreError> {
+        if subscribers::bounced(self.tx, channel, address)? {
+            tracing::info!(letter.channel = channel, "a subscription has ended: its letters came back");
+        }
+        Ok(())
+    }
+}
+
+/// Whether a relay refused an address that is none, and not us or what we wrote.
+fn is_of_the_address(why: &str) -> bool {
+    let words = || why.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
+    let of = |start: &str| words().any(|word| word.starts_with(start));
+    let code = words().any(|word| matches!(word, "550" | "551" | "553"));
+    of("5.1.") || of("5.2.1") || (code && !of("5.7.") && !of("5.3.") && !of("5.4."))
+}
+
+/// The words with how to get no more of them.
+fn with_end(words: &Words, end: &str) -> Words {
+    let mut words = words.clone();
+    words.text = format!(
+        "{}\n\n-- \nYou asked for these updates. To get no more of them: {end}\n",
+        words.text.trim_end()
+    );
+    if !words.html.is_empty() {
+        let end = escape(end);
+        let note = format!(
+            "<p><small>You asked for these updates. <a href=\"{end}\">Get no more of them</a></small></p>"
+        );
+        words.html = match words.html.rfind("</body>") {
+            Some(at) => format!("{}{note}{}", &words.html[..at], &words.html[at..]),
+            None => format!("{}{note}", words.html),
+        };
+    }
+    if let Some(data) = words.data.as_object_mut() {
+        data.insert("unsubscribe".to_owned(), end.into());
+    } else {
+        words.data = serde_json::json!({"unsubscribe": end});
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_the_address;
+
+    #[test]
+    fn an_address_that_is_none_is_told_from_a_relay_at_fault() {
+        for why in [
+            "mx.example.net answered 550 5.1.1 no such user",
+            "answered 550 user unknown",
+            "answered 552 5.2.1 mailbox disabled",
+        ] {
+            assert!(is_of_the_address(why), "{why}");
+        }
+        for why in [
+            "answered 550 5.7.1 relaying denied",
+            "answered 535 5.7.8 bad login",
+            "answered 554 5.6.0 message refused",
+            "no relay answered in time",
+            "answered 550 5.4.1 access denied",
+        ] {
+            assert!(!is_of_the_address(why), "{why}");
+        }
+    }
+}
