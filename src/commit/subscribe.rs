@@ -90,12 +90,12 @@ impl Work<'_, '_> {
             subject: format!("Please confirm: updates of {}", list.title),
             text: format!("{said}\n\n{press}\n{link}\n\n{other}\n"),
             html: format!(
-                "<!doctype html><html><body><p>{}</p><p>{}<br><a href=\"{1}\">{1}</a></p><p>{2}</p></body></html>",
+                "<!doctype html><html><body><p>{}</p><p>{}<br><a href=\"{2}\">{2}</a></p><p>{3}</p></body></html>",
                 escape(&said),
+                escape(&press),
                 escape(&link),
                 escape(other),
-            )
-            .replacen("<br>", &format!("{}<br>", escape(&press)), 1),
+            ),
             data: serde_json::json!({}),
             event_type: SUBSCRIPTION.to_owned(),
             incident_state: String::new(),

@@ -25,7 +25,14 @@ pub(super) fn kinds() -> Kinds {
         })
         .into(),
         channels: vec![
-            ("mail", vec![key("recipients", false, true)]),
+            (
+                "mail",
+                vec![
+                    key("recipients", false, true),
+                    key("reply_to", false, false),
+                    key("list_id", false, false),
+                ],
+            ),
             ("slack", vec![key("token", true, true), key("room", false, true)]),
             ("webhook", vec![key("url", false, true), key("secret", true, true)]),
         ]
