@@ -37,6 +37,7 @@ use crate::http::public;
 use crate::http::refused::Refusals;
 use crate::http::router::router;
 use crate::http::sns::Sns;
+use crate::http::subscribe::{self, Subscriptions};
 use crate::http::tls::Tls;
 use crate::mailing::Mailing;
 use crate::metrics::Metrics;
@@ -306,10 +307,18 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     if let Some(listener) = public_listener {
         let own = public::limits(&limits, config.server.public_connections_max);
         let (http_tls, http_stop) = (tls.clone(), stop_http.clone());
+        let subscriptions = Subscriptions {
+            door: door.clone(),
+            house: house.clone(),
+            pages: pages.clone(),
+            clock: clock.clone(),
+            body_timeout: own.body_timeout,
+            asks: Arc::new(crate::http::desk::Asks::default()),
+        };
         tracing::info!(listen = %listener.address()?, "the public page is handed out");
         serving.spawn(async move {
             let tracker = TaskTracker::new();
-            let app = public::router(newest);
+            let app = public::router(newest).merge(subscribe::routes(subscriptions));
             accept::serve(listener, http_tls, app, own, &tracker, http_stop, public_meters).await;
             tracker.close();
         });

@@ -176,6 +176,12 @@ impl House {
             };
             sources.insert(source.name.clone(), built);
         }
+        let asked_at =
+            config.public.as_ref().and_then(|public| public.subscribed_at().map(|url| (public, url)));
+        let list = match (list, asked_at) {
+            (Some(list), Some((public, url))) => Some(list.at(&public.title, url, true)),
+            (list, _) => list,
+        };
         let rules = config.rules.clone();
         let retention = config.store.retention;
         Ok(Self {

@@ -157,12 +157,7 @@ impl Work<'_, '_> {
         Ok(true)
     }
 
-    fn write_to(
-        &mut self,
-        one: &Subscriber,
-        mailing: &Mailing,
-        words: &Words,
-    ) -> Result<(), StoreError> {
+    fn write_to(&mut self, one: &Subscriber, mailing: &Mailing, words: &Words) -> Result<(), StoreError> {
         let to = To { person: "", channel: &mailing.channel, address: &one.address };
         let place = ((None, SignedDuration::ZERO), mailing.statement);
         self.enclose(mailing.incident, Kind::Status, &to, words, place).map(drop)

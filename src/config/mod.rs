@@ -525,7 +525,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways, &rules);
     let pio = pio::pio(&mut root, &mut reading);
-    public::is_there_for(&mut reading, public.as_ref(), &channels);
+    public::is_there_for(&mut reading, public.as_ref(), server.as_ref(), &channels);
     let answers = answers::answers(&mut root, &mut reading);
     let templates = root.table(&mut reading, "templates").and_then(|mut table| {
         let directory = table.needed(&mut reading, "dir");

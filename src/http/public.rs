@@ -1,4 +1,4 @@
-//! The public listener: files that were made ready before, and nothing else.
+//! The public listener: files that were made ready before, and nothing else but the pages for subscribers (`subscribe.rs`).
 //!
 //! Reads: [`Newest`]. Writes: nothing. It knows no store, no person, no token and no cookie, and what is asked for it looks up in a
 //! map: it answers as long as the process lives. Everything an answer says was said in public.

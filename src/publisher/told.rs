@@ -40,7 +40,11 @@ pub(super) fn shown(tx: &Tx<'_>, house: &House) -> Result<Option<Shown>, StoreEr
         title: public.title.clone(),
         url: public.url.clone(),
         contact: public.contact.clone(),
-        subscribe: None,
+        subscribe: house
+            .list
+            .as_ref()
+            .filter(|list| list.takes)
+            .map(|list| format!("{}/subscribe", list.url)),
         made_at: tx.now,
         components: components(rules, since),
         incidents,

@@ -176,13 +176,8 @@ async fn a_statement_that_may_have_arrived_is_not_sent_again() {
     let (url, _taken) = relay(Relay::ResetsAfterDot).await;
     let recipients = vec!["list@example.org".into()];
     let mailer = std::sync::Arc::new(mailer(&[url]));
-    let channel = Channel::Mail(MailChannel {
-        recipients,
-        subscribers: false,
-        reply_to: None,
-        list_id: None,
-        mailer,
-    });
+    let channel =
+        Channel::Mail(MailChannel { recipients, subscribers: false, reply_to: None, list_id: None, mailer });
     let parcel = Parcel { to: "list@example.org".into(), ..statement(1) };
     assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
     assert!(!channel.recognises_repeats(&parcel));
