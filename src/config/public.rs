@@ -28,9 +28,11 @@ pub(super) fn public(root: &mut Table<'_>, reading: &mut Reading, server: Option
         return listens.then(|| Public { title: TITLE.to_owned(), url: None, contact: None });
     };
     let title = table.text(reading, "title");
+    let is_a_line = |title: &str| {
+        (1..=TITLE_CHARS_MAX).contains(&title.trim().chars().count()) && !title.contains(char::is_control)
+    };
     if let Some(title) = &title
-        && !((1..=TITLE_CHARS_MAX).contains(&title.value.trim().chars().count())
-            && !title.value.contains(char::is_control))
+        && !is_a_line(&title.value)
     {
         let what = format!(
             "`title` is one line of at most {TITLE_CHARS_MAX} characters, such as \"Example status\""
