@@ -42,9 +42,11 @@ pub(super) fn public(root: &mut Table<'_>, reading: &mut Reading, server: Option
         });
     };
     let title = table.text(reading, "title");
+    let is_a_line = |title: &str| {
+        (1..=TITLE_CHARS_MAX).contains(&title.trim().chars().count()) && !title.contains(char::is_control)
+    };
     if let Some(title) = &title
-        && !((1..=TITLE_CHARS_MAX).contains(&title.value.trim().chars().count())
-            && !title.value.contains(char::is_control))
+        && !is_a_line(&title.value)
     {
         let what = format!(
             "`title` is one line of at most {TITLE_CHARS_MAX} characters, such as \"Example status\""

@@ -1,6 +1,6 @@
 //! What the public is shown: a model, and its renderings to files. Pure: no I/O, no clock, no store.
 //!
-//! Whoever publishes fills [`Shown`] with what was released to the public and nothing else; [`write`] makes the files of it, which
+//! Whoever publishes fills [`Shown`] with what was released to the public and nothing else; [`write()`] makes the files of it, which
 //! the public listener and the channels of the kind `site` hand out as they are. The same model gives the same bytes. No id of
 //! ours, no name of a service and no word of an alert has a place in it.
 
