@@ -48,7 +48,7 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// What stands before the body.
     pub headers: HeaderMap,
-    /// Its body, at most 64 KiB.
+    /// Its body, at most 64 KiB where nobody asked for more.
     pub body: Bytes,
 }
 
@@ -117,7 +117,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        self.ask(Method::POST, reach, uri, headers, body).await
+        self.ask(Method::POST, reach, uri, headers, body, ANSWER_BYTES_MAX).await
     }
 
     /// Puts a body where it belongs.
@@ -131,7 +131,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        self.ask(Method::PUT, reach, uri, headers, body).await
+        self.ask(Method::PUT, reach, uri, headers, body, ANSWER_BYTES_MAX).await
     }
 
     /// Fetches an address.
@@ -139,7 +139,7 @@ impl Client {
     /// # Errors
     /// When no answer came; it says whether the request may have been received.
     pub async fn get(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
-        self.ask(Method::GET, reach, uri, headers, Bytes::new()).await
+        self.ask(Method::GET, reach, uri, headers, Bytes::new(), ANSWER_BYTES_MAX).await
     }
 
     /// Fetches something of which half is worth nothing: no more than `bytes_max` of it, within `deadline`.
@@ -178,13 +178,18 @@ impl Client {
         if reach == Reach::Public { &self.public } else { &self.private }
     }
 
-    async fn ask(
+    /// Asks by any method. Of an answer with more than `bytes_max` there is no body.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn ask(
         &self,
         method: Method,
         reach: Reach,
         uri: &Uri,
         headers: HeaderMap,
         body: Bytes,
+        bytes_max: usize,
     ) -> Result<Answer, Failure> {
         let request = request(method, uri, headers, body);
         let exchange = async {
@@ -193,7 +198,7 @@ impl Client {
             let retry_after =
                 seconds.and_then(|seconds| seconds.trim().parse().ok()).map(Duration::from_secs);
             // The status is the answer; a body that breaks off changes nothing about it.
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = Limited::new(body, bytes_max).collect().await;
             let body = body.map(|body| body.to_bytes()).unwrap_or_default();
             Ok(Answer { status: head.status, retry_after, headers: head.headers, body })
         };

@@ -15,10 +15,12 @@ use secrecy::SecretString;
 pub use statement::Statement;
 
 mod api;
+mod blog;
 pub mod client;
 pub mod command;
 pub mod discord;
 mod fit;
+pub mod ghost;
 pub mod google_chat;
 pub mod gotify;
 mod hook;
@@ -41,6 +43,7 @@ mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod wordpress;
 pub mod zulip;
 
 /// Every kind of channel there is.
@@ -50,6 +53,7 @@ pub const KINDS: &[Kind] = &[
     webhook::KIND,
     command::KIND,
     discord::KIND,
+    ghost::KIND,
     google_chat::KIND,
     gotify::KIND,
     irc::KIND,
@@ -61,6 +65,7 @@ pub const KINDS: &[Kind] = &[
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    wordpress::KIND,
     zulip::KIND,
 ];
 
@@ -143,6 +148,8 @@ pub enum Channel {
     Command(command::Command),
     /// See [`discord`].
     Discord(discord::Discord),
+    /// See [`ghost`].
+    Ghost(ghost::Ghost),
     /// See [`google_chat`].
     GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
@@ -165,6 +172,8 @@ pub enum Channel {
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`wordpress`].
+    WordPress(wordpress::WordPress),
     /// See [`zulip`].
     Zulip(zulip::Zulip),
 }
@@ -203,6 +212,7 @@ impl Channel {
             Self::Webhook(channel) => channel.send(parcel).await,
             Self::Command(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
+            Self::Ghost(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Irc(channel) => channel.send(parcel).await,
@@ -214,6 +224,7 @@ impl Channel {
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::WordPress(channel) => channel.send(parcel).await,
             Self::Zulip(channel) => channel.send(parcel).await,
         }
     }
@@ -234,6 +245,8 @@ impl Channel {
         match self {
             Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
+            // They look whether it is there before they write.
+            Self::Ghost(_) | Self::WordPress(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(_)

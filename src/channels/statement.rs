@@ -78,7 +78,11 @@ impl Shown {
 impl Channel {
     /// How this channel will show a statement: the parcel as it will be sent, with the root of its thread when that is known.
     pub fn shows(&self, parcel: &Parcel) -> Shown {
-        Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text))
+        match (self, &parcel.statement) {
+            (Self::Ghost(ghost), Some(said)) => ghost.shows(said),
+            (Self::WordPress(wordpress), Some(said)) => wordpress.shows(said),
+            _ => Shown::whole(format!("{}\n\n{}", parcel.subject, parcel.text)),
+        }
     }
 }
 
@@ -86,7 +90,6 @@ impl Channel {
 mod tests {
     use super::super::kind;
     use super::super::stories::{build, statement};
-    use super::*;
 
     #[test]
     fn what_is_shown_holds_every_approved_word_and_no_id() {

@@ -3,6 +3,7 @@
 //! - `harness`: starts the daemon and other programs on loopback, on free ports, and ends them;
 //! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
+//! - `blogs`: statements on WordPress and Ghost, as their readers fetch them;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `carriers`: services that carry pages, as they are called and call back;
 //! - `command`: who commands, offices, changes and requests, over the API and through kills;
@@ -47,6 +48,7 @@
 
 mod answers;
 mod away;
+mod blogs;
 mod calendar;
 mod carriers;
 mod command;
