@@ -89,6 +89,7 @@ struct Faults {
 struct Fault {
     #[serde(rename = "type")]
     kind: String,
+    code: Option<String>,
 }
 
 impl Ghost {
@@ -260,13 +261,12 @@ fn quoted(text: &str) -> String {
 }
 
 fn is(answer: &Answer, name: &str) -> bool {
-    kind(answer).is_some_and(|kind| kind == name)
+    fault(answer).is_some_and(|fault| fault.kind == name)
 }
 
-/// What Ghost calls its error.
-fn kind(answer: &Answer) -> Option<String> {
+fn fault(answer: &Answer) -> Option<Fault> {
     let faults = serde_json::from_slice::<Faults>(&answer.body).ok()?;
-    faults.errors.into_iter().next().map(|fault| fault.kind)
+    faults.errors.into_iter().next()
 }
 
 /// The posts that were answered.
@@ -275,6 +275,148 @@ fn read(answer: &Answer) -> Result<Vec<Found>, Outcome> {
         let answered = serde_json::from_slice::<Answered>(&answer.body);
         return answered.map(|answered| answered.posts).map_err(|_| strange("Ghost"));
     }
-    let kind = kind(answer);
-    Err(usual(answer, &[401, 403, 404, 410], kind.as_deref().and_then(word)))
+    let fault = fault(answer);
+    let name = fault.as_ref().map(|fault| fault.code.as_deref().unwrap_or(&fault.kind));
+    // 406 says that there is nothing at this address for who speaks as we do.
+    Err(usual(answer, &[401, 403, 404, 406, 410], name.and_then(word)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::{build, json_answer, receiver, statement};
+    use super::*;
+    use crate::core::voice::Sort;
+
+    fn fixture(name: &str) -> &'static str {
+        let path = format!("{}/tests/fixtures/channels/ghost/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap().leak()
+    }
+
+    fn blog(url: &str) -> Channel {
+        let texts = [("url", url), ("private_addresses", "allow")];
+        let key = format!("6b0bd616cd32ab4b66413218:{}", "0f".repeat(32));
+        build(&KIND, &texts, &[("token", &key)]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_found_and_nothing_is_written_twice() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("none")), ""]).await;
+        let channel = blog(&url);
+        assert_eq!(channel.send(&statement(1)).await.as_str(), "unknown");
+        let requests = requests.await;
+        assert!(requests[1].line.starts_with("POST /ghost/api/admin/posts/ "), "{}", requests[1].line);
+        let made = &requests[1].json()["posts"][0];
+        assert_eq!(
+            (made["status"].as_str(), made["title"].as_str()),
+            (Some("published"), Some("Online shop: payments fail"))
+        );
+        let slug = made["slug"].as_str().unwrap();
+        assert!(slug.starts_with("2026-11-23-online-shop-payments-fail-"), "{slug}");
+        // The other side has it, as it was sent.
+        let there = json!({"posts": [{"id": "6b0b", "slug": slug, "status": "published", "updated_at": "2026-11-23T02:13:20.000Z",
+            "lexical": made["lexical"]}]});
+        let (url, requests) = receiver(vec![json_answer("200 OK", &there.to_string())]).await;
+        let remote = format!("6b0b {slug} {}", statement(2).delivery);
+        assert_eq!(blog(&url).send(&statement(2)).await, Outcome::Accepted { remote_id: Some(remote) });
+        let requests = requests.await;
+        assert_eq!(requests.len(), 1);
+        let asked =
+            percent_encoding::percent_decode_str(&requests[0].line).decode_utf8().unwrap().into_owned();
+        let filter = format!("filter=slug:['{slug}','{slug}-2']+status:[published,draft,scheduled,sent]&");
+        assert!(asked.starts_with("GET ") && asked.contains(&filter), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn each_attempt_shows_a_token_of_its_own_hour_and_never_the_key() {
+        let (url, requests) = receiver(vec![json_answer("401 Unauthorized", fixture("key"))]).await;
+        let outcome = blog(&url).send(&statement(1)).await;
+        assert_eq!(
+            outcome,
+            Outcome::Refused { why: "answered 401 (INVALID_JWT)".into(), whole_channel: true }
+        );
+        let request = &requests.await[0];
+        let shown = request.header("authorization");
+        let token = shown.strip_prefix("Ghost ").unwrap();
+        let (signed, _) = token.rsplit_once('.').unwrap();
+        let now = statement(1).now.as_second();
+        let header = json!({"alg": "HS256", "typ": "JWT", "kid": "6b0bd616cd32ab4b66413218"});
+        let claims = json!({"iat": now, "exp": now + 240, "aud": "/admin/"});
+        let whole = crypto::jwt_hs256(&[15; 32], &header.to_string(), &claims.to_string());
+        assert!(whole.starts_with(signed) && whole == token, "{token}");
+        assert_eq!(request.header("accept-version"), "v5.0");
+    }
+
+    #[tokio::test]
+    async fn a_post_that_was_changed_meanwhile_is_read_again() {
+        let found = fixture("found");
+        let mut root = statement(1);
+        let slug = "2026-11-23-online-shop-payments-fail-0123456789";
+        root.thread_root = Some(format!("6b0bd616cd32ab4b66413219 {slug} {}", root.delivery));
+        root.delivery = "f".repeat(32);
+        let answers = vec![
+            json_answer("200 OK", found),
+            json_answer("409 Conflict", fixture("collision")),
+            json_answer("200 OK", found),
+            json_answer("409 Conflict", fixture("collision")),
+            json_answer("200 OK", found),
+            json_answer("404 Not Found", fixture("no_post")),
+            json_answer("200 OK", fixture("none")),
+            json_answer("200 OK", fixture("none")),
+            json_answer("201 Created", fixture("created")),
+        ];
+        let (url, requests) = receiver(answers).await;
+        let sent = blog(&url).send(&root).await;
+        assert_eq!(sent.as_str(), "accepted", "{sent:?}");
+        let requests = requests.await;
+        let put = requests[1].json();
+        assert_eq!(put["posts"][0]["updated_at"], "2026-11-29T07:36:54.000Z");
+        let tree: Value = serde_json::from_str(put["posts"][0]["lexical"].as_str().unwrap()).unwrap();
+        assert_eq!(tree["root"]["children"].as_array().unwrap().len(), 2);
+        assert_eq!(requests[8].json()["posts"][0]["slug"], slug, "deleted meanwhile, it is begun again");
+    }
+
+    #[tokio::test]
+    async fn a_post_of_another_form_and_one_that_is_hidden_stay_as_they_are() {
+        let (url, _requests) =
+            receiver(vec![json_answer("200 OK", &fixture("found").replace("published", "draft"))]).await;
+        let mut next = statement(1);
+        next.delivery = "f".repeat(32);
+        let why = "somebody has taken the post of this incident from its readers".to_owned();
+        assert_eq!(blog(&url).send(&next).await, Outcome::Refused { why, whole_channel: false });
+        let old = json!({"posts": [{"id": "6b0b", "slug": "x", "status": "published", "updated_at": "x", "lexical": null}]});
+        let (url, _requests) = receiver(vec![json_answer("200 OK", &old.to_string())]).await;
+        let why = "the post of this incident has a form that is not ours any more".to_owned();
+        assert_eq!(blog(&url).send(&next).await, Outcome::Refused { why, whole_channel: false });
+    }
+
+    #[tokio::test]
+    async fn a_title_that_has_no_room_is_refused_before_anything_is_sent() {
+        let mut long = statement(1);
+        let said = long.statement.as_mut().unwrap();
+        said.title = "é".repeat(246);
+        let channel = blog("http://127.0.0.1:1");
+        let shown = channel.shows(&long);
+        assert_eq!((shown.size, shown.most, shown.fits()), (256, 255, false));
+        let why = "its title has more than 255 characters".to_owned();
+        assert_eq!(channel.send(&long).await, Outcome::Refused { why, whole_channel: false });
+        let said = long.statement.as_mut().unwrap();
+        said.title.pop();
+        said.sort = Sort::Closing;
+        assert_eq!(channel.shows(&long).size, 255, "what is over has no longer title than before");
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_when_it_is_built() {
+        let said =
+            |url: &str, key: &str| build(&KIND, &[("url", url)], &[("token", key)]).err().unwrap_or_default();
+        let key = "6b0bd616cd32ab4b66413218:0f0f";
+        assert_eq!(said("https://blog.example.net/", key), "");
+        assert!(said("http://blog.example.net/", key).contains("https://"));
+        for wrong in ["0f0f", "6b0b:", "6b0b:xyz", "6b0b:0", ":0f"] {
+            let said = said("https://blog.example.net", wrong);
+            assert!(said.contains("Admin API key") && !said.contains("0f0f"), "{wrong}: {said}");
+        }
+        let tags = [("url", "https://blog.example.net"), ("tags", "Status")];
+        assert!(build(&KIND, &tags, &[("token", key)]).err().unwrap().contains("a list"));
+    }
 }

@@ -1,6 +1,6 @@
 //! One table of answers over every kind that speaks HTTP: what a status means must not depend on who wrote the file.
 
-use super::stories::{build, json_answer, parcel, receiver};
+use super::stories::{build, json_answer, parcel, receiver, statement};
 use super::*;
 
 /// A kind at an address of ours, with what it needs, and an address of a person.
@@ -12,6 +12,7 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         ("from", "+15005550006"),
         ("email", "onscene-bot@example.net"),
         ("room", "C0123456789"),
+        ("user", "onscene"),
     ];
     let place = if kind.keys.iter().any(|key| key.name == "url") { "url" } else { "api_url" };
     let known: BTreeMap<&str, &str> =
@@ -24,11 +25,16 @@ fn at(name: &str, url: &str) -> (Channel, Parcel) {
         .collect();
     // An address that is a secret.
     let hook = format!("{url}{}", HOOKS.iter().find(|(of, _)| *of == name).map_or("", |(_, path)| path));
-    let secret = |key: &Key| if key.name == "url" { hook.as_str() } else { "not-a-real-secret-0123" };
+    let secret = |key: &Key| match (name, key.name) {
+        (_, "url") => hook.as_str(),
+        ("ghost", _) => GHOST,
+        _ => "not-a-real-secret-0123",
+    };
     let secrets: Vec<(&str, &str)> =
         kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
     let to = PERSONS.iter().find(|(of, _)| *of == name).unwrap().1;
-    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..parcel(1) })
+    let letter = if PUBLISHERS.contains(&name) { statement(1) } else { parcel(1) };
+    (build(kind, &texts, &secrets).unwrap(), Parcel { to: to.into(), ..letter })
 }
 
 /// What stands behind the host in an address that is a secret.
@@ -38,9 +44,15 @@ const HOOKS: &[(&str, &str)] = &[
     ("teams", "/workflows/0a1b?api-version=2016-06-01&sig=not-a-real-secret-0123"),
 ];
 
+/// A key of Ghost is an id and hexadecimal digits.
+const GHOST: &str = "6b0bd616cd32ab4b66413218:000102030405060708090a0b0c0d0e0f";
+/// Kinds that take statements, and nothing else.
+const PUBLISHERS: &[&str] = &["ghost", "wordpress"];
+
 /// A right address of every kind that reaches persons by HTTP; of one that writes to a room of its own, none.
 const PERSONS: &[(&str, &str)] = &[
     ("discord", ""),
+    ("ghost", ""),
     ("google-chat", ""),
     ("gotify", "maya"),
     ("matrix", "!aZ9:example.net"),
@@ -53,6 +65,7 @@ const PERSONS: &[(&str, &str)] = &[
     ("twilio-sms", "+4712345678"),
     ("twilio-voice", "+4712345678"),
     ("webhook", "maya"),
+    ("wordpress", ""),
     ("zulip", ""),
 ];
 
@@ -102,6 +115,16 @@ async fn every_status_means_the_same_whoever_answers_it() {
                 assert_eq!(after, status.contains("Retry-After").then_some(Duration::from_secs(7)), "{name}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn who_publishes_statements_takes_no_other_letter() {
+    for name in PUBLISHERS {
+        let (channel, letter) = at(name, "http://127.0.0.1:1");
+        let outcome = channel.send(&Parcel { statement: None, ..letter }).await;
+        let Outcome::Refused { why, whole_channel: false } = outcome else { panic!("{name}: {outcome:?}") };
+        assert!(why.contains("statements"), "{why}");
     }
 }
 
@@ -156,9 +179,18 @@ fn an_address_of_a_server_holds_no_user_and_password() {
             continue;
         };
         for wrong in ["maya:secret@example.net", "https://maya:secret@example.net", "ftp://example.net"] {
-            let texts =
-                [(place.name, wrong), ("account_sid", "AC0"), ("key_sid", "SK0"), ("from", "+15005550006")];
-            let secret = |key: &Key| if key.name == "url" { wrong } else { "not-a-real-secret-0123" };
+            let texts = [
+                (place.name, wrong),
+                ("account_sid", "AC0"),
+                ("key_sid", "SK0"),
+                ("from", "+15005550006"),
+                ("user", "onscene"),
+            ];
+            let secret = |key: &Key| match (kind.name, key.name) {
+                (_, "url") => wrong,
+                ("ghost", _) => GHOST,
+                _ => "not-a-real-secret-0123",
+            };
             let secrets: Vec<(&str, &str)> =
                 kind.keys.iter().filter(|key| key.secret).map(|key| (key.name, secret(key))).collect();
             let said = build(kind, &texts, &secrets).err();

@@ -292,3 +292,129 @@ fn read<T: for<'de> Deserialize<'de>>(answer: &Answer) -> Result<T, Outcome> {
     let code = fault.as_ref().and_then(|fault| word(&fault.code));
     Err(usual(answer, &[401, 403, 404, 410], code))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::stories::{UNIT, build, json_answer, receiver, statement};
+    use super::*;
+
+    fn fixture(name: &str) -> &'static str {
+        let path = format!("{}/tests/fixtures/channels/wordpress/{name}.json", env!("CARGO_MANIFEST_DIR"));
+        std::fs::read_to_string(path).unwrap().leak()
+    }
+
+    fn blog(url: &str) -> Channel {
+        let texts = [("url", url), ("user", "onscene"), ("private_addresses", "allow")];
+        build(&KIND, &texts, &[("password", "not a real one")]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_lost_answer_is_found_and_nothing_is_written_twice() {
+        let (url, requests) = receiver(vec![json_answer("200 OK", "[]"), ""]).await;
+        assert_eq!(blog(&url).send(&statement(1)).await.as_str(), "unknown");
+        let requests = requests.await;
+        assert!(
+            requests[1].line.starts_with("POST /wp-json/wp/v2/posts?_fields=id,slug "),
+            "{}",
+            requests[1].line
+        );
+        let login = format!("Basic {}", crate::crypto::base64(b"onscene:not a real one"));
+        assert_eq!(requests[1].header("authorization"), login);
+        let made = requests[1].json();
+        assert_eq!(
+            (made["status"].as_str(), made["title"].as_str()),
+            (Some("publish"), Some("Online shop&#058; payments fail"))
+        );
+        let slug = made["slug"].as_str().unwrap();
+        // The other side has it, as it was sent.
+        let there = json!([{"id": 17, "slug": slug, "status": "publish", "modified_gmt": "x", "content": {"raw": made["content"]}}]);
+        let (url, requests) = receiver(vec![json_answer("200 OK", &there.to_string())]).await;
+        let remote = format!("17 {slug} {}", statement(2).delivery);
+        assert_eq!(blog(&url).send(&statement(2)).await, Outcome::Accepted { remote_id: Some(remote) });
+        let requests = requests.await;
+        let asked =
+            format!("GET /wp-json/wp/v2/posts?slug={slug},{slug}-2&status=any&context=edit&_fields=id,slug,");
+        assert!(requests.len() == 1 && requests[0].line.starts_with(&asked), "{}", requests[0].line);
+    }
+
+    #[tokio::test]
+    async fn what_is_written_over_meanwhile_is_written_again_and_not_for_ever() {
+        let mut next = statement(1);
+        next.delivery = "f".repeat(32);
+        let made = json_answer("200 OK", r#"{"id": 4, "slug": "x"}"#);
+        let found = json_answer("200 OK", fixture("found"));
+        let one: Value = serde_json::from_str(fixture("found")).unwrap();
+        let one = json_answer("200 OK", &one[0].to_string());
+        // It is found, written, and then not there: four times.
+        let (url, requests) = receiver([found, made, one].repeat(4)).await;
+        let why = "somebody else writes the same post at the same time".to_owned();
+        assert_eq!(blog(&url).send(&next).await, Outcome::Unknown { why });
+        let requests = requests.await;
+        let content = requests[1].json()["content"].as_str().unwrap().to_owned();
+        assert!(
+            content.ends_with("<!-- /wp:group -->") && content.matches("<!-- wp:group -->").count() == 2,
+            "{content}"
+        );
+        assert_eq!(requests[1].body, requests[10].body);
+    }
+
+    #[tokio::test]
+    async fn a_password_that_is_wrong_looks_like_a_parameter_that_is() {
+        for (status, body, why) in [
+            (
+                "400 Bad Request",
+                "password",
+                "answered 400 (rest_forbidden_status): a wrong password, or no author",
+            ),
+            ("401 Unauthorized", "cannot_create", "answered 401 (rest_cannot_create)"),
+            ("404 Not Found", "no_route", "answered 404 (rest_no_route)"),
+        ] {
+            let (url, _requests) = receiver(vec![json_answer(status, fixture(body))]).await;
+            let refused = Outcome::Refused { why: why.into(), whole_channel: true };
+            assert_eq!(blog(&url).send(&statement(1)).await, refused);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_write_nothing_is_certainly_not_written() {
+        let mut next = statement(1);
+        next.delivery = "f".repeat(32);
+        let made = json_answer("200 OK", r#"{"id": 4, "slug": "x"}"#);
+        let shut = json_answer("403 Forbidden", "<html>too many requests</html>");
+        let (url, _requests) = receiver(vec![json_answer("200 OK", fixture("found")), made, shut]).await;
+        assert_eq!(blog(&url).send(&next).await, Outcome::Unknown { why: "answered 403".into() });
+    }
+
+    #[tokio::test]
+    async fn a_category_that_is_not_there_holds_the_post_back() {
+        let terms = format!("status{UNIT}nosuch");
+        let build_with = |url: &str| {
+            let texts = [
+                ("url", url),
+                ("user", "onscene"),
+                ("categories", terms.as_str()),
+                ("private_addresses", "allow"),
+            ];
+            build(&KIND, &texts, &[("password", "not a real one")]).unwrap()
+        };
+        let (url, requests) =
+            receiver(vec![json_answer("200 OK", "[]"), json_answer("200 OK", fixture("terms"))]).await;
+        let refused =
+            Outcome::Refused { why: "it has no nosuch among its categories".into(), whole_channel: true };
+        assert_eq!(build_with(&url).send(&statement(1)).await, refused);
+        assert_eq!(requests.await.len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_work_is_said_when_it_is_built() {
+        let said = |texts: &[(&str, &str)]| {
+            build(&KIND, texts, &[("password", "not a real one")]).err().unwrap_or_default()
+        };
+        let (url, user) = (("url", "https://blog.example.net/"), ("user", "onscene"));
+        assert_eq!(said(&[url, user]), "");
+        assert!(said(&[("url", "http://blog.example.net"), user]).contains("https://"));
+        assert!(said(&[url, ("user", "on:scene")]).contains("`user`"));
+        assert!(said(&[url, user, ("tags", "status")]).contains("a list"));
+        assert!(said(&[url, user, ("tags", &format!("a{UNIT}b c"))]).contains("slugs"));
+    }
+}

@@ -236,7 +236,7 @@ async fn faults(server: &Ghost) {
     let refused = |why: &str, whole_channel| Outcome::Refused { why: why.into(), whole_channel };
     let (id, _) = server.token.split_once(':').unwrap();
     let wrong = server.channel(&format!("{id}:{}", "ab".repeat(32)), "").send(&letter()).await;
-    assert_eq!(wrong, refused("answered 401 (UnauthorizedError)", true));
+    assert_eq!(wrong, refused("answered 401 (INVALID_JWT)", true));
     let elsewhere = server.channel(&server.token, "/nowhere").send(&letter()).await;
     assert!(matches!(&elsewhere, Outcome::Refused { whole_channel: true, .. }), "{elsewhere:?}");
     let count = server.posts().len();
