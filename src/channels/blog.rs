@@ -6,7 +6,8 @@
 //! is not written again. After a write the post is read once more: who wrote at the same time may have written over it.
 //!
 //! A create that was believed lost may be done late, beside the one that took its place. The other side then gives it the slug with
-//! `-2` behind it; such a twin is removed as soon as it is seen, by whoever made it or by the next statement.
+//! `-2` behind it; such a twin is removed as soon as it is seen, by whoever made it or by the next statement. It holds the one
+//! statement that it was made of, which stands in the post as well, or was taken back since.
 //!
 //! A retraction takes the element of its statement away in the same write that adds its own text. Older versions that the other side
 //! keeps for its editors are theirs to remove.
@@ -23,8 +24,8 @@ const TRIES_MAX: u32 = 4;
 const SLUG_TITLE_BYTES_MAX: usize = 60;
 /// Hexadecimal digits that make a slug unlike any other.
 const SLUG_HASH_DIGITS: usize = 10;
-/// What the other side puts behind a slug that is taken.
-const TWIN: &str = "-2";
+/// What the other side puts behind a slug that is taken, and taken again.
+const TWINS: [&str; 4] = ["-2", "-3", "-4", "-5"];
 /// Stands before the delivery in the `id` of an element.
 const MARK: &str = "update-";
 /// How long a delivery's id is.
@@ -308,12 +309,8 @@ async fn attempt(
                 continue;
             }
         }
-        for twin in found.twins {
-            let removed = blog.remove(&twin.id).await;
-            // What is taken back must not stand there either. Else the next statement tries again.
-            if said.sort == Sort::Retraction {
-                removed?;
-            }
+        for twin in &found.others {
+            remove_twin(blog, twin, said).await?;
         }
         return Ok(remote(&post.id, &post.slug, parcel));
     }
@@ -350,16 +347,17 @@ struct Found {
     /// Its slug, for a post that has yet to be made.
     slug: String,
     post: Option<Post>,
-    /// Posts that hold nothing but what the post holds too.
-    twins: Vec<Post>,
+    /// Posts whose slug had to differ, and that hold one statement at most: nothing was put to them since they were made.
+    others: Vec<Post>,
 }
 
 async fn find(blog: &impl Blog, parcel: &Parcel, said: &Statement, secret: &[u8]) -> Result<Found, Outcome> {
     let own = slug(parcel, said, secret);
     let root = parcel.thread_root.as_deref().and_then(Handle::read);
     let slug = root.as_ref().map_or(own.as_str(), |root| root.slug);
-    let twin = format!("{slug}{TWIN}");
-    let mut posts = blog.with_slugs(&[slug, &twin]).await?;
+    let twins = TWINS.map(|end| format!("{slug}{end}"));
+    let slugs: Vec<&str> = std::iter::once(slug).chain(twins.iter().map(String::as_str)).collect();
+    let mut posts = blog.with_slugs(&slugs).await?;
     let is_root = |post: &Post| root.as_ref().is_some_and(|root| root.id == post.id);
     if let Some(root) = &root
         && !posts.iter().any(is_root)
@@ -367,17 +365,22 @@ async fn find(blog: &impl Blog, parcel: &Parcel, said: &Statement, secret: &[u8]
         // Somebody may have given it another address.
         posts.extend(blog.with_id(root.id).await?);
     }
-    let at = posts.iter().position(is_root);
-    let at = at.or_else(|| posts.iter().position(|post| post.slug == slug));
-    let at = at.or(if posts.is_empty() { None } else { Some(0) });
-    let post = at.map(|at| posts.swap_remove(at));
-    let is_twin = |one: &Post| {
-        let mut held = marks(&one.content).peekable();
-        let within = |mark: &str| post.as_ref().is_some_and(|post| stands(&post.content, mark));
-        held.peek().is_some() && held.all(within)
-    };
-    let twins = posts.iter().filter(|one| is_twin(one)).cloned().collect();
-    Ok(Found { slug: slug.to_owned(), post, twins })
+    let held = |post: &Post| marks(&post.content).count();
+    let rank = |post: &Post| (is_root(post), held(post), post.slug == slug);
+    posts.sort_by_key(|post| std::cmp::Reverse(rank(post)));
+    let mut posts = posts.into_iter();
+    let post = posts.next();
+    let others = posts.filter(|post| held(post) == 1).collect();
+    Ok(Found { slug: slug.to_owned(), post, others })
+}
+
+/// Removes a post that should not have been made. Whoever may not do so has published all the same; but what is taken back must not
+/// stand there either.
+async fn remove_twin(blog: &impl Blog, twin: &Post, said: &Statement) -> Result<(), Outcome> {
+    match blog.remove(&twin.id).await {
+        Err(Outcome::Refused { .. }) if said.sort != Sort::Retraction => Ok(()),
+        removed => removed.map_err(unsure),
+    }
 }
 
 /// Makes the post of an incident; `None` when somebody was there first, who may have been an attempt of ours.

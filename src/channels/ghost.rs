@@ -59,7 +59,7 @@ pub struct Ghost {
 }
 
 /// One attempt: its requests carry the same token.
-struct Visit<'a> {
+pub(super) struct Visit<'a> {
     ghost: &'a Ghost,
     authorization: SecretString,
 }
@@ -126,8 +126,12 @@ impl Ghost {
             let why = format!("its title has more than {TITLE_CHARS_MAX} characters");
             return super::api::refused(&why, false);
         }
-        let visit = Visit { ghost: self, authorization: self.token(parcel.now).into() };
-        bounded(blog::publish(&visit, parcel, self.secret.expose_secret())).await
+        bounded(blog::publish(&self.visit(parcel.now), parcel, self.secret.expose_secret())).await
+    }
+
+    /// What speaks to it during an attempt that begins now.
+    pub(super) fn visit(&self, now: jiff::Timestamp) -> Visit<'_> {
+        Visit { ghost: self, authorization: self.token(now).into() }
     }
 
     /// How a statement is shown. Only its title has a limit: with what it begins with when it is over, for that is said as well.
@@ -322,7 +326,9 @@ mod tests {
         assert_eq!(requests.len(), 1);
         let asked =
             percent_encoding::percent_decode_str(&requests[0].line).decode_utf8().unwrap().into_owned();
-        let filter = format!("filter=slug:['{slug}','{slug}-2']+status:[published,draft,scheduled,sent]&");
+        let filter = format!(
+            "filter=slug:['{slug}','{slug}-2','{slug}-3','{slug}-4','{slug}-5']+status:[published,draft,scheduled,sent]&"
+        );
         assert!(asked.starts_with("GET ") && asked.contains(&filter), "{asked}");
     }
 

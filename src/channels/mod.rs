@@ -36,6 +36,8 @@ pub mod statement;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_blog;
+#[cfg(test)]
 mod stories_http;
 pub mod teams;
 pub mod telegram;
