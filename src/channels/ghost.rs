@@ -1,4 +1,4 @@
-//! Ghost: one post for each incident ([`blog`](super::blog)), by its Admin API (`/ghost/api/admin/posts/`) and the key of a custom
+//! Ghost: one post for each incident (`blog.rs`), by its Admin API (`/ghost/api/admin/posts/`) and the key of a custom
 //! integration, which is an id, a colon, and 64 hexadecimal digits: what each request's own token (JSON Web Token, HS256) is signed with.
 //!
 //! A post is kept as Lexical, a tree of cards. Each statement is a card of HTML, which Ghost keeps to the letter, with an element whose

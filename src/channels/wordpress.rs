@@ -1,4 +1,4 @@
-//! WordPress: one post for each incident ([`blog`](super::blog)), by its REST API (`/wp-json/wp/v2/posts`) and an application password.
+//! WordPress: one post for each incident (`blog.rs`), by its REST API (`/wp-json/wp/v2/posts`) and an application password.
 //!
 //! The user needs to be an author and no more: one who may publish, and changes what is their own. WordPress looks through what such a
 //! user sends, and would take away what is not usual in a post; each statement is a group of its editor (`wp:group`) with headings and
