@@ -131,6 +131,24 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
     STANDARD.decode(text).ok()
 }
 
+/// Reads hexadecimal digits of either case, two a byte; `None` when they are none.
+pub fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(2) {
+        return None;
+    }
+    bytes.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+}
+
+/// A token that says `claims` of whoever has the key: a JSON Web Signature with HMAC and SHA-256 (RFC 7515, compact). `header` and
+/// `claims` are JSON.
+pub fn jwt_hs256(key: &[u8], header: &str, claims: &str) -> String {
+    let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
+    let signature = hmac_sha256(key, &[signed.as_bytes()]);
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
 /// The authorities that this system trusts: its own certificates, or a common set where there are none, as in bare
 /// containers.
 pub fn roots() -> rustls::RootCertStore {
@@ -183,6 +201,22 @@ mod tests {
             hex(&hmac_sha1(b"Jefe", &[b"what do ya want ", b"for nothing?"])),
             "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
         );
+    }
+
+    #[test]
+    fn the_signed_token_of_the_specification_comes_out() {
+        // RFC 7515, appendix A.1: its header and claims have line breaks of their own.
+        assert_eq!(
+            (from_hex("0F"), from_hex("f"), from_hex("0g"), from_hex("")),
+            (Some(vec![15]), None, None, Some(vec![]))
+        );
+        let key = URL_SAFE_NO_PAD
+            .decode("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTwjAzZr1Z9CAow")
+            .unwrap();
+        let header = "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}";
+        let claims = "{\"iss\":\"joe\",\r\n \"exp\":1300819380,\r\n \"http://example.com/is_root\":true}";
+        let token = "eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        assert_eq!(jwt_hs256(&key, header, claims), token);
     }
 
     #[test]

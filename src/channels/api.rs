@@ -25,6 +25,8 @@ const WORD_BYTES_MAX: usize = 100;
 
 /// Longest list that is read.
 const LIST_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Longest answer of which every byte is wanted: what somebody else keeps of ours.
+const LONG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// All requests of an attempt together have this long: less than the deadline of every attempt.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
 
@@ -63,6 +65,11 @@ impl Api {
     /// At an address that was looked at already.
     pub(super) fn at(client: &Client, base: String, reach: Reach) -> Self {
         Self { client: client.clone(), base, reach, head: HeaderMap::new() }
+    }
+
+    /// Whether nobody on the way can read what goes there: it is HTTPS, or the operator's own network.
+    pub(super) fn is_safe(&self) -> bool {
+        self.base.starts_with("https://") || self.reach == Reach::Private
     }
 
     /// Shows a token with every request.
@@ -183,6 +190,37 @@ impl Api {
         body: Bytes,
         secrets: &[(&'static str, &SecretString)],
     ) -> Result<Answer, Outcome> {
+        let (uri, headers) = self.request(path, content, secrets)?;
+        let answer = match method {
+            Method::GET => self.client.get(self.reach, &uri, headers).await,
+            Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
+            Method::PATCH => self.client.patch(self.reach, &uri, headers, body).await,
+            Method::DELETE => self.client.delete(self.reach, &uri, headers).await,
+            _ => self.client.post(self.reach, &uri, headers, body).await,
+        };
+        answer.map_err(not_answered)
+    }
+
+    /// Asks by any method, with JSON where it takes any, and reads an answer that may be long.
+    pub(super) async fn exchange(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        headers: &[(&'static str, &SecretString)],
+    ) -> Result<Answer, Outcome> {
+        let (uri, headers) = self.request(path, body.map(|_| "application/json"), headers)?;
+        let body = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
+        let answer = self.client.ask(method, self.reach, &uri, headers, body, LONG_BYTES_MAX).await;
+        answer.map_err(not_answered)
+    }
+
+    fn request(
+        &self,
+        path: &str,
+        content: Option<&'static str>,
+        secrets: &[(&'static str, &SecretString)],
+    ) -> Result<(Uri, HeaderMap), Outcome> {
         let uri = self.uri(path)?;
         let mut headers = self.head.clone();
         if let Some(content) = content {
@@ -194,17 +232,14 @@ impl Api {
             value.set_sensitive(true);
             headers.insert(*name, value);
         }
-        let answer = match method {
-            Method::GET => self.client.get(self.reach, &uri, headers).await,
-            Method::PUT => self.client.put(self.reach, &uri, headers, body).await,
-            Method::PATCH => self.client.patch(self.reach, &uri, headers, body).await,
-            Method::DELETE => self.client.delete(self.reach, &uri, headers).await,
-            _ => self.client.post(self.reach, &uri, headers, body).await,
-        };
-        answer.map_err(|failure| match failure {
-            Failure::NotSent(why) => Outcome::Wait { after: None, why },
-            Failure::Maybe(why) => Outcome::Unknown { why },
-        })
+        Ok((uri, headers))
+    }
+}
+
+fn not_answered(failure: Failure) -> Outcome {
+    match failure {
+        Failure::NotSent(why) => Outcome::Wait { after: None, why },
+        Failure::Maybe(why) => Outcome::Unknown { why },
     }
 }
 

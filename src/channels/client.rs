@@ -48,7 +48,7 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// What stands before the body.
     pub headers: HeaderMap,
-    /// Its body, at most 64 KiB.
+    /// Its body, at most 64 KiB where nobody asked for more.
     pub body: Bytes,
 }
 
@@ -117,7 +117,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        self.ask(Method::POST, reach, uri, headers, body).await
+        self.ask(Method::POST, reach, uri, headers, body, ANSWER_BYTES_MAX).await
     }
 
     /// Puts a body where it belongs.
@@ -131,7 +131,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        self.ask(Method::PUT, reach, uri, headers, body).await
+        self.ask(Method::PUT, reach, uri, headers, body, ANSWER_BYTES_MAX).await
     }
 
     /// Changes a part of what is there.
@@ -145,7 +145,7 @@ impl Client {
         headers: HeaderMap,
         body: Bytes,
     ) -> Result<Answer, Failure> {
-        self.ask(Method::PATCH, reach, uri, headers, body).await
+        self.ask(Method::PATCH, reach, uri, headers, body, ANSWER_BYTES_MAX).await
     }
 
     /// Removes what is there.
@@ -153,7 +153,7 @@ impl Client {
     /// # Errors
     /// When no answer came; it says whether the request may have been received.
     pub async fn delete(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
-        self.ask(Method::DELETE, reach, uri, headers, Bytes::new()).await
+        self.ask(Method::DELETE, reach, uri, headers, Bytes::new(), ANSWER_BYTES_MAX).await
     }
 
     /// Fetches an address.
@@ -161,7 +161,7 @@ impl Client {
     /// # Errors
     /// When no answer came; it says whether the request may have been received.
     pub async fn get(&self, reach: Reach, uri: &Uri, headers: HeaderMap) -> Result<Answer, Failure> {
-        self.ask(Method::GET, reach, uri, headers, Bytes::new()).await
+        self.ask(Method::GET, reach, uri, headers, Bytes::new(), ANSWER_BYTES_MAX).await
     }
 
     /// Fetches something of which half is worth nothing: no more than `bytes_max` of it, within `deadline`.
@@ -200,20 +200,25 @@ impl Client {
         if reach == Reach::Public { &self.public } else { &self.private }
     }
 
-    async fn ask(
+    /// Asks by any method. Of an answer with more than `bytes_max` there is no body.
+    ///
+    /// # Errors
+    /// When no answer came; it says whether the request may have been received.
+    pub async fn ask(
         &self,
         method: Method,
         reach: Reach,
         uri: &Uri,
         headers: HeaderMap,
         body: Bytes,
+        bytes_max: usize,
     ) -> Result<Answer, Failure> {
         let request = request(method, uri, headers, body);
         let exchange = async {
             let (head, body) = self.pool(reach).request(request).await.map_err(failed)?.into_parts();
             let retry_after = patience(&head.headers);
             // The status is the answer; a body that breaks off changes nothing about it.
-            let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+            let body = Limited::new(body, bytes_max).collect().await;
             let body = body.map(|body| body.to_bytes()).unwrap_or_default();
             Ok(Answer { status: head.status, retry_after, headers: head.headers, body })
         };

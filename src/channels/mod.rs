@@ -17,6 +17,7 @@ pub use statement::Statement;
 use crate::public::Newest;
 
 mod api;
+mod blog;
 pub mod bluesky;
 mod board;
 pub mod cachet;
@@ -24,6 +25,7 @@ pub mod client;
 pub mod command;
 pub mod discord;
 mod fit;
+pub mod ghost;
 pub mod google_chat;
 pub mod gotify;
 mod hook;
@@ -45,6 +47,8 @@ pub mod statuspage;
 #[cfg(test)]
 mod stories;
 #[cfg(test)]
+mod stories_blog;
+#[cfg(test)]
 mod stories_board;
 #[cfg(test)]
 mod stories_http;
@@ -59,6 +63,7 @@ mod twilio;
 pub mod twilio_sms;
 pub mod twilio_voice;
 pub mod webhook;
+pub mod wordpress;
 pub mod x;
 pub mod zulip;
 
@@ -71,6 +76,7 @@ pub const KINDS: &[Kind] = &[
     command::KIND,
     bluesky::KIND,
     discord::KIND,
+    ghost::KIND,
     google_chat::KIND,
     gotify::KIND,
     instatus::KIND,
@@ -87,6 +93,7 @@ pub const KINDS: &[Kind] = &[
     telegram::KIND,
     twilio_sms::KIND,
     twilio_voice::KIND,
+    wordpress::KIND,
     x::KIND,
     zulip::KIND,
 ];
@@ -176,6 +183,8 @@ pub enum Channel {
     Bluesky(Box<bluesky::Bluesky>),
     /// See [`discord`].
     Discord(discord::Discord),
+    /// See [`ghost`].
+    Ghost(ghost::Ghost),
     /// See [`google_chat`].
     GoogleChat(google_chat::GoogleChat),
     /// See [`gotify`].
@@ -208,6 +217,8 @@ pub enum Channel {
     TwilioSms(twilio_sms::TwilioSms),
     /// See [`twilio_voice`].
     TwilioVoice(twilio_voice::TwilioVoice),
+    /// See [`wordpress`].
+    WordPress(wordpress::WordPress),
     /// See [`x`].
     X(Box<x::X>),
     /// See [`zulip`].
@@ -222,7 +233,18 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 impl Kind {
     /// Whether it publishes to anybody, and so takes statements only: the status of an incident is refused there, letter by letter.
     pub fn publishes(&self) -> bool {
-        matches!(self.name, "bluesky" | "cachet" | "instatus" | "mastodon" | "site" | "statuspage" | "x")
+        matches!(
+            self.name,
+            "bluesky"
+                | "cachet"
+                | "ghost"
+                | "instatus"
+                | "mastodon"
+                | "site"
+                | "statuspage"
+                | "wordpress"
+                | "x"
+        )
     }
 
     /// Builds a channel that takes status.
@@ -260,6 +282,7 @@ impl Channel {
             Self::Command(channel) => channel.send(parcel).await,
             Self::Bluesky(channel) => channel.send(parcel).await,
             Self::Discord(channel) => channel.send(parcel).await,
+            Self::Ghost(channel) => channel.send(parcel).await,
             Self::GoogleChat(channel) => channel.send(parcel).await,
             Self::Gotify(channel) => channel.send(parcel).await,
             Self::Instatus(channel) => channel.send(parcel).await,
@@ -276,6 +299,7 @@ impl Channel {
             Self::Telegram(channel) => channel.send(parcel).await,
             Self::TwilioSms(channel) => channel.send(parcel).await,
             Self::TwilioVoice(channel) => channel.send(parcel).await,
+            Self::WordPress(channel) => channel.send(parcel).await,
             Self::X(channel) => channel.send(parcel).await,
             Self::Zulip(channel) => channel.send(parcel).await,
         }
@@ -303,9 +327,12 @@ impl Channel {
             Self::Cachet(_) | Self::Instatus(_) | Self::Statuspage(_) => true,
             // The same files again are the same files.
             Self::Site(_) => true,
-            Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            Self::Webhook(webhook) => webhook.recognises_repeats(),
+            Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             // A mail program may show a repeat as one; that a webhook of Google Chat does is written nowhere.
             Self::Mail(_) | Self::GoogleChat(_) => !is_statement,
+            // They look whether it is there before they write.
+            Self::Ghost(_) | Self::WordPress(_) => true,
             // A program is told the delivery.
             Self::Command(_) => true,
             Self::Slack(channel) => is_statement && channel.can_look(),

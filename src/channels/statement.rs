@@ -163,6 +163,7 @@ impl Channel {
             Self::Bluesky(channel) => channel.shows(parcel),
             Self::Cachet(channel) => channel.shows(parcel),
             Self::Discord(_) => discord::shows(parcel),
+            Self::Ghost(channel) => channel.shows(parcel),
             Self::GoogleChat(_) => google_chat::shows(parcel),
             Self::Instatus(channel) => channel.shows(parcel),
             Self::Irc(channel) => channel.shows(parcel),
@@ -174,10 +175,12 @@ impl Channel {
             Self::Statuspage(channel) => channel.shows(parcel),
             Self::Teams(_) => teams::shows(parcel),
             Self::Telegram(_) => telegram::shows(parcel),
+            Self::Webhook(channel) => channel.shows(parcel),
+            Self::WordPress(channel) => channel.shows(parcel),
             Self::X(channel) => channel.shows(parcel),
             Self::Zulip(_) => zulip::shows(parcel),
-            // A mail of any length is taken, and so is what a receiver of ours is told.
-            Self::Mail(_) | Self::Site(_) | Self::Webhook(_) => Shown::whole(words(parcel)),
+            // A mail of any length is taken.
+            Self::Mail(_) | Self::Site(_) => Shown::whole(words(parcel)),
             // These reach persons only.
             Self::Command(_)
             | Self::Gotify(_)

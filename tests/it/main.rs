@@ -4,6 +4,7 @@
 //! - `answers`: answers to pages by text message, by a key during a call, and by buttons in chats;
 //! - `away`: a node cut off from its shared store hears all the same;
 //! - `bluesky`: statements, by a real server of Bluesky;
+//! - `blogs`: statements on WordPress and Ghost, as their readers fetch them;
 //! - `calendar`: rotations that follow a calendar, and the other way round;
 //! - `carriers`: services that carry pages, as they are called and call back;
 //! - `command`: who commands, offices, changes and requests, over the API and through kills;
@@ -50,6 +51,7 @@
 
 mod answers;
 mod away;
+mod blogs;
 mod bluesky;
 mod calendar;
 mod carriers;

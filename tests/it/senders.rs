@@ -70,7 +70,7 @@ fn script(path: PathBuf, text: &str) -> PathBuf {
     path
 }
 
-fn user() -> (String, String) {
+pub fn user() -> (String, String) {
     let id = |what: &str| {
         let said = Command::new(program(&["id"])).arg(what).output().unwrap();
         String::from_utf8(said.stdout).unwrap().trim().to_owned()
