@@ -68,8 +68,10 @@ impl Template {
         engine.add_filter("tojson", |value: &Value| tojson(value).map(Value::from_safe_string));
         engine.add_filter("urlencode", |value: &Value| Value::from_safe_string(encode(&value.to_string())));
         // Entities are minijinja's own; what else there is, is done below.
-        let markup = if form == Form::Markup { AutoEscape::Html } else { AutoEscape::None };
-        engine.set_auto_escape_callback(move |_| markup);
+        engine.set_auto_escape_callback(move |_| match form {
+            Form::Markup => AutoEscape::Html,
+            _ => AutoEscape::None,
+        });
         engine.set_formatter(move |out, state, value| write(form, out, state, value));
         engine.add_template_owned(NAME, text).map_err(|error| wrong(&error))?;
         let template = Self { engine, form };
