@@ -245,7 +245,8 @@ impl Channel {
     /// may have been written is sent again. A letter that wakes somebody is in any case.
     pub fn recognises_repeats(&self) -> bool {
         match self {
-            Self::Mail(_) | Self::Webhook(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
+            Self::Webhook(webhook) => webhook.recognises_repeats(),
+            Self::Mail(_) | Self::Matrix(_) | Self::Mattermost(_) | Self::Ntfy(_) => true,
             Self::GoogleChat(_) => true,
             // They look whether it is there before they write.
             Self::Ghost(_) | Self::WordPress(_) => true,

@@ -5,24 +5,38 @@
 //! `webhook-signature` (`v1,` and the base64 of HMAC-SHA256 over `id.timestamp.body`). The secret is
 //! `whsec_` and base64, or any other text of at least 16 bytes.
 //!
+//! With `body`, a template (`template.rs`), it says what the receiver understands, by the method and with the headers that it
+//! wants. It is signed only where there is a secret; else nobody promises that a repeat is recognised, so a letter that nobody waits for
+//! is not sent again when it may have arrived. `webhook-id` is there in any case.
+//!
+//! The address may be the credential, so it can be a secret (`url_file`). A statement is told alone, without any fact of its incident.
+//!
 //! What the answers mean: 2xx it has it · 429, 503 and 504 not now (`Retry-After` counts) · 408, 425 and
 //! other 5xx it may have it · 410 never again · 401, 403, 404 the whole channel is wrong · 3xx is no
 //! success and is not followed · everything else: this letter is refused.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use secrecy::{ExposeSecret as _, SecretSlice};
+use template::Template;
 
 use super::client::{Client, Failure, Reach};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 use crate::crypto;
 
-/// Signed webhooks.
+mod template;
+
+/// Webhooks: signed, or in the words of whoever hears them.
 pub const KIND: Kind = Kind {
     name: "webhook",
     keys: &[
-        Key { name: "url", secret: false, required: true },
-        Key { name: "secret", secret: true, required: true },
+        Key { name: "url", secret: true, required: true },
+        Key { name: "secret", secret: true, required: false },
+        Key { name: "method", secret: false, required: false },
+        Key { name: "headers", secret: false, required: false },
+        Key { name: "secret_headers", secret: true, required: false },
+        Key { name: "body", secret: false, required: false },
+        Key { name: "body_file", secret: false, required: false },
         Key { name: "private_addresses", secret: false, required: false },
     ],
     build: Webhook::build,
@@ -43,47 +57,95 @@ fn address(to: &str) -> Result<(), String> {
     }
 }
 
+/// What is read of an answer, of which the status is all that counts.
+const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// A shorter secret could be guessed.
 const SECRET_BYTES_MIN: usize = 16;
 
-/// A receiver of signed webhooks.
+/// Most headers, and the longest file of a template, in bytes.
+const HEADERS_MAX: usize = 32;
+const FILE_BYTES_MAX: u64 = 64 * 1024;
+/// Headers whose values nobody should read in a configuration.
+const SECRETS: [&str; 5] = ["authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"];
+/// Headers that are ours, or the connection's.
+const OURS: [&str; 9] = [
+    "host",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "te",
+    "upgrade",
+    "webhook-id",
+    "webhook-timestamp",
+    "webhook-signature",
+];
+
+/// A receiver of webhooks.
 pub struct Webhook {
     client: Client,
     uri: Uri,
     reach: Reach,
-    secret: SecretSlice<u8>,
+    method: Method,
+    headers: HeaderMap,
+    secret: Option<SecretSlice<u8>>,
+    template: Option<Template>,
 }
 
 impl Webhook {
     fn build(mut fields: Fields, shared: &Shared) -> Result<Channel, String> {
-        let url = fields.texts.remove("url").unwrap_or_default();
-        let uri: Uri = url.parse().map_err(|_| "`url` is no address".to_owned())?;
+        let url = fields.secrets.remove("url").ok_or("`url` or `url_file` is missing")?;
+        let uri: Uri = url.expose_secret().trim().parse().map_err(|_| "`url` is no address".to_owned())?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             return Err("`url` begins with https:// or http:// and names a host".into());
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
-        let secret = fields.secrets.remove("secret").ok_or("`secret_file` is missing")?;
-        let text = secret.expose_secret();
-        let bytes = match text.strip_prefix("whsec_") {
-            Some(base64) => {
-                crypto::from_base64(base64).ok_or("the secret begins with whsec_ and is no base64")?
-            }
-            None => text.as_bytes().to_vec(),
+        let secret =
+            fields.secrets.remove("secret").map(|secret| signing(secret.expose_secret())).transpose()?;
+        let method = match fields.texts.remove("method").as_deref() {
+            None | Some("POST") => Method::POST,
+            Some("PUT") => Method::PUT,
+            Some("PATCH") => Method::PATCH,
+            Some(_) => return Err("`method` is POST, PUT or PATCH".into()),
         };
-        if bytes.len() < SECRET_BYTES_MIN {
-            return Err(format!("the secret is too short: at least {SECRET_BYTES_MIN} bytes"));
+        let headers = headers(&mut fields, reach == Reach::Public && uri.scheme_str() == Some("http"))?;
+        let body = match (fields.texts.remove("body"), fields.texts.remove("body_file")) {
+            (Some(_), Some(_)) => return Err("give `body` or `body_file`, not both".into()),
+            (body, None) => body,
+            (None, Some(file)) => Some(read_template(&file)?),
+        };
+        if body.is_none() && secret.is_none() {
+            return Err("it needs `secret_file`, which it is signed with, or `body`, a template".into());
         }
-        Ok(Channel::Webhook(Self { client: shared.client.clone(), uri, reach, secret: bytes.into() }))
+        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        let template = body.map(|body| Template::new(body, &content_type)).transpose()?;
+        let client = shared.client.clone();
+        Ok(Channel::Webhook(Self { client, uri, reach, method, headers, secret, template }))
+    }
+
+    /// Whether the receiver promises to recognise a repeat, as whoever checks signatures does.
+    pub(super) fn recognises_repeats(&self) -> bool {
+        self.secret.is_some()
     }
 
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
-        let body = body(parcel);
+        let body = match &self.template {
+            None => body(parcel),
+            Some(template) => match template.render(parcel) {
+                Ok(body) => Bytes::from(body),
+                Err(why) => return refused(&why, false),
+            },
+        };
         let headers = match self.headers(parcel, &body) {
             Ok(headers) => headers,
             Err(_) => return refused("the headers cannot be written", false),
         };
-        match self.client.post(self.reach, &self.uri, headers, body).await {
+        match self
+            .client
+            .ask(self.method.clone(), self.reach, &self.uri, headers, body, ANSWER_BYTES_MAX)
+            .await
+        {
             Ok(answer) => outcome(answer.status, answer.retry_after),
             Err(Failure::NotSent(why)) => Outcome::Wait { after: None, why },
             Err(Failure::Maybe(why)) => Outcome::Unknown { why },
@@ -91,24 +153,92 @@ impl Webhook {
     }
 
     fn headers(&self, parcel: &Parcel, body: &[u8]) -> Result<HeaderMap, header::InvalidHeaderValue> {
-        let timestamp = parcel.now.as_second().to_string();
-        let signed = [parcel.delivery.as_bytes(), b".", timestamp.as_bytes(), b".", body];
-        let signature = crypto::hmac_sha256(self.secret.expose_secret(), &signed);
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let mut headers = self.headers.clone();
         headers.insert("webhook-id", HeaderValue::from_str(&parcel.delivery)?);
-        headers.insert("webhook-timestamp", HeaderValue::from_str(&timestamp)?);
-        headers.insert(
-            "webhook-signature",
-            HeaderValue::from_str(&format!("v1,{}", crypto::base64(&signature)))?,
-        );
+        if let Some(secret) = &self.secret {
+            let timestamp = parcel.now.as_second().to_string();
+            let signed = [parcel.delivery.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+            let signature = crypto::hmac_sha256(secret.expose_secret(), &signed);
+            headers.insert("webhook-timestamp", HeaderValue::from_str(&timestamp)?);
+            headers.insert(
+                "webhook-signature",
+                HeaderValue::from_str(&format!("v1,{}", crypto::base64(&signature)))?,
+            );
+        }
         Ok(headers)
     }
+}
+
+/// What it is signed with.
+fn signing(text: &str) -> Result<SecretSlice<u8>, String> {
+    let bytes = match text.strip_prefix("whsec_") {
+        Some(base64) => {
+            crypto::from_base64(base64).ok_or("the secret begins with whsec_ and is no base64")?
+        }
+        None => text.as_bytes().to_vec(),
+    };
+    if bytes.len() < SECRET_BYTES_MIN {
+        return Err(format!("the secret is too short: at least {SECRET_BYTES_MIN} bytes"));
+    }
+    Ok(bytes.into())
+}
+
+/// The operator's own headers, of which those out of `secret_headers_file` are in no log.
+fn headers(fields: &mut Fields, is_open: bool) -> Result<HeaderMap, String> {
+    if fields.texts.contains_key("headers") {
+        return Err("`headers` is a list, such as [\"X-Team: sre\"]".into());
+    }
+    let plain = fields.lists.remove("headers").unwrap_or_default();
+    let secret = fields.secrets.remove("secret_headers");
+    if is_open && secret.is_some() {
+        return Err(
+            "`secret_headers_file` needs an address with https:// (or `private_addresses = \"allow\"`)"
+                .into(),
+        );
+    }
+    let lines = plain.iter().map(|line| (line.as_str(), false));
+    let hidden = secret.as_ref().map(|secret| secret.expose_secret()).unwrap_or_default();
+    let hidden = hidden.lines().filter(|line| !line.trim().is_empty()).map(|line| (line, true));
+    let mut headers = HeaderMap::new();
+    for (line, is_secret) in lines.chain(hidden) {
+        let key = if is_secret { "secret_headers_file" } else { "headers" };
+        let wrong = || format!("a line of `{key}` is no header, such as \"X-Team: sre\"");
+        let (name, value) = line.split_once(':').ok_or_else(wrong)?;
+        let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
+        let mut value = HeaderValue::from_str(value.trim()).map_err(|_| wrong())?;
+        value.set_sensitive(is_secret);
+        if OURS.contains(&name.as_str()) {
+            return Err(format!("`{key}` cannot have {name}: it is set for every letter"));
+        }
+        if !is_secret && SECRETS.contains(&name.as_str()) {
+            return Err(format!(
+                "{name} is a secret: write it into the file that `secret_headers_file` names"
+            ));
+        }
+        headers.insert(name, value);
+    }
+    if headers.len() > HEADERS_MAX {
+        return Err(format!("there are more than {HEADERS_MAX} headers"));
+    }
+    headers.entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("application/json"));
+    Ok(headers)
+}
+
+fn read_template(file: &str) -> Result<String, String> {
+    let cannot = |error: std::io::Error| format!("the file of `body_file` cannot be read: {error}");
+    let facts = std::fs::metadata(file).map_err(cannot)?;
+    if facts.len() > FILE_BYTES_MAX {
+        return Err(format!("the file of `body_file` has more than {FILE_BYTES_MAX} bytes"));
+    }
+    std::fs::read_to_string(file).map_err(cannot)
 }
 
 /// The same bytes for every attempt.
 fn body(parcel: &Parcel) -> Bytes {
     let mut data = parcel.data.clone();
+    if parcel.statement.is_some() {
+        data = serde_json::json!({"statement": template::statement(parcel), "subject": parcel.subject});
+    }
     data["text"] = parcel.text.clone().into();
     if !parcel.to.is_empty() {
         data["to"] = parcel.to.clone().into();
@@ -146,12 +276,12 @@ pub(super) fn reach(word: Option<&str>) -> Result<Reach, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::stories::{build, parcel, receiver};
+    use super::super::stories::{UNIT, build, parcel, receiver, statement};
     use super::*;
 
     fn hook(url: &str) -> Channel {
         let secret = format!("whsec_{}", crypto::base64(b"0123456789abcdef0123456789abcdef"));
-        build(&KIND, &[("url", url), ("private_addresses", "allow")], &[("secret", &secret)]).unwrap()
+        build(&KIND, &[("private_addresses", "allow")], &[("url", url), ("secret", &secret)]).unwrap()
     }
 
     #[tokio::test]
@@ -186,8 +316,8 @@ mod tests {
         let signed: serde_json::Value =
             serde_json::from_str(include_str!("../../tests/fixtures/channels/webhook/signed.json")).unwrap();
         let text = |name: &str| signed[name].as_str().unwrap().to_owned();
-        let fields = [("url", "https://board.example.net/")];
-        let Channel::Webhook(hook) = build(&KIND, &fields, &[("secret", &text("secret"))]).unwrap() else {
+        let secrets = [("url", "https://board.example.net/"), ("secret", &text("secret"))];
+        let Channel::Webhook(hook) = build(&KIND, &[], &secrets).unwrap() else {
             panic!("a webhook");
         };
         let mut parcel = parcel(1);
@@ -233,15 +363,100 @@ mod tests {
         );
     }
 
+    #[tokio::test]
+    async fn a_receiver_gets_what_it_understands_by_its_own_method_and_headers() {
+        let (url, requests) = receiver(vec!["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"; 2]).await;
+        let body = r#"{"msg": {{ text }}, "by": {{ statement.sort }}}"#;
+        let headers = format!("X-Team: sre{UNIT}content-type: application/vnd.board+json");
+        let texts = [
+            ("method", "PUT"),
+            ("headers", headers.as_str()),
+            ("body", body),
+            ("private_addresses", "allow"),
+        ];
+        let secrets = [
+            ("url", url.as_str()),
+            ("secret_headers", "Authorization: Bearer not-a-real-one\n\nX-Key: not-a-real-key\n"),
+        ];
+        let channel = build(&KIND, &texts, &secrets).unwrap();
+        assert!(!channel.recognises_repeats(), "nobody promised so");
+        assert_eq!(channel.send(&statement(1)).await, Outcome::Accepted { remote_id: None });
+        assert_eq!(channel.send(&statement(2)).await, Outcome::Accepted { remote_id: None });
+        let requests = requests.await;
+        assert!(requests[0].line.starts_with("PUT / "), "{}", requests[0].line);
+        let text = statement(1).text;
+        assert_eq!(requests[0].json(), serde_json::json!({"msg": text, "by": "update"}));
+        assert_eq!(requests[0].body, requests[1].body);
+        for (name, value) in [
+            ("x-team", "sre"),
+            ("x-key", "not-a-real-key"),
+            ("authorization", "Bearer not-a-real-one"),
+            ("content-type", "application/vnd.board+json"),
+            ("webhook-id", "0123456789abcdef0123456789abcdef"),
+            ("webhook-signature", ""),
+        ] {
+            assert_eq!(requests[0].header(name), value, "{name}");
+        }
+        let Outcome::Refused { why, whole_channel: false } = channel.send(&parcel(1)).await else {
+            panic!("it is none")
+        };
+        assert!(why.contains("nothing in a letter of this sort"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_template_may_be_signed_and_a_repeat_is_recognised_then() {
+        let (url, requests) = receiver(vec!["HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"]).await;
+        let texts = [("body", r#"{"msg": {{ short }}}"#), ("private_addresses", "allow")];
+        let channel = build(&KIND, &texts, &[("url", &url), ("secret", "0123456789abcdef")]).unwrap();
+        assert!(channel.recognises_repeats());
+        channel.send(&parcel(1)).await;
+        let seen = &requests.await[0];
+        let signed = format!("{}.{}.{}", parcel(1).delivery, seen.header("webhook-timestamp"), seen.body);
+        let expected = crypto::hmac_sha256(b"0123456789abcdef", &[signed.as_bytes()]);
+        assert_eq!(seen.header("webhook-signature"), format!("v1,{}", crypto::base64(&expected)));
+    }
+
+    #[tokio::test]
+    async fn a_statement_is_told_without_a_fact_of_its_incident() {
+        let (url, requests) = receiver(vec!["HTTP/1.1 204 No Content\r\n\r\n"]).await;
+        let mut said = statement(1);
+        said.data = serde_json::json!({"incident": {"title": "db-1.internal is down"}});
+        hook(&url).send(&said).await;
+        let seen = requests.await[0].json();
+        assert_eq!((&seen["type"], &seen["data"]["statement"]["id"]), (&"statement".into(), &"42-3".into()));
+        assert!(!seen.to_string().contains("internal") && seen["data"]["text"] == said.text, "{seen}");
+    }
+
+    #[test]
+    fn a_template_that_cannot_work_is_said_when_it_is_built() {
+        let said = |texts: &[(&str, &str)], secrets: &[(&str, &str)]| {
+            let secrets: Vec<_> = [("url", "http://b.example.net/")].iter().chain(secrets).copied().collect();
+            build(&KIND, texts, &secrets).err().unwrap_or_default()
+        };
+        assert_eq!(said(&[("body", "{{ text }}")], &[]), "");
+        assert!(said(&[], &[]).contains("`secret_file`"));
+        assert!(said(&[("body", "{{ txt }}")], &[]).contains("`body` has"));
+        assert!(said(&[("body", "x"), ("body_file", "y")], &[]).contains("not both"));
+        assert!(said(&[("body_file", "/nonexistent")], &[]).contains("cannot be read"));
+        assert!(said(&[("body", "{{ text }}"), ("method", "GET")], &[]).contains("`method`"));
+        assert!(said(&[("body", "{{ text }}"), ("headers", "X: y")], &[]).contains("a list"));
+        let header =
+            |line: &str| said(&[("body", "{{ text }}"), ("headers", &format!("A: b{UNIT}{line}"))], &[]);
+        assert!(header("no header").contains("is no header") && header("Host: x").contains("host"));
+        let secret = header("Authorization: Bearer not-a-real-one");
+        assert!(secret.contains("secret_headers_file") && !secret.contains("not-a-real"), "{secret}");
+        let open = said(&[("body", "{{ text }}")], &[("secret_headers", "X-Key: not-a-real-key")]);
+        assert!(open.contains("https://") && !open.contains("not-a-real"), "{open}");
+    }
+
     #[test]
     fn what_cannot_work_is_said_when_it_is_built() {
-        let wrong =
-            |texts: &[(&str, &str)], secret: &str| build(&KIND, texts, &[("secret", secret)]).err().unwrap();
-        assert!(wrong(&[("url", "board.example.net")], "0123456789abcdef").contains("begins with"));
-        assert!(wrong(&[("url", "https://b.example.net/")], "short").contains("too short"));
-        assert!(
-            wrong(&[("url", "https://b.example.net/"), ("private_addresses", "yes")], "0123456789abcdef")
-                .contains("allow")
-        );
+        let wrong = |url: &str, texts: &[(&str, &str)], secret: &str| {
+            build(&KIND, texts, &[("url", url), ("secret", secret)]).err().unwrap()
+        };
+        assert!(wrong("board.example.net", &[], "0123456789abcdef").contains("begins with"));
+        assert!(wrong("https://b.example.net/", &[], "short").contains("too short"));
+        let private = [("private_addresses", "yes")];
+        assert!(wrong("https://b.example.net/", &private, "0123456789abcdef").contains("allow"));
     }
 }
