@@ -428,10 +428,10 @@ fn status_needs_a_room_where_a_kind_reaches_persons_too() {
 
 #[tokio::test]
 async fn a_receiver_of_webhooks_is_told_the_statement_and_the_house_alone_its_id() {
-    let secret = [("secret", "0123456789abcdef-not-a-real-secret")];
     let ok = "HTTP/1.1 204 No Content\r\n\r\n";
     let (url, requests) = receiver(vec![ok; 4]).await;
-    let hook = build(&webhook::KIND, &[("url", &url), ("private_addresses", "allow")], &secret).unwrap();
+    let secrets = [("url", url.as_str()), ("secret", "0123456789abcdef-not-a-real-secret")];
+    let hook = build(&webhook::KIND, &[("private_addresses", "allow")], &secrets).unwrap();
     let own = Outcome::Accepted { remote_id: Some(statement(1).delivery) };
     assert_eq!(hook.send(&statement(1)).await, own, "those that follow name it by that");
     hook.send(&statement(2)).await;

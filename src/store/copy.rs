@@ -275,7 +275,7 @@ const TABLES: &[Table] = &[
     table(
         "mailing",
         "id",
-        &["id", "incident", "created_at", "after_id", "written"],
+        &["id", "incident", "created_at", "after_id", "written", "statement"],
         &["channel", "payload"],
         &[],
     ),
