@@ -255,15 +255,15 @@ impl Delivery {
         if is_room && let Some(why) = self.paused.0.why(&claim.channel, &house.config_hash, parcel.now) {
             return (Outcome::Refused { why, whole_channel: true }, false);
         }
-        let again = channel.recognises_repeats(&parcel);
-        if let Some(outcome) = may_be_there(claim, again) {
+        if let Some(outcome) = may_be_there(claim, channel.recognises_repeats(&parcel)) {
             return (outcome, false);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
         if is_room {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
         }
-        (outcome, again)
+        // One may have learned while it tried that it cannot look.
+        (outcome, channel.recognises_repeats(&parcel))
     }
 
     /// A channel whose login or address is wrong is left alone for a while; one that answers anything else is not.

@@ -174,7 +174,7 @@ pub enum Channel {
     /// See [`slack`].
     Slack(slack::Slack),
     /// See [`webhook`].
-    Webhook(webhook::Webhook),
+    Webhook(Box<webhook::Webhook>),
     /// See [`cachet`].
     Cachet(cachet::Cachet),
     /// See [`command`].

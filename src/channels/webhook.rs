@@ -127,7 +127,7 @@ impl Webhook {
         let content_type = content_type.unwrap_or_default().to_owned();
         let template = body.map(|body| Template::new(body, &content_type)).transpose()?;
         let client = shared.client.clone();
-        Ok(Channel::Webhook(Self { client, uri, reach, method, headers, secret, template }))
+        Ok(Channel::Webhook(Box::new(Self { client, uri, reach, method, headers, secret, template })))
     }
 
     /// Whether the receiver promises to recognise a repeat, as whoever checks signatures does.
