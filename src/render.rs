@@ -34,7 +34,7 @@ mod voice;
 pub use drill::tried;
 pub use meet::{Meet, shown_meeting};
 pub use roster::Turned;
-pub use statement::{Said, statement, statement_id};
+pub use statement::{Said, statement, statement_id, to_a_question};
 
 /// Every template, with the program's own words. What is known, and where to meet, is put into others.
 const TEMPLATES: &[(&str, &str)] = &[

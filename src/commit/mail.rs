@@ -1,12 +1,20 @@
 //! Mail about letters: which letter a message answers, what that means, and what is written of it, in one transaction.
 
+use jiff::SignedDuration;
+
 use super::acts::Work;
+use super::outbox::To;
 use super::{DELIVERIES_KEPT, Delivered, Done, DoorError, MailResult, Posted, Reply, Unread};
+use crate::channels::Channel;
+use crate::core::audience::Audience;
 use crate::core::decide::{Act, By, Reason, Refusal};
+use crate::core::incident::Incident;
 use crate::core::letter::Misread;
 use crate::core::mail::{self, Ignored, Letter, Mail, Meaning, What};
 use crate::core::timeline::{Actor, Route};
-use crate::store::{StoreError, letters, unreadable};
+use crate::house::SUBSCRIPTION;
+use crate::store::letters::{self, Kind};
+use crate::store::{StoreError, unreadable};
 
 /// Beside the ids of deliveries stands what was told of replies, under the name of a source that none can have.
 const TOLD: &str = "onscene:told";
@@ -110,9 +118,38 @@ impl Work<'_, '_> {
         if !unreadable::first_time(self.tx, source, &mail.id)? {
             return Ok(result(mail, "repeated", Some(incident), "this message was taken before"));
         }
+        let is_question = letter.person.is_empty() && mail.what == What::Written;
         let result = self.carry_out(mail, incident, meant)?;
+        if is_question && result.outcome == "acknowledged" {
+            self.answer_question(mail, &letter, &saved.incident)?;
+        }
         self.tell_of(&letter, misread)?;
         Ok(result)
+    }
+
+    /// Whoever asks how it goes is told where and when it will be said: once a letter, so that programs that answer answers come to
+    /// an end. They had that letter, for nobody else knows its id.
+    fn answer_question(
+        &mut self,
+        mail: &Mail,
+        letter: &Letter,
+        incident: &Incident,
+    ) -> Result<(), StoreError> {
+        let house = self.house;
+        let (Some(from), Some(Channel::Mail(_))) = (&mail.from, house.channels.get(&letter.channel)) else {
+            return Ok(());
+        };
+        if !unreadable::first_time(self.tx, TOLD, &format!("{}/asked", letter.id))? {
+            return Ok(());
+        }
+        let audience = house.rules.channels.iter().find(|(name, _)| *name == letter.channel);
+        let audience = audience.map_or(Audience::Public, |(_, audience)| *audience);
+        let public = house.public.as_ref().and_then(|public| public.url.as_deref());
+        let mut words = crate::render::to_a_question(incident, audience, public, self.tx.now);
+        // As to those who subscribe: it says nothing but its words.
+        words.event_type = SUBSCRIPTION.to_owned();
+        let to = To { person: "", channel: &letter.channel, address: from };
+        self.write(0, Kind::Notice, &to, &words, (None, SignedDuration::ZERO)).map(drop)
     }
 
     /// A page that came back reached nobody by mail, whatever the relay said when it took it. Other ways of it stand, or are

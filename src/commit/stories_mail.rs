@@ -666,3 +666,51 @@ fn two_nodes_that_hear_replies_to_one_letter_tell_of_it_once() {
     assert_eq!(story.told_of_replies("maya").len(), 1);
     story.proves_whole();
 }
+
+#[test]
+fn who_asks_in_answer_to_a_letter_of_a_channel_is_told_where_it_is_said_and_nobody_who_responds_is_asked() {
+    let mut story = Story::new();
+    let client = crate::channels::client::Client::new(None).unwrap();
+    let relays = ["file:/nonexistent".to_owned()];
+    let mailer = crate::channels::mail::Mailer::new("pager@example.net", &relays, None, None).unwrap();
+    let shared = crate::channels::Shared {
+        client,
+        mailer: Some(std::sync::Arc::new(mailer)),
+        heard: crate::channels::Heard::default(),
+        newest: crate::public::Newest::default(),
+    };
+    let fields = crate::channels::Fields {
+        lists: [("recipients".to_owned(), vec!["boss@example.net".to_owned()])].into(),
+        ..Default::default()
+    };
+    let room = crate::channels::kind("mail").unwrap().build_for_status(fields, &shared).unwrap();
+    let mut house = super::stories::house();
+    house.channels.insert("ops-room".into(), room);
+    story.committer.house.swap(house);
+    story.hears("pingdom", "db-1", Status::Firing);
+    let page = story.letter("maya");
+    story.gets(&reply(9, "maya@example.net", &page, "ack"));
+    let of_room = "select id from letter where channel = 'ops-room' and incident = 1 order by seq limit 1";
+    let letter: String = story.look(|tx| tx.query_one(of_room, &[], |row| row.text(0))).unwrap();
+    let before = story.letters("maya").len();
+    let asks = |number| reply(number, "boss@example.net", &letter, "Any update?\n\nThe board asks.");
+    assert_eq!(story.gets(&asks(1)), ("acknowledged".into(), Some(1), "recorded".into()));
+    assert_eq!(story.gets(&asks(1)).0, "repeated");
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
+    let asked = &saved.voice.questions;
+    assert_eq!((asked.len(), asked[0].from.as_str()), (1, "boss@example.net"));
+    assert!(asked[0].text.contains("Any update?"), "{}", asked[0].text);
+    assert_eq!(story.letters("maya").len(), before, "who responds is not asked");
+    let answers = "select payload from letter where incident = 0 and address = 'boss@example.net'";
+    let written = |story: &mut Story| story.look(|tx| tx.query(answers, &[], |row| row.text(0)));
+    let first = written(&mut story);
+    assert_eq!(first.len(), 1);
+    assert!(first[0].contains("those who work on the problem are not interrupted"), "{}", first[0]);
+    assert!(!first[0].contains("db-1") && !first[0].contains("INC-1"), "{}", first[0]);
+    // Asked once more: kept, and not answered again.
+    assert_eq!(story.gets(&asks(2)).0, "acknowledged");
+    assert_eq!(written(&mut story).len(), 1);
+    // Nothing is asked, or a program says it.
+    assert_eq!(story.gets(&reply(3, "boss@example.net", &letter, "")).0, "ignored");
+    story.proves_whole();
+}

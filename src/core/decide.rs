@@ -25,6 +25,7 @@ pub use act::{Act, Bid, Draft, Join, Next, Opening, Speech, TooLong, Wish, Write
 pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use voice::QUESTION_CHARS_MAX;
 pub use wording::{TITLE_CHARS_MAX, public_names, starter};
 
 use super::audience::Audience;

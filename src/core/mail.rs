@@ -7,11 +7,12 @@
 use jiff::Timestamp;
 
 use super::alert::{Event, cut};
-use super::decide::{Act, By};
+use super::decide::{Act, By, QUESTION_CHARS_MAX, Speech, Wish};
 use super::incident::{Incident, Phase, ResponderStatus};
 use super::letter::Misread;
 use super::rules::Rules;
 use super::timeline::{Actor, Route};
+use super::voice::QUESTIONS_MAX;
 
 /// Longest text kept of a message, in bytes: a note has room for more.
 pub const TEXT_BYTES_MAX: usize = 2048;
@@ -132,8 +133,8 @@ pub enum Ignored {
     /// Nothing of ours has the id that it names.
     #[error("it names no letter that is known here")]
     UnknownLetter,
-    /// Status updates are answered by nobody.
-    #[error("the letter was for a channel; nobody answers it")]
+    /// The letter was for a channel, and nothing is asked.
+    #[error("the letter was for a channel, and nothing is asked in answer to it")]
     ForAChannel,
     /// The sender is not whom the letter was for.
     #[error("the sender is not the person whom the letter was for")]
@@ -226,7 +227,7 @@ pub fn meaning(
         What::Bounce { failed: false, why } => reported(told("delayed", why)),
         What::Receipt { how } => reported(told("receipt", how)),
         What::Automatic => reported(told("answered by a program", "")),
-        What::Written if letter.person.is_empty() => Err(Ignored::ForAChannel),
+        What::Written if letter.person.is_empty() => asked(mail, incident),
         What::Written if !mail.is_from_whom(letter, rules) => Err(Ignored::WrongSender),
         What::Written => {
             let by =
@@ -234,6 +235,18 @@ pub fn meaning(
             said(&mail.said, letter, direct, by)
         }
     }
+}
+
+/// What somebody asks in answer to a letter of a channel is kept for the PIO; nobody who responds is asked.
+fn asked(mail: &Mail, incident: &Incident) -> Result<Meaning, Ignored> {
+    let waiting = incident.voice.questions.iter().filter(|known| known.answer.is_none()).count();
+    let text: String = mail.said.text.trim().chars().take(QUESTION_CHARS_MAX).collect();
+    let from = mail.from.clone().filter(|from| is_harmless(from));
+    let (Some(from), false) = (from, text.is_empty() || waiting >= QUESTIONS_MAX) else {
+        return Err(Ignored::ForAChannel);
+    };
+    let by = By { actor: Actor::Dispatch, route: Route::Mail, occurred_at: None };
+    Ok(Meaning { by, acts: vec![Speech::of(Wish::Ask { from, text })], instead: None })
 }
 
 /// What the person of a letter is to be told of a message: that it was a reply, and did nothing, or less than they may

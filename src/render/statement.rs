@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Words, escape};
+use crate::core::audience::Audience;
 use crate::core::incident::Incident;
 use crate::core::voice::Wording;
 
@@ -112,13 +113,50 @@ pub fn statement(
     }
 }
 
+/// What whoever asks in answer to a letter of a channel is told: that it was kept, and where and when the next is said. `page`: where
+/// anybody reads statements.
+pub fn to_a_question(incident: &Incident, audience: Audience, page: Option<&str>, now: Timestamp) -> Words {
+    let said = incident.voice.statements.iter().rev();
+    let newest = said.filter(|one| one.wording.audience == audience).find(|one| one.published_at().is_some());
+    let title = newest.map_or("Your question", |one| one.wording.title.as_str());
+    let next = newest.and_then(|one| one.wording.next_by).filter(|by| *by > now && incident.is_open());
+    let mut text = "Thank you. Your question was kept for the person who speaks for us; those who work on the problem are not interrupted."
+        .to_owned();
+    match next {
+        Some(by) => text.push_str(&format!(
+            "\n\nThe next update comes by {} UTC, to where you got the last one.",
+            by.strftime("%Y-%m-%d %H:%M")
+        )),
+        None => text.push_str("\n\nWhat we know comes to where you got the last update."),
+    }
+    if let Some(page) = page {
+        text.push_str(&format!("\nWhat everybody is told stands at {page}/"));
+    }
+    text.push_str("\n\nThis answer was written by a program.\n");
+    let heading = format!("Re: {title}");
+    Words {
+        html: html(&heading, "", &text),
+        subject: heading,
+        short: String::new(),
+        data: json!({}),
+        text,
+        event_type: "answer".to_owned(),
+        incident_state: String::new(),
+        page_attempt: 0,
+        answer: None,
+        meet: None,
+        statement: None,
+    }
+}
+
 fn html(title: &str, phase: &str, text: &str) -> String {
     let paragraphs =
         text.split("\n\n").map(|one| format!("<p>{}</p>", escape(one.trim()).replace('\n', "<br>")));
     let paragraphs: String = paragraphs.collect();
-    let (title, phase) = (escape(title), escape(phase));
+    let title = escape(title);
+    let phase = if phase.is_empty() { String::new() } else { format!("<p><b>{}</b></p>", escape(phase)) };
     format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\
-         <body><h1>{title}</h1><p><b>{phase}</b></p>{paragraphs}</body></html>"
+         <body><h1>{title}</h1>{phase}{paragraphs}</body></html>"
     )
 }

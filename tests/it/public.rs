@@ -164,7 +164,7 @@ fn what_cannot_be_is_said_before_a_port_is_bound() {
         ),
         (
             "[[channel]]\n",
-            "[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"internal\"\ndirectory = \"here\"\n[[channel]]\n",
+            "[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"public\"\ndirectory = \"here\"\n[[channel]]\n",
             "whole path",
         ),
     ] {
@@ -181,7 +181,7 @@ fn what_cannot_be_is_said_before_a_port_is_bound() {
         String::from_utf8_lossy(&checked.stderr).contains("another address than `listen`"),
         "{checked:?}"
     );
-    let alone = HOUSE.replacen("[[channel]]", "[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"internal\"\ndirectory = \"/srv/x\"\n[[channel]]", 1);
+    let alone = HOUSE.replacen("[[channel]]", "[[channel]]\nname = \"page\"\nkind = \"site\"\naudience = \"public\"\ndirectory = \"/srv/x\"\n[[channel]]", 1);
     let checked = Daemon::prepare(&alone).command(&["check"], None);
     assert!(String::from_utf8_lossy(&checked.stderr).contains("add [public]"), "{checked:?}");
 }

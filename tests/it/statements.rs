@@ -214,9 +214,9 @@ fn the_command_does_what_the_api_does() {
     assert!(code == Some(1) && said.contains("waits for the approval of the Commander, maya"), "{said}");
     assert_eq!(run(&night.maya, &["statement", "approve", "1-1", "--term", "1"]).0, Some(0));
     assert!(run(&night.tom, &["statement", "publish", "1-1"]).1.contains("news: pending"));
-    assert!(
-        run(&night.tom, &["statement", "question", "1", "any update?", "--from", "support"]).0 == Some(0)
-    );
+    let (code, answer, _) =
+        run(&night.tom, &["statement", "question", "1", "any update?", "--from", "support"]);
+    assert!(code == Some(0) && answer.contains("those who work on the problem are not"), "{answer}");
     assert!(run(&night.maya, &["statement", "list"]).1.starts_with("1-1 "));
     let (code, _, said) = run(&night.maya, &["statement", "show", "1-9"]);
     assert!(code == Some(1) && said.contains("there is no statement 1-9"), "{said}");
@@ -335,4 +335,109 @@ fn the_public_page_shows_what_went_out_to_everybody_and_takes_back_what_was_take
         let after: Value = serde_json::from_str(&get("/feed.json")?).unwrap();
         (ids(&before) == ids(&after)).then_some(())
     });
+}
+
+#[test]
+fn readers_subscribe_on_the_public_page_get_what_is_said_and_leave_by_a_link() {
+    let port = free_port();
+    let public: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
+    let listens = format!("[server]\npublic_listen = \"127.0.0.1:{port}\"\n");
+    let config = house().replacen("[server]\n", &listens, 1);
+    let readers = "[public]\nurl = \"https://status.example.net\"\n\n[[channel]]\nname = \"readers\"\nkind = \"mail\"\naudience = \"public\"\nsubscribers = true\n";
+    let mut night = Night::of(&format!("{config}\n{readers}"));
+    let maya = night.maya.clone();
+    let post = |path: &str, form: &str| {
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        request(public, "POST", path, &headers, form.as_bytes()).unwrap()
+    };
+    let page = eventually("the page offers it", || {
+        let page = request(public, "GET", "/", &[], b"")?;
+        page.body.contains("action=\"https://status.example.net/subscribe\"").then_some(page)
+    });
+    assert!(!page.body.contains("onscene.example"), "{}", page.body);
+    assert_eq!(post("/", "x=y").status, 405, "nothing else is heard there");
+    let asked = post("/subscribe", "address=reader%40example.org");
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    let link = |mail: &str, path: &str| {
+        let whole = mail.replace("=\r\n", "").replace("=\n", "").replace("=3D", "=");
+        let begin = format!("https://status.example.net{path}?");
+        let at = whole.find(&begin).unwrap_or_else(|| panic!("no link: {whole}"))
+            + "https://status.example.net".len();
+        whole[at..].split(|c: char| c.is_whitespace() || "<>\"".contains(c)).next().unwrap().to_owned()
+    };
+    let first = night.daemon.mail_to("reader@example.org", "Please confirm");
+    let confirm = link(&first, "/confirm");
+    // A program that opens every link confirms nothing.
+    assert_eq!(request(public, "GET", &confirm, &[], b"").unwrap().status, 200);
+    let says = |night: &Night, number: u32, text: &str| {
+        night.drafts(&maya, "public", text);
+        let sent = night.says(&maya, &format!("1-{number}"), "publish", &json!({}));
+        assert_eq!(sent.status, 200, "{}", sent.body);
+    };
+    says(&night, 1, "Some payments by card fail.");
+    assert_eq!(post(&confirm, "").status, 200);
+    assert_eq!(post("/confirm?token=1-0123456789abcdef", "").status, 404);
+    night.daemon.kill();
+    night.daemon.go();
+    says(&night, 2, "All payments work but by invoice.");
+    let mail = night.daemon.mail_to("reader@example.org", "All payments work but by invoice.");
+    for header in [
+        "List-Id: <public.status.",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "List-Unsubscribe: <https://status.example.net/unsubscribe?token=",
+    ] {
+        assert!(mail.replace("\r\n ", " ").contains(header), "{header}: {mail}");
+    }
+    assert!(!mail.contains("X-Incident") && !mail.contains("INC-1"), "{mail}");
+    let to_reader = |night: &Night, text: &str| {
+        let mails = night.daemon.mails().into_values();
+        mails.filter(|mail| mail.contains("To: reader@example.org") && mail.contains(text)).count()
+    };
+    assert_eq!(to_reader(&night, "Some payments by card fail."), 0, "who has not confirmed gets nothing");
+    let shown = eventually("it is known to how many it went", || {
+        let shown = night.daemon.api(&maya, "GET", "/api/v1/incidents/1/timeline", &Value::Null);
+        shown.body.contains("written to 1 subscribers").then_some(shown)
+    });
+    assert!(!shown.body.contains("reader@"), "no address stands on a timeline");
+    // One click, as a mail program does it.
+    let end = link(&mail, "/unsubscribe");
+    assert_eq!(post(&end, "List-Unsubscribe=One-Click").status, 200);
+    says(&night, 3, "Everything works.");
+    night.daemon.mail_to("news@example.net", "Everything works.");
+    eventually("it was written to all who are left", || {
+        let shown = night.daemon.api(&maya, "GET", "/api/v1/incidents/1/timeline", &Value::Null);
+        shown.body.contains("written to 0 subscribers").then_some(())
+    });
+    assert_eq!(to_reader(&night, "Everything works."), 0);
+    let log = night.daemon.log();
+    assert!(!log.contains("reader@") && !log.contains("token="), "no address and no link is logged");
+    assert!(night.daemon.verify().contains("whole"));
+}
+
+#[test]
+fn a_channel_that_swallows_everything_holds_up_no_other() {
+    // It takes connections, and never answers one.
+    let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", hole.local_addr().unwrap());
+    let holes = (1..=4).map(|number| {
+        format!("[[channel]]\nname = \"hole-{number}\"\nkind = \"webhook\"\naudience = \"public\"\nurl = \"{url}\"\nprivate_addresses = \"allow\"\nbody = '{{\"text\": {{{{ text }}}}}}'\n")
+    });
+    let night = Night::of(&format!("{}\n{}", house(), holes.collect::<String>()));
+    for number in 1..=6 {
+        let text = format!("News number {number} of the evening.");
+        night.drafts(&night.maya, "public", &text);
+        let sent = night.says(&night.maya, &format!("1-{number}"), "publish", &json!({}));
+        assert_eq!(sent.status, 200, "{}", sent.body);
+        let begun = std::time::Instant::now();
+        night.daemon.mail_to("news@example.net", &text);
+        assert!(begun.elapsed() < Duration::from_secs(8), "{number} came after {:?}", begun.elapsed());
+    }
+    let shown = night.daemon.api(&night.maya, "GET", "/api/v1/statements/1-1", &Value::Null).json();
+    let of = |name: &str| {
+        let reached = shown["reached"].as_array().unwrap();
+        reached.iter().find(|one| one["channel"] == name).map(|one| one["outcome"].clone())
+    };
+    assert_eq!(of("news"), Some(json!("accepted")));
+    assert_ne!(of("hole-1"), Some(json!("accepted")), "nobody answered there");
+    drop(hole);
 }

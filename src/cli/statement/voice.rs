@@ -276,11 +276,10 @@ impl Voice {
                 let all = answer["statements"].as_array().map(Vec::as_slice).unwrap_or_default();
                 if all.is_empty() { "no statements\n".to_owned() } else { all.iter().map(line).collect() }
             }
-            Self::Delegate { .. }
-            | Self::ConfirmCause { .. }
-            | Self::Hold { .. }
-            | Self::Question { .. }
-            | Self::Answer { .. } => "written down\n".to_owned(),
+            Self::Delegate { .. } | Self::ConfirmCause { .. } | Self::Hold { .. } | Self::Answer { .. } => {
+                "written down\n".to_owned()
+            }
+            Self::Question { .. } => format!("{}\n", text(&answer["answer"])),
             _ => whole(answer),
         }
     }

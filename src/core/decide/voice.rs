@@ -19,7 +19,7 @@ use super::{Draft, Reason, Refusal, Speech, TooLong, Wish, Work, words, words_or
 /// The PIO speaks without asking for no longer than this.
 const DELEGATION_MAX: SignedDuration = SignedDuration::from_hours(8);
 /// Longest question, and longest name of who asks, in characters.
-const QUESTION_CHARS_MAX: usize = 2000;
+pub const QUESTION_CHARS_MAX: usize = 2000;
 const FROM_CHARS_MAX: usize = 100;
 /// The PIO is told of questions no more often than this.
 const QUESTIONS_APART: SignedDuration = SignedDuration::from_mins(10);

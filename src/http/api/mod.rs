@@ -17,6 +17,7 @@ use super::html::known_of;
 use super::problem::Problem;
 use super::verbs::Said;
 use crate::commit::{Command, Reply};
+use crate::core::audience::Audience;
 use crate::core::decide::By;
 use crate::core::incident::{Incident, Severity};
 use crate::core::role::Deed;
@@ -146,6 +147,13 @@ pub(super) async fn act(
     let mut answer = one(&desk, incident.id).await?;
     if let Some(warning) = reason.warning() {
         answer["warning"] = warning.into();
+    }
+    if verb == "question" {
+        // As by mail: whoever asks is told where and when it is said.
+        let house = desk.house.get();
+        let page = house.public.as_ref().and_then(|public| public.url.as_deref());
+        let told = crate::render::to_a_question(&incident, Audience::Internal, page, desk.clock.now());
+        answer["answer"] = told.text.trim_end().into();
     }
     Ok(Json(answer).into_response())
 }
