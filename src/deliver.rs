@@ -221,6 +221,7 @@ impl Delivery {
     async fn attempt(&self, claim: Claim) {
         let house = self.house.get();
         let (outcome, again) = self.send(&house, &claim).await;
+        let outcome = patient(&house, &claim, outcome);
         let settlement = settle(&claim, &outcome, again, self.clock.now(), crypto::jitter());
         self.count(&claim, &outcome, &settlement);
         self.settle(claim, settlement).await;
@@ -259,7 +260,8 @@ impl Delivery {
             return (outcome, false);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
-        if is_room {
+        // What anybody may ask for, such as a letter to subscribe, says nothing of the channel.
+        if is_room && claim.kind == Kind::Status {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
         }
         // One may have learned while it tried that it cannot look.
@@ -339,6 +341,18 @@ impl Delivery {
                 );
             }
         }
+    }
+}
+
+/// A fault of the relay is none of the many who subscribed: their letters wait until it is mended.
+fn patient(house: &House, claim: &Claim, outcome: Outcome) -> Outcome {
+    let is_listed = house.list.as_ref().is_some_and(|list| list.channel == claim.channel);
+    let is_named = house.recipients.get(&claim.channel).is_some_and(|named| named.contains(&claim.address));
+    match outcome {
+        Outcome::Refused { why, whole_channel: true } if is_listed && !is_named => {
+            Outcome::Wait { after: Some(pause::LASTS), why }
+        }
+        outcome => outcome,
     }
 }
 

@@ -15,7 +15,7 @@
 //!
 //! The address may be the credential, so it can be a secret (`url_file`).
 //!
-//! What the answers mean: 2xx it has it · 429, 503 and 504 not now (`Retry-After` counts) · 408, 425 and
+//! What the answers mean: 2xx it has it · 429 and 503 not now (`Retry-After` counts) · 408, 425, 504 and
 //! other 5xx it may have it · 410 never again · 401, 403, 404 the whole channel is wrong · 3xx is no
 //! success and is not followed · everything else: this letter is refused.
 
@@ -299,7 +299,7 @@ fn outcome(status: StatusCode, retry_after: Option<std::time::Duration>) -> Outc
     match status.as_u16() {
         200..=299 => Outcome::Accepted { remote_id: None },
         300..=399 => refused(&format!("{why}: redirects are not followed; write the final address"), true),
-        429 | 503 | 504 => Outcome::Wait { after: retry_after, why },
+        429 | 503 => Outcome::Wait { after: retry_after, why },
         401 | 403 | 404 | 410 => refused(&why, true),
         408 | 425 | 500..=599 => Outcome::Unknown { why },
         _ => refused(&why, false),

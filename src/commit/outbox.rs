@@ -186,6 +186,15 @@ impl Work<'_, '_> {
         let house = self.house;
         let Some(fallback) = house.rules.fallbacks.get(&claim.channel) else { return Ok(()) };
         let Ok(mut words) = serde_json::from_str::<Words>(&claim.payload) else { return Ok(()) };
+        if let Some(number) = claim.statement {
+            let saved = self.memory.incident(self.tx, claim.incident)?;
+            let voice = saved.as_ref().map(|saved| &saved.incident.voice);
+            let goes_there = voice.and_then(|voice| voice.statement(number));
+            let goes_there = goes_there.is_some_and(|one| one.wording.channels.contains(fallback));
+            if goes_there || voice.is_some_and(|voice| voice.is_taken_back(number)) {
+                return Ok(());
+            }
+        }
         let of = |name: &str| house.rules.channels.iter().find(|(known, _)| known == name).map(|(_, of)| *of);
         if of(fallback).is_some_and(|audience| audience != Audience::Internal) {
             if of(fallback) != of(&claim.channel) {
@@ -196,7 +205,11 @@ impl Work<'_, '_> {
                 return Ok(());
             }
             if let Some(mends) = words.statement.as_mut().and_then(|said| said.mends.as_mut()) {
-                mends.remote_id = None;
+                let number = mends.id.rsplit('-').next().and_then(|number| number.parse().ok());
+                mends.remote_id = match number {
+                    Some(number) => statements::remote_of(self.tx, claim.incident, fallback, number)?,
+                    None => None,
+                };
             }
             return self.write_channel(claim.incident, &fallback.clone(), &words, claim.statement);
         }
@@ -260,14 +273,34 @@ impl Work<'_, '_> {
         statement: Option<u32>,
     ) -> Result<(), StoreError> {
         let house = self.house;
-        self.write_to_subscribers(incident, channel, words, statement)?;
+        let before = match statement {
+            Some(number) => statements::went(self.tx, incident, channel, number)?,
+            None => Vec::new(),
+        };
+        // Nobody reads a statement twice: it goes once more only where it is known not to be, or where somebody looked.
+        let is_there = |address: &str| {
+            let newest = before.iter().find(|(to, _)| to == address);
+            newest.is_some_and(|(_, state)| !matches!(state.as_str(), "refused" | "unknown" | "dropped"))
+        };
+        if before.is_empty() {
+            self.write_to_subscribers(incident, channel, words, statement)?;
+        }
         match house.recipients.get(channel) {
             // One recipient a message: one that is refused must not hold up the others.
-            Some(recipients) => recipients.iter().try_for_each(|address| {
-                let to = To { person: "", channel, address };
-                self.enclose(incident, Kind::Status, &to, words, ((None, SignedDuration::ZERO), statement))
+            Some(recipients) => {
+                recipients.iter().filter(|address| !is_there(address)).try_for_each(|address| {
+                    let to = To { person: "", channel, address };
+                    self.enclose(
+                        incident,
+                        Kind::Status,
+                        &to,
+                        words,
+                        ((None, SignedDuration::ZERO), statement),
+                    )
                     .map(drop)
-            }),
+                })
+            }
+            None if is_there("") => Ok(()),
             None => {
                 let to = To { person: "", channel, address: "" };
                 self.enclose(incident, Kind::Status, &to, words, ((None, SignedDuration::ZERO), statement))

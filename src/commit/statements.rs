@@ -85,20 +85,32 @@ impl Work<'_, '_> {
     }
 
     /// Of updates that waited long for a channel only the newest goes there: those before it are no news any more, and would keep it
-    /// from coming. What corrects, takes back or closes is never left out, nor is what it is about.
+    /// from coming. What corrects, takes back or closes is never left out, nor is what is corrected. What was taken back before it left
+    /// goes nowhere.
     pub(super) fn without_outdated(&mut self, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreError> {
         let mut kept = Vec::with_capacity(claims.len());
         for claim in claims {
             let waited = self.tx.now.duration_since(claim.created_at) >= OUTDATED_AFTER;
-            if !waited || claim.statement.is_none() || claim.unsure || !self.is_no_news(&claim)? {
+            let is_kept = claim.statement.is_none() || claim.unsure;
+            if is_kept || !self.is_taken_back(&claim)? && !(waited && self.is_no_news(&claim)?) {
                 kept.push(claim);
                 continue;
             }
             if statements::supersede(self.tx, &claim)? {
-                self.conclude(&Sent::from(&claim), "superseded", "")?;
+                // Others may be claimed at once.
+                self.effects.wrote();
+                if !self.is_to_a_subscriber(&claim) {
+                    self.conclude(&Sent::from(&claim), "superseded", "")?;
+                }
             }
         }
         Ok(kept)
+    }
+
+    fn is_taken_back(&mut self, claim: &Claim) -> Result<bool, StoreError> {
+        let Some(number) = claim.statement else { return Ok(false) };
+        let saved = self.memory.incident(self.tx, claim.incident)?;
+        Ok(saved.is_some_and(|saved| saved.incident.voice.is_taken_back(number)))
     }
 
     fn is_no_news(&mut self, claim: &Claim) -> Result<bool, StoreError> {

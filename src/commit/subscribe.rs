@@ -136,6 +136,14 @@ impl Work<'_, '_> {
             subscribers::advance(self.tx, &mailing, None, 0)?;
             return Ok(true);
         };
+        if let Some(number) = mailing.statement {
+            let saved = self.memory.incident(self.tx, mailing.incident)?;
+            if saved.is_some_and(|saved| saved.incident.voice.is_taken_back(number)) {
+                // Who has not got it is told nothing of it.
+                subscribers::advance(self.tx, &mailing, None, 0)?;
+                return Ok(true);
+            }
+        }
         let (by, after) = (mailing.created_at, mailing.after);
         let some = subscribers::confirmed(self.tx, &mailing.channel, by, after, AT_ONCE)?;
         let key = tokens::answer_key(self.tx)?;
@@ -224,6 +232,10 @@ impl Work<'_, '_> {
 
 /// Whether a relay refused an address that is none, and not us or what we wrote.
 fn is_of_the_address(why: &str) -> bool {
+    // What was given up, or never tried, says nothing of the address.
+    if why.starts_with("given up") || why.to_lowercase().contains("relay") {
+        return false;
+    }
     let words = || why.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
     let of = |start: &str| words().any(|word| word.starts_with(start));
     let code = words().any(|word| matches!(word, "550" | "551" | "553"));

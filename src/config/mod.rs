@@ -522,6 +522,7 @@ pub fn parse(path: &Path, text: &str, kinds: &Kinds, mode: SecretsMode) -> Resul
     rules.disclosure = disclosure::disclosure(&mut root, &mut reading, &rules, server.as_ref(), public_url);
     rules.maintenance = maintenance::windows(&mut root, &mut reading, &rules);
     rules.statements = statements::templates(&mut root, &mut reading, &rules.disclosure);
+    statements::symptoms(&mut reading, &rules);
     rules.age_out = sources.values().filter_map(|one| Some((one.name.clone(), one.age_out?))).collect();
     let channels = ways::channels(&mut root, &mut reading, kinds, &ways, &rules);
     let pio = pio::pio(&mut root, &mut reading);

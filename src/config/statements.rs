@@ -13,7 +13,7 @@ use super::{SecretsMode, policies};
 use crate::core::audience::Audience;
 use crate::core::disclosure::{Disclosure, Rendered, Weight, lint};
 use crate::core::incident::Severity;
-use crate::core::rules::{Holding, Template};
+use crate::core::rules::{Holding, Rules, Template};
 use crate::core::voice::Phase;
 
 /// While nobody has the incident.
@@ -106,6 +106,19 @@ pub(super) fn holding(table: &mut Table<'_>, reading: &mut Reading) -> Option<Ho
 fn severities(table: &mut Table<'_>, reading: &mut Reading, key: &str) -> Option<BTreeSet<Severity>> {
     let words = table.texts(reading, key)?;
     Some(words.iter().filter_map(|word| policies::severity(reading, &word.value, &word.span)).collect())
+}
+
+/// What services say of themselves in holding statements, which nobody reads before they go out.
+pub(super) fn symptoms(reading: &mut Reading, rules: &Rules) {
+    let lists = matches!(reading.mode, SecretsMode::Read | SecretsMode::Names).then_some(&rules.disclosure);
+    for (name, service) in rules.services.iter().filter(|(_, service)| !service.symptom.is_empty()) {
+        let audiences = service.holding.iter().flat_map(|holding| holding.audiences.iter().copied());
+        let audiences: BTreeSet<Audience> = audiences.chain([Audience::Public]).collect();
+        let stops = audiences.into_iter().find_map(|audience| wrong(&service.symptom, audience, lists));
+        if let Some(why) = stops {
+            reading.errors.add_whole(format!("`symptom` of the service {name}: {why}"));
+        }
+    }
 }
 
 /// Why a text cannot stand there: a slot that nothing fills, or words that must not be said.

@@ -209,6 +209,7 @@ pub fn decide(
             if lost {
                 work.tell_who_speaks(News::Undelivered);
                 work.tell_commander(News::Undelivered);
+                work.tell_who_spoke(News::Undelivered);
             }
             Reason::Recorded
         }
@@ -514,7 +515,10 @@ impl Work<'_> {
     }
 
     fn call_pio(&mut self, commander: &str) -> Result<(), Refusal> {
-        if self.incident.pio.is_some() {
+        let offices = &self.incident.offices;
+        // Who was called before it was over is called anew when it is opened again.
+        let is_called = offices.holder(Office::Pio).or(offices.asked(Office::Pio)).is_some();
+        if is_called || self.incident.pio.is_some() && !self.incident.voice.called.is_empty() {
             return Ok(());
         }
         let Some(service) = self.rules.services.get(self.incident.leads()) else { return Ok(()) };

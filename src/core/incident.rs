@@ -676,6 +676,8 @@ impl Incident {
                 self.phase = Phase::Resolved { resolution: *resolution, at, last };
                 self.next_update_by = None;
                 self.offices.end();
+                // Whoever opens it again has somebody called anew.
+                self.voice.called.clear();
                 self.board.end(at);
                 self.voice.end();
             }
@@ -739,6 +741,7 @@ impl Incident {
                 self.merged_into = Some(*into);
                 self.next_update_by = None;
                 self.offices.end();
+                self.voice.called.clear();
                 self.board.end(at);
                 self.voice.end();
             }

@@ -478,7 +478,7 @@ fn who_does_not_speak_for_the_house_sends_nothing() {
         night.does("kim", Speech::of(Wish::Return { number: 1, why: "shorter".into() })),
         ["tell tom returned"]
     );
-    assert!(night.refused("kim", publish(1)).contains("waits for the approval"));
+    assert!(night.refused("kim", publish(1)).contains("gave it back: write it anew"));
     night.does("tom", Speech::of(Wish::Drop { number: 1, why: String::new() }));
     assert!(night.refused("kim", publish(1)).contains("was dropped"));
 }

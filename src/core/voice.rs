@@ -317,9 +317,27 @@ impl Voice {
         self.statements.iter().filter(is_out)
     }
 
-    /// What the incident is called before an audience, once it was called anything.
-    pub fn title(&self, audience: Audience) -> Option<&str> {
-        self.published(audience).next().map(|first| first.wording.title.as_str())
+    /// Whether what went out was taken back.
+    pub fn is_taken_back(&self, number: u32) -> bool {
+        let takes_back = |one: &Statement| {
+            one.wording.sort == Sort::Retraction
+                && one.wording.mends == Some(number)
+                && one.published_at().is_some()
+        };
+        self.statements.iter().any(takes_back)
+    }
+
+    /// What the incident is called before an audience, once it was called anything that stands. `without`: as if that statement
+    /// had never been.
+    pub fn title(&self, audience: Audience, without: Option<u32>) -> Option<&str> {
+        let stands = |one: &&Statement| Some(one.number) != without && !self.is_taken_back(one.number);
+        self.published(audience).find(stands).map(|first| first.wording.title.as_str())
+    }
+
+    /// What says last how it is: neither a retraction, nor what was taken back.
+    pub fn newest(&self, audience: Audience) -> Option<&Statement> {
+        let says = |one: &&Statement| one.wording.sort != Sort::Retraction && !self.is_taken_back(one.number);
+        self.published(audience).rfind(says)
     }
 
     /// Every channel in which anything was said to an audience, in the order in which it was.
@@ -337,10 +355,16 @@ impl Voice {
 
     /// Whether an audience was told anything, and not yet that it is over.
     pub fn owes_a_closing(&self, audience: Audience) -> bool {
-        let last = self
-            .published(audience)
-            .rfind(|one| !matches!(one.wording.sort, Sort::Correction | Sort::Retraction));
-        last.is_some_and(|last| last.wording.sort != Sort::Closing)
+        self.published(audience).next().is_some() && !self.is_closed(audience)
+    }
+
+    /// Whether an audience was told that it is over, and that stands.
+    pub fn is_closed(&self, audience: Audience) -> bool {
+        let says = |one: &&Statement| {
+            !matches!(one.wording.sort, Sort::Correction | Sort::Retraction)
+                && !self.is_taken_back(one.number)
+        };
+        self.published(audience).rfind(says).is_some_and(|last| last.wording.sort == Sort::Closing)
     }
 
     /// The next hour at which something is to be said of an update.

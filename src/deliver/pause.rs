@@ -8,6 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A channel is left alone for so long.
 const PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// What waits for that waits as long.
+pub(super) const LASTS: std::time::Duration = std::time::Duration::from_secs(300);
+
+const _: () = assert!(PAUSE.as_secs() == 300);
 
 /// The channels that are left alone by this node.
 #[derive(Debug, Default)]

@@ -98,6 +98,11 @@ impl Subscriptions {
 
     /// Presses the button behind a link; `None`: it cannot be done now.
     async fn press(&self, asked: Subscribing) -> Option<bool> {
+        let (Subscribing::Confirm { token } | Subscribing::End { token }) = &asked else { return None };
+        // What is no link of ours takes nobody's turn.
+        if !is_token(token) {
+            return Some(false);
+        }
         if !self.asks.take(false, self.clock.now()) || !self.door.is_up() {
             return None;
         }
@@ -118,6 +123,13 @@ enum Shows {
     Words,
     Button(&'static str),
     Field(&'static str),
+}
+
+fn is_token(text: &str) -> bool {
+    let digits = |part: &str, least: usize| {
+        (least..=64).contains(&part.len()) && part.chars().all(|c| c.is_ascii_hexdigit())
+    };
+    text.split_once('-').is_some_and(|(id, mac)| digits(id, 1) && digits(mac, 32))
 }
 
 fn log(error: &DoorError) {
@@ -164,7 +176,13 @@ async fn ask(State(here): State<Subscriptions>, body: Body) -> Response {
 
 fn is_address(text: &str) -> bool {
     let plain = |c: char| !c.is_whitespace() && !c.is_control();
-    text.len() <= ADDRESS_BYTES_MAX && text.chars().all(plain) && text.parse::<lettre::Address>().is_ok()
+    // A domain of the world: neither a machine of ours by its bare name nor an address of the network.
+    let is_worldly = |domain: &str| {
+        domain.contains('.') && !domain.starts_with('[') && domain.parse::<std::net::IpAddr>().is_err()
+    };
+    text.len() <= ADDRESS_BYTES_MAX
+        && text.chars().all(plain)
+        && text.parse::<lettre::Address>().is_ok_and(|address| is_worldly(address.domain()))
 }
 
 /// `GET /confirm?token=`

@@ -78,15 +78,16 @@ impl Keys {
 fn of_incident(incident: &Incident, keys: &Keys) -> Option<PublicIncident> {
     let told: Vec<&Statement> = incident.voice.published(Audience::Public).collect();
     let first = told.first()?;
-    // What is taken back says nothing of how it is.
-    let last = told.iter().rev().find(|one| one.wording.sort != Sort::Retraction).unwrap_or(first);
+    // What is taken back says nothing of how it is, nor what it is called.
+    let voice = &incident.voice;
+    let last = voice.newest(Audience::Public).or(told.last().copied()).unwrap_or(first);
     // That it is over is told by who speaks, and not by us.
-    let is_closed = last.wording.sort == Sort::Closing;
+    let is_closed = voice.is_closed(Audience::Public);
     let over = incident.resolution().map(|(_, at)| at);
     let ended = is_closed.then(|| over.or(last.published_at())).flatten();
     Some(PublicIncident {
         key: keys.of(&format!("incident {}", incident.id)),
-        title: first.wording.title.clone(),
+        title: voice.title(Audience::Public, None).unwrap_or(&last.wording.title).to_owned(),
         components: last.wording.components.clone(),
         impact: last.wording.impact,
         phase: last.wording.phase,

@@ -97,6 +97,24 @@ pub fn supersede(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
     Ok(true)
 }
 
+/// Where the first letters of a statement went in a channel, and how far each is.
+///
+/// # Errors
+/// What the engine says.
+pub fn went(
+    tx: &Tx<'_>,
+    incident: i64,
+    channel: &str,
+    statement: u32,
+) -> Result<Vec<(String, String)>, StoreError> {
+    tx.query(
+        "select address, state from letter where incident = ?1 and channel = ?2 and statement = ?3
+         order by seq desc limit 1000",
+        &[incident.into(), channel.into(), i64::from(statement).into()],
+        |row| Ok((row.text(0)?, row.text(1)?)),
+    )
+}
+
 /// The other side's id of a statement in a channel, when it gave one.
 ///
 /// # Errors

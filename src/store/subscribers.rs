@@ -200,7 +200,20 @@ pub fn confirm(tx: &Tx<'_>, token: &str) -> Result<bool, StoreError> {
 /// What the engine says.
 pub fn end(tx: &Tx<'_>, token: &str) -> Result<bool, StoreError> {
     let Some((known, _)) = of_link(tx, token, Purpose::End)? else { return Ok(false) };
+    let channel =
+        tx.query_one("select channel from subscriber where id = ?1", &[known.id.into()], |row| row.text(0))?;
+    let channel = channel.unwrap_or_default();
     tx.write("delete from subscriber where id = ?1", &[known.id.into()])?;
+    let of = [channel.as_str().into(), known.address.as_str().into()];
+    tx.write(
+        "update letter set state = 'dropped', payload = '', why = 'no longer wanted'
+         where channel = ?1 and address = ?2 and person = '' and state = 'pending'",
+        &of,
+    )?;
+    tx.write(
+        "update letter set address = '' where channel = ?1 and address = ?2 and person = '' and state <> 'sending'",
+        &of,
+    )?;
     Ok(true)
 }
 

@@ -33,6 +33,7 @@
 //! - `robots`: programs that open answer links, and do not become Commander;
 //! - `rota`: who is on call when, against another implementation of time zones;
 //! - `roster`: who is on call, and who stands in;
+//! - `secrets`: secrets of every kind of channel, planted, are nowhere whatever the other side answers;
 //! - `send`: events from scripts while the daemon is there, away, and back;
 //! - `senders`: the files of deploy/ for Nagios, Icinga, keepalived, Monit and cron, each run by the real program;
 //! - `signed`: deliveries that are signed, and what is shown of a body;
@@ -86,6 +87,7 @@ mod robots;
 mod roster;
 mod rota;
 mod routed;
+mod secrets;
 mod send;
 mod senders;
 mod signed;

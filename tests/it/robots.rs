@@ -22,7 +22,7 @@ struct Paged {
 
 impl Paged {
     fn with(answer_after: &str) -> Self {
-        let daemon = Daemon::start(&HOUSE.replace("answer_after = \"0s\"", answer_after));
+        let daemon = Daemon::start(&HOUSE.replacen("answer_after = \"0s\"", answer_after, 1));
         daemon.alert("db-1", "firing");
         let link = answer_link(&daemon.mail_to("maya@example.net", "X-Page-Attempt: 1"));
         let token = daemon.token("tom");

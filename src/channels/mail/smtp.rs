@@ -262,7 +262,10 @@ fn refusal(host: &str, error: &Error) -> Trouble {
     let enhanced = words.split_whitespace().next().unwrap_or_default();
     let of_the_login =
         matches!(code, 530 | 534 | 535 | 538) || matches!(enhanced, "5.7.0" | "5.7.8" | "5.7.9");
-    let of_relaying = !enhanced.starts_with("5.1.") && words.to_lowercase().contains("relay");
+    // The address stands between <>, and may be anybody's word.
+    let plain: String =
+        words.split('<').map(|part| part.split_once('>').map_or(part, |(_, rest)| rest)).collect();
+    let of_relaying = !enhanced.starts_with("5.1.") && plain.to_lowercase().contains("relay");
     if of_the_login || of_relaying { Trouble::Relay(answer) } else { Trouble::Recipient(answer) }
 }
 

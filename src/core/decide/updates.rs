@@ -126,10 +126,15 @@ impl Work<'_> {
 
     /// The hour of the holding statement has come.
     pub(super) fn sends_holding(&mut self) -> Result<Reason, Refusal> {
-        let fires = self.incident.firing > 0 || self.incident.declared;
+        let is_mitigated = matches!(self.incident.phase, super::super::incident::Phase::Mitigated { .. });
+        let fires = (self.incident.firing > 0 || self.incident.declared) && !is_mitigated;
         let (waiting, is_taken) = (self.waiting_for_words(), self.incident.commander().is_some());
         if waiting.is_empty() || !fires {
-            let why = if fires { "they have heard already" } else { "nothing fires any more" };
+            let why = match (fires, is_mitigated) {
+                (true, _) => "they have heard already",
+                (_, true) => "the harm has stopped",
+                _ => "nothing fires any more",
+            };
             self.dispatch(Fact::Voice(Say::HoldingStopped { why: why.to_owned() }))?;
             return Ok(Reason::Recorded);
         }

@@ -27,7 +27,9 @@ const QUESTIONS_APART: SignedDuration = SignedDuration::from_mins(10);
 impl Work<'_> {
     pub(super) fn speaks(&mut self, speech: Speech) -> Result<Reason, Refusal> {
         let Speech { wish, found, too_long } = speech;
-        if let Some(home) = self.incident.merged_into {
+        if let Some(home) = self.incident.merged_into
+            && !self.ends_what_was_said(&wish)
+        {
             return Err(Refusal::NotThere(format!("it is part of INC-{home}; go on there")));
         }
         match wish {
@@ -67,6 +69,23 @@ impl Work<'_> {
         Ok(Reason::Recorded)
     }
 
+    /// Readers of an incident that became part of another were told of this one: they are told that it is over, and what was wrong.
+    fn ends_what_was_said(&self, wish: &Wish) -> bool {
+        let ends = |sort| matches!(sort, Sort::Closing | Sort::Correction | Sort::Retraction);
+        let number = match wish {
+            Wish::Draft { draft, .. } => return ends(draft.sort.unwrap_or(Sort::Closing)),
+            Wish::Return { number, .. }
+            | Wish::Override { number, .. }
+            | Wish::Approve { number, .. }
+            | Wish::Publish { number, .. }
+            | Wish::Resend { number, .. }
+            | Wish::Drop { number, .. } => *number,
+            _ => return false,
+        };
+        let known = self.incident.voice.statement(number);
+        known.is_some_and(|known| ends(known.wording.sort) || !known.is_open())
+    }
+
     fn drafts(
         &mut self,
         number: Option<u32>,
@@ -91,12 +110,13 @@ impl Work<'_> {
             None => self.incident.voice.next_number(),
         };
         self.comes_as_pio()?;
-        let found = rules_of(found.iter());
-        self.add(Fact::Voice(Say::Drafted { number, wording, found }))?;
+        let rules = rules_of(found.iter());
+        self.add(Fact::Voice(Say::Drafted { number, wording, found: rules }))?;
         let Some(written) = self.incident.voice.statement(number).cloned() else {
             return Ok(Reason::Recorded);
         };
-        let alone = self.by.actor.person().is_some_and(|person| self.right_of(person, &written, &[]).is_ok());
+        let alone =
+            self.by.actor.person().is_some_and(|person| self.right_of(person, &written, found).is_ok());
         if !alone {
             self.tell_commander(News::ToApprove);
         }
@@ -291,6 +311,12 @@ impl Work<'_> {
         if wording.next_by.is_some_and(|by| by <= self.now) {
             return Err(Refusal::Void("the hour of the next update that it promises is over".to_owned()));
         }
+        if let Stage::Returned { .. } = known.stage {
+            return Err(Refusal::Void("the Commander gave it back: write it anew".to_owned()));
+        }
+        if wording.phase == Told::Resolved && self.incident.is_open() && wording.sort != Sort::Closing {
+            return Err(Refusal::Void("it says that it is over, and it is not".to_owned()));
+        }
         let closes = wording.sort == Sort::Closing;
         if closes && self.incident.is_open() {
             return Err(Refusal::Void("the incident was opened again".to_owned()));
@@ -372,6 +398,9 @@ impl Work<'_> {
                 "the PIO or the Commander sends a statement once more".to_owned(),
             ));
         }
+        if voice.is_taken_back(number) {
+            return Err(Refusal::WrongState("it was taken back: it is not sent once more"));
+        }
         let audience = known.wording.audience;
         let lost = known
             .reached
@@ -447,6 +476,17 @@ impl Work<'_> {
         if let Some(pio) = pio {
             self.tell(&pio, news);
         }
+    }
+
+    /// When it is over nobody has an office: who spoke, and who led, are told.
+    pub(super) fn tell_who_spoke(&mut self, news: News) {
+        if self.incident.is_open() {
+            return;
+        }
+        let spoke = self.incident.pio.as_ref().map(|(person, _)| person.clone());
+        let led = self.answers_for_it().map(|(person, _)| person);
+        let people: std::collections::BTreeSet<String> = spoke.into_iter().chain(led).collect();
+        people.iter().for_each(|person| self.tell(person, news));
     }
 
     /// The alternates, too: somebody has to speak.

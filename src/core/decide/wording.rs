@@ -67,18 +67,13 @@ pub(super) fn fill_in(
     let phase = match (sort, draft.phase) {
         (Sort::Closing, None | Some(Told::Resolved)) => Told::Resolved,
         (Sort::Closing, Some(_)) => return Err(bad("a closing statement says that it is resolved")),
-        (Sort::Update | Sort::Holding, Some(Told::Resolved)) if incident.is_open() => {
+        (_, Some(Told::Resolved)) if incident.is_open() => {
             return Err(bad(
                 "readers are told that it is resolved by the closing statement, after the Commander has said so",
             ));
         }
         (_, Some(phase)) => phase,
         (_, None) => usual_phase(incident, last),
-    };
-    let impact = match (sort, draft.impact) {
-        (Sort::Closing, None) => Impact::None,
-        (_, Some(impact)) => impact,
-        (_, None) => last.map_or(usual_impact(incident.severity), |last| last.wording.impact),
     };
     let mends = match (sort, draft.mends) {
         (Sort::Correction | Sort::Retraction, None) => {
@@ -94,6 +89,13 @@ pub(super) fn fill_in(
         }
         (_, Some(_)) => return Err(bad("only a correction or a retraction is about another statement")),
         (_, None) => None,
+    };
+    let impact = match (sort, draft.impact, mends) {
+        (Sort::Closing, None, _) => Impact::None,
+        (_, Some(impact), _) => impact,
+        // A word that is mended leaves what was felt as it was.
+        (Sort::Correction, None, Some(mended)) => mended.wording.impact,
+        (_, None, _) => last.map_or(usual_impact(incident.severity), |last| last.wording.impact),
     };
     let next_by = match draft.next {
         Next::By(by) => Some(promised(by, now)?),
@@ -143,7 +145,8 @@ pub(super) fn fill_in(
         )));
     }
     let title = match (
-        voice.title(audience),
+        // The title of what is taken back is taken back with it.
+        voice.title(audience, mends.filter(|_| sort == Sort::Retraction).map(|mended| mended.number)),
         draft.title.as_deref().map(str::trim).filter(|title| !title.is_empty()),
     ) {
         (Some(known), _) => known.to_owned(),

@@ -193,7 +193,10 @@ fn find(
                 }
             }
         }
-        all.retain(|incident| incident.merged_into.is_none());
+        let owes = |incident: &Incident| {
+            Audience::ALL.iter().any(|audience| incident.voice.owes_a_closing(*audience))
+        };
+        all.retain(|incident| incident.merged_into.is_none() || owes(incident));
         all.into_iter().map(|incident| read(tx, incident, &house)).collect()
     }
 }

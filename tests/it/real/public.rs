@@ -244,6 +244,7 @@ fn nobody_is_kept_from_reading_the_page() {
     let mut browser = Browser::start(owned.path());
     let mut tab = browser.open(&page.url());
     // What is handed out changes faster here than a reader looks again.
+    tab.ask("Network.enable", json!({}));
     tab.ask("Network.setCacheDisabled", json!({"cacheDisabled": true}));
     let old = Arc::new(write(&shown(&page.url()), true, None).unwrap());
     let calm = Shown { incidents: Vec::new(), maintenance: Vec::new(), ..shown(&page.url()) };

@@ -131,7 +131,7 @@ impl State<'_> {
                 Audience::Stakeholder => "Who answers to others for it",
                 Audience::Public => "Everybody",
             },
-            title => voice.title(audience),
+            title => voice.title(audience, None),
             named => audience == Audience::Internal || !public_names(incident, rules).is_empty(),
             owes => !incident.is_open() && voice.owes_a_closing(audience),
             phase => phase.as_str(), phases => words(Told::ALL.map(Told::as_str)), impacts => words(Impact::ALL.map(Impact::as_str)),
