@@ -91,9 +91,10 @@ impl Work<'_, '_> {
         let mut kept = Vec::with_capacity(claims.len());
         for claim in claims {
             let waited = self.tx.now.duration_since(claim.created_at) >= OUTDATED_AFTER;
-            let is_kept = claim.statement.is_none() || claim.unsure;
-            if is_kept || !self.is_taken_back(&claim)? && !(waited && self.is_no_news(&claim)?) {
-                kept.push(claim);
+            let may_go = claim.statement.is_none() || claim.unsure;
+            let goes = may_go || !(self.is_taken_back(&claim)? || waited && self.is_no_news(&claim)?);
+            if goes {
+                kept.push(self.knowing_what_it_mends(claim)?);
                 continue;
             }
             if statements::supersede(self.tx, &claim)? {
@@ -105,6 +106,22 @@ impl Work<'_, '_> {
             }
         }
         Ok(kept)
+    }
+
+    /// What corrects or takes back may have been written before the first was there: by now the channel has given it an id, or never will.
+    fn knowing_what_it_mends(&mut self, mut claim: Claim) -> Result<Claim, StoreError> {
+        let Some(number) = claim.statement else { return Ok(claim) };
+        let saved = self.memory.incident(self.tx, claim.incident)?;
+        let known = saved.as_ref().and_then(|saved| saved.incident.voice.statement(number));
+        let Some(mended) = known.and_then(|known| known.wording.mends) else { return Ok(claim) };
+        let Ok(mut words) = serde_json::from_str::<render::Words>(&claim.payload) else { return Ok(claim) };
+        if let Some(mends) = words.statement.as_mut().and_then(|said| said.mends.as_mut())
+            && mends.remote_id.is_none()
+        {
+            mends.remote_id = statements::remote_of(self.tx, claim.incident, &claim.channel, mended)?;
+            claim.payload = serde_json::to_string(&words)?;
+        }
+        Ok(claim)
     }
 
     fn is_taken_back(&mut self, claim: &Claim) -> Result<bool, StoreError> {

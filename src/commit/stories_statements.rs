@@ -303,3 +303,90 @@ fn what_did_not_arrive_is_sent_once_more_by_who_has_looked() {
     assert!(matches!(story.speaks("maya", again()), Err(Refusal::WrongState(_))));
     story.proves_whole();
 }
+
+fn takes_back(number: u32) -> Act {
+    let mut back = draft("That was not so.");
+    (back.sort, back.mends, back.channels) = (Some(Sort::Retraction), Some(number), Vec::new());
+    Speech::of(Wish::Draft { number: None, draft: back })
+}
+
+#[test]
+fn what_is_taken_back_before_it_left_goes_nowhere_and_is_not_sent_once_more() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Acme cannot pay.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    let at = story.clock.now();
+    story.settle(claim, Settlement::Again { at, why: "429".into() });
+    story.speaks("maya", takes_back(1)).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    assert!(story.claim("status").is_empty(), "the first is taken out of the way");
+    let [claim] = &story.claim("status")[..] else { panic!("what takes it back goes") };
+    assert_eq!(claim.statement, Some(2));
+    let again = Speech::of(Wish::Resend { number: 1, channel: None });
+    assert!(story.speaks("maya", again).unwrap_err().to_string().contains("was taken back"));
+    let proved = story.look(|tx| incidents::verify(tx, 1));
+    assert!(proved.unwrap().is_ok());
+}
+
+#[test]
+fn what_takes_back_a_statement_in_flight_learns_what_the_channel_called_it() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("All cards fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    story.speaks("maya", takes_back(1)).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    story.settle(claim, Settlement::Accepted { remote_id: Some("post-77".into()) });
+    let claim = story.claim("status").remove(0);
+    let mended = words(&claim).statement.unwrap().mends.unwrap();
+    assert_eq!(mended.remote_id.as_deref(), Some("post-77"));
+}
+
+#[test]
+fn a_fallback_that_is_told_anyway_is_told_once() {
+    let mut story = Story::speaking();
+    let mut both = draft("Some payments fail.");
+    both.channels = Vec::new();
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: both })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    story.settle(claim, Settlement::Refused { why: "401".into() });
+    assert_eq!(story.claim("feed").len(), 1, "its own letter, and no other");
+    assert!(story.claim("feed").is_empty());
+}
+
+#[test]
+fn once_more_goes_only_to_those_who_have_not_got_it() {
+    let mut story = Story::speaking();
+    let mut inside = draft("Some payments fail.");
+    (inside.audience, inside.channels) = (Audience::Internal, vec!["staff-mail".into()]);
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: inside })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let mut claims: Vec<_> = story.claim("staff-mail");
+    claims.retain(|claim| claim.statement == Some(1));
+    let [first, second] = <[Claim; 2]>::try_from(claims).unwrap();
+    let missed = second.address.clone();
+    story.settle(first, Settlement::Accepted { remote_id: None });
+    story.settle(second, Settlement::Refused { why: "550".into() });
+    story.speaks("maya", Speech::of(Wish::Resend { number: 1, channel: None })).unwrap();
+    let again = story.claim("staff-mail");
+    let again: Vec<_> = again.iter().filter(|claim| claim.statement == Some(1)).collect();
+    assert_eq!(again.iter().map(|claim| claim.address.as_str()).collect::<Vec<_>>(), [missed]);
+}
+
+#[test]
+fn a_title_that_must_not_stand_is_taken_back_with_its_statement() {
+    let mut story = Story::speaking();
+    let mut named = draft("Some payments fail.");
+    named.title = Some("Nordbank cannot pay".into());
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: named })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    story.speaks("maya", takes_back(1)).unwrap();
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
+    assert!(!saved.voice.statement(2).unwrap().wording.title.contains("Nordbank"));
+    story.speaks("maya", publish(2)).unwrap();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
+    assert!(!saved.voice.statement(3).unwrap().wording.title.contains("Nordbank"));
+}
