@@ -43,6 +43,11 @@ pub(super) fn channels(
             );
             reading.errors.add(name.span.clone(), what);
         }
+        if channel.kind == "site" && channel.audience == Audience::Stakeholder {
+            let what =
+                "a channel of the kind site is a copy of the public page: give it the audience \"public\"";
+            reading.errors.add(name.span.clone(), what);
+        }
         channel.fallback = fallback.as_ref().map(|fallback| fallback.value.clone());
         if !is_free(reading, &name, "channel", &[("channel", &found), ("way", ways)]) {
             continue;

@@ -440,6 +440,10 @@ impl Work<'_> {
         if were_told {
             self.channels_hear(News::SelfCleared);
         }
+        // What was said by itself has readers, who wait to hear that it is over.
+        if Audience::ALL.into_iter().any(|audience| self.incident.voice.owes_a_closing(audience)) {
+            self.tell_all_who_can_speak(News::ClosingDue);
+        }
         Ok(Reason::SelfCleared)
     }
 

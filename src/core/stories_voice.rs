@@ -549,6 +549,22 @@ fn what_was_approved_beforehand_goes_out_by_itself_and_never_says_that_somebody_
 }
 
 #[test]
+fn what_went_out_by_itself_and_cleared_itself_is_closed_by_who_speaks_for_the_house() {
+    let mut night = Night::new(holding());
+    night.at(3).tick();
+    assert_eq!(night.said(), [(DETECTED, Right::Detected)]);
+    let recovers =
+        Act::Recover { source: "pingdom".into(), key: "db-1".into(), timed_out: None, flaps: None };
+    night.at(4).does("onscene", recovers);
+    let told: Vec<String> = (5..15).flat_map(|minute| night.at(minute).tick()).collect();
+    assert!(told.iter().any(|one| one == "tell kim closing-due"), "{told:?}");
+    let closing = || draft(Audience::Public, "Online shop works.");
+    night.does("kim", Speech::of(Wish::Draft { number: None, draft: closing() }));
+    night.does("kim", publish(2));
+    assert!(!night.incident.voice.owes_a_closing(Audience::Public));
+}
+
+#[test]
 fn who_answers_for_it_says_hold_and_a_statement_of_theirs_makes_it_needless() {
     let mut night = Night::new(holding());
     let hold = || Speech::of(Wish::Hold { why: "not ours".into() });
@@ -583,6 +599,21 @@ fn nothing_goes_out_by_itself_of_what_recovered_of_what_is_not_bad_or_where_nobo
     let mut night = Night::new(rules);
     assert!(night.at(3).tick().is_empty() && night.said().is_empty());
     assert_eq!(night.incident.voice.holding_at, None);
+}
+
+#[test]
+fn what_becomes_as_bad_as_that_has_its_words_go_out_and_what_was_mitigated_has_not() {
+    let mut night = Night::new(holding());
+    let is = |severity| Act::SetSeverity { severity, reason: "some of them".into(), term: Some(1) };
+    night.at(1).does("maya", Act::CheckIn);
+    night.does("maya", is(Severity::Sev3));
+    assert!((2..10).all(|minute| night.at(minute).tick().iter().all(|told| !told.contains("statement"))));
+    assert_eq!(night.incident.voice.holding_at, None);
+    night.at(10).does("maya", is(Severity::Sev1));
+    assert_eq!(night.incident.voice.holding_at, Some(night.hour() + SignedDuration::from_mins(3)));
+    night.at(12).does("maya", Act::Mitigate { term: 1, cause: None });
+    night.at(13).tick();
+    assert!(night.said().is_empty(), "the harm has stopped");
 }
 
 #[test]

@@ -404,7 +404,10 @@ fn readers_subscribe_on_the_public_page_get_what_is_said_and_leave_by_a_link() {
     let end = link(&mail, "/unsubscribe");
     assert_eq!(post(&end, "List-Unsubscribe=One-Click").status, 200);
     says(&night, 3, "Everything works.");
-    night.daemon.mail_to("news@example.net", "Everything works.");
+    // What was in hand when it was killed holds its lane until its lease has run out.
+    within(Duration::from_secs(100), "those of the list are told", || {
+        night.news().iter().any(|mail| mail.contains("Everything works.")).then_some(())
+    });
     eventually("it was written to all who are left", || {
         let shown = night.daemon.api(&maya, "GET", "/api/v1/incidents/1/timeline", &Value::Null);
         shown.body.contains("written to 0 subscribers").then_some(())

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use super::{MANIFEST, Manifest};
 use crate::public::{File, Files};
 
+/// Whoever has locked it writes. It stays where it is, empty.
+const TURN: &str = ".onscene.lock";
+
 /// The name of a file within the directory.
 pub(super) fn name(path: &str, file: &File) -> String {
     let is_page = file.content_type.as_bytes().starts_with(b"text/html");
@@ -22,6 +25,9 @@ pub(super) fn name(path: &str, file: &File) -> String {
 /// Puts the files there: each beside its place and then into it, so that whoever reads meanwhile gets a whole one, old or new.
 /// What links to others comes after them. Then what was ours and is no more is removed.
 pub(super) fn bring(directory: &Path, files: &Files, statement: Option<&str>) -> io::Result<()> {
+    // Others may bring theirs at the same time, also from other nodes that share the disk: one after the other. It ends with the file.
+    let turn = Opened::create(directory.join(TURN))?;
+    turn.lock()?;
     let before = read(directory)?;
     if before.stays(files, statement) {
         return Ok(());

@@ -199,6 +199,7 @@ impl Work<'_> {
             return Ok(Reason::Recorded);
         }
         self.wake_after(&before, true, false)?;
+        self.plans_holding_anew()?;
         Ok(Reason::Worsened)
     }
 
@@ -208,6 +209,7 @@ impl Work<'_> {
         let risen = self.risen(severity, why);
         self.add(risen)?;
         self.wake_after(&before, true, false)?;
+        self.plans_holding_anew()?;
         self.tell_pio(News::Worse);
         Ok(Reason::Worsened)
     }

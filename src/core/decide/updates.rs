@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::super::audience::Audience;
 use super::super::command::Office;
 use super::super::escalation::Staff;
+use super::super::incident::Phase as InPhase;
 use super::super::letter::{Letter, News};
 use super::super::rules::Holding;
 use super::super::timeline::Fact;
@@ -113,6 +114,16 @@ impl Work<'_> {
         self.dispatch(Fact::Voice(Say::HoldingPlanned { at }))
     }
 
+    /// It is worse: what goes out by itself of one as bad as this does, when nothing is about to.
+    pub(super) fn plans_holding_anew(&mut self) -> Result<(), Refusal> {
+        if self.incident.voice.holding_at.is_some()
+            || matches!(self.incident.phase, InPhase::Mitigated { .. })
+        {
+            return Ok(());
+        }
+        self.plans_holding()
+    }
+
     /// Those who have read nothing yet but, maybe, that something was noticed.
     fn waiting_for_words(&self) -> Vec<Audience> {
         let Some(holding) = self.holding() else { return Vec::new() };
@@ -126,7 +137,7 @@ impl Work<'_> {
 
     /// The hour of the holding statement has come.
     pub(super) fn sends_holding(&mut self) -> Result<Reason, Refusal> {
-        let is_mitigated = matches!(self.incident.phase, super::super::incident::Phase::Mitigated { .. });
+        let is_mitigated = matches!(self.incident.phase, InPhase::Mitigated { .. });
         let fires = (self.incident.firing > 0 || self.incident.declared) && !is_mitigated;
         let (waiting, is_taken) = (self.waiting_for_words(), self.incident.commander().is_some());
         if waiting.is_empty() || !fires {

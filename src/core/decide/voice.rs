@@ -324,7 +324,7 @@ impl Work<'_> {
         if wording.phase != Told::Resolved && !self.incident.is_open() && wording.sort == Sort::Update {
             return Err(Refusal::Void("the incident is over".to_owned()));
         }
-        if self.incident.term == 0 {
+        if self.incident.term == 0 && !closes {
             // Nobody may say that it is being looked at while nobody does.
             return Err(Refusal::NobodyCommands);
         }
@@ -368,6 +368,10 @@ impl Work<'_> {
             return Ok(if known.by == person { Right::Own } else { Right::Commander });
         }
         if speaks && self.rules.speaks_alone(self.incident.leads(), self.incident.severity) {
+            return Ok(Right::Alone);
+        }
+        // Nobody had it, and it is over: whoever speaks for the house says so to those who had read that something was noticed.
+        if command.is_none() && !self.incident.is_open() && known.wording.sort == Sort::Closing {
             return Ok(Right::Alone);
         }
         let delegation = self.incident.voice.delegation.as_ref().filter(|one| {
