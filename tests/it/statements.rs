@@ -434,7 +434,7 @@ fn a_channel_that_swallows_everything_holds_up_no_other() {
         assert_eq!(sent.status, 200, "{}", sent.body);
         let begun = std::time::Instant::now();
         night.daemon.mail_to("news@example.net", &text);
-        assert!(begun.elapsed() < Duration::from_secs(8), "{number} came after {:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{number} came after {:?}", begun.elapsed());
     }
     let shown = night.daemon.api(&night.maya, "GET", "/api/v1/statements/1-1", &Value::Null).json();
     let of = |name: &str| {
