@@ -221,28 +221,4 @@ mod tests {
         assert!(shown.contains("customers: 11"), "{shown}");
         assert!(house.words().any(|word| word == "Nordwind Bank"));
     }
-
-    #[test]
-    #[ignore = "a figure, for who changes how names are kept"]
-    #[allow(clippy::print_stdout, clippy::disallowed_methods, reason = "a figure, by the clock on the wall")]
-    fn how_long_a_text_is_looked_at_with_fifty_thousand_customers() {
-        let customers = (0..50_000).map(|number| format!("Customer {number:x} Holding {}", number % 997));
-        let told = Known { customers: customers.collect(), ..house() };
-        let text = Rendered {
-            subject: "Checkout is slow".into(),
-            body: "Since 14:02 UTC some orders take longer than usual. We are looking into it. ".repeat(10),
-            ..Rendered::default()
-        };
-        let timed = |what: &str, run: &mut dyn FnMut()| {
-            let from = std::time::Instant::now();
-            run();
-            println!("{what}: {:?}", from.elapsed());
-        };
-        lint(&text, Audience::Public, &known());
-        timed("folded for each text", &mut || drop(lint(&text, Audience::Public, &told)));
-        let mut once = Disclosure::default();
-        timed("folding once", &mut || once = Disclosure::of(&told).unwrap());
-        let known = once.known(told.seen.clone(), Vec::new(), Vec::new(), false, false, 42);
-        timed("a text after that", &mut || drop(lint(&text, Audience::Public, &known)));
-    }
 }
