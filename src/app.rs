@@ -314,6 +314,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
             clock: clock.clone(),
             body_timeout: own.body_timeout,
             asks: Arc::new(crate::http::desk::Asks::default()),
+            ends: Arc::new(crate::http::desk::Asks::default()),
         };
         tracing::info!(listen = %listener.address()?, "the public page is handed out");
         serving.spawn(async move {

@@ -66,7 +66,10 @@ impl Work<'_, '_> {
             return Ok(Err(DoorError::NoIncident(id)));
         };
         let act = match act {
-            Act::Tick { .. } => Act::Tick { unheard: self.unheard_of(&saved.incident)? },
+            Act::Tick { .. } => {
+                let unheard = self.unheard_of(&saved.incident)?;
+                Act::Tick { unheard, unsaid: self.unsaid_of(&saved.incident)? }
+            }
             Act::Draft { text } => self.first_draft(&saved.incident, text)?,
             Act::Speak(speech) if speech.wish.has_words() => {
                 Act::Speak(Box::new(self.read_over(&saved.incident, *speech)?))

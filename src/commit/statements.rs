@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::acts::{Sent, Work};
 use crate::channels::{Channel, Parcel};
 use crate::core::audience::Audience;
-use crate::core::decide::{Act, Decision, Draft, Next, Speech, TooLong, Wish, public_names};
-use crate::core::disclosure::{self, Finding, Rendered};
+use crate::core::decide::{
+    Act, Decision, Draft, Next, Speech, TooLong, Unsaid, Wish, holding_words, public_names,
+};
+use crate::core::disclosure::{self, Finding, Place, Rendered, Rule, Weight};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
 use crate::core::timeline::Fact;
@@ -21,8 +23,8 @@ use crate::store::{StoreError, Tx, alerts, statements};
 
 /// An update that waited for so long is no news any more once there is a newer one.
 const OUTDATED_AFTER: SignedDuration = SignedDuration::from_mins(10);
-/// Most alerts of an incident whose words are not to be said.
-const ALERTS_SEEN_MAX: u32 = 500;
+/// Most alerts of an incident whose words are looked for. Where there are more, a second person reads.
+const ALERTS_SEEN_MAX: u32 = 5000;
 /// Labels whose values are names of machines, whatever they look like.
 const HOST_LABELS: [&str; 8] =
     ["host", "hostname", "instance", "node", "server", "pod", "container", "device"];
@@ -39,6 +41,21 @@ impl Work<'_, '_> {
         let number = speech.wish.number().unwrap_or_else(|| incident.voice.next_number());
         let too_long = self.too_long(incident, number, &wording, written);
         Ok(Speech { found, too_long, ..speech })
+    }
+
+    /// What would go out by itself now, and must not: the night's alerts are not known to who wrote the configuration.
+    pub(super) fn unsaid_of(&self, incident: &Incident) -> Result<Vec<Unsaid>, StoreError> {
+        let (rules, now) = (&self.house.rules, self.tx.now);
+        let mut unsaid = Vec::new();
+        for wording in holding_words(incident, rules, now) {
+            let mut found = found(self.tx, rules, incident, (&wording, now))?;
+            found.retain(|one| one.weight != Weight::Warn);
+            let too_long = self.too_long(incident, incident.voice.next_number(), &wording, now);
+            if !found.is_empty() || !too_long.is_empty() {
+                unsaid.push(Unsaid { audience: wording.audience, found, too_long });
+            }
+        }
+        Ok(unsaid)
     }
 
     /// What the PIO writes by the link of their call is a draft for the widest audience that can be told anything; where nobody can,
@@ -175,17 +192,24 @@ pub fn found(
         attachments: Vec::new(),
     };
     let (seen, hosts) = seen_in(tx, incident)?;
+    let unread = alerts::count_of_incident(tx, incident.id)? > u64::from(ALERTS_SEEN_MAX);
     let slots = wording.promise(written).into_iter().collect();
     let confirmed = incident.voice.cause.is_some();
     let number = u64::try_from(incident.id).unwrap_or_default();
     let known = rules.disclosure.known(seen, hosts, slots, confirmed, false, number);
-    Ok(disclosure::lint(&text, wording.audience, &known))
+    let mut found = disclosure::lint(&text, wording.audience, &known);
+    if let Some(weight) = disclosure::weight(Rule::Host, wording.audience).filter(|_| unread) {
+        let (place, span) = (Place::Body, 0..text.body.len());
+        let why = "there are more alerts than were looked through: a second person reads whether it names a machine";
+        found.push(Finding { place, span, rule: Rule::Host, weight, why });
+    }
+    Ok(found)
 }
 
 /// The words of an incident's own alerts, and the names of machines among them.
 fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<String>), StoreError> {
     let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
-    for alert in alerts::of_incident(tx, incident.id, ALERTS_SEEN_MAX)? {
+    alerts::each_of_incident(tx, incident.id, ALERTS_SEEN_MAX, |alert| {
         for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
             seen.extend(words_of(text));
         }
@@ -195,8 +219,10 @@ fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<St
                 hosts.push(host_of(value).to_owned());
             }
         }
-    }
+    })?;
     hosts.retain(|host| !host.is_empty());
+    hosts.sort_unstable();
+    hosts.dedup();
     Ok((seen, hosts))
 }
 

@@ -3,19 +3,22 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
+
 use super::stories::{Story, house};
 use super::*;
 use crate::core::alert::{Event, Status};
 use crate::core::audience::Audience;
 use crate::core::decide::{Act, By, Draft, Next, Reason, Refusal, Speech, Wish};
-use crate::core::disclosure::{Disclosure, Known, Rule};
-use crate::core::rules::{PioRules, Rules};
+use crate::core::disclosure::{Disclosure, Known, Rule, Weight};
+use crate::core::incident::Severity;
+use crate::core::rules::{Holding, PioRules, Rules};
 use crate::core::timeline::{Actor, Route};
 use crate::core::voice::{Sort, Stage};
 use crate::house::House;
 use crate::render::Words;
 use crate::store::letters::{Claim, Settlement};
-use crate::store::{incidents, statements};
+use crate::store::{alerts, incidents, statements};
 
 fn speaking() -> House {
     let mut house = house();
@@ -124,6 +127,57 @@ fn no_word_of_an_alert_no_customer_and_no_colleague_is_said_to_the_public() {
     assert_eq!(open(&mut story), before, "what is refused is nowhere");
     story.speaks("maya", Speech::of(Wish::ConfirmCause { cause: "a disk".into(), term: 1 })).unwrap();
     assert_eq!(story.found("It is caused by a bad disk."), []);
+}
+
+#[test]
+fn what_goes_out_by_itself_is_read_with_what_the_alerts_of_the_night_say() {
+    for (machine, goes_out) in [("paymentgw:9100", false), ("other:9100", true)] {
+        let mut story = Story::new();
+        let mut house = speaking();
+        let mut rules = (*house.rules).clone();
+        let service = rules.services.get_mut("shop").unwrap();
+        service.symptom = "The paymentgw may refuse cards.".into();
+        service.holding = Some(Holding {
+            after: SignedDuration::from_mins(3),
+            audiences: [Audience::Public].into(),
+            severities: Severity::ALL.into(),
+        });
+        house.rules = Arc::new(rules);
+        story.committer.house.swap(house);
+        let mut event = Event::new("k", Status::Firing, "cards are refused".to_owned());
+        event.labels.insert("instance".into(), machine.into());
+        let delivered = story.delivery("pingdom", vec![event]);
+        story.ask(delivered).unwrap();
+        story.speaks("maya", Act::Answer { help: false }).unwrap();
+        story.passes(4);
+        story.ask(Command::Act { incident: 1, act: Act::TICK, by: By::dispatch() }).unwrap();
+        let voice = story.look(|tx| incidents::load(tx, 1)).unwrap().incident.voice;
+        assert_eq!((voice.statements.len(), voice.holding_at), (usize::from(goes_out), None), "{machine}");
+        assert_eq!(story.claim("status").len(), usize::from(goes_out));
+        story.proves_whole();
+    }
+}
+
+#[test]
+fn where_there_are_more_alerts_than_can_be_looked_through_a_second_person_reads() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Payments fail.")).unwrap();
+    for batch in 0..11 {
+        let event =
+            |number| Event::new(format!("k{batch}-{number}"), Status::Firing, "it is down".to_owned());
+        let delivered = story.delivery("pingdom", (0..500).map(event).collect());
+        story.ask(delivered).unwrap();
+    }
+    let now = story.clock.now();
+    let all = |tx: &crate::store::Tx<'_>| tx.write("update alert set incident = 1", &[]);
+    story.committer.connection.write(now, all).unwrap();
+    assert!(story.look(|tx| alerts::count_of_incident(tx, 1)) > 5000);
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
+    let known = saved.voice.statement(1).unwrap();
+    let rules = speaking().rules;
+    let found = story.look(|tx| super::statements::found(tx, &rules, &saved, (&known.wording, known.at)));
+    let [only] = &found[..] else { panic!("{found:?}") };
+    assert!(only.weight == Weight::Second && only.why.starts_with("there are more alerts"), "{only:?}");
 }
 
 #[test]

@@ -157,6 +157,24 @@ fn an_address_gets_one_letter_an_hour_and_three_a_day_and_the_old_links_end() {
 }
 
 #[test]
+fn addresses_that_reach_one_mailbox_get_three_letters_a_day_together() {
+    let mut story = Story::with_readers();
+    for number in 0..9 {
+        story.subscribes(&format!("reader+{number}@example.org"));
+        story.passes(30);
+    }
+    story.subscribes("reader@example.org");
+    assert_eq!(story.list_mail().len(), 3);
+    story.subscribes("reader+1@example.net");
+    story.subscribes("readers@example.org");
+    assert_eq!(story.list_mail().len(), 2, "others");
+    story.passes(24 * 60);
+    story.subscribes("reader@example.org");
+    assert_eq!(story.list_mail().len(), 1);
+    story.proves_whole();
+}
+
+#[test]
 fn so_many_letters_are_written_in_an_hour_whoever_asks() {
     let mut story = Story::with_readers();
     for number in 0..310 {

@@ -25,6 +25,7 @@ pub use act::{Act, Bid, Draft, Join, Next, Opening, Speech, TooLong, Wish, Write
 pub(in crate::core) use command::may_be_assumed;
 pub use reason::Reason;
 pub use refusal::Refusal;
+pub use updates::{Unsaid, holding_words};
 pub use voice::QUESTION_CHARS_MAX;
 pub use wording::{TITLE_CHARS_MAX, public_names, starter};
 
@@ -195,7 +196,7 @@ pub fn decide(
             work.add(Fact::SourceAcknowledged { source, key })?;
             Reason::SourceAcknowledged
         }
-        Act::Tick { unheard } => work.tick(&unheard)?,
+        Act::Tick { unheard, unsaid } => work.tick(&unheard, &unsaid)?,
         Act::Unreachable { person, why } => {
             work.add(work.is_out_of_reach(&person, why))?;
             match work.escalate_if_nobody_is_left()? {
@@ -395,7 +396,7 @@ impl Work<'_> {
         }
     }
 
-    fn tick(&mut self, unheard: &[String]) -> Result<Reason, Refusal> {
+    fn tick(&mut self, unheard: &[String], unsaid: &[Unsaid]) -> Result<Reason, Refusal> {
         let Some(due) = self.incident.due_at() else { return Ok(Reason::NotDue) };
         if escalation::is_too_far(&self.incident, self.rules, self.now) {
             return self.set_hour_anew();
@@ -404,7 +405,7 @@ impl Work<'_> {
             return Ok(Reason::NotDue);
         }
         if self.incident.voice.holding_at.is_some_and(|at| at <= self.now) {
-            return self.sends_holding();
+            return self.sends_holding(unsaid);
         }
         match &self.incident.phase {
             Phase::Triggered { quiet_until: Some(_), .. } => return self.clear(unheard),

@@ -279,6 +279,18 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// Which one it is of all that were found in a text: rule, part, and where.
+    pub fn mark(&self) -> String {
+        let place = match self.place {
+            Place::Subject => "title".to_owned(),
+            Place::Body => "text".to_owned(),
+            Place::Field(number) => format!("part {}", number + 1),
+            Place::Link(number) => format!("link {}", number + 1),
+            Place::Attachment(number) => format!("attachment {}", number + 1),
+        };
+        format!("{} {place} {}-{}", self.rule.as_str(), self.span.start, self.span.end)
+    }
+
     /// What is wrong, without the words themselves: those may be what must not be read.
     pub fn said(&self) -> String {
         let place = match self.place {

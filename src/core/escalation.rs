@@ -201,8 +201,21 @@ pub fn is_too_far(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
     };
     let latest =
         now.saturating_add(wait.max(wait_of(incident, rules, now)).saturating_add(CLOCKS_DIFFER_MAX));
-    hour.or(incident.own_due_at()).zip(latest.ok()).is_some_and(|(due, latest)| due > latest)
+    let is_late = |due: Timestamp| latest.as_ref().is_ok_and(|latest| due > *latest);
+    hour.or(incident.own_due_at()).is_some_and(is_late)
         || is_of_a_tenure_ahead(incident, now)
+        || is_to_be_held_too_long(incident, rules, now)
+}
+
+/// Whether what goes out by itself does so later than the house said.
+fn is_to_be_held_too_long(incident: &Incident, rules: &Rules, now: Timestamp) -> bool {
+    // An hour is set anew where there is one beside this.
+    let can_be_set = incident.commander().is_some() || incident.own_due_at().is_some();
+    let Some(at) = incident.voice.holding_at.filter(|_| can_be_set) else { return false };
+    let holding = rules.services.get(incident.leads()).and_then(|service| service.holding.as_ref());
+    let after =
+        holding.map_or(SignedDuration::ZERO, |holding| holding.after).max(wait_of(incident, rules, now));
+    now.saturating_add(after.saturating_add(CLOCKS_DIFFER_MAX)).is_ok_and(|latest| at > latest)
 }
 
 /// Whether relief is counted from an hour that has not come.

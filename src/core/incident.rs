@@ -545,21 +545,26 @@ impl Incident {
                 }
                 self.nothing_later_than(*due);
             }
-            Fact::Rescheduled { due } => match &mut self.phase {
-                Phase::Triggered { quiet_until: Some(until), .. } => *until = *due,
-                Phase::Triggered { held_until: Some(until), escalation, .. } => {
-                    *until = *due;
-                    if let Some(escalation) = escalation {
-                        escalation.due = escalation.due.min(*due);
+            Fact::Rescheduled { due } => {
+                match &mut self.phase {
+                    Phase::Triggered { quiet_until: Some(until), .. } => *until = *due.min(until),
+                    Phase::Triggered { held_until: Some(until), escalation, .. } => {
+                        *until = *due.min(until);
+                        if let Some(escalation) = escalation {
+                            escalation.due = escalation.due.min(*due);
+                        }
                     }
+                    Phase::Triggered { escalation: Some(escalation), .. } => {
+                        if escalation.due > *due {
+                            escalation.due = *due;
+                            // They were hours of the same clock.
+                            escalation.reminders.clear();
+                        }
+                    }
+                    _ => return wrong("an hour was set anew although none was waited for"),
                 }
-                Phase::Triggered { escalation: Some(escalation), .. } => {
-                    escalation.due = *due;
-                    // They were hours of the same clock.
-                    escalation.reminders.clear();
-                }
-                _ => return wrong("an hour was set anew although none was waited for"),
-            },
+                self.voice.nothing_later_than(*due);
+            }
             Fact::Paged { person, why, sign_due, .. } => {
                 // Who is asked for an office alone was not woken for what happens.
                 let is_told = [Why::Watching, Why::Office].iter().any(|told| told.as_str() == why);
@@ -778,6 +783,8 @@ impl Incident {
         if self.commander().is_some_and(|command| entry.actor.person() == Some(command.person.as_str())) {
             self.gives_a_sign(at);
         }
+        let state = self.state();
+        self.voice.moves_on(self.term, state, self.severity);
         if self.moved == entry.seq {
             self.board.corrections.moved_with(entry.seq);
         }

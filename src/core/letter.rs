@@ -219,6 +219,8 @@ pub enum News {
     SeverityLowered,
     /// An update is due soon.
     UpdateDue,
+    /// What was to go out by itself did not.
+    Withheld,
     /// An update has not come in its time.
     UpdateMissed,
     /// Somebody outside wants to know how it goes.
@@ -239,7 +241,7 @@ pub enum News {
 
 impl News {
     /// What is told of command, offices, the board and statements.
-    pub const COMMAND: [Self; 40] = [
+    pub const COMMAND: [Self; 41] = [
         Self::Passed,
         Self::Offered,
         Self::OfferWithdrawn,
@@ -272,6 +274,7 @@ impl News {
         Self::Span,
         Self::SeverityLowered,
         Self::UpdateDue,
+        Self::Withheld,
         Self::UpdateMissed,
         Self::Question,
         Self::NoPio,
@@ -332,6 +335,7 @@ impl News {
             Self::Span => "span",
             Self::SeverityLowered => "severity-lowered",
             Self::UpdateDue => "update-due",
+            Self::Withheld => "withheld",
             Self::UpdateMissed => "update-missed",
             Self::Question => "question",
             Self::NoPio => "no-pio",

@@ -62,7 +62,11 @@ impl Night {
     }
 
     pub(crate) fn ask(&mut self, who: &str, act: Act) -> Result<Decision, Refusal> {
-        let by = if who == "onscene" { By::dispatch() } else { by(who) };
+        let by = match who {
+            "onscene" => By::dispatch(),
+            "chatbot" => By { actor: Actor::Automation(who.to_owned()), ..by("maya") },
+            _ => by(who),
+        };
         let before = self.incident.clone();
         let decided = decide(&before, act, &by, Staff::as_configured(&self.rules), self.now);
         if let Ok(decision) = &decided {

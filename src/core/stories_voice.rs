@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::audience::Audience;
 use super::command::Office;
-use super::decide::{Act, Draft, Next, Speech, TooLong, Wish};
+use super::decide::{Act, Draft, Next, Speech, TooLong, Unsaid, Wish, holding_words};
 use super::disclosure::{Finding, Place, Rule, Weight};
 use super::incident::Severity;
 use super::rules::{Holding, PioRules, Rules, Template};
@@ -170,6 +170,10 @@ fn an_approval_is_void_when_a_word_the_term_or_the_situation_has_changed() {
     night.does("tom", approve(1));
     night.does("tom", Act::SetSeverity { severity: Severity::Sev2, reason: "fewer".into(), term: Some(2) });
     assert!(night.refused("kim", publish(1)).contains("it is SEV2, and was SEV1"));
+    // Nor does it hold again because everything is as it was: what lies between was not known to who read it.
+    night.does("tom", Act::SetSeverity { severity: Severity::Sev1, reason: "all".into(), term: Some(2) });
+    let told = night.refused("kim", publish(1));
+    assert!(told.contains("it was otherwise since, and is again as it was"), "{told}");
     night.does("tom", approve(1));
     assert_eq!(night.does("kim", publish(1)).len(), 2);
 }
@@ -254,6 +258,10 @@ fn what_must_not_be_said_is_not_even_written_down_and_what_a_second_person_can_l
     assert!(night.refused("tom", with(lets_pass.clone(), &[])).contains("nothing was found"));
     night.does("maya", with(lets_pass.clone(), &host));
     night.does("maya", with(approve(1), &host));
+    // What was not read is not let pass, be it found by the same rule: an alert that came since knows another name.
+    let later = [host[0].clone(), Finding { span: 0..4, ..host[0].clone() }];
+    let told = night.refused("kim", with(publish(1), &later));
+    assert!(told.contains("from byte 0") && !told.contains("from byte 5"), "{told}");
     // A finding of another rule, of a name that came since, stops it all the same.
     let more = [host[0].clone(), finding(Rule::Customer, Weight::Second)];
     let told = night.refused("kim", with(publish(1), &more));
@@ -278,6 +286,21 @@ fn what_must_not_be_said_is_not_even_written_down_and_what_a_second_person_can_l
         ),
     );
     assert!(night.refused("maya", with(approve(2), &security)).contains("security"));
+}
+
+#[test]
+fn a_program_and_one_person_are_not_two_persons() {
+    let mut night = Night::with_pio(calm());
+    let host = [finding(Rule::Host, Weight::Second)];
+    night.does("chatbot", with(writes(Audience::Public), &host));
+    let lets_pass = || Speech::of(Wish::Override { number: 1, wording: None, why: "they run it".into() });
+    for who in ["maya", "kim", "cto"] {
+        let told = night.refused(who, with(lets_pass(), &host));
+        assert!(told.contains("chatbot wrote statement 1, and is no person"), "{told}");
+    }
+    let own = Wish::Draft { number: Some(1), draft: draft(Audience::Public, "Some payments fail.") };
+    night.does("kim", with(Speech::of(own), &host));
+    night.does("maya", with(lets_pass(), &host));
 }
 
 #[test]
@@ -599,6 +622,77 @@ fn nothing_goes_out_by_itself_of_what_recovered_of_what_is_not_bad_or_where_nobo
     let mut night = Night::new(rules);
     assert!(night.at(3).tick().is_empty() && night.said().is_empty());
     assert_eq!(night.incident.voice.holding_at, None);
+}
+
+#[test]
+fn what_would_tell_something_of_this_night_does_not_go_out_by_itself_and_people_are_told() {
+    let mut night = Night::new(holding());
+    night.at(1).does("maya", Act::CheckIn);
+    night.at(4);
+    let words = holding_words(&night.incident, &night.rules, night.hour());
+    assert_eq!(words.iter().map(|one| one.text.as_str()).collect::<Vec<_>>(), [INVESTIGATING]);
+    let unsaid = Unsaid {
+        audience: Audience::Public,
+        found: vec![finding(Rule::Host, Weight::Second)],
+        too_long: vec![TooLong { channel: "network".into(), size: 300, most: 280, unit: "characters" }],
+    };
+    let told = night.does("onscene", Act::Tick { unheard: Vec::new(), unsaid: vec![unsaid] });
+    assert_eq!(told, ["tell kim withheld", "tell tom withheld", "tell maya withheld"]);
+    assert!(night.said().is_empty());
+    let last = night.entries.iter().rev().find(|entry| entry.fact.kind() == "holding_stopped").unwrap();
+    assert_eq!(
+        last.fact.text(),
+        "no holding statement goes out: its words must not go out to public like this (host, too long for network)"
+    );
+    assert_eq!(night.incident.voice.holding_at, None);
+}
+
+#[test]
+fn a_clock_that_was_ahead_does_not_keep_words_back_for_hours() {
+    let mut night = Night::new(holding());
+    night.at(1).does("maya", Act::CheckIn);
+    let after = night.incident.voice.holding_at.unwrap();
+    night.incident.voice.holding_at = Some(after + SignedDuration::from_hours(5));
+    night.at(2).tick();
+    let at = night.incident.voice.holding_at.unwrap();
+    assert!(at < night.hour() + SignedDuration::from_hours(1), "{at}");
+    // People are woken no later for that.
+    let mut night = Night::new(holding());
+    let before = night.incident.own_due_at();
+    night.incident.voice.holding_at = Some(after + SignedDuration::from_hours(5));
+    night.at(1).tick();
+    assert_eq!(night.incident.own_due_at(), before);
+    assert!(night.incident.voice.holding_at.unwrap() < night.hour() + SignedDuration::from_hours(1));
+}
+
+#[test]
+fn what_becomes_worse_is_to_be_told_of_sooner_and_what_was_printed_stays() {
+    let mut rules = speaking();
+    for (severity, hours) in [(Severity::Sev3, 4), (Severity::Sev1, 1)] {
+        rules.pio.first.insert((Audience::Public, severity), SignedDuration::from_hours(hours));
+    }
+    let mut night = Night::manned(rules);
+    let is = |severity| Act::SetSeverity { severity, reason: "as seen".into(), term: Some(1) };
+    let due = |night: &Night| {
+        let due = night.incident.voice.due.iter().find(|due| due.audience == Audience::Public);
+        due.map(|due| due.by)
+    };
+    let first = due(&night);
+    night.at(1).does("maya", is(Severity::Sev3));
+    assert_eq!(due(&night), first, "what is awaited stays");
+    let mut calm = night.incident.clone();
+    calm.voice.due.iter_mut().for_each(|due| due.by = night.hour() + SignedDuration::from_hours(4));
+    night.incident = calm;
+    night.at(10).does("maya", is(Severity::Sev1));
+    assert_eq!(due(&night), Some(night.hour() + SignedDuration::from_hours(1)));
+    night.at(11).does("maya", is(Severity::Sev3));
+    let next = Next::By(night.hour() + SignedDuration::from_hours(3));
+    let promised = Draft { next, ..draft(Audience::Public, "Some payments fail.") };
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: promised }));
+    night.does("maya", publish(1));
+    let printed = due(&night);
+    night.at(12).does("maya", is(Severity::Sev1));
+    assert_eq!(due(&night), printed);
 }
 
 #[test]

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::audience::Audience;
+use super::disclosure::Finding;
 use super::incident::{Incident, Severity};
 use super::timeline::Actor;
 
@@ -100,6 +101,8 @@ pub struct Approval {
     pub right: Right,
     /// In which situation. In another one it is void.
     pub situation: Situation,
+    /// The situation has changed since. It may be the same again: what was read was read before.
+    pub moved: bool,
 }
 
 /// How far a statement is.
@@ -149,6 +152,9 @@ pub struct Override {
     pub by: String,
     /// Which rules, by their words.
     pub rules: Vec<String>,
+    /// What of it they read, as [`Finding::mark`] says; what is found later is not let pass. Empty where a version before this
+    /// one wrote it: all that those rules find.
+    pub marks: Vec<String>,
     /// Why.
     pub why: String,
 }
@@ -204,14 +210,21 @@ impl Statement {
     /// Its approval, while that holds.
     pub fn approval(&self, incident: &Incident) -> Option<&Approval> {
         match &self.stage {
-            Stage::Approved(approval) if approval.situation == Situation::of(incident) => Some(approval),
+            Stage::Approved(approval) if !approval.moved && approval.situation == Situation::of(incident) => {
+                Some(approval)
+            }
             _ => None,
         }
     }
 
-    /// Whether a second person lets pass what a rule had found in these words.
-    pub fn is_overridden(&self, rule: &str) -> bool {
-        self.overrides.iter().any(|one| one.rules.iter().any(|known| known == rule))
+    /// Whether a second person lets pass what was found in these words.
+    pub fn is_overridden(&self, found: &Finding) -> bool {
+        let (rule, mark) = (found.rule.as_str(), found.mark());
+        let passes = |one: &Override| match one.marks.as_slice() {
+            [] => one.rules.iter().any(|known| known == rule),
+            marks => marks.contains(&mark),
+        };
+        self.overrides.iter().any(passes)
     }
 
     /// The words that readers are given.
@@ -412,13 +425,13 @@ impl Voice {
             Say::Returned { number, why } => {
                 self.open(*number)?.stage = Stage::Returned { by: by.to_owned(), why: why.clone() };
             }
-            Say::Overridden { number, wording, rules, why } => {
+            Say::Overridden { number, wording, rules, marks, why } => {
                 let known = self.open(*number)?;
                 if known.entry != *wording {
                     return Err("other words were let pass than those that there are");
                 }
                 let (by, rules, why) = (by.to_owned(), rules.clone(), why.clone());
-                known.overrides.push(Override { by, rules, why });
+                known.overrides.push(Override { by, rules, marks: marks.clone(), why });
             }
             Say::Approved { number, wording, right, state, severity } => {
                 let known = self.open(*number)?;
@@ -426,7 +439,13 @@ impl Voice {
                     return Err("other words were approved than those that there are");
                 }
                 let situation = Situation { term, state: state.clone(), severity: *severity };
-                known.stage = Stage::Approved(Approval { by: by.to_owned(), at, right: *right, situation });
+                known.stage = Stage::Approved(Approval {
+                    by: by.to_owned(),
+                    at,
+                    right: *right,
+                    situation,
+                    moved: false,
+                });
             }
             Say::Published { number, wording, right, channels } => {
                 let known = self.open(*number)?;
@@ -522,6 +541,16 @@ impl Voice {
             // Its fallback took it.
             None => {
                 known.reached.push(Reached { channel: channel.to_owned(), outcome: outcome.to_owned(), at })
+            }
+        }
+    }
+
+    /// What was approved in another situation than this holds no more, whatever comes.
+    pub(super) fn moves_on(&mut self, term: u32, state: &str, severity: Severity) {
+        for known in &mut self.statements {
+            if let Stage::Approved(approval) = &mut known.stage {
+                let then = &approval.situation;
+                approval.moved |= (then.term, then.state.as_str(), then.severity) != (term, state, severity);
             }
         }
     }

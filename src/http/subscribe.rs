@@ -47,6 +47,8 @@ pub struct Subscriptions {
     pub body_timeout: Duration,
     /// How many may ask.
     pub asks: Arc<Asks>,
+    /// How many may end it: whoever confirms, or tries to, keeps nobody from that.
+    pub ends: Arc<Asks>,
 }
 
 /// The pages for subscribers, for the public listener.
@@ -103,7 +105,8 @@ impl Subscriptions {
         if !is_token(token) {
             return Some(false);
         }
-        if !self.asks.take(false, self.clock.now()) || !self.door.is_up() {
+        let turns = if matches!(asked, Subscribing::End { .. }) { &self.ends } else { &self.asks };
+        if !turns.take(false, self.clock.now()) || !self.door.is_up() {
             return None;
         }
         match self.door.ask(Command::Subscribe(asked)).await {
@@ -251,6 +254,7 @@ mod tests {
             clock: desk.clock.clone(),
             body_timeout: Duration::from_secs(5),
             asks: Arc::new(Asks::default()),
+            ends: Arc::new(Asks::default()),
         })
     }
 

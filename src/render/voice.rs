@@ -16,6 +16,11 @@ pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules)
                 due(voice.due.iter().find(|due| due.warned && due.missed == 0))
             )
         }
+        News::Withheld => {
+            format!(
+                "{id}: the holding statement did not go out by itself: its words would tell readers something of this night that they must not be told, or are too long for a channel. The timeline says which rule. Write the first statement by hand."
+            )
+        }
         News::UpdateMissed => {
             let late = voice.due.iter().find(|due| due.missed > 0);
             format!(

@@ -337,6 +337,20 @@ pub fn of_incident(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<Shown>,
     tx.query(OF_INCIDENT, &[incident.into(), i64::from(limit).into()], show)
 }
 
+/// Walks through the alerts of an incident in the same order, at most `limit`, without keeping any.
+///
+/// # Errors
+/// What the engine says.
+pub fn each_of_incident(
+    tx: &Tx<'_>,
+    incident: i64,
+    limit: u32,
+    mut each: impl FnMut(&Shown),
+) -> Result<(), StoreError> {
+    let binds = [incident.into(), i64::from(limit).into()];
+    tx.query(OF_INCIDENT, &binds, |row| Ok(each(&show(row)?))).map(drop)
+}
+
 /// How many alerts an incident has.
 ///
 /// # Errors

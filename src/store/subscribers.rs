@@ -16,7 +16,7 @@ use crate::crypto;
 pub const ASKED_LASTS: SignedDuration = SignedDuration::from_hours(48);
 /// Between two letters with such a link to one address.
 const MAIL_EVERY: SignedDuration = SignedDuration::from_hours(1);
-/// So many of them in a day.
+/// So many of them in a day, to all addresses of one mailbox together.
 const MAILS_MAX: i64 = 3;
 const MAILS_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// Letters with such links in an hour, to all addresses together.
@@ -107,9 +107,7 @@ pub fn ask(tx: &Tx<'_>, channel: &str, address: &str) -> Result<Option<Subscribe
     let id = match known {
         Some((_, state, ..)) if state == "confirmed" => return Ok(None),
         Some((_, _, Some(at), ..)) if at > before(MAIL_EVERY) => return Ok(None),
-        Some((_, _, _, Some(since), mailed)) if since > before(MAILS_WINDOW) && mailed >= MAILS_MAX => {
-            return Ok(None);
-        }
+        _ if mails_to_mailbox(tx, address, before(MAILS_WINDOW))? >= MAILS_MAX => return Ok(None),
         Some((id, _, _, since, mailed)) => {
             let goes_on = since.filter(|since| *since > before(MAILS_WINDOW));
             let (since, mailed) = goes_on.map_or((tx.now, 1), |since| (since, mailed + 1));
@@ -147,6 +145,28 @@ pub fn ask(tx: &Tx<'_>, channel: &str, address: &str) -> Result<Option<Subscribe
         }
     };
     Ok(Some(Subscriber { id, address: address.to_owned(), word }))
+}
+
+/// Letters with links that confirm which one mailbox got since that hour, by whatever addresses that reach it.
+fn mails_to_mailbox(tx: &Tx<'_>, address: &str, since: Timestamp) -> Result<i64, StoreError> {
+    let mut mails = 0;
+    tx.query(
+        "select address, mailed from subscriber where mailed_at > ?1 and mailed_since > ?1",
+        &[since.into()],
+        |row| {
+            if mailbox(row.text_ref(0)?) == mailbox(address) {
+                mails += row.int(1)?;
+            }
+            Ok(())
+        },
+    )?;
+    Ok(mails)
+}
+
+/// What stands before a `+` and behind the `@`: many servers bring `tom+anything@example.net` to `tom@example.net`.
+fn mailbox(address: &str) -> (&str, &str) {
+    let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    (local.split('+').next().unwrap_or(local), domain)
 }
 
 /// Whose link this is, whatever their state. The time tells nothing of it.

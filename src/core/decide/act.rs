@@ -11,6 +11,7 @@ use super::super::flapping::Flaps;
 use super::super::incident::{Incident, Severity};
 use super::super::letter::Misread;
 use super::super::voice::{Impact, Phase as Told, Sort};
+use super::updates::Unsaid;
 
 /// What is asked of an incident.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,8 @@ pub enum Act {
     Tick {
         /// Who was paged since it is open, and has no page of that in their hands: each was refused, or is not sent yet.
         unheard: Vec<String>,
+        /// What would go out by itself now, and must not.
+        unsaid: Vec<Unsaid>,
     },
     /// A page did not reach somebody.
     Unreachable {
@@ -206,8 +209,8 @@ pub enum Act {
 }
 
 impl Act {
-    /// The hour of an incident has come. The door adds what it knows of pages.
-    pub const TICK: Self = Self::Tick { unheard: Vec::new() };
+    /// The hour of an incident has come. The door adds what it knows of pages and of words.
+    pub const TICK: Self = Self::Tick { unheard: Vec::new(), unsaid: Vec::new() };
 }
 
 /// An alert that fires and belongs to an incident.

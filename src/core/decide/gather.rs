@@ -200,6 +200,7 @@ impl Work<'_> {
         }
         self.wake_after(&before, true, false)?;
         self.plans_holding_anew()?;
+        self.awaits_first_updates_sooner()?;
         Ok(Reason::Worsened)
     }
 
@@ -210,6 +211,7 @@ impl Work<'_> {
         self.add(risen)?;
         self.wake_after(&before, true, false)?;
         self.plans_holding_anew()?;
+        self.awaits_first_updates_sooner()?;
         self.tell_pio(News::Worse);
         Ok(Reason::Worsened)
     }

@@ -7,35 +7,59 @@ use jiff::Timestamp;
 
 use super::super::audience::Audience;
 use super::super::command::Office;
+use super::super::disclosure::Finding;
 use super::super::escalation::Staff;
-use super::super::incident::Phase as InPhase;
+use super::super::incident::{Incident, Phase as InPhase};
 use super::super::letter::{Letter, News};
-use super::super::rules::Holding;
+use super::super::rules::{Holding, Rules};
 use super::super::timeline::Fact;
-use super::super::voice::{MISSED_MAX, Phase as Told, Right, Say, Sort, Stage, Statement};
+use super::super::voice::{MISSED_MAX, Phase as Told, Right, Say, Sort, Stage, Statement, Wording};
 use super::wording::{fill_in, starter};
-use super::{Draft, Next, Reason, Refusal, Work, words_or_none};
+use super::{Draft, Next, Reason, Refusal, TooLong, Work, words_or_none};
 
 impl Work<'_> {
     /// Those outside are told by these hours that somebody has it, and what is wrong.
     pub(super) fn awaits_first_updates(&mut self) -> Result<(), Refusal> {
         for audience in Audience::ALL {
-            let severity = self.incident.severity;
-            let wait = self.rules.pio.first.get(&(audience, severity)).copied().unwrap_or_default();
             let is_awaited = self.incident.voice.due.iter().any(|due| due.audience == audience);
-            if wait.is_zero() || is_awaited || !self.rules.can_tell(audience) {
-                continue;
-            }
-            // Of an update to its own people the house has an hour of its own: the one it promises.
-            let by = match audience {
-                Audience::Internal => self.incident.next_update_by,
-                _ => Some(self.later(wait)),
-            };
+            let by = self.first_update_by(audience).filter(|_| !is_awaited);
             if let Some(by) = by {
                 self.dispatch(Fact::Voice(Say::Awaited { audience, by }))?;
             }
         }
         Ok(())
+    }
+
+    /// It is worse than it was: who has been told nothing yet is to be told sooner.
+    pub(super) fn awaits_first_updates_sooner(&mut self) -> Result<(), Refusal> {
+        if !matches!(self.incident.phase, InPhase::Acknowledged { .. }) {
+            return Ok(());
+        }
+        for audience in Audience::ALL {
+            let voice = &self.incident.voice;
+            let known = voice.due.iter().find(|due| due.audience == audience).map(|due| due.by);
+            let is_told = voice.published(audience).next().is_some();
+            let by =
+                self.first_update_by(audience).filter(|by| !is_told && known.is_none_or(|known| *by < known));
+            if let Some(by) = by {
+                self.dispatch(Fact::Voice(Say::Awaited { audience, by }))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// By when an audience that can be told is to be told first, from now on.
+    fn first_update_by(&self, audience: Audience) -> Option<Timestamp> {
+        let severity = self.incident.severity;
+        let wait = self.rules.pio.first.get(&(audience, severity)).copied().unwrap_or_default();
+        if wait.is_zero() || !self.rules.can_tell(audience) {
+            return None;
+        }
+        // Of an update to its own people the house has an hour of its own: the one it promises.
+        match audience {
+            Audience::Internal => self.incident.next_update_by,
+            _ => Some(self.later(wait)),
+        }
     }
 
     /// The hour of an update, or of who was called as PIO, has come.
@@ -98,16 +122,12 @@ impl Work<'_> {
 }
 
 impl Work<'_> {
-    /// The holding statement of the service that leads, where it has one for an incident as bad as this.
-    fn holding(&self) -> Option<&Holding> {
-        let holding = self.rules.services.get(self.incident.leads())?.holding.as_ref()?;
-        holding.severities.contains(&self.incident.severity).then_some(holding)
-    }
-
     /// Words that were approved beforehand go out in a while, unless somebody says hold.
     pub(super) fn plans_holding(&mut self) -> Result<(), Refusal> {
-        let Some(after) = self.holding().map(|holding| holding.after) else { return Ok(()) };
-        if self.incident.voice.held || self.waiting_for_words().is_empty() {
+        let Some(after) = holding(&self.incident, self.rules).map(|holding| holding.after) else {
+            return Ok(());
+        };
+        if self.incident.voice.held || waiting_for_words(&self.incident, self.rules).is_empty() {
             return Ok(());
         }
         let at = self.later(after);
@@ -124,23 +144,12 @@ impl Work<'_> {
         self.plans_holding()
     }
 
-    /// Those who have read nothing yet but, maybe, that something was noticed.
-    fn waiting_for_words(&self) -> Vec<Audience> {
-        let Some(holding) = self.holding() else { return Vec::new() };
-        let is_taken = self.incident.commander().is_some();
-        let waits = |audience: &&Audience| {
-            let mut told = self.incident.voice.published(**audience);
-            told.all(|one| is_taken && is_detected(one)) && self.rules.can_tell(**audience)
-        };
-        holding.audiences.iter().filter(waits).copied().collect()
-    }
-
     /// The hour of the holding statement has come.
-    pub(super) fn sends_holding(&mut self) -> Result<Reason, Refusal> {
+    pub(super) fn sends_holding(&mut self, unsaid: &[Unsaid]) -> Result<Reason, Refusal> {
         let is_mitigated = matches!(self.incident.phase, InPhase::Mitigated { .. });
         let fires = (self.incident.firing > 0 || self.incident.declared) && !is_mitigated;
-        let (waiting, is_taken) = (self.waiting_for_words(), self.incident.commander().is_some());
-        if waiting.is_empty() || !fires {
+        let is_taken = self.incident.commander().is_some();
+        if waiting_for_words(&self.incident, self.rules).is_empty() || !fires {
             let why = match (fires, is_mitigated) {
                 (true, _) => "they have heard already",
                 (_, true) => "the harm has stopped",
@@ -149,22 +158,12 @@ impl Work<'_> {
             self.dispatch(Fact::Voice(Say::HoldingStopped { why: why.to_owned() }))?;
             return Ok(Reason::Recorded);
         }
-        for audience in waiting {
-            let phase = is_taken.then_some(Told::Investigating);
-            let text = starter(&self.incident, audience, phase, self.rules);
-            let draft = Draft {
-                audience,
-                sort: Some(Sort::Holding),
-                phase: Some(Told::Investigating),
-                impact: None,
-                title: None,
-                text,
-                next: Next::Usual,
-                mends: None,
-                channels: Vec::new(),
-            };
-            // Without a name for those outside there is nothing that could be said to them.
-            let Ok(wording) = fill_in(&draft, &self.incident, self.rules, self.now) else { continue };
+        let mut kept_back = Vec::new();
+        for wording in holding_words(&self.incident, self.rules, self.now) {
+            if let Some(unsaid) = unsaid.iter().find(|one| one.audience == wording.audience) {
+                kept_back.push(unsaid.why());
+                continue;
+            }
             let (number, channels) = (self.incident.voice.next_number(), wording.channels.clone());
             self.dispatch(Fact::Voice(Say::Drafted { number, wording, found: Vec::new() }))?;
             let published = Say::Published {
@@ -175,6 +174,13 @@ impl Work<'_> {
             };
             self.dispatch(Fact::Voice(published))?;
             self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
+        }
+        if !kept_back.is_empty() {
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why: kept_back.join("; ") }))?;
+            // Somebody has to write it now.
+            self.tell_all_who_can_speak(News::Withheld);
+            self.tell_commander(News::Withheld);
+            return Ok(Reason::Recorded);
         }
         if self.incident.voice.holding_at.is_some() {
             let why = "there is no name for it that those outside know".to_owned();
@@ -200,6 +206,74 @@ impl Work<'_> {
             if why.is_empty() { format!("{person} says hold") } else { format!("{person} says hold: {why}") };
         self.say(Say::HoldingStopped { why })
     }
+}
+
+/// Words that were approved beforehand and must not go out this night: the incident's own alerts name what is in them, or a channel
+/// does not take as much.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsaid {
+    /// Whom they were for.
+    pub audience: Audience,
+    /// What was found that is heavier than a warning: nobody is there who could let it pass.
+    pub found: Vec<Finding>,
+    /// The channels that do not take as much.
+    pub too_long: Vec<TooLong>,
+}
+
+impl Unsaid {
+    /// Without the words themselves.
+    fn why(&self) -> String {
+        let rules: BTreeSet<&str> = self.found.iter().map(|one| one.rule.as_str()).collect();
+        let channels = self.too_long.iter().map(|one| format!("too long for {}", one.channel));
+        let all: Vec<String> = rules.into_iter().map(str::to_owned).chain(channels).collect();
+        format!("its words must not go out to {} like this ({})", self.audience.as_str(), all.join(", "))
+    }
+}
+
+/// The words that go out by themselves at this moment, one an audience, where the hour of the holding statement has come.
+pub fn holding_words(incident: &Incident, rules: &Rules, now: Timestamp) -> Vec<Wording> {
+    if incident.voice.holding_at.is_none_or(|at| at > now) {
+        return Vec::new();
+    }
+    let phase = incident.commander().is_some().then_some(Told::Investigating);
+    let words = |audience: Audience| {
+        let draft = Draft {
+            audience,
+            sort: Some(Sort::Holding),
+            phase: Some(Told::Investigating),
+            impact: None,
+            title: None,
+            text: starter(incident, audience, phase, rules),
+            next: Next::Usual,
+            mends: None,
+            channels: Vec::new(),
+        };
+        // Without a name for those outside there is nothing that could be said to them.
+        fill_in(&draft, incident, rules, now).ok()
+    };
+    waiting_for_words(incident, rules).into_iter().filter_map(words).collect()
+}
+
+/// The holding statement of the service that leads, where it has one for an incident as bad as this.
+fn holding<'a>(incident: &Incident, rules: &'a Rules) -> Option<&'a Holding> {
+    let holding = rules.services.get(incident.leads())?.holding.as_ref()?;
+    holding.severities.contains(&incident.severity).then_some(holding)
+}
+
+/// Those who have read nothing yet but, maybe, that something was noticed.
+fn waiting_for_words(incident: &Incident, rules: &Rules) -> Vec<Audience> {
+    let is_taken = incident.commander().is_some();
+    let waits = |audience: &&Audience| {
+        let mut told = incident.voice.published(**audience);
+        told.all(|one| is_taken && is_detected(one)) && rules.can_tell(**audience)
+    };
+    holding(incident, rules)
+        .map(|holding| &holding.audiences)
+        .into_iter()
+        .flatten()
+        .filter(waits)
+        .copied()
+        .collect()
 }
 
 /// Whether it says no more than that something was noticed.

@@ -228,7 +228,14 @@ impl Work<'_> {
         if open.is_empty() {
             return Err(Refusal::WrongState("nothing was found in it that needs a second person"));
         }
-        if open.contains(Rule::Security.as_str()) && !self.is_administrator(&person) {
+        if !self.rules.people.contains_key(&known.by) {
+            // Who reads what a program wrote is the first to read it.
+            return Err(Refusal::NotAllowed(format!(
+                "{} wrote statement {number}, and is no person: write it in your own name, and a second person reads it",
+                known.by
+            )));
+        }
+        if open.iter().any(|one| one.rule == Rule::Security) && !self.is_administrator(&person) {
             return Err(Refusal::NotAllowed(
                 "what is said of security needs an administrator; ask one, or leave it out".to_owned(),
             ));
@@ -244,8 +251,8 @@ impl Work<'_> {
             ));
         }
         let why = words(why, "the reason, and who agreed")?;
-        let rules = open.into_iter().collect();
-        self.say(Say::Overridden { number, wording: known.entry, rules, why })
+        let (rules, marks) = (rules_of(open.iter().copied()), open.iter().map(|one| one.mark()).collect());
+        self.say(Say::Overridden { number, wording: known.entry, rules, marks, why })
     }
 
     fn approves(
@@ -514,6 +521,9 @@ fn moved(then: &Situation, now: &Situation) -> String {
     if then.state != now.state {
         changes.push(format!("it is {}, and was {}", now.state, then.state));
     }
+    if changes.is_empty() {
+        changes.push("it was otherwise since, and is again as it was when it was approved".to_owned());
+    }
     changes.join(", and ")
 }
 
@@ -540,14 +550,13 @@ fn may_pass(found: &[Finding], known: &Statement) -> Result<(), Refusal> {
     if waits.is_empty() {
         return Ok(());
     }
-    let is_waited_for = |one: &&Finding| one.weight == Weight::Second && waits.contains(one.rule.as_str());
-    Err(Refusal::Disclosed { found: found.iter().filter(is_waited_for).cloned().collect() })
+    Err(Refusal::Disclosed { found: waits.into_iter().cloned().collect() })
 }
 
-/// The rules whose findings a second person has to let pass, and nobody has.
-fn second(found: &[Finding], known: &Statement) -> BTreeSet<String> {
-    let open = found.iter().filter(|one| one.weight == Weight::Second).map(|one| one.rule.as_str());
-    open.filter(|rule| !known.is_overridden(rule)).map(str::to_owned).collect()
+/// What a second person has to let pass, and nobody has.
+fn second<'a>(found: &'a [Finding], known: &Statement) -> Vec<&'a Finding> {
+    let waits = |one: &&Finding| one.weight == Weight::Second && !known.is_overridden(one);
+    found.iter().filter(waits).collect()
 }
 
 fn rules_of<'a>(found: impl Iterator<Item = &'a Finding>) -> Vec<String> {

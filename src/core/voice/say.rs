@@ -34,6 +34,8 @@ pub enum Say {
         wording: u32,
         /// Which rules.
         rules: Vec<String>,
+        /// What of it they read, as [`super::super::disclosure::Finding::mark`] says.
+        marks: Vec<String>,
         /// Why, and who agreed.
         why: String,
     },

@@ -67,6 +67,8 @@ enum StageRow {
         right: Right,
         #[serde(with = "SituationRow")]
         situation: Situation,
+        #[serde(default)]
+        moved: bool,
     },
     Published {
         at: Timestamp,
@@ -84,8 +86,8 @@ mod stage {
         let row = match value.clone() {
             Stage::Draft => StageRow::Draft,
             Stage::Returned { by, why } => StageRow::Returned { by, why },
-            Stage::Approved(Approval { by, at, right, situation }) => {
-                StageRow::Approved { by, at, right, situation }
+            Stage::Approved(Approval { by, at, right, situation, moved }) => {
+                StageRow::Approved { by, at, right, situation, moved }
             }
             Stage::Published { at, by, right } => StageRow::Published { at, by, right },
             Stage::Dropped => StageRow::Dropped,
@@ -97,8 +99,8 @@ mod stage {
         Ok(match StageRow::deserialize(from)? {
             StageRow::Draft => Stage::Draft,
             StageRow::Returned { by, why } => Stage::Returned { by, why },
-            StageRow::Approved { by, at, right, situation } => {
-                Stage::Approved(Approval { by, at, right, situation })
+            StageRow::Approved { by, at, right, situation, moved } => {
+                Stage::Approved(Approval { by, at, right, situation, moved })
             }
             StageRow::Published { at, by, right } => Stage::Published { at, by, right },
             StageRow::Dropped => Stage::Dropped,
@@ -111,6 +113,8 @@ mod stage {
 struct OverrideRow {
     by: String,
     rules: Vec<String>,
+    #[serde(default)]
+    marks: Vec<String>,
     why: String,
 }
 
@@ -211,7 +215,14 @@ pub(super) enum SayRow {
     #[serde(rename = "statement_returned")]
     Returned { number: u32, why: String },
     #[serde(rename = "statement_overridden")]
-    Overridden { number: u32, wording: u32, rules: Vec<String>, why: String },
+    Overridden {
+        number: u32,
+        wording: u32,
+        rules: Vec<String>,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        marks: Vec<String>,
+        why: String,
+    },
     #[serde(rename = "statement_approved")]
     Approved {
         number: u32,
@@ -303,7 +314,13 @@ mod tests {
         let all = [
             Say::Drafted { number: 2, wording, found: vec!["host".into()] },
             Say::Returned { number: 2, why: "shorter".into() },
-            Say::Overridden { number: 2, wording: 9, rules: vec!["host".into()], why: "agreed".into() },
+            Say::Overridden {
+                number: 2,
+                wording: 9,
+                rules: vec!["host".into()],
+                marks: vec!["host text 3-9".into()],
+                why: "agreed".into(),
+            },
             Say::Approved {
                 number: 2,
                 wording: 9,

@@ -27,15 +27,16 @@ pub(super) fn spoken(fields: &Fields, now: Timestamp) -> Result<Spoken, Problem>
             .map(|value| value.parse().map_err(|_| Problem::unprocessable(format!("{value} is no number"))))
             .transpose()
     };
+    // The hour stands there already where words are written anew: minutes that somebody types are newer.
     let next_by = match (said("next_at"), said("next_in")) {
-        (Some(at), _) => {
+        (Some(at), None) => {
             let hour = at.parse::<DateTime>().ok().and_then(|at| TimeZone::UTC.to_timestamp(at).ok());
             let wrong = || {
                 Problem::unprocessable(format!("{at} is no hour: write it as 2026-12-01T02:10, which is UTC"))
             };
             Some(hour.ok_or_else(wrong)?)
         }
-        (None, Some(minutes)) => {
+        (_, Some(minutes)) => {
             let count = minutes.parse::<i64>().ok().filter(|count| (1..=7 * 24 * 60).contains(count));
             let wrong = || Problem::unprocessable(format!("say a number of minutes; {minutes} is none"));
             now.checked_add(SignedDuration::from_mins(count.ok_or_else(wrong)?)).ok()
@@ -80,6 +81,7 @@ mod tests {
             ("audience", "public"),
             ("text", " Some\r\npayments fail. "),
             ("next_in", "20"),
+            ("next_at", "2026-11-29T02:12"),
             ("next", "usual"),
             ("channel", "status"),
             ("channel", "feed"),

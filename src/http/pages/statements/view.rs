@@ -155,7 +155,7 @@ impl State<'_> {
             phase => wording.phase.title(), phase_word => wording.phase.as_str(), impact => wording.impact.as_str(),
             title => wording.title.as_str(), text => wording.text.as_str(), printed => one.printed(),
             by => self.name(&one.by), at => self.hour(one.at), entry => one.entry, channels => wording.channels.clone(),
-            mends => wording.mends, next_at => wording.next_by.map(|by| by.strftime("%Y-%m-%dT%H:%M").to_string()),
+            mends => wording.mends, next_at => wording.next_by.filter(|by| *by > self.now).map(|by| by.strftime("%Y-%m-%dT%H:%M").to_string()),
             sorted => wording.sort != Sort::Update, previews,
         }
     }
@@ -166,7 +166,7 @@ impl State<'_> {
         let findings: Vec<Value> = found
             .iter()
             .map(|finding| {
-                let passes = one.is_overridden(finding.rule.as_str());
+                let passes = one.is_overridden(finding);
                 context! { rule => finding.rule.as_str(), why => finding.why, words => excerpt(finding, &one.wording.title, &printed),
                 weight => finding.weight.as_str(), passes,
                 stops => finding.weight == Weight::Block || finding.weight == Weight::Second && !passes }
