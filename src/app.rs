@@ -303,6 +303,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     );
     let copying = publisher::copy(newest.clone(), house.clone(), clock.clone(), stop_work.clone());
     spawn(&mut workers, "the copies of the public page", copying);
+    let subscription_readers = workers_readers;
     let mut serving = JoinSet::new();
     if let Some(listener) = public_listener {
         let own = public::limits(&limits, config.server.public_connections_max);
@@ -312,6 +313,7 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
             house: house.clone(),
             pages: pages.clone(),
             clock: clock.clone(),
+            readers: subscription_readers,
             body_timeout: own.body_timeout,
             asks: Arc::new(crate::http::desk::Asks::default()),
             ends: Arc::new(crate::http::desk::Asks::default()),

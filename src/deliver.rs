@@ -21,7 +21,7 @@ mod pause;
 
 use pause::Pauses;
 
-use crate::channels::{Outcome, Parcel, SEND_DEADLINE, Thread};
+use crate::channels::{Channel, Outcome, Parcel, SEND_DEADLINE, Thread};
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply};
 use crate::crypto;
@@ -218,46 +218,54 @@ impl Delivery {
         until.unwrap_or(ASK_EVERY).min(ASK_EVERY)
     }
 
-    async fn attempt(&self, claim: Claim) {
+    async fn attempt(&self, mut claim: Claim) {
         let house = self.house.get();
-        let (outcome, again) = self.send(&house, &claim).await;
-        let outcome = patient(&house, &claim, outcome);
-        let settlement = settle(&claim, &outcome, again, self.clock.now(), crypto::jitter());
+        claim.to_subscriber =
+            claim.person.is_empty() && house.is_of_a_subscriber(&claim.channel, &claim.address);
+        let (outcome, repeats) = self.send(&house, &claim).await;
+        let outcome = patient(&claim, outcome);
+        let settlement = settle(&claim, &outcome, repeats, self.clock.now(), crypto::jitter());
         self.count(&claim, &outcome, &settlement);
         self.settle(claim, settlement).await;
     }
 
-    /// One attempt; with it, whether the other side recognises a repeat of the same letter.
-    async fn send(&self, house: &House, claim: &Claim) -> (Outcome, bool) {
+    /// One attempt; with it, what may be done when it was not the last.
+    async fn send(&self, house: &House, claim: &Claim) -> (Outcome, Repeats) {
         let refused = |why: &str| Outcome::Refused { why: why.into(), whole_channel: false };
         let Ok(words) = serde_json::from_str::<Words>(&claim.payload) else {
-            return (refused("the letter's words cannot be read"), false);
+            return (refused("the letter's words cannot be read"), Repeats::Never);
         };
         let parcel = parcel(claim, words, self.clock.now());
         // The channel ends by itself before this; the guard is for a fault in one.
         let guard = SEND_DEADLINE + Duration::from_secs(5);
         let late = Outcome::Unknown { why: "no answer in time".into() };
         if claim.channel.is_empty() {
-            let Some(mailer) = &house.mailer else { return (refused("no mail relay is configured"), false) };
+            let Some(mailer) = &house.mailer else {
+                return (refused("no mail relay is configured"), Repeats::Never);
+            };
             if claim.address.is_empty() {
-                return (refused("this person has no mail address"), false);
+                return (refused("this person has no mail address"), Repeats::Never);
             }
-            return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), true);
+            return (tokio::time::timeout(guard, mailer.send(&parcel)).await.unwrap_or(late), Repeats::Known);
         }
         // A letter to a person goes by a way, and never by a channel that has its name meanwhile.
         let known = if claim.person.is_empty() { &house.channels } else { &house.ways };
         let Some(channel) = known.get(&claim.channel) else {
-            return (unknown_here(claim), false);
+            return (unknown_here(claim), Repeats::Never);
         };
         if claim.kind == Kind::Hush && !channel.sounds_on() {
-            return (refused("nothing sounds on by this way"), false);
+            return (refused("nothing sounds on by this way"), Repeats::Never);
         }
         let is_room = claim.person.is_empty();
         if is_room && let Some(why) = self.paused.0.why(&claim.channel, &house.config_hash, parcel.now) {
-            return (Outcome::Refused { why, whole_channel: true }, false);
+            return (Outcome::Refused { why, whole_channel: true }, Repeats::Never);
         }
-        if let Some(outcome) = may_be_there(claim, channel.recognises_repeats(&parcel)) {
-            return (outcome, false);
+        if let Some(outcome) = may_be_there(claim, Repeats::of(channel, &parcel)) {
+            return (outcome, Repeats::Never);
+        }
+        if claim.only_look && Repeats::of(channel, &parcel) != Repeats::LookedFor {
+            let why = "it is not wanted any more, and an attempt before may have written it: look there";
+            return (Outcome::Unknown { why: why.into() }, Repeats::Never);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
         // What anybody may ask for, such as a letter to subscribe, says nothing of the channel.
@@ -265,7 +273,7 @@ impl Delivery {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
         }
         // One may have learned while it tried that it cannot look.
-        (outcome, channel.recognises_repeats(&parcel))
+        (outcome, Repeats::of(channel, &parcel))
     }
 
     /// A channel whose login or address is wrong is left alone for a while; one that answers anything else is not.
@@ -344,12 +352,34 @@ impl Delivery {
     }
 }
 
+/// Letters to subscribers wait for a relay that takes nothing for so long.
+const SUBSCRIBERS_PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
+/// What may be done with a letter that an attempt may have written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeats {
+    /// Nothing: a repeat would be another message, or nobody was asked.
+    Never,
+    /// The other side, or whoever reads it, knows a repeat for one.
+    Known,
+    /// Whoever writes looks first whether it is there.
+    LookedFor,
+}
+
+impl Repeats {
+    fn of(channel: &Channel, parcel: &Parcel) -> Self {
+        match (channel.recognises_repeats(parcel), channel.looks_first(parcel)) {
+            (false, _) => Self::Never,
+            (true, false) => Self::Known,
+            (true, true) => Self::LookedFor,
+        }
+    }
+}
+
 /// A fault of the relay is none of the many who subscribed: their letters wait until it is mended.
-fn patient(house: &House, claim: &Claim, outcome: Outcome) -> Outcome {
-    let is_listed = house.list.as_ref().is_some_and(|list| list.channel == claim.channel);
-    let is_named = house.recipients.get(&claim.channel).is_some_and(|named| named.contains(&claim.address));
+fn patient(claim: &Claim, outcome: Outcome) -> Outcome {
     match outcome {
-        Outcome::Refused { why, whole_channel: true } if is_listed && !is_named => {
+        Outcome::Refused { why, whole_channel: true } if claim.to_subscriber => {
             Outcome::Wait { after: Some(pause::LASTS), why }
         }
         outcome => outcome,
@@ -357,9 +387,10 @@ fn patient(house: &House, claim: &Claim, outcome: Outcome) -> Outcome {
 }
 
 /// What becomes of a statement whose last attempt was lost with whoever made it, where nobody can look whether it is there: it is not
-/// sent again, so that nobody reads it twice. `again`: the other side recognises a repeat, or is looked at first.
-pub(crate) fn may_be_there(claim: &Claim, again: bool) -> Option<Outcome> {
+/// sent again, so that nobody reads it twice.
+pub(crate) fn may_be_there(claim: &Claim, repeats: Repeats) -> Option<Outcome> {
     let why = "it was lost while it was sent, and may be there; look, and send it once more if it is not";
+    let again = repeats != Repeats::Never;
     (claim.statement.is_some() && claim.unsure && !again).then(|| Outcome::Unknown { why: why.into() })
 }
 
@@ -384,17 +415,18 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
         now,
         thread_root: claim.thread_root.clone(),
         attempt: claim.attempt,
+        only_look: claim.only_look,
         ..parcel::of(words, claim.created_at)
     }
 }
 
-/// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
-/// arrived can be sent again. One that wakes somebody is a few times in any case: a second call is harmless, a missing one is not.
+/// What an outcome means for a letter. One that may have arrived is sent again where that does no harm. One that wakes somebody is
+/// a few times in any case: a second call is harmless, a missing one is not.
 /// `jitter` is from 0 to 1.
 pub(crate) fn settle(
     claim: &Claim,
     outcome: &Outcome,
-    again: bool,
+    repeats: Repeats,
     now: Timestamp,
     jitter: f64,
 ) -> Settlement {
@@ -406,27 +438,46 @@ pub(crate) fn settle(
     };
     let rung = usize::try_from(claim.attempt.saturating_sub(1)).unwrap_or(usize::MAX).min(ladder.len() - 1);
     let usual = Duration::from_secs(ladder[rung]);
-    let spent = claim.attempt >= attempts_max;
-    let later = |least: Duration, why: &str| {
+    let again = repeats != Repeats::Never;
+    let spent = match claim.to_subscriber {
+        true => now.duration_since(claim.created_at) >= SUBSCRIBERS_PATIENCE,
+        false => claim.attempt >= attempts_max,
+    };
+    let later = |least: Duration, why: &str, unsure: bool| {
         // A fifth more or less, so that a thousand letters do not come back in the same second.
         let least = least.min(patience_max);
         let wait = least.max(usual).mul_f64(0.8 + 0.4 * jitter).max(least);
         let wait = SignedDuration::try_from(wait).unwrap_or(SignedDuration::from_mins(1));
-        Settlement::Again { at: now.saturating_add(wait).unwrap_or(Timestamp::MAX), why: why.to_owned() }
+        let at = now.saturating_add(wait).unwrap_or(Timestamp::MAX);
+        Settlement::Again { at, why: why.to_owned(), unsure }
     };
     let given_up = |why: &str| format!("given up after {} attempts: {why}", claim.attempt);
     match outcome {
         Outcome::Accepted { remote_id } => Settlement::Accepted { remote_id: remote_id.clone() },
-        Outcome::Wait { why, .. } if spent => Settlement::Refused { why: given_up(why) },
-        Outcome::Wait { after, why } => later(after.unwrap_or_default(), why),
+        // Where there was no turn it was not looked for either.
+        Outcome::Wait { after, why } if spent => {
+            not_there(claim, repeats == Repeats::LookedFor && after.is_none(), given_up(why))
+        }
+        Outcome::Wait { after, why } => later(after.unwrap_or_default(), why, false),
         // The relay's own fault says nothing about this recipient.
-        Outcome::Refused { why, whole_channel: true } if wakes && !spent => later(WHOLE_CHANNEL_WAIT, why),
-        Outcome::Refused { why, .. } => Settlement::Refused { why: why.clone() },
+        Outcome::Refused { why, whole_channel: true } if wakes && !spent => {
+            later(WHOLE_CHANNEL_WAIT, why, false)
+        }
+        Outcome::Refused { why, .. } => not_there(claim, repeats == Repeats::LookedFor, why.clone()),
         Outcome::Unknown { why } if (again || wakes && claim.attempt <= UNSURE_REPEATS_MAX) && !spent => {
-            later(Duration::ZERO, why)
+            later(Duration::ZERO, why, true)
         }
         Outcome::Unknown { why } => Settlement::Unknown { why: why.clone() },
     }
+}
+
+/// This attempt has written nothing. Where one before may have written the statement, and it was not looked for, nobody knows;
+/// whoever is told that it is not there says it again.
+fn not_there(claim: &Claim, was_looked_for: bool, why: String) -> Settlement {
+    if claim.statement.is_none() || !claim.unsure || was_looked_for {
+        return Settlement::Refused { why };
+    }
+    Settlement::Unknown { why: format!("an attempt before may have written it, and then: {why}") }
 }
 
 #[cfg(test)]
@@ -438,6 +489,7 @@ mod tests {
     }
 
     fn wait(outcome: &Outcome, kind: Kind, attempt: u32, again: bool) -> String {
+        let again = if again { Repeats::Known } else { Repeats::Never };
         let now = Timestamp::UNIX_EPOCH;
         match settle(&claim(kind, attempt), outcome, again, now, 0.5) {
             Settlement::Again { at, .. } => format!("again in {} s", at.as_second()),
@@ -487,7 +539,13 @@ mod tests {
     #[test]
     fn a_thousand_letters_do_not_come_back_in_the_same_second() {
         let waits = Outcome::Wait { after: None, why: "busy".into() };
-        let at = |jitter| match settle(&claim(Kind::Page, 4), &waits, true, Timestamp::UNIX_EPOCH, jitter) {
+        let at = |jitter| match settle(
+            &claim(Kind::Page, 4),
+            &waits,
+            Repeats::Known,
+            Timestamp::UNIX_EPOCH,
+            jitter,
+        ) {
             Settlement::Again { at, .. } => at.as_second(),
             _ => 0,
         };

@@ -143,6 +143,7 @@ impl Emergency {
             now,
             thread_root: None,
             attempt: 1,
+            only_look: false,
             statement: None,
         };
         match mailer.send(&parcel).await {

@@ -215,6 +215,18 @@ impl House {
         self.ways.values().any(Channel::sounds_on)
     }
 
+    /// Whether what goes to an address of a channel goes to somebody who subscribed.
+    pub fn is_of_a_subscriber(&self, channel: &str, address: &str) -> bool {
+        let is_listed = self.list.as_ref().is_some_and(|list| list.channel == channel);
+        is_listed && !self.is_named(channel, address)
+    }
+
+    /// Whether the configuration names an address as one that a channel goes to in any case.
+    pub fn is_named(&self, channel: &str, address: &str) -> bool {
+        let named = self.recipients.get(channel).into_iter().flatten();
+        named.into_iter().any(|known| known.eq_ignore_ascii_case(address))
+    }
+
     /// Whether letters by a way show a code that an answer has to carry, as far as is known here.
     pub fn shows_code(&self, way: &str) -> bool {
         self.ways.get(way).is_none_or(Channel::shows_codes)

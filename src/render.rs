@@ -19,6 +19,7 @@ use crate::core::incident::{Command, Incident, Phase};
 use crate::core::letter::{Letter, Misread, News};
 use crate::core::meeting::Meeting;
 use crate::core::rules::Rules;
+use crate::core::timeline::Fact;
 use crate::store::alerts::Shown;
 
 mod command;
@@ -121,6 +122,8 @@ pub struct About<'a> {
     pub meeting: &'a Meeting,
     /// The change of command that it tells of, when it does.
     pub handover: Option<Handover<'a>>,
+    /// What was said of statements just now, when it tells of that.
+    pub said: Option<&'a Fact>,
 }
 
 /// Puts words to letters.
@@ -240,7 +243,7 @@ impl Renderer {
         about: &About<'_>,
         note: Option<&str>,
     ) -> (&'static str, minijinja::Value) {
-        let About { incident, alerts, rules, token, known, meeting, handover } = *about;
+        let About { incident, alerts, rules, token, known, meeting, handover, said } = *about;
         let zone = match letter {
             Letter::Page { person, .. }
             | Letter::PioPage { person }
@@ -306,8 +309,8 @@ impl Renderer {
                 quiet => matches!(incident.phase, Phase::Triggered { quiet_until: Some(_), .. }),
                 paged => incident.responder(to).is_some_and(|known| known.pages > 0) }),
             news,
-            sentence => command::sentence(news, to, incident, rules)
-                .map(|said| said + &command::handed_over(letter, handover, incident, rules)),
+            sentence => command::sentence(news, to, incident, rules, said)
+                .map(|told| told + &command::handed_over(letter, handover, incident, rules)),
             note,
             known,
             more_known,
@@ -456,8 +459,16 @@ mod samples {
         let none = (&known[..0], Meeting::default());
         for (incident, (known, meeting)) in incidents().iter().flat_map(|one| [(one, &some), (one, &none)]) {
             let token = Some("sample");
-            let about =
-                About { incident, alerts: &alerts, rules: &rules, token, known, meeting, handover: None };
+            let about = About {
+                incident,
+                alerts: &alerts,
+                rules: &rules,
+                token,
+                known,
+                meeting,
+                handover: None,
+                said: None,
+            };
             for letter in letters() {
                 let (name, context) = renderer.context(&letter, &about, Some("a note"));
                 for ending in ["txt", "html"] {

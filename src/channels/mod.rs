@@ -315,6 +315,22 @@ impl Channel {
         matches!(self, Self::TwilioSms(_))
     }
 
+    /// Whether a statement that an attempt before may have written is looked for before it is written.
+    pub fn looks_first(&self, parcel: &Parcel) -> bool {
+        match self {
+            Self::Slack(channel) => channel.can_look(),
+            Self::Cachet(_)
+            | Self::Ghost(_)
+            | Self::Instatus(_)
+            | Self::Matrix(_)
+            | Self::Mattermost(_)
+            | Self::Statuspage(_)
+            | Self::WordPress(_)
+            | Self::Zulip(_) => parcel.statement.is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter, or it is looked for before it is written
     /// again: then one that may have been written is sent again. A letter that wakes somebody is in any case; a statement must not
     /// stand anywhere twice. Asked after the attempt, for one may learn that it cannot look.
@@ -411,6 +427,9 @@ pub struct Parcel {
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n. Above 1, what an earlier one wrote may
     /// be there: whoever can look, looks before it writes a statement.
     pub attempt: u32,
+    /// It is not wanted any more, and an attempt before may have written it: it is looked for, and not written. Where it is not there,
+    /// that is [`Outcome::Refused`]. Only channels that [`Channel::looks_first`] are asked.
+    pub only_look: bool,
     /// The statement, when it is one.
     pub statement: Option<Box<Statement>>,
 }

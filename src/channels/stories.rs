@@ -36,6 +36,7 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         now: at(i64::from(attempt) * 10),
         thread_root: None,
         attempt,
+        only_look: false,
         statement: None,
     }
 }

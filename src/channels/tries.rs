@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 
+use super::api::refused;
 use super::{Outcome, Parcel};
 
 /// So many deliveries are remembered, the newest. One that is forgotten is looked for, and that is all.
@@ -30,10 +31,14 @@ impl Tries {
     ) -> Outcome {
         if !self.is_first(parcel) {
             match look.await {
+                Ok(None) if parcel.only_look => return unwanted(),
                 Ok(None) => {}
                 Ok(Some(there)) => return there,
                 Err(outcome) => return outcome,
             }
+        }
+        if parcel.only_look {
+            return unwanted();
         }
         let outcome = write.await;
         if matches!(outcome, Outcome::Wait { .. }) {
@@ -57,6 +62,11 @@ impl Tries {
         }
         unwritten.push_back((parcel.delivery.clone(), parcel.attempt));
     }
+}
+
+/// What is not wanted any more is not there.
+pub(super) fn unwanted() -> Outcome {
+    refused("it is not there, and is not wanted any more", false)
 }
 
 #[cfg(test)]
@@ -109,6 +119,21 @@ mod tests {
         assert_eq!(tries.once(&statement(4), async { panic!() }, async { taken() }).await, taken());
         assert_eq!(tries.once(&statement(6), async { Err(wait()) }, async { panic!() }).await, wait());
         assert_eq!(tries.once(&statement(7), async { Ok(None) }, async { taken() }).await, taken());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_wanted_any_more_is_looked_for_and_not_written() {
+        let tries = Tries::default();
+        let unwanted_now = |attempt| Parcel { only_look: true, ..statement(attempt) };
+        let there = Outcome::Accepted { remote_id: Some("7".into()) };
+        let found = tries.once(&unwanted_now(2), async { Ok(Some(there.clone())) }, async { panic!() }).await;
+        assert_eq!(found, there);
+        for (attempt, look) in [(2, Ok(None)), (1, Err(unknown()))] {
+            let not_there = tries.once(&unwanted_now(attempt), async { look }, async { panic!() }).await;
+            assert!(matches!(not_there, Outcome::Refused { whole_channel: false, .. }), "{not_there:?}");
+        }
+        let unseen = tries.once(&unwanted_now(2), async { Err(unknown()) }, async { panic!() }).await;
+        assert_eq!(unseen, unknown());
     }
 
     #[tokio::test]

@@ -219,6 +219,7 @@ impl Work<'_, '_> {
         let (outcome, why) = match settlement {
             Settlement::Again { .. } => return Ok(()),
             Settlement::Accepted { .. } => ("accepted", ""),
+            Settlement::Refused { .. } if claim.only_look => ("superseded", ""),
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
@@ -227,10 +228,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         if self.is_to_a_subscriber(claim) {
-            return match outcome {
-                "refused" => self.refused_by_a_subscriber(claim, why),
-                _ => Ok(()),
-            };
+            return self.ended_for_a_subscriber(claim, outcome, why);
         }
         if claim.incident == 0 {
             // Of no incident are tests, notices of who is on call, login links and the report of a drill; of these nothing follows, and what
@@ -247,7 +245,7 @@ impl Work<'_, '_> {
         };
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
-        if is_there && outcome != "accepted" && claim.person.is_empty() {
+        if is_there && !matches!(outcome, "accepted" | "superseded") && claim.person.is_empty() {
             self.fall_back(claim, outcome, why)?;
         }
         Ok(())

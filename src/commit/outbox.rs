@@ -15,7 +15,7 @@ use crate::crypto::{self, NoRandomness};
 use crate::render::{ALERTS_SHOWN_MAX, About, Words};
 use crate::store::letters::{self, Claim, Kind, NewLetter};
 use crate::store::tokens::{self, Link, Purpose};
-use crate::store::{StoreError, alerts, statements};
+use crate::store::{StoreError, alerts, statements, subscribers};
 
 impl Work<'_, '_> {
     pub(super) fn write_letters(&mut self, decision: &Decision) -> Result<(), StoreError> {
@@ -46,6 +46,7 @@ impl Work<'_, '_> {
                 known: &known,
                 meeting: &meeting,
                 handover: decision.handover(),
+                said: decision.said(),
             };
             let words = house.renderer.words(letter, &about, None);
             let page = match letter {
@@ -134,6 +135,7 @@ impl Work<'_, '_> {
                 known: &[],
                 meeting: &meeting,
                 handover: None,
+                said: None,
             };
             let words = house.renderer.words(&letter, &about, None);
             for leg in &legs {
@@ -197,7 +199,7 @@ impl Work<'_, '_> {
         }
         let of = |name: &str| house.rules.channels.iter().find(|(known, _)| known == name).map(|(_, of)| *of);
         if of(fallback).is_some_and(|audience| audience != Audience::Internal) {
-            if of(fallback) != of(&claim.channel) {
+            if of(fallback) > of(&claim.channel) {
                 tracing::warn!(
                     letter.channel = claim.channel,
                     "its fallback is read by others: nothing is sent there"
@@ -273,40 +275,33 @@ impl Work<'_, '_> {
         statement: Option<u32>,
     ) -> Result<(), StoreError> {
         let house = self.house;
-        let before = match statement {
-            Some(number) => statements::went(self.tx, incident, channel, number)?,
-            None => Vec::new(),
-        };
+        let tx = self.tx;
         // Nobody reads a statement twice: it goes once more only where it is known not to be, or where somebody looked.
-        let is_there = |address: &str| {
-            let newest = before.iter().find(|(to, _)| to == address);
-            newest.is_some_and(|(_, state)| !matches!(state.as_str(), "refused" | "unknown" | "dropped"))
+        let is_there = |address: &str| -> Result<bool, StoreError> {
+            let Some(number) = statement else { return Ok(false) };
+            let newest = statements::went_to(tx, (incident, channel, number), address)?;
+            Ok(newest.is_some_and(|state| !matches!(state.as_str(), "refused" | "unknown" | "dropped")))
         };
-        if before.is_empty() {
+        let is_first = match statement {
+            Some(number) => {
+                !statements::went(tx, incident, channel, number)?
+                    && !subscribers::is_mailed(tx, incident, channel, number)?
+            }
+            None => true,
+        };
+        if is_first {
             self.write_to_subscribers(incident, channel, words, statement)?;
         }
-        match house.recipients.get(channel) {
-            // One recipient a message: one that is refused must not hold up the others.
-            Some(recipients) => {
-                recipients.iter().filter(|address| !is_there(address)).try_for_each(|address| {
-                    let to = To { person: "", channel, address };
-                    self.enclose(
-                        incident,
-                        Kind::Status,
-                        &to,
-                        words,
-                        ((None, SignedDuration::ZERO), statement),
-                    )
-                    .map(drop)
-                })
-            }
-            None if is_there("") => Ok(()),
-            None => {
-                let to = To { person: "", channel, address: "" };
-                self.enclose(incident, Kind::Status, &to, words, ((None, SignedDuration::ZERO), statement))
-                    .map(drop)
+        // One recipient a message: one that is refused must not hold up the others.
+        let alone = [String::new()];
+        for address in house.recipients.get(channel).map_or(&alone[..], Vec::as_slice) {
+            if !is_there(address)? {
+                let to = To { person: "", channel, address };
+                let place = ((None, SignedDuration::ZERO), statement);
+                self.enclose(incident, Kind::Status, &to, words, place)?;
             }
         }
+        Ok(())
     }
 
     /// Writes one letter; `place`: the page it is one of, and how long it waits for the others of it. Answers its number.

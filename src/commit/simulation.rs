@@ -22,7 +22,7 @@ use crate::core::escalation::Horizon;
 use crate::core::incident::{Phase, ResponderStatus};
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Fact, Route};
-use crate::deliver::settle;
+use crate::deliver::{Repeats, settle};
 use crate::store::Tx;
 use crate::store::letters::{Kind, Wanted};
 use crate::store::{alerts, held, incidents, inhibitors, silences, timeline};

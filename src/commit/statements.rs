@@ -106,11 +106,13 @@ impl Work<'_, '_> {
     /// goes nowhere.
     pub(super) fn without_outdated(&mut self, claims: Vec<Claim>) -> Result<Vec<Claim>, StoreError> {
         let mut kept = Vec::with_capacity(claims.len());
-        for claim in claims {
+        for mut claim in claims {
             let waited = self.tx.now.duration_since(claim.created_at) >= OUTDATED_AFTER;
-            let may_go = claim.statement.is_none() || claim.unsure;
-            let goes = may_go || !(self.is_taken_back(&claim)? || waited && self.is_no_news(&claim)?);
-            if goes {
+            let is_unwanted = claim.statement.is_some()
+                && (self.is_taken_back(&claim)? || waited && self.is_no_news(&claim)?);
+            // What an attempt before may have written is looked for first: what takes it back has to know of it.
+            claim.only_look = is_unwanted && claim.unsure;
+            if !is_unwanted || claim.only_look {
                 kept.push(self.knowing_what_it_mends(claim)?);
                 continue;
             }

@@ -198,7 +198,7 @@ fn a_letter_with_a_login_link_that_could_not_leave_in_time_stays_here() {
     let at = story.clock.now().saturating_add(SignedDuration::from_mins(1)).unwrap();
     for claim in claims {
         assert!(claim.payload.contains("/login/"));
-        story.settle(claim, Settlement::Again { at, why: "451 later".into() });
+        story.settle(claim, Settlement::Again { at, why: "451 later".into(), unsure: false });
     }
     story.passes(2);
     assert_eq!(story.claim("").len(), 0);

@@ -204,7 +204,7 @@ fn a_page_whose_receipt_was_lost_is_ended_too() {
     story.hears("pingdom", "db-1", Status::Firing);
     let page = story.claim("push").remove(0);
     let at = story.clock.now() + SignedDuration::from_secs(5);
-    story.settle(page, Settlement::Again { at, why: "no answer in time".into() });
+    story.settle(page, Settlement::Again { at, why: "no answer in time".into(), unsure: true });
     story.act(1, "maya", TAKE).unwrap();
     assert_eq!(story.sounds(), ["pio_page kim", "ends page maya"]);
     story.proves_whole();

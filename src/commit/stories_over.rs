@@ -121,8 +121,11 @@ fn whose_page_was_not_sent_yet_gets_neither_that_nor_word_that_it_is_over() {
     story.tick(1);
     // The relay takes the first of three.
     for claim in story.claim("") {
-        let later =
-            Settlement::Again { at: story.clock.now() + SignedDuration::from_mins(5), why: "421".into() };
+        let later = Settlement::Again {
+            at: story.clock.now() + SignedDuration::from_mins(5),
+            why: "421".into(),
+            unsure: false,
+        };
         let settlement =
             if claim.person == "maya" { Settlement::Accepted { remote_id: None } } else { later };
         story.settle(claim, settlement);

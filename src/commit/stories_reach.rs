@@ -94,7 +94,7 @@ fn a_test_that_has_arrived_is_not_sent_again() {
     let push = story.claim("push").remove(0);
     let link = link_in(&push);
     let at = story.clock.now() + SignedDuration::from_secs(5);
-    story.settle(push, Settlement::Again { at, why: "no answer in time".into() });
+    story.settle(push, Settlement::Again { at, why: "no answer in time".into(), unsure: true });
     story.ask(Command::Reach(Asked::Confirmed(link))).unwrap();
     story.passes(1);
     assert!(story.claim("push").is_empty());

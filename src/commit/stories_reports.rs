@@ -142,7 +142,7 @@ fn what_became_of_the_first_of_two_messages_says_nothing_of_the_second_unless_it
         rest.into_iter().for_each(|mail| story.is_refused(mail, "550 no such user"));
         let id = sms.id.clone();
         let at = story.clock.now() + SignedDuration::from_secs(5);
-        story.settle(sms, Settlement::Again { at, why: "the connection was lost".into() });
+        story.settle(sms, Settlement::Again { at, why: "the connection was lost".into(), unsure: true });
         id
     };
     // It was made after all, and came back: the second is still on its way.
@@ -178,7 +178,11 @@ fn what_became_of_the_first_of_two_messages_says_nothing_of_the_second_unless_it
 #[test]
 fn a_message_that_has_arrived_before_its_hand_was_done_with_it_is_not_sent_again() {
     // Whether the hand says something after that, or was lost with its node and its lease runs out.
-    let again = |story: &Story| Settlement::Again { at: story.clock.now(), why: "no answer came".into() };
+    let again = |story: &Story| Settlement::Again {
+        at: story.clock.now(),
+        why: "no answer came".into(),
+        unsure: true,
+    };
     for says in [true, false] {
         let mut story = Story::with_phones();
         let (sms, rest) = taken(story.carried(), "sms");
@@ -208,7 +212,7 @@ fn a_message_that_has_arrived_is_there_whatever_became_of_its_repeat() {
         rest.into_iter().for_each(|mail| story.is_refused(mail, "550 no such user"));
         let id = sms.id.clone();
         let at = story.clock.now() + SignedDuration::from_secs(5);
-        story.settle(sms, Settlement::Again { at, why: "the connection was lost".into() });
+        story.settle(sms, Settlement::Again { at, why: "the connection was lost".into(), unsure: true });
         story.clock.forward(SignedDuration::from_secs(6));
         let (second, _) = taken(story.carried(), "sms");
         story.settle(second, accepted());

@@ -278,7 +278,7 @@ fn an_attempt_that_was_lost_is_known_to_be_unsure() {
     story.speaks("maya", publish(1)).unwrap();
     let claim = story.claim("status").remove(0);
     let at = story.clock.now();
-    story.settle(claim, Settlement::Again { at, why: "429".into() });
+    story.settle(claim, Settlement::Again { at, why: "429".into(), unsure: false });
     let [claim] = &story.claim("status")[..] else { panic!("it is due") };
     assert!(!claim.unsure && claim.attempt == 2);
 }
@@ -371,7 +371,7 @@ fn what_is_taken_back_before_it_left_goes_nowhere_and_is_not_sent_once_more() {
     story.speaks("maya", publish(1)).unwrap();
     let claim = story.claim("status").remove(0);
     let at = story.clock.now();
-    story.settle(claim, Settlement::Again { at, why: "429".into() });
+    story.settle(claim, Settlement::Again { at, why: "429".into(), unsure: false });
     story.speaks("maya", takes_back(1)).unwrap();
     story.speaks("maya", publish(2)).unwrap();
     assert!(story.claim("status").is_empty(), "the first is taken out of the way");
@@ -395,6 +395,90 @@ fn what_takes_back_a_statement_in_flight_learns_what_the_channel_called_it() {
     let claim = story.claim("status").remove(0);
     let mended = words(&claim).statement.unwrap().mends.unwrap();
     assert_eq!(mended.remote_id.as_deref(), Some("post-77"));
+}
+
+#[test]
+fn what_is_taken_back_and_may_be_there_is_looked_for_before_it_is_forgotten() {
+    for is_there in [true, false] {
+        let mut story = Story::speaking();
+        story.speaks("maya", writes("Acme cannot pay.")).unwrap();
+        story.speaks("maya", publish(1)).unwrap();
+        let claim = story.claim("status").remove(0);
+        let at = story.clock.now();
+        story.settle(claim, Settlement::Again { at, why: "no answer".into(), unsure: true });
+        story.speaks("maya", takes_back(1)).unwrap();
+        story.speaks("maya", publish(2)).unwrap();
+        // The turn of what takes it back comes after that.
+        let claim = story.claim("status").remove(0);
+        assert_eq!((claim.statement, claim.unsure, claim.only_look), (Some(1), true, true));
+        let at = story.clock.now();
+        story.settle(claim, Settlement::Again { at, why: "429".into(), unsure: false });
+        let claim = story.claim("status").remove(0);
+        assert!(claim.only_look, "a wait that wrote nothing says nothing of the attempt before it");
+        let end = match is_there {
+            true => Settlement::Accepted { remote_id: Some("post-77".into()) },
+            false => Settlement::Refused { why: "it is not there".into() },
+        };
+        story.settle(claim, end);
+        let claim = story.claim("status").remove(0);
+        let mended = words(&claim).statement.unwrap().mends.unwrap();
+        assert_eq!(mended.remote_id.as_deref(), is_there.then_some("post-77"));
+        let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+        let reached = &saved.incident.voice.statement(1).unwrap().reached;
+        assert_eq!(reached[0].outcome, if is_there { "accepted" } else { "superseded" });
+        assert!(story.claim("feed").is_empty(), "no fallback gets what is not wanted");
+    }
+}
+
+#[test]
+fn what_is_no_news_any_more_and_may_be_there_is_looked_for_as_well() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("All cards fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    let at = story.clock.now();
+    story.settle(claim, Settlement::Again { at, why: "no answer".into(), unsure: true });
+    story.passes(12);
+    story.speaks("maya", writes("Some cards fail.")).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    let claim = story.claim("status").remove(0);
+    assert_eq!((claim.statement, claim.only_look), (Some(1), true));
+    story.settle(claim, Settlement::Accepted { remote_id: Some("post-77".into()) });
+    let claim = story.claim("status").remove(0);
+    assert_eq!((claim.statement, claim.thread_root.as_deref()), (Some(2), Some("post-77")));
+}
+
+#[test]
+fn what_takes_words_back_goes_to_the_fallback_that_brought_them() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("All cards fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    story.settle(claim, Settlement::Refused { why: "401".into() });
+    let claim = story.claim("feed").remove(0);
+    story.settle(claim, Settlement::Accepted { remote_id: Some("feed-3".into()) });
+    story.speaks("maya", takes_back(1)).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    assert!(story.claim("status").is_empty(), "nobody has read it there");
+    let claim = story.claim("feed").remove(0);
+    let mended = words(&claim).statement.unwrap().mends.unwrap();
+    assert_eq!((claim.statement, mended.remote_id.as_deref()), (Some(2), Some("feed-3")));
+}
+
+#[test]
+fn a_notice_names_the_channel_that_was_not_reached() {
+    let mut story = Story::speaking();
+    let mut both = draft("Some payments fail.");
+    both.channels = Vec::new();
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: both })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    for channel in ["status", "feed"] {
+        story.claim("");
+        let claim = story.claim(channel).remove(0);
+        story.settle(claim, Settlement::Unknown { why: "silence".into() });
+        let told = words(story.claim("").iter().find(|claim| claim.person == "maya").unwrap()).text;
+        assert!(told.contains(&format!("whether statement 1 reached {channel}.")), "{told}");
+    }
 }
 
 #[test]

@@ -283,7 +283,10 @@ fn letters_that_come_back_end_it_and_a_relay_at_fault_does_not() {
     story.passes(31 * 24 * 60);
     for (key, bounces) in [("b", 1), ("c", 2)] {
         round(&mut story, key, "mx answered 550 5.1.1 no such user");
+        // Another update of the same hour comes back for the same reason.
+        round(&mut story, &format!("{key}-again"), "mx answered 550 5.1.1 no such user");
         assert_eq!(story.number_of("select bounces from subscriber"), bounces, "{key}");
+        story.passes(24 * 60);
     }
     // The third comes back by mail.
     story.says_something("d");

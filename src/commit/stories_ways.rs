@@ -203,7 +203,7 @@ fn a_way_that_hangs_or_is_broken_holds_up_no_other_and_the_page_waits_for_it() {
     assert_eq!(story.last_lines(1, 1), ["page to maya: refused (by mail: 550 no such user)"], "told at once");
     // The push gateway answers that nothing can be sent: it is asked again, as mail is.
     let at = story.clock.now() + SignedDuration::from_secs(30);
-    story.settle(push, Settlement::Again { at, why: "401".into() });
+    story.settle(push, Settlement::Again { at, why: "401".into(), unsure: false });
     assert!(story.carried().is_empty());
     story.passes(1);
     let (push, rest) = taken(story.carried(), "push");
@@ -221,7 +221,7 @@ fn who_answered_while_a_way_was_tried_is_not_called_by_it_any_more() {
     story.passes(1);
     story.act(1, "maya", Act::Decline).unwrap();
     let at = story.clock.now() + SignedDuration::from_secs(5);
-    story.settle(push, Settlement::Again { at, why: "busy".into() });
+    story.settle(push, Settlement::Again { at, why: "busy".into(), unsure: false });
     story.passes(1);
     assert_eq!(shown(&story.carried()), ["mail page tom"]);
     story.proves_whole();
@@ -359,7 +359,7 @@ fn an_answer_of_an_hour_that_is_still_to_come_makes_no_page_vanish() {
     story.act(1, "maya", Act::Decline).unwrap();
     story.is_put_back(599);
     let at = story.clock.now();
-    story.settle(push, Settlement::Again { at, why: "busy".into() });
+    story.settle(push, Settlement::Again { at, why: "busy".into(), unsure: false });
     assert!(shown(&story.carried()).contains(&"push page maya".to_owned()));
     story.proves_whole();
 }
@@ -507,7 +507,13 @@ fn given_up(story: &mut Story, way: &str, seconds: i64) -> Option<i64> {
         };
         for claim in claims {
             let outcome = crate::deliver::unknown_here(&claim);
-            let settlement = crate::deliver::settle(&claim, &outcome, false, story.clock.now(), 0.5);
+            let settlement = crate::deliver::settle(
+                &claim,
+                &outcome,
+                crate::deliver::Repeats::Never,
+                story.clock.now(),
+                0.5,
+            );
             let is_over = matches!(settlement, Settlement::Refused { .. });
             story.settle(claim, settlement);
             if is_over {

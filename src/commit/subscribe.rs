@@ -6,7 +6,7 @@
 use jiff::SignedDuration;
 
 use super::Reply;
-use super::acts::Work;
+use super::acts::{Sent, Work};
 use super::outbox::To;
 use crate::core::decide::{Act, By};
 use crate::core::mail::{Letter, Mail, What};
@@ -77,6 +77,10 @@ impl Work<'_, '_> {
     fn ask_to_confirm(&mut self, address: &str) -> Result<(), StoreError> {
         let house = self.house;
         let Some(list) = house.list.as_ref().filter(|list| list.takes) else { return Ok(()) };
+        // It goes there already.
+        if house.is_named(&list.channel, address) {
+            return Ok(());
+        }
         let Some(subscriber) = subscribers::ask(self.tx, &list.channel, &address.to_lowercase())? else {
             return Ok(());
         };
@@ -147,7 +151,9 @@ impl Work<'_, '_> {
         let (by, after) = (mailing.created_at, mailing.after);
         let some = subscribers::confirmed(self.tx, &mailing.channel, by, after, AT_ONCE)?;
         let key = tokens::answer_key(self.tx)?;
-        for one in &some {
+        for one in
+            some.iter().filter(|one| !house.is_named(&mailing.channel, &one.address)).collect::<Vec<_>>()
+        {
             let end = format!("{}/unsubscribe?token={}", list.url, one.token(&key, Purpose::End));
             self.write_to(one, &mailing, &with_end(&words, &end))?;
         }
@@ -186,20 +192,33 @@ impl Work<'_, '_> {
 
     /// Whether this letter is to a subscriber. What became of each is no matter of a timeline.
     pub(super) fn is_to_a_subscriber(&self, claim: &Claim) -> bool {
-        let list = self.house.list.as_ref().filter(|list| list.channel == claim.channel);
-        let listed = |list: &crate::house::List| {
-            let named = self.house.recipients.get(&list.channel);
-            !named.is_some_and(|named| named.contains(&claim.address))
-        };
-        claim.person.is_empty() && list.is_some_and(listed)
+        claim.person.is_empty() && self.house.is_of_a_subscriber(&claim.channel, &claim.address)
     }
 
-    /// A letter to a subscriber that was refused, because of the address, counts like one that came back.
-    pub(super) fn refused_by_a_subscriber(&mut self, claim: &Claim, why: &str) -> Result<(), StoreError> {
-        if is_of_the_address(why) {
-            self.came_back_from(&claim.channel, &claim.address)?;
+    /// A letter to a subscriber has come to its end. One that was refused because of the address counts like one that came back; one
+    /// that was given up is no fault of theirs, and is told of, once for all of a statement.
+    pub(super) fn ended_for_a_subscriber(
+        &mut self,
+        claim: &Claim,
+        outcome: &str,
+        why: &str,
+    ) -> Result<(), StoreError> {
+        subscribers::forget_in(self.tx, claim)?;
+        if outcome != "refused" {
+            return Ok(());
         }
-        Ok(())
+        if is_of_the_address(why) {
+            return self.came_back_from(&claim.channel, &claim.address);
+        }
+        let Some(number) = claim.statement.filter(|_| why.starts_with("given up")) else { return Ok(()) };
+        let saved = self.memory.incident(self.tx, claim.incident)?;
+        let known = saved.as_ref().and_then(|saved| saved.incident.voice.statement(number));
+        let reached = known.and_then(|known| known.reached.iter().find(|one| one.channel == claim.channel));
+        if reached.is_some_and(|one| one.outcome == "refused") {
+            return Ok(());
+        }
+        let why = format!("not all subscribers get it: {why}");
+        self.conclude(&Sent::from(claim), outcome, &why).map(drop)
     }
 
     /// Whether a report is of a letter to a subscriber; then it was counted, once.
@@ -209,14 +228,14 @@ impl Work<'_, '_> {
         letter: &Letter,
         source: &str,
     ) -> Result<bool, StoreError> {
-        let is_listed = self.house.list.as_ref().is_some_and(|list| list.channel == letter.channel);
-        let (true, true, What::Bounce { failed: true, .. }) =
-            (letter.person.is_empty(), is_listed, &mail.what)
-        else {
+        let (true, What::Bounce { failed: true, why }) = (letter.person.is_empty(), &mail.what) else {
             return Ok(false);
         };
         let address = letters::address_of(self.tx, &letter.id)?.unwrap_or_default();
-        if unreadable::first_time(self.tx, source, &mail.id)? {
+        if !self.house.is_of_a_subscriber(&letter.channel, &address) {
+            return Ok(false);
+        }
+        if unreadable::first_time(self.tx, source, &mail.id)? && is_of_the_address(why) {
             self.came_back_from(&letter.channel, &address)?;
         }
         Ok(true)

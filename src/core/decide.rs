@@ -75,6 +75,16 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// What was said of statements last, or became of one: letters tell of that, and of no other.
+    pub fn said(&self) -> Option<&Fact> {
+        let is_said = |fact: &&Fact| match fact {
+            Fact::Voice(say) => !matches!(say, Say::Awaited { .. } | Say::HoldingPlanned { .. }),
+            Fact::Delivered { statement, .. } => statement.is_some(),
+            _ => false,
+        };
+        self.entries.iter().rev().map(|entry| &entry.fact).find(is_said)
+    }
+
     /// The change of command that it is, when it is one.
     pub fn handover(&self) -> Option<Handover<'_>> {
         let twice = self.reason.warning().is_some();

@@ -77,6 +77,8 @@ mod stories_transfer;
 #[cfg(test)]
 mod stories_voice;
 #[cfg(test)]
+mod stories_voice_more;
+#[cfg(test)]
 mod stories_whole;
 pub mod timeline;
 pub mod voice;

@@ -80,7 +80,7 @@ pub(super) fn at(mut act: Act, now: Timestamp) -> Act {
     act
 }
 
-fn join(source: String, key: String) -> Join {
+pub(crate) fn join(source: String, key: String) -> Join {
     Join {
         source,
         key,

@@ -12,7 +12,7 @@ use super::stories_command::{Night, accept, assign, offer, rules};
 use super::voice::{Impact, Phase, Right, Sort, Stage};
 
 /// The house of [`rules`], with channels for everybody and the clocks of a new configuration.
-fn speaking() -> Rules {
+pub(crate) fn speaking() -> Rules {
     let mut rules = rules();
     rules.pio = PioRules::usual();
     rules.clocks.silent_after.clear();
@@ -29,14 +29,14 @@ fn speaking() -> Rules {
 }
 
 /// The same without hours.
-fn calm() -> Rules {
+pub(crate) fn calm() -> Rules {
     let mut rules = speaking();
     rules.pio =
         PioRules { alone: rules.pio.alone, deputy_after: rules.pio.deputy_after, ..PioRules::default() };
     rules
 }
 
-fn draft(audience: Audience, text: &str) -> Draft {
+pub(crate) fn draft(audience: Audience, text: &str) -> Draft {
     Draft {
         audience,
         sort: None,
@@ -50,15 +50,15 @@ fn draft(audience: Audience, text: &str) -> Draft {
     }
 }
 
-fn writes(audience: Audience) -> Act {
+pub(crate) fn writes(audience: Audience) -> Act {
     Speech::of(Wish::Draft { number: None, draft: draft(audience, "Some payments fail.") })
 }
 
-fn approve(number: u32) -> Act {
+pub(crate) fn approve(number: u32) -> Act {
     Speech::of(Wish::Approve { number, wording: None, term: None })
 }
 
-fn publish(number: u32) -> Act {
+pub(crate) fn publish(number: u32) -> Act {
     Speech::of(Wish::Publish { number, wording: None })
 }
 
@@ -75,7 +75,7 @@ fn finding(rule: Rule, weight: Weight) -> Finding {
 
 impl Night {
     /// Maya commands; kim is the PIO.
-    fn with_pio(rules: Rules) -> Self {
+    pub(crate) fn with_pio(rules: Rules) -> Self {
         let mut night = Self::manned(rules);
         night.does(
             "kim",
@@ -88,7 +88,7 @@ impl Night {
         &self.incident.voice.statement(number).unwrap().stage
     }
 
-    fn hour(&self) -> Timestamp {
+    pub(crate) fn hour(&self) -> Timestamp {
         self.now
     }
 }
@@ -456,7 +456,7 @@ fn a_correction_goes_where_the_wrong_one_went_and_a_closing_wherever_anything_wa
         (known.wording.phase, known.wording.impact, known.wording.next_by),
         (Phase::Resolved, Impact::None, None)
     );
-    assert_eq!(night.does("maya", publish(3)), ["status: statement 3", "network: statement 3"]);
+    assert_eq!(night.does("maya", publish(3)), ["status: statement 3"], "the network has heard of nothing");
     assert!(!night.incident.voice.owes_a_closing(Audience::Public));
     // What was wrong is taken back also when it is over.
     night.does("maya", mends(Sort::Retraction, Some(1)));
@@ -528,7 +528,7 @@ fn a_confirmed_cause_is_the_commanders_word() {
 }
 
 /// The house of [`calm`], whose public hears within three minutes.
-fn holding() -> Rules {
+pub(crate) fn holding() -> Rules {
     let mut rules = calm();
     let service = rules.services.get_mut("shop").unwrap();
     service.symptom = "Payments may fail.".into();

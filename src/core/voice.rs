@@ -227,6 +227,12 @@ impl Statement {
         self.overrides.iter().any(passes)
     }
 
+    /// Where its words are, or may be: it was accepted there, also by way of a fallback, or is on its way, or nobody knows.
+    pub fn may_stand_in(&self) -> Vec<String> {
+        let may = |one: &&Reached| !matches!(one.outcome.as_str(), "refused" | "superseded");
+        self.reached.iter().filter(may).map(|one| one.channel.clone()).collect()
+    }
+
     /// The words that readers are given.
     pub fn printed(&self) -> String {
         self.wording.printed(self.at)
@@ -246,6 +252,8 @@ pub struct Due {
     pub warned: bool,
     /// How often it was said that it has not come.
     pub missed: u32,
+    /// When that was said last.
+    pub said_at: Option<Timestamp>,
 }
 
 impl Due {
@@ -254,9 +262,12 @@ impl Due {
         match (self.warned, self.missed) {
             (_, MISSED_MAX..) => None,
             (false, 0) => Some(self.by.saturating_sub(WARN_BEFORE).unwrap_or(self.by)),
+            (_, 0) => Some(self.by),
+            // Counted from when it was said, for that may have been late: people are not told three times at once.
             (_, missed) => {
                 let wait = MISSED_AGAIN * i32::try_from(missed).unwrap_or(i32::MAX);
-                Some(self.by.saturating_add(wait).unwrap_or(Timestamp::MAX))
+                let from_then = self.said_at.map(|at| at.saturating_add(MISSED_AGAIN));
+                Some(from_then.unwrap_or(self.by.saturating_add(wait)).unwrap_or(Timestamp::MAX))
             }
         }
     }
@@ -353,14 +364,20 @@ impl Voice {
         self.published(audience).rfind(says)
     }
 
+    /// What says last how it is, as if one statement had been taken back.
+    pub fn stands_without(&self, audience: Audience, number: u32) -> Option<&Statement> {
+        let says = |one: &&Statement| {
+            one.number != number && one.wording.sort != Sort::Retraction && !self.is_taken_back(one.number)
+        };
+        self.published(audience).rfind(says)
+    }
+
     /// Every channel in which anything was said to an audience, in the order in which it was.
     pub fn spoken_in(&self, audience: Audience) -> Vec<String> {
         let mut channels: Vec<String> = Vec::new();
-        for one in self.published(audience) {
-            for channel in &one.wording.channels {
-                if !channels.contains(channel) {
-                    channels.push(channel.clone());
-                }
+        for channel in self.published(audience).flat_map(Statement::may_stand_in) {
+            if !channels.contains(&channel) {
+                channels.push(channel);
             }
         }
         channels
@@ -492,7 +509,7 @@ impl Voice {
                     self.missed += 1;
                 }
                 if let Some(due) = self.due.iter_mut().find(|due| due.audience == *audience) {
-                    (due.warned, due.missed) = (true, *times);
+                    (due.warned, due.missed, due.said_at) = (true, *times, Some(at));
                 }
             }
             Say::Asked { number, from, text } => {
@@ -527,7 +544,7 @@ impl Voice {
     fn awaits(&mut self, audience: Audience, by: Option<Timestamp>, printed: bool) {
         self.due.retain(|due| due.audience != audience);
         if let Some(by) = by {
-            self.due.push(Due { audience, by, printed, warned: false, missed: 0 });
+            self.due.push(Due { audience, by, printed, warned: false, missed: 0, said_at: None });
         }
     }
 
@@ -574,5 +591,6 @@ impl Voice {
     pub(super) fn nothing_later_than(&mut self, hour: Timestamp) {
         self.pio_due = self.pio_due.map(|due| due.min(hour));
         self.holding_at = self.holding_at.map(|at| at.min(hour));
+        self.due.iter_mut().for_each(|due| due.said_at = due.said_at.map(|at| at.min(hour)));
     }
 }

@@ -28,6 +28,7 @@ pub fn of(words: Words, created_at: Timestamp) -> Parcel {
         now: created_at,
         thread_root: None,
         attempt: 1,
+        only_look: false,
         statement: words.statement.and_then(statement).map(Box::new),
     }
 }

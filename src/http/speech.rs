@@ -46,21 +46,31 @@ pub(super) fn parts(id: &str) -> Result<(i64, u32), Problem> {
     })
 }
 
-/// What a verb with its words asks for. `known`: the statement it is about, with its audience.
+/// What a verb with its words asks for, of an incident. `known`: the statement it is about, with its audience.
 ///
 /// # Errors
 /// What is missing, or not understood.
-pub(super) fn wish(verb: &str, known: Option<(u32, Audience)>, spoken: Spoken) -> Result<Wish, Problem> {
+pub(super) fn wish(
+    verb: &str,
+    incident: i64,
+    known: Option<(u32, Audience)>,
+    spoken: Spoken,
+) -> Result<Wish, Problem> {
+    if let Some(other) = spoken.incident.filter(|other| *other != incident) {
+        return Err(Problem::unprocessable(format!(
+            "the statement is of INC-{incident}, and not of INC-{other}"
+        )));
+    }
     let why = spoken.why.clone().or(spoken.reason.clone()).unwrap_or_default();
     let wording = spoken.entry;
     let of = |number: u32, audience: Audience, sort| {
-        let mut draft = draft(&spoken, Some(audience))?;
+        let mut draft = draft(&spoken, incident, Some(audience))?;
         (draft.sort, draft.mends) = (Some(sort), Some(number));
         Ok(Wish::Draft { number: None, draft })
     };
     match (verb, known) {
         ("draft", known) => {
-            let draft = draft(&spoken, known.map(|(_, audience)| audience))?;
+            let draft = draft(&spoken, incident, known.map(|(_, audience)| audience))?;
             Ok(Wish::Draft { number: known.map(|(number, _)| number), draft })
         }
         ("return", Some((number, _))) => Ok(Wish::Return { number, why }),
@@ -85,7 +95,7 @@ pub(super) fn wish(verb: &str, known: Option<(u32, Audience)>, spoken: Spoken) -
     }
 }
 
-fn draft(spoken: &Spoken, known: Option<Audience>) -> Result<Draft, Problem> {
+fn draft(spoken: &Spoken, incident: i64, known: Option<Audience>) -> Result<Draft, Problem> {
     let said = |value: &Option<String>| value.clone().filter(|value| !value.trim().is_empty());
     let audience = match (said(&spoken.audience), known) {
         (Some(word), _) => Audience::from_word(&word)
@@ -115,7 +125,12 @@ fn draft(spoken: &Spoken, known: Option<Audience>) -> Result<Draft, Problem> {
     };
     let mends = said(&spoken.mends).map(|id| match id.parse() {
         Ok(number) => Ok(number),
-        Err(_) => parts(&id).map(|(_, number)| number),
+        Err(_) => match parts(&id)? {
+            (of, number) if of == incident => Ok(number),
+            (of, _) => Err(Problem::unprocessable(format!(
+                "{id} is a statement of INC-{of}, and this one is of INC-{incident}"
+            ))),
+        },
     });
     Ok(Draft {
         audience,
@@ -150,19 +165,38 @@ mod tests {
     fn every_verb_is_known_and_no_other() {
         let spoken = || Spoken { text: Some("t".into()), ..Spoken::default() };
         for verb in VERBS {
-            assert!(wish(verb, Some((3, Audience::Public)), spoken()).is_ok(), "{verb}");
+            assert!(wish(verb, 42, Some((3, Audience::Public)), spoken()).is_ok(), "{verb}");
         }
         assert!(
-            wish("shout", Some((3, Audience::Public)), spoken())
+            wish("shout", 42, Some((3, Audience::Public)), spoken())
                 .unwrap_err()
                 .detail
                 .contains("draft, return")
         );
-        assert!(wish("publish", None, spoken()).is_err(), "there has to be one");
-        let corrected = wish("correct", Some((3, Audience::Public)), spoken()).unwrap();
+        assert!(wish("publish", 42, None, spoken()).is_err(), "there has to be one");
+        let corrected = wish("correct", 42, Some((3, Audience::Public)), spoken()).unwrap();
         assert!(
             matches!(corrected, Wish::Draft { number: None, draft } if draft.mends == Some(3) && draft.sort == Some(Sort::Correction))
         );
+    }
+
+    #[test]
+    fn what_names_two_incidents_is_about_neither() {
+        let known = Some((3, Audience::Public));
+        let said = |incident, mends: &str| {
+            let mends = Some(mends.to_owned()).filter(|id| !id.is_empty());
+            Spoken { incident, mends, text: Some("t".into()), ..Spoken::default() }
+        };
+        let told = wish("draft", 42, known, said(Some(43), "")).unwrap_err();
+        assert_eq!(
+            (told.status.as_u16(), &*told.detail),
+            (422, "the statement is of INC-42, and not of INC-43")
+        );
+        let told = wish("draft", 42, known, said(Some(42), "41-1")).unwrap_err();
+        assert!(told.detail.contains("41-1 is a statement of INC-41"), "{}", told.detail);
+        for mends in ["42-1", "1"] {
+            assert!(wish("draft", 42, known, said(Some(42), mends)).is_ok(), "{mends}");
+        }
     }
 
     #[test]
@@ -171,7 +205,7 @@ mod tests {
             let mut spoken =
                 Spoken { audience: Some("public".into()), text: Some("t".into()), ..Spoken::default() };
             change(&mut spoken);
-            wish("draft", None, spoken).unwrap_err().detail
+            wish("draft", 42, None, spoken).unwrap_err().detail
         };
         assert!(with(|spoken| spoken.audience = None).contains("internal, stakeholder or public"));
         assert!(

@@ -24,6 +24,8 @@ use super::pages::me::pairs;
 use crate::clock::Clock;
 use crate::commit::{Command, Door, DoorError, Reply, Subscribing};
 use crate::house::Current;
+use crate::store::readers::Readers;
+use crate::store::subscribers::{self, Purpose};
 
 /// Largest form, in bytes.
 const FORM_BYTES_MAX: usize = 4 * 1024;
@@ -43,6 +45,8 @@ pub struct Subscriptions {
     pub pages: Pages,
     /// The hour.
     pub clock: Clock,
+    /// Whether a link is ours is read.
+    pub readers: Readers,
     /// For the body of a form.
     pub body_timeout: Duration,
     /// How many may ask.
@@ -105,7 +109,16 @@ impl Subscriptions {
         if !is_token(token) {
             return Some(false);
         }
-        let turns = if matches!(asked, Subscribing::End { .. }) { &self.ends } else { &self.asks };
+        let (turns, purpose) = match asked {
+            Subscribing::End { .. } => (&self.ends, Purpose::End),
+            _ => (&self.asks, Purpose::Confirm),
+        };
+        let its = token.clone();
+        match self.readers.read(move |tx| subscribers::works(tx, &its, purpose)).await {
+            Ok(true) => {}
+            Ok(false) => return Some(false),
+            Err(_) => return None,
+        }
         if !turns.take(false, self.clock.now()) || !self.door.is_up() {
             return None;
         }
@@ -238,7 +251,6 @@ mod tests {
     use crate::http::desk::Desk;
     use crate::http::desk::tests::desk;
     use crate::mailing::Mailing;
-    use crate::store::readers::Readers;
 
     fn listed() -> House {
         let list = List { channel: "readers".into(), title: String::new(), url: String::new(), takes: false };
@@ -246,12 +258,14 @@ mod tests {
         House { list: Some(list), ..House::default() }
     }
 
-    fn site(desk: &Desk) -> Router {
+    fn site(desk: &Desk, directory: &std::path::Path) -> Router {
+        let place = crate::store::Place::Sqlite(directory.join("onscene.db"));
         routes(Subscriptions {
             door: desk.door.clone(),
             house: desk.house.clone(),
             pages: Pages::new().unwrap(),
             clock: desk.clock.clone(),
+            readers: Readers::new(place, desk.clock.clone()),
             body_timeout: Duration::from_secs(5),
             asks: Arc::new(Asks::default()),
             ends: Arc::new(Asks::default()),
@@ -277,7 +291,8 @@ mod tests {
         let (desk, (mut committer, directory)) = desk(listed());
         let place = crate::store::Place::Sqlite(directory.path().join("onscene.db"));
         let readers = Readers::new(place, desk.clock.clone());
-        let (site, mailing) = (site(&desk), Mailing { door: desk.door.clone(), readers: readers.clone() });
+        let (site, mailing) =
+            (site(&desk, directory.path()), Mailing { door: desk.door.clone(), readers: readers.clone() });
         let commits = tokio::task::spawn_blocking(move || while committer.step() {});
         let (status, page) = ask(&site, Method::GET, "/subscribe", "").await;
         assert_eq!(status, StatusCode::OK);
@@ -330,8 +345,8 @@ mod tests {
     #[tokio::test]
     async fn whoever_asks_reads_the_same_and_a_crowd_takes_no_room_at_the_door() {
         // Nobody takes from the queue: what is asked stays in it.
-        let (desk, _kept) = desk(listed());
-        let site = site(&desk);
+        let (desk, (_kept, directory)) = desk(listed());
+        let site = site(&desk, directory.path());
         let mut pages = std::collections::BTreeSet::new();
         for address in ["a%40example.org", "b%40example.org", "a%40example.org"] {
             pages.insert(ask(&site, Method::POST, "/subscribe", &format!("address={address}")).await);
@@ -362,8 +377,8 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_list_nobody_can_ask() {
-        let (desk, _kept) = desk(House::default());
-        let site = site(&desk);
+        let (desk, (_kept, directory)) = desk(House::default());
+        let site = site(&desk, directory.path());
         for method in [Method::GET, Method::POST] {
             assert_eq!(
                 ask(&site, method, "/subscribe", "address=a%40example.org").await.0,

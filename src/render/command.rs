@@ -5,9 +5,17 @@ use crate::core::command::{Handover, Office, TWICE};
 use crate::core::incident::Incident;
 use crate::core::letter::{Letter, News};
 use crate::core::rules::Rules;
+use crate::core::timeline::Fact;
 
 /// The first sentence of a notice or of a status; `None` where the template has its own.
-pub(super) fn sentence(news: &str, to: &str, incident: &Incident, rules: &Rules) -> Option<String> {
+/// `said`: what was said of statements just now, or became of one.
+pub(super) fn sentence(
+    news: &str,
+    to: &str,
+    incident: &Incident,
+    rules: &Rules,
+    said: Option<&Fact>,
+) -> Option<String> {
     let id = format!("INC-{}", incident.id);
     let commander = incident.commander().map(|command| full_name(rules, &command.person));
     let commander = commander.as_deref().unwrap_or("Nobody");
@@ -111,7 +119,7 @@ pub(super) fn sentence(news: &str, to: &str, incident: &Incident, rules: &Rules)
         News::SeverityLowered => {
             format!("{id} is not as bad as it was thought to be: {} now.", incident.severity.as_str())
         }
-        news => return voice::sentence(news, &id, incident, rules),
+        news => return voice::sentence(news, &id, incident, rules, said),
     })
 }
 
@@ -264,13 +272,13 @@ mod tests {
                 receipts_at: None,
                 unheard: Vec::new(),
             });
-            let told = sentence("relief-due", "maya", &incident, &rules).unwrap();
+            let told = sentence("relief-due", "maya", &incident, &rules, None).unwrap();
             assert!(
                 told.starts_with(&format!("You have commanded INC-42 for {long}. Who relieves you?")),
                 "{told}"
             );
         }
-        let late = |incident: &Incident, to| sentence("relief-late", to, incident, &rules).unwrap();
+        let late = |incident: &Incident, to| sentence("relief-late", to, incident, &rules, None).unwrap();
         incident.responders.clear();
         let told = late(&incident, "maya");
         assert!(
@@ -286,7 +294,7 @@ mod tests {
         incident.offices.tenure = None;
         assert!(late(&incident, "maya").starts_with("You have commanded INC-42 for long."));
         // Who comes by rule, and when nobody is left.
-        let told = sentence("support-called", "maya", &incident, &rules).unwrap();
+        let told = sentence("support-called", "maya", &incident, &rules, None).unwrap();
         assert!(told.contains("there is nobody left to call. Command stays with you"), "{told}");
     }
 }

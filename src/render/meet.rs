@@ -178,6 +178,7 @@ mod tests {
                 known: &[],
                 meeting: &meeting,
                 handover: None,
+                said: None,
             };
             renderer.words(letter, &about, None)
         };

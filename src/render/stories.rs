@@ -23,6 +23,7 @@ fn a_page_says_first_what_is_broken_and_how_to_answer() {
         known: &[],
         meeting: &Meeting::default(),
         handover: None,
+        said: None,
     };
     let words = renderer.words(&letters[0], &about, None);
     let first: Vec<&str> = words.text.lines().take(4).collect();
@@ -59,6 +60,7 @@ fn what_is_known_stands_below_the_headline_in_letters_to_people_and_never_in_a_s
             known,
             meeting: &Meeting::default(),
             handover: None,
+            said: None,
         };
         renderer.words(letter, &about, None)
     };
@@ -114,6 +116,7 @@ fn an_operator_puts_what_is_known_where_they_like_in_their_own_words() {
         known: &known,
         meeting: &Meeting::default(),
         handover: None,
+        said: None,
     };
     let text = renderer.words(&letters[0], &about, None).text;
     assert_eq!(text, "!the whole house: dc1 is <down>: no failover http://localhost/r/T");
@@ -131,6 +134,7 @@ fn a_page_that_can_be_answered_by_mail_says_by_which_words() {
         known: &[],
         meeting: &Meeting::default(),
         handover: None,
+        said: None,
     };
     let words = renderer.words(&letters[0], &about, None);
     for text in [words.text, words.html] {
@@ -164,6 +168,7 @@ fn a_letter_about_a_reply_says_what_became_of_it_who_commands_and_what_to_do() {
                 known: &[],
                 meeting: &Meeting::default(),
                 handover: None,
+                said: None,
             };
             let words = renderer.words(&letter, &about, None);
             assert_eq!(words.event_type, "notice.reply");
@@ -195,6 +200,7 @@ fn an_operators_template_with_a_mistake_is_refused_when_it_is_loaded() {
         known: &[],
         meeting: &Meeting::default(),
         handover: None,
+        said: None,
     };
     assert_eq!(renderer.words(&letters[0], &about, None).text, "short: http://localhost/r/T");
 }
@@ -213,6 +219,7 @@ fn who_had_command_reads_what_was_read_back_in_a_paragraph_of_its_own_and_everyb
             known: &[],
             meeting: &Meeting::default(),
             handover: Some(Handover { entry: 7, from: "tom", talked: &talked, twice }),
+            said: None,
         };
         renderer.words(letter, &about, None)
     };

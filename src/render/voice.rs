@@ -4,16 +4,32 @@ use super::full_name;
 use crate::core::incident::Incident;
 use crate::core::letter::News;
 use crate::core::rules::Rules;
-use crate::core::voice::{Due, Stage, Statement};
+use crate::core::timeline::Fact;
+use crate::core::voice::{Due, Reached, Say, Stage, Statement, Voice};
 
 /// The first sentence of a notice; `None` where it is not about statements.
-pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules) -> Option<String> {
+/// `said`: what was said of statements just now, or became of one; where it is not known, the newest is meant.
+pub(super) fn sentence(
+    news: News,
+    id: &str,
+    incident: &Incident,
+    rules: &Rules,
+    said: Option<&Fact>,
+) -> Option<String> {
     let voice = &incident.voice;
+    let say = match said {
+        Some(Fact::Voice(say)) => Some(say),
+        _ => None,
+    };
+    let newest = |fits: fn(&Statement) -> bool| {
+        let number = say.and_then(number_of);
+        number.and_then(|number| voice.statement(number)).or(voice.statements.iter().rfind(|one| fits(one)))
+    };
     Some(match news {
         News::UpdateDue => {
             format!(
                 "{id}: the {} Write it on the page of statements; \"no change\" is news, too.",
-                due(voice.due.iter().find(|due| due.warned && due.missed == 0))
+                due(meant(say, voice).or(voice.due.iter().find(|due| due.warned && due.missed == 0)))
             )
         }
         News::Withheld => {
@@ -22,7 +38,7 @@ pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules)
             )
         }
         News::UpdateMissed => {
-            let late = voice.due.iter().find(|due| due.missed > 0);
+            let late = meant(say, voice).or(voice.due.iter().find(|due| due.missed > 0));
             format!(
                 "{id}: the {} It has not come. Whoever speaks for the house should say something now, and by when the next one comes.",
                 due(late)
@@ -41,18 +57,17 @@ pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules)
             )
         }
         News::ToApprove => {
-            let waits = voice.statements.iter().rfind(|one| one.is_open());
-            format!("{id}: {} waits for your approval.", about(waits, rules))
+            format!("{id}: {} waits for your approval.", about(newest(Statement::is_open), rules))
         }
         News::Approved => {
-            let approved = voice.statements.iter().rfind(|one| matches!(one.stage, Stage::Approved(_)));
+            let approved = newest(|one| matches!(one.stage, Stage::Approved(_)));
             format!(
                 "{id}: {} may go out. Publish it on the page of statements; the approval is void when the situation changes.",
                 about(approved, rules)
             )
         }
         News::Returned => {
-            let returned = voice.statements.iter().rfind(|one| matches!(one.stage, Stage::Returned { .. }));
+            let returned = newest(|one| matches!(one.stage, Stage::Returned { .. }));
             let why = match returned.map(|one| &one.stage) {
                 Some(Stage::Returned { why, .. }) => why.as_str(),
                 _ => "",
@@ -66,20 +81,42 @@ pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules)
         }
         News::Undelivered => {
             let lost = voice.statements.iter().rev().find_map(|one| {
-                let lost = one.reached.iter().find(|one| !matches!(one.outcome.as_str(), "" | "accepted"))?;
-                Some((one.number, lost))
+                let is_lost = |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
+                let lost = one.reached.iter().find(is_lost)?;
+                Some((one.number, lost.channel.as_str(), lost.outcome.as_str()))
             });
+            let lost = match said {
+                Some(Fact::Delivered { statement: Some(number), to, outcome, .. }) => {
+                    Some((*number, to.as_str(), outcome.as_str()))
+                }
+                _ => lost,
+            };
             match lost {
-                Some((number, lost)) if lost.outcome == "unknown" => format!(
-                    "{id}: it is not known whether statement {number} reached {}. Look there; it is not sent again by itself, so that nobody reads it twice.",
-                    lost.channel
+                Some((number, channel, "unknown")) => format!(
+                    "{id}: it is not known whether statement {number} reached {channel}. Look there; it is not sent again by itself, so that nobody reads it twice."
                 ),
-                Some((number, lost)) => format!("{id}: statement {number} did not reach {}.", lost.channel),
+                Some((number, channel, _)) => format!("{id}: statement {number} did not reach {channel}."),
                 None => format!("{id}: a statement did not reach a channel."),
             }
         }
         _ => return None,
     })
+}
+
+/// The update that was just told of.
+fn meant<'a>(say: Option<&Say>, voice: &'a Voice) -> Option<&'a Due> {
+    let (Say::Warned { audience, .. } | Say::Missed { audience, .. }) = say? else { return None };
+    voice.due.iter().find(|due| due.audience == *audience)
+}
+
+/// The statement that was just told of.
+fn number_of(say: &Say) -> Option<u32> {
+    match say {
+        Say::Drafted { number, .. } | Say::Approved { number, .. } | Say::Returned { number, .. } => {
+            Some(*number)
+        }
+        _ => None,
+    }
 }
 
 fn due(due: Option<&Due>) -> String {

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Bind, Row, StoreError, Tx, sessions};
 use crate::core::incident::{Incident, ResponderStatus};
 use crate::core::{mail, reach};
+use crate::crypto;
 
 /// What kind of letter: decides how long it is tried and when it has become pointless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +112,12 @@ pub struct Claim {
     pub page: Option<i64>,
     /// See [`NewLetter`].
     pub statement: Option<u32>,
-    /// What became of the attempt before is not known: whoever made it was lost.
+    /// An attempt before may have written it: whoever made it was lost, or was not answered.
     pub unsure: bool,
+    /// It is not wanted any more, and may be there: it is looked for and not written.
+    pub only_look: bool,
+    /// It is one of those to all who subscribed, and waits longer for a relay than others.
+    pub to_subscriber: bool,
 }
 
 impl Claim {
@@ -142,6 +147,8 @@ impl Claim {
             page: None,
             statement: None,
             unsure: false,
+            only_look: false,
+            to_subscriber: false,
         }
     }
 }
@@ -177,6 +184,8 @@ pub enum Settlement {
         at: Timestamp,
         /// What was answered.
         why: String,
+        /// This attempt may have written it.
+        unsure: bool,
     },
     /// It will never be written.
     Refused {
@@ -213,7 +222,7 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     let lane = if letter.channel.is_empty() || !letter.person.is_empty() {
         String::new()
     } else {
-        format!("{}/{}/{}", letter.incident, letter.channel, letter.address)
+        lane_of(letter.incident, letter.channel, letter.address)
     };
     tx.write(
         "insert into letter (seq, id, incident, kind, lane, person, channel, address, payload, created_at,
@@ -238,6 +247,16 @@ pub fn put(tx: &Tx<'_>, letter: &NewLetter<'_>) -> Result<i64, StoreError> {
     )?;
     Ok(seq)
 }
+
+/// In which letters of an incident to one address of a channel keep their order. It holds no address: that may have to be forgotten.
+pub(super) fn lane_of(incident: i64, channel: &str, address: &str) -> String {
+    let digest = crypto::hex(&crypto::sha256(address.as_bytes()));
+    let to = if address.is_empty() { "" } else { digest.get(..LANE_DIGITS).unwrap_or_default() };
+    format!("{incident}/{channel}/{to}")
+}
+
+/// So many hexadecimal digits stand for an address.
+const LANE_DIGITS: usize = 24;
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -298,7 +317,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
             "select seq, id, incident, kind, person, channel, address, payload, created_at, received_at, attempts,
                (select root from thread where thread.incident = letter.incident and thread.channel =
                  case when letter.person = '' then letter.channel else letter.channel || '/' || letter.person end),
-               page, statement, state
+               page, statement, case when state = 'sending' then 1 else unsure end
              from letter where {}
              order by due_at, seq {}",
             tx.among("seq", &due),
@@ -320,8 +339,8 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     for claim in &mut claims {
         claim.attempt += 1;
         tx.write(
-            "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2 where seq = ?1",
-            &[claim.seq.into(), until.into()],
+            "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2, unsure = ?3 where seq = ?1",
+            &[claim.seq.into(), until.into(), i64::from(claim.unsure).into()],
         )?;
     }
     Ok(claims)
@@ -346,11 +365,20 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
         return Ok(false);
     }
     let over: Bind<'_> = i64::from(!matches!(settlement, Settlement::Again { .. })).into();
+    let unsure = claim.unsure || matches!(settlement, Settlement::Again { unsure: true, .. });
     tx.write(
         "update letter set state = ?2, due_at = ?3, remote_id = ?4, why = ?5,
-           payload = case when cast(?6 as bigint) = 1 then '' else payload end
+           payload = case when cast(?6 as bigint) = 1 then '' else payload end, unsure = ?7
          where seq = ?1",
-        &[claim.seq.into(), settlement.state().into(), due_at.into(), remote_id.into(), why.into(), over],
+        &[
+            claim.seq.into(),
+            settlement.state().into(),
+            due_at.into(),
+            remote_id.into(),
+            why.into(),
+            over,
+            i64::from(unsure).into(),
+        ],
     )?;
     if let Settlement::Accepted { remote_id: Some(root) } = settlement
         && !claim.channel.is_empty()
@@ -782,6 +810,8 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         thread_root: row.text_or_null(11)?,
         page: row.int_or_null(12)?,
         statement: row.int_or_null(13)?.and_then(|number| u32::try_from(number).ok()),
-        unsure: row.text_ref(14)? == "sending",
+        unsure: row.int(14)? != 0,
+        only_look: false,
+        to_subscriber: false,
     })
 }

@@ -21,6 +21,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (9, "0009_session_made_of.sql", include_str!("migrations/0009_session_made_of.sql")),
     (10, "0010_statements.sql", include_str!("migrations/0010_statements.sql")),
     (11, "0011_subscribers.sql", include_str!("migrations/0011_subscribers.sql")),
+    (12, "0012_unsure.sql", include_str!("migrations/0012_unsure.sql")),
 ];
 
 /// Brings the schema up to date.

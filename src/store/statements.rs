@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::letters::{Claim, is_in_hand};
+use super::letters::{Claim, is_in_hand, lane_of};
 use super::{StoreError, Tx, incidents};
 use crate::core::audience::Audience;
 use crate::core::incident::Incident;
@@ -72,7 +72,7 @@ pub fn store_since(tx: &Tx<'_>) -> Result<Option<Timestamp>, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn behind(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<u32>, StoreError> {
-    let lane = format!("{}/{}/{}", claim.incident, claim.channel, claim.address);
+    let lane = lane_of(claim.incident, &claim.channel, &claim.address);
     let found = tx.query(
         "select statement from letter where lane = ?1 and seq > ?2 and state = 'pending' and statement is not null
          order by seq limit 100",
@@ -97,21 +97,33 @@ pub fn supersede(tx: &Tx<'_>, claim: &Claim) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// Where the first letters of a statement went in a channel, and how far each is.
+/// Whether there was any letter of a statement to a channel.
 ///
 /// # Errors
 /// What the engine says.
-pub fn went(
-    tx: &Tx<'_>,
-    incident: i64,
-    channel: &str,
-    statement: u32,
-) -> Result<Vec<(String, String)>, StoreError> {
-    tx.query(
-        "select address, state from letter where incident = ?1 and channel = ?2 and statement = ?3
-         order by seq desc limit 1000",
+pub fn went(tx: &Tx<'_>, incident: i64, channel: &str, statement: u32) -> Result<bool, StoreError> {
+    let found = tx.query_one(
+        "select seq from letter where incident = ?1 and channel = ?2 and statement = ?3 limit 1",
         &[incident.into(), channel.into(), i64::from(statement).into()],
-        |row| Ok((row.text(0)?, row.text(1)?)),
+        |row| row.int(0),
+    )?;
+    Ok(found.is_some())
+}
+
+/// How far the newest letter of a statement to one address of a channel is.
+///
+/// # Errors
+/// What the engine says.
+pub fn went_to(
+    tx: &Tx<'_>,
+    (incident, channel, statement): (i64, &str, u32),
+    address: &str,
+) -> Result<Option<String>, StoreError> {
+    tx.query_one(
+        "select state from letter where incident = ?1 and channel = ?2 and statement = ?3 and address = ?4
+         order by seq desc limit 1",
+        &[incident.into(), channel.into(), i64::from(statement).into(), address.into()],
+        |row| row.text(0),
     )
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 
+use super::letters::Claim;
 use super::{Row, StoreError, Tx, tokens};
 use crate::crypto;
 
@@ -28,6 +29,7 @@ const CONFIRMED_MAX: i64 = 100_000;
 /// So many letters that came back end it; they count together when the next comes within the time.
 const BOUNCES_MAX: i64 = 3;
 const BOUNCES_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 30);
+const BOUNCE_EVERY: SignedDuration = SignedDuration::from_hours(20);
 /// One whose letters came back is remembered for so long, so that it is known why nothing comes.
 const ENDED_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
 /// Longest link, in bytes, and how much of the digest stands in it, in hexadecimal digits.
@@ -276,7 +278,7 @@ pub fn confirmed(
     )
 }
 
-/// A letter to somebody came back, or was refused for good. `true` when that was one too many, and it has ended.
+/// A letter to somebody came back, or was refused for good; one a day counts. `true` when that was one too many, and it has ended.
 ///
 /// # Errors
 /// What the engine says.
@@ -287,7 +289,12 @@ pub fn bounced(tx: &Tx<'_>, channel: &str, address: &str) -> Result<bool, StoreE
         |row| Ok((row.int(0)?, row.int(1)?, row.time_or_null(2)?)),
     )?;
     let Some((id, bounces, at)) = known else { return Ok(false) };
-    let recent = tx.now.saturating_sub(BOUNCES_WITHIN).unwrap_or(Timestamp::MIN);
+    let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
+    // The updates of one incident come back for one reason.
+    if at.is_some_and(|at| at > before(BOUNCE_EVERY)) {
+        return Ok(false);
+    }
+    let recent = before(BOUNCES_WITHIN);
     let bounces = if at.is_some_and(|at| at > recent) { bounces + 1 } else { 1 };
     tx.write(
         "update subscriber set bounces = ?2, bounced_at = ?3 where id = ?1",
@@ -383,6 +390,31 @@ pub fn next_mailing(tx: &Tx<'_>) -> Result<Option<Mailing>, StoreError> {
                 statement: row.int_or_null(7)?.and_then(|number| u32::try_from(number).ok()),
             })
         },
+    )
+}
+
+/// Whether a statement is about to be written to all subscribers of a list.
+///
+/// # Errors
+/// What the engine says.
+pub fn is_mailed(tx: &Tx<'_>, incident: i64, channel: &str, statement: u32) -> Result<bool, StoreError> {
+    let found = tx.query_one(
+        "select id from mailing where incident = ?1 and channel = ?2 and statement = ?3",
+        &[incident.into(), channel.into(), i64::from(statement).into()],
+        |row| row.int(0),
+    )?;
+    Ok(found.is_some())
+}
+
+/// A letter to somebody who has left meanwhile has ended: the address is forgotten here as well.
+///
+/// # Errors
+/// What the engine says.
+pub fn forget_in(tx: &Tx<'_>, claim: &Claim) -> Result<(), StoreError> {
+    tx.write(
+        "update letter set address = '' where seq = ?1 and state <> 'pending'
+           and not exists (select 1 from subscriber where channel = ?2 and address = ?3)",
+        &[claim.number().into(), claim.channel.as_str().into(), claim.address.as_str().into()],
     )
 }
 

@@ -133,6 +133,7 @@ fn statement(incident: i64, number: u32, sort: Sort, phase: Phase, text: &str) -
         now: onscene::clock::Clock::default().now(),
         thread_root: None,
         attempt: 1,
+        only_look: false,
         statement: Some(Box::new(said)),
     }
 }

@@ -213,6 +213,7 @@ fn statement(number: i64, text: &str) -> Parcel {
         now: at,
         thread_root: None,
         attempt: 1,
+        only_look: false,
         statement: Some(Box::new(said)),
     }
 }

@@ -161,6 +161,7 @@ fn page(room: &str) -> Parcel {
         now: "2026-11-23T02:13:20Z".parse().unwrap(),
         thread_root: None,
         attempt: 1,
+        only_look: false,
         statement: None,
     }
 }

@@ -238,6 +238,7 @@ fn samples() -> [Parcel; 3] {
         now: at,
         thread_root: None,
         attempt: 1,
+        only_look: false,
         statement: None,
     };
     let said = Statement {

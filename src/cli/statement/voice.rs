@@ -25,7 +25,7 @@ pub(super) enum Voice {
         #[arg(long, value_parser = PossibleValuesParser::new(Audience::ALL.map(Audience::as_str)))]
         audience: String,
         /// Which is written anew: any approval of it is void
-        #[arg(long, value_name = "ID")]
+        #[arg(long, value_name = "ID", value_parser = statement_id)]
         statement: Option<String>,
         /// Of what sort it is [default: update; closing when it is over]
         #[arg(long, value_parser = PossibleValuesParser::new(Sort::ALL.map(Sort::as_str)))]
@@ -58,11 +58,13 @@ pub(super) enum Voice {
     /// Show one: what the lint says of it now, and how each channel will show it
     Show {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
     },
     /// Say that it may go out; the approval is void when a word, the term or the situation changes
     Approve {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         #[command(flatten)]
         read: Read,
@@ -73,6 +75,7 @@ pub(super) enum Voice {
     /// Say that it does not go out like this
     Return {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         /// Why
         #[arg(allow_hyphen_values = true)]
@@ -81,6 +84,7 @@ pub(super) enum Voice {
     /// As a second person, let pass what was found in it, and say why and who agreed
     Override {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         /// Why, and who agreed
         #[arg(allow_hyphen_values = true)]
@@ -91,6 +95,7 @@ pub(super) enum Voice {
     /// Send it to its channels
     Publish {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         #[command(flatten)]
         read: Read,
@@ -98,6 +103,7 @@ pub(super) enum Voice {
     /// Draft what one that went out should have said; it goes where that went
     Correct {
         /// The id of the one that is wrong
+        #[arg(value_parser = statement_id)]
         id: String,
         /// In words; which one is meant is put before it
         #[arg(allow_hyphen_values = true)]
@@ -106,6 +112,7 @@ pub(super) enum Voice {
     /// Draft that one that went out is taken back; channels that can remove it do
     Retract {
         /// The id of the one that must not be out
+        #[arg(value_parser = statement_id)]
         id: String,
         /// In words
         #[arg(allow_hyphen_values = true)]
@@ -114,6 +121,7 @@ pub(super) enum Voice {
     /// Send one once more where it did not arrive, or where nobody knows; look there first
     Resend {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         /// To this channel alone
         #[arg(long, value_name = "NAME")]
@@ -122,6 +130,7 @@ pub(super) enum Voice {
     /// Say that one is not wanted any more
     Drop {
         /// Its id
+        #[arg(value_parser = statement_id)]
         id: String,
         /// Why
         #[arg(default_value = "", hide_default_value = true, allow_hyphen_values = true)]
@@ -179,6 +188,16 @@ pub(super) enum Voice {
     },
 }
 
+/// A statement is called by its incident's number and its own.
+fn statement_id(text: &str) -> Result<String, String> {
+    let number =
+        |part: &str| !part.is_empty() && part.len() <= 18 && part.bytes().all(|one| one.is_ascii_digit());
+    match text.split_once('-') {
+        Some((incident, own)) if number(incident) && number(own) => Ok(text.to_owned()),
+        _ => Err("a statement is called by its incident's number and its own, such as 42-3".into()),
+    }
+}
+
 /// Which words were read.
 #[derive(Debug, clap::Args)]
 pub(super) struct Read {
@@ -231,12 +250,10 @@ impl Voice {
                 if *no_next {
                     body["next"] = json!("never");
                 }
+                body["incident"] = json!(number);
                 match statement {
                     Some(id) => of(id, "draft", body),
-                    None => {
-                        body["incident"] = json!(number);
-                        client.post("/api/v1/statements", &body)
-                    }
+                    None => client.post("/api/v1/statements", &body),
                 }
             }
             Self::List { number } => {

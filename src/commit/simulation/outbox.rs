@@ -133,8 +133,8 @@ impl World {
             claim.kind.as_str(),
             claim.attempt
         );
-        let again = claim.channel != "ops-room";
-        let settlement = settle(&claim, outcome, again, self.clock.now(), 0.5);
+        let repeats = if claim.channel == "ops-room" { Repeats::Never } else { Repeats::Known };
+        let settlement = settle(&claim, outcome, repeats, self.clock.now(), 0.5);
         let claim = Arc::new(claim);
         let told =
             self.nodes[node].ask(Command::Settle { claim: claim.clone(), settlement, alone: false }, fate);

@@ -370,7 +370,8 @@ impl Work<'_> {
         }
         if office == Office::Pio {
             // A PIO may sleep, and is woken with the draft.
-            let due = self.pio_answers_by();
+            // While somebody speaks nobody else is called because another does not come.
+            let due = self.pio_answers_by().filter(|_| self.incident.offices.holder(office).is_none());
             self.add(Fact::PioCalled { person: name.clone(), due })?;
             self.letters.push(Letter::PioPage { person: name });
             return Ok(Reason::OfficeAssigned);

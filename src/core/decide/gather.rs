@@ -65,6 +65,7 @@ impl Work<'_> {
             not_before,
             rests_until,
         };
+        let was_calm = self.incident.firing == 0 && matches!(self.incident.phase, Phase::Triggered { .. });
         let reason = match &self.incident.phase {
             Phase::Triggered { .. } | Phase::Acknowledged { .. } => {
                 self.add(joined)?;
@@ -103,6 +104,12 @@ impl Work<'_> {
             self.tell_commander(News::More);
         }
         before.map_or(Ok(()), |before| self.wake_after(&before, rose, found))?;
+        if rose || was_calm {
+            self.plans_holding_anew()?;
+        }
+        if rose {
+            self.awaits_first_updates_sooner()?;
+        }
         if because == Some(Because::Storm) {
             self.wake_for(&service)?;
         }
@@ -146,6 +153,7 @@ impl Work<'_> {
         joined.map_or(Ok(()), |joined| self.add(joined))?;
         self.raise(severity)?;
         self.escalate()?;
+        self.plans_holding_anew()?;
         self.channels_hear(News::Reopened);
         if let Some(person) = before {
             let paged =

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::board::{End, Put, RequestState};
-use super::super::command::Turn;
+use super::super::command::{Office, Turn};
 use super::super::incident::{CommandReason, ResponderStatus, Severity};
 use super::super::letter::News;
 use super::super::timeline::Fact;
@@ -27,6 +27,11 @@ impl Work<'_> {
         for office in held {
             // Who goes leaves nothing behind that looks as if somebody had it.
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
+            self.tell_commander(News::OfficeReleased);
+            if office == Office::Pio && self.incident.commander().is_some() {
+                // Somebody has to speak.
+                self.calls_the_next_pio()?;
+            }
         }
         let tasks = self.incident.board.open_tasks().filter(|task| task.person == person);
         let tasks: Vec<u32> = tasks.map(|task| task.number).collect();
@@ -178,6 +183,7 @@ impl Work<'_> {
         let held: Vec<_> = held.map(|post| post.office).collect();
         for office in held {
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
+            self.tell_commander(News::OfficeReleased);
         }
         self.add(Fact::Released { person: person.clone() })?;
         let requests = self.incident.board.requests.iter();

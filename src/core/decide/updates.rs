@@ -82,7 +82,7 @@ impl Work<'_> {
     }
 
     /// Who was called as PIO has not come.
-    fn calls_the_next_pio(&mut self) -> Result<Reason, Refusal> {
+    pub(super) fn calls_the_next_pio(&mut self) -> Result<Reason, Refusal> {
         let called: BTreeSet<&String> = self.incident.voice.called.iter().collect();
         let commander = self.incident.commander().map(|command| command.person.clone());
         let targets = self.rules.services.get(self.incident.leads()).map(|service| service.pio.as_slice());
@@ -244,7 +244,8 @@ pub fn holding_words(incident: &Incident, rules: &Rules, now: Timestamp) -> Vec<
             impact: None,
             title: None,
             text: starter(incident, audience, phase, rules),
-            next: Next::Usual,
+            // Nobody is there yet who could keep a promise.
+            next: if phase.is_some() { Next::Usual } else { Next::Never },
             mends: None,
             channels: Vec::new(),
         };

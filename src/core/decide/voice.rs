@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use jiff::SignedDuration;
 
 use super::super::command::{Office, Turn};
-use super::super::disclosure::{Finding, Rule, Weight};
+use super::super::disclosure::{Finding, Place, Rule, Weight};
 use super::super::escalation::Staff;
 use super::super::incident::Phase;
 use super::super::letter::{Letter, News};
 use super::super::timeline::{Actor, Fact};
-use super::super::voice::{Phase as Told, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement};
-use super::wording::{bad, fill_in, one_line, there_is_none};
+use super::super::voice::{
+    Phase as Told, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement, Wording,
+};
+use super::wording::{bad, fill_in, may_carry, one_line, there_is_none};
 use super::{Draft, Reason, Refusal, Speech, TooLong, Wish, Work, words, words_or_none};
 
 /// The PIO speaks without asking for no longer than this.
@@ -99,7 +101,7 @@ impl Work<'_> {
         }
         let wording = fill_in(draft, &self.incident, self.rules, self.now)?;
         fits(too_long)?;
-        not_blocked(found)?;
+        not_blocked(&as_written(found, &draft.text, &wording.text))?;
         let number = match number {
             Some(number) => self.open_statement(number)?.number,
             None if self.incident.voice.statements.len() >= STATEMENTS_MAX => {
@@ -152,7 +154,13 @@ impl Work<'_> {
     pub(super) fn is_pio(&self, person: &str) -> bool {
         match self.incident.offices.holder(Office::Pio) {
             Some(holder) => holder == person,
-            None => self.incident.offices.asked(Office::Pio) == Some(person) || self.can_be_pio(person),
+            None => {
+                // Offices end with the incident; who spoke has to say that it is over.
+                let spoke = self.incident.pio.as_ref().is_some_and(|(pio, _)| pio == person);
+                self.incident.offices.asked(Office::Pio) == Some(person)
+                    || self.can_be_pio(person)
+                    || !self.incident.is_open() && spoke
+            }
         }
     }
 
@@ -292,12 +300,16 @@ impl Work<'_> {
             let since = self.incident.commander().map(|command| command.since);
             let heard = self.incident.heard_at.max(since);
             let silent = heard.map_or(SignedDuration::MAX, |heard| self.now.duration_since(heard));
-            if silent >= self.rules.pio.deputy_after {
+            let after = self.rules.pio.deputy_after;
+            if !after.is_zero() && silent >= after {
                 return Ok(Right::Deputy);
+            }
+            if after.is_zero() {
+                return Err(Refusal::NotAllowed(format!("{commander} has command, and approves statements")));
             }
             return Err(Refusal::NotAllowed(format!(
                 "{commander} has command and is heard of; the Deputy approves when they have been silent for {} minutes",
-                self.rules.pio.deputy_after.as_mins()
+                after.as_mins()
             )));
         }
         Err(Refusal::NotAllowed(format!("the Commander approves statements: that is {commander}")))
@@ -331,7 +343,8 @@ impl Work<'_> {
         if wording.phase != Told::Resolved && !self.incident.is_open() && wording.sort == Sort::Update {
             return Err(Refusal::Void("the incident is over".to_owned()));
         }
-        if self.incident.term == 0 && !closes {
+        let is_left_alone = self.incident.is_open() && self.incident.commander().is_none();
+        if (self.incident.term == 0 || is_left_alone) && !closes && wording.sort != Sort::Retraction {
             // Nobody may say that it is being looked at while nobody does.
             return Err(Refusal::NobodyCommands);
         }
@@ -351,10 +364,8 @@ impl Work<'_> {
 
     /// The channels of a statement that are still those of its audience.
     fn still_there(&self, known: &Statement) -> Vec<String> {
-        let audience = known.wording.audience;
-        let is_there =
-            |name: &&String| self.rules.channels.iter().any(|(there, of)| there == *name && *of == audience);
-        known.wording.channels.iter().filter(is_there).cloned().collect()
+        let Wording { audience, sort, channels, .. } = &known.wording;
+        channels.iter().filter(|name| may_carry(self.rules, name, *audience, *sort)).cloned().collect()
     }
 
     /// By what right somebody sends a statement now.
@@ -377,8 +388,13 @@ impl Work<'_> {
         if speaks && self.rules.speaks_alone(self.incident.leads(), self.incident.severity) {
             return Ok(Right::Alone);
         }
-        // Nobody had it, and it is over: whoever speaks for the house says so to those who had read that something was noticed.
-        if command.is_none() && !self.incident.is_open() && known.wording.sort == Sort::Closing {
+        // Nobody has it who could approve. Whoever speaks for the house says that it is over to those who had read that something was
+        // noticed, and takes back what must not stand.
+        let ends = match known.wording.sort {
+            Sort::Closing => !self.incident.is_open(),
+            sort => sort == Sort::Retraction,
+        };
+        if command.is_none() && ends {
             return Ok(Right::Alone);
         }
         let delegation = self.incident.voice.delegation.as_ref().filter(|one| {
@@ -535,6 +551,19 @@ fn fits(too_long: &[TooLong]) -> Result<(), Refusal> {
         .iter()
         .map(|one| format!("{} takes {} {}, and it has {}", one.channel, one.most, one.unit, one.size));
     Err(bad(&format!("it is too long: {}", each.collect::<Vec<_>>().join("; "))))
+}
+
+/// Where it was found in the words as somebody wrote them: what a correction begins with was put before them.
+fn as_written(found: &[Finding], written: &str, text: &str) -> Vec<Finding> {
+    let before = text.len().saturating_sub(written.trim().replace("\r\n", "\n").len());
+    let moved = |one: &Finding| match one.place {
+        Place::Body => {
+            let span = one.span.start.saturating_sub(before)..one.span.end.saturating_sub(before);
+            Finding { span, ..one.clone() }
+        }
+        _ => one.clone(),
+    };
+    found.iter().map(moved).collect()
 }
 
 /// Nothing of it is such that nobody can let it pass.

@@ -13,6 +13,8 @@ use super::{Draft, Next, Refusal, Wish, words};
 const NEXT_MAX: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Longest title, in characters: it is a subject of mails, and the heading of a page.
 pub const TITLE_CHARS_MAX: usize = 120;
+/// What an incident is called where nothing better is known.
+const NEUTRAL_TITLE: &str = "Service disruption";
 
 impl Wish {
     /// The words that it is about, as they would stand: of a draft with all that follows from the incident and the house, of
@@ -90,6 +92,15 @@ pub(super) fn fill_in(
         (_, Some(_)) => return Err(bad("only a correction or a retraction is about another statement")),
         (_, None) => None,
     };
+    // What is taken back says nothing of how it is.
+    let last = match mends.filter(|_| sort == Sort::Retraction) {
+        Some(mended) => voice.stands_without(audience, mended.number),
+        None => last,
+    };
+    let phase = match (sort, draft.phase) {
+        (Sort::Retraction, None) => usual_phase(incident, last),
+        _ => phase,
+    };
     let impact = match (sort, draft.impact, mends) {
         (Sort::Closing, None, _) => Impact::None,
         (_, Some(impact), _) => impact,
@@ -113,7 +124,7 @@ pub(super) fn fill_in(
     let mut channels = draft.channels.clone();
     for name in &channels {
         match rules.channels.iter().find(|(known, _)| known == name) {
-            Some((_, of)) if *of == audience => {}
+            Some(_) if may_carry(rules, name, audience, sort) => {}
             Some((_, of)) => {
                 return Err(bad(&format!(
                     "the channel {name} is read by {}, and not by {}",
@@ -124,20 +135,33 @@ pub(super) fn fill_in(
             None => return Err(bad(&format!("there is no channel {name}"))),
         }
     }
-    if let (Some(known), true) = (mends, channels.is_empty()) {
-        let is_there =
-            |name: &&String| rules.channels.iter().any(|(there, of)| there == *name && *of == audience);
-        channels = known.wording.channels.iter().filter(is_there).cloned().collect();
-    } else if channels.is_empty() || sort == Sort::Closing {
-        // Whoever was told that something is wrong is told that it is over.
-        let spoken = if sort == Sort::Closing { voice.spoken_in(audience) } else { Vec::new() };
-        for name in rules.channels_of(audience).map(str::to_owned).chain(spoken) {
-            let is_there = rules.channels.iter().any(|(known, of)| *known == name && *of == audience);
-            if is_there && !channels.contains(&name) {
-                channels.push(name);
-            }
-        }
+    let is_there = |name: &String| may_carry(rules, name, audience, sort);
+    // Whoever was told that something is wrong is told that it is over, and what was not so: wherever it may stand.
+    let spoken = match (mends, sort) {
+        (Some(mended), _) => mended.may_stand_in(),
+        (None, Sort::Closing) => voice.spoken_in(audience),
+        (None, _) => Vec::new(),
+    };
+    let spoken: Vec<String> = spoken.into_iter().filter(is_there).collect();
+    if sort == Sort::Retraction
+        && !channels.is_empty()
+        && let Some(left) = spoken.iter().find(|name| !channels.contains(name))
+    {
+        return Err(bad(&format!(
+            "it stands in {left} as well: what is taken back is taken back everywhere"
+        )));
     }
+    let all = || rules.channels_of(audience).map(str::to_owned).collect();
+    let more = match (channels.is_empty(), spoken.is_empty(), mends) {
+        (true, true, Some(mended)) => {
+            mended.wording.channels.iter().filter(|name| is_there(name)).cloned().collect()
+        }
+        (true, true, None) => all(),
+        (true, false, _) => spoken,
+        (false, ..) if sort == Sort::Closing => spoken,
+        (false, ..) => Vec::new(),
+    };
+    channels.extend(more.into_iter().filter(|name: &String| !draft.channels.contains(name)));
     if channels.is_empty() && !(audience == Audience::Public && rules.public_page) {
         return Err(bad(&format!(
             "nothing reaches this audience: no [[channel]] has `audience = \"{}\"`",
@@ -151,7 +175,11 @@ pub(super) fn fill_in(
     ) {
         (Some(known), _) => known.to_owned(),
         (None, Some(title)) => one_line(title, TITLE_CHARS_MAX, "the title")?,
-        (None, None) => usual_title(audience, incident, rules)?,
+        (None, None) => match usual_title(audience, incident, rules) {
+            // Nobody is kept from taking words back by not knowing what to call it.
+            Err(_) if sort == Sort::Retraction => NEUTRAL_TITLE.to_owned(),
+            title => title?,
+        },
     };
     let text = words(&draft.text, "the statement")?.replace("\r\n", "\n").replace('\r', "\n");
     let text = match (sort, mends.and_then(Statement::published_at)) {
@@ -165,6 +193,14 @@ pub(super) fn fill_in(
         components.push(incident.leads().to_owned());
     }
     Ok(Wording { audience, sort, phase, impact, title, text, components, next_by, mends, channels })
+}
+
+/// Whether a channel may carry such words. What mends goes wherever the words are, which a fallback may have brought to readers who
+/// are nearer; those of the house had them with a note, as a message like others.
+pub(super) fn may_carry(rules: &Rules, channel: &str, audience: Audience, sort: Sort) -> bool {
+    let mends = matches!(sort, Sort::Correction | Sort::Retraction);
+    let reads = |of: Audience| of == audience || mends && of < audience && of != Audience::Internal;
+    rules.channels.iter().any(|(known, of)| known == channel && reads(*of))
 }
 
 /// Readers are told which one is meant, by its hour.
@@ -204,7 +240,7 @@ fn usual_title(audience: Audience, incident: &Incident, rules: &Rules) -> Result
         )));
     }
     let title = format!("{}: service disruption", names.join(", "));
-    Ok(if title.chars().count() > TITLE_CHARS_MAX { "Service disruption".to_owned() } else { title })
+    Ok(if title.chars().count() > TITLE_CHARS_MAX { NEUTRAL_TITLE.to_owned() } else { title })
 }
 
 fn promised(by: Timestamp, now: Timestamp) -> Result<Timestamp, Refusal> {

@@ -90,7 +90,7 @@ pub(in super::super) async fn draft(
     let spoken: Spoken = json_body(&desk, body).await?;
     let incident =
         spoken.incident.ok_or_else(|| Problem::unprocessable("\"incident\" is missing: its number"))?;
-    let act = Speech::of(wish("draft", None, spoken)?);
+    let act = Speech::of(wish("draft", incident, None, spoken)?);
     let Reply::Decided(decided, _) = desk.door.ask(Command::Act { incident, act, by }).await? else {
         return Err(Problem::internal());
     };
@@ -109,7 +109,7 @@ pub(in super::super) async fn act(
     let (incident, number) = parts(&id)?;
     let spoken: Spoken = json_body(&desk, body).await?;
     let audience = audience_of(&desk, incident, number).await?.ok_or_else(|| no_such(&id))?;
-    let wish = wish(&verb, Some((number, audience)), spoken)?;
+    let wish = wish(&verb, incident, Some((number, audience)), spoken)?;
     let is_new = matches!(wish, Wish::Draft { number: None, .. });
     let act: Act = Speech::of(wish);
     let Reply::Decided(decided, _) = desk.door.ask(Command::Act { incident, act, by }).await? else {

@@ -18,6 +18,7 @@ use crate::core::audience::Audience;
 use crate::core::decide::{By, Reason, Refusal, Speech};
 use crate::core::disclosure::{Finding, Place};
 use crate::core::incident::Incident;
+use crate::core::oncall::Roster;
 use crate::core::timeline::{Actor, Route};
 use crate::core::voice::Statement;
 use crate::house::House;
@@ -28,7 +29,7 @@ use crate::http::speech::{parts, wish};
 use crate::store::search::Filter;
 use crate::store::sight::Seen;
 use crate::store::tokens::Holder;
-use crate::store::{StoreError, Tx, incidents, statements};
+use crate::store::{StoreError, Tx, incidents, roster, statements};
 
 mod form;
 mod view;
@@ -47,6 +48,12 @@ const EXCERPT_CHARS_MAX: usize = 60;
 struct Asked {
     incident: Option<i64>,
     done: Option<String>,
+}
+
+/// What stands on the page, and who is on call, which says who may speak.
+struct Read {
+    all: Vec<Told>,
+    roster: Roster,
 }
 
 /// One incident, with what was found in each statement that waits.
@@ -71,7 +78,7 @@ pub(in super::super) async fn draft(State((desk, pages)): Both, sent: Acts) -> R
     let asks = form::spoken(&fields, desk.clock.now()).and_then(|spoken| {
         let incident =
             spoken.incident.ok_or_else(|| Problem::unprocessable("say of which incident it is"))?;
-        Ok((incident, Speech::of(wish("draft", None, spoken)?)))
+        Ok((incident, Speech::of(wish("draft", incident, None, spoken)?)))
     });
     says(&desk, &pages, sent, asks).await
 }
@@ -86,7 +93,7 @@ pub(in super::super) async fn act(
     let asks = match (parts(&id), form::spoken(&fields, desk.clock.now())) {
         (Ok((incident, number)), Ok(spoken)) => known(&desk, incident, number)
             .await
-            .and_then(|audience| wish(&verb, Some((number, audience)), spoken))
+            .and_then(|audience| wish(&verb, incident, Some((number, audience)), spoken))
             .map(|wish| (incident, Speech::of(wish))),
         (Err(problem), _) | (_, Err(problem)) => Err(problem),
     };
@@ -169,7 +176,7 @@ fn done(word: &str) -> Option<&'static str> {
 fn find(
     desk: &Desk,
     asked: Option<i64>,
-) -> impl Fn(&Tx<'_>) -> Result<Vec<Told>, StoreError> + Send + Sync + 'static {
+) -> impl Fn(&Tx<'_>) -> Result<Read, StoreError> + Send + Sync + 'static {
     let house = desk.house.get();
     move |tx| {
         let mut all: Vec<Incident> = match asked {
@@ -197,7 +204,9 @@ fn find(
             Audience::ALL.iter().any(|audience| incident.voice.owes_a_closing(*audience))
         };
         all.retain(|incident| incident.merged_into.is_none() || owes(incident));
-        all.into_iter().map(|incident| read(tx, incident, &house)).collect()
+        let roster = roster::said(tx, &house.rules, tx.now)?;
+        let all = all.into_iter().map(|incident| read(tx, incident, &house)).collect::<Result<_, _>>()?;
+        Ok(Read { all, roster })
     }
 }
 
@@ -212,10 +221,10 @@ fn read(tx: &Tx<'_>, incident: Incident, house: &House) -> Result<Told, StoreErr
 
 async fn show(desk: &Desk, pages: &Pages, me: &Me, asked: Asked) -> Response {
     match desk.sight.or_last(find(desk, asked.incident)).await {
-        Ok(Seen { value: found, as_of }) => {
+        Ok(Seen { value: Read { all, roster }, as_of }) => {
             let (house, now) = (desk.house.get(), desk.clock.now());
-            let state = view::State { house: &house, me, now };
-            let all: Vec<Value> = found.iter().map(|one| state.incident(&one.incident, &one.found)).collect();
+            let state = view::State { house: &house, me, now, roster: &roster };
+            let all: Vec<Value> = all.iter().map(|one| state.incident(&one.incident, &one.found)).collect();
             let values = context! {
                 reader => me.shown(&house.rules), said => asked.done.as_deref().and_then(done), all,
                 one => asked.incident,

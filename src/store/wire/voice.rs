@@ -154,6 +154,8 @@ struct DueRow {
     printed: bool,
     warned: bool,
     missed: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    said_at: Option<Timestamp>,
 }
 
 #[derive(Serialize, Deserialize)]

@@ -13,9 +13,10 @@ use crate::core::decide::{By, Refusal, Speech, Wish, decide, public_names, start
 use crate::core::disclosure::{Finding, Weight};
 use crate::core::escalation::Staff;
 use crate::core::incident::{Incident, Phase};
+use crate::core::oncall::Roster;
 use crate::core::rules::Rules;
 use crate::core::timeline::{Actor, Route};
-use crate::core::voice::{Impact, Phase as Told, Sort, Stage, Statement};
+use crate::core::voice::{Delegation, Impact, Phase as Told, Sort, Stage, Statement};
 use crate::house::House;
 use crate::render::{full_name, statement_id};
 use crate::store::tokens::Holder;
@@ -31,6 +32,8 @@ pub(super) struct State<'a> {
     pub(super) house: &'a House,
     pub(super) me: &'a Me,
     pub(super) now: Timestamp,
+    /// Overrides, leaves and calendars.
+    pub(super) roster: &'a Roster,
 }
 
 impl State<'_> {
@@ -71,8 +74,10 @@ impl State<'_> {
             .filter(|one| rules.can_tell(*one))
             .map(|one| self.audience(incident, one, found))
             .collect();
-        let delegation =
-            voice.delegation.as_ref().filter(|one| one.until > self.now && one.term == incident.term);
+        let holds = |one: &&Delegation| {
+            one.until > self.now && one.term == incident.term && incident.severity >= one.severity
+        };
+        let delegation = voice.delegation.as_ref().filter(holds);
         context! {
             id => incident.id, title => incident.title.as_str(), service => incident.service.as_str(),
             severity => incident.severity.as_str(), state => incident.state(), over => !incident.is_open(),
@@ -238,7 +243,7 @@ impl State<'_> {
         let waits = matches!(wish, Wish::Publish { .. }) && self.speaks(incident);
         let speech = Speech { wish, found: found.to_vec(), too_long: Vec::new() };
         let act = crate::core::decide::Act::Speak(Box::new(speech));
-        match decide(incident, act, &by, Staff::as_configured(self.rules()), self.now) {
+        match decide(incident, act, &by, Staff { rules: self.rules(), roster: self.roster }, self.now) {
             Ok(_) => Ok(()),
             Err(Refusal::Disclosed { .. }) => Err(STOPPED.to_owned()),
             Err(Refusal::NotAllowed(_)) if waits => Err(match self.leader(incident) {

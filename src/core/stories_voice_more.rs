@@ -1,0 +1,176 @@
+//! One voice, told as stories, part two: nobody speaks who may not, nobody is kept from mending what was said, and what is due is
+//! told of once at a time.
+
+use jiff::SignedDuration;
+
+use super::audience::Audience;
+use super::command::Office;
+use super::decide::{Act, Bid, Draft, Join, Next, Speech, Wish};
+use super::disclosure::{Finding, Place, Rule, Weight};
+use super::incident::{Phase as InPhase, Severity};
+use super::rules::Target;
+use super::stories::join;
+use super::stories_command::{Night, assign};
+use super::stories_voice::{approve, calm, draft, holding, publish, speaking, writes};
+use super::voice::{Impact, Sort, Stage};
+
+fn mends(sort: Sort, number: u32, channels: &[&str]) -> Act {
+    let channels = channels.iter().map(|name| (*name).to_owned()).collect();
+    let draft = Draft {
+        sort: Some(sort),
+        mends: Some(number),
+        channels,
+        ..draft(Audience::Public, "That was not so.")
+    };
+    Speech::of(Wish::Draft { number: None, draft })
+}
+
+fn fires(key: &str, severity: Severity) -> Act {
+    let refired = key == "db-1";
+    Act::Join(Join { refired, severity, ..join("pingdom".into(), key.into()) })
+}
+
+#[test]
+fn while_nobody_has_it_nothing_is_said_and_what_must_not_stand_is_taken_back() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.at(20).does("onscene", fires("db-1", Severity::Sev3));
+    assert!(night.incident.commander().is_none() && night.incident.term > 0);
+    night.does("kim", writes(Audience::Public));
+    assert!(night.refused("kim", publish(2)).contains("nobody has command"));
+    night.does("kim", mends(Sort::Retraction, 1, &[]));
+    assert_eq!(night.does("kim", publish(3)), ["status: statement 3", "network: statement 3"]);
+}
+
+#[test]
+fn a_deputy_who_never_approves_does_not() {
+    let mut rules = calm();
+    rules.pio.deputy_after = SignedDuration::ZERO;
+    let mut night = Night::manned(rules);
+    night.does("maya", assign(Office::Deputy, "tom", 1));
+    night.does("tom", Act::Command(Bid::Accept { office: Some(Office::Deputy), term: None, brief: None }));
+    night.does("maya", writes(Audience::Public));
+    assert_eq!(night.at(300).refused("tom", approve(1)), "maya has command, and approves statements");
+}
+
+#[test]
+fn who_spoke_says_that_it_is_over_whoever_has_the_turn_by_then() {
+    let mut rules = calm();
+    rules.services.get_mut("shop").unwrap().pio = vec![Target::Person("kim".into())];
+    let mut night = Night::manned(rules);
+    // Tom is in no list of the service.
+    night.does("maya", assign(Office::Pio, "tom", 1));
+    night.does("tom", Act::Command(Bid::Accept { office: Some(Office::Pio), term: None, brief: None }));
+    night.does("tom", writes(Audience::Public));
+    night.does("maya", approve(1));
+    night.does("tom", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.does("tom", writes(Audience::Public));
+    night.does("maya", approve(2));
+    night.does("tom", publish(2));
+    assert!(!night.incident.voice.owes_a_closing(Audience::Public));
+}
+
+#[test]
+fn a_pio_who_cannot_is_followed_by_the_next_and_one_who_speaks_is_not() {
+    let mut night = Night::with_pio(calm());
+    let letters = night.at(5).does("kim", Act::Decline);
+    assert_eq!(letters, ["tell maya office-released", "call PIO tom"]);
+    // Another is asked while somebody speaks, and does not come: nobody else is woken for it.
+    let mut night = Night::with_pio(speaking());
+    night.at(2).does("maya", assign(Office::Pio, "tom", 1));
+    assert_eq!(night.incident.voice.pio_due, None);
+}
+
+#[test]
+fn words_can_be_taken_back_without_knowing_what_to_call_it_and_everywhere_or_nowhere() {
+    let mut rules = calm();
+    rules.services.get_mut("shop").unwrap().public_name = None;
+    let mut night = Night::manned(rules);
+    let named = Draft { title: Some("Nordbank cannot pay".into()), ..draft(Audience::Public, "It is down.") };
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: named }));
+    night.does("maya", publish(1));
+    let told = night.refused("maya", mends(Sort::Retraction, 1, &["status"]));
+    assert!(told.contains("it stands in network as well"), "{told}");
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    assert_eq!(night.incident.voice.statement(2).unwrap().wording.title, "Service disruption");
+}
+
+#[test]
+fn where_something_is_found_is_told_of_the_words_that_were_written() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    let prefix = "Correction to our 2026-11-23 02:00 UTC update: ".len();
+    let found = Finding {
+        place: Place::Body,
+        span: prefix + 5..prefix + 8,
+        rule: Rule::Secret,
+        weight: Weight::Block,
+        why: "leave it out",
+    };
+    let Act::Speak(mut speech) = mends(Sort::Correction, 1, &[]) else { panic!("another act") };
+    speech.found = vec![found];
+    let told = night.refused("maya", Act::Speak(speech));
+    assert!(told.contains("from byte 5)"), "{told}");
+}
+
+#[test]
+fn what_takes_back_says_how_it_is_by_what_stands() {
+    let mut night = Night::manned(calm());
+    let says = |impact| Draft { impact: Some(impact), ..draft(Audience::Public, "Some payments fail.") };
+    for (number, impact) in [(1, Impact::Minor), (2, Impact::Critical)] {
+        night.does("maya", Speech::of(Wish::Draft { number: None, draft: says(impact) }));
+        night.does("maya", publish(number));
+    }
+    night.does("maya", mends(Sort::Retraction, 2, &[]));
+    assert_eq!(night.incident.voice.statement(3).unwrap().wording.impact, Impact::Minor);
+    night.does("maya", mends(Sort::Correction, 1, &[]));
+    assert_eq!(night.incident.voice.statement(4).unwrap().wording.impact, Impact::Minor);
+}
+
+#[test]
+fn a_miss_that_is_told_of_late_is_told_of_once_at_a_time() {
+    let mut night = Night::with_pio(calm());
+    let by = night.hour() + SignedDuration::from_mins(20);
+    let promised = Draft { next: Next::By(by), ..draft(Audience::Public, "Some payments fail.") };
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: promised }));
+    night.does("maya", publish(1));
+    // Everything was away for two hours.
+    let told = |night: &mut Night, minute| {
+        night.at(minute);
+        (0..5).flat_map(|_| night.tick()).filter(|told| told.starts_with("tell maya")).count()
+    };
+    assert_eq!(told(&mut night, 140), 1, "not three at once");
+    assert_eq!(told(&mut night, 149), 0);
+    assert_eq!(told(&mut night, 150), 1);
+    assert_eq!(told(&mut night, 160), 1);
+    assert_eq!(told(&mut night, 400), 0);
+}
+
+#[test]
+fn what_alerts_make_worse_or_light_again_has_its_holding_statement() {
+    let mut night = Night::new(holding());
+    let recovers =
+        Act::Recover { source: "pingdom".into(), key: "db-1".into(), timed_out: None, flaps: None };
+    night.at(1).does("onscene", recovers);
+    night.at(3).tick();
+    assert_eq!(night.incident.voice.holding_at, None, "nothing fires any more");
+    night.at(4).does("onscene", fires("db-1", Severity::Sev1));
+    assert_eq!(night.incident.voice.holding_at, Some(night.hour() + SignedDuration::from_mins(3)));
+    // Nobody is there who could keep a promise.
+    night.at(7).tick();
+    let known = night.incident.voice.statement(1).unwrap();
+    assert!(matches!(known.stage, Stage::Published { .. }) && known.wording.next_by.is_none());
+    // One that was not bad becomes so by an alert.
+    let mut night = Night::new(holding());
+    let is = |severity| Act::SetSeverity { severity, reason: "some of them".into(), term: Some(1) };
+    night.at(1).does("maya", Act::CheckIn);
+    night.does("maya", is(Severity::Sev3));
+    night.at(4).tick();
+    assert!(matches!(night.incident.phase, InPhase::Acknowledged { .. }));
+    night.at(9).does("onscene", fires("db-2", Severity::Sev1));
+    assert_eq!(night.incident.voice.holding_at, Some(night.hour() + SignedDuration::from_mins(3)));
+}
