@@ -537,6 +537,55 @@ mod tests {
     }
 
     #[test]
+    fn who_subscribed_waits_a_day_for_a_relay_and_no_longer() {
+        let claim = |attempt| {
+            let mut claim = claim(Kind::Status, attempt);
+            claim.to_subscriber = true;
+            claim
+        };
+        let waits = Outcome::Wait { after: None, why: "no relay answered".into() };
+        let hour = |hours| Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hours);
+        assert!(matches!(
+            settle(&claim(40), &waits, Repeats::Never, hour(23), 0.5),
+            Settlement::Again { .. }
+        ));
+        assert!(matches!(
+            settle(&claim(90), &waits, Repeats::Never, hour(24), 0.5),
+            Settlement::Refused { .. }
+        ));
+    }
+
+    #[test]
+    fn what_an_attempt_may_have_written_is_not_said_to_be_missing() {
+        let unsure = |unsure| {
+            let mut claim = claim(Kind::Status, 12);
+            (claim.statement, claim.unsure) = (Some(1), unsure);
+            claim
+        };
+        let refused = Outcome::Refused { why: "401".into(), whole_channel: true };
+        let waits = |after| Outcome::Wait { after, why: "429".into() };
+        let now = Timestamp::UNIX_EPOCH;
+        let ends = |unsure_before, outcome: &Outcome, repeats| match settle(
+            &unsure(unsure_before),
+            outcome,
+            repeats,
+            now,
+            0.5,
+        ) {
+            Settlement::Refused { .. } => "refused",
+            Settlement::Unknown { .. } => "unknown",
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ends(false, &refused, Repeats::Known), "refused");
+        for outcome in [&refused, &waits(None)] {
+            assert_eq!(ends(true, outcome, Repeats::Known), "unknown");
+            assert_eq!(ends(true, outcome, Repeats::LookedFor), "refused", "it was looked for");
+        }
+        let no_turn = waits(Some(Duration::from_secs(30)));
+        assert_eq!(ends(true, &no_turn, Repeats::LookedFor), "unknown", "it was not even looked for");
+    }
+
+    #[test]
     fn a_thousand_letters_do_not_come_back_in_the_same_second() {
         let waits = Outcome::Wait { after: None, why: "busy".into() };
         let at = |jitter| match settle(

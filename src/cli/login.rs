@@ -142,7 +142,7 @@ impl Session {
     }
 }
 
-fn on_store<T>(
+pub(super) fn on_store<T>(
     config: &Config,
     clock: &Clock,
     work: impl FnOnce(&Tx<'_>) -> Result<T, StoreError>,

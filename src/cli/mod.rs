@@ -40,6 +40,7 @@ mod send;
 mod serve;
 mod silence;
 mod statement;
+mod subscriber;
 mod token;
 mod verify;
 
@@ -89,6 +90,8 @@ enum Command {
     LoginLink(login::LoginLink),
     /// List and end logins to the pages
     Session(login::Session),
+    /// List and remove those who get statements by mail
+    Subscriber(subscriber::Subscriber),
     /// Print completions for a shell
     Completions {
         /// Which shell
@@ -195,6 +198,7 @@ pub fn run() -> ExitCode {
         Command::Token(token) => token.run(),
         Command::LoginLink(link) => link.run(),
         Command::Session(session) => session.run(),
+        Command::Subscriber(subscriber) => subscriber.run(),
         Command::Completions { shell } => {
             let mut text = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "onscene", &mut text);

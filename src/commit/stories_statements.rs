@@ -15,7 +15,7 @@ use crate::core::incident::Severity;
 use crate::core::rules::{Holding, PioRules, Rules};
 use crate::core::timeline::{Actor, Route};
 use crate::core::voice::{Sort, Stage};
-use crate::house::House;
+use crate::house::{House, List};
 use crate::render::Words;
 use crate::store::letters::{Claim, Settlement};
 use crate::store::{alerts, incidents, statements};
@@ -463,6 +463,31 @@ fn what_takes_words_back_goes_to_the_fallback_that_brought_them() {
     let claim = story.claim("feed").remove(0);
     let mended = words(&claim).statement.unwrap().mends.unwrap();
     assert_eq!((claim.statement, mended.remote_id.as_deref()), (Some(2), Some("feed-3")));
+}
+
+#[test]
+fn a_list_that_is_the_fallback_of_two_channels_gets_one_letter() {
+    let mut story = Story::speaking();
+    let mut house = speaking();
+    let mut rules = (*house.rules).clone();
+    rules.channels.push(("readers".into(), Audience::Public));
+    rules.fallbacks = ["status", "feed"].map(|name| (name.to_owned(), "readers".to_owned())).into();
+    house.rules = Arc::new(rules);
+    let list = List { channel: "readers".into(), title: String::new(), url: String::new(), takes: false };
+    house.list = Some(list.at("Example status", "https://status.example.net", true));
+    house.recipients = [("readers".to_owned(), Vec::new())].into();
+    story.committer.house.swap(house);
+    let mut both = draft("Some payments fail.");
+    both.channels = ["status", "feed"].map(str::to_owned).into();
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: both })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    for channel in ["status", "feed"] {
+        let claim = story.claim(channel).remove(0);
+        story.settle(claim, Settlement::Refused { why: "401".into() });
+    }
+    let count =
+        |tx: &crate::store::Tx<'_>| tx.query_one("select count(*) from mailing", &[], |row| row.int(0));
+    assert_eq!(story.look(count), Some(1));
 }
 
 #[test]

@@ -68,6 +68,8 @@ pub fn router(desk: Desk, html: Pages) -> Router {
         .route("/api/v1/tokens/{id}/revoke", post(api::tokens::revoke))
         .route("/api/v1/login-links", post(api::sessions::link))
         .route("/api/v1/sessions", get(api::sessions::list))
+        .route("/api/v1/subscribers", get(api::subscribers::list))
+        .route("/api/v1/subscribers/remove", post(api::subscribers::remove))
         .route("/api/v1/sessions/revoke", post(api::sessions::revoke_all))
         .route("/api/v1/sessions/{id}/revoke", post(api::sessions::revoke))
         .route("/api/v1/silences", get(api::silences::list).post(api::silences::add))

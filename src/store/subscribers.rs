@@ -259,6 +259,56 @@ pub fn remove(tx: &Tx<'_>, address: &str) -> Result<u64, StoreError> {
     Ok(lists)
 }
 
+/// Most that are shown at once.
+pub const LISTED_MAX: u32 = 1000;
+
+/// A subscriber, as an administrator is shown them. `Debug` shows no address.
+pub struct Listed {
+    /// The number of the row.
+    pub id: i64,
+    /// Which list.
+    pub channel: String,
+    /// Where to.
+    pub address: String,
+    /// `asked`, `confirmed` or `ended`.
+    pub state: String,
+    /// When they asked.
+    pub asked_at: Timestamp,
+    /// When they confirmed.
+    pub confirmed_at: Option<Timestamp>,
+    /// Letters that came back lately.
+    pub bounces: i64,
+}
+
+impl fmt::Debug for Listed {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Listed({})", self.id)
+    }
+}
+
+/// All of every list, whatever their state, in the order of their numbers, after one of these; at most so many.
+///
+/// # Errors
+/// What the engine says.
+pub fn all(tx: &Tx<'_>, after: i64, limit: u32) -> Result<Vec<Listed>, StoreError> {
+    tx.query(
+        "select id, channel, address, state, asked_at, confirmed_at, bounces from subscriber
+         where id > ?1 order by id limit ?2",
+        &[after.into(), i64::from(limit).into()],
+        |row| {
+            Ok(Listed {
+                id: row.int(0)?,
+                channel: row.text(1)?,
+                address: row.text(2)?,
+                state: row.text(3)?,
+                asked_at: row.time(4)?,
+                confirmed_at: row.time_or_null(5)?,
+                bounces: row.int(6)?,
+            })
+        },
+    )
+}
+
 /// Those who had confirmed by that hour, in the order of their numbers, after one of these; at most so many.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::harness::{Answer, Daemon, HOUSE, eventually, free_port, request, within};
+use super::harness::{Answer, Daemon, HOUSE, binary, eventually, free_port, request, within};
 use super::incident_page::forms::forms;
 
 /// The house of most tests, which tells the public, too, and whose PIO is called.
@@ -343,7 +343,7 @@ fn readers_subscribe_on_the_public_page_get_what_is_said_and_leave_by_a_link() {
     let public: SocketAddr = format!("127.0.0.1:{port}").parse().unwrap();
     let listens = format!("[server]\npublic_listen = \"127.0.0.1:{port}\"\n");
     let config = house().replacen("[server]\n", &listens, 1);
-    let readers = "[public]\nurl = \"https://status.example.net\"\n\n[[channel]]\nname = \"readers\"\nkind = \"mail\"\naudience = \"public\"\nsubscribers = true\n";
+    let readers = "[public]\nurl = \"https://status.example.net\"\n\n[[channel]]\nname = \"readers\"\nkind = \"mail\"\naudience = \"public\"\nsubscribers = true\n\n[[person]]\nname = \"ada\"\nemail = \"ada@example.net\"\nadministrator = true\n";
     let mut night = Night::of(&format!("{config}\n{readers}"));
     let maya = night.maya.clone();
     let post = |path: &str, form: &str| {
@@ -400,6 +400,28 @@ fn readers_subscribe_on_the_public_page_get_what_is_said_and_leave_by_a_link() {
         shown.body.contains("written to 1 subscribers").then_some(shown)
     });
     assert!(!shown.body.contains("reader@"), "no address stands on a timeline");
+    // An administrator sees whose mail boxes they are, and forgets one; nobody else does.
+    let asked = post("/subscribe", "address=other%40example.org");
+    assert_eq!(asked.status, 200, "{}", asked.body);
+    night.daemon.mail_to("other@example.org", "Please confirm");
+    let token = &night.daemon.token("ada");
+    let server = format!("http://{}", night.daemon.address);
+    let run = |arguments: &[&str], token: &str| {
+        let mut command = std::process::Command::new(binary());
+        command.args(arguments).args(["--server", &server]).env("ONSCENE_TOKEN", token).output().unwrap()
+    };
+    let listed = run(&["subscriber", "list"], token);
+    let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(text.lines().count() == 2 && text.contains("reader@example.org"), "{text} {listed:?}");
+    assert!(
+        text.lines().any(|line| line.starts_with("other@example.org") && line.contains("asked")),
+        "{text}"
+    );
+    let by_maya = run(&["subscriber", "list"], &maya);
+    assert!(by_maya.status.code() == Some(1) && by_maya.stdout.is_empty(), "{by_maya:?}");
+    assert!(run(&["subscriber", "remove", "Other@example.org"], token).status.success());
+    assert_eq!(run(&["subscriber", "remove", "other@example.org"], token).status.code(), Some(1));
+    assert!(!String::from_utf8_lossy(&run(&["subscriber", "list"], token).stdout).contains("other@"));
     // One click, as a mail program does it.
     let end = link(&mail, "/unsubscribe");
     assert_eq!(post(&end, "List-Unsubscribe=One-Click").status, 200);

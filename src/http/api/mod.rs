@@ -45,6 +45,7 @@ pub(super) mod sessions;
 pub(super) mod silences;
 pub(super) mod statements;
 pub(super) mod store;
+pub(super) mod subscribers;
 pub(super) mod tokens;
 pub mod view;
 

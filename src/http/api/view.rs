@@ -16,6 +16,7 @@ use crate::store::alerts::Shown;
 use crate::store::incidents::Proof;
 use crate::store::search::Found;
 use crate::store::sessions::Session;
+use crate::store::subscribers::{LISTED_MAX, Listed};
 use crate::store::timeline::Kept;
 use crate::store::tokens::{ApiToken, Holder};
 use crate::store::unreadable::Waiting;
@@ -398,4 +399,17 @@ pub fn voice(incident: &Incident, rules: &crate::core::rules::Rules) -> Value {
         "closing_due": Audience::ALL.into_iter().filter(|one| !incident.is_open() && voice.owes_a_closing(*one))
             .map(Audience::as_str).collect::<Vec<_>>(),
     })
+}
+
+/// A page of them. `next`: what to ask for after it, while there are more.
+pub fn subscribers(found: &[Listed]) -> Value {
+    let each: Vec<Value> = found
+        .iter()
+        .map(|one| {
+            json!({"id": one.id, "channel": one.channel, "address": one.address, "state": one.state,
+                "asked_at": one.asked_at, "confirmed_at": one.confirmed_at, "bounces": one.bounces})
+        })
+        .collect();
+    let is_full = found.len() >= usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
+    json!({"subscribers": each, "next": found.last().filter(|_| is_full).map(|last| last.id)})
 }
