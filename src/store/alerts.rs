@@ -348,7 +348,11 @@ pub fn each_of_incident(
     mut each: impl FnMut(&Shown),
 ) -> Result<(), StoreError> {
     let binds = [incident.into(), i64::from(limit).into()];
-    tx.query(OF_INCIDENT, &binds, |row| Ok(each(&show(row)?))).map(drop)
+    let show = |row: &Row<'_>| {
+        each(&show(row)?);
+        Ok(())
+    };
+    tx.query(OF_INCIDENT, &binds, show).map(drop)
 }
 
 /// How many alerts an incident has.
