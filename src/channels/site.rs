@@ -159,7 +159,8 @@ impl Site {
             Err(
                 Outcome::Wait { why, .. }
                 | Outcome::Refused { why, .. }
-                | Outcome::Unknown { why },
+                | Outcome::Unknown { why }
+                | Outcome::Stands { why, .. },
             ) => Err(why),
             Err(Outcome::Accepted { .. }) => Ok(()),
         }

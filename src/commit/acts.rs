@@ -216,6 +216,7 @@ impl Work<'_, '_> {
         let (outcome, why) = match settlement {
             Settlement::Again { .. } => return Ok(()),
             Settlement::Accepted { .. } => ("accepted", ""),
+            Settlement::Stands { why, .. } => ("stands", why.as_str()),
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
@@ -244,7 +245,9 @@ impl Work<'_, '_> {
         };
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
-        if is_there && outcome != "accepted" && claim.person.is_empty() {
+        // What is there is not written elsewhere because something else is there, too.
+        let is_lost = !matches!(settlement, Settlement::Accepted { .. } | Settlement::Stands { .. });
+        if is_there && is_lost && claim.person.is_empty() {
             self.fall_back(claim, outcome, why)?;
         }
         Ok(())

@@ -69,6 +69,10 @@ pub(super) fn sentence(news: News, id: &str, incident: &Incident, rules: &Rules)
                     "{id}: it is not known whether statement {number} reached {}. Look there; it is not sent again by itself, so that nobody reads it twice.",
                     lost.channel
                 ),
+                Some((number, lost)) if lost.outcome == "stands" => format!(
+                    "{id}: statement {number} is in {}, but what it takes back may stand there still. Look there, and remove it by hand.",
+                    lost.channel
+                ),
                 Some((number, lost)) => format!("{id}: statement {number} did not reach {}.", lost.channel),
                 None => format!("{id}: a statement did not reach a channel."),
             }
