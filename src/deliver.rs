@@ -282,7 +282,9 @@ impl Delivery {
             Outcome::Refused { why, whole_channel: true } => {
                 self.paused.0.begin(channel, config_hash, why, now)
             }
-            Outcome::Accepted { .. } | Outcome::Refused { .. } => self.paused.0.end(channel),
+            Outcome::Accepted { .. } | Outcome::Stands { .. } | Outcome::Refused { .. } => {
+                self.paused.0.end(channel)
+            }
             Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
         }
         self.metrics.channel_paused.reset();
@@ -336,6 +338,14 @@ impl Delivery {
                 self.metrics.page_latency.observe(seconds.max(0.0));
             }
             (Outcome::Accepted { .. }, None) => {}
+            (Outcome::Stands { why, .. }, _) => {
+                tracing::warn!(
+                    incident.id = claim.incident,
+                    letter.channel = way,
+                    why,
+                    "what a statement takes back may stand there still"
+                );
+            }
             (Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why }, _) => {
                 tracing::warn!(
                     incident.id = claim.incident,
@@ -454,6 +464,9 @@ pub(crate) fn settle(
     let given_up = |why: &str| format!("given up after {} attempts: {why}", claim.attempt);
     match outcome {
         Outcome::Accepted { remote_id } => Settlement::Accepted { remote_id: remote_id.clone() },
+        Outcome::Stands { remote_id, why } => {
+            Settlement::Stands { remote_id: remote_id.clone(), why: why.clone() }
+        }
         // Where there was no turn it was not looked for either.
         Outcome::Wait { after, why } if spent => {
             not_there(claim, repeats == Repeats::LookedFor && after.is_none(), given_up(why))
@@ -494,6 +507,7 @@ mod tests {
         match settle(&claim(kind, attempt), outcome, again, now, 0.5) {
             Settlement::Again { at, .. } => format!("again in {} s", at.as_second()),
             Settlement::Accepted { .. } => "accepted".into(),
+            Settlement::Stands { .. } => "stands".into(),
             Settlement::Refused { why } => format!("refused: {why}"),
             Settlement::Unknown { .. } => "unknown".into(),
         }
@@ -507,6 +521,8 @@ mod tests {
         let refused = Outcome::Refused { why: "no".into(), whole_channel: false };
         let broken = Outcome::Refused { why: "login".into(), whole_channel: true };
         let unknown = Outcome::Unknown { why: "lost".into() };
+        let stands = Outcome::Stands { remote_id: None, why: "remove it".into() };
+        assert_eq!(wait(&stands, Kind::Status, 1, true), "stands");
         assert_eq!(wait(&waits, Kind::Page, 1, true), "again in 5 s");
         assert_eq!(wait(&waits, Kind::Page, 29, true), "again in 60 s");
         assert_eq!(wait(&waits, Kind::Page, 30, true), "refused: given up after 30 attempts: busy");

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 
@@ -224,20 +225,30 @@ pub async fn copy(newest: Newest, house: Arc<Current>, clock: Clock, stop: Cance
             continue;
         }
         let house = house.get();
-        let sites: Vec<(&String, &Site)> = house.channels.iter().filter_map(site).collect();
-        wait = None;
-        for (channel, site) in sites {
-            // One that hangs does not keep the daemon from stopping.
-            let brought = tokio::select! {
-                () = stop.cancelled() => return,
-                brought = site.bring(&files, clock.now()) => brought,
-            };
-            if let Err(why) = brought {
-                tracing::warn!(channel, %why, "the copy of the public page could not be made; it is tried again");
-                wait = Some(COPY_AGAIN);
-            }
-        }
+        let sites = house.channels.iter().filter_map(site);
+        // One that hangs does not keep the daemon from stopping.
+        let all = tokio::select! {
+            () = stop.cancelled() => return,
+            all = bring_each(sites, &files, clock.now()) => all,
+        };
+        wait = (!all).then_some(COPY_AGAIN);
     }
+}
+
+/// Brings files to every site at the same time: one that hangs holds up no other. Answers whether all have them.
+async fn bring_each<'a>(
+    sites: impl Iterator<Item = (&'a String, &'a Site)>,
+    files: &Arc<Files>,
+    now: Timestamp,
+) -> bool {
+    let bring = |(channel, site): (&'a String, &'a Site)| async move {
+        let brought = site.bring(files, now).await;
+        if let Err(why) = &brought {
+            tracing::warn!(channel, %why, "the copy of the public page could not be made; it is tried again");
+        }
+        brought.is_ok()
+    };
+    join_all(sites.map(bring)).await.into_iter().all(|brought| brought)
 }
 
 async fn sleep_for(wait: Option<Duration>) {
@@ -273,6 +284,39 @@ mod tests {
 
     fn page(newest: &Newest) -> String {
         String::from_utf8(newest.get().get("/").unwrap().bytes.to_vec()).unwrap()
+    }
+
+    fn site_in(directory: &Path) -> Channel {
+        let fields = crate::channels::Fields {
+            texts: [("directory".to_owned(), directory.to_str().unwrap().to_owned())].into(),
+            ..Default::default()
+        };
+        let shared = crate::channels::Shared {
+            client: crate::channels::client::Client::new(None).unwrap(),
+            mailer: None,
+            heard: Default::default(),
+            newest: Newest::default(),
+        };
+        (crate::channels::site::KIND.build)(fields, &shared).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_site_that_hangs_holds_up_no_other_and_is_tried_again() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        // Somebody else has it, for ever.
+        let lock = File::create(first.path().join(".onscene.lock")).unwrap();
+        lock.lock().unwrap();
+        let channels = [("a".to_owned(), site_in(first.path())), ("b".to_owned(), site_in(second.path()))];
+        let sites = || channels.iter().filter_map(|(name, channel)| site((name, channel)));
+        let files = Arc::new(write(&shown(0), false, None).unwrap());
+        let now = shown(0).made_at;
+        let soon = tokio::time::timeout(Duration::from_secs(1), bring_each(sites(), &files, now)).await;
+        assert!(soon.is_err() && second.path().join("index.html").exists(), "the other one is there by then");
+        assert!(!bring_each(sites(), &files, now).await, "it ends, and says that one is missing");
+        assert!(!first.path().join("index.html").exists());
+        drop(lock);
+        assert!(bring_each(sites(), &files, now).await);
+        assert!(first.path().join("index.html").exists());
     }
 
     #[test]

@@ -20,8 +20,6 @@ use crate::crypto;
 
 /// How often an attempt looks and writes when somebody else writes meanwhile.
 const TRIES_MAX: u32 = 4;
-/// Longest part of a title in a slug, in bytes.
-const SLUG_TITLE_BYTES_MAX: usize = 60;
 /// Hexadecimal digits that make a slug unlike any other.
 const SLUG_HASH_DIGITS: usize = 10;
 /// What the other side puts behind a slug that is taken, and taken again.
@@ -206,27 +204,16 @@ pub(super) fn words(text: &str) -> String {
     html
 }
 
-/// The end of the address of an incident's post: the day, the title, and digits that nobody can make or read without the channel's
-/// secret. Nothing in it tells the incident's number, and every statement of an incident makes the same one.
+/// The end of the address of an incident's post: the day, and digits that nobody can make or read without the channel's secret. Nothing
+/// in it tells the incident's number, and every statement of an incident makes the same one. No word stands in it, for an address is
+/// what readers, feeds and search engines keep: a title that is taken back would stand there for good.
 pub(super) fn slug(parcel: &Parcel, said: &Statement, secret: &[u8]) -> String {
     let day = said.began.strftime("%Y-%m-%d").to_string();
-    let mut slug = String::new();
-    for letter in said.title.to_lowercase().chars() {
-        if letter.is_ascii_alphanumeric() {
-            slug.push(letter);
-        } else if !slug.ends_with('-') && !slug.is_empty() {
-            slug.push('-');
-        }
-        if slug.len() >= SLUG_TITLE_BYTES_MAX {
-            break;
-        }
-    }
     let number = parcel.incident.to_string();
-    let parts = ["onscene: slug of a post\n", &number, "\n", &day, "\n", &said.title];
+    let parts = ["onscene: slug of a post\n", &number, "\n", &day];
     let hash = crypto::hex(&crypto::hmac_sha256(secret, &parts.map(str::as_bytes)));
     let hash = hash.get(..SLUG_HASH_DIGITS).unwrap_or_default();
-    let title = slug.trim_end_matches('-');
-    if title.is_empty() { format!("{day}-{hash}") } else { format!("{day}-{title}-{hash}") }
+    format!("{day}-{hash}")
 }
 
 /// Where a statement stands: the id of a post, its slug, and the delivery.

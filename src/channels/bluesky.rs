@@ -30,9 +30,7 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, bounded, encode, refused, strange, unwritten, usual, word};
 use super::client::Answer;
-use super::social::{
-    answers, characters, fits, language, link, links, post, removed, stated, taken_back, withdrawn,
-};
+use super::social::{Posted, answers, characters, fits, language, link, links, post, publish, stated};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::crypto;
@@ -70,6 +68,7 @@ pub struct Bluesky {
     language: Option<String>,
     link: Option<String>,
     sessions: Mutex<Sessions>,
+    posted: Posted,
 }
 
 #[derive(Default)]
@@ -144,8 +143,8 @@ impl Bluesky {
         }
         let (language, link) = (language(&mut fields)?, link(&mut fields)?);
         let password = SecretString::from(password.expose_secret().trim().to_owned());
-        let sessions = Mutex::new(Sessions::default());
-        Ok(Channel::Bluesky(Box::new(Self { api, handle, password, language, link, sessions })))
+        let (sessions, posted) = (Mutex::new(Sessions::default()), Posted::default());
+        Ok(Channel::Bluesky(Box::new(Self { api, handle, password, language, link, sessions, posted })))
     }
 
     /// Sends one letter.
@@ -168,12 +167,8 @@ impl Bluesky {
         let statement = stated(parcel)?;
         let shown = self.shows(parcel);
         fits(&shown)?;
-        let removed = match taken_back(statement).and_then(Named::read) {
-            Some(gone) => Some(removed(self.remove(parcel, &gone)).await),
-            None => None,
-        };
-        let told = self.publish(parcel, statement, &shown.text).await.unwrap_or_else(|outcome| outcome);
-        Ok(removed.into_iter().fold(told, withdrawn))
+        let post = self.publish(parcel, statement, &shown.text);
+        Ok(publish(parcel, &self.posted, |id| self.remove(parcel, id), post).await)
     }
 
     async fn publish(&self, parcel: &Parcel, statement: &Statement, text: &str) -> Result<Outcome, Outcome> {
@@ -217,8 +212,11 @@ impl Bluesky {
     }
 
     /// Takes a post back; that it is gone already is no fault there.
-    async fn remove(&self, parcel: &Parcel, gone: &Named<'_>) -> Outcome {
-        let Some((_, collection, key)) = gone.parts() else { return Outcome::Accepted { remote_id: None } };
+    async fn remove(&self, parcel: &Parcel, id: &str) -> Outcome {
+        let named = Named::read(id);
+        let Some((_, collection, key)) = named.as_ref().and_then(Named::parts) else {
+            return refused("its id is none of Bluesky's", false);
+        };
         let body = |did: &str| json!({"repo": did, "collection": collection, "rkey": key});
         let answer = match self.ask(parcel, "com.atproto.repo.deleteRecord", body).await {
             Ok(answer) => answer,
@@ -561,11 +559,17 @@ mod tests {
             ("", "unknown"),
             (json_answer("500 Oops", ""), "unknown"),
             (json_answer("429 Slow", ""), "unknown"),
-            (json_answer("403 No", ""), "refused"),
+            (json_answer("403 No", ""), "stands"),
         ] {
             let (url, requests) = receiver(vec![ok("session"), answer, ok("put")]).await;
             let outcome = account(&url, &[]).send(&parcel).await;
             assert_eq!((outcome.as_str(), requests.await.len()), (expected, 3), "{outcome:?}");
+        }
+        for unnamed in [None, Some("no id of Bluesky's".to_owned())] {
+            parcel.statement.as_mut().unwrap().mends.as_mut().unwrap().remote_id = unnamed;
+            parcel.thread_root = None;
+            let (url, _requests) = receiver(vec![ok("session"), ok("put")]).await;
+            assert_eq!(account(&url, &[]).send(&parcel).await.as_str(), "stands", "people have to look");
         }
     }
 

@@ -27,9 +27,7 @@ use serde_json::json;
 
 use super::api::{Api, bounded, encode, refused, strange, usual};
 use super::client::Answer;
-use super::social::{
-    answers, characters, fits, language, link, links, post, removed, stated, taken_back, withdrawn,
-};
+use super::social::{Posted, answers, characters, fits, language, link, links, post, publish, stated};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 
@@ -70,6 +68,7 @@ pub struct Mastodon {
     language: Option<String>,
     link: Option<String>,
     limits: Mutex<Limits>,
+    posted: Posted,
 }
 
 /// What the server takes.
@@ -115,7 +114,8 @@ impl Mastodon {
         let api = Api::new(&mut fields, shared, "url", None)?.bearer(&token)?;
         let (language, link) = (language(&mut fields)?, link(&mut fields)?);
         let limits = Limits { characters: CHARACTERS_MAX, link: LINK_CHARACTERS, asked: None };
-        Ok(Channel::Mastodon(Box::new(Self { api, language, link, limits: Mutex::new(limits) })))
+        let (limits, posted) = (Mutex::new(limits), Posted::default());
+        Ok(Channel::Mastodon(Box::new(Self { api, language, link, limits, posted })))
     }
 
     /// Sends one letter.
@@ -137,16 +137,12 @@ impl Mastodon {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
-        let statement = stated(parcel)?;
+        stated(parcel)?;
         self.learn(parcel.now).await;
         let shown = self.shows(parcel);
         fits(&shown)?;
-        let removed = match taken_back(statement) {
-            Some(id) => Some(removed(self.remove(parcel, id)).await),
-            None => None,
-        };
-        let told = self.publish(parcel, &shown.text).await.unwrap_or_else(|outcome| outcome);
-        Ok(removed.into_iter().fold(told, withdrawn))
+        let post = self.publish(parcel, &shown.text);
+        Ok(publish(parcel, &self.posted, |id| self.remove(parcel, id), post).await)
     }
 
     async fn publish(&self, parcel: &Parcel, text: &str) -> Result<Outcome, Outcome> {
@@ -451,12 +447,15 @@ mod tests {
             ("", "unknown"),
             (json_answer("500 Oops", ""), "unknown"),
             (json_answer("429 Slow", ""), "unknown"),
-            (json_answer("403 Forbidden", fixture("forbidden")), "refused"),
+            (json_answer("403 Forbidden", fixture("forbidden")), "stands"),
         ] {
             let (url, requests) = receiver(vec![instance(), answer, made()]).await;
             let outcome = account(&url, &[]).send(&parcel).await;
             assert_eq!((outcome.as_str(), requests.await.len()), (expected, 3), "{outcome:?}");
         }
+        parcel.statement.as_mut().unwrap().mends.as_mut().unwrap().remote_id = None;
+        let (url, _requests) = receiver(vec![instance(), made()]).await;
+        assert_eq!(account(&url, &[]).send(&parcel).await.as_str(), "stands", "people have to look");
     }
 
     #[tokio::test]

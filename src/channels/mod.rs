@@ -482,6 +482,14 @@ pub enum Outcome {
         /// The other side's id, when it gives one.
         remote_id: Option<String>,
     },
+    /// The other side has it; but what it takes back may stand there still, and cannot be removed from here. It is not sent once more:
+    /// people are told to look.
+    Stands {
+        /// The other side's id of what it has, when it gives one.
+        remote_id: Option<String>,
+        /// What is left to be done, in words, without secrets.
+        why: String,
+    },
     /// Certainly not written; may be tried again.
     Wait {
         /// Not before this long from now, when the other side said so.
@@ -508,6 +516,7 @@ impl Outcome {
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Accepted { .. } => "accepted",
+            Self::Stands { .. } => "stands",
             Self::Wait { .. } => "wait",
             Self::Refused { .. } => "refused",
             Self::Unknown { .. } => "unknown",

@@ -6,6 +6,9 @@
 //! files again change nothing, so a repeat is recognised. `.onscene-site.json` beside them says which files are ours: nothing else is
 //! ever removed.
 //!
+//! Letters of several incidents and the copies of the page come at the same time: one after the other brings files to a place, and who
+//! has to wait for long comes again. A disk that never answers so keeps one thread, and no more.
+//!
 //! What the answers of a bucket mean: 2xx it is there · 429, 503 not now · 408, 425 and other 5xx it may be there · 3xx (another
 //! region), 401, 403, 404 the whole channel is wrong · everything else: refused. Of a directory: what the disk says is waited out,
 //! for somebody will mend it.
@@ -15,15 +18,16 @@
 //! longer than all of this and is a second source of cryptography; what is used of S3 are three verbs on whole objects.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::api::refused;
-use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
+use super::{Channel, Fields, Key, Kind, Outcome, Parcel, SEND_DEADLINE, Shared};
 use crate::public::{File, Files, Newest};
 
 mod bucket;
@@ -54,6 +58,17 @@ pub const KIND: Kind = Kind {
 
 /// This node has not looked into the store since: it does so every few seconds.
 const NOT_YET: Duration = Duration::from_secs(2);
+/// So long is waited for who brings files to the same place.
+const TURN_DEADLINE: Duration = Duration::from_secs(2);
+/// A directory has this long.
+const DIRECTORY_DEADLINE: Duration = Duration::from_secs(15);
+/// How often, and how soon again, the lock of a directory is asked for.
+const LOCK_TRIES_MAX: u32 = 40;
+const LOCK_AGAIN: Duration = Duration::from_millis(200);
+
+const _: () = assert!(TURN_DEADLINE.as_secs() + DIRECTORY_DEADLINE.as_secs() < SEND_DEADLINE.as_secs());
+const _: () = assert!(LOCK_AGAIN.as_millis() * (LOCK_TRIES_MAX as u128) < DIRECTORY_DEADLINE.as_millis());
+
 /// What says which files are ours.
 const MANIFEST: &str = ".onscene-site.json";
 
@@ -61,6 +76,10 @@ const MANIFEST: &str = ".onscene-site.json";
 pub struct Site {
     newest: Newest,
     place: Place,
+    /// Who brings files there has it.
+    turn: Arc<Mutex<()>>,
+    /// How long a directory has.
+    patience: Duration,
 }
 
 enum Place {
@@ -106,7 +125,12 @@ impl Site {
                 );
             }
         };
-        Ok(Channel::Site(Self { newest: shared.newest.clone(), place }))
+        Ok(Channel::Site(Self {
+            newest: shared.newest.clone(),
+            place,
+            turn: Arc::default(),
+            patience: DIRECTORY_DEADLINE,
+        }))
     }
 
     /// Sends one letter: the files it stands in.
@@ -132,9 +156,12 @@ impl Site {
     pub async fn bring(&self, files: &Arc<Files>, now: Timestamp) -> Result<(), String> {
         match self.bring_for(files, None, now).await {
             Ok(()) => Ok(()),
-            Err(Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why }) => {
-                Err(why)
-            }
+            Err(
+                Outcome::Wait { why, .. }
+                | Outcome::Refused { why, .. }
+                | Outcome::Unknown { why }
+                | Outcome::Stands { why, .. },
+            ) => Err(why),
             Err(Outcome::Accepted { .. }) => Ok(()),
         }
     }
@@ -146,22 +173,47 @@ impl Site {
         statement: Option<&str>,
         now: Timestamp,
     ) -> Result<(), Outcome> {
+        let turn = tokio::time::timeout(TURN_DEADLINE, self.turn.clone().lock_owned()).await;
+        let busy = || Outcome::Wait { after: None, why: "an attempt before is at it still".into() };
+        let turn = turn.map_err(|_| busy())?;
         match &self.place {
-            Place::Bucket(bucket) => bucket.bring(files, statement, now).await,
+            Place::Bucket(bucket) => {
+                let brought = bucket.bring(files, statement, now).await;
+                drop(turn);
+                brought
+            }
             Place::Directory(directory) => {
-                let (directory, files, statement) =
-                    (directory.clone(), files.clone(), statement.map(str::to_owned));
-                let bring = move || directory::bring(&directory, &files, statement.as_deref());
-                // The disk may take its time, and nobody else waits for it.
-                let brought = tokio::task::spawn_blocking(bring).await;
-                let wait = |why: String| Outcome::Wait { after: None, why };
-                match brought {
-                    Ok(brought) => brought.map_err(|error| wait(format!("the directory: {error}"))),
-                    Err(_) => Err(Outcome::Unknown { why: "the writing broke off".into() }),
-                }
+                let brought = into_directory(directory, files, statement, turn);
+                let late = || Outcome::Unknown { why: "the directory does not answer".into() };
+                tokio::time::timeout(self.patience, brought).await.unwrap_or_else(|_| Err(late()))
             }
         }
     }
+}
+
+/// The disk may take its time, and nobody else waits for it. The turn stays with the thread that writes: nobody comes to hang beside it.
+async fn into_directory(
+    directory: &Path,
+    files: &Arc<Files>,
+    statement: Option<&str>,
+    mut turn: OwnedMutexGuard<()>,
+) -> Result<(), Outcome> {
+    let wait = |why: String| Outcome::Wait { after: None, why };
+    for _ in 0..LOCK_TRIES_MAX {
+        let (directory, files, statement) =
+            (directory.to_path_buf(), files.clone(), statement.map(str::to_owned));
+        let bring = move || (directory::bring(&directory, &files, statement.as_deref()), turn);
+        let brought = tokio::task::spawn_blocking(bring).await;
+        let (brought, back) =
+            brought.map_err(|_| Outcome::Unknown { why: "the writing broke off".into() })?;
+        match brought {
+            Ok(true) => return Ok(()),
+            Ok(false) => tokio::time::sleep(LOCK_AGAIN).await,
+            Err(error) => return Err(wait(format!("the directory: {error}"))),
+        }
+        turn = back;
+    }
+    Err(wait("the directory: another program has it locked".into()))
 }
 
 impl Manifest {

@@ -5,8 +5,10 @@
 //! has one. The hour is what makes each post another one than the last, also where two statements say the same: networks refuse
 //! a second post with the same words. Nothing is cut.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -22,6 +24,10 @@ use crate::core::voice::Sort;
 const HOST_BYTES_MAX: usize = 253;
 const LABEL_BYTES_MAX: usize = 63;
 const REMOVAL_DEADLINE: Duration = Duration::from_secs(6);
+/// After this many attempts to remove a post people are told to do it: it takes some minutes, and what was wrong in it is read meanwhile.
+const REMOVALS_MAX: u32 = 5;
+/// So many letters are remembered, the newest.
+const POSTED_MAX: usize = 64;
 
 /// The statement that a parcel carries. These kinds publish, and say nothing else.
 pub(super) fn stated(parcel: &Parcel) -> Result<&Statement, Outcome> {
@@ -40,32 +46,89 @@ pub(super) fn fits(shown: &Shown) -> Result<(), Outcome> {
     Err(refused(&format!("too long: it has {size} {unit}, and {most} are taken"), false))
 }
 
-/// What became of a letter that takes a post back: of its words, and of that post, which is gone where `removed` was accepted. Its words
-/// are posted also where the post cannot be removed: whoever read it reads that it is withdrawn. But then it has not arrived: what
-/// may yet be removed is tried again, for a repeat of the words changes nothing, and of what will not be people are told.
-pub(super) fn withdrawn(told: Outcome, removed: Outcome) -> Outcome {
-    let stands = "its words are posted, but the post that it takes back stands there still";
-    match (&told, removed) {
-        (Outcome::Accepted { .. }, Outcome::Wait { why, .. } | Outcome::Unknown { why }) => {
+/// Publishes a statement. What it takes back is removed first, but its words are posted also where that cannot be done: whoever read
+/// the one reads that it is withdrawn. What may yet be removed is tried again. Of what will not be, and of a post whose id is not known
+/// here, people are told that it may stand there still: the words stand, so they are not sent once more for that.
+pub(super) async fn publish<'a, R: Future<Output = Outcome>>(
+    parcel: &'a Parcel,
+    posted: &Posted,
+    remove: impl FnOnce(&'a str) -> R,
+    post: impl Future<Output = Result<Outcome, Outcome>>,
+) -> Outcome {
+    let Some(gone) = parcel.statement.as_deref().and_then(taken_back) else {
+        return post.await.unwrap_or_else(|outcome| outcome);
+    };
+    let removed = match gone {
+        Gone::Post(id) => removed(remove(id)).await,
+        Gone::Unnamed => refused("its id is not known here", false),
+    };
+    let told = match posted.before(parcel) {
+        Some(told) => told,
+        None => post.await.unwrap_or_else(|outcome| outcome),
+    };
+    withdrawn(parcel, posted, told, removed)
+}
+
+/// What became of a letter that takes a post back: of its words, and of that post, which is gone where `removed` was accepted.
+fn withdrawn(parcel: &Parcel, posted: &Posted, told: Outcome, removed: Outcome) -> Outcome {
+    let Outcome::Accepted { remote_id } = told else { return told };
+    let stands = "its words are posted, but the post that it takes back may stand there still";
+    match removed {
+        Outcome::Accepted { .. } => Outcome::Accepted { remote_id },
+        Outcome::Wait { why, .. } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
+            posted.keep(parcel, remote_id);
             Outcome::Unknown { why: format!("{stands}: {why}") }
         }
-        (Outcome::Accepted { .. }, Outcome::Refused { why, whole_channel }) => {
-            refused(&format!("{stands}, and has to be removed by hand: {why}"), whole_channel)
+        Outcome::Wait { why, .. }
+        | Outcome::Unknown { why }
+        | Outcome::Refused { why, .. }
+        | Outcome::Stands { why, .. } => {
+            let why = format!("{stands}, and has to be removed by hand: {why}");
+            Outcome::Stands { remote_id, why }
         }
-        _ => told,
+    }
+}
+
+/// The words that this process has posted, of letters that are tried again because of what they take back. They are not posted once
+/// more, and the id that was given for them is kept. Of one that is forgotten a repeat is recognised, as that of any other.
+#[derive(Default)]
+pub(super) struct Posted(Mutex<VecDeque<(String, Option<String>)>>);
+
+impl Posted {
+    fn before(&self, parcel: &Parcel) -> Option<Outcome> {
+        let posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (_, remote_id) = posted.iter().find(|(delivery, _)| *delivery == parcel.delivery)?;
+        Some(Outcome::Accepted { remote_id: remote_id.clone() })
+    }
+
+    fn keep(&self, parcel: &Parcel, remote_id: Option<String>) {
+        let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        posted.retain(|(delivery, _)| *delivery != parcel.delivery);
+        if posted.len() == POSTED_MAX {
+            posted.pop_front();
+        }
+        posted.push_back((parcel.delivery.clone(), remote_id));
     }
 }
 
 /// Takes a post back in so much of an attempt that there is time left to say so.
-pub(super) async fn removed(removal: impl Future<Output = Outcome>) -> Outcome {
+async fn removed(removal: impl Future<Output = Outcome>) -> Outcome {
     let late = Outcome::Unknown { why: "no answer in time".into() };
     tokio::time::timeout(REMOVAL_DEADLINE, removal).await.unwrap_or(late)
 }
 
-/// The id of the post that has to be gone before this one is written.
-pub(super) fn taken_back(statement: &Statement) -> Option<&str> {
-    let mends = statement.mends.as_ref().filter(|_| statement.sort == Sort::Retraction)?;
-    mends.remote_id.as_deref()
+/// The post that has to be gone before a statement is written.
+#[derive(Debug, PartialEq, Eq)]
+enum Gone<'a> {
+    /// The one with this id.
+    Post(&'a str),
+    /// One that was never named to us: its answer was lost, or it is not there.
+    Unnamed,
+}
+
+fn taken_back(statement: &Statement) -> Option<Gone<'_>> {
+    let id = || statement.mends.as_ref()?.remote_id.as_deref();
+    (statement.sort == Sort::Retraction).then(|| id().map_or(Gone::Unnamed, Gone::Post))
 }
 
 /// The post that this one is an answer to: what it corrects, or else the first of the thread. What was taken back is none.
@@ -285,14 +348,14 @@ mod tests {
     #[test]
     fn a_correction_answers_what_it_corrects_and_a_withdrawal_never_what_is_gone() {
         let mut parcel = Parcel { thread_root: Some("1".into()), ..statement(1) };
-        assert_eq!((answers(&parcel), taken_back(parcel.statement.as_ref().unwrap())), (Some("1"), None));
+        assert!(answers(&parcel) == Some("1") && taken_back(parcel.statement.as_ref().unwrap()).is_none());
         let at = parcel.statement.as_ref().unwrap().at;
         for (sort, mended, answered, gone) in [
             (Sort::Correction, Some("2"), Some("2"), None),
             (Sort::Correction, None, Some("1"), None),
-            (Sort::Retraction, Some("2"), Some("1"), Some("2")),
-            (Sort::Retraction, Some("1"), None, Some("1")),
-            (Sort::Retraction, None, Some("1"), None),
+            (Sort::Retraction, Some("2"), Some("1"), Some(Gone::Post("2"))),
+            (Sort::Retraction, Some("1"), None, Some(Gone::Post("1"))),
+            (Sort::Retraction, None, Some("1"), Some(Gone::Unnamed)),
         ] {
             let said = parcel.statement.as_mut().unwrap();
             said.sort = sort;
@@ -307,21 +370,56 @@ mod tests {
         let (yes, no) = (Outcome::Accepted { remote_id: Some("2".into()) }, refused("answered 403", false));
         let (wait, lost) =
             (Outcome::Wait { after: None, why: "busy".into() }, Outcome::Unknown { why: "lost".into() });
-        for (told, removed, word) in [
-            (&yes, &yes, "accepted"),
-            (&yes, &wait, "unknown"),
-            (&yes, &lost, "unknown"),
-            (&yes, &no, "refused"),
-            (&wait, &yes, "wait"),
-            (&lost, &no, "unknown"),
-            (&no, &lost, "refused"),
+        for (attempt, told, removed, word) in [
+            (1, &yes, &yes, "accepted"),
+            (1, &yes, &wait, "unknown"),
+            (1, &yes, &lost, "unknown"),
+            (1, &yes, &no, "stands"),
+            (REMOVALS_MAX, &yes, &wait, "stands"),
+            (REMOVALS_MAX, &yes, &lost, "stands"),
+            (REMOVALS_MAX + 1, &yes, &yes, "accepted"),
+            (1, &wait, &yes, "wait"),
+            (REMOVALS_MAX, &lost, &no, "unknown"),
+            (1, &no, &lost, "refused"),
         ] {
-            let outcome = withdrawn(told.clone(), removed.clone());
+            let outcome = withdrawn(&statement(attempt), &Posted::default(), told.clone(), removed.clone());
             assert_eq!(outcome.as_str(), word, "{told:?} {removed:?}");
             assert!(told == &yes || outcome == *told, "what is said of the words goes before");
         }
-        let Outcome::Refused { why, .. } = withdrawn(yes, no) else { panic!("it was refused") };
-        assert!(why.contains("by hand: answered 403"), "{why}");
+        let Outcome::Stands { why, remote_id } = withdrawn(&statement(1), &Posted::default(), yes, no) else {
+            panic!("people are told")
+        };
+        assert!(why.contains("by hand: answered 403") && remote_id.as_deref() == Some("2"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn words_that_stand_are_not_posted_again_while_what_they_take_back_is_removed() {
+        let mut parcel = statement(1);
+        let said = parcel.statement.as_mut().unwrap();
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-2".into(), at: said.at, remote_id: Some("1".into()) });
+        let (posted, yes) = (Posted::default(), Outcome::Accepted { remote_id: Some("2".into()) });
+        let first = publish(
+            &parcel,
+            &posted,
+            |_| async { Outcome::Wait { after: None, why: "busy".into() } },
+            async { Ok(yes.clone()) },
+        );
+        assert_eq!(first.await.as_str(), "unknown");
+        parcel.attempt = 2;
+        let again = publish(
+            &parcel,
+            &posted,
+            |id| async move {
+                assert_eq!(id, "1");
+                Outcome::Accepted { remote_id: None }
+            },
+            async { panic!("they stand there already") },
+        );
+        assert_eq!(again.await, yes, "and their id is known still");
+        let other = Parcel { delivery: "f".repeat(32), ..parcel };
+        let said = publish(&other, &posted, |_| async { yes.clone() }, async { Ok(yes.clone()) }).await;
+        assert_eq!(said, yes, "another one is posted");
     }
 
     #[test]

@@ -114,7 +114,9 @@ pub(super) fn unseen(outcome: Outcome) -> Outcome {
         Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why } => {
             unseen_for(&why)
         }
-        Outcome::Accepted { .. } => unseen_for("its answer is not what was asked for"),
+        Outcome::Accepted { .. } | Outcome::Stands { .. } => {
+            unseen_for("its answer is not what was asked for")
+        }
     }
 }
 
@@ -151,7 +153,10 @@ pub(super) fn removed(parcel: &Parcel, outcome: Outcome) -> Result<(), Outcome> 
             Err(Outcome::Wait { after: None, why })
         }
         Outcome::Wait { after: Some(after), why } => Err(Outcome::Wait { after: Some(after), why }),
-        Outcome::Wait { why, .. } | Outcome::Unknown { why } | Outcome::Refused { why, .. } => left(&why),
+        Outcome::Wait { why, .. }
+        | Outcome::Unknown { why }
+        | Outcome::Refused { why, .. }
+        | Outcome::Stands { why, .. } => left(&why),
     }
 }
 

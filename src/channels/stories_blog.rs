@@ -200,6 +200,9 @@ const EMPTY_TREE: &str = r#"{"root":{"children":[],"type":"root","version":1}}"#
 const TOLD: [Sort; 6] =
     [Sort::Holding, Sort::Update, Sort::Correction, Sort::Update, Sort::Retraction, Sort::Closing];
 
+/// What the incident is called until it is taken back.
+const WRONG: &str = "Acme's order 4711 fails";
+
 async fn play<B: Blog>(form: &B, collides: bool, seed: u64) {
     let dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let server =
@@ -214,6 +217,10 @@ async fn play<B: Blog>(form: &B, collides: bool, seed: u64) {
         said.sort = sort;
         said.phase = if sort == Sort::Closing { Phase::Resolved } else { Phase::Identified };
         said.text = format!("Statement number {number}.");
+        if number < 4 {
+            // It goes with the first statement that is taken back.
+            WRONG.clone_into(&mut said.title);
+        }
         if matches!(sort, Sort::Correction | Sort::Retraction) {
             let remote_id = sent[1].1.clone();
             said.mends = Some(statement::Mended { id: "42-2".into(), at: said.began, remote_id });
@@ -251,6 +258,8 @@ async fn play<B: Blog>(form: &B, collides: bool, seed: u64) {
         assert_eq!(times, usize::from(!taken_back), "seed {seed}: {number} in {content}");
     }
     assert_eq!(post.title, "Resolved: Online shop: payments fail", "seed {seed}");
+    let slug = &post.post.slug;
+    assert!(!slug.contains("acme") && slug.starts_with("2026-11-23-"), "seed {seed}: it stands in {slug}");
     assert_eq!(content.matches("By hand.").count(), server.by_hand as usize, "seed {seed}: {content}");
 }
 

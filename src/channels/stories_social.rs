@@ -512,8 +512,14 @@ async fn read(stream: &mut TcpStream) -> Option<Asked> {
     }
 }
 
-/// One incident's statements, each sent until it arrives; returns how many answers were lost.
-async fn incident(name: &str, seed: u64) -> u64 {
+/// Somebody was told that a post may stand there still, and removes it.
+fn remove_by_hand(world: &Arc<Mutex<World>>, words: &str) {
+    let mut world = world.lock().unwrap();
+    world.posts.iter_mut().filter(|post| post.text == words).for_each(|post| post.stands = false);
+}
+
+/// One incident's statements, each sent until it arrives; returns how many answers were lost, and how many posts people had to remove.
+async fn incident(name: &str, seed: u64) -> (u64, u64) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
@@ -547,19 +553,19 @@ async fn incident(name: &str, seed: u64) -> u64 {
     }
     .unwrap();
 
-    let (mut now, mut root) = (start, None);
+    let (mut now, mut root, mut by_hand) = (start, None, 0);
     // What was posted: its words, its id when it is known, and whether it is to stand.
     let mut posted: Vec<(String, Option<String>, bool)> = Vec::new();
     for number in 0..STATEMENTS {
         let mut parcel = statement(1);
         let said = parcel.statement.as_mut().unwrap();
-        let earlier = posted.iter().rposition(|(_, id, stands)| id.is_some() && *stands);
+        let earlier = posted.iter().rposition(|(_, _, stands)| *stands);
         let mended = if number % 3 == 2 { earlier } else { None };
         if let Some(mended) = mended {
             said.sort = if dice.throw(2) == 0 { Sort::Correction } else { Sort::Retraction };
             said.mends = Some(Mended { id: "42-1".into(), at: start, remote_id: posted[mended].1.clone() });
         }
-        let withdraws = said.sort == Sort::Retraction;
+        let withdrawn = mended.filter(|_| said.sort == Sort::Retraction);
         // All of them say the same, but for the hour.
         said.at = now;
         said.text = "We're still looking for it: nobody < can > pay & go.\n\nMore soon.".into();
@@ -571,7 +577,22 @@ async fn incident(name: &str, seed: u64) -> u64 {
             parcel.now = now;
             world.lock().unwrap().now = now;
             match channel.send(&parcel).await {
-                Outcome::Accepted { remote_id } => break remote_id,
+                Outcome::Accepted { remote_id } => {
+                    let stands = |words: &String| {
+                        world.lock().unwrap().posts.iter().any(|post| post.text == *words && post.stands)
+                    };
+                    let gone = withdrawn.is_none_or(|mended| !stands(&posted[mended].0));
+                    assert!(
+                        gone,
+                        "{name} {seed}: statement {number} has arrived, and what it takes back stands"
+                    );
+                    break remote_id;
+                }
+                Outcome::Stands { remote_id, .. } => {
+                    remove_by_hand(&world, &posted[withdrawn.unwrap()].0);
+                    by_hand += 1;
+                    break remote_id;
+                }
                 Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
                 refused => panic!("{name} {seed}: statement {number}: {refused:?}"),
             }
@@ -581,7 +602,7 @@ async fn incident(name: &str, seed: u64) -> u64 {
             let most = if dice.throw(4) == 0 { 5000 } else { 60 };
             now += SignedDuration::from_secs(5 + i64::try_from(dice.throw(most)).unwrap());
         };
-        if let (true, Some(mended)) = (withdraws, mended) {
+        if let Some(mended) = withdrawn {
             posted[mended].2 = false;
         }
         root = root.or_else(|| id.clone());
@@ -599,7 +620,11 @@ async fn incident(name: &str, seed: u64) -> u64 {
     }
     if may_answer && thread == "try" || name != "x" {
         let answers = world.posts.iter().filter(|post| post.answers.is_some()).count();
-        assert!(root.is_none() || answers > 0, "{name} {seed}: none stands in the thread");
+        // Nobody answers what was taken back, nor what nobody followed.
+        let is_first = |(_, id, stands): &(String, Option<String>, bool)| *stands && *id == root;
+        let first = posted.iter().position(is_first).filter(|_| root.is_some());
+        let is_followed = first.is_some_and(|first| first + 1 < posted.len());
+        assert!(!is_followed || answers > 0, "{name} {seed}: none stands in the thread");
     }
     if let Net::Bluesky { logins, given } = &world.net {
         let in_an_hour = |from: &Timestamp| {
@@ -611,32 +636,34 @@ async fn incident(name: &str, seed: u64) -> u64 {
         assert!(logins.iter().all(|from| in_an_hour(from) <= 10), "{name} {seed}: {logins:?}");
         assert!(given.len() >= logins.len());
     }
-    world.lost
+    (world.lost, by_hand)
+}
+
+/// Plays every seed of a network; how many posts people had to remove by hand.
+async fn play(name: &str) -> u64 {
+    let (mut lost, mut by_hand) = (0, 0);
+    for seed in 1..=SEEDS {
+        let (more, removed) = incident(name, seed).await;
+        (lost, by_hand) = (lost + more, by_hand + removed);
+    }
+    assert!(lost > 1500, "{lost}");
+    by_hand
 }
 
 #[tokio::test]
 async fn whatever_is_lost_on_the_way_to_x_nothing_is_posted_twice_and_all_arrives() {
-    let mut lost = 0;
-    for seed in 1..=SEEDS {
-        lost += incident("x", seed).await;
-    }
-    assert!(lost > 2000, "{lost}");
+    let by_hand = play("x").await;
+    assert!(by_hand > 20, "of many posts X has never told the id: {by_hand}");
 }
 
 #[tokio::test]
 async fn whatever_is_lost_on_the_way_to_mastodon_nothing_is_posted_twice_and_all_arrives() {
-    let mut lost = 0;
-    for seed in 1..=SEEDS {
-        lost += incident("mastodon", seed).await;
-    }
-    assert!(lost > 2000, "{lost}");
+    let by_hand = play("mastodon").await;
+    assert!(by_hand < 60, "most are removed within the attempts: {by_hand}");
 }
 
 #[tokio::test]
 async fn whatever_is_lost_on_the_way_to_bluesky_nothing_is_posted_twice_and_all_arrives() {
-    let mut lost = 0;
-    for seed in 1..=SEEDS {
-        lost += incident("bluesky", seed).await;
-    }
-    assert!(lost > 2000, "{lost}");
+    let by_hand = play("bluesky").await;
+    assert!(by_hand < 60, "most are removed within the attempts: {by_hand}");
 }

@@ -3,7 +3,7 @@
 //! X knows no idempotency, but refuses a post whose words stand there already (403, and a `detail` that says so): each post has
 //! its hour in its words, so after an attempt before, that refusal says that it arrived. At the first attempt it says that
 //! somebody else said the same, and nothing was written. Its id is not told then, so what arrived that way cannot be taken back
-//! from here. To look first would be another request that is paid for, and limited; the refusal costs nothing.
+//! from here: whoever takes it back is told to remove it by hand. To look first would be another request that is paid for, and limited; the refusal costs nothing.
 //!
 //! Since February 2026 applications may answer only where the author of a post called them, and whether that holds for posts of
 //! one's own is written nowhere: so each post stands by itself, unless `thread = "try"`, which tries to answer the first post of
@@ -32,7 +32,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::api::{Api, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
-use super::social::{answers, beside_links, fits, link, links, post, removed, stated, taken_back, withdrawn};
+use super::social::{Posted, answers, beside_links, fits, link, links, post, publish, stated};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 use crate::crypto;
@@ -72,6 +72,7 @@ pub struct X {
     keys: Keys,
     tries_threads: bool,
     link: Option<String>,
+    posted: Posted,
 }
 
 /// What a request is signed with.
@@ -115,7 +116,7 @@ impl X {
             Some(_) => return Err("`thread` is \"off\" or \"try\"".into()),
         };
         let link = link(&mut fields)?;
-        Ok(Channel::X(Box::new(Self { api, keys, tries_threads, link })))
+        Ok(Channel::X(Box::new(Self { api, keys, tries_threads, link, posted: Posted::default() })))
     }
 
     /// Sends one letter.
@@ -132,15 +133,11 @@ impl X {
     }
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
-        let statement = stated(parcel)?;
+        stated(parcel)?;
         let shown = self.shows(parcel);
         fits(&shown)?;
-        let removed = match taken_back(statement) {
-            Some(id) => Some(removed(self.remove(parcel, id)).await),
-            None => None,
-        };
-        let told = self.publish(parcel, &shown.text).await.unwrap_or_else(|outcome| outcome);
-        Ok(removed.into_iter().fold(told, withdrawn))
+        let post = self.publish(parcel, &shown.text);
+        Ok(publish(parcel, &self.posted, |id| self.remove(parcel, id), post).await)
     }
 
     async fn publish(&self, parcel: &Parcel, text: &str) -> Result<Outcome, Outcome> {
@@ -520,12 +517,19 @@ mod tests {
             ("", "unknown"),
             (json_answer("500 Oops", ""), "unknown"),
             (json_answer("429 Slow", ""), "unknown"),
-            (json_answer("403 Forbidden", fixture("forbidden")), "refused"),
+            (json_answer("403 Forbidden", fixture("forbidden")), "stands"),
         ] {
             let (url, requests) = receiver(vec![answer, created]).await;
             let outcome = account(&url, &[]).send(&parcel).await;
             assert_eq!((outcome.as_str(), requests.await.len()), (expected, 2), "{outcome:?}");
         }
+        // What X never named cannot be removed, and nobody is told that it was.
+        parcel.statement.as_mut().unwrap().mends.as_mut().unwrap().remote_id = None;
+        let (url, requests) = receiver(vec![created]).await;
+        let Outcome::Stands { remote_id, why } = account(&url, &[]).send(&parcel).await else {
+            panic!("people have to look")
+        };
+        assert!(requests.await.len() == 1 && remote_id.is_some() && why.contains("by hand"), "{why}");
     }
 
     #[tokio::test]

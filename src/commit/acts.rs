@@ -220,6 +220,7 @@ impl Work<'_, '_> {
             Settlement::Again { .. } => return Ok(()),
             Settlement::Accepted { .. } => ("accepted", ""),
             Settlement::Refused { .. } if claim.only_look => ("superseded", ""),
+            Settlement::Stands { why, .. } => ("stands", why.as_str()),
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
@@ -245,7 +246,8 @@ impl Work<'_, '_> {
         };
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
-        if is_there && !matches!(outcome, "accepted" | "superseded") && claim.person.is_empty() {
+        // What is there is not written elsewhere because something else is there, too.
+        if is_there && matches!(outcome, "refused" | "unknown") && claim.person.is_empty() {
             self.fall_back(claim, outcome, why)?;
         }
         Ok(())

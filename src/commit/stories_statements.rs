@@ -211,6 +211,21 @@ fn what_goes_out_is_what_was_approved_and_nothing_beside_it() {
 }
 
 #[test]
+fn an_incident_that_cannot_be_read_keeps_nothing_from_being_shown_that_was_told_of_others() {
+    let mut story = Story::speaking();
+    story.hears("pingdom", "db-2", Status::Firing);
+    let now = story.clock.now();
+    story.change(|tx| {
+        for incident in [1, 2] {
+            statements::published(tx, incident, 1, Audience::Public, now)?;
+        }
+        tx.write("update incident set state = '{' where id = 1", &[])
+    });
+    let told = story.look(|tx| statements::told_since(tx, Audience::Public, jiff::Timestamp::MIN, 10));
+    assert_eq!(told.iter().map(|incident| incident.id).collect::<Vec<_>>(), [2]);
+}
+
+#[test]
 fn a_channel_that_fails_is_told_of_and_its_fallback_gets_the_same_words_and_no_note() {
     let mut story = Story::speaking();
     story.speaks("maya", writes("Some payments fail.")).unwrap();
@@ -261,6 +276,37 @@ fn one_that_is_taken_back_names_what_the_channel_called_the_first() {
     assert_eq!((mended.id.as_str(), mended.remote_id.as_deref()), ("1-1", Some("post-77")));
     assert_eq!(claim.thread_root.as_deref(), Some("post-77"));
     assert!(said.text.starts_with("We take back our "), "{}", said.text);
+}
+
+#[test]
+fn a_withdrawal_beside_a_post_that_stands_is_told_of_and_is_written_nowhere_again() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("All cards fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let claim = story.claim("status").remove(0);
+    story.settle(claim, Settlement::Accepted { remote_id: None });
+    story.speaks("maya", takes_back(1)).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    let claim = story.claim("status").remove(0);
+    drop(story.claim(""));
+    story.settle(
+        claim,
+        Settlement::Stands { remote_id: Some("78".into()), why: "its id is not known".into() },
+    );
+    // Whoever speaks hears that there is something to be done by hand.
+    let told: Vec<String> = story.claim("").iter().map(|claim| words(claim).text).collect();
+    let is_told = |text: &String| text.contains("statement 2 is in status, but what it takes back may stand");
+    assert!(told.iter().any(is_told), "{told:?}");
+    let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
+    let reached = &saved.voice.statement(2).unwrap().reached;
+    assert_eq!((reached.len(), reached[0].outcome.as_str()), (1, "stands"));
+    // Its words are there, and known by their id: neither its fallback nor anybody who presses a button doubles them.
+    assert!(story.claim("feed").is_empty());
+    let again = Speech::of(Wish::Resend { number: 2, channel: None });
+    assert!(story.speaks("maya", again).unwrap_err().to_string().contains("nowhere to send it once more"));
+    assert_eq!(story.look(|tx| statements::remote_of(tx, 1, "status", 2)).as_deref(), Some("78"));
+    let proved = story.look(|tx| incidents::verify(tx, 1));
+    assert!(proved.unwrap().is_ok());
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn answer(status: StatusCode, file: &File, asked: &HeaderMap) -> Response {
     let packed = file.gzip.as_ref().filter(|_| takes_gzip(asked));
     let (bytes, tag) = packed.map_or((&file.bytes, &file.tag), |packed| (packed, &file.gzip_tag));
     let is_found = status == StatusCode::OK;
-    let is_known = is_found && has(asked, file);
+    let is_known = is_found && has(asked, tag, file.modified_at);
     let mut response = Response::new(if is_known { Body::empty() } else { Body::from(bytes.clone()) });
     *response.status_mut() = if is_known { StatusCode::NOT_MODIFIED } else { status };
     let headers = response.headers_mut();
@@ -106,19 +106,20 @@ fn answer(status: StatusCode, file: &File, asked: &HeaderMap) -> Response {
     response
 }
 
-/// Whether who asks has these bytes already, packed or not (RFC 9110, 13.2.2: tags count before hours).
-fn has(asked: &HeaderMap, file: &File) -> bool {
+/// Whether who asks has these bytes already, packed as they would be sent (RFC 9110, 13.1.2 and 13.2.2: tags count before hours, and
+/// a tag is that of one form). Who has the other form has not these bytes.
+fn has(asked: &HeaderMap, tag: &HeaderValue, modified_at: Timestamp) -> bool {
     let tags = asked.get_all(header::IF_NONE_MATCH);
     if tags.iter().next().is_some() {
-        let of_file = |tag: &str| {
-            let tag = tag.trim();
-            let tag = tag.strip_prefix("W/").unwrap_or(tag).as_bytes();
-            tag == b"*" || tag == file.tag.as_bytes() || tag == file.gzip_tag.as_bytes()
+        let is_it = |one: &str| {
+            let one = one.trim();
+            let one = one.strip_prefix("W/").unwrap_or(one).as_bytes();
+            one == b"*" || one == tag.as_bytes()
         };
-        return tags.iter().filter_map(|tags| tags.to_str().ok()).any(|tags| tags.split(',').any(of_file));
+        return tags.iter().filter_map(|tags| tags.to_str().ok()).any(|tags| tags.split(',').any(is_it));
     }
     let since = asked.get(header::IF_MODIFIED_SINCE).and_then(|hour| hour.to_str().ok()).and_then(read_hour);
-    since.is_some_and(|since| file.modified_at <= since)
+    since.is_some_and(|since| modified_at <= since)
 }
 
 /// `Sun, 06 Nov 1994 08:49:37 GMT`
@@ -259,6 +260,37 @@ mod tests {
             let meant = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
             assert_eq!((status, body.is_empty()), (meant, known), "{asked:?}");
             assert!(headers.contains_key("etag") && headers.contains_key("cache-control"), "{asked:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn who_has_it_in_another_form_gets_it_in_this_one() {
+        let newest = newest();
+        let tag_of = |accepts: &'static str| {
+            let newest = newest.clone();
+            async move {
+                let (_, headers, _) = ask(&newest, "GET", "/", &[("accept-encoding", accepts)]).await;
+                headers["etag"].to_str().unwrap().to_owned()
+            }
+        };
+        let (plain, packed) = (tag_of("identity").await, tag_of("gzip").await);
+        assert_ne!(plain, packed);
+        for (accepts, has, known) in [
+            ("identity", plain.clone(), true),
+            ("identity", packed.clone(), false),
+            ("gzip", plain.clone(), false),
+            ("gzip", packed.clone(), true),
+            ("gzip", format!("W/{packed}"), true),
+            ("gzip", format!("{plain}, {packed}"), true),
+            ("gzip", "*".to_owned(), true),
+        ] {
+            let asked = [("accept-encoding", accepts), ("if-none-match", has.as_str())];
+            let (status, headers, body) = ask(&newest, "GET", "/", &asked).await;
+            let meant = if known { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
+            assert_eq!((status, body.is_empty()), (meant, known), "{asked:?}");
+            // What is not sent again is what they have.
+            let tag = if accepts == "gzip" { &packed } else { &plain };
+            assert_eq!(headers["etag"].to_str().unwrap(), tag, "{asked:?}");
         }
     }
 

@@ -1,8 +1,9 @@
 //! How components were, day by day, and how they are: computed from what was said of incidents, and from nothing else.
 //!
 //! From when readers noticed it until the second statement holds what the first one said; from there on what the next one said, and
-//! so on to the end. What a correction says holds from the hour of what it corrects. What was taken back counts for nothing.
-//! Days are those of UTC.
+//! so on to the end. What a correction says holds in the place of what it corrects: from the hour of that, and no longer than that would
+//! have. So one that comes late changes nothing of what was said since, and nothing after the end. What was taken back counts for
+//! nothing. It is over when a statement said so, and what corrects that one does, too. Days are those of UTC.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -191,20 +192,64 @@ fn spells(shown: &Shown, name: &str) -> Vec<Spell> {
 
 /// What an incident did, the oldest first.
 fn points(incident: &PublicIncident) -> Vec<Point<'_>> {
-    let is_said = |one: &&PublicStatement| matches!(one.said, Said::Text(_)) && one.sort != Sort::Retraction;
-    let mut said: Vec<_> = incident.statements.iter().filter(is_said).collect();
-    said.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
-    let mut points: Vec<Point<'_>> = Vec::with_capacity(said.len());
-    for (place, one) in said.iter().enumerate() {
-        // The newest correction of it says what it should have said.
-        let mended = said.iter().rev().find(|other| {
-            other.sort == Sort::Correction && other.mends.as_ref().is_some_and(|(key, _)| *key == one.key)
-        });
-        let holds = mended.unwrap_or(one);
-        let impact = if one.phase == Phase::Resolved { Impact::None } else { holds.impact };
+    let mut points: Vec<Point<'_>> = Vec::new();
+    for word in words(&incident.statements) {
+        let Word { said, holds } = word;
         let components = if holds.components.is_empty() { &incident.components } else { &holds.components };
-        let from = if place == 0 { incident.began.min(one.at) } else { one.at };
-        points.push(Point { from, impact, components });
+        let from = if points.is_empty() { incident.began.min(said.at) } else { said.at };
+        points.push(Point { from, impact: word.impact(), components });
     }
     points
+}
+
+/// What was said once and stands, as it holds now.
+#[derive(Clone, Copy, Debug)]
+pub struct Word<'a> {
+    /// It holds since this was said.
+    pub said: &'a PublicStatement,
+    /// The newest correction of that, or that itself.
+    pub holds: &'a PublicStatement,
+}
+
+impl Word<'_> {
+    /// Whether it says that it is over. A correction of another one that comes after the end may say so by the way.
+    pub fn is_over(&self) -> bool {
+        self.said.phase == Phase::Resolved && self.holds.phase == Phase::Resolved
+    }
+
+    /// How far the incident is.
+    pub fn phase(&self) -> Phase {
+        if self.holds.phase == Phase::Resolved { self.said.phase } else { self.holds.phase }
+    }
+
+    fn impact(&self) -> Impact {
+        if self.is_over() { Impact::None } else { self.holds.impact }
+    }
+}
+
+/// What holds last of what was said; `None` where all of it was taken back.
+pub fn newest_word(statements: &[PublicStatement]) -> Option<Word<'_>> {
+    words(statements).pop()
+}
+
+/// What was said and stands, the oldest first, each with what corrects it.
+fn words(statements: &[PublicStatement]) -> Vec<Word<'_>> {
+    let is_said = |one: &&PublicStatement| matches!(one.said, Said::Text(_)) && one.sort != Sort::Retraction;
+    let mut said: Vec<_> = statements.iter().filter(is_said).collect();
+    said.sort_by(|one, other| (one.at, &one.key).cmp(&(other.at, &other.key)));
+    let mended = |one: &PublicStatement| {
+        let (key, _) = one.mends.as_ref().filter(|_| one.sort == Sort::Correction)?;
+        said.iter().copied().find(|other| other.key == *key)
+    };
+    let mut words: Vec<Word<'_>> = Vec::with_capacity(said.len());
+    for one in &said {
+        // A correction may be corrected, too. One of what was taken back stands for itself.
+        let first =
+            std::iter::successors(Some(*one), |one| mended(one)).take(said.len()).last().unwrap_or(one);
+        match words.iter_mut().find(|word| word.said.key == first.key) {
+            Some(word) => word.holds = one,
+            None => words.push(Word { said: first, holds: one }),
+        }
+    }
+    words
 }

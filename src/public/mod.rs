@@ -22,7 +22,7 @@ mod stories_days;
 mod stories_words;
 mod write;
 
-pub use days::{Day, Line, lines};
+pub use days::{Day, Line, Word, lines, newest_word};
 pub use files::{File, Files, Newest};
 pub use write::{WriteError, write};
 

@@ -98,6 +98,70 @@ fn a_correction_holds_from_what_it_corrects_and_what_was_taken_back_never_did() 
     assert_eq!(today(&shown).worst, Some(State::Operational));
 }
 
+/// A correction of another one.
+fn corrects(id: &str, other: &str, phase: Phase, impact: Impact, clock: &str) -> PublicStatement {
+    let mut one = said(id, Sort::Correction, phase, impact, clock, "x");
+    one.mends = Some((format!("key-{other}"), at(clock)));
+    one
+}
+
+#[test]
+fn a_correction_that_comes_late_changes_the_time_of_what_it_corrects_and_no_other() {
+    let before = [
+        said("1-1", Sort::Update, Phase::Investigating, Impact::Minor, "09:00", "x"),
+        said("1-2", Sort::Update, Phase::Monitoring, Impact::Minor, "10:00", "x"),
+    ];
+    // Of the first hour it was worse; of now nothing is said.
+    let late = corrects("1-3", "1-1", Phase::Monitoring, Impact::Critical, "11:00");
+    let shown = alone(vec![incident("a", "09:00", [&before[..], &[late]].concat())]);
+    let day = today(&shown);
+    assert_eq!((day.worst, day.lasted), (Some(State::MajorOutage), SignedDuration::from_hours(1)));
+    assert_eq!((line(&shown).state, shown.state()), (State::Degraded, State::Degraded));
+    // The same after the end, when whoever writes it says by the way that it is resolved.
+    let over = said("1-4", Sort::Closing, Phase::Resolved, Impact::None, "12:00", "x");
+    for phase in [Phase::Monitoring, Phase::Resolved] {
+        let late = corrects("1-5", "1-1", phase, Impact::Critical, "13:00");
+        let mut one = incident("a", "09:00", [&before[..], &[over.clone(), late]].concat());
+        (one.ended, one.phase) = (Some(at("12:00")), Phase::Resolved);
+        let shown = alone(vec![one]);
+        let day = today(&shown);
+        assert_eq!(
+            (day.worst, day.lasted),
+            (Some(State::MajorOutage), SignedDuration::from_hours(1)),
+            "{phase:?}"
+        );
+        assert_eq!(
+            (line(&shown).state, line(&shown).since),
+            (State::Operational, Some(at("12:00"))),
+            "{phase:?}"
+        );
+    }
+}
+
+#[test]
+fn what_corrects_that_it_is_over_goes_on_from_there() {
+    let statements = [
+        said("1-1", Sort::Update, Phase::Investigating, Impact::Minor, "09:00", "x"),
+        said("1-2", Sort::Closing, Phase::Resolved, Impact::None, "10:00", "x"),
+        corrects("1-3", "1-2", Phase::Investigating, Impact::Critical, "11:00"),
+    ];
+    let mut one = incident("a", "09:00", statements.to_vec());
+    let day = today(&alone(vec![one.clone()]));
+    assert_eq!(
+        (day.worst, day.lasted),
+        (Some(State::MajorOutage), SignedDuration::from_hours(14)),
+        "to midnight"
+    );
+    // What corrects the correction goes before it.
+    one.statements.push(corrects("1-4", "1-3", Phase::Investigating, Impact::Major, "11:30"));
+    assert_eq!(today(&alone(vec![one.clone()])).worst, Some(State::PartialOutage));
+    // Without the one that it corrects a correction says how it is from its own hour.
+    one.statements[1].said = Said::Retracted { at: at("12:00") };
+    one.statements[2].said = Said::Retracted { at: at("12:00") };
+    let day = today(&alone(vec![one]));
+    assert_eq!((day.worst, day.lasted), (Some(State::PartialOutage), SignedDuration::from_mins(750)));
+}
+
 #[test]
 fn two_at_the_same_time_are_counted_once() {
     let both = ["a", "b"].map(|key| {

@@ -11,7 +11,7 @@ use crate::core::rules::Rules;
 use crate::core::voice::{Sort, Statement};
 use crate::crypto;
 use crate::house::House;
-use crate::public::{Component, DAYS, Planned, PublicIncident, PublicStatement, Said, Shown};
+use crate::public::{Component, DAYS, Planned, PublicIncident, PublicStatement, Said, Shown, newest_word};
 use crate::render::statement_id;
 use crate::store::{StoreError, Tx, statements, tokens};
 
@@ -76,24 +76,29 @@ impl Keys {
 }
 
 fn of_incident(incident: &Incident, keys: &Keys) -> Option<PublicIncident> {
-    let told: Vec<&Statement> = incident.voice.published(Audience::Public).collect();
-    let first = told.first()?;
-    // What is taken back says nothing of how it is, nor what it is called.
     let voice = &incident.voice;
-    let last = voice.newest(Audience::Public).or(told.last().copied()).unwrap_or(first);
-    // That it is over is told by who speaks, and not by us.
-    let is_closed = voice.is_closed(Audience::Public);
-    let over = incident.resolution().map(|(_, at)| at);
-    let ended = is_closed.then(|| over.or(last.published_at())).flatten();
+    let told: Vec<&Statement> = voice.published(Audience::Public).collect();
+    let last = &told.last()?.wording;
+    let statements: Vec<PublicStatement> = told.iter().map(|one| of_statement(incident, one, keys)).collect();
+    // What is taken back says nothing of how it is, nor what it is called. That it is over is told by who speaks, and not by us.
+    let word = newest_word(&statements);
+    let (components, impact, phase, ended) = match &word {
+        Some(word) => {
+            let over = incident.resolution().map_or(word.said.at, |(_, at)| at);
+            let ended = (word.said.sort == Sort::Closing && word.is_over()).then_some(over);
+            (word.holds.components.clone(), word.holds.impact, word.phase(), ended)
+        }
+        None => (last.components.clone(), last.impact, last.phase, None),
+    };
     Some(PublicIncident {
         key: keys.of(&format!("incident {}", incident.id)),
-        title: voice.title(Audience::Public, None).unwrap_or(&last.wording.title).to_owned(),
-        components: last.wording.components.clone(),
-        impact: last.wording.impact,
-        phase: last.wording.phase,
+        title: voice.title(Audience::Public, None).unwrap_or(&last.title).to_owned(),
+        components,
+        impact,
+        phase,
         began: incident.opened_at,
         ended,
-        statements: told.iter().map(|one| of_statement(incident, one, keys)).collect(),
+        statements,
     })
 }
 
@@ -152,4 +157,115 @@ fn planned(rules: &Rules, keys: &Keys, (from, now): (Timestamp, Timestamp)) -> V
         })
     });
     all.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::incident::Severity;
+    use crate::core::timeline::{Actor, Entry, Fact, Route};
+    use crate::core::voice::{Impact, Phase, Right, Stage, Wording};
+    use crate::public::{State, lines};
+
+    fn at(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_795_400_000 + minute * 60).unwrap()
+    }
+
+    /// What went out in a minute: of what sort, how far, how bad, and what it mends.
+    type Told = (i64, Sort, Phase, Impact, Option<u32>);
+
+    fn statement(number: u32, (minute, sort, phase, impact, mends): Told) -> Statement {
+        let wording = Wording {
+            audience: Audience::Public,
+            sort,
+            phase,
+            impact,
+            title: "Online shop: payments fail".into(),
+            text: "...".into(),
+            components: vec!["Online shop".into()],
+            next_by: None,
+            mends,
+            channels: Vec::new(),
+        };
+        let stage = Stage::Published { at: at(minute), by: "maya".into(), right: Right::Commander };
+        Statement {
+            number,
+            wording,
+            by: "maya".into(),
+            at: at(minute),
+            entry: number,
+            found: Vec::new(),
+            overrides: Vec::new(),
+            stage,
+            reached: Vec::new(),
+        }
+    }
+
+    /// How the page shows an incident that began at the first minute, an hour later.
+    fn told(statements: &[Told]) -> (PublicIncident, Shown) {
+        let fact = Fact::Opened {
+            title: "x".into(),
+            service: "shop".into(),
+            severity: Severity::Sev1,
+            group: None,
+            declared: true,
+        };
+        let (actor, route) = (Actor::Dispatch, Route::Api);
+        let entry =
+            Entry { seq: 1, at: at(0), occurred_at: at(0), actor, office: None, term: None, route, fact };
+        let mut incident = Incident::open(42, &entry).unwrap();
+        incident.voice.statements =
+            (1..).zip(statements).map(|(number, one)| statement(number, *one)).collect();
+        let incident = of_incident(&incident, &Keys("a key of tests".into())).unwrap();
+        let shown = Shown {
+            title: "Status".into(),
+            url: None,
+            contact: None,
+            subscribe: None,
+            made_at: at(60),
+            components: vec![Component { name: "Online shop".into(), since: at(-600) }],
+            incidents: vec![incident.clone()],
+            maintenance: Vec::new(),
+        };
+        (incident, shown)
+    }
+
+    const BEGAN: Told = (0, Sort::Update, Phase::Investigating, Impact::Critical, None);
+    const OVER: Told = (20, Sort::Closing, Phase::Resolved, Impact::None, None);
+
+    #[test]
+    fn who_says_that_it_is_not_over_after_all_is_believed() {
+        let (incident, shown) = told(&[BEGAN, OVER]);
+        assert_eq!((incident.ended, shown.state()), (Some(at(20)), State::Operational));
+        let not_over = (30, Sort::Correction, Phase::Investigating, Impact::Critical, Some(2));
+        let (incident, shown) = told(&[BEGAN, OVER, not_over]);
+        assert_eq!((incident.ended, incident.is_open()), (None, true));
+        assert_eq!((incident.phase, incident.impact), (Phase::Investigating, Impact::Critical));
+        assert_eq!(shown.state(), State::MajorOutage);
+        assert_eq!((lines(&shown)[0].state, lines(&shown)[0].since), (State::MajorOutage, Some(at(0))));
+        // It was over in the end.
+        let (incident, shown) = told(&[BEGAN, OVER, not_over, (40, OVER.1, OVER.2, OVER.3, None)]);
+        assert_eq!((incident.ended, shown.state()), (Some(at(40)), State::Operational));
+        // And a slip of the pen in what says that it is over leaves it over, from when that was said.
+        let slip = (30, Sort::Correction, Phase::Resolved, Impact::None, Some(2));
+        let (incident, shown) = told(&[BEGAN, OVER, slip]);
+        assert_eq!((incident.ended, shown.state()), (Some(at(20)), State::Operational));
+    }
+
+    #[test]
+    fn a_correction_of_what_was_said_before_ends_nothing_and_begins_nothing() {
+        for (late, ended) in [(&[BEGAN, OVER][..], Some(at(20))), (&[BEGAN][..], None)] {
+            for phase in [Phase::Investigating, Phase::Resolved] {
+                let correction = (30, Sort::Correction, phase, Impact::Minor, Some(1));
+                let (incident, shown) = told(&[late, &[correction]].concat());
+                assert_eq!((incident.ended, incident.is_open()), (ended, ended.is_none()), "{phase:?}");
+                let state = if ended.is_some() { State::Operational } else { State::Degraded };
+                assert_eq!(shown.state(), state, "{phase:?}");
+            }
+        }
+        // That it is over was taken back.
+        let taken_back = (30, Sort::Retraction, Phase::Investigating, Impact::Critical, Some(2));
+        let (incident, shown) = told(&[BEGAN, OVER, taken_back]);
+        assert_eq!((incident.ended, shown.state()), (None, State::MajorOutage));
+    }
 }

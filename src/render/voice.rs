@@ -81,7 +81,8 @@ pub(super) fn sentence(
         }
         News::Undelivered => {
             let lost = voice.statements.iter().rev().find_map(|one| {
-                let is_lost = |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
+                let is_lost =
+                    |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown" | "stands");
                 let lost = one.reached.iter().find(is_lost)?;
                 Some((one.number, lost.channel.as_str(), lost.outcome.as_str()))
             });
@@ -94,6 +95,9 @@ pub(super) fn sentence(
             match lost {
                 Some((number, channel, "unknown")) => format!(
                     "{id}: it is not known whether statement {number} reached {channel}. Look there; it is not sent again by itself, so that nobody reads it twice."
+                ),
+                Some((number, channel, "stands")) => format!(
+                    "{id}: statement {number} is in {channel}, but what it takes back may stand there still. Look there, and remove it by hand."
                 ),
                 Some((number, channel, _)) => format!("{id}: statement {number} did not reach {channel}."),
                 None => format!("{id}: a statement did not reach a channel."),

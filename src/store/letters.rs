@@ -178,6 +178,13 @@ pub enum Settlement {
         /// The other side's id.
         remote_id: Option<String>,
     },
+    /// The other side has it, and people are told that what it takes back may stand there still.
+    Stands {
+        /// The other side's id of what it has.
+        remote_id: Option<String>,
+        /// What is left to be done.
+        why: String,
+    },
     /// To be tried again.
     Again {
         /// When.
@@ -202,7 +209,7 @@ pub enum Settlement {
 impl Settlement {
     fn state(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } => "accepted",
+            Self::Accepted { .. } | Self::Stands { .. } => "accepted",
             Self::Again { .. } => "pending",
             Self::Refused { .. } => "refused",
             Self::Unknown { .. } => "unknown",
@@ -353,6 +360,7 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
 pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<bool, StoreError> {
     let (remote_id, why) = match settlement {
         Settlement::Accepted { remote_id } => (remote_id.as_deref(), None),
+        Settlement::Stands { remote_id, why } => (remote_id.as_deref(), Some(why.as_str())),
         Settlement::Again { why, .. } | Settlement::Refused { why } | Settlement::Unknown { why } => {
             (None, Some(why.as_str()))
         }
@@ -380,7 +388,8 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
             i64::from(unsure).into(),
         ],
     )?;
-    if let Settlement::Accepted { remote_id: Some(root) } = settlement
+    if let Settlement::Accepted { remote_id: Some(root) } | Settlement::Stands { remote_id: Some(root), .. } =
+        settlement
         && !claim.channel.is_empty()
     {
         // What is said to one person is a thread of its own.

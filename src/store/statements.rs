@@ -24,7 +24,7 @@ pub fn published(
     )
 }
 
-/// The incidents of which an audience was told anything since, the newest first.
+/// The incidents of which an audience was told anything since, the newest first; of one that cannot be read the log tells.
 ///
 /// # Errors
 /// What the engine says.
@@ -40,11 +40,16 @@ pub fn told_since(
         &[audience.as_str().into(), since.into(), i64::from(limit).into()],
         |row| row.int(0),
     )?;
-    let mut told = Vec::with_capacity(found.len());
-    for id in found {
-        told.extend(incidents::load(tx, id)?.map(|saved| saved.incident));
-    }
-    Ok(told)
+    let loaded = incidents::load_readable(tx, &found)?;
+    let readable = found.iter().zip(loaded).filter_map(|(id, loaded)| match loaded? {
+        Ok(saved) => Some(saved.incident),
+        // What was told of all others is shown all the same.
+        Err(error) => {
+            tracing::error!(incident.id = id, %error, "what was told of an incident cannot be read; it is left out");
+            None
+        }
+    });
+    Ok(readable.collect())
 }
 
 /// What changes whenever anything is told to anybody.

@@ -139,26 +139,25 @@ impl Relay {
                 other => return other,
             }
         }
-        let connection = self.connect().await?;
+        let connection = self.connect(&greeting(from)).await?;
         self.converse(connection, from, to, bytes, handed).await
     }
 
-    async fn connect(&self) -> Result<AsyncSmtpConnection, Trouble> {
-        let name = ClientId::default();
+    async fn connect(&self, name: &ClientId) -> Result<AsyncSmtpConnection, Trouble> {
         let place = format!("{}:{}", self.host, self.port);
         let connecting = async {
             let server = (self.host.as_str(), self.port);
             let mut connection = if self.security == Security::Implicit {
                 let (wait, tls) = (Some(CONNECT_DEADLINE), self.tls.clone());
-                AsyncSmtpConnection::connect_tokio1(server, wait, &name, tls, None).await?
+                AsyncSmtpConnection::connect_tokio1(server, wait, name, tls, None).await?
             } else {
                 // The library writes a letter and its final dot apart, which without this costs 40 ms a page.
                 let stream = TcpStream::connect(server).await?;
                 stream.set_nodelay(true)?;
-                AsyncSmtpConnection::connect_with_transport(Box::new(stream), &name).await?
+                AsyncSmtpConnection::connect_with_transport(Box::new(stream), name).await?
             };
             if let (Security::StartTls, Some(tls)) = (self.security, &self.tls) {
-                connection.starttls(tls.clone(), &name).await?;
+                connection.starttls(tls.clone(), name).await?;
             }
             if let Some(login) = &self.login {
                 connection.auth(&[Mechanism::Plain, Mechanism::Login], login).await?;
@@ -219,6 +218,19 @@ impl Relay {
                 Err(Trouble::Lost(format!("{} fell silent with the letter in hand", self.host)))
             }
         }
+    }
+}
+
+/// By what name a relay is greeted (RFC 5321, 4.1.1.1: a domain, or an address in brackets). Relays write it into the letter
+/// (`Received:`), where every reader finds it: so it is the domain that stands in `from`, and never what this machine is called.
+pub(super) fn greeting(from: &Address) -> ClientId {
+    let domain = from.domain();
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-');
+    let is_literal = domain.starts_with('[') && domain.ends_with(']') && domain.is_ascii();
+    match is_literal || !domain.is_empty() && domain.bytes().all(fits) {
+        true => ClientId::Domain(domain.to_lowercase()),
+        // One in other letters would have to be written otherwise; a relay takes this from anybody.
+        false => ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST),
     }
 }
 

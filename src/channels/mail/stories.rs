@@ -113,6 +113,30 @@ async fn a_letter_is_taken_and_the_next_one_uses_the_same_connection() {
     assert_eq!(taken.recv().await, taken.recv().await, "the same bytes on every attempt");
 }
 
+#[tokio::test]
+async fn a_relay_is_greeted_by_the_domain_of_the_sender_and_not_by_the_name_of_the_machine() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("smtp://{}", listener.local_addr().unwrap());
+    let greeted = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        let mut stream = BufReader::new(stream);
+        stream.write_all(b"220 ready\r\n").await.unwrap();
+        let mut line = String::new();
+        stream.read_line(&mut line).await.unwrap();
+        line
+    };
+    let mailer = Mailer::new("onscene <pager@Status.example.net>", &[url], None, None).unwrap();
+    let letter = parcel(1);
+    let (line, outcome) = tokio::join!(greeted, mailer.send(&letter));
+    assert_eq!(line, "EHLO status.example.net\r\n");
+    assert_eq!(outcome.as_str(), "wait", "{outcome:?}");
+    // What no relay would read as a name is none.
+    for (domain, name) in [("[192.0.2.7]", "[192.0.2.7]"), ("bücher.example", "[127.0.0.1]")] {
+        let from = Address::new("pager", domain).unwrap();
+        assert_eq!(smtp::greeting(&from).to_string(), name);
+    }
+}
+
 #[test]
 fn the_bytes_of_a_page_hold_what_mail_programs_look_for() {
     let from: Mailbox = "onscene <pager@example.net>".parse().unwrap();

@@ -1,7 +1,7 @@
 //! A directory that a web server hands out as it is: `/history` is `history/index.html`, as all of them understand.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File as Opened};
+use std::fs::{self, File as Opened, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,19 @@ pub(super) fn name(path: &str, file: &File) -> String {
 }
 
 /// Puts the files there: each beside its place and then into it, so that whoever reads meanwhile gets a whole one, old or new.
-/// What links to others comes after them. Then what was ours and is no more is removed.
-pub(super) fn bring(directory: &Path, files: &Files, statement: Option<&str>) -> io::Result<()> {
+/// What links to others comes after them. Then what was ours and is no more is removed. `false`: somebody else is at it, and nothing was
+/// done.
+pub(super) fn bring(directory: &Path, files: &Files, statement: Option<&str>) -> io::Result<bool> {
     // Others may bring theirs at the same time, also from other nodes that share the disk: one after the other. It ends with the file.
     let turn = Opened::create(directory.join(TURN))?;
-    turn.lock()?;
+    match turn.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Ok(false),
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
     let before = read(directory)?;
     if before.stays(files, statement) {
-        return Ok(());
+        return Ok(true);
     }
     let now = Manifest::of(files, name);
     let mut changed = BTreeSet::new();
@@ -45,7 +50,8 @@ pub(super) fn bring(directory: &Path, files: &Files, statement: Option<&str>) ->
     }
     let manifest = serde_json::to_vec(&now)?;
     put(directory, MANIFEST, &manifest, &mut changed)?;
-    changed.iter().try_for_each(|directory| Opened::open(directory)?.sync_all())
+    changed.iter().try_for_each(|directory| Opened::open(directory)?.sync_all())?;
+    Ok(true)
 }
 
 fn read(directory: &Path) -> io::Result<Manifest> {

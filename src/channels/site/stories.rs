@@ -86,6 +86,54 @@ struct Kept {
     seen: Vec<(String, String, String)>,
     /// The answer to the put of this number is lost, after it was done.
     loses: Option<usize>,
+    conditions: Conditions,
+    /// xorshift64: how long others come before a request; none where it is zero.
+    dice: u64,
+}
+
+/// What a store makes of `If-Match` and `If-None-Match` with a put.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Conditions {
+    /// As the Amazon S3 User Guide has it ("conditional writes").
+    #[default]
+    Kept,
+    Ignored,
+    /// 501, as some stores say that are like it.
+    Unknown,
+    /// It calls every object by another tag than the one it compares with, as behind a proxy that packs.
+    Wrong,
+}
+
+impl Kept {
+    fn waits(&mut self) -> u64 {
+        if self.dice == 0 {
+            return 0;
+        }
+        self.dice ^= self.dice << 13;
+        self.dice ^= self.dice >> 7;
+        self.dice ^= self.dice << 17;
+        self.dice % 12
+    }
+
+    /// Whether a put may go on; else what is answered.
+    fn may_put(&self, path: &str, head: &str) -> Result<(), &'static str> {
+        let (only, none) = (header(head, "if-match"), header(head, "if-none-match"));
+        let there = self.objects.get(path).map(|body| tag_of(body));
+        match self.conditions {
+            _ if only.is_empty() && none.is_empty() => Ok(()),
+            Conditions::Ignored => Ok(()),
+            Conditions::Unknown => Err("501 Not Implemented"),
+            Conditions::Wrong => Err("412 Precondition Failed"),
+            Conditions::Kept if none == "*" && there.is_some() => Err("412 Precondition Failed"),
+            Conditions::Kept if !only.is_empty() && there.is_none() => Err("404 Not Found"),
+            Conditions::Kept if !only.is_empty() && there != Some(only) => Err("412 Precondition Failed"),
+            Conditions::Kept => Ok(()),
+        }
+    }
+}
+
+fn tag_of(body: &str) -> String {
+    format!("\"{}\"", &crate::crypto::hex(&crate::crypto::sha256(body.as_bytes()))[..32])
 }
 
 impl Store {
@@ -123,6 +171,10 @@ impl Store {
             let head = String::from_utf8_lossy(&bytes[..end.0]).into_owned();
             let body = String::from_utf8_lossy(&bytes[end.0 + 4..end.1]).into_owned();
             bytes.drain(..end.1);
+            let waits = self.0.lock().unwrap().waits();
+            for _ in 0..waits {
+                tokio::task::yield_now().await;
+            }
             let Some(answer) = self.answer(head, body) else { return };
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
@@ -135,12 +187,15 @@ impl Store {
         let mut words = line.split(' ');
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().to_owned());
         let mut kept = self.0.lock().unwrap();
-        kept.seen.push((line.clone(), head, body.clone()));
+        kept.seen.push((line.clone(), head.clone(), body.clone()));
         let with = |status: &str, body: &str| {
             Some(format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n\r\n{body}", body.len()))
         };
         match method {
             "PUT" => {
+                if let Err(status) = kept.may_put(&path, &head) {
+                    return with(status, "<Error><Code>PreconditionFailed</Code></Error>");
+                }
                 kept.objects.insert(path, body);
                 let puts = kept.seen.iter().filter(|(line, ..)| line.starts_with("PUT ")).count();
                 if kept.loses == Some(puts) { None } else { with("200 OK", "") }
@@ -150,7 +205,7 @@ impl Store {
                 Some("HTTP/1.1 204 No Content\r\n\r\n".into())
             }
             _ => match kept.objects.get(&path) {
-                Some(body) => with("200 OK", body),
+                Some(body) => with(&format!("200 OK\r\nETag: {}", tag_of(body)), body),
                 None => with("404 Not Found", fixture("no_key")),
             },
         }
@@ -241,6 +296,45 @@ async fn a_directory_that_is_not_there_is_waited_for() {
     assert_eq!(outcome.as_str(), "wait", "{outcome:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_directory_that_somebody_else_has_locked_is_waited_for_and_not_for_ever() {
+    let directory = tempfile::tempdir().unwrap();
+    let told = files(0, &[("aa", "42-3", "x")]);
+    let site = in_directory(directory.path(), &told);
+    let lock = std::fs::File::create(directory.path().join(".onscene.lock")).unwrap();
+    lock.lock().unwrap();
+    let outcome = site.send(&statement(1)).await;
+    assert!(matches!(&outcome, Outcome::Wait { why, .. } if why.contains("locked")), "{outcome:?}");
+    let again = statement(2);
+    let (outcome, ()) = tokio::join!(site.send(&again), async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        lock.unlock().unwrap();
+    });
+    assert_eq!(outcome, Outcome::Accepted { remote_id: None });
+}
+
+#[tokio::test]
+async fn a_disk_that_never_answers_keeps_one_attempt_and_no_more() {
+    let directory = tempfile::tempdir().unwrap();
+    // Whoever opens it to write waits until somebody reads: so hangs a disk that is away.
+    let lock = directory.path().join(".onscene.lock");
+    assert!(std::process::Command::new("mkfifo").arg(&lock).status().unwrap().success());
+    let told = files(0, &[("aa", "42-3", "x")]);
+    let mut site = in_directory(directory.path(), &told);
+    site.patience = Duration::from_millis(200);
+    let first = site.send(&statement(1)).await;
+    let others = [site.send(&statement(2)).await, site.send(&statement(3)).await];
+    // It comes back: who hung there is the one who goes on.
+    let _reader = tokio::task::spawn_blocking(move || std::fs::File::open(lock).unwrap()).await.unwrap();
+    assert!(matches!(&first, Outcome::Unknown { why } if why.contains("does not answer")), "{first:?}");
+    for outcome in &others {
+        assert!(matches!(outcome, Outcome::Wait { why, .. } if why.contains("at it still")), "{outcome:?}");
+    }
+    site.patience = DIRECTORY_DEADLINE;
+    assert_eq!(site.send(&statement(4)).await, Outcome::Accepted { remote_id: None });
+    assert!(directory.path().join("index.html").exists());
+}
+
 #[tokio::test]
 async fn a_bucket_gets_each_file_signed_and_with_its_headers() {
     let told = files(0, &[("aa", "42-3", "Some payments fail.")]);
@@ -260,7 +354,7 @@ async fn a_bucket_gets_each_file_signed_and_with_its_headers() {
     assert!(of("status.json", "cache-control").starts_with("public, max-age=30"));
     assert_eq!(seen.last().unwrap().0, line(".onscene-site.json"), "it says what is there, so it comes last");
     assert_eq!(seen[1].0, line("incidents/aa"), "what is linked to is there first");
-    assert_eq!(seen.len(), told.all().count() + 2);
+    assert_eq!(seen.len(), told.all().count() + 3, "the manifest is read before and after, and written");
     for (line, head, body) in &seen {
         let proof = header(head, "authorization");
         assert!(proof.starts_with("AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/2026"), "{proof}");
@@ -288,7 +382,7 @@ async fn a_bucket_gets_only_what_changed_and_loses_what_is_no_more() {
     store.seen();
     assert_eq!(site.send(&statement(2)).await, Outcome::Accepted { remote_id: None });
     let lines: Vec<String> = store.seen().into_iter().map(|(line, ..)| line).collect();
-    assert_eq!(lines.len(), 2, "nothing changed: the manifest is read, and written: {lines:?}");
+    assert_eq!(lines.len(), 3, "nothing changed: the manifest is read, read again, and written: {lines:?}");
     site.newest.swap(files(60, &[("aa", "42-3", "x")]));
     assert_eq!(site.send(&statement(3)).await, Outcome::Accepted { remote_id: None });
     let lines: Vec<String> = store.seen().into_iter().map(|(line, ..)| line).collect();
@@ -385,5 +479,95 @@ fn what_cannot_work_is_said_when_it_is_built() {
         let said = said(&texts, secrets);
         assert!(said.contains(word), "{texts:?}: {said}");
         assert!(!said.contains("maya"), "{said}");
+    }
+}
+
+/// Whether every mark of the manifest is that of what stands there.
+fn is_true(store: &Store, versions: &[&Arc<Files>]) -> bool {
+    let objects = store.objects();
+    let manifest = objects.get("/status/page/.onscene-site.json").map_or("{}", String::as_str);
+    let manifest: serde_json::Value = serde_json::from_str(manifest).unwrap();
+    let marks = manifest["files"].as_object().cloned().unwrap_or_default();
+    let bytes = |wanted: &str| {
+        let mut all = versions.iter().flat_map(|files| files.all());
+        all.find(|(_, file)| mark(file) == wanted).map(|(_, file)| file.bytes.to_vec())
+    };
+    marks.iter().filter(|(_, mark)| *mark != "").all(|(name, mark)| {
+        let there = objects.get(&format!("/status/page/{name}")).map(|body| body.clone().into_bytes());
+        there == bytes(mark.as_str().unwrap())
+    })
+}
+
+fn has_all_of(store: &Store, files: &Files) -> bool {
+    let objects = store.objects();
+    files.all().all(|(path, file)| {
+        let name = match path {
+            "/" => "index.html",
+            "/nothing-here" => "404.html",
+            path => path.trim_start_matches('/'),
+        };
+        objects.get(&format!("/status/page/{name}")).is_some_and(|body| body.as_bytes() == &file.bytes[..])
+    })
+}
+
+#[tokio::test]
+async fn whoever_brings_what_at_the_same_time_the_newest_stands_there_in_the_end() {
+    let old = files(0, &[("aa", "42-3", "old"), ("bb", "41-1", "gone soon")]);
+    let new = files(60, &[("aa", "42-3", "new"), ("cc", "43-1", "new there")]);
+    let mut met = 0;
+    for seed in 1..=120_u64 {
+        let store = Store::default();
+        let url = store.start().await;
+        store.0.lock().unwrap().dice = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        // Two nodes; one of them has seen less.
+        let (late, early) = (in_bucket(&url, &old), in_bucket(&url, &new));
+        let (one, other) = tokio::join!(late.bring(&old, at(61)), early.bring(&new, at(61)));
+        assert!(
+            is_true(&store, &[&old, &new]),
+            "seed {seed}: the manifest says of something that it is what it is not"
+        );
+        met += u32::from(one.is_err() || other.is_err());
+        // Whoever was told that another came in between tries again, and has seen the newest by then.
+        let mut times = 0;
+        while early.bring(&new, at(62)).await.is_err() || late.bring(&new, at(62)).await.is_err() {
+            times += 1;
+            assert!(times < 5, "seed {seed}: they never come to an end");
+        }
+        assert!(
+            has_all_of(&store, &new) && is_true(&store, &[&new]),
+            "seed {seed}: something old stands there"
+        );
+        assert!(!store.objects().contains_key("/status/page/incidents/bb"), "seed {seed}");
+    }
+    assert!(met > 20, "they came between each other {met} times");
+}
+
+#[tokio::test]
+async fn letters_that_come_together_bring_one_after_the_other() {
+    let told = files(0, &[("aa", "42-3", "x")]);
+    let store = Store::default();
+    let site = in_bucket(&store.start().await, &told);
+    let (statement, copied) = (statement(1), files(60, &[("aa", "42-3", "y")]));
+    let (sent, brought) = tokio::join!(site.send(&statement), site.bring(&copied, at(61)));
+    assert_eq!((sent, brought), (Outcome::Accepted { remote_id: None }, Ok(())));
+    let lines: Vec<String> = store.seen().into_iter().map(|(line, ..)| line).collect();
+    let is_manifest = |line: &String| line.contains(".onscene-site.json");
+    let of_manifest: Vec<&str> =
+        lines.iter().filter(|line| is_manifest(line)).filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(of_manifest, ["GET", "GET", "PUT"].repeat(2), "{lines:?}");
+    assert!(has_all_of(&store, &copied));
+}
+
+#[tokio::test]
+async fn a_store_that_knows_no_conditions_takes_the_page_all_the_same() {
+    for conditions in [Conditions::Ignored, Conditions::Unknown, Conditions::Wrong] {
+        let told = files(0, &[("aa", "42-3", "x")]);
+        let store = Store::default();
+        store.0.lock().unwrap().conditions = conditions;
+        let site = in_bucket(&store.start().await, &told);
+        assert_eq!(site.send(&statement(1)).await, Outcome::Accepted { remote_id: None });
+        let later = files(60, &[("aa", "42-3", "y")]);
+        assert_eq!(site.bring(&later, at(61)).await, Ok(()));
+        assert!(has_all_of(&store, &later) && is_true(&store, &[&later]));
     }
 }

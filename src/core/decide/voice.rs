@@ -432,7 +432,7 @@ impl Work<'_> {
         let lost = known
             .reached
             .iter()
-            .filter(|one| !matches!(one.outcome.as_str(), "" | "accepted" | "superseded"));
+            .filter(|one| !matches!(one.outcome.as_str(), "" | "accepted" | "stands" | "superseded"));
         let is_there =
             |name: &str| self.rules.channels.iter().any(|(known, of)| known == name && *of == audience);
         let channels: Vec<String> = lost
