@@ -13,7 +13,8 @@
 //! keeps for its editors are theirs to remove.
 
 use super::api::refused;
-use super::statement::Statement;
+use super::statement::{Statement, unseen};
+use super::tries::unwanted;
 use super::{Outcome, Parcel};
 use crate::core::voice::{Phase, Sort};
 use crate::crypto;
@@ -268,6 +269,11 @@ async fn attempt(
     let mut entry = Entry::new(parcel, said);
     let mended = said.mends.as_ref().and_then(|mended| Handle::read(mended.remote_id.as_deref()?));
     let gone = mended.as_ref().filter(|_| said.sort == Sort::Retraction);
+    if parcel.only_look {
+        let found = find(blog, parcel, said, secret).await.map_err(unseen)?;
+        let there = found.post.filter(|post| stands(&post.content, &entry.mark));
+        return Ok(there.map_or_else(unwanted, |post| remote(&post.id, &post.slug, parcel)));
+    }
     for _ in 0..TRIES_MAX {
         let found = find(blog, parcel, said, secret).await?;
         let Some(post) = found.post else {

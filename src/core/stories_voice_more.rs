@@ -12,7 +12,7 @@ use super::rules::Target;
 use super::stories::join;
 use super::stories_command::{Night, assign};
 use super::stories_voice::{approve, calm, draft, holding, publish, speaking, writes};
-use super::voice::{Impact, Sort, Stage};
+use super::voice::{Impact, Phase, Sort, Stage};
 
 fn mends(sort: Sort, number: u32, channels: &[&str]) -> Act {
     let channels = channels.iter().map(|name| (*name).to_owned()).collect();
@@ -115,6 +115,29 @@ fn where_something_is_found_is_told_of_the_words_that_were_written() {
     speech.found = vec![found];
     let told = night.refused("maya", Act::Speak(speech));
     assert!(told.contains("from byte 5)"), "{told}");
+}
+
+#[test]
+fn a_correction_that_says_that_it_is_not_over_owes_a_closing_again() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(2));
+    assert!(!night.incident.voice.owes_a_closing(Audience::Public));
+    night.does("maya", mends(Sort::Correction, 1, &[]));
+    night.does("maya", publish(3));
+    assert!(
+        !night.incident.voice.owes_a_closing(Audience::Public),
+        "what was wrong before says nothing of that"
+    );
+    let mut not_over = draft(Audience::Public, "It is not over.");
+    (not_over.sort, not_over.mends) = (Some(Sort::Correction), Some(2));
+    not_over.phase = Some(Phase::Investigating);
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: not_over }));
+    night.does("maya", publish(4));
+    assert!(night.incident.voice.owes_a_closing(Audience::Public));
 }
 
 #[test]

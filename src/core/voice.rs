@@ -164,7 +164,7 @@ pub struct Override {
 pub struct Reached {
     /// Which.
     pub channel: String,
-    /// `accepted`, `refused` or `unknown`; empty while it is on its way.
+    /// `accepted`, `stands` (and what it takes back may, too), `refused`, `unknown` or `superseded`; empty while it is on its way.
     pub outcome: String,
     /// Since when.
     pub at: Timestamp,
@@ -390,11 +390,22 @@ impl Voice {
 
     /// Whether an audience was told that it is over, and that stands.
     pub fn is_closed(&self, audience: Audience) -> bool {
+        // What corrects a closing says whether it is over; what corrects anything else does not.
+        let of_a_closing =
+            |number: u32| self.statement(number).is_some_and(|mended| mended.wording.sort == Sort::Closing);
         let says = |one: &&Statement| {
-            !matches!(one.wording.sort, Sort::Correction | Sort::Retraction)
-                && !self.is_taken_back(one.number)
+            let tells = match one.wording.sort {
+                Sort::Retraction => false,
+                Sort::Correction => one.wording.mends.is_some_and(of_a_closing),
+                _ => true,
+            };
+            tells && !self.is_taken_back(one.number)
         };
-        self.published(audience).rfind(says).is_some_and(|last| last.wording.sort == Sort::Closing)
+        let last = self.published(audience).rfind(says);
+        last.is_some_and(|last| {
+            matches!(last.wording.sort, Sort::Closing | Sort::Correction)
+                && last.wording.phase == Phase::Resolved
+        })
     }
 
     /// The next hour at which something is to be said of an update.

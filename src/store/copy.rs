@@ -182,6 +182,7 @@ const TABLES: &[Table] = &[
             "wrong_codes",
             "reported_at",
             "statement",
+            "unsure",
         ],
         &[
             "id",
