@@ -4,8 +4,10 @@
 //! cachethq/cachet (Http/Routes/ApiRoutes.php, Bus/Commands, Presenters) for version 2.
 //!
 //! It knows no idempotency. An incident is made with the delivery among its `meta` (`onscene`), which 2.4 and version 3 since July 2026 keep
-//! and older ones pass over; updates have nothing but words and a status. Whoever tries again reads first, the newest
-//! fifty incidents or the newest hundred updates, and takes what has the mark, or the words in the same status.
+//! and older ones pass over; updates have nothing but words, a status and a number that grows. Whoever tries again reads first, the newest
+//! fifty incidents or the newest hundred updates, and takes what has the mark. Words in the same status count only above what other
+//! deliveries are known to have written, by their ids or because this process did it, and only where they are the newest: below
+//! newer ones they may be those of an older statement, and it is not known.
 //!
 //! Version 3 hides an incident unless it is told to show it, and links components only when it makes one: there they have the state
 //! of the first statement until the incident is fixed. Every further statement sets the state of its components by itself before it is
@@ -13,24 +15,30 @@
 //! component to an incident, and states are set before in either case. Closing sets those of the statement to "operational".
 //! Whether subscribers are mailed of an update is decided when the incident is made (version 3), or not by us (version 2).
 //!
-//! An update that is taken back is deleted. What an incident was made with cannot be, and gets the words that take it back in its place.
+//! A component that was removed there is left out, and the log says so.
+//!
+//! An update that is taken back is deleted. What an incident was made with cannot be, and gets the words that take it back in its place;
+//! its name becomes the one that stands.
 //! The hour at which it began is not told: both versions read it in the server's own zone, or did.
 //!
 //! A title has 255 characters at most. A text may have as many as the database keeps (not established), and is shown as Markdown; nothing is done
-//! about that. 401, 403, 404 and 410 are about the token or the server; 404 at an incident says that it was removed there, 404 at a component
-//! that there is none of this number, and both are about this letter, as 400 and 422 are.
+//! about that. 401, 403, 404 and 410 are about the token or the server; 404 at an incident says that it was removed there, and is about
+//! this letter, as 400 and 422 are.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, refused, strange, usual};
+use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
-use super::statement::Shown;
+use super::statement::{Shown, unseen};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
 
 #[cfg(test)]
 mod stories;
@@ -58,6 +66,8 @@ const STATES: [u8; 4] = [1, 2, 3, 4];
 const FIXED: u8 = 4;
 /// The place of the words that an incident was made with.
 const MESSAGE: &str = "message";
+/// So many writes are remembered, the newest.
+const KNOWN_MAX: usize = 256;
 
 /// Which API a server has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -71,6 +81,15 @@ pub struct Cachet {
     api: Api,
     version: Version,
     board: Board,
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// What this process has seen written.
+struct Known {
+    delivery: String,
+    incident: String,
+    /// The number of an update; none of what the incident was made with.
+    update: Option<u64>,
 }
 
 /// Of a list, or of one thing.
@@ -125,6 +144,8 @@ impl Thing {
             text: self.is().message.clone().unwrap_or_default(),
             same_status: self.status() == Some(status(said).into()),
             marked: mark == Some(parcel.delivery.as_str()),
+            // Hours there are those of the server's own zone.
+            since: None,
         })
     }
 }
@@ -148,7 +169,8 @@ impl Cachet {
                 "`components` holds \"{wrong}\", and components of Cachet have numbers, such as \"shop=1\""
             ));
         }
-        Ok(Channel::Cachet(Self { api: api.with(ACCEPT, "application/json"), version, board }))
+        let api = api.with(ACCEPT, "application/json");
+        Ok(Channel::Cachet(Self { api, version, board, known: Mutex::default() }))
     }
 
     /// How the page shows a statement.
@@ -174,6 +196,7 @@ impl Cachet {
             None => self.first(parcel, said).await?,
             Some(root) => self.further(parcel, said, root.incident).await?,
         };
+        self.keep(parcel, &handle);
         Ok(handle.accepted())
     }
 
@@ -185,7 +208,7 @@ impl Cachet {
         {
             return Ok(made(incident));
         }
-        let affected = self.board.affected(said);
+        let mut affected = self.board.affected(said);
         let state = board::state(said, STATES);
         let mut body = json!({
             "name": said.title, "message": said.text, "status": status(said), "visible": true, "stickied": false,
@@ -194,11 +217,10 @@ impl Cachet {
         match self.version {
             Version::Three => {
                 body["notifications"] = self.board.notify.into();
-                let linked = affected.iter().map(|id| json!({"id": number(id), "status": state}));
-                body["components"] = linked.collect();
+                body["components"] = linked(&affected, state);
             }
             Version::Two => {
-                self.set(&affected, state).await?;
+                affected = self.set(parcel, &affected, state).await?;
                 body["notify"] = self.board.notify.into();
                 if let Some(id) = affected.first() {
                     body["component_id"] = number(id);
@@ -206,7 +228,17 @@ impl Cachet {
                 }
             }
         }
-        let answer = self.api.post(&self.path("/incidents"), &body).await?;
+        let mut answer = self.api.post(&self.path("/incidents"), &body).await?;
+        if self.version == Version::Three && board::is_wrong(&answer, &affected) {
+            let mut gone = Vec::new();
+            for id in board::few(&affected) {
+                let answer = self.api.get(&self.path(&format!("/components/{}", encode(id)))).await;
+                gone.extend(answer.is_ok_and(|answer| board::is_gone(&answer)).then_some(*id));
+            }
+            let there = self.board.again(parcel, &KIND, &affected, &gone);
+            body["components"] = linked(&there, state);
+            answer = self.api.post(&self.path("/incidents"), &body).await?;
+        }
         Ok(made(written(&answer, board::plain)?))
     }
 
@@ -228,18 +260,29 @@ impl Cachet {
             Some(answer) => answer,
             None => self.api.look(&self.path(list), board::LOOK_BYTES_MAX).await,
         };
-        let all: Data<Vec<Thing>> = board::looked(answer, board::plain)?;
-        let stands = |one: &Thing| one.stands(parcel, said);
-        let is_it = |one: &&Thing| {
+        let all: Data<Vec<Thing>> = board::looked(answer, board::plain).map_err(unseen)?;
+        // With the mark of another it is another, and so is what this process made for another.
+        let known = self.known(parcel, |known| Some(known.incident.clone()));
+        let has_mark = |one: &Thing| one.is().meta.as_ref().is_some_and(|meta| meta.get("onscene").is_some());
+        let mut left = Vec::new();
+        for one in newest_first(&all.data) {
+            match one.stands(parcel, said) {
+                Some(stands) if stands.marked => return Ok(Some(stands.id)),
+                Some(stands) if !has_mark(one) && !known.contains(&stands.id) => left.push((one, stands)),
+                _ => {}
+            }
+        }
+        let looks_alike = |(one, stands): &(&Thing, Stands)| {
             let is_called = one.is().name.as_deref().is_some_and(|name| board::same(name, &said.title));
+            // Its status may be another by now.
             let is_open = board::over(said) || one.status() != Some(FIXED.into());
-            let others = one.is().meta.as_ref().is_some_and(|meta| meta.get("onscene").is_some());
-            stands(one).is_some_and(|stands| {
-                // Its status may be another by now, and with the mark of another it is another.
-                stands.marked || !others && is_called && is_open && board::same(&stands.text, &said.text)
-            })
+            is_called && is_open && board::same(&stands.text, &said.text)
         };
-        Ok(newest_first(&all.data).into_iter().find(is_it).and_then(Thing::number))
+        match left.iter().position(looks_alike) {
+            None => Ok(None),
+            Some(0) => Ok(left.into_iter().next().map(|(_, stands)| stands.id)),
+            Some(_) => Err(board::looks_alike()),
+        }
     }
 
     /// A further statement is an update of it.
@@ -252,57 +295,113 @@ impl Cachet {
             Handle { incident, places: [update].into_iter().chain(message).collect() }
         };
         if parcel.attempt > 1 {
-            let sort = if self.version == Version::Three { "&sort=-created_at" } else { "" };
-            let list = format!("{path}/updates?per_page=100{sort}");
-            let answer = self.api.look(&list, board::LOOK_BYTES_MAX).await;
-            let all: Data<Vec<Thing>> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
-            let stands: Vec<Stands> =
-                newest_first(&all.data).into_iter().filter_map(|one| one.stands(parcel, said)).collect();
-            if let Some(found) = board::found(said, &stands) {
+            let all = self.updates(&path).await.map_err(unseen)?;
+            let stands = self.after_known(parcel, said, &incident, &all);
+            if let Some(found) = board::found(said, &stands)? {
                 return Ok(made(incident, found.id.clone()));
             }
         }
-        for place in gone.iter().flat_map(|gone| &gone.places) {
-            let incident = gone.as_ref().map(|gone| gone.incident.as_str()).unwrap_or_default();
-            self.take_back(said, incident, place).await?;
+        let mut places = gone.map(|gone| gone.places).unwrap_or_default();
+        if let Some(words) = board::to_be_found(said) {
+            let all = self.updates(&path).await?;
+            places = board::places_of(parcel, words, &self.after_known(parcel, said, &incident, &all));
         }
-        self.set(&self.board.affected(said), board::state(said, STATES)).await?;
+        for update in places.iter().filter(|place| *place != MESSAGE) {
+            self.remove(&format!("{path}/updates/{}", encode(update))).await?;
+        }
+        if said.sort == Sort::Retraction {
+            self.rename(said, &path, is_reworded).await?;
+        }
+        self.set(parcel, &self.board.affected(said), board::state(said, STATES)).await?;
         let body = json!({"status": status(said), "message": said.text});
         let answer = self.api.post(&format!("{path}/updates"), &body).await?;
         Ok(made(incident, written(&answer, |answer| board::gone(answer, at_one_thing))?))
     }
 
-    /// Removes words that are taken back. What is gone already is removed.
-    async fn take_back(&self, said: &Statement, incident: &str, place: &str) -> Result<(), Outcome> {
-        let path = self.path(&format!("/incidents/{}", encode(incident)));
-        let answer = match (place, self.version) {
-            (MESSAGE, Version::Three) => self.api.put(&path, &json!({"message": said.text})).await,
-            (MESSAGE, Version::Two) => {
-                self.api.put(&path, &json!({"message": said.text, "visible": true, "notify": false})).await
-            }
-            (update, _) => self.api.delete(&format!("{path}/updates/{}", encode(update))).await,
-        };
-        let answer = answer.map_err(board::unwritten)?;
-        match answer.status.as_u16() {
-            200..=299 | 404 | 410 => Ok(()),
-            _ => Err(board::unwritten(at_one_thing(&answer))),
+    /// The updates of an incident.
+    async fn updates(&self, path: &str) -> Result<Vec<Thing>, Outcome> {
+        let sort = if self.version == Version::Three { "&sort=-created_at" } else { "" };
+        let list = format!("{path}/updates?per_page=100{sort}");
+        let answer = self.api.look(&list, board::LOOK_BYTES_MAX).await;
+        let all: Data<Vec<Thing>> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
+        Ok(all.data)
+    }
+
+    /// What stands in an incident, the newest first: nothing up to the newest update that another delivery is known to have written
+    /// is of this one.
+    fn after_known(&self, parcel: &Parcel, said: &Statement, incident: &str, all: &[Thing]) -> Vec<Stands> {
+        let seen = self.known(parcel, |known| known.update.filter(|_| known.incident == incident));
+        let mended = said.mends.as_ref().and_then(|mended| mended.remote_id.as_deref());
+        let handles = [parcel.thread_root.as_deref(), mended].into_iter().flatten().map(Handle::read);
+        let told = handles.filter(|handle| handle.incident == incident).flat_map(|handle| handle.places);
+        let newest = seen.into_iter().chain(told.filter_map(|place| place.parse().ok())).max();
+        let is_older = |id: &str| newest.is_some_and(|newest| id.parse().is_ok_and(|id: u64| id <= newest));
+        let stands = newest_first(all).into_iter().filter_map(|one| one.stands(parcel, said));
+        stands.map(|one| Stands { since: is_older(&one.id).then_some(false), ..one }).collect()
+    }
+
+    /// What is known of what other deliveries have written.
+    fn known<T>(&self, parcel: &Parcel, of: impl Fn(&Known) -> Option<T>) -> Vec<T> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|known| known.delivery != parcel.delivery).filter_map(of).collect()
+    }
+
+    fn keep(&self, parcel: &Parcel, handle: &Handle) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == KNOWN_MAX {
+            known.pop_front();
+        }
+        known.push_back(Known {
+            delivery: parcel.delivery.clone(),
+            incident: handle.incident.clone(),
+            update: handle.places.iter().filter_map(|place| place.parse().ok()).max(),
+        });
+    }
+
+    /// Removes an update. What is gone already is removed.
+    async fn remove(&self, path: &str) -> Result<(), Outcome> {
+        let answer = self.api.delete(path).await.map_err(board::unwritten)?;
+        match answer.status.is_success() || board::is_gone(&answer) {
+            true => Ok(()),
+            false => Err(board::unwritten(at_one_thing(&answer))),
         }
     }
 
-    /// Sets the state of components, which may be repeated.
-    async fn set(&self, components: &[&str], state: u8) -> Result<(), Outcome> {
+    /// A title that was taken back is not what the incident is called, and words that it was made with cannot be removed.
+    async fn rename(&self, said: &Statement, path: &str, is_reworded: bool) -> Result<(), Outcome> {
+        let mut body = json!({"name": said.title});
+        if is_reworded {
+            body["message"] = said.text.as_str().into();
+        }
+        if self.version == Version::Two {
+            body["visible"] = true.into();
+            body["notify"] = false.into();
+        }
+        let answer = self.api.put(path, &body).await.map_err(board::unwritten)?;
+        match answer.status.is_success() {
+            true => Ok(()),
+            false => Err(board::unwritten(board::gone(&answer, at_one_thing))),
+        }
+    }
+
+    /// Sets the state of components, which may be repeated. Answers which of them are there.
+    async fn set<'a>(
+        &self,
+        parcel: &Parcel,
+        components: &[&'a str],
+        state: u8,
+    ) -> Result<Vec<&'a str>, Outcome> {
+        let mut gone = Vec::new();
         for id in components {
             let path = self.path(&format!("/components/{}", encode(id)));
             let answer = self.api.put(&path, &json!({"status": state})).await.map_err(board::unwritten)?;
-            match answer.status.as_u16() {
-                200..=299 => {}
-                status @ (404 | 410) => {
-                    return Err(refused(&format!("there is no component {id}: answered {status}"), false));
-                }
-                _ => return Err(board::unwritten(at_one_thing(&answer))),
+            if board::is_gone(&answer) {
+                gone.push(*id);
+            } else if !answer.status.is_success() {
+                return Err(board::unwritten(at_one_thing(&answer)));
             }
         }
-        Ok(())
+        Ok(self.board.without(parcel, &KIND, components, &gone))
     }
 
     fn path(&self, path: &str) -> String {
@@ -324,6 +423,11 @@ fn status(said: &Statement) -> u8 {
         Phase::Monitoring => 3,
         Phase::Resolved => FIXED,
     }
+}
+
+/// Components as an incident is made with them.
+fn linked(components: &[&str], state: u8) -> Value {
+    components.iter().map(|id| json!({"id": number(id), "status": state})).collect()
 }
 
 /// The number of what was written.

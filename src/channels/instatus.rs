@@ -5,12 +5,16 @@
 //!
 //! It knows no idempotency and keeps nothing of ours but words and hours, so each statement is written with an hour of its own
 //! (`started`): of an incident, since when readers notice it; of an update, when the statement was released. Whoever tries again reads
-//! first: for the first statement the page's incidents, for a further one its incident. What has the hour is it, and so is what has
-//! the words and the status; that the page keeps `started` as it was sent is in the examples and not in words.
+//! first: for the first statement the page's incidents, for a further one its incident. What has the hour, the words and the status is
+//! it; that the page keeps `started` as it was sent is in the examples and not in words, so what has a later hour is it, too. What has
+//! an earlier one is an older statement in the same words.
 //!
 //! Components get their state in the call that writes. Closing puts those of the statement back to work in the same call, and what else of
-//! ours the incident has, as its answer shows it, in calls of their own, which may be repeated. An update that is taken back is
-//! deleted, and the words that take it back are posted.
+//! ours the incident has, as its answer shows it, in calls of their own, which may be repeated. Where a write is refused for a component
+//! that was removed there, it is tried once more without those that are gone.
+//!
+//! An update that is taken back is deleted, the incident gets the name that stands, and the words that take it back are posted. Where it
+//! is not known which update is meant, it is looked for by its words.
 //!
 //! Not established: the longest title and text, how much is taken in a time (429 is heeded all the same), and what faults look like. An
 //! incident there has no impact of its own. Markdown in a text is shown as such, and nothing is done about that.
@@ -24,9 +28,9 @@ use serde_json::{Value, json};
 use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
-use super::statement::Shown;
+use super::statement::{Shown, unseen};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
 
 #[cfg(test)]
 mod stories;
@@ -53,6 +57,8 @@ const API_URL: &str = "https://api.instatus.com";
 const STATES: [&str; 4] = ["OPERATIONAL", "DEGRADEDPERFORMANCE", "PARTIALOUTAGE", "MAJOROUTAGE"];
 /// Their words for incidents that are open.
 const OPEN: &str = "INVESTIGATING,IDENTIFIED,MONITORING";
+/// A page that keeps less of an hour keeps its minute.
+const OFF: SignedDuration = SignedDuration::from_mins(1);
 /// The most that a list gives at once.
 const LIST_MAX: usize = 100;
 
@@ -144,27 +150,26 @@ impl Instatus {
             // In what order they come is not said, so the open ones of a full list are asked for by themselves.
             for more in [String::new(), format!("&status={}", encode(OPEN))] {
                 let path = self.path(&format!("/incidents?page=1&per_page={LIST_MAX}{more}"));
-                let all: Vec<Incident> =
-                    board::looked(self.api.look(&path, board::LOOK_BYTES_MAX).await, board::plain)?;
+                let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
+                let all: Vec<Incident> = board::looked(answer, board::plain).map_err(unseen)?;
                 let is_full = all.len() >= LIST_MAX;
-                if let Some(incident) = all.into_iter().find(|one| one.began_with(said)) {
-                    return Ok(incident.there(said));
+                for incident in all {
+                    if incident.began_with(said)? {
+                        return incident.there(said, said.began);
+                    }
                 }
                 if !is_full {
                     break;
                 }
             }
         }
-        let mut body = self.body(said);
-        body["name"] = said.title.as_str().into();
-        body["started"] = said.began.to_string().into();
-        body["shouldPublish"] = true.into();
-        let answer = self.api.post(&self.path("/incidents"), &body).await?;
+        let own = json!({"name": said.title, "started": said.began, "shouldPublish": true});
+        let answer = self.write(parcel, said, &self.path("/incidents"), own).await?;
         if !answer.status.is_success() {
             return Err(board::plain(&answer));
         }
         let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Instatus"))?;
-        Ok(incident.there(said))
+        Ok(incident.made(said))
     }
 
     /// A further statement is an update of it.
@@ -173,26 +178,68 @@ impl Instatus {
         let fault = |answer: &Answer| board::gone(answer, at_one_thing);
         if parcel.attempt > 1 {
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
-            let stands: Incident = board::looked(answer, fault)?;
-            if board::found(said, &stands.stands(said, said.at)).is_some() {
-                return Ok(stands.there_as(said, said.at));
+            let stands: Incident = board::looked(answer, fault).map_err(unseen)?;
+            if board::found(said, &stands.stands(said, said.at))?.is_some() {
+                return stands.there(said, said.at);
             }
         }
-        if let Some(gone) = board::taken_back(said) {
+        let mut gone = board::taken_back(said);
+        if let Some(words) = board::to_be_found(said) {
+            let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
+            let stands = board::looked::<Incident>(answer, fault)?.stands(said, said.at);
+            let places = board::places_of(parcel, words, &stands);
+            gone = Some(Handle { incident: incident.clone(), places });
+        }
+        if let Some(gone) = &gone {
             for update in &gone.places {
                 let at = format!("/incidents/{}/incident-updates/{}", encode(&gone.incident), encode(update));
                 self.remove(&self.path(&at)).await?;
             }
         }
-        let mut body = self.body(said);
-        body["started"] = said.at.to_string().into();
-        let answer = self.api.post(&format!("{path}/incident-updates"), &body).await?;
+        if said.sort == Sort::Retraction {
+            self.rename(said, &path).await?;
+        }
+        let own = json!({"started": said.at});
+        let answer = self.write(parcel, said, &format!("{path}/incident-updates"), own).await?;
         if !answer.status.is_success() {
             return Err(fault(&answer));
         }
         let update: Update = serde_json::from_slice(&answer.body).map_err(|_| strange("Instatus"))?;
         let components = update.incident.and_then(|brief| brief.components).unwrap_or_default();
         Ok(There { handle: Handle { incident, places: vec![update.id] }, components })
+    }
+
+    /// Writes it with its components, and where that is refused once more with those that are there. `own`: what only one of both
+    /// writes carries.
+    async fn write(
+        &self,
+        parcel: &Parcel,
+        said: &Statement,
+        path: &str,
+        own: Value,
+    ) -> Result<Answer, Outcome> {
+        let affected = self.board.affected(said);
+        let answer = self.api.post(path, &self.body(said, &own, &affected)).await?;
+        if !board::is_wrong(&answer, &affected) {
+            return Ok(answer);
+        }
+        let mut gone = Vec::new();
+        for id in board::few(&affected) {
+            let answer = self.api.get(&self.path(&format!("/components/{}", encode(id)))).await;
+            gone.extend(answer.is_ok_and(|answer| board::is_gone(&answer)).then_some(*id));
+        }
+        let there = self.board.again(parcel, &KIND, &affected, &gone);
+        self.api.post(path, &self.body(said, &own, &there)).await
+    }
+
+    /// A title that was taken back is not what the incident is called.
+    async fn rename(&self, said: &Statement, path: &str) -> Result<(), Outcome> {
+        let answer = self.api.put(path, &json!({"name": said.title, "notify": false})).await;
+        let answer = answer.map_err(board::unwritten)?;
+        match answer.status.is_success() {
+            true => Ok(()),
+            false => Err(board::unwritten(board::gone(&answer, at_one_thing))),
+        }
     }
 
     /// What is gone already is removed.
@@ -221,17 +268,16 @@ impl Instatus {
         Ok(())
     }
 
-    /// What both writes carry.
-    fn body(&self, said: &Statement) -> Value {
-        let (affected, state) = (self.board.affected(said), board::state(said, STATES));
-        let states: Vec<Value> = affected.iter().map(|id| json!({"id": id, "status": state})).collect();
-        json!({
-            "message": said.text,
-            "status": status(said),
-            "notify": self.board.notify,
-            "components": affected,
-            "statuses": states,
-        })
+    fn body(&self, said: &Statement, own: &Value, components: &[&str]) -> Value {
+        let state = board::state(said, STATES);
+        let states: Vec<Value> = components.iter().map(|id| json!({"id": id, "status": state})).collect();
+        let mut body = own.clone();
+        body["message"] = said.text.as_str().into();
+        body["status"] = status(said).into();
+        body["notify"] = self.board.notify.into();
+        body["components"] = components.into();
+        body["statuses"] = states.into();
+        body
     }
 
     fn path(&self, path: &str) -> String {
@@ -241,37 +287,48 @@ impl Instatus {
 
 impl Incident {
     /// Whether this statement made it.
-    fn began_with(&self, said: &Statement) -> bool {
+    fn began_with(&self, said: &Statement) -> Result<bool, Outcome> {
         let is_called = self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
         // One that began at another hour, before this was released, is the incident of another day.
-        let is_newer = |started: Timestamp| started.duration_since(said.at) > SignedDuration::from_mins(-1);
-        let is_of_then = self.started.is_none_or(is_newer) || board::same_hour(self.started, said.began);
-        is_called && is_of_then && board::found(said, &self.stands(said, said.began)).is_some()
+        let is_of_then = board::is_since(self.started, said.at, OFF).unwrap_or(true)
+            || board::same_hour(self.started, said.began);
+        Ok(is_called && is_of_then && board::began_with(said, &self.stands(said, said.began))?)
+    }
+
+    fn newest_first(&self) -> Vec<&Update> {
+        let mut updates: Vec<&Update> = self.updates.iter().flatten().collect();
+        updates.sort_by_key(|update| std::cmp::Reverse(update.started));
+        updates
     }
 
     /// What stands in it, the newest first; `at`: the hour that the statement was written with.
     fn stands(&self, said: &Statement, at: Timestamp) -> Vec<Stands> {
-        let mut updates: Vec<&Update> = self.updates.iter().flatten().collect();
-        updates.sort_by_key(|update| std::cmp::Reverse(update.started));
-        let stands = updates.into_iter().map(|update| {
+        let stands = self.newest_first().into_iter().map(|update| {
             let text = update.message.clone().unwrap_or_default();
             let same_status = update.status.as_deref() == Some(status(said));
             let marked =
                 same_status && board::same_hour(update.started, at) && board::same(&text, &said.text);
-            Stands { id: update.id.clone(), text, same_status, marked }
+            let since = board::is_since(update.started, at, OFF);
+            Stands { id: update.id.clone(), text, same_status, marked, since }
         });
         stands.collect()
     }
 
-    /// As the incident that a statement made.
-    fn there(self, said: &Statement) -> There {
-        let at = said.began;
-        self.there_as(said, at)
+    /// As the answer to the statement that made it: where that shows other words, they are the newest in it.
+    fn made(self, said: &Statement) -> There {
+        let stands = self.stands(said, said.began);
+        let place = board::found(said, &stands).ok().flatten().or(stands.first()).map(|one| one.id.clone());
+        self.with(place)
     }
 
-    fn there_as(self, said: &Statement, at: Timestamp) -> There {
-        let update = board::found(said, &self.stands(said, at)).map(|one| one.id.clone());
-        let handle = Handle { incident: self.id, places: update.into_iter().collect() };
+    /// As it was found to hold a statement, which was written with this hour.
+    fn there(self, said: &Statement, at: Timestamp) -> Result<There, Outcome> {
+        let place = board::found(said, &self.stands(said, at))?.map(|one| one.id.clone());
+        Ok(self.with(place))
+    }
+
+    fn with(self, place: Option<String>) -> There {
+        let handle = Handle { incident: self.id, places: place.into_iter().collect() };
         There { handle, components: self.components.unwrap_or_default() }
     }
 }

@@ -5,21 +5,23 @@
 //!
 //! It knows no idempotency, and every incident is mailed to everybody who subscribed. Each write puts the delivery into the incident's
 //! `metadata` (`onscene`), so whoever tries again reads first: for the first statement the open incidents and the newest hundred of all,
-//! for a further one its incident. `metadata` stands in the description of both writes; whether a write keeps what others have put
-//! there is not in it, and words and status are compared as well.
+//! for a further one its incident. `metadata` stands in the description of both writes, and letters of one incident come in their order:
+//! the mark of another delivery says that this one has not written. Whether a write keeps what others have put there is not in the
+//! description: where there is no mark, words and status are compared of what was created since the statement was released.
 //!
 //! Components get their state in the call that writes. Closing puts those of the statement back to work in the same call, and what
 //! else of ours the incident touched in calls of their own, which may be repeated. What the incident's impact was stays in its history.
+//! One that was removed there is a reason for 422, so a write that gets it is tried once more without those that are gone.
 //!
 //! An update cannot be removed, so what is taken back gets the words that take it back, unmailed, and these are posted too: who read the
-//! first is told. A title has 255 characters at most, a body 25,000; the page shows some HTML and Markdown in a body, and nothing is done
+//! first is told. Its title goes with it: a retraction names the incident anew. Where it is not known which update is meant, it is
+//! looked for by its words. A title has 255 characters at most, a body 25,000; the page shows some HTML and Markdown in a body, and nothing is done
 //! about either.
 //!
 //! A token has one request a second, more is answered 420 or 429. 401, 403, 404 and 410 are about the token or the page; 404 at an incident says
-//! that it was removed there, and is about this letter. 422 is about this letter too, an unknown component among its reasons; its
-//! words are not told, for they may repeat ours.
+//! that it was removed there, and is about this letter. 422 is about this letter too; its words are not told, for they may repeat ours.
 
-use http::header;
+use http::{Method, header};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -29,9 +31,9 @@ use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
 use super::pace::Pace;
-use super::statement::Shown;
+use super::statement::{Shown, unseen};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
 
 #[cfg(test)]
 mod stories;
@@ -60,6 +62,8 @@ const BODY_CHARS_MAX: usize = 25_000;
 const EVERY: SignedDuration = SignedDuration::from_secs(1);
 /// Requests are counted over so long, so nothing is asked for that time after too many.
 const REST: std::time::Duration = std::time::Duration::from_secs(60);
+/// Their clock is not off by more.
+const OFF: SignedDuration = SignedDuration::from_mins(2);
 /// Their words for: works, is slow, works in part, does not work.
 const STATES: [&str; 4] = ["operational", "degraded_performance", "partial_outage", "major_outage"];
 /// Their own word for "too many", beside 429.
@@ -139,35 +143,33 @@ impl Statuspage {
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
         let root = parcel.thread_root.as_deref().map(Handle::read);
-        let (incident, update) = match &root {
+        let (incident, places) = match &root {
             None => self.first(parcel, said).await?,
             Some(root) => self.further(parcel, said, &root.incident).await?,
         };
         if board::over(said) {
-            self.work_again(parcel, said, &incident).await.map_err(board::unfinished)?;
+            self.work_again(said, &incident).await.map_err(board::unfinished)?;
         }
-        // What takes something back stands in its place, too.
-        let places =
-            update.into_iter().chain(board::taken_back(said).into_iter().flat_map(|gone| gone.places));
-        Ok(Handle { places: places.collect(), incident: incident.id }.accepted())
+        Ok(Handle { places, incident: incident.id }.accepted())
     }
 
     /// The first statement makes the incident.
-    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Option<String>), Outcome> {
+    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Vec<String>), Outcome> {
         if parcel.attempt > 1 {
             for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
-                let all: Vec<Incident> = self.look(parcel, list, |answer| self.fault(parcel, answer)).await?;
-                if let Some(incident) = all.into_iter().find(|one| one.began_with(parcel, said)) {
-                    let update = incident.update_of(parcel, said);
-                    return Ok((incident, update));
+                let all: Vec<Incident> =
+                    self.look(list, |answer| self.fault(answer)).await.map_err(unseen)?;
+                for incident in all {
+                    if incident.began_with(parcel, said)? {
+                        let place = incident.update_of(parcel, said)?;
+                        return Ok((incident, place.into_iter().collect()));
+                    }
                 }
             }
         }
-        let mut body = self.body(parcel, said);
-        body.insert("name".into(), said.title.as_str().into());
-        self.pace.turn(parcel.now).await?;
-        let answer = self.api.post(&self.path("/incidents"), &json!({"incident": body})).await?;
-        self.written(parcel, said, &answer, |answer| self.fault(parcel, answer))
+        let answer = self.write(parcel, said, (Method::POST, "/incidents"), Some(&said.title)).await?;
+        let (incident, place) = written(parcel, said, &answer, |answer| self.fault(answer))?;
+        Ok((incident, place.into_iter().collect()))
     }
 
     /// A further statement is an update of it.
@@ -176,36 +178,63 @@ impl Statuspage {
         parcel: &Parcel,
         said: &Statement,
         incident: &str,
-    ) -> Result<(Incident, Option<String>), Outcome> {
+    ) -> Result<(Incident, Vec<String>), Outcome> {
         let path = format!("/incidents/{}", encode(incident));
-        let fault = |answer: &Answer| board::gone(answer, |answer| self.fault_at(parcel, answer));
+        let fault = |answer: &Answer| board::gone(answer, |answer| self.fault_at(answer));
+        // What takes something back stands in its place, too.
+        let mut gone = board::taken_back(said)
+            .unwrap_or_else(|| Handle { incident: incident.to_owned(), places: Vec::new() });
         if parcel.attempt > 1 {
-            let incident: Incident = self.look(parcel, &path, fault).await?;
-            if incident.is_marked(parcel) || board::found(said, &incident.stands(parcel, said)).is_some() {
-                let update = incident.update_of(parcel, said);
-                return Ok((incident, update));
+            let incident: Incident = self.look(&path, fault).await.map_err(unseen)?;
+            let place = incident.update_of(parcel, said)?;
+            if incident.is_marked(parcel) || place.is_some() {
+                return Ok((incident, place.into_iter().chain(gone.places).collect()));
             }
         }
-        if let Some(gone) = board::taken_back(said) {
-            for update in &gone.places {
-                self.reword(parcel, said, &gone.incident, update).await?;
-            }
+        if let Some(words) = board::to_be_found(said) {
+            let incident: Incident = self.look(&path, fault).await?;
+            let stands = incident.stands(parcel, said);
+            gone = Handle { places: board::places_of(parcel, words, &stands), incident: incident.id };
         }
-        self.pace.turn(parcel.now).await?;
-        let body = json!({"incident": self.body(parcel, said)});
-        let answer = self.api.patch(&self.path(&path), &body).await?;
-        self.written(parcel, said, &answer, fault)
+        for update in &gone.places {
+            self.reword(said, &gone.incident, update).await?;
+        }
+        // A title that was taken back is not what the incident is called.
+        let name = Some(said.title.as_str()).filter(|_| said.sort == Sort::Retraction);
+        let answer = self.write(parcel, said, (Method::PATCH, &path), name).await?;
+        let (incident, place) = written(parcel, said, &answer, fault)?;
+        Ok((incident, place.into_iter().chain(gone.places).collect()))
     }
 
-    /// Gives an update that is taken back the words which take it back.
-    async fn reword(
+    /// Writes it with its components, and where that is refused once more with those that are there.
+    async fn write(
         &self,
         parcel: &Parcel,
         said: &Statement,
-        incident: &str,
-        update: &str,
-    ) -> Result<(), Outcome> {
-        self.pace.turn(parcel.now).await?;
+        (method, path): (Method, &str),
+        name: Option<&str>,
+    ) -> Result<Answer, Outcome> {
+        let (path, affected) = (self.path(path), self.board.affected(said));
+        self.pace.turn().await?;
+        let body = self.body(parcel, said, name, &affected);
+        let answer = self.api.call(method.clone(), &path, Some(&body), &[]).await?;
+        if !board::is_wrong(&answer, &affected) {
+            return Ok(answer);
+        }
+        let mut gone = Vec::new();
+        for id in board::few(&affected) {
+            self.pace.turn().await?;
+            let answer = self.api.get(&self.path(&format!("/components/{}", encode(id)))).await;
+            gone.extend(answer.is_ok_and(|answer| board::is_gone(&answer)).then_some(*id));
+        }
+        let there = self.board.again(parcel, &KIND, &affected, &gone);
+        self.pace.turn().await?;
+        self.api.call(method, &path, Some(&self.body(parcel, said, name, &there)), &[]).await
+    }
+
+    /// Gives an update that is taken back the words which take it back.
+    async fn reword(&self, said: &Statement, incident: &str, update: &str) -> Result<(), Outcome> {
+        self.pace.turn().await?;
         let path = format!("/incidents/{}/incident_updates/{}", encode(incident), encode(update));
         let body = json!({"incident_update": {
             "body": said.text, "deliver_notifications": false, "wants_twitter_update": false,
@@ -213,75 +242,55 @@ impl Statuspage {
         let answer = self.api.patch(&self.path(&path), &body).await.map_err(board::unwritten)?;
         match answer.status.as_u16() {
             200..=299 | 404 | 410 => Ok(()),
-            _ => Err(board::unwritten(self.fault_at(parcel, &answer))),
+            _ => Err(board::unwritten(self.fault_at(&answer))),
         }
     }
 
     /// Puts back to work what of ours the incident touched and the closing statement does not name.
-    async fn work_again(
-        &self,
-        parcel: &Parcel,
-        said: &Statement,
-        incident: &Incident,
-    ) -> Result<(), Outcome> {
+    async fn work_again(&self, said: &Statement, incident: &Incident) -> Result<(), Outcome> {
         let named = self.board.affected(said);
         for id in self.board.ids().filter(|id| !named.contains(id) && incident.left_broken(id)) {
-            self.pace.turn(parcel.now).await?;
+            self.pace.turn().await?;
             let path = format!("/components/{}", encode(id));
             let body = json!({"component": {"status": STATES[0]}});
             let answer = self.api.patch(&self.path(&path), &body).await?;
             if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 410) {
-                return Err(self.fault_at(parcel, &answer));
+                return Err(self.fault_at(&answer));
             }
         }
         Ok(())
     }
 
     /// What both writes carry.
-    fn body(&self, parcel: &Parcel, said: &Statement) -> Map<String, Value> {
+    fn body(&self, parcel: &Parcel, said: &Statement, name: Option<&str>, components: &[&str]) -> Value {
         let mut body = Map::new();
+        if let Some(name) = name {
+            body.insert("name".into(), name.into());
+        }
         body.insert("status".into(), status(said).into());
         body.insert("body".into(), said.text.as_str().into());
         body.insert("deliver_notifications".into(), self.board.notify.into());
         body.insert("metadata".into(), json!({"onscene": {"delivery": parcel.delivery}}));
         if !board::over(said) {
-            body.insert("impact_override".into(), said.impact.as_str().into());
+            body.insert("impact_override".into(), board::impact(said).as_str().into());
         }
-        let affected = self.board.affected(said);
-        if !affected.is_empty() {
+        if !components.is_empty() {
             let state = board::state(said, STATES);
             let states: Map<String, Value> =
-                affected.iter().map(|id| ((*id).to_owned(), state.into())).collect();
-            body.insert("component_ids".into(), affected.into());
+                components.iter().map(|id| ((*id).to_owned(), state.into())).collect();
+            body.insert("component_ids".into(), components.into());
             body.insert("components".into(), states.into());
         }
-        body
+        json!({"incident": body})
     }
 
-    /// What is known of a statement that was written.
-    fn written(
-        &self,
-        parcel: &Parcel,
-        said: &Statement,
-        answer: &Answer,
-        fault: impl FnOnce(&Answer) -> Outcome,
-    ) -> Result<(Incident, Option<String>), Outcome> {
-        if !answer.status.is_success() {
-            return Err(fault(answer));
-        }
-        // One with many updates is longer than what is read of an answer: then it is found by the next attempt.
-        let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Statuspage"))?;
-        let update = incident.update_of(parcel, said);
-        Ok((incident, update))
-    }
-
+    /// What stands there, before anything is written.
     async fn look<T: serde::de::DeserializeOwned>(
         &self,
-        parcel: &Parcel,
         path: &str,
         fault: impl FnOnce(&Answer) -> Outcome,
     ) -> Result<T, Outcome> {
-        self.pace.turn(parcel.now).await?;
+        self.pace.turn().await?;
         board::looked(self.api.look(&self.path(path), board::LOOK_BYTES_MAX).await, fault)
     }
 
@@ -289,24 +298,42 @@ impl Statuspage {
         format!("/v1/pages/{}{path}", self.page)
     }
 
-    fn fault(&self, parcel: &Parcel, answer: &Answer) -> Outcome {
-        self.calm(parcel, answer).unwrap_or_else(|| board::plain(answer))
+    fn fault(&self, answer: &Answer) -> Outcome {
+        self.calm(answer).unwrap_or_else(|| board::plain(answer))
     }
 
     /// The same, at the address of one thing on the page.
-    fn fault_at(&self, parcel: &Parcel, answer: &Answer) -> Outcome {
-        self.calm(parcel, answer).unwrap_or_else(|| usual(answer, board::WHOLE_BUT_GONE, None))
+    fn fault_at(&self, answer: &Answer) -> Outcome {
+        self.calm(answer).unwrap_or_else(|| usual(answer, board::WHOLE_BUT_GONE, None))
     }
 
     /// When there were too many requests, nobody has a turn for a while.
-    fn calm(&self, parcel: &Parcel, answer: &Answer) -> Option<Outcome> {
+    fn calm(&self, answer: &Answer) -> Option<Outcome> {
         let status = answer.status.as_u16();
         if !matches!(status, CALM | 429) {
             return None;
         }
-        self.pace.rest(parcel.now, answer.retry_after.unwrap_or(REST));
+        self.pace.rest(answer.retry_after.unwrap_or(REST));
         Some(Outcome::Wait { after: answer.retry_after, why: format!("answered {status}") })
     }
+}
+
+/// What is known of a statement that was written: the incident, and the place of its words. Where an answer shows neither mark nor words of
+/// it, they are the newest in it.
+fn written(
+    parcel: &Parcel,
+    said: &Statement,
+    answer: &Answer,
+    fault: impl FnOnce(&Answer) -> Outcome,
+) -> Result<(Incident, Option<String>), Outcome> {
+    if !answer.status.is_success() {
+        return Err(fault(answer));
+    }
+    // One with many updates is longer than what is read of an answer: then it is found by the next attempt.
+    let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Statuspage"))?;
+    let place = incident.update_of(parcel, said).ok().flatten();
+    let place = place.or_else(|| incident.newest_first().first().map(|newest| newest.id.clone()));
+    Ok((incident, place))
 }
 
 impl Incident {
@@ -320,31 +347,40 @@ impl Incident {
     }
 
     /// Whether this statement made it. One that has no mark, whatever became of it, is known by its words.
-    fn began_with(&self, parcel: &Parcel, said: &Statement) -> bool {
-        let same_title = || self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
-        let same_words = || board::found(said, &self.stands(parcel, said)).is_some();
-        self.is_marked(parcel) || self.mark().is_none() && same_title() && same_words()
+    fn began_with(&self, parcel: &Parcel, said: &Statement) -> Result<bool, Outcome> {
+        if self.mark().is_some() {
+            return Ok(self.is_marked(parcel));
+        }
+        let is_called = self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
+        Ok(is_called && board::began_with(said, &self.stands(parcel, said))?)
+    }
+
+    fn newest_first(&self) -> Vec<&Update> {
+        let mut updates: Vec<&Update> = self.incident_updates.iter().flatten().collect();
+        updates.sort_by_key(|update| std::cmp::Reverse(update.created_at));
+        updates
     }
 
     /// What stands in it, the newest first.
     fn stands(&self, parcel: &Parcel, said: &Statement) -> Vec<Stands> {
-        let mut updates: Vec<&Update> = self.incident_updates.iter().flatten().collect();
-        updates.sort_by_key(|update| std::cmp::Reverse(update.created_at));
+        let updates = self.newest_first();
         // The mark is the incident's: it is of the newest with these words, or of the newest where the page has changed words.
         let has_words = |one: &&Update| one.body.as_deref().is_some_and(|body| board::same(body, &said.text));
         let marked = updates.iter().position(has_words).unwrap_or(0);
+        let (is_marked, others) = (self.is_marked(parcel), self.mark().is_some() && !self.is_marked(parcel));
         let stands = updates.into_iter().enumerate().map(|(place, update)| Stands {
             id: update.id.clone(),
             text: update.body.clone().unwrap_or_default(),
             same_status: update.status.as_deref() == Some(status(said)),
-            marked: place == marked && self.is_marked(parcel),
+            marked: place == marked && is_marked,
+            since: if others { Some(false) } else { board::is_since(update.created_at, said.at, OFF) },
         });
         stands.collect()
     }
 
     /// The id of the update that says it.
-    fn update_of(&self, parcel: &Parcel, said: &Statement) -> Option<String> {
-        board::found(said, &self.stands(parcel, said)).map(|one| one.id.clone())
+    fn update_of(&self, parcel: &Parcel, said: &Statement) -> Result<Option<String>, Outcome> {
+        Ok(board::found(said, &self.stands(parcel, said))?.map(|one| one.id.clone()))
     }
 
     /// Whether a component that it touched does not work, as far as it is known here.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
-use super::super::stories_board::{Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_all};
+use super::super::stories_board::{
+    Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_alike, tell_all,
+};
 use super::*;
-use crate::channels::statement::Mended;
+use crate::channels::statement::{Mended, Now};
 use crate::core::voice::{Impact, Sort};
 
 /// Keeps what a server keeps.
@@ -61,7 +63,7 @@ impl<const VERSION: u8> Server<VERSION> {
     }
 
     fn make(&mut self, body: &Value) -> (u16, Value) {
-        let text = |key: &str| body[key].as_str().map(str::to_owned);
+        let text = |key: &str| body[key].as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let (Some(name), Some(message), Some(status)) =
             (text("name"), text("message"), body["status"].as_u64())
         else {
@@ -148,7 +150,10 @@ impl<const VERSION: u8> Fake for Server<VERSION> {
             ("POST", ["incidents"]) => self.make(&call.body),
             ("PUT", ["incidents", id]) if place(id).is_some() => {
                 let place = place(id).unwrap();
-                self.incidents[place].message = call.body["message"].as_str().unwrap().to_owned();
+                self.incidents[place].name = call.body["name"].as_str().unwrap().to_owned();
+                if let Some(message) = call.body["message"].as_str() {
+                    self.incidents[place].message = message.to_owned();
+                }
                 (200, json!({"data": self.shown(&self.incidents[place], false)}))
             }
             ("POST", ["incidents", id, "updates"]) if place(id).is_some() => {
@@ -161,6 +166,10 @@ impl<const VERSION: u8> Fake for Server<VERSION> {
                 updates.retain(|(id, ..)| id.to_string() != **update);
                 (if updates.len() < before { 204 } else { 404 }, Value::Null)
             }
+            ("GET", ["components", id]) => match self.components.get(&id.parse().unwrap()) {
+                Some(_) => (200, json!({"data": {"id": id}})),
+                None => (404, json!({"message": "Not found"})),
+            },
             ("PUT", ["components", id]) => match self.components.get_mut(&id.parse().unwrap()) {
                 Some(status) => {
                     *status = call.body["status"].as_u64().unwrap();
@@ -233,7 +242,9 @@ async fn what_is_taken_back_is_removed_wherever_it_stands() {
     let back = |number, handle: &str| {
         let mends =
             Some(Mended { id: "x".into(), at: jiff::Timestamp::UNIX_EPOCH, remote_id: Some(handle.into()) });
-        let parcel = nth(42, number, |said| (said.sort, said.mends) = (Sort::Retraction, mends));
+        let parcel = nth(42, number, |said| {
+            (said.sort, said.mends, said.title) = (Sort::Retraction, mends, format!("Title {number}"));
+        });
         Parcel { thread_root: Some(root.clone()), ..parcel }
     };
     let first = tell(&channel, &back(2, &root), None).await;
@@ -242,6 +253,15 @@ async fn what_is_taken_back_is_removed_wherever_it_stands() {
     assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(2), words(2)]);
     assert_eq!(tell(&channel, &back(3, &first), None).await, "1/3/message");
     assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(3), words(3)]);
+    assert_eq!(served.lock().unwrap().fake.incidents[0].name, "Title 3", "a title is taken back, too");
+    let secret = nth(42, 4, |said| said.text = "Another secret.".into());
+    tell(&channel, &Parcel { thread_root: Some(root.clone()), ..secret }, None).await;
+    let mut lost = back(5, "");
+    let said = lost.statement.as_mut().unwrap();
+    said.mends.as_mut().unwrap().remote_id = None;
+    said.takes_back = Some("Another secret.".into());
+    tell(&channel, &lost, None).await;
+    assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(3), words(3), words(5)]);
 }
 
 #[tokio::test]
@@ -258,6 +278,80 @@ async fn a_server_that_knows_no_meta_is_looked_at_by_words() {
 }
 
 #[tokio::test]
+async fn what_is_said_again_in_the_same_words_is_written_again() {
+    let (channel, served) = channel::<3>(1).await;
+    let told = tell_alike(&channel, &served).await;
+    {
+        let kept = &served.lock().unwrap().fake.incidents[0];
+        assert_eq!((read(kept), kept.status), (told, 4));
+    }
+    // Another process knows nothing of what was written: the newest words are what readers see, and others may be older.
+    let (url, _served) = serve(server::<3>(), 1).await;
+    let [one, other] = [(), ()].map(|()| at("cachet", &url, &[], &["shop=1", "pay=2"]));
+    let root = tell(&one, &nth(42, 1, |_| {}), None).await;
+    let said = |number, text: &str| Parcel {
+        thread_root: Some(root.clone()),
+        ..nth(42, number, |said| said.text = text.into())
+    };
+    tell(&one, &said(2, "It works."), None).await;
+    let again = Parcel { attempt: 2, ..said(3, "It works.") };
+    assert_eq!(tell(&other, &again, None).await, "1/2");
+    tell(&one, &said(4, "It fails."), None).await;
+    let again = Parcel { attempt: 2, ..said(5, "It works.") };
+    let third = at("cachet", &url, &[], &["shop=1", "pay=2"]);
+    assert_eq!(third.send(&again).await.as_str(), "unknown");
+}
+
+#[tokio::test]
+async fn an_open_incident_with_the_same_words_is_another_where_this_process_knows_it() {
+    let (channel, served) = channel::<3>(1).await;
+    served.lock().unwrap().fake.is_old = true;
+    let alike = |incident| {
+        nth(incident, 1, |said| (said.title, said.text) = ("Online shop".into(), "We look into it.".into()))
+    };
+    tell(&channel, &alike(42), None).await;
+    served.lock().unwrap().fates = [Fate::LostBefore].into();
+    assert_eq!(channel.send(&alike(43)).await.as_str(), "unknown");
+    assert_eq!(tell(&channel, &Parcel { attempt: 2, ..alike(43) }, None).await, "2/message");
+}
+
+#[tokio::test]
+async fn a_component_that_was_removed_there_keeps_no_words_from_readers() {
+    async fn told<const VERSION: u8>() {
+        let (channel, served) = channel::<VERSION>(1).await;
+        let both = |number, sort| {
+            nth(42, number, |said| (said.services, said.sort) = (vec!["shop".into(), "pay".into()], sort))
+        };
+        served.lock().unwrap().fake.components.remove(&1);
+        let root = tell(&channel, &both(1, Sort::Update), None).await;
+        {
+            let server = &served.lock().unwrap().fake;
+            let linked = server.incidents[0].linked == [json!({"id": 2, "status": 3})];
+            assert!(server.components[&2] == 3 || linked, "the other is told of all the same");
+        }
+        let closing = Parcel { thread_root: Some(root), ..both(2, Sort::Closing) };
+        tell(&channel, &closing, None).await;
+        let served = served.lock().unwrap();
+        assert_eq!((served.fake.incidents[0].status, served.fake.components[&2]), (4, 1));
+    }
+    told::<2>().await;
+    told::<3>().await;
+}
+
+#[tokio::test]
+async fn a_mended_word_does_not_make_it_as_bad_again_as_it_was() {
+    let (channel, served) = channel::<3>(1).await;
+    let root = tell(&channel, &nth(42, 1, |said| said.impact = Impact::Critical), None).await;
+    let correction = nth(42, 3, |said| {
+        (said.sort, said.impact) = (Sort::Correction, Impact::Critical);
+        said.now = Some(Now { phase: Phase::Monitoring, impact: Impact::Minor });
+    });
+    tell(&channel, &Parcel { thread_root: Some(root), ..correction }, None).await;
+    let served = served.lock().unwrap();
+    assert_eq!((served.fake.incidents[0].status, served.fake.components[&1]), (3, 2));
+}
+
+#[tokio::test]
 async fn what_is_refused_is_about_this_letter_or_about_the_server_and_nothing_is_written_blindly() {
     let (channel, served) = channel::<3>(1).await;
     let whole = |outcome: &Outcome| matches!(outcome, Outcome::Refused { whole_channel: true, .. });
@@ -266,13 +360,13 @@ async fn what_is_refused_is_about_this_letter_or_about_the_server_and_nothing_is
     let long = nth(42, 1, |said| said.title = "é".repeat(256));
     assert!(!channel.shows(&long).fits());
     assert_eq!(channel.send(&long).await.as_str(), "refused");
-    for fate in [Fate::LostBefore, Fate::Faulty, Fate::Busy] {
+    for (fate, outcome) in [(Fate::LostBefore, "unknown"), (Fate::Faulty, "unknown"), (Fate::Busy, "wait")] {
         served.lock().unwrap().fates = [fate].into();
-        assert_eq!(channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await.as_str(), "wait");
+        assert_eq!(channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await.as_str(), outcome);
     }
-    served.lock().unwrap().fake.components.remove(&1);
-    let unknown = channel.send(&nth(42, 1, |_| {})).await;
-    assert_eq!(unknown, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
+    let wrong = nth(42, 1, |said| (said.text, said.services) = (String::new(), Vec::new()));
+    let wrong = channel.send(&wrong).await;
+    assert_eq!(wrong, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
     assert!(served.lock().unwrap().fake.incidents.is_empty());
     let gone = channel
         .send(&Parcel { thread_root: Some("9".into()), ..nth(42, 1, |said| said.services.clear()) })
@@ -284,7 +378,12 @@ async fn what_is_refused_is_about_this_letter_or_about_the_server_and_nothing_is
         &[("url", &url), ("private_addresses", "allow")],
         &[("token", "x")],
     );
-    assert!(whole(&wrong.unwrap().send(&nth(42, 1, |_| {})).await));
+    let wrong = wrong.unwrap();
+    assert!(whole(&wrong.send(&nth(42, 1, |_| {})).await));
+    let Outcome::Unknown { why } = wrong.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await else {
+        panic!()
+    };
+    assert!(why.contains("may have written it") && why.contains("answered 401"), "{why}");
     let said = |version: &str, list: &str| {
         let texts = [("url", "https://status.example.net"), ("version", version), ("components", list)];
         super::super::stories::build(&KIND, &texts, &[("token", "x")]).err().unwrap_or_default()

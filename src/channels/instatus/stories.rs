@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
-use super::super::stories_board::{Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_all};
+use super::super::stories_board::{
+    Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_alike, tell_all,
+};
 use super::*;
 use crate::channels::statement::Mended;
 use crate::core::voice::{Impact, Sort};
@@ -14,6 +16,8 @@ struct Page {
     incidents: Vec<Kept>,
     components: std::collections::BTreeMap<String, String>,
     made: u32,
+    /// It shows other words than it was sent.
+    changes: bool,
 }
 
 #[derive(Default)]
@@ -35,7 +39,8 @@ fn page() -> Page {
 
 impl Page {
     fn linked(&self, kept: &Kept) -> Vec<Value> {
-        kept.linked.iter().map(|id| json!({"id": id, "status": self.components[id]})).collect()
+        let linked = kept.linked.iter().filter_map(|id| Some((id, self.components.get(id)?)));
+        linked.map(|(id, state)| json!({"id": id, "status": state})).collect()
     }
 
     fn shown(&self, kept: &Kept) -> Value {
@@ -49,7 +54,7 @@ impl Page {
         let text = |key: &str| body[key].as_str().map(str::to_owned);
         let needed: &[&str] =
             if place.is_none() { &["name", "status"] } else { &["status", "components", "statuses"] };
-        if let Some(key) = needed.iter().find(|key| body[**key].is_null()) {
+        if let Some(key) = needed.iter().find(|key| body[**key].is_null() || body[**key] == "") {
             return wrong(key);
         }
         if !["INVESTIGATING", "IDENTIFIED", "MONITORING", "RESOLVED"]
@@ -91,8 +96,9 @@ impl Page {
             }
         }
         kept.status = text("status").unwrap();
+        let shown = if self.changes { Some("Other words.".to_owned()) } else { text("message") };
         kept.mailed += u32::from(body["notify"] == Value::Bool(true));
-        kept.updates.push(json!({"id": format!("upd{}", self.made), "message": text("message"),
+        kept.updates.push(json!({"id": format!("upd{}", self.made), "message": shown,
                                  "messageHtml": "<p>x</p>", "status": kept.status, "started": body["started"]}));
         Ok(())
     }
@@ -139,6 +145,13 @@ impl Fake for Page {
                 updates.retain(|one| one["id"] != **update);
                 (if updates.len() < before { 200 } else { 404 }, json!({"id": update}))
             }
+            ("PUT", ["incidents", id]) if place(id).is_some() => {
+                let place = place(id).unwrap();
+                self.incidents[place].name = call.body["name"].as_str().unwrap().to_owned();
+                self.incidents[place].mailed += u32::from(call.body["notify"] != Value::Bool(false));
+                (200, self.shown(&self.incidents[place]))
+            }
+            ("GET", ["components", id]) if self.components.contains_key(*id) => (200, json!({"id": id})),
             ("PUT", ["components", id]) if self.components.contains_key(*id) => {
                 let state = call.body["status"].as_str().unwrap().to_owned();
                 self.components.insert((*id).to_owned(), state);
@@ -189,7 +202,9 @@ async fn what_is_taken_back_is_removed_and_it_is_said() {
     let (channel, served) = channel(1).await;
     let root = tell(&channel, &nth(42, 1, |said| said.text = "A secret.".into()), None).await;
     let mends = Some(Mended { id: "42-1".into(), at: Timestamp::UNIX_EPOCH, remote_id: Some(root.clone()) });
-    let back = nth(42, 2, |said| (said.sort, said.mends) = (Sort::Retraction, mends));
+    let back = nth(42, 2, |said| {
+        (said.sort, said.mends, said.title) = (Sort::Retraction, mends, "Online shop".into());
+    });
     let back = Parcel { thread_root: Some(root), ..back };
     for fates in [vec![Fate::LostAfter], vec![Fate::Answered, Fate::LostBefore]] {
         served.lock().unwrap().fates = fates.into();
@@ -197,7 +212,55 @@ async fn what_is_taken_back_is_removed_and_it_is_said() {
     }
     tell(&channel, &Parcel { attempt: 3, ..back.clone() }, None).await;
     let served = served.lock().unwrap();
-    assert_eq!(messages(&served.fake.incidents[0]), [back.statement.unwrap().text]);
+    let kept = &served.fake.incidents[0];
+    assert_eq!(messages(kept), [back.statement.unwrap().text]);
+    assert_eq!((kept.name.as_str(), kept.mailed), ("Online shop", 2), "its title is taken back with it");
+}
+
+#[tokio::test]
+async fn what_is_said_again_in_the_same_words_is_written_again() {
+    let (channel, served) = channel(1).await;
+    let told = tell_alike(&channel, &served).await;
+    let kept = &served.lock().unwrap().fake.incidents[0];
+    assert_eq!((messages(kept), kept.status.as_str()), (told, "RESOLVED"));
+}
+
+#[tokio::test]
+async fn a_component_that_was_removed_there_keeps_no_words_from_readers() {
+    let (channel, served) = channel(1).await;
+    let both = |number, sort| {
+        nth(42, number, |said| (said.services, said.sort) = (vec!["shop".into(), "pay".into()], sort))
+    };
+    served.lock().unwrap().fake.components.remove("abc123");
+    let root = tell(&channel, &both(1, Sort::Update), None).await;
+    assert_eq!(served.lock().unwrap().fake.components["def456"], "PARTIALOUTAGE");
+    let closing = Parcel { thread_root: Some(root.clone()), ..both(2, Sort::Closing) };
+    tell(&channel, &closing, None).await;
+    assert_eq!(served.lock().unwrap().fake.components["def456"], "OPERATIONAL");
+    served.lock().unwrap().fake.components.clear();
+    tell(&channel, &Parcel { thread_root: Some(root), ..both(3, Sort::Correction) }, None).await;
+    let served = served.lock().unwrap();
+    assert_eq!((served.fake.incidents.len(), served.fake.incidents[0].updates.len()), (1, 3));
+}
+
+#[tokio::test]
+async fn words_that_are_not_known_by_their_place_are_looked_for_and_removed() {
+    let (channel, served) = channel(1).await;
+    served.lock().unwrap().fake.changes = true;
+    let root = tell(&channel, &nth(42, 1, |_| {}), None).await;
+    assert_eq!(root, "inc1/upd1", "they are the newest in the answer to what wrote them");
+    served.lock().unwrap().fake.changes = false;
+    let thread_root = Some(root);
+    let secret = nth(42, 2, |said| said.text = "A secret.".into());
+    tell(&channel, &Parcel { thread_root: thread_root.clone(), ..secret }, None).await;
+    let back = nth(42, 3, |said| {
+        let mends = Mended { id: "42-2".into(), at: said.at, remote_id: Some("inc1".into()) };
+        (said.sort, said.mends) = (Sort::Retraction, Some(mends));
+        said.takes_back = Some("A secret.".into());
+    });
+    tell(&channel, &Parcel { thread_root, ..back.clone() }, None).await;
+    let kept = &served.lock().unwrap().fake.incidents[0];
+    assert_eq!(messages(kept), ["Other words.".to_owned(), back.statement.unwrap().text]);
 }
 
 #[tokio::test]
@@ -221,18 +284,23 @@ async fn what_is_refused_is_about_this_letter_or_about_the_page_and_nothing_is_w
     let whole = |outcome: &Outcome| matches!(outcome, Outcome::Refused { whole_channel: true, .. });
     let plain = channel.send(&status_letter()).await;
     assert_eq!((plain.as_str(), whole(&plain)), ("refused", false));
-    for fate in [Fate::LostBefore, Fate::Faulty, Fate::Busy] {
+    for (fate, outcome) in [(Fate::LostBefore, "unknown"), (Fate::Faulty, "unknown"), (Fate::Busy, "wait")] {
         served.lock().unwrap().fates = [fate].into();
-        assert_eq!(channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await.as_str(), "wait");
+        assert_eq!(channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await.as_str(), outcome);
     }
-    served.lock().unwrap().fake.components.remove("abc123");
-    let unknown = channel.send(&nth(42, 1, |_| {})).await;
-    assert_eq!(unknown, Outcome::Refused { why: "answered 400".into(), whole_channel: false });
+    let wrong = nth(42, 1, |said| (said.title, said.services) = (String::new(), Vec::new()));
+    let wrong = channel.send(&wrong).await;
+    assert_eq!(wrong, Outcome::Refused { why: "answered 400".into(), whole_channel: false });
     let gone = channel.send(&Parcel { thread_root: Some("inc9".into()), ..nth(42, 1, |_| {}) }).await;
     assert!(gone.as_str() == "refused" && !whole(&gone), "{gone:?}");
     assert!(served.lock().unwrap().fake.incidents.is_empty());
     let (url, _served) = serve(page(), 1).await;
-    assert!(whole(&at("instatus", &url, &[("page", "page2")], &[]).send(&nth(42, 1, |_| {})).await));
+    let elsewhere = at("instatus", &url, &[("page", "page2")], &[]);
+    assert!(whole(&elsewhere.send(&nth(42, 1, |_| {})).await));
+    let Outcome::Unknown { why } = elsewhere.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await else {
+        panic!()
+    };
+    assert!(why.contains("may have written it") && why.contains("answered 404"), "{why}");
 }
 
 #[tokio::test]

@@ -3,9 +3,11 @@
 use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
-use super::super::stories_board::{Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_all};
+use super::super::stories_board::{
+    Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_alike, tell_all,
+};
 use super::*;
-use crate::channels::statement::Mended;
+use crate::channels::statement::{Mended, Now};
 use crate::core::voice::{Impact, Sort};
 
 /// Keeps what a page keeps.
@@ -15,6 +17,12 @@ struct Page {
     components: std::collections::BTreeMap<String, String>,
     writes: i64,
     made: u32,
+    /// Seconds after the first statement was released.
+    hour: i64,
+    /// It keeps no `metadata`.
+    forgets: bool,
+    /// It shows other words than it was sent.
+    changes: bool,
 }
 
 #[derive(Default)]
@@ -33,15 +41,15 @@ struct Kept {
 
 fn page() -> Page {
     let components = ["abc123", "def456", "ghi789"].map(|id| (id.to_owned(), "operational".to_owned()));
-    Page { components: components.into(), ..Page::default() }
+    Page { components: components.into(), hour: 3600, ..Page::default() }
 }
 
 impl Page {
     fn shown(&self, kept: &Kept) -> Value {
         let mut updates = kept.updates.clone();
         updates.reverse();
-        let components: Vec<Value> =
-            kept.linked.iter().map(|id| json!({"id": id, "status": self.components[id]})).collect();
+        let linked = kept.linked.iter().filter_map(|id| Some((id, self.components.get(id)?)));
+        let components: Vec<Value> = linked.map(|(id, state)| json!({"id": id, "status": state})).collect();
         json!({"id": kept.id, "name": kept.name, "status": kept.status, "impact": kept.impact,
                "metadata": kept.metadata, "incident_updates": updates, "components": components})
     }
@@ -52,7 +60,7 @@ impl Page {
         let body = &body["incident"];
         let text = |key: &str| body[key].as_str().map(str::to_owned);
         let long = |key: &str, most| text(key).is_some_and(|text| text.chars().count() > most);
-        if place.is_none() && text("name").is_none() {
+        if place.is_none() && text("name").is_none_or(|name| name.is_empty()) {
             return wrong("Name can't be blank");
         }
         if long("name", 255) || long("body", 25_000) {
@@ -76,7 +84,7 @@ impl Page {
             return wrong("All top-level values must be objects");
         }
         self.writes += 1;
-        let at = Timestamp::from_second(1_795_400_000 + self.writes).unwrap();
+        let at = Timestamp::from_second(1_795_400_000 + self.hour + self.writes).unwrap();
         let place = place.unwrap_or_else(|| {
             let id = format!("inc{}", self.made);
             self.made += 1;
@@ -92,14 +100,15 @@ impl Page {
         }
         let kept = &mut self.incidents[place];
         kept.status = text("status").unwrap();
+        kept.name = text("name").unwrap_or(std::mem::take(&mut kept.name));
         kept.impact = text("impact_override").unwrap_or(std::mem::take(&mut kept.impact));
-        kept.metadata = body["metadata"].clone();
+        kept.metadata = if self.forgets { Value::Null } else { body["metadata"].clone() };
+        let shown = if self.changes { Some("Other words.".to_owned()) } else { text("body") };
         if !linked.is_empty() {
             kept.linked = linked;
         }
         kept.mailed += u32::from(body["deliver_notifications"] != Value::Bool(false));
-        kept.updates
-            .push(json!({"id": format!("upd{}", self.writes), "status": kept.status, "body": text("body"),
+        kept.updates.push(json!({"id": format!("upd{}", self.writes), "status": kept.status, "body": shown,
                                  "created_at": at, "affected_components": touched}));
         (200, Value::Null)
     }
@@ -149,6 +158,7 @@ impl Fake for Page {
                 kept.reworded.push((*update).to_owned());
                 (200, found.clone())
             }
+            ("GET", ["components", id]) if self.components.contains_key(*id) => (200, json!({"id": id})),
             ("PATCH", ["components", id]) if self.components.contains_key(*id) => {
                 let state = call.body["component"]["status"].as_str().unwrap().to_owned();
                 self.components.insert((*id).to_owned(), state);
@@ -220,15 +230,117 @@ async fn what_is_taken_back_is_read_no_more_and_it_is_said() {
     let root = tell(&channel, &nth(42, 1, |said| said.text = "A secret.".into()), None).await;
     let mends =
         |id: &str| Some(Mended { id: "42-1".into(), at: Timestamp::UNIX_EPOCH, remote_id: Some(id.into()) });
-    let back = nth(42, 2, |said| (said.sort, said.mends) = (Sort::Retraction, mends(&root)));
+    let back = nth(42, 2, |said| {
+        (said.sort, said.mends, said.title) = (Sort::Retraction, mends(&root), "Online shop".into());
+    });
     let back = Parcel { thread_root: Some(root), ..back };
     served.lock().unwrap().fates = [Fate::Answered, Fate::LostBefore].into();
     tell(&channel, &back, None).await;
     let served = served.lock().unwrap();
     let kept = &served.fake.incidents[0];
     assert!(!format!("{:?}", kept.updates).contains("secret"));
+    assert_eq!(kept.name, "Online shop", "its title is taken back with it");
     assert_eq!(bodies(kept), [back.statement.unwrap().text]);
     assert_eq!((kept.updates.len(), kept.mailed), (2, 2), "who read the first is told");
+}
+
+#[tokio::test]
+async fn what_is_said_again_in_the_same_words_is_written_again() {
+    let (channel, served) = channel(1).await;
+    let told = tell_alike(&channel, &served).await;
+    let kept = &served.lock().unwrap().fake.incidents[0];
+    assert_eq!((bodies(kept), kept.status.as_str()), (told, "resolved"));
+}
+
+#[tokio::test]
+async fn a_page_that_keeps_no_mark_is_asked_when_it_got_the_words() {
+    let (channel, served) = channel(1).await;
+    served.lock().unwrap().fake.forgets = true;
+    let said = |number, text: &str| {
+        nth(42, number, |said| {
+            (said.text, said.sort, said.next_by) = (text.into(), Sort::Closing, None);
+            said.at += SignedDuration::from_hours(i64::try_from(number).unwrap());
+        })
+    };
+    let mut root = None;
+    for (number, text) in [(1, "It works."), (2, "It fails."), (3, "It works.")] {
+        served.lock().unwrap().fake.hour = i64::try_from(number).unwrap() * 3660;
+        let parcel = Parcel { thread_root: root.clone(), ..said(number, text) };
+        served.lock().unwrap().fates = [Fate::LostBefore].into();
+        assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
+        let again = Parcel { attempt: 2, ..parcel };
+        served.lock().unwrap().fates =
+            if number == 1 { [].into() } else { [Fate::Answered, Fate::LostAfter].into() };
+        root = root.or(Some(tell(&channel, &again, None).await));
+        tell(&channel, &Parcel { attempt: 3, ..again }, None).await;
+    }
+    assert_eq!(bodies(&served.lock().unwrap().fake.incidents[0]), ["It works.", "It fails.", "It works."]);
+    // A page that writes hours in a way of its own cannot tell.
+    for update in &mut served.lock().unwrap().fake.incidents[0].updates {
+        update["created_at"] = "today".into();
+    }
+    let parcel = Parcel { thread_root: root, attempt: 2, ..said(4, "It fails.") };
+    assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
+}
+
+#[tokio::test]
+async fn a_mended_word_does_not_make_it_as_bad_again_as_it_was() {
+    let (channel, served) = channel(1).await;
+    let root = tell(&channel, &nth(42, 1, |said| said.impact = Impact::Critical), None).await;
+    let further = |number, change: fn(&mut Statement)| Parcel {
+        thread_root: Some(root.clone()),
+        ..nth(42, number, change)
+    };
+    tell(&channel, &further(2, |said| said.impact = Impact::Minor), None).await;
+    let correction = further(3, |said| {
+        (said.sort, said.impact) = (Sort::Correction, Impact::Critical);
+        said.now = Some(Now { phase: Phase::Monitoring, impact: Impact::Minor });
+    });
+    tell(&channel, &correction, None).await;
+    let served = served.lock().unwrap();
+    let kept = &served.fake.incidents[0];
+    assert_eq!((kept.impact.as_str(), kept.status.as_str()), ("minor", "monitoring"));
+    assert_eq!(served.fake.components["abc123"], "degraded_performance");
+}
+
+#[tokio::test]
+async fn a_component_that_was_removed_there_keeps_no_words_from_readers() {
+    let (channel, served) = channel(1).await;
+    let both = |number, sort| {
+        nth(42, number, |said| (said.services, said.sort) = (vec!["shop".into(), "pay".into()], sort))
+    };
+    served.lock().unwrap().fake.components.remove("abc123");
+    let root = tell(&channel, &both(1, Sort::Update), None).await;
+    assert_eq!(served.lock().unwrap().fake.components["def456"], "partial_outage");
+    let closing = Parcel { thread_root: Some(root.clone()), ..both(2, Sort::Closing) };
+    tell(&channel, &closing, None).await;
+    assert_eq!(served.lock().unwrap().fake.components["def456"], "operational");
+    served.lock().unwrap().fake.components.clear();
+    let late = Parcel { thread_root: Some(root), ..both(3, Sort::Correction) };
+    tell(&channel, &late, None).await;
+    let served = served.lock().unwrap();
+    assert_eq!((served.fake.incidents.len(), served.fake.incidents[0].updates.len()), (1, 3));
+}
+
+#[tokio::test]
+async fn words_that_the_page_has_changed_are_taken_back_where_they_stand() {
+    let (channel, served) = channel(1).await;
+    (served.lock().unwrap().fake.forgets, served.lock().unwrap().fake.changes) = (true, true);
+    let root = tell(&channel, &nth(42, 1, |_| {}), None).await;
+    assert_eq!(root, "inc0/upd1", "they are the newest in the answer to what wrote them");
+    served.lock().unwrap().fake.changes = false;
+    let thread_root = Some(root);
+    let secret = nth(42, 2, |said| said.text = "A secret.".into());
+    tell(&channel, &Parcel { thread_root: thread_root.clone(), ..secret }, None).await;
+    // What became of the second was never known, so nothing but its words is.
+    let back = nth(42, 3, |said| {
+        let mends = Mended { id: "42-2".into(), at: said.at, remote_id: None };
+        (said.sort, said.mends) = (Sort::Retraction, Some(mends));
+        said.takes_back = Some("A secret.".into());
+    });
+    assert_eq!(tell(&channel, &Parcel { thread_root, ..back }, None).await, "inc0/upd3/upd2");
+    let kept = &served.lock().unwrap().fake.incidents[0];
+    assert!(!format!("{:?}", kept.updates).contains("secret"));
 }
 
 #[tokio::test]
@@ -266,13 +378,20 @@ async fn words_of_others_in_between_change_nothing() {
 async fn nothing_is_written_when_what_stands_there_cannot_be_read() {
     let (channel, served) = channel(1).await;
     let parcel = Parcel { attempt: 2, ..nth(42, 1, |_| {}) };
-    for fate in [Fate::LostBefore, Fate::LostAfter, Fate::Faulty, Fate::Busy] {
+    for (fate, outcome) in [
+        (Fate::LostBefore, "unknown"),
+        (Fate::LostAfter, "unknown"),
+        (Fate::Faulty, "unknown"),
+        (Fate::Busy, "wait"),
+    ] {
         served.lock().unwrap().fates = [fate].into();
-        assert_eq!(channel.send(&parcel).await.as_str(), "wait", "{fate:?}");
-        let Channel::Statuspage(built) = &channel else { panic!() };
-        assert!(matches!(built.pace.turn(parcel.now).await, Ok(()) | Err(Outcome::Wait { .. })));
+        assert_eq!(channel.send(&parcel).await.as_str(), outcome, "{fate:?}");
     }
     assert!(served.lock().unwrap().fake.incidents.is_empty());
+    let (url, _served) = serve(page(), 1).await;
+    let elsewhere = at("statuspage", &url, &[("page", "page2")], &[]);
+    let Outcome::Unknown { why } = elsewhere.send(&parcel).await else { panic!() };
+    assert!(why.contains("may have written it") && why.contains("answered 404"), "{why}");
 }
 
 #[tokio::test]
@@ -290,9 +409,9 @@ async fn what_is_refused_is_about_this_letter_or_about_the_page() {
     }
     assert!(channel.shows(&nth(42, 1, |said| said.text = "é".repeat(25_000))).fits());
     assert!(served.lock().unwrap().log.is_empty(), "nothing was asked");
-    served.lock().unwrap().fake.components.remove("abc123");
-    let unknown = channel.send(&nth(42, 1, |_| {})).await;
-    assert_eq!(unknown, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
+    let wrong = nth(42, 1, |said| (said.title, said.services) = (String::new(), Vec::new()));
+    let wrong = channel.send(&wrong).await;
+    assert_eq!(wrong, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
     let gone = channel.send(&Parcel { thread_root: Some("inc9".into()), ..nth(42, 1, |_| {}) }).await;
     assert!(gone.as_str() == "refused" && !whole(&gone), "{gone:?}");
     let (url, _served) = serve(page(), 1).await;
@@ -309,7 +428,8 @@ async fn who_asks_too_much_waits_a_minute() {
         let Outcome::Wait { after: said, .. } = channel.send(&nth(42, 1, |_| {})).await else { panic!() };
         assert_eq!(said, after.map(std::time::Duration::from_secs));
         let Outcome::Wait { after: rest, .. } = channel.send(&nth(42, 1, |_| {})).await else { panic!() };
-        assert_eq!(rest, Some(std::time::Duration::from_secs(after.unwrap_or(60))), "without asking again");
+        let (rest, after) = (rest.unwrap().as_secs_f64(), after.unwrap_or(60) as f64);
+        assert!(rest <= after && rest > after - 2.0, "without asking again: {rest}");
     }
 }
 
