@@ -2,22 +2,32 @@
 //! statement stands there already.
 //!
 //! None of them knows a key that it would recognise a repeat by, so whoever tries again looks first. What stands there is known by the
-//! mark that it was written with, where the page keeps one, and by its words and its status.
+//! mark that it was written with, where the page keeps one. By its words and its status it is known only where it cannot be an older
+//! statement in the same words: an incident may be closed twice by the same template. What cannot be told apart is not known.
+//!
+//! What a page shows as the present is what is true once the statement is out ([`Statement::now`]), and not what a correction or a
+//! retraction is about.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Deserializer};
 
 use super::api::{refused, usual};
 use super::client::Answer;
-use super::statement::Shown;
-use super::{Fields, Key, Outcome, Parcel, Statement};
-use crate::core::voice::{Phase, Sort};
+use super::statement::{Shown, unseen_for};
+use super::{Fields, Key, Kind, Outcome, Parcel, Statement};
+use crate::core::voice::{Impact, Phase, Sort};
 
 /// Between their incident and what is in it.
 const BETWEEN: char = '/';
 /// The most that is read of what stands on a page.
 pub(super) const LOOK_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Of more components than this nobody asks which of them were removed.
+const ASKED_MAX: usize = 8;
+/// Statuses of a write that may be refused for one of its components.
+const WRONG: [u16; 2] = [400, 422];
+/// Statuses of what was removed.
+const GONE: [u16; 2] = [404, 410];
 /// Statuses for which the fault is the channel's own.
 pub(super) const WHOLE: &[u16] = &[401, 403, 404, 410];
 /// The same, at the address of one thing on the page: it may be gone, and the page is there.
@@ -82,6 +92,51 @@ impl Board {
         self.components.iter().any(|(_, id)| id == component)
     }
 
+    /// The services that a component stands for, as they are told to the operator.
+    fn services_of(&self, component: &str) -> String {
+        let services = self.components.iter().filter(|(_, id)| id == component);
+        services.map(|(service, _)| service.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The components that are there of these, of which some are `gone`. The log says which are left out.
+    pub(super) fn without<'a>(
+        &self,
+        parcel: &Parcel,
+        kind: &Kind,
+        components: &[&'a str],
+        gone: &[&str],
+    ) -> Vec<&'a str> {
+        for component in gone {
+            tracing::warn!(
+                incident.id = parcel.incident,
+                channel.kind = kind.name,
+                services = self.services_of(component),
+                "a component that was removed from a status page is left out; take it out of `components`"
+            );
+        }
+        components.iter().filter(|id| !gone.contains(*id)).copied().collect()
+    }
+
+    /// With which components a write is tried once more that was refused with these: with those that are there, or with none where
+    /// nothing tells which of them is wrong.
+    pub(super) fn again<'a>(
+        &self,
+        parcel: &Parcel,
+        kind: &Kind,
+        components: &[&'a str],
+        gone: &[&str],
+    ) -> Vec<&'a str> {
+        if !gone.is_empty() {
+            return self.without(parcel, kind, components, gone);
+        }
+        tracing::warn!(
+            incident.id = parcel.incident,
+            channel.kind = kind.name,
+            "a status page refuses its components, and a statement is written without them"
+        );
+        Vec::new()
+    }
+
     /// The ids that are written down.
     pub(super) fn ids(&self) -> impl Iterator<Item = &str> {
         self.components.iter().map(|(_, id)| id.as_str())
@@ -100,21 +155,43 @@ pub(super) fn statement<'a>(parcel: &'a Parcel, shown: &Shown) -> Result<&'a Sta
     Ok(said)
 }
 
-/// Whether it says that it is over.
+/// Whether a write was refused with components, and may be taken without some of them.
+pub(super) fn is_wrong(answer: &Answer, components: &[&str]) -> bool {
+    !components.is_empty() && WRONG.contains(&answer.status.as_u16())
+}
+
+/// Those of the components of a refused write that are looked at one by one.
+pub(super) fn few<'a, 'b>(components: &'b [&'a str]) -> &'b [&'a str] {
+    if components.len() > ASKED_MAX { &[] } else { components }
+}
+
+/// Whether what was asked for was removed.
+pub(super) fn is_gone(answer: &Answer) -> bool {
+    GONE.contains(&answer.status.as_u16())
+}
+
+/// Whether it says that it is over, or leaves it so.
 pub(super) fn over(said: &Statement) -> bool {
-    said.sort == Sort::Closing || said.phase == Phase::Resolved
+    said.sort == Sort::Closing || said.now.map_or(said.phase, |now| now.phase) == Phase::Resolved
 }
 
 /// How far it is, as the page is told: what closes resolves.
 pub(super) fn phase(said: &Statement) -> Phase {
-    if over(said) { Phase::Resolved } else { said.phase }
+    match over(said) {
+        true => Phase::Resolved,
+        false => said.now.map_or(said.phase, |now| now.phase),
+    }
+}
+
+/// How much readers notice, as the page is told.
+pub(super) fn impact(said: &Statement) -> Impact {
+    said.now.map_or(said.impact, |now| now.impact)
 }
 
 /// The word for how bad what is affected is, out of four that begin with the one for "works".
 pub(super) fn state<T: Copy>(said: &Statement, words: [T; 4]) -> T {
-    use crate::core::voice::Impact;
     let [works, slow, partly, out] = words;
-    match said.impact {
+    match impact(said) {
         _ if over(said) => works,
         Impact::None => works,
         Impact::Minor => slow,
@@ -153,10 +230,29 @@ impl Handle {
     }
 }
 
-/// What a retraction takes back, when it went out here.
+/// What a retraction takes back, when it is known where that stands here.
 pub(super) fn taken_back(said: &Statement) -> Option<Handle> {
     let mended = said.mends.as_ref().filter(|_| said.sort == Sort::Retraction)?;
     mended.remote_id.as_deref().map(Handle::read)
+}
+
+/// The words that a retraction takes back where nothing is known but them: they are to be looked for.
+pub(super) fn to_be_found(said: &Statement) -> Option<&str> {
+    let is_known = taken_back(said).is_some_and(|handle| !handle.places.is_empty());
+    said.takes_back.as_deref().filter(|_| said.sort == Sort::Retraction && !is_known)
+}
+
+/// The places of words that are taken back. The log says when there are none.
+pub(super) fn places_of(parcel: &Parcel, words: &str, stands: &[Stands]) -> Vec<String> {
+    let places = stands.iter().filter(|one| same(&one.text, words)).map(|one| one.id.clone());
+    let places: Vec<String> = places.collect();
+    if places.is_empty() {
+        tracing::warn!(
+            incident.id = parcel.incident,
+            "words that were taken back are not found on a status page, and may still stand there"
+        );
+    }
+    places
 }
 
 /// Something that stands on a page.
@@ -167,20 +263,39 @@ pub(super) struct Stands {
     pub(super) same_status: bool,
     /// Whether it has the mark of what is looked for.
     pub(super) marked: bool,
+    /// Whether it can have been written since what is looked for was released; nothing where that is not known.
+    pub(super) since: Option<bool>,
 }
 
-/// Which of what stands on a page, the newest first, is this statement. Words that promise an hour, close or mend are never the same
-/// twice; others are looked for in the newest only, since "still looking" may be said again.
-pub(super) fn found<'a>(said: &Statement, stands: &'a [Stands]) -> Option<&'a Stands> {
+/// Which of what stands on a page, the newest first, is this statement. Words may have been said before, so they count only in what was
+/// written since this one was released, or where they are the newest that readers see. The error: it cannot be told.
+pub(super) fn found<'a>(said: &Statement, stands: &'a [Stands]) -> Result<Option<&'a Stands>, Outcome> {
     let gone = taken_back(said).map(|handle| handle.places).unwrap_or_default();
-    let mut stands = stands.iter().filter(|one| !gone.contains(&one.id));
-    let is_it = |one: &Stands| one.marked || one.same_status && same(&one.text, &said.text);
-    let unique = said.next_by.is_some() || !matches!(said.sort, Sort::Update | Sort::Holding);
-    if unique {
-        return stands.find(|one| is_it(one));
+    let stands: Vec<&Stands> = stands.iter().filter(|one| !gone.contains(&one.id)).collect();
+    let has_words = |one: &&&Stands| one.same_status && same(&one.text, &said.text);
+    let surely = |one: &&&Stands| one.marked || one.since == Some(true) && has_words(one);
+    if let Some(one) = stands.iter().find(|one| one.marked).or_else(|| stands.iter().find(surely)) {
+        return Ok(Some(one));
     }
-    let newest = stands.next()?;
-    if is_it(newest) { Some(newest) } else { stands.find(|one| one.marked) }
+    let perhaps = |one: &&&Stands| one.since.is_none() && has_words(one);
+    match stands.iter().position(|one| perhaps(&one)) {
+        None => Ok(None),
+        Some(0) => Ok(Some(stands[0])),
+        Some(_) => Err(looks_alike()),
+    }
+}
+
+/// The same of the words that an incident begins with: the newest of another one says nothing.
+pub(super) fn began_with(said: &Statement, stands: &[Stands]) -> Result<bool, Outcome> {
+    match found(said, stands)? {
+        Some(one) if one.since.is_none() && !one.marked => Err(looks_alike()),
+        one => Ok(one.is_some()),
+    }
+}
+
+/// The same words stand there, and may be older.
+pub(super) fn looks_alike() -> Outcome {
+    unseen_for("the same words stand there, and nothing tells whether they are these or older ones")
 }
 
 /// Whether two texts have the same letters and digits in the same order: pages change spaces, quotes and entities of HTML.
@@ -219,7 +334,13 @@ pub(super) fn same_hour(one: Option<Timestamp>, other: Timestamp) -> bool {
     one.is_some_and(|one| one.duration_since(other).as_secs().abs() <= 1)
 }
 
-/// What was asked for before anything was written: whatever fails, nothing of this attempt is there.
+/// Whether an hour of the page is no earlier than another one, but for how far its clock may be off.
+pub(super) fn is_since(one: Option<Timestamp>, other: Timestamp, off: SignedDuration) -> Option<bool> {
+    one.map(|one| one.duration_since(other) >= -off)
+}
+
+/// What was asked for before anything was written: whatever fails, nothing of this attempt is there. Of an attempt before that is not
+/// known, which is for [`super::statement::unseen`] to say.
 pub(super) fn looked<T: DeserializeOwned>(
     answer: Result<Answer, Outcome>,
     fault: impl FnOnce(&Answer) -> Outcome,
@@ -271,8 +392,7 @@ pub(super) fn plain(answer: &Answer) -> Outcome {
 mod tests {
     use super::super::stories::statement as sample;
     use super::*;
-    use crate::channels::statement::Mended;
-    use crate::core::voice::Impact;
+    use crate::channels::statement::{Mended, Now};
 
     fn board(components: &[&str]) -> Result<Board, String> {
         let list = components.iter().map(|one| (*one).to_owned()).collect();
@@ -318,31 +438,58 @@ mod tests {
         );
     }
 
+    fn stands(id: &str, text: &str, same_status: bool, since: Option<bool>) -> Stands {
+        Stands { id: id.into(), text: text.into(), same_status, marked: false, since }
+    }
+
+    fn id(said: &Statement, all: &[Stands]) -> Result<Option<String>, Outcome> {
+        found(said, all).map(|one| one.map(|one| one.id.clone()))
+    }
+
     #[test]
     fn a_statement_is_found_by_its_mark_or_by_its_words_in_its_status() {
-        let stands = |id: &str, text: &str, same_status, marked| Stands {
-            id: id.into(),
-            text: text.into(),
-            same_status,
-            marked,
-        };
-        let id = |said: &Statement, all: &[Stands]| found(said, all).map(|one| one.id.clone());
-        let words = said().text;
-        let older = [stands("b", "Other words.", true, false), stands("a", &words, true, false)];
-        assert_eq!(id(&said(), &older).as_deref(), Some("a"), "it promises an hour");
-        let again = Statement { next_by: None, ..said() };
-        assert_eq!(id(&again, &older), None, "the same may be said again");
-        assert_eq!(id(&again, &older[1..]).as_deref(), Some("a"));
-        assert_eq!(
-            id(&said(), &[stands("a", &words, false, false)]),
-            None,
-            "in another status it is another"
-        );
-        let marked = [stands("b", "x", true, false), stands("a", "y", false, true)];
-        assert_eq!(id(&again, &marked).as_deref(), Some("a"));
+        let (words, is, none) = (said().text, |id: &str| Ok(Some(id.to_owned())), Ok(None));
+        let newer = [stands("b", "Other words.", true, None), stands("a", &words, true, Some(true))];
+        assert_eq!(id(&said(), &newer), is("a"));
+        assert_eq!(id(&said(), &[stands("a", &words, false, Some(true))]), none, "in another status");
+        let marked = Stands { marked: true, ..stands("a", "y", false, None) };
+        assert_eq!(id(&said(), &[stands("b", &words, true, Some(true)), marked]), is("a"));
         let mends = Mended { id: "42-2".into(), at: said().at, remote_id: Some("i/a".into()) };
         let retraction = Statement { sort: Sort::Retraction, mends: Some(mends), ..said() };
-        assert_eq!(id(&retraction, &older), None, "what is taken back is not what takes it back");
+        assert_eq!(id(&retraction, &newer), none, "what is taken back is not what takes it back");
+    }
+
+    #[test]
+    fn the_same_words_of_an_older_statement_are_not_this_one_and_what_cannot_be_told_is_not_known() {
+        let words = said().text;
+        let closing = Statement { sort: Sort::Closing, ..said() };
+        for said in [said(), closing, Statement { next_by: None, ..said() }] {
+            let again =
+                [stands("b", "Open again.", true, Some(false)), stands("a", &words, true, Some(false))];
+            assert_eq!(id(&said, &again), Ok(None));
+            let untold = |newest: &str| [stands("b", newest, true, None), stands("a", &words, true, None)];
+            assert_eq!(id(&said, &untold("Open again.")).unwrap_err().as_str(), "unknown");
+            assert_eq!(
+                id(&said, &untold(&words)),
+                Ok(Some("b".into())),
+                "readers see these very words on top"
+            );
+            assert!(began_with(&said, &untold(&words)).is_err(), "of an incident of another day");
+        }
+    }
+
+    #[test]
+    fn a_page_is_told_how_it_is_now_and_not_how_it_was_when_what_is_mended_was_said() {
+        let words = ["works", "slow", "partly", "out"];
+        let at = |told, felt| {
+            let now = Some(Now { phase: told, impact: felt });
+            let said = Statement { sort: Sort::Correction, impact: Impact::Critical, now, ..said() };
+            (phase(&said), over(&said), impact(&said), state(&said, words))
+        };
+        let minor = at(Phase::Monitoring, Impact::Minor);
+        assert_eq!(minor, (Phase::Monitoring, false, Impact::Minor, "slow"));
+        let closed = at(Phase::Resolved, Impact::Minor);
+        assert_eq!(closed, (Phase::Resolved, true, Impact::Minor, "works"));
     }
 
     #[test]

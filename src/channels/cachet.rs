@@ -4,8 +4,10 @@
 //! cachethq/cachet (Http/Routes/ApiRoutes.php, Bus/Commands, Presenters) for version 2.
 //!
 //! It knows no idempotency. An incident is made with the delivery among its `meta` (`onscene`), which 2.4 and version 3 since July 2026 keep
-//! and older ones pass over; updates have nothing but words and a status. Whoever tries again reads first, the newest
-//! fifty incidents or the newest hundred updates, and takes what has the mark, or the words in the same status.
+//! and older ones pass over; updates have nothing but words, a status and a number that grows. Whoever tries again reads first, the newest
+//! fifty incidents or the newest hundred updates, and takes what has the mark. Words in the same status count only above what other
+//! deliveries are known to have written, by their ids or because this process did it, and only where they are the newest: below
+//! newer ones they may be those of an older statement, and it is not known.
 //!
 //! Version 3 hides an incident unless it is told to show it, and links components only when it makes one: there they have the state
 //! of the first statement until the incident is fixed. Every further statement sets the state of its components by itself before it is
@@ -13,24 +15,33 @@
 //! component to an incident, and states are set before in either case. Closing sets those of the statement to "operational".
 //! Whether subscribers are mailed of an update is decided when the incident is made (version 3), or not by us (version 2).
 //!
-//! An update that is taken back is deleted. What an incident was made with cannot be, and gets the words that take it back in its place.
+//! A component that was removed there is left out, and the log says so.
+//!
+//! An update that is taken back is deleted. What an incident was made with cannot be, and gets the words that take it back in its place;
+//! its name becomes the one that stands.
 //! The hour at which it began is not told: both versions read it in the server's own zone, or did.
 //!
 //! A title has 255 characters at most. A text may have as many as the database keeps (not established), and is shown as Markdown; nothing is done
-//! about that. 401, 403, 404 and 410 are about the token or the server; 404 at an incident says that it was removed there, 404 at a component
-//! that there is none of this number, and both are about this letter, as 400 and 422 are.
+//! about that. 401, 403, 404 and 410 are about the token or the server; 404 at an incident says that it was removed there, and is about
+//! this letter, as 400 and 422 are.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 
 use http::header::{ACCEPT, AUTHORIZATION, HeaderName};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, refused, strange, usual};
+use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
-use super::statement::Shown;
+use super::statement::{Shown, unseen};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
+
+#[cfg(test)]
+mod stories;
 
 /// A server of Cachet.
 pub const KIND: Kind = Kind {
@@ -55,6 +66,8 @@ const STATES: [u8; 4] = [1, 2, 3, 4];
 const FIXED: u8 = 4;
 /// The place of the words that an incident was made with.
 const MESSAGE: &str = "message";
+/// So many writes are remembered, the newest.
+const KNOWN_MAX: usize = 256;
 
 /// Which API a server has.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,6 +81,15 @@ pub struct Cachet {
     api: Api,
     version: Version,
     board: Board,
+    known: Mutex<VecDeque<Known>>,
+}
+
+/// What this process has seen written.
+struct Known {
+    delivery: String,
+    incident: String,
+    /// The number of an update; none of what the incident was made with.
+    update: Option<u64>,
 }
 
 /// Of a list, or of one thing.
@@ -122,6 +144,8 @@ impl Thing {
             text: self.is().message.clone().unwrap_or_default(),
             same_status: self.status() == Some(status(said).into()),
             marked: mark == Some(parcel.delivery.as_str()),
+            // Hours there are those of the server's own zone.
+            since: None,
         })
     }
 }
@@ -145,7 +169,8 @@ impl Cachet {
                 "`components` holds \"{wrong}\", and components of Cachet have numbers, such as \"shop=1\""
             ));
         }
-        Ok(Channel::Cachet(Self { api: api.with(ACCEPT, "application/json"), version, board }))
+        let api = api.with(ACCEPT, "application/json");
+        Ok(Channel::Cachet(Self { api, version, board, known: Mutex::default() }))
     }
 
     /// How the page shows a statement.
@@ -171,6 +196,7 @@ impl Cachet {
             None => self.first(parcel, said).await?,
             Some(root) => self.further(parcel, said, root.incident).await?,
         };
+        self.keep(parcel, &handle);
         Ok(handle.accepted())
     }
 
@@ -182,7 +208,7 @@ impl Cachet {
         {
             return Ok(made(incident));
         }
-        let affected = self.board.affected(said);
+        let mut affected = self.board.affected(said);
         let state = board::state(said, STATES);
         let mut body = json!({
             "name": said.title, "message": said.text, "status": status(said), "visible": true, "stickied": false,
@@ -191,11 +217,10 @@ impl Cachet {
         match self.version {
             Version::Three => {
                 body["notifications"] = self.board.notify.into();
-                let linked = affected.iter().map(|id| json!({"id": number(id), "status": state}));
-                body["components"] = linked.collect();
+                body["components"] = linked(&affected, state);
             }
             Version::Two => {
-                self.set(&affected, state).await?;
+                affected = self.set(parcel, &affected, state).await?;
                 body["notify"] = self.board.notify.into();
                 if let Some(id) = affected.first() {
                     body["component_id"] = number(id);
@@ -203,7 +228,17 @@ impl Cachet {
                 }
             }
         }
-        let answer = self.api.post(&self.path("/incidents"), &body).await?;
+        let mut answer = self.api.post(&self.path("/incidents"), &body).await?;
+        if self.version == Version::Three && board::is_wrong(&answer, &affected) {
+            let mut gone = Vec::new();
+            for id in board::few(&affected) {
+                let answer = self.api.get(&self.path(&format!("/components/{}", encode(id)))).await;
+                gone.extend(answer.is_ok_and(|answer| board::is_gone(&answer)).then_some(*id));
+            }
+            let there = self.board.again(parcel, &KIND, &affected, &gone);
+            body["components"] = linked(&there, state);
+            answer = self.api.post(&self.path("/incidents"), &body).await?;
+        }
         Ok(made(written(&answer, board::plain)?))
     }
 
@@ -225,18 +260,29 @@ impl Cachet {
             Some(answer) => answer,
             None => self.api.look(&self.path(list), board::LOOK_BYTES_MAX).await,
         };
-        let all: Data<Vec<Thing>> = board::looked(answer, board::plain)?;
-        let stands = |one: &Thing| one.stands(parcel, said);
-        let is_it = |one: &&Thing| {
+        let all: Data<Vec<Thing>> = board::looked(answer, board::plain).map_err(unseen)?;
+        // With the mark of another it is another, and so is what this process made for another.
+        let known = self.known(parcel, |known| Some(known.incident.clone()));
+        let has_mark = |one: &Thing| one.is().meta.as_ref().is_some_and(|meta| meta.get("onscene").is_some());
+        let mut left = Vec::new();
+        for one in newest_first(&all.data) {
+            match one.stands(parcel, said) {
+                Some(stands) if stands.marked => return Ok(Some(stands.id)),
+                Some(stands) if !has_mark(one) && !known.contains(&stands.id) => left.push((one, stands)),
+                _ => {}
+            }
+        }
+        let looks_alike = |(one, stands): &(&Thing, Stands)| {
             let is_called = one.is().name.as_deref().is_some_and(|name| board::same(name, &said.title));
+            // Its status may be another by now.
             let is_open = board::over(said) || one.status() != Some(FIXED.into());
-            let others = one.is().meta.as_ref().is_some_and(|meta| meta.get("onscene").is_some());
-            stands(one).is_some_and(|stands| {
-                // Its status may be another by now, and with the mark of another it is another.
-                stands.marked || !others && is_called && is_open && board::same(&stands.text, &said.text)
-            })
+            is_called && is_open && board::same(&stands.text, &said.text)
         };
-        Ok(newest_first(&all.data).into_iter().find(is_it).and_then(Thing::number))
+        match left.iter().position(looks_alike) {
+            None => Ok(None),
+            Some(0) => Ok(left.into_iter().next().map(|(_, stands)| stands.id)),
+            Some(_) => Err(board::looks_alike()),
+        }
     }
 
     /// A further statement is an update of it.
@@ -249,57 +295,113 @@ impl Cachet {
             Handle { incident, places: [update].into_iter().chain(message).collect() }
         };
         if parcel.attempt > 1 {
-            let sort = if self.version == Version::Three { "&sort=-created_at" } else { "" };
-            let list = format!("{path}/updates?per_page=100{sort}");
-            let answer = self.api.look(&list, board::LOOK_BYTES_MAX).await;
-            let all: Data<Vec<Thing>> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
-            let stands: Vec<Stands> =
-                newest_first(&all.data).into_iter().filter_map(|one| one.stands(parcel, said)).collect();
-            if let Some(found) = board::found(said, &stands) {
+            let all = self.updates(&path).await.map_err(unseen)?;
+            let stands = self.after_known(parcel, said, &incident, &all);
+            if let Some(found) = board::found(said, &stands)? {
                 return Ok(made(incident, found.id.clone()));
             }
         }
-        for place in gone.iter().flat_map(|gone| &gone.places) {
-            let incident = gone.as_ref().map(|gone| gone.incident.as_str()).unwrap_or_default();
-            self.take_back(said, incident, place).await?;
+        let mut places = gone.map(|gone| gone.places).unwrap_or_default();
+        if let Some(words) = board::to_be_found(said) {
+            let all = self.updates(&path).await?;
+            places = board::places_of(parcel, words, &self.after_known(parcel, said, &incident, &all));
         }
-        self.set(&self.board.affected(said), board::state(said, STATES)).await?;
+        for update in places.iter().filter(|place| *place != MESSAGE) {
+            self.remove(&format!("{path}/updates/{}", encode(update))).await?;
+        }
+        if said.sort == Sort::Retraction {
+            self.rename(said, &path, is_reworded).await?;
+        }
+        self.set(parcel, &self.board.affected(said), board::state(said, STATES)).await?;
         let body = json!({"status": status(said), "message": said.text});
         let answer = self.api.post(&format!("{path}/updates"), &body).await?;
         Ok(made(incident, written(&answer, |answer| board::gone(answer, at_one_thing))?))
     }
 
-    /// Removes words that are taken back. What is gone already is removed.
-    async fn take_back(&self, said: &Statement, incident: &str, place: &str) -> Result<(), Outcome> {
-        let path = self.path(&format!("/incidents/{}", encode(incident)));
-        let answer = match (place, self.version) {
-            (MESSAGE, Version::Three) => self.api.put(&path, &json!({"message": said.text})).await,
-            (MESSAGE, Version::Two) => {
-                self.api.put(&path, &json!({"message": said.text, "visible": true, "notify": false})).await
-            }
-            (update, _) => self.api.delete(&format!("{path}/updates/{}", encode(update))).await,
-        };
-        let answer = answer.map_err(board::unwritten)?;
-        match answer.status.as_u16() {
-            200..=299 | 404 | 410 => Ok(()),
-            _ => Err(board::unwritten(at_one_thing(&answer))),
+    /// The updates of an incident.
+    async fn updates(&self, path: &str) -> Result<Vec<Thing>, Outcome> {
+        let sort = if self.version == Version::Three { "&sort=-created_at" } else { "" };
+        let list = format!("{path}/updates?per_page=100{sort}");
+        let answer = self.api.look(&list, board::LOOK_BYTES_MAX).await;
+        let all: Data<Vec<Thing>> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
+        Ok(all.data)
+    }
+
+    /// What stands in an incident, the newest first: nothing up to the newest update that another delivery is known to have written
+    /// is of this one.
+    fn after_known(&self, parcel: &Parcel, said: &Statement, incident: &str, all: &[Thing]) -> Vec<Stands> {
+        let seen = self.known(parcel, |known| known.update.filter(|_| known.incident == incident));
+        let mended = said.mends.as_ref().and_then(|mended| mended.remote_id.as_deref());
+        let handles = [parcel.thread_root.as_deref(), mended].into_iter().flatten().map(Handle::read);
+        let told = handles.filter(|handle| handle.incident == incident).flat_map(|handle| handle.places);
+        let newest = seen.into_iter().chain(told.filter_map(|place| place.parse().ok())).max();
+        let is_older = |id: &str| newest.is_some_and(|newest| id.parse().is_ok_and(|id: u64| id <= newest));
+        let stands = newest_first(all).into_iter().filter_map(|one| one.stands(parcel, said));
+        stands.map(|one| Stands { since: is_older(&one.id).then_some(false), ..one }).collect()
+    }
+
+    /// What is known of what other deliveries have written.
+    fn known<T>(&self, parcel: &Parcel, of: impl Fn(&Known) -> Option<T>) -> Vec<T> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().filter(|known| known.delivery != parcel.delivery).filter_map(of).collect()
+    }
+
+    fn keep(&self, parcel: &Parcel, handle: &Handle) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == KNOWN_MAX {
+            known.pop_front();
+        }
+        known.push_back(Known {
+            delivery: parcel.delivery.clone(),
+            incident: handle.incident.clone(),
+            update: handle.places.iter().filter_map(|place| place.parse().ok()).max(),
+        });
+    }
+
+    /// Removes an update. What is gone already is removed.
+    async fn remove(&self, path: &str) -> Result<(), Outcome> {
+        let answer = self.api.delete(path).await.map_err(board::unwritten)?;
+        match answer.status.is_success() || board::is_gone(&answer) {
+            true => Ok(()),
+            false => Err(board::unwritten(at_one_thing(&answer))),
         }
     }
 
-    /// Sets the state of components, which may be repeated.
-    async fn set(&self, components: &[&str], state: u8) -> Result<(), Outcome> {
+    /// A title that was taken back is not what the incident is called, and words that it was made with cannot be removed.
+    async fn rename(&self, said: &Statement, path: &str, is_reworded: bool) -> Result<(), Outcome> {
+        let mut body = json!({"name": said.title});
+        if is_reworded {
+            body["message"] = said.text.as_str().into();
+        }
+        if self.version == Version::Two {
+            body["visible"] = true.into();
+            body["notify"] = false.into();
+        }
+        let answer = self.api.put(path, &body).await.map_err(board::unwritten)?;
+        match answer.status.is_success() {
+            true => Ok(()),
+            false => Err(board::unwritten(board::gone(&answer, at_one_thing))),
+        }
+    }
+
+    /// Sets the state of components, which may be repeated. Answers which of them are there.
+    async fn set<'a>(
+        &self,
+        parcel: &Parcel,
+        components: &[&'a str],
+        state: u8,
+    ) -> Result<Vec<&'a str>, Outcome> {
+        let mut gone = Vec::new();
         for id in components {
             let path = self.path(&format!("/components/{}", encode(id)));
             let answer = self.api.put(&path, &json!({"status": state})).await.map_err(board::unwritten)?;
-            match answer.status.as_u16() {
-                200..=299 => {}
-                status @ (404 | 410) => {
-                    return Err(refused(&format!("there is no component {id}: answered {status}"), false));
-                }
-                _ => return Err(board::unwritten(at_one_thing(&answer))),
+            if board::is_gone(&answer) {
+                gone.push(*id);
+            } else if !answer.status.is_success() {
+                return Err(board::unwritten(at_one_thing(&answer)));
             }
         }
-        Ok(())
+        Ok(self.board.without(parcel, &KIND, components, &gone))
     }
 
     fn path(&self, path: &str) -> String {
@@ -321,6 +423,11 @@ fn status(said: &Statement) -> u8 {
         Phase::Monitoring => 3,
         Phase::Resolved => FIXED,
     }
+}
+
+/// Components as an incident is made with them.
+fn linked(components: &[&str], state: u8) -> Value {
+    components.iter().map(|id| json!({"id": number(id), "status": state})).collect()
 }
 
 /// The number of what was written.
@@ -350,364 +457,4 @@ fn is_number(text: &str) -> bool {
 
 fn number(id: &str) -> Value {
     id.parse::<u32>().map_or(Value::Null, Value::from)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex};
-
-    use super::super::stories::{json_answer, receiver, status_letter};
-    use super::super::stories_board::{Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_all};
-    use super::*;
-    use crate::channels::statement::Mended;
-    use crate::core::voice::{Impact, Sort};
-
-    /// Keeps what a server keeps.
-    struct Server<const VERSION: u8> {
-        incidents: Vec<Kept>,
-        components: BTreeMap<u64, u64>,
-        made: u64,
-        /// Of a time before `meta`.
-        is_old: bool,
-    }
-
-    #[derive(Default)]
-    struct Kept {
-        id: u64,
-        name: String,
-        message: String,
-        status: u64,
-        visible: bool,
-        notify: bool,
-        meta: Value,
-        linked: Vec<Value>,
-        updates: Vec<(u64, u64, String)>,
-    }
-
-    fn server<const VERSION: u8>() -> Server<VERSION> {
-        Server { incidents: Vec::new(), components: [(1, 1), (2, 1)].into(), made: 0, is_old: false }
-    }
-
-    impl<const VERSION: u8> Server<VERSION> {
-        fn shown(&self, kept: &Kept, meta: bool) -> Value {
-            let mut own =
-                json!({"id": kept.id, "name": kept.name, "message": kept.message, "visible": kept.visible});
-            if meta && !self.is_old {
-                own["meta"] = kept.meta.clone();
-            }
-            Self::thing("incidents", own, kept.status)
-        }
-
-        /// As each version shows a thing.
-        fn thing(of: &str, mut own: Value, status: u64) -> Value {
-            if VERSION == 2 {
-                own["status"] = status.into();
-                return own;
-            }
-            own["status"] = json!({"human": "a word", "value": status});
-            json!({"id": own["id"].to_string(), "type": of, "attributes": own})
-        }
-
-        fn wrong(why: &str) -> (u16, Value) {
-            let status = if VERSION == 2 { 400 } else { 422 };
-            (status, json!({"message": why}))
-        }
-
-        fn make(&mut self, body: &Value) -> (u16, Value) {
-            let text = |key: &str| body[key].as_str().map(str::to_owned);
-            let (Some(name), Some(message), Some(status)) =
-                (text("name"), text("message"), body["status"].as_u64())
-            else {
-                return Self::wrong("The name field is required.");
-            };
-            if name.chars().count() > 255 || status > 4 {
-                return Self::wrong("The name field must not be greater than 255 characters.");
-            }
-            let linked: Vec<Value> = body["components"].as_array().cloned().unwrap_or_default();
-            let is_known = |one: &Value| {
-                self.components.contains_key(&one["id"].as_u64().unwrap_or_default())
-                    && one["status"].as_u64().is_some_and(|status| (1..=4).contains(&status))
-            };
-            if !linked.iter().all(is_known)
-                || body["component_id"].is_null() != body["component_status"].is_null()
-            {
-                return Self::wrong("The selected components.0.id is invalid.");
-            }
-            self.made += 1;
-            let (visible, notify) = match VERSION {
-                2 => (body["visible"] != Value::Bool(false), body["notify"] != Value::Bool(false)),
-                _ => (body["visible"] == Value::Bool(true), body["notifications"] == Value::Bool(true)),
-            };
-            let meta = body["meta"].clone();
-            self.incidents.push(Kept {
-                id: self.made,
-                name,
-                message,
-                status,
-                visible,
-                notify,
-                meta,
-                linked,
-                updates: vec![],
-            });
-            let shown = self.shown(self.incidents.last().unwrap(), false);
-            (if VERSION == 2 { 200 } else { 201 }, json!({"data": shown}))
-        }
-
-        fn update(&mut self, place: usize, body: &Value) -> (u16, Value) {
-            let (Some(status), Some(message)) = (body["status"].as_u64(), body["message"].as_str()) else {
-                return Self::wrong("The message field is required.");
-            };
-            self.made += 1;
-            let kept = &mut self.incidents[place];
-            // Version 2 cleans what it is sent.
-            let message = if VERSION == 2 { message.replace('&', "&amp;") } else { message.to_owned() };
-            kept.updates.push((self.made, status, message));
-            kept.status = status;
-            (200, json!({"data": Self::thing("updates", json!({"id": self.made}), status)}))
-        }
-    }
-
-    impl<const VERSION: u8> Fake for Server<VERSION> {
-        const TOKEN: &'static str = if VERSION == 2 { "x-cachet-token" } else { "authorization" };
-
-        fn answer(&mut self, call: &Call) -> (u16, Value) {
-            let token = if VERSION == 2 { "not-a-real-token" } else { "Bearer not-a-real-token" };
-            if call.token != token {
-                return (401, json!({"message": "Unauthenticated."}));
-            }
-            let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
-            let base: &[&str] = if VERSION == 2 { &["api", "v1"] } else { &["api"] };
-            let Some(path) = path.strip_prefix(base) else { return (404, Value::Null) };
-            let place = |id: &str| self.incidents.iter().position(|one| one.id.to_string() == id);
-            match (call.method.as_str(), path) {
-                ("GET", ["incidents"]) => {
-                    let meta = call.query.contains_key("include");
-                    if meta && self.is_old {
-                        return (400, json!({"message": "Requested include(s) `meta` are not allowed."}));
-                    }
-                    assert_eq!(call.query["sort"], if VERSION == 2 { "id" } else { "-id" });
-                    let all = self.incidents.iter().rev().take(call.query["per_page"].parse().unwrap());
-                    let all: Vec<Value> = all.map(|one| self.shown(one, meta || VERSION == 2)).collect();
-                    (200, json!({"data": all}))
-                }
-                ("GET", ["incidents", id, "updates"]) if place(id).is_some() => {
-                    let updates = &self.incidents[place(id).unwrap()].updates;
-                    let shown = updates.iter().rev().map(|(id, status, message)| {
-                        Self::thing("updates", json!({"id": id, "message": message}), *status)
-                    });
-                    (200, json!({"data": shown.collect::<Vec<_>>()}))
-                }
-                ("POST", ["incidents"]) => self.make(&call.body),
-                ("PUT", ["incidents", id]) if place(id).is_some() => {
-                    let place = place(id).unwrap();
-                    self.incidents[place].message = call.body["message"].as_str().unwrap().to_owned();
-                    (200, json!({"data": self.shown(&self.incidents[place], false)}))
-                }
-                ("POST", ["incidents", id, "updates"]) if place(id).is_some() => {
-                    self.update(place(id).unwrap(), &call.body)
-                }
-                ("DELETE", ["incidents", id, "updates", update]) if place(id).is_some() => {
-                    let place = place(id).unwrap();
-                    let updates = &mut self.incidents[place].updates;
-                    let before = updates.len();
-                    updates.retain(|(id, ..)| id.to_string() != **update);
-                    (if updates.len() < before { 204 } else { 404 }, Value::Null)
-                }
-                ("PUT", ["components", id]) => match self.components.get_mut(&id.parse().unwrap()) {
-                    Some(status) => {
-                        *status = call.body["status"].as_u64().unwrap();
-                        (200, json!({"data": {"id": id}}))
-                    }
-                    None => (404, json!({"message": "Not found"})),
-                },
-                _ => (404, Value::Null),
-            }
-        }
-    }
-
-    type Shared<const VERSION: u8> = Arc<Mutex<Served<Server<VERSION>>>>;
-
-    async fn channel<const VERSION: u8>(seed: u64) -> (Channel, Shared<VERSION>) {
-        let (url, served) = serve(server::<VERSION>(), seed).await;
-        let version = VERSION.to_string();
-        (at("cachet", &url, &[("version", version.as_str())], &["shop=1", "pay=2"]), served)
-    }
-
-    /// What readers see of an incident, the oldest first.
-    fn read(kept: &Kept) -> Vec<String> {
-        let updates = kept.updates.iter().map(|(_, _, message)| message.replace("&amp;", "&"));
-        [kept.message.clone()].into_iter().chain(updates).collect()
-    }
-
-    #[tokio::test]
-    async fn version_3_shows_the_incident_and_links_what_is_affected() {
-        let (channel, served) = channel::<3>(1).await;
-        let root = tell(&channel, &nth(42, 1, |_| {}), None).await;
-        assert_eq!(root, "1/message");
-        let worse = nth(42, 2, |said| said.impact = Impact::Critical);
-        assert_eq!(tell(&channel, &Parcel { thread_root: Some(root.clone()), ..worse }, None).await, "1/2");
-        {
-            let server = &served.lock().unwrap().fake;
-            let kept = &server.incidents[0];
-            assert!(kept.visible && kept.notify, "it is hidden unless it is told");
-            assert_eq!((kept.status, kept.linked.clone()), (2, vec![json!({"id": 1, "status": 3})]));
-            assert_eq!(server.components[&1], 4);
-        }
-        let closing = Parcel { thread_root: Some(root), ..nth(42, 3, |said| said.sort = Sort::Closing) };
-        tell(&channel, &closing, None).await;
-        let server = &served.lock().unwrap().fake;
-        assert_eq!((server.incidents[0].status, server.components[&1]), (4, 1));
-    }
-
-    #[tokio::test]
-    async fn version_2_sets_every_component_and_links_one() {
-        let (channel, served) = channel::<2>(1).await;
-        let both = nth(42, 1, |said| said.services = vec!["shop".into(), "pay".into()]);
-        let root = tell(&channel, &both, None).await;
-        assert_eq!(root, "1/message");
-        assert_eq!(served.lock().unwrap().fake.components, [(1, 3), (2, 3)].into());
-        let next = nth(42, 2, |said| said.text = "Cards & invoices fail.".into());
-        let next = Parcel { thread_root: Some(root), ..next };
-        served.lock().unwrap().fates = [Fate::Answered, Fate::LostAfter].into();
-        assert_eq!(channel.send(&next).await.as_str(), "unknown");
-        assert_eq!(
-            tell(&channel, &Parcel { attempt: 2, ..next }, None).await,
-            "1/2",
-            "though its words were cleaned"
-        );
-        assert_eq!(served.lock().unwrap().fake.incidents[0].updates.len(), 1);
-    }
-
-    #[tokio::test]
-    async fn what_is_taken_back_is_removed_wherever_it_stands() {
-        let (channel, served) = channel::<3>(1).await;
-        let root = tell(&channel, &nth(42, 1, |said| said.text = "A secret.".into()), None).await;
-        let back = |number, handle: &str| {
-            let mends = Some(Mended {
-                id: "x".into(),
-                at: jiff::Timestamp::UNIX_EPOCH,
-                remote_id: Some(handle.into()),
-            });
-            let parcel = nth(42, number, |said| (said.sort, said.mends) = (Sort::Retraction, mends));
-            Parcel { thread_root: Some(root.clone()), ..parcel }
-        };
-        let first = tell(&channel, &back(2, &root), None).await;
-        assert_eq!(first, "1/2/message");
-        let words = |number| back(number, "").statement.unwrap().text;
-        assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(2), words(2)]);
-        assert_eq!(tell(&channel, &back(3, &first), None).await, "1/3/message");
-        assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(3), words(3)]);
-    }
-
-    #[tokio::test]
-    async fn a_server_that_knows_no_meta_is_looked_at_by_words() {
-        let (channel, served) = channel::<3>(1).await;
-        served.lock().unwrap().fake.is_old = true;
-        served.lock().unwrap().fates = [Fate::LostAfter].into();
-        let parcel = nth(42, 1, |_| {});
-        assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
-        assert_eq!(tell(&channel, &Parcel { attempt: 2, ..parcel.clone() }, None).await, "1/message");
-        served.lock().unwrap().fake.incidents[0].status = 4;
-        tell(&channel, &Parcel { attempt: 2, ..parcel }, None).await;
-        assert_eq!(served.lock().unwrap().fake.incidents.len(), 2, "one that was fixed is of another day");
-    }
-
-    #[tokio::test]
-    async fn what_is_refused_is_about_this_letter_or_about_the_server_and_nothing_is_written_blindly() {
-        let (channel, served) = channel::<3>(1).await;
-        let whole = |outcome: &Outcome| matches!(outcome, Outcome::Refused { whole_channel: true, .. });
-        let plain = channel.send(&status_letter()).await;
-        assert_eq!((plain.as_str(), whole(&plain)), ("refused", false));
-        let long = nth(42, 1, |said| said.title = "é".repeat(256));
-        assert!(!channel.shows(&long).fits());
-        assert_eq!(channel.send(&long).await.as_str(), "refused");
-        for fate in [Fate::LostBefore, Fate::Faulty, Fate::Busy] {
-            served.lock().unwrap().fates = [fate].into();
-            assert_eq!(channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await.as_str(), "wait");
-        }
-        served.lock().unwrap().fake.components.remove(&1);
-        let unknown = channel.send(&nth(42, 1, |_| {})).await;
-        assert_eq!(unknown, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
-        assert!(served.lock().unwrap().fake.incidents.is_empty());
-        let gone = channel
-            .send(&Parcel { thread_root: Some("9".into()), ..nth(42, 1, |said| said.services.clear()) })
-            .await;
-        assert!(gone.as_str() == "refused" && !whole(&gone), "{gone:?}");
-        let (url, _served) = serve(server::<3>(), 1).await;
-        let wrong = super::super::stories::build(
-            &KIND,
-            &[("url", &url), ("private_addresses", "allow")],
-            &[("token", "x")],
-        );
-        assert!(whole(&wrong.unwrap().send(&nth(42, 1, |_| {})).await));
-        let said = |version: &str, list: &str| {
-            let texts = [("url", "https://status.example.net"), ("version", version), ("components", list)];
-            super::super::stories::build(&KIND, &texts, &[("token", "x")]).err().unwrap_or_default()
-        };
-        assert!(said("1", "").contains("`version`"));
-        assert!(said("3", "shop=1\u{1f}pay=abc").contains("have numbers"));
-    }
-
-    #[tokio::test]
-    async fn the_same_bytes_go_out_on_every_attempt_and_json_is_asked_for() {
-        let made = json_answer("201 Created", include_str!("../../tests/fixtures/channels/cachet/made.json"));
-        let (url, requests) = receiver(vec!["", json_answer("200 OK", r#"{"data":[]}"#), made]).await;
-        let channel = at("cachet", &url, &[("notify", "false")], &[]);
-        assert_eq!(channel.send(&nth(42, 1, |_| {})).await.as_str(), "unknown");
-        let again = channel.send(&Parcel { attempt: 2, ..nth(42, 1, |_| {}) }).await;
-        assert_eq!(again, Outcome::Accepted { remote_id: Some("17/message".into()) });
-        let requests = requests.await;
-        assert_eq!(requests[0].body, requests[2].body);
-        assert_eq!(requests[0].header("accept"), "application/json");
-        assert_eq!(
-            (&requests[0].json()["notifications"], &requests[0].json()["visible"]),
-            (&false.into(), &true.into())
-        );
-    }
-
-    async fn loses<const VERSION: u8>(is_old: bool, seed: u64) {
-        let (channel, served) = channel::<VERSION>(seed).await;
-        served.lock().unwrap().one_in = 3;
-        served.lock().unwrap().fake.is_old = is_old;
-        let mut dice = Dice(seed + 1);
-        let mut incident = 0;
-        while served.lock().unwrap().lost < 500 {
-            incident += 1;
-            let told = tell_all(&channel, incident, &mut dice).await;
-            let mut served = served.lock().unwrap();
-            let server = &mut served.fake;
-            let same: Vec<&Kept> = server.incidents.iter().filter(|one| one.name == told.title).collect();
-            assert_eq!(same.len(), 1, "incident {incident}");
-            let mut read = read(same[0]);
-            // Words in the place of what the incident was made with are posted, too.
-            if !told.words.contains(&read[0]) || read[1..].contains(&read[0]) {
-                read.remove(0);
-            }
-            assert_eq!(read, told.words, "incident {incident}");
-            assert!(told.taken_back.iter().all(|words| !told.words.contains(words)));
-            assert!(told.taken_back.iter().all(|words| same[0].message != *words), "incident {incident}");
-            assert_eq!(
-                (same[0].status, same[0].id.to_string().as_str()),
-                (4, told.root.split('/').next().unwrap())
-            );
-            assert!(server.components.values().all(|state| *state == 1), "{:?}", server.components);
-            let old = server.incidents.len().saturating_sub(5);
-            server.incidents.drain(..old);
-        }
-        assert!(incident > 30, "{incident}");
-    }
-
-    #[tokio::test]
-    async fn whatever_version_3_loses_every_statement_arrives_and_none_is_there_twice() {
-        loses::<3>(false, 21).await;
-        loses::<3>(true, 22).await;
-    }
-
-    #[tokio::test]
-    async fn whatever_version_2_loses_every_statement_arrives_and_none_is_there_twice() {
-        loses::<2>(false, 23).await;
-        loses::<2>(true, 24).await;
-    }
 }

@@ -98,7 +98,7 @@ impl Discord {
         if parcel.statement.is_some() {
             shows(parcel).fitting()?;
         }
-        self.pace.turn(parcel.now).await?;
+        self.pace.turn().await?;
         if let Some(id) = statement::taken_back(parcel) {
             statement::removed(parcel, self.remove(parcel, id).await)?;
         }
@@ -145,7 +145,7 @@ impl Discord {
             Err(outcome) => return outcome,
         };
         if let Some(wait) = rest(&answer) {
-            self.pace.rest(parcel.now, wait);
+            self.pace.rest(wait);
         }
         let is_gone =
             said(&answer).and_then(|said| said.code).is_some_and(|code| MESSAGE_GONE.contains(&code));
@@ -167,7 +167,7 @@ impl Discord {
         }
         let answer = self.hook.post(&query, &body).await?;
         if let Some(wait) = rest(&answer) {
-            self.pace.rest(parcel.now, wait);
+            self.pace.rest(wait);
         }
         Ok(answer)
     }

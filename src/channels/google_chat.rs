@@ -90,14 +90,14 @@ impl GoogleChat {
         if parcel.statement.is_some() {
             shows(parcel).fitting()?;
         }
-        self.pace.turn(parcel.now).await?;
+        self.pace.turn().await?;
         let query = [
             ("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"),
             ("requestId", parcel.delivery.as_str()),
         ];
         let outcome = outcome(&self.hook.post(&query, &body(parcel)).await?);
         if let Outcome::Wait { after, .. } = &outcome {
-            self.pace.rest(parcel.now, after.unwrap_or(REST));
+            self.pace.rest(after.unwrap_or(REST));
         }
         Ok(outcome)
     }
@@ -203,7 +203,7 @@ mod tests {
         let after = |millis| Parcel { now: letter().now + SignedDuration::from_millis(millis), ..letter() };
         assert_eq!(channel.send(&letter()).await.as_str(), "accepted");
         let early = tokio::time::timeout(Duration::from_millis(100), channel.send(&after(800))).await;
-        assert!(early.is_err(), "its turn comes in 200 ms: {early:?}");
+        assert!(early.is_err(), "its turn comes in a second: {early:?}");
         assert_eq!(channel.send(&after(2000)).await.as_str(), "wait");
         let rests = channel.send(&after(2001)).await;
         assert_eq!(rests.as_str(), "wait");

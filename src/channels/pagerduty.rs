@@ -8,10 +8,11 @@
 //! words of its own that are shown for certain. So:
 //!
 //! - what comes first opens the alert, and acknowledges it where somebody has the incident; nothing is opened of one that is over;
-//! - a statement is a trigger and, where somebody has the incident, an acknowledgement, after which nobody there is notified;
+//! - a statement is a trigger and, where somebody has the incident, an acknowledgement, after which nobody there is notified; so are the
+//!   words of one that another channel did not take and that come here instead, with a note about that;
 //! - any other status acknowledges or resolves. When the incident is opened again, the alert is;
-//! - what is over is resolved, and is not triggered: that would be a new alert, and wake somebody. So a correction or a retraction that
-//!   comes later is refused, for nobody would see it.
+//! - what is over is resolved, and is not triggered: that would be a new alert, and wake somebody. So the words of a statement that
+//!   comes then, the closing one among them, are refused, for nobody would see them. The alert is resolved all the same.
 //!
 //! A repeat of a trigger may be one more line in the log. What was resolved by hand there is opened by the next statement. Nothing can be
 //! taken back there: a retraction is told.
@@ -32,7 +33,7 @@ use super::client::Answer;
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement, fit};
 use crate::core::audience::Audience;
-use crate::core::voice::{Impact, Sort};
+use crate::core::voice::Impact;
 
 /// An integration of PagerDuty.
 pub const KIND: Kind = Kind {
@@ -50,6 +51,8 @@ pub const KIND: Kind = Kind {
 /// Where it is, outside the service region EU.
 const API_URL: &str = "https://events.pagerduty.com";
 const SUMMARY_CHARS_MAX: usize = 1024;
+/// The type of a letter that is a statement, or has the words of one as its fallback.
+const STATEMENT: &str = "statement";
 /// Keys of integrations have so many letters and digits.
 const KEY_CHARS: usize = 32;
 
@@ -98,6 +101,7 @@ impl Pagerduty {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let key = parcel.thread_root.clone().unwrap_or_else(|| format!("onscene-{}", parcel.incident));
+        let is_over = parcel.incident_state == "resolved";
         for action in self.actions(parcel)? {
             let answer = self.api.post("/v2/enqueue", &self.event(parcel, action, &key)).await?;
             let outcome = outcome(&answer, &key);
@@ -105,12 +109,14 @@ impl Pagerduty {
                 return Ok(outcome);
             }
         }
+        if is_over && has_words(parcel) {
+            return Err(refused("the alert is resolved, and PagerDuty shows no words of one that is", false));
+        }
         Ok(Outcome::Accepted { remote_id: Some(key) })
     }
 
     /// What is told of a letter, in this order.
     fn actions(&self, parcel: &Parcel) -> Result<&'static [&'static str], Outcome> {
-        let is_over = parcel.incident_state == "resolved";
         if let Some(said) = parcel.statement.as_deref() {
             if said.audience != Audience::Internal {
                 return Err(refused(
@@ -123,15 +129,12 @@ impl Pagerduty {
                 let why = format!("it has {} {}, and PagerDuty takes {}", shown.size, shown.unit, shown.most);
                 return Err(refused(&why, false));
             }
-            if is_over && matches!(said.sort, Sort::Correction | Sort::Retraction) {
-                return Err(refused("PagerDuty shows nothing new of an alert that is resolved", false));
-            }
         }
         let opens = parcel.thread_root.is_none() || parcel.event_type == "incident.reopened";
         Ok(match parcel.incident_state.as_str() {
             "resolved" => &["resolve"],
             "triggered" => &["trigger"],
-            _ if opens || parcel.statement.is_some() => &["trigger", "acknowledge"],
+            _ if opens || has_words(parcel) => &["trigger", "acknowledge"],
             _ => &["acknowledge"],
         })
     }
@@ -153,6 +156,11 @@ impl Pagerduty {
         }
         event
     }
+}
+
+/// Whether its words are what it is about: a statement, or what another channel did not take of one.
+fn has_words(parcel: &Parcel) -> bool {
+    parcel.statement.is_some() || parcel.event_type == STATEMENT
 }
 
 fn of_statement(said: &Statement) -> Value {
@@ -213,6 +221,7 @@ mod tests {
     use super::super::stories::{build, json_answer, receiver, statement, status_letter};
     use super::super::stories_board::{Call, Dice, Fake, Served, serve, tell};
     use super::*;
+    use crate::core::voice::Sort;
 
     const KEY: &str = "0123456789abcdef0123456789ABCDEF";
 
@@ -332,16 +341,11 @@ mod tests {
     async fn nothing_is_opened_of_what_is_over_and_nothing_is_said_where_nobody_sees_it() {
         let (channel, served) = channel(1).await;
         assert_eq!(channel.send(&letter(42, "resolved", None)).await.as_str(), "accepted");
-        assert_eq!(
-            channel
-                .send(&said("resolved", Some("onscene-42"), |said| said.sort = Sort::Closing))
-                .await
-                .as_str(),
-            "accepted"
-        );
-        let late =
-            channel.send(&said("resolved", Some("onscene-42"), |said| said.sort = Sort::Correction)).await;
-        assert_eq!(late.as_str(), "refused");
+        for sort in [Sort::Closing, Sort::Correction] {
+            let late = channel.send(&said("resolved", Some("onscene-42"), |said| said.sort = sort)).await;
+            let Outcome::Refused { why, whole_channel: false } = late else { panic!("{late:?}") };
+            assert_eq!(why, "the alert is resolved, and PagerDuty shows no words of one that is");
+        }
         for audience in [Audience::Stakeholder, Audience::Public] {
             let outcome = channel.send(&said("acknowledged", None, |said| said.audience = audience)).await;
             assert!(matches!(outcome, Outcome::Refused { whole_channel: false, .. }), "{outcome:?}");
@@ -350,7 +354,27 @@ mod tests {
         assert!(!channel.shows(&long).fits());
         assert_eq!(channel.send(&long).await.as_str(), "refused");
         let served = served.lock().unwrap();
-        assert_eq!((served.log.len(), served.fake.open.len()), (2, 0));
+        assert_eq!((served.log.len(), served.fake.open.len()), (3, 0));
+    }
+
+    #[tokio::test]
+    async fn what_another_channel_did_not_take_is_read_in_an_alert_that_somebody_has() {
+        let (channel, served) = channel(1).await;
+        let root = tell(&channel, &letter(42, "acknowledged", None), None).await;
+        let note = "This could not be delivered to status: answered 401";
+        let instead = |state: &str| {
+            let text = format!("Identified\n\nSome payments fail.\n\n{note}\n");
+            Parcel { event_type: "statement".into(), text, ..letter(42, state, Some(&root)) }
+        };
+        tell(&channel, &instead("acknowledged"), None).await;
+        {
+            let alert = &served.lock().unwrap().fake.open["onscene-42"];
+            assert!(alert.log[1]["custom_details"]["text"].as_str().unwrap().contains(note));
+            assert!(alert.acknowledged && alert.log.len() == 2);
+        }
+        assert_eq!(channel.send(&instead("resolved")).await.as_str(), "refused", "nobody would read it");
+        let alerts = &served.lock().unwrap().fake;
+        assert_eq!((alerts.open.len(), alerts.resolved.len()), (0, 1), "and it is over there, too");
     }
 
     #[tokio::test]
@@ -403,7 +427,8 @@ mod tests {
             for state in ["acknowledged", "acknowledged", "mitigated", "resolved"] {
                 let mut parcel = said(state, Some(&root), |_| {});
                 parcel.incident = incident;
-                if dice.below(2) == 0 {
+                if state == "resolved" || dice.below(2) == 0 {
+                    parcel.event_type = format!("incident.{state}");
                     parcel.statement = None;
                 }
                 tell(&channel, &parcel, Some(&mut dice)).await;

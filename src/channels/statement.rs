@@ -23,6 +23,8 @@ pub struct Statement {
     pub phase: Phase,
     /// How much readers notice.
     pub impact: Impact,
+    /// How it is once this is out, where that is not what it says itself.
+    pub now: Option<Now>,
     /// What the incident is called before this audience, the same in all of its statements.
     pub title: String,
     /// The words, whole: with the sentence that promises the next update, when there is one.
@@ -39,6 +41,18 @@ pub struct Statement {
     pub next_by: Option<Timestamp>,
     /// The one that it corrects or takes back.
     pub mends: Option<Mended>,
+    /// The words that it takes back, for whoever has to look for them. They are never written.
+    pub takes_back: Option<String>,
+}
+
+/// How an incident is for the readers of a statement. A correction and a retraction speak of what was before, and whoever shows the
+/// present goes by this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// How far the incident is.
+    pub phase: Phase,
+    /// How much readers notice.
+    pub impact: Impact,
 }
 
 /// A statement that went out before, and is corrected or taken back.

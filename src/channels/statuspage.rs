@@ -5,21 +5,23 @@
 //!
 //! It knows no idempotency, and every incident is mailed to everybody who subscribed. Each write puts the delivery into the incident's
 //! `metadata` (`onscene`), so whoever tries again reads first: for the first statement the open incidents and the newest hundred of all,
-//! for a further one its incident. `metadata` stands in the description of both writes; whether a write keeps what others have put
-//! there is not in it, and words and status are compared as well.
+//! for a further one its incident. `metadata` stands in the description of both writes, and letters of one incident come in their order:
+//! the mark of another delivery says that this one has not written. Whether a write keeps what others have put there is not in the
+//! description: where there is no mark, words and status are compared of what was created since the statement was released.
 //!
 //! Components get their state in the call that writes. Closing puts those of the statement back to work in the same call, and what
 //! else of ours the incident touched in calls of their own, which may be repeated. What the incident's impact was stays in its history.
+//! One that was removed there is a reason for 422, so a write that gets it is tried once more without those that are gone.
 //!
 //! An update cannot be removed, so what is taken back gets the words that take it back, unmailed, and these are posted too: who read the
-//! first is told. A title has 255 characters at most, a body 25,000; the page shows some HTML and Markdown in a body, and nothing is done
+//! first is told. Its title goes with it: a retraction names the incident anew. Where it is not known which update is meant, it is
+//! looked for by its words. A title has 255 characters at most, a body 25,000; the page shows some HTML and Markdown in a body, and nothing is done
 //! about either.
 //!
 //! A token has one request a second, more is answered 420 or 429. 401, 403, 404 and 410 are about the token or the page; 404 at an incident says
-//! that it was removed there, and is about this letter. 422 is about this letter too, an unknown component among its reasons; its
-//! words are not told, for they may repeat ours.
+//! that it was removed there, and is about this letter. 422 is about this letter too; its words are not told, for they may repeat ours.
 
-use http::header;
+use http::{Method, header};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
@@ -29,9 +31,12 @@ use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
 use super::pace::Pace;
-use super::statement::Shown;
+use super::statement::{Shown, unseen};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
+
+#[cfg(test)]
+mod stories;
 
 /// A page of Statuspage.
 pub const KIND: Kind = Kind {
@@ -57,6 +62,8 @@ const BODY_CHARS_MAX: usize = 25_000;
 const EVERY: SignedDuration = SignedDuration::from_secs(1);
 /// Requests are counted over so long, so nothing is asked for that time after too many.
 const REST: std::time::Duration = std::time::Duration::from_secs(60);
+/// Their clock is not off by more.
+const OFF: SignedDuration = SignedDuration::from_mins(2);
 /// Their words for: works, is slow, works in part, does not work.
 const STATES: [&str; 4] = ["operational", "degraded_performance", "partial_outage", "major_outage"];
 /// Their own word for "too many", beside 429.
@@ -136,35 +143,33 @@ impl Statuspage {
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
         let root = parcel.thread_root.as_deref().map(Handle::read);
-        let (incident, update) = match &root {
+        let (incident, places) = match &root {
             None => self.first(parcel, said).await?,
             Some(root) => self.further(parcel, said, &root.incident).await?,
         };
         if board::over(said) {
-            self.work_again(parcel, said, &incident).await.map_err(board::unfinished)?;
+            self.work_again(said, &incident).await.map_err(board::unfinished)?;
         }
-        // What takes something back stands in its place, too.
-        let places =
-            update.into_iter().chain(board::taken_back(said).into_iter().flat_map(|gone| gone.places));
-        Ok(Handle { places: places.collect(), incident: incident.id }.accepted())
+        Ok(Handle { places, incident: incident.id }.accepted())
     }
 
     /// The first statement makes the incident.
-    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Option<String>), Outcome> {
+    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Vec<String>), Outcome> {
         if parcel.attempt > 1 {
             for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
-                let all: Vec<Incident> = self.look(parcel, list, |answer| self.fault(parcel, answer)).await?;
-                if let Some(incident) = all.into_iter().find(|one| one.began_with(parcel, said)) {
-                    let update = incident.update_of(parcel, said);
-                    return Ok((incident, update));
+                let all: Vec<Incident> =
+                    self.look(list, |answer| self.fault(answer)).await.map_err(unseen)?;
+                for incident in all {
+                    if incident.began_with(parcel, said)? {
+                        let place = incident.update_of(parcel, said)?;
+                        return Ok((incident, place.into_iter().collect()));
+                    }
                 }
             }
         }
-        let mut body = self.body(parcel, said);
-        body.insert("name".into(), said.title.as_str().into());
-        self.pace.turn(parcel.now).await?;
-        let answer = self.api.post(&self.path("/incidents"), &json!({"incident": body})).await?;
-        self.written(parcel, said, &answer, |answer| self.fault(parcel, answer))
+        let answer = self.write(parcel, said, (Method::POST, "/incidents"), Some(&said.title)).await?;
+        let (incident, place) = written(parcel, said, &answer, |answer| self.fault(answer))?;
+        Ok((incident, place.into_iter().collect()))
     }
 
     /// A further statement is an update of it.
@@ -173,36 +178,63 @@ impl Statuspage {
         parcel: &Parcel,
         said: &Statement,
         incident: &str,
-    ) -> Result<(Incident, Option<String>), Outcome> {
+    ) -> Result<(Incident, Vec<String>), Outcome> {
         let path = format!("/incidents/{}", encode(incident));
-        let fault = |answer: &Answer| board::gone(answer, |answer| self.fault_at(parcel, answer));
+        let fault = |answer: &Answer| board::gone(answer, |answer| self.fault_at(answer));
+        // What takes something back stands in its place, too.
+        let mut gone = board::taken_back(said)
+            .unwrap_or_else(|| Handle { incident: incident.to_owned(), places: Vec::new() });
         if parcel.attempt > 1 {
-            let incident: Incident = self.look(parcel, &path, fault).await?;
-            if incident.is_marked(parcel) || board::found(said, &incident.stands(parcel, said)).is_some() {
-                let update = incident.update_of(parcel, said);
-                return Ok((incident, update));
+            let incident: Incident = self.look(&path, fault).await.map_err(unseen)?;
+            let place = incident.update_of(parcel, said)?;
+            if incident.is_marked(parcel) || place.is_some() {
+                return Ok((incident, place.into_iter().chain(gone.places).collect()));
             }
         }
-        if let Some(gone) = board::taken_back(said) {
-            for update in &gone.places {
-                self.reword(parcel, said, &gone.incident, update).await?;
-            }
+        if let Some(words) = board::to_be_found(said) {
+            let incident: Incident = self.look(&path, fault).await?;
+            let stands = incident.stands(parcel, said);
+            gone = Handle { places: board::places_of(parcel, words, &stands), incident: incident.id };
         }
-        self.pace.turn(parcel.now).await?;
-        let body = json!({"incident": self.body(parcel, said)});
-        let answer = self.api.patch(&self.path(&path), &body).await?;
-        self.written(parcel, said, &answer, fault)
+        for update in &gone.places {
+            self.reword(said, &gone.incident, update).await?;
+        }
+        // A title that was taken back is not what the incident is called.
+        let name = Some(said.title.as_str()).filter(|_| said.sort == Sort::Retraction);
+        let answer = self.write(parcel, said, (Method::PATCH, &path), name).await?;
+        let (incident, place) = written(parcel, said, &answer, fault)?;
+        Ok((incident, place.into_iter().chain(gone.places).collect()))
     }
 
-    /// Gives an update that is taken back the words which take it back.
-    async fn reword(
+    /// Writes it with its components, and where that is refused once more with those that are there.
+    async fn write(
         &self,
         parcel: &Parcel,
         said: &Statement,
-        incident: &str,
-        update: &str,
-    ) -> Result<(), Outcome> {
-        self.pace.turn(parcel.now).await?;
+        (method, path): (Method, &str),
+        name: Option<&str>,
+    ) -> Result<Answer, Outcome> {
+        let (path, affected) = (self.path(path), self.board.affected(said));
+        self.pace.turn().await?;
+        let body = self.body(parcel, said, name, &affected);
+        let answer = self.api.call(method.clone(), &path, Some(&body), &[]).await?;
+        if !board::is_wrong(&answer, &affected) {
+            return Ok(answer);
+        }
+        let mut gone = Vec::new();
+        for id in board::few(&affected) {
+            self.pace.turn().await?;
+            let answer = self.api.get(&self.path(&format!("/components/{}", encode(id)))).await;
+            gone.extend(answer.is_ok_and(|answer| board::is_gone(&answer)).then_some(*id));
+        }
+        let there = self.board.again(parcel, &KIND, &affected, &gone);
+        self.pace.turn().await?;
+        self.api.call(method, &path, Some(&self.body(parcel, said, name, &there)), &[]).await
+    }
+
+    /// Gives an update that is taken back the words which take it back.
+    async fn reword(&self, said: &Statement, incident: &str, update: &str) -> Result<(), Outcome> {
+        self.pace.turn().await?;
         let path = format!("/incidents/{}/incident_updates/{}", encode(incident), encode(update));
         let body = json!({"incident_update": {
             "body": said.text, "deliver_notifications": false, "wants_twitter_update": false,
@@ -210,75 +242,55 @@ impl Statuspage {
         let answer = self.api.patch(&self.path(&path), &body).await.map_err(board::unwritten)?;
         match answer.status.as_u16() {
             200..=299 | 404 | 410 => Ok(()),
-            _ => Err(board::unwritten(self.fault_at(parcel, &answer))),
+            _ => Err(board::unwritten(self.fault_at(&answer))),
         }
     }
 
     /// Puts back to work what of ours the incident touched and the closing statement does not name.
-    async fn work_again(
-        &self,
-        parcel: &Parcel,
-        said: &Statement,
-        incident: &Incident,
-    ) -> Result<(), Outcome> {
+    async fn work_again(&self, said: &Statement, incident: &Incident) -> Result<(), Outcome> {
         let named = self.board.affected(said);
         for id in self.board.ids().filter(|id| !named.contains(id) && incident.left_broken(id)) {
-            self.pace.turn(parcel.now).await?;
+            self.pace.turn().await?;
             let path = format!("/components/{}", encode(id));
             let body = json!({"component": {"status": STATES[0]}});
             let answer = self.api.patch(&self.path(&path), &body).await?;
             if !answer.status.is_success() && !matches!(answer.status.as_u16(), 404 | 410) {
-                return Err(self.fault_at(parcel, &answer));
+                return Err(self.fault_at(&answer));
             }
         }
         Ok(())
     }
 
     /// What both writes carry.
-    fn body(&self, parcel: &Parcel, said: &Statement) -> Map<String, Value> {
+    fn body(&self, parcel: &Parcel, said: &Statement, name: Option<&str>, components: &[&str]) -> Value {
         let mut body = Map::new();
+        if let Some(name) = name {
+            body.insert("name".into(), name.into());
+        }
         body.insert("status".into(), status(said).into());
         body.insert("body".into(), said.text.as_str().into());
         body.insert("deliver_notifications".into(), self.board.notify.into());
         body.insert("metadata".into(), json!({"onscene": {"delivery": parcel.delivery}}));
         if !board::over(said) {
-            body.insert("impact_override".into(), said.impact.as_str().into());
+            body.insert("impact_override".into(), board::impact(said).as_str().into());
         }
-        let affected = self.board.affected(said);
-        if !affected.is_empty() {
+        if !components.is_empty() {
             let state = board::state(said, STATES);
             let states: Map<String, Value> =
-                affected.iter().map(|id| ((*id).to_owned(), state.into())).collect();
-            body.insert("component_ids".into(), affected.into());
+                components.iter().map(|id| ((*id).to_owned(), state.into())).collect();
+            body.insert("component_ids".into(), components.into());
             body.insert("components".into(), states.into());
         }
-        body
+        json!({"incident": body})
     }
 
-    /// What is known of a statement that was written.
-    fn written(
-        &self,
-        parcel: &Parcel,
-        said: &Statement,
-        answer: &Answer,
-        fault: impl FnOnce(&Answer) -> Outcome,
-    ) -> Result<(Incident, Option<String>), Outcome> {
-        if !answer.status.is_success() {
-            return Err(fault(answer));
-        }
-        // One with many updates is longer than what is read of an answer: then it is found by the next attempt.
-        let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Statuspage"))?;
-        let update = incident.update_of(parcel, said);
-        Ok((incident, update))
-    }
-
+    /// What stands there, before anything is written.
     async fn look<T: serde::de::DeserializeOwned>(
         &self,
-        parcel: &Parcel,
         path: &str,
         fault: impl FnOnce(&Answer) -> Outcome,
     ) -> Result<T, Outcome> {
-        self.pace.turn(parcel.now).await?;
+        self.pace.turn().await?;
         board::looked(self.api.look(&self.path(path), board::LOOK_BYTES_MAX).await, fault)
     }
 
@@ -286,24 +298,42 @@ impl Statuspage {
         format!("/v1/pages/{}{path}", self.page)
     }
 
-    fn fault(&self, parcel: &Parcel, answer: &Answer) -> Outcome {
-        self.calm(parcel, answer).unwrap_or_else(|| board::plain(answer))
+    fn fault(&self, answer: &Answer) -> Outcome {
+        self.calm(answer).unwrap_or_else(|| board::plain(answer))
     }
 
     /// The same, at the address of one thing on the page.
-    fn fault_at(&self, parcel: &Parcel, answer: &Answer) -> Outcome {
-        self.calm(parcel, answer).unwrap_or_else(|| usual(answer, board::WHOLE_BUT_GONE, None))
+    fn fault_at(&self, answer: &Answer) -> Outcome {
+        self.calm(answer).unwrap_or_else(|| usual(answer, board::WHOLE_BUT_GONE, None))
     }
 
     /// When there were too many requests, nobody has a turn for a while.
-    fn calm(&self, parcel: &Parcel, answer: &Answer) -> Option<Outcome> {
+    fn calm(&self, answer: &Answer) -> Option<Outcome> {
         let status = answer.status.as_u16();
         if !matches!(status, CALM | 429) {
             return None;
         }
-        self.pace.rest(parcel.now, answer.retry_after.unwrap_or(REST));
+        self.pace.rest(answer.retry_after.unwrap_or(REST));
         Some(Outcome::Wait { after: answer.retry_after, why: format!("answered {status}") })
     }
+}
+
+/// What is known of a statement that was written: the incident, and the place of its words. Where an answer shows neither mark nor words of
+/// it, they are the newest in it.
+fn written(
+    parcel: &Parcel,
+    said: &Statement,
+    answer: &Answer,
+    fault: impl FnOnce(&Answer) -> Outcome,
+) -> Result<(Incident, Option<String>), Outcome> {
+    if !answer.status.is_success() {
+        return Err(fault(answer));
+    }
+    // One with many updates is longer than what is read of an answer: then it is found by the next attempt.
+    let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Statuspage"))?;
+    let place = incident.update_of(parcel, said).ok().flatten();
+    let place = place.or_else(|| incident.newest_first().first().map(|newest| newest.id.clone()));
+    Ok((incident, place))
 }
 
 impl Incident {
@@ -317,31 +347,40 @@ impl Incident {
     }
 
     /// Whether this statement made it. One that has no mark, whatever became of it, is known by its words.
-    fn began_with(&self, parcel: &Parcel, said: &Statement) -> bool {
-        let same_title = || self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
-        let same_words = || board::found(said, &self.stands(parcel, said)).is_some();
-        self.is_marked(parcel) || self.mark().is_none() && same_title() && same_words()
+    fn began_with(&self, parcel: &Parcel, said: &Statement) -> Result<bool, Outcome> {
+        if self.mark().is_some() {
+            return Ok(self.is_marked(parcel));
+        }
+        let is_called = self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
+        Ok(is_called && board::began_with(said, &self.stands(parcel, said))?)
+    }
+
+    fn newest_first(&self) -> Vec<&Update> {
+        let mut updates: Vec<&Update> = self.incident_updates.iter().flatten().collect();
+        updates.sort_by_key(|update| std::cmp::Reverse(update.created_at));
+        updates
     }
 
     /// What stands in it, the newest first.
     fn stands(&self, parcel: &Parcel, said: &Statement) -> Vec<Stands> {
-        let mut updates: Vec<&Update> = self.incident_updates.iter().flatten().collect();
-        updates.sort_by_key(|update| std::cmp::Reverse(update.created_at));
+        let updates = self.newest_first();
         // The mark is the incident's: it is of the newest with these words, or of the newest where the page has changed words.
         let has_words = |one: &&Update| one.body.as_deref().is_some_and(|body| board::same(body, &said.text));
         let marked = updates.iter().position(has_words).unwrap_or(0);
+        let (is_marked, others) = (self.is_marked(parcel), self.mark().is_some() && !self.is_marked(parcel));
         let stands = updates.into_iter().enumerate().map(|(place, update)| Stands {
             id: update.id.clone(),
             text: update.body.clone().unwrap_or_default(),
             same_status: update.status.as_deref() == Some(status(said)),
-            marked: place == marked && self.is_marked(parcel),
+            marked: place == marked && is_marked,
+            since: if others { Some(false) } else { board::is_since(update.created_at, said.at, OFF) },
         });
         stands.collect()
     }
 
     /// The id of the update that says it.
-    fn update_of(&self, parcel: &Parcel, said: &Statement) -> Option<String> {
-        board::found(said, &self.stands(parcel, said)).map(|one| one.id.clone())
+    fn update_of(&self, parcel: &Parcel, said: &Statement) -> Result<Option<String>, Outcome> {
+        Ok(board::found(said, &self.stands(parcel, said))?.map(|one| one.id.clone()))
     }
 
     /// Whether a component that it touched does not work, as far as it is known here.
@@ -364,379 +403,5 @@ fn status(said: &Statement) -> &'static str {
         Phase::Identified => "identified",
         Phase::Monitoring => "monitoring",
         Phase::Resolved => "resolved",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::{Arc, Mutex};
-
-    use super::super::stories::{json_answer, receiver, status_letter};
-    use super::super::stories_board::{Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_all};
-    use super::*;
-    use crate::channels::statement::Mended;
-    use crate::core::voice::{Impact, Sort};
-
-    /// Keeps what a page keeps.
-    #[derive(Default)]
-    struct Page {
-        incidents: Vec<Kept>,
-        components: std::collections::BTreeMap<String, String>,
-        writes: i64,
-        made: u32,
-    }
-
-    #[derive(Default)]
-    struct Kept {
-        id: String,
-        name: String,
-        status: String,
-        impact: String,
-        mailed: u32,
-        metadata: Value,
-        linked: Vec<String>,
-        updates: Vec<Value>,
-        /// Updates whose words were changed.
-        reworded: Vec<String>,
-    }
-
-    fn page() -> Page {
-        let components = ["abc123", "def456", "ghi789"].map(|id| (id.to_owned(), "operational".to_owned()));
-        Page { components: components.into(), ..Page::default() }
-    }
-
-    impl Page {
-        fn shown(&self, kept: &Kept) -> Value {
-            let mut updates = kept.updates.clone();
-            updates.reverse();
-            let components: Vec<Value> =
-                kept.linked.iter().map(|id| json!({"id": id, "status": self.components[id]})).collect();
-            json!({"id": kept.id, "name": kept.name, "status": kept.status, "impact": kept.impact,
-                   "metadata": kept.metadata, "incident_updates": updates, "components": components})
-        }
-
-        /// Both writes: nothing is changed when anything is wrong.
-        fn write(&mut self, place: Option<usize>, body: &Value) -> (u16, Value) {
-            let wrong = |why: &str| (422, json!({"error": [why]}));
-            let body = &body["incident"];
-            let text = |key: &str| body[key].as_str().map(str::to_owned);
-            let long = |key: &str, most| text(key).is_some_and(|text| text.chars().count() > most);
-            if place.is_none() && text("name").is_none() {
-                return wrong("Name can't be blank");
-            }
-            if long("name", 255) || long("body", 25_000) {
-                return wrong("too long");
-            }
-            let words = ["investigating", "identified", "monitoring", "resolved"];
-            if !text("status").is_some_and(|status| words.contains(&status.as_str())) {
-                return wrong("Status is not included in the list");
-            }
-            let states = body["components"].as_object().cloned().unwrap_or_default();
-            let linked: Vec<String> = match body["component_ids"].as_array() {
-                Some(ids) => ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect(),
-                None => Vec::new(),
-            };
-            if linked.iter().chain(states.keys()).any(|id| !self.components.contains_key(id)) {
-                return wrong("Component is unknown");
-            }
-            let is_object =
-                |value: &Value| value.as_object().is_some_and(|all| all.values().all(Value::is_object));
-            if !body["metadata"].is_null() && !is_object(&body["metadata"]) {
-                return wrong("All top-level values must be objects");
-            }
-            self.writes += 1;
-            let at = Timestamp::from_second(1_795_400_000 + self.writes).unwrap();
-            let place = place.unwrap_or_else(|| {
-                let id = format!("inc{}", self.made);
-                self.made += 1;
-                self.incidents.push(Kept { id, name: text("name").unwrap(), ..Kept::default() });
-                self.incidents.len() - 1
-            });
-            let touched: Vec<Value> = states
-                .iter()
-                .map(|(id, new)| json!({"code": id, "old_status": self.components[id], "new_status": new}))
-                .collect();
-            for (id, state) in states {
-                self.components.insert(id, state.as_str().unwrap().to_owned());
-            }
-            let kept = &mut self.incidents[place];
-            kept.status = text("status").unwrap();
-            kept.impact = text("impact_override").unwrap_or(std::mem::take(&mut kept.impact));
-            kept.metadata = body["metadata"].clone();
-            if !linked.is_empty() {
-                kept.linked = linked;
-            }
-            kept.mailed += u32::from(body["deliver_notifications"] != Value::Bool(false));
-            kept.updates.push(
-                json!({"id": format!("upd{}", self.writes), "status": kept.status, "body": text("body"),
-                                     "created_at": at, "affected_components": touched}),
-            );
-            (200, Value::Null)
-        }
-    }
-
-    impl Fake for Page {
-        const TOKEN: &'static str = "authorization";
-
-        fn answer(&mut self, call: &Call) -> (u16, Value) {
-            if call.token != "OAuth not-a-real-token" {
-                return (401, json!({"error": "Could not authenticate"}));
-            }
-            let path: Vec<&str> = call.path.iter().map(String::as_str).collect();
-            let Some(path) = path.strip_prefix(&["v1", "pages", "page1"]) else {
-                return (404, json!({"error": "not found"}));
-            };
-            let place = |id: &str| self.incidents.iter().position(|one| one.id == id);
-            match (call.method.as_str(), path) {
-                ("GET", ["incidents"]) => {
-                    (200, self.incidents.iter().rev().take(100).map(|one| self.shown(one)).collect())
-                }
-                ("GET", ["incidents", "unresolved"]) => {
-                    let open = self.incidents.iter().rev().filter(|one| one.status != "resolved");
-                    (200, open.map(|one| self.shown(one)).collect())
-                }
-                ("GET", ["incidents", id]) if place(id).is_some() => {
-                    (200, self.shown(&self.incidents[place(id).unwrap()]))
-                }
-                ("POST", ["incidents"]) => match self.write(None, &call.body) {
-                    (200, _) => (201, self.shown(self.incidents.last().unwrap())),
-                    wrong => wrong,
-                },
-                ("PATCH", ["incidents", id]) if place(id).is_some() => {
-                    let place = place(id).unwrap();
-                    match self.write(Some(place), &call.body) {
-                        (200, _) => (200, self.shown(&self.incidents[place])),
-                        wrong => wrong,
-                    }
-                }
-                ("PATCH", ["incidents", id, "incident_updates", update]) if place(id).is_some() => {
-                    let place = place(id).unwrap();
-                    let kept = &mut self.incidents[place];
-                    let Some(found) = kept.updates.iter_mut().find(|one| one["id"] == **update) else {
-                        return (404, json!({"error": "not found"}));
-                    };
-                    found["body"] = call.body["incident_update"]["body"].clone();
-                    kept.reworded.push((*update).to_owned());
-                    (200, found.clone())
-                }
-                ("PATCH", ["components", id]) if self.components.contains_key(*id) => {
-                    let state = call.body["component"]["status"].as_str().unwrap().to_owned();
-                    self.components.insert((*id).to_owned(), state);
-                    (200, json!({"id": id}))
-                }
-                _ => (404, json!({"error": "not found"})),
-            }
-        }
-    }
-
-    const COMPONENTS: [&str; 2] = ["shop=abc123", "pay=def456"];
-
-    /// A channel that need not wait for its turn.
-    async fn channel(seed: u64) -> (Channel, Arc<Mutex<Served<Page>>>) {
-        let (url, served) = serve(page(), seed).await;
-        let Channel::Statuspage(mut built) = at("statuspage", &url, &[("page", "page1")], &COMPONENTS) else {
-            panic!()
-        };
-        built.pace = Pace::new(SignedDuration::ZERO);
-        (Channel::Statuspage(built), served)
-    }
-
-    fn bodies(kept: &Kept) -> Vec<String> {
-        let own = kept.updates.iter().filter(|one| !kept.reworded.iter().any(|id| one["id"] == *id));
-        own.map(|one| one["body"].as_str().unwrap().to_owned()).collect()
-    }
-
-    #[tokio::test]
-    async fn the_first_statement_makes_an_incident_and_the_others_are_its_updates() {
-        let (channel, served) = channel(1).await;
-        let first = tell(&channel, &nth(42, 1, |_| {}), None).await;
-        assert_eq!(first, "inc0/upd1");
-        let closing = nth(42, 2, |said| (said.sort, said.impact) = (Sort::Closing, Impact::None));
-        let closing = Parcel { thread_root: Some(first), ..closing };
-        {
-            let served = served.lock().unwrap();
-            let kept = &served.fake.incidents[0];
-            let seen = (kept.name.as_str(), kept.status.as_str(), kept.impact.as_str());
-            assert_eq!(seen, ("Online shop: payments fail (42)", "identified", "major"));
-            assert_eq!(served.fake.components["abc123"], "partial_outage");
-            assert_eq!(kept.mailed, 1);
-        }
-        assert_eq!(tell(&channel, &closing, None).await, "inc0/upd2");
-        let served = served.lock().unwrap();
-        let kept = &served.fake.incidents[0];
-        assert_eq!((kept.status.as_str(), kept.impact.as_str()), ("resolved", "major"));
-        assert_eq!(served.fake.components["abc123"], "operational");
-        assert_eq!(served.log, ["POST /v1/pages/page1/incidents", "PATCH /v1/pages/page1/incidents/inc0"]);
-    }
-
-    #[tokio::test]
-    async fn closing_puts_back_what_only_an_earlier_statement_named_and_does_so_again_when_that_fails() {
-        let (channel, served) = channel(1).await;
-        let both = nth(42, 1, |said| said.services = vec!["shop".into(), "pay".into()]);
-        let root = tell(&channel, &both, None).await;
-        served.lock().unwrap().fates = [Fate::Answered, Fate::LostBefore].into();
-        let closing = Parcel { thread_root: Some(root), ..nth(42, 2, |said| said.sort = Sort::Closing) };
-        let outcome = channel.send(&closing).await;
-        assert_eq!(outcome.as_str(), "unknown", "it is there, and a component is not put back: {outcome:?}");
-        tell(&channel, &Parcel { attempt: 2, ..closing }, None).await;
-        let served = served.lock().unwrap();
-        assert!(served.fake.components.values().all(|state| state == "operational"));
-        assert_eq!(served.fake.incidents[0].updates.len(), 2);
-    }
-
-    #[tokio::test]
-    async fn what_is_taken_back_is_read_no_more_and_it_is_said() {
-        let (channel, served) = channel(1).await;
-        let root = tell(&channel, &nth(42, 1, |said| said.text = "A secret.".into()), None).await;
-        let mends = |id: &str| {
-            Some(Mended { id: "42-1".into(), at: Timestamp::UNIX_EPOCH, remote_id: Some(id.into()) })
-        };
-        let back = nth(42, 2, |said| (said.sort, said.mends) = (Sort::Retraction, mends(&root)));
-        let back = Parcel { thread_root: Some(root), ..back };
-        served.lock().unwrap().fates = [Fate::Answered, Fate::LostBefore].into();
-        tell(&channel, &back, None).await;
-        let served = served.lock().unwrap();
-        let kept = &served.fake.incidents[0];
-        assert!(!format!("{:?}", kept.updates).contains("secret"));
-        assert_eq!(bodies(kept), [back.statement.unwrap().text]);
-        assert_eq!((kept.updates.len(), kept.mailed), (2, 2), "who read the first is told");
-    }
-
-    #[tokio::test]
-    async fn an_incident_without_our_mark_is_known_by_its_words() {
-        let (channel, served) = channel(1).await;
-        let parcel = nth(42, 1, |_| {});
-        served.lock().unwrap().fates = [Fate::LostAfter].into();
-        assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
-        served.lock().unwrap().fake.incidents[0].metadata = Value::Null;
-        assert_eq!(tell(&channel, &Parcel { attempt: 2, ..parcel.clone() }, None).await, "inc0/upd1");
-        served.lock().unwrap().fake.incidents[0].metadata = json!({"onscene": {"delivery": "another"}});
-        assert_eq!(tell(&channel, &Parcel { attempt: 2, ..parcel }, None).await, "inc1/upd2");
-    }
-
-    #[tokio::test]
-    async fn words_of_others_in_between_change_nothing() {
-        let (channel, served) = channel(1).await;
-        let root = tell(&channel, &nth(42, 1, |_| {}), None).await;
-        // It promises nothing, so it could be said again; and the page writes hours in a way of its own.
-        let next = nth(42, 2, |said| (said.next_by, said.text) = (None, "Still looking.".into()));
-        let next = Parcel { thread_root: Some(root), ..next };
-        served.lock().unwrap().fates = [Fate::LostAfter].into();
-        assert_eq!(channel.send(&next).await.as_str(), "unknown");
-        let theirs =
-            json!({"id": "theirs", "status": "identified", "body": "By hand.", "created_at": "yesterday"});
-        for update in &mut served.lock().unwrap().fake.incidents[0].updates {
-            update["created_at"] = "today".into();
-        }
-        served.lock().unwrap().fake.incidents[0].updates.push(theirs);
-        assert_eq!(tell(&channel, &Parcel { attempt: 2, ..next }, None).await, "inc0/upd2");
-        assert_eq!(served.lock().unwrap().fake.incidents[0].updates.len(), 3);
-    }
-
-    #[tokio::test]
-    async fn nothing_is_written_when_what_stands_there_cannot_be_read() {
-        let (channel, served) = channel(1).await;
-        let parcel = Parcel { attempt: 2, ..nth(42, 1, |_| {}) };
-        for fate in [Fate::LostBefore, Fate::LostAfter, Fate::Faulty, Fate::Busy] {
-            served.lock().unwrap().fates = [fate].into();
-            assert_eq!(channel.send(&parcel).await.as_str(), "wait", "{fate:?}");
-            let Channel::Statuspage(built) = &channel else { panic!() };
-            assert!(matches!(built.pace.turn(parcel.now).await, Ok(()) | Err(Outcome::Wait { .. })));
-        }
-        assert!(served.lock().unwrap().fake.incidents.is_empty());
-    }
-
-    #[tokio::test]
-    async fn what_is_refused_is_about_this_letter_or_about_the_page() {
-        let (channel, served) = channel(1).await;
-        let whole = |outcome: &Outcome| matches!(outcome, Outcome::Refused { whole_channel: true, .. });
-        let plain = channel.send(&status_letter()).await;
-        assert_eq!((plain.as_str(), whole(&plain)), ("refused", false));
-        for long in [
-            nth(42, 1, |said| said.title = "x".repeat(256)),
-            nth(42, 1, |said| said.text = "é".repeat(25_001)),
-        ] {
-            assert!(!channel.shows(&long).fits());
-            let outcome = channel.send(&long).await;
-            assert_eq!((outcome.as_str(), whole(&outcome)), ("refused", false));
-        }
-        assert!(channel.shows(&nth(42, 1, |said| said.text = "é".repeat(25_000))).fits());
-        assert!(served.lock().unwrap().log.is_empty(), "nothing was asked");
-        served.lock().unwrap().fake.components.remove("abc123");
-        let unknown = channel.send(&nth(42, 1, |_| {})).await;
-        assert_eq!(unknown, Outcome::Refused { why: "answered 422".into(), whole_channel: false });
-        let gone = channel.send(&Parcel { thread_root: Some("inc9".into()), ..nth(42, 1, |_| {}) }).await;
-        assert!(gone.as_str() == "refused" && !whole(&gone), "{gone:?}");
-        let (url, _served) = serve(page(), 1).await;
-        let elsewhere = at("statuspage", &url, &[("page", "page2")], &[]);
-        assert!(whole(&elsewhere.send(&nth(42, 1, |_| {})).await));
-    }
-
-    #[tokio::test]
-    async fn who_asks_too_much_waits_a_minute() {
-        for (answer, after) in [("420 Calm", None), ("429 Slow\r\nRetry-After: 7", Some(7))] {
-            let answer = json_answer(answer, "{}");
-            let (url, _requests) = receiver(vec![answer]).await;
-            let channel = at("statuspage", &url, &[("page", "page1")], &[]);
-            let Outcome::Wait { after: said, .. } = channel.send(&nth(42, 1, |_| {})).await else { panic!() };
-            assert_eq!(said, after.map(std::time::Duration::from_secs));
-            let Outcome::Wait { after: rest, .. } = channel.send(&nth(42, 1, |_| {})).await else { panic!() };
-            assert_eq!(
-                rest,
-                Some(std::time::Duration::from_secs(after.unwrap_or(60))),
-                "without asking again"
-            );
-        }
-    }
-
-    #[tokio::test]
-    async fn the_same_bytes_go_out_on_every_attempt_and_mails_can_be_left_out() {
-        let made = include_str!("../../tests/fixtures/channels/statuspage/made.json");
-        let [none, made] =
-            [("200 OK", "[]"), ("201 Created", made)].map(|(status, body)| json_answer(status, body));
-        let answers = ["", none, none, made];
-        let (url, requests) = receiver(answers.to_vec()).await;
-        let texts = [("page", "page1"), ("notify", "false")];
-        let Channel::Statuspage(mut built) = at("statuspage", &url, &texts, &COMPONENTS) else { panic!() };
-        built.pace = Pace::new(SignedDuration::ZERO);
-        let channel = Channel::Statuspage(built);
-        let parcel = nth(42, 1, |_| {});
-        assert_eq!(channel.send(&parcel).await.as_str(), "unknown");
-        let outcome = channel.send(&Parcel { attempt: 2, ..parcel.clone() }).await;
-        assert_eq!(outcome, Outcome::Accepted { remote_id: Some("p31zjtct2jer/kb4fpktpqm0l".into()) });
-        let requests = requests.await;
-        assert_eq!(requests[0].body, requests[3].body);
-        let incident = &requests[0].json()["incident"];
-        assert_eq!(incident["deliver_notifications"], false);
-        assert_eq!(incident["metadata"]["onscene"]["delivery"], parcel.delivery.as_str());
-        assert!(!requests[0].body.contains("42-1"), "nobody outside is shown the id of a statement");
-        assert_eq!(requests[0].header("authorization"), "OAuth not-a-real-token");
-    }
-
-    #[tokio::test]
-    async fn whatever_is_lost_every_statement_arrives_and_none_is_there_twice() {
-        let (channel, served) = channel(7).await;
-        served.lock().unwrap().one_in = 3;
-        let mut dice = Dice(11);
-        let mut incident = 0;
-        while served.lock().unwrap().lost < 1000 {
-            incident += 1;
-            let told = tell_all(&channel, incident, &mut dice).await;
-            let mut served = served.lock().unwrap();
-            let page = &mut served.fake;
-            let same: Vec<&Kept> = page.incidents.iter().filter(|one| one.name == told.title).collect();
-            assert_eq!(same.len(), 1, "incident {incident}");
-            assert_eq!(bodies(same[0]), told.words, "incident {incident}");
-            assert_eq!(
-                (same[0].status.as_str(), same[0].id.as_str()),
-                ("resolved", told.root.split('/').next().unwrap())
-            );
-            let all = format!("{:?}", same[0].updates);
-            assert!(told.taken_back.iter().all(|words| !all.contains(&format!("{words:?}"))), "{all}");
-            assert!(page.components.values().all(|state| state == "operational"), "{:?}", page.components);
-            let old = page.incidents.len().saturating_sub(5);
-            page.incidents.drain(..old);
-        }
-        assert!(incident > 30, "{incident}");
     }
 }

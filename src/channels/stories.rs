@@ -50,6 +50,7 @@ pub(super) fn statement(attempt: u32) -> Parcel {
         sort: crate::core::voice::Sort::Update,
         phase: crate::core::voice::Phase::Identified,
         impact: crate::core::voice::Impact::Major,
+        now: None,
         title: "Online shop: payments fail".into(),
         text: "Some payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.".into(),
         components: vec!["Online shop".into()],
@@ -58,6 +59,7 @@ pub(super) fn statement(attempt: u32) -> Parcel {
         at: at(0),
         next_by: Some(at(1800)),
         mends: None,
+        takes_back: None,
     };
     Parcel {
         incident_state: "acknowledged".into(),

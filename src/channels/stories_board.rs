@@ -1,4 +1,5 @@
 //! Contract fakes of status pages: a server that keeps what theirs would keep, and loses answers before or after it has written.
+//! What is too much is asked to wait for no time, since the hour of these stories is nobody's clock.
 //! Statements are told as delivery tells them, again and again in the same words until it is known what became of them.
 
 use std::sync::{Arc, Mutex};
@@ -136,8 +137,9 @@ async fn connection<F: Fake>(mut stream: TcpStream, state: &Mutex<Served<F>>) {
         let answer = state.lock().unwrap().serve(&call);
         let Some((status, body)) = answer else { return };
         let body = if status == 204 { String::new() } else { body.to_string() };
+        let wait = if status == 429 { "Retry-After: 0\r\n" } else { "" };
         let head = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}",
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n{wait}Content-Length: {}",
             body.len()
         );
         if stream.write_all(format!("{head}\r\n\r\n{body}").as_bytes()).await.is_err() {
@@ -214,6 +216,39 @@ pub(super) async fn tell(channel: &Channel, parcel: &Parcel, mut dice: Option<&m
         }
     }
     panic!("{} never arrived", parcel.delivery)
+}
+
+/// The words with which [`tell_alike`] closes.
+pub(super) const OVER: &str = "Everything works again.";
+
+/// Tells an incident that is closed, told of again, and closed in the same words, and of which the same is said twice in a row at
+/// its beginning. The second of each is lost before it is written, or is one too many: it is there only when it was written again.
+/// Answers what has to stand there.
+pub(super) async fn tell_alike<F: Fake>(channel: &Channel, served: &Mutex<Served<F>>) -> Vec<String> {
+    let looking = "We are still looking into it.";
+    let all = [looking, looking, OVER, "It fails again.", OVER];
+    let mut root = None;
+    for (number, text) in (1..).zip(all) {
+        let mut parcel = nth(42, number, |said| {
+            (said.text, said.next_by) = (text.into(), None);
+            said.at += SignedDuration::from_mins(i64::try_from(number).unwrap() * 10);
+            said.began = said.at - SignedDuration::from_hours(2);
+            if text == OVER {
+                (said.sort, said.phase) = (Sort::Closing, Phase::Resolved);
+            }
+        });
+        parcel.thread_root = root.clone();
+        if number > 1 {
+            for fate in [Fate::Busy, Fate::LostBefore] {
+                served.lock().unwrap().fates = [fate].into();
+                assert_ne!(channel.send(&parcel).await.as_str(), "accepted");
+            }
+            parcel.attempt = 2;
+        }
+        let handle = tell(channel, &parcel, None).await;
+        root = root.or(Some(handle));
+    }
+    all.map(str::to_owned).to_vec()
 }
 
 /// What was told of one incident: the words that have to stand there, each once and in this order, and the words that may not.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::channels::statement::Mended;
+use crate::channels::statement::{Mended, Now};
 use crate::channels::{Meet, Parcel, Statement, Thread};
 use crate::render::{Said, Words};
 
@@ -42,6 +42,9 @@ fn statement(said: Said) -> Option<Statement> {
         sort: Sort::from_word(&said.sort)?,
         phase: Phase::from_word(&said.phase)?,
         impact: Impact::from_word(&said.impact)?,
+        now: said.now.and_then(|now| {
+            Some(Now { phase: Phase::from_word(&now.phase)?, impact: Impact::from_word(&now.impact)? })
+        }),
         id: said.id,
         title: said.title,
         text: said.text,
@@ -51,5 +54,6 @@ fn statement(said: Said) -> Option<Statement> {
         at: said.at,
         next_by: said.next_by,
         mends: said.mends.map(|one| Mended { id: one.id, at: one.at, remote_id: one.remote_id }),
+        takes_back: said.takes_back,
     })
 }

@@ -112,6 +112,8 @@ fn statement(incident: i64, number: u32, sort: Sort, phase: Phase, text: &str) -
         at,
         next_by: None,
         mends: None,
+        now: None,
+        takes_back: None,
     };
     Parcel {
         delivery: crypto::random_id().unwrap(),

@@ -192,6 +192,8 @@ fn statement(number: i64, text: &str) -> Parcel {
         at,
         next_by: None,
         mends: None,
+        now: None,
+        takes_back: None,
     };
     Parcel {
         delivery: crypto::random_id().unwrap(),

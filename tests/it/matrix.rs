@@ -248,6 +248,8 @@ fn statement(sort: Sort, text: &str, mends: Option<Mended>) -> Parcel {
         at,
         next_by: None,
         mends,
+        now: None,
+        takes_back: None,
     };
     Parcel {
         thread: Thread::Status,

@@ -247,6 +247,7 @@ fn samples() -> [Parcel; 3] {
         sort: Sort::Update,
         phase: Phase::Identified,
         impact: Impact::Major,
+        now: None,
         title: "Online shop: \"payments\" fail".into(),
         text: "Some payments fail.\n\nNext update by 10:30 UTC.".into(),
         components: vec!["Online shop".into()],
@@ -255,6 +256,7 @@ fn samples() -> [Parcel; 3] {
         at,
         next_by: Some(at),
         mends: None,
+        takes_back: None,
     };
     let page = Parcel {
         to: "maya".into(),

@@ -222,6 +222,8 @@ fn statement(sort: Sort, text: &str) -> Parcel {
         at: letter.created_at,
         next_by: None,
         mends: (sort == Sort::Retraction).then_some(mends),
+        now: None,
+        takes_back: None,
     };
     Parcel { subject: said.title.clone(), statement: Some(Box::new(said)), ..letter }
 }
