@@ -37,6 +37,7 @@ use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
+use super::tries::still_wanted;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -208,6 +209,7 @@ impl Cachet {
         {
             return Ok(made(incident));
         }
+        still_wanted(parcel)?;
         let mut affected = self.board.affected(said);
         let state = board::state(said, STATES);
         let mut body = json!({
@@ -301,6 +303,7 @@ impl Cachet {
                 return Ok(made(incident, found.id.clone()));
             }
         }
+        still_wanted(parcel)?;
         let mut places = gone.map(|gone| gone.places).unwrap_or_default();
         if let Some(words) = board::to_be_found(said) {
             let all = self.updates(&path).await?;

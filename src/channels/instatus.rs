@@ -29,6 +29,7 @@ use super::api::{Api, bounded, encode, strange, usual};
 use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
+use super::tries::still_wanted;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -163,6 +164,7 @@ impl Instatus {
                 }
             }
         }
+        still_wanted(parcel)?;
         let own = json!({"name": said.title, "started": said.began, "shouldPublish": true});
         let answer = self.write(parcel, said, &self.path("/incidents"), own).await?;
         if !answer.status.is_success() {
@@ -183,6 +185,7 @@ impl Instatus {
                 return stands.there(said, said.at);
             }
         }
+        still_wanted(parcel)?;
         let mut gone = board::taken_back(said);
         if let Some(words) = board::to_be_found(said) {
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;

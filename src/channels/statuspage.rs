@@ -32,6 +32,7 @@ use super::board::{self, Board, Handle, Stands};
 use super::client::Answer;
 use super::pace::Pace;
 use super::statement::{Shown, unseen};
+use super::tries::still_wanted;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -167,6 +168,7 @@ impl Statuspage {
                 }
             }
         }
+        still_wanted(parcel)?;
         let answer = self.write(parcel, said, (Method::POST, "/incidents"), Some(&said.title)).await?;
         let (incident, place) = written(parcel, said, &answer, |answer| self.fault(answer))?;
         Ok((incident, place.into_iter().collect()))
@@ -191,6 +193,7 @@ impl Statuspage {
                 return Ok((incident, place.into_iter().chain(gone.places).collect()));
             }
         }
+        still_wanted(parcel)?;
         if let Some(words) = board::to_be_found(said) {
             let incident: Incident = self.look(&path, fault).await?;
             let stands = incident.stands(parcel, said);

@@ -221,6 +221,27 @@ pub(super) async fn tell(channel: &Channel, parcel: &Parcel, mut dice: Option<&m
 /// The words with which [`tell_alike`] closes.
 pub(super) const OVER: &str = "Everything works again.";
 
+/// What is not wanted any more is looked for, found where it is there, and not written where it is not.
+pub(super) async fn looks_alone<F: Fake>(channel: &Channel, served: &Mutex<Served<F>>) {
+    let mut root = None;
+    for number in 1..=2 {
+        let wanted = Parcel { thread_root: root.clone(), ..nth(42, number, |_| {}) };
+        let now = wanted.now + SignedDuration::from_mins(5);
+        let unwanted = Parcel { attempt: 2, only_look: true, now, ..wanted.clone() };
+        let writes = || served.lock().unwrap().log.iter().filter(|line| !line.starts_with("GET")).count();
+        let before = writes();
+        assert_eq!(channel.send(&unwanted).await.as_str(), "refused", "it is not there");
+        assert_eq!(writes(), before);
+        // It is written, and nobody hears of it.
+        assert_eq!(channel.send(&wanted).await.as_str(), "accepted");
+        let before = writes();
+        let found = channel.send(&unwanted).await;
+        let Outcome::Accepted { remote_id: Some(place) } = found else { panic!("{found:?}") };
+        assert_eq!(writes(), before);
+        root = Some(place);
+    }
+}
+
 /// Tells an incident that is closed, told of again, and closed in the same words, and of which the same is said twice in a row at
 /// its beginning. The second of each is lost before it is written, or is one too many: it is there only when it was written again.
 /// Answers what has to stand there.

@@ -64,6 +64,11 @@ impl Tries {
     }
 }
 
+/// Nothing is written of what is not wanted any more; asked where it was looked for and is not there.
+pub(super) fn still_wanted(parcel: &Parcel) -> Result<(), Outcome> {
+    if parcel.only_look { Err(unwanted()) } else { Ok(()) }
+}
+
 /// What is not wanted any more is not there.
 pub(super) fn unwanted() -> Outcome {
     refused("it is not there, and is not wanted any more", false)

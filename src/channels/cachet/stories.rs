@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
-    Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_alike, tell_all,
+    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_alike, tell_all,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -275,6 +275,12 @@ async fn a_server_that_knows_no_meta_is_looked_at_by_words() {
     served.lock().unwrap().fake.incidents[0].status = 4;
     tell(&channel, &Parcel { attempt: 2, ..parcel }, None).await;
     assert_eq!(served.lock().unwrap().fake.incidents.len(), 2, "one that was fixed is of another day");
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_is_looked_for_and_not_written() {
+    let (channel, served) = channel::<3>(1).await;
+    looks_alone(&channel, &served).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
-    Call, Dice, Fake, Fate, Served, at, nth, serve, tell, tell_alike, tell_all,
+    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_alike, tell_all,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -242,6 +242,12 @@ async fn what_is_taken_back_is_read_no_more_and_it_is_said() {
     assert_eq!(kept.name, "Online shop", "its title is taken back with it");
     assert_eq!(bodies(kept), [back.statement.unwrap().text]);
     assert_eq!((kept.updates.len(), kept.mailed), (2, 2), "who read the first is told");
+}
+
+#[tokio::test]
+async fn what_is_not_wanted_any_more_is_looked_for_and_not_written() {
+    let (channel, served) = channel(1).await;
+    looks_alone(&channel, &served).await;
 }
 
 #[tokio::test]
