@@ -233,7 +233,11 @@ impl Delivery {
         let Ok(words) = serde_json::from_str::<Words>(&claim.payload) else {
             return (refused("the letter's words cannot be read"), false);
         };
-        let parcel = parcel(claim, words, self.clock.now());
+        // Another node, or this one when it is newer, knows what it is; nobody else is told it meanwhile.
+        let Some(parcel) = parcel(claim, words, self.clock.now()) else {
+            let why = "it is a statement of another version of onscene, which knows what this is".into();
+            return (Outcome::Wait { after: None, why }, false);
+        };
         // The channel ends by itself before this; the guard is for a fault in one.
         let guard = SEND_DEADLINE + Duration::from_secs(5);
         let late = Outcome::Unknown { why: "no answer in time".into() };
@@ -274,7 +278,9 @@ impl Delivery {
             Outcome::Refused { why, whole_channel: true } => {
                 self.paused.0.begin(channel, config_hash, why, now)
             }
-            Outcome::Accepted { .. } | Outcome::Refused { .. } => self.paused.0.end(channel),
+            Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Refused { .. } => {
+                self.paused.0.end(channel)
+            }
             Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
         }
         self.metrics.channel_paused.reset();
@@ -323,11 +329,11 @@ impl Delivery {
             self.metrics.pages_sent.with_label_values(&[way, outcome.as_str()]).inc();
         }
         match (outcome, claim.received_at) {
-            (Outcome::Accepted { .. }, Some(received)) => {
+            (Outcome::Accepted { .. } | Outcome::Begun { .. }, Some(received)) => {
                 let seconds = self.clock.now().duration_since(received).as_secs_f64();
                 self.metrics.page_latency.observe(seconds.max(0.0));
             }
-            (Outcome::Accepted { .. }, None) => {}
+            (Outcome::Accepted { .. } | Outcome::Begun { .. }, None) => {}
             (Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why }, _) => {
                 tracing::warn!(
                     incident.id = claim.incident,
@@ -374,8 +380,8 @@ pub(crate) fn unknown_here(claim: &Claim) -> Outcome {
     }
 }
 
-fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
-    Parcel {
+fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Option<Parcel> {
+    Some(Parcel {
         delivery: claim.id.clone(),
         incident: claim.incident,
         thread: if claim.kind == Kind::Status { Thread::Status } else { Thread::Pages },
@@ -384,8 +390,8 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
         now,
         thread_root: claim.thread_root.clone(),
         attempt: claim.attempt,
-        ..parcel::of(words, claim.created_at)
-    }
+        ..parcel::of(words, claim.created_at)?
+    })
 }
 
 /// What an outcome means for a letter. `again`: the other side recognises a repeat, so one that may have
@@ -417,6 +423,7 @@ pub(crate) fn settle(
     let given_up = |why: &str| format!("given up after {} attempts: {why}", claim.attempt);
     match outcome {
         Outcome::Accepted { remote_id } => Settlement::Accepted { remote_id: remote_id.clone() },
+        Outcome::Begun { root } => Settlement::Begun { root: root.clone() },
         Outcome::Wait { why, .. } if spent => Settlement::Refused { why: given_up(why) },
         Outcome::Wait { after, why } => later(after.unwrap_or_default(), why),
         // The relay's own fault says nothing about this recipient.
@@ -441,7 +448,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         match settle(&claim(kind, attempt), outcome, again, now, 0.5) {
             Settlement::Again { at, .. } => format!("again in {} s", at.as_second()),
-            Settlement::Accepted { .. } => "accepted".into(),
+            Settlement::Accepted { .. } | Settlement::Begun { .. } => "accepted".into(),
             Settlement::Refused { why } => format!("refused: {why}"),
             Settlement::Unknown { .. } => "unknown".into(),
         }

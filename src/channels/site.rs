@@ -135,7 +135,7 @@ impl Site {
             Err(Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why }) => {
                 Err(why)
             }
-            Err(Outcome::Accepted { .. }) => Ok(()),
+            Err(Outcome::Accepted { .. } | Outcome::Begun { .. }) => Ok(()),
         }
     }
 

@@ -215,7 +215,7 @@ impl Work<'_, '_> {
         self.effects.wrote();
         let (outcome, why) = match settlement {
             Settlement::Again { .. } => return Ok(()),
-            Settlement::Accepted { .. } => ("accepted", ""),
+            Settlement::Accepted { .. } | Settlement::Begun { .. } => ("accepted", ""),
             Settlement::Refused { why } => ("refused", why.as_str()),
             Settlement::Unknown { why } => ("unknown", why.as_str()),
         };
@@ -238,10 +238,7 @@ impl Work<'_, '_> {
                 Ok(())
             };
         }
-        let remote = match settlement {
-            Settlement::Accepted { remote_id } => remote_id.as_deref().unwrap_or_default(),
-            _ => "",
-        };
+        let remote = settlement.remote_id().unwrap_or_default();
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
         if is_there && outcome != "accepted" && claim.person.is_empty() {
