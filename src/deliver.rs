@@ -235,7 +235,11 @@ impl Delivery {
         let Ok(words) = serde_json::from_str::<Words>(&claim.payload) else {
             return (refused("the letter's words cannot be read"), Repeats::Never);
         };
-        let parcel = parcel(claim, words, self.clock.now());
+        // Another node, or this one when it is newer, knows what it is; nobody else is told it meanwhile.
+        let Some(parcel) = parcel(claim, words, self.clock.now()) else {
+            let why = "it is a statement of another version of onscene, which knows what this is".into();
+            return (Outcome::Wait { after: None, why }, Repeats::Never);
+        };
         // The channel ends by itself before this; the guard is for a fault in one.
         let guard = SEND_DEADLINE + Duration::from_secs(5);
         let late = Outcome::Unknown { why: "no answer in time".into() };
@@ -282,9 +286,10 @@ impl Delivery {
             Outcome::Refused { why, whole_channel: true } => {
                 self.paused.0.begin(channel, config_hash, why, now)
             }
-            Outcome::Accepted { .. } | Outcome::Stands { .. } | Outcome::Refused { .. } => {
-                self.paused.0.end(channel)
-            }
+            Outcome::Accepted { .. }
+            | Outcome::Begun { .. }
+            | Outcome::Stands { .. }
+            | Outcome::Refused { .. } => self.paused.0.end(channel),
             Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
         }
         self.metrics.channel_paused.reset();
@@ -333,11 +338,11 @@ impl Delivery {
             self.metrics.pages_sent.with_label_values(&[way, outcome.as_str()]).inc();
         }
         match (outcome, claim.received_at) {
-            (Outcome::Accepted { .. }, Some(received)) => {
+            (Outcome::Accepted { .. } | Outcome::Begun { .. }, Some(received)) => {
                 let seconds = self.clock.now().duration_since(received).as_secs_f64();
                 self.metrics.page_latency.observe(seconds.max(0.0));
             }
-            (Outcome::Accepted { .. }, None) => {}
+            (Outcome::Accepted { .. } | Outcome::Begun { .. }, None) => {}
             (Outcome::Stands { why, .. }, _) => {
                 tracing::warn!(
                     incident.id = claim.incident,
@@ -415,8 +420,8 @@ pub(crate) fn unknown_here(claim: &Claim) -> Outcome {
     }
 }
 
-fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
-    Parcel {
+fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Option<Parcel> {
+    Some(Parcel {
         delivery: claim.id.clone(),
         incident: claim.incident,
         thread: if claim.kind == Kind::Status { Thread::Status } else { Thread::Pages },
@@ -426,8 +431,8 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Parcel {
         thread_root: claim.thread_root.clone(),
         attempt: claim.attempt,
         only_look: claim.only_look,
-        ..parcel::of(words, claim.created_at)
-    }
+        ..parcel::of(words, claim.created_at)?
+    })
 }
 
 /// What an outcome means for a letter. One that may have arrived is sent again where that does no harm. One that wakes somebody is
@@ -464,6 +469,7 @@ pub(crate) fn settle(
     let given_up = |why: &str| format!("given up after {} attempts: {why}", claim.attempt);
     match outcome {
         Outcome::Accepted { remote_id } => Settlement::Accepted { remote_id: remote_id.clone() },
+        Outcome::Begun { root } => Settlement::Begun { root: root.clone() },
         Outcome::Stands { remote_id, why } => {
             Settlement::Stands { remote_id: remote_id.clone(), why: why.clone() }
         }
@@ -506,7 +512,7 @@ mod tests {
         let now = Timestamp::UNIX_EPOCH;
         match settle(&claim(kind, attempt), outcome, again, now, 0.5) {
             Settlement::Again { at, .. } => format!("again in {} s", at.as_second()),
-            Settlement::Accepted { .. } => "accepted".into(),
+            Settlement::Accepted { .. } | Settlement::Begun { .. } => "accepted".into(),
             Settlement::Stands { .. } => "stands".into(),
             Settlement::Refused { why } => format!("refused: {why}"),
             Settlement::Unknown { .. } => "unknown".into(),

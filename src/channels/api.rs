@@ -5,14 +5,14 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use super::client::{Answer, Client, Failure, Reach, patience};
 use super::webhook::reach;
-use super::{Fields, Outcome, SEND_DEADLINE, Shared};
+use super::{Fields, Outcome, Parcel, SEND_DEADLINE, Shared};
 use crate::crypto;
 
 /// What stands in a segment of a path or in a form as it is (RFC 3986: unreserved).
@@ -29,8 +29,11 @@ const LIST_BYTES_MAX: usize = 2 * 1024 * 1024;
 const LONG_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// All requests of an attempt together have this long: less than the deadline of every attempt.
 const ATTEMPT_DEADLINE: Duration = Duration::from_secs(18);
+/// To take something away has so much of it that there is time left to say so.
+const REMOVAL_DEADLINE: Duration = Duration::from_secs(6);
 
 const _: () = assert!(ATTEMPT_DEADLINE.as_secs() < SEND_DEADLINE.as_secs());
+const _: () = assert!(REMOVAL_DEADLINE.as_secs() * 2 < ATTEMPT_DEADLINE.as_secs());
 
 /// Somebody's HTTP API.
 pub(super) struct Api {
@@ -59,7 +62,15 @@ impl Api {
             return Err(format!("`{key}` holds no user, password or `?`"));
         }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
-        Ok(Self { client: shared.client.clone(), base, reach, head: HeaderMap::new() })
+        let api = Self { client: shared.client.clone(), base, reach, head: HeaderMap::new() };
+        // Tokens go there, and answer links, which are as good as one.
+        match api.is_safe() {
+            true => Ok(api),
+            false => Err(format!(
+                "`{key}` begins with http://, and everybody on the way could read what goes there: write https:// (or \
+                 `private_addresses = \"allow\"`, where it is in a network of your own)"
+            )),
+        }
     }
 
     /// At an address that was looked at already.
@@ -249,6 +260,12 @@ pub(super) async fn bounded(attempt: impl Future<Output = Outcome>) -> Outcome {
     tokio::time::timeout(ATTEMPT_DEADLINE, attempt).await.unwrap_or(late)
 }
 
+/// Takes away what an earlier letter wrote. Silence about that must not be taken for silence about the words that follow it.
+pub(super) async fn removal(removal: impl Future<Output = Outcome>) -> Outcome {
+    let late = Outcome::Unknown { why: "no answer in time".into() };
+    tokio::time::timeout(REMOVAL_DEADLINE, removal).await.unwrap_or(late)
+}
+
 /// Silence while nothing was to be written yet is no reason to fear that it was.
 pub(super) fn unwritten(outcome: Outcome) -> Outcome {
     match outcome {
@@ -262,8 +279,33 @@ pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// What an answer other than 2xx means where the vendor says nothing else. `whole`: statuses for which the fault is the
-/// way's own, such as its secret. `name`: what the other side calls its error, if that says more than the status.
+/// What 503 means. Proxies answer so, too, when a request has reached the other side and nobody knows what became of it there; who says
+/// how long to wait has not begun.
+pub(super) fn busy(answer: &Answer, why: String) -> Outcome {
+    match answer.headers.contains_key(header::RETRY_AFTER) {
+        true => Outcome::Wait { after: answer.retry_after, why },
+        false => Outcome::Unknown { why },
+    }
+}
+
+/// The same outcome, for a letter that had better stand there twice than not at all: a bare 503 is no reason to give it up.
+pub(super) fn again(answer: &Answer, outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Unknown { why } if answer.status == StatusCode::SERVICE_UNAVAILABLE => {
+            Outcome::Wait { after: answer.retry_after, why }
+        }
+        other => other,
+    }
+}
+
+/// The same outcome, for this letter: a statement must not stand there twice.
+pub(super) fn of_letter(parcel: &Parcel, answer: &Answer, outcome: Outcome) -> Outcome {
+    if parcel.statement.is_some() { outcome } else { again(answer, outcome) }
+}
+
+/// What an answer other than 2xx means where the vendor says nothing else, and nothing must be written twice ([`again`] is for what
+/// may be). `whole`: statuses for which the fault is the way's own, such as its secret. `name`: what the other side calls its error, if
+/// that says more than the status.
 pub(super) fn usual(answer: &Answer, whole: &[u16], name: Option<&str>) -> Outcome {
     let status = answer.status.as_u16();
     let why = match name {
@@ -272,7 +314,8 @@ pub(super) fn usual(answer: &Answer, whole: &[u16], name: Option<&str>) -> Outco
     };
     match status {
         300..=399 => refused(&format!("{why}: redirects are not followed; write the final address"), true),
-        429 | 503 => Outcome::Wait { after: answer.retry_after, why },
+        429 => Outcome::Wait { after: answer.retry_after, why },
+        503 => busy(answer, why),
         408 | 425 | 500..=599 => Outcome::Unknown { why },
         _ => refused(&why, whole.contains(&status)),
     }

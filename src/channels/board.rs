@@ -366,7 +366,7 @@ pub(super) fn unwritten(outcome: Outcome) -> Outcome {
 /// The statement is there, and something that goes with it is not: whoever tries again finds the one and does the other.
 pub(super) fn unfinished(outcome: Outcome) -> Outcome {
     let why = match outcome {
-        Outcome::Accepted { .. } | Outcome::Stands { .. } => return outcome,
+        Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Stands { .. } => return outcome,
         Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why } => why,
     };
     Outcome::Unknown { why: format!("it is there, and a component is not set: {why}") }

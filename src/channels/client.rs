@@ -52,7 +52,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-/// Why there is no answer. The words hold no address, because the address may be the secret.
+/// Why there is no answer. The words hold no address and no name of a host, because the address may be the secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// The request certainly did not leave.
@@ -293,9 +293,32 @@ impl Connector {
             return Ok(Stream::Plain(TokioIo::new(stream)));
         }
         let name = ServerName::try_from(host.to_owned()).map_err(std::io::Error::other)?;
-        let stream = self.tls.connect(name, stream).await?;
+        let stream = self.tls.connect(name, stream).await.map_err(tls_fault)?;
         Ok(Stream::Tls(Box::new(TokioIo::new(stream))))
     }
+}
+
+/// Why TLS could not be agreed on, in words of our own: those of the library hold names, of the host, which may be a part of a secret, and
+/// of whoever answered in its place.
+pub(super) fn tls_fault(error: std::io::Error) -> std::io::Error {
+    use tokio_rustls::rustls::{CertificateError, Error};
+    let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) else { return error };
+    std::io::Error::other(match fault {
+        Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            "its certificate has expired"
+        }
+        Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        ) => "its certificate is not valid yet",
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => "its certificate is for another name",
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "its certificate is of an issuer that nobody here knows"
+        }
+        Error::InvalidCertificate(_) => "its certificate is not to be trusted",
+        _ => "no TLS could be agreed on",
+    })
 }
 
 /// Connects to a host, having looked at every address of it. Of an IPv6 address `host` has no brackets.
@@ -422,6 +445,10 @@ impl Write for Stream {
 
 #[cfg(test)]
 mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    use rustls_pki_types::CertificateDer;
+    use tokio_rustls::rustls;
+
     use super::*;
 
     #[test]
@@ -473,6 +500,59 @@ mod tests {
             let failed = client.post(Reach::Public, &uri, HeaderMap::new(), Bytes::new()).await.unwrap_err();
             let Failure::NotSent(why) = failed else { panic!("{failed:?}") };
             assert!(why.contains("not on the public Internet"), "{why}");
+        }
+    }
+
+    /// A server that shows a certificate and hangs up; its address.
+    #[allow(clippy::disallowed_methods, reason = "a test's own server")]
+    async fn server(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Uri {
+        let key = rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("https://localhost:{}/", listener.local_addr().unwrap().port()).parse().unwrap();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _gone = acceptor.accept(stream).await;
+            }
+        });
+        uri
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_tls_is_told_without_a_name_that_anybody_chose() {
+        let authority = |name: &str| {
+            let mut params = CertificateParams::new(Vec::new()).unwrap();
+            params.distinguished_name.push(DnType::CommonName, name);
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let key = KeyPair::generate().unwrap();
+            (params.self_signed(&key).unwrap(), Issuer::new(params, key))
+        };
+        let ((known, issuer), (_, stranger)) = (authority("ours"), authority("theirs"));
+        let directory = tempfile::tempdir().unwrap();
+        let ca_file = directory.path().join("ca.pem");
+        std::fs::write(&ca_file, known.pem()).unwrap();
+        let client = Client::new(Some(&ca_file)).unwrap();
+        for (name, years, issuer, why) in [
+            ("board.example.net", (2025, 4000), &issuer, "its certificate is for another name"),
+            ("localhost", (2020, 2021), &issuer, "its certificate has expired"),
+            ("localhost", (3999, 4000), &issuer, "its certificate is not valid yet"),
+            ("localhost", (2025, 4000), &stranger, "its certificate is of an issuer that nobody here knows"),
+        ] {
+            let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+            params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+            params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+            let key = KeyPair::generate().unwrap();
+            let leaf = params.signed_by(&key, issuer).unwrap();
+            let uri = server(vec![leaf.der().clone()], &key).await;
+            let failed = client.get(Reach::Private, &uri, HeaderMap::new()).await.unwrap_err();
+            assert_eq!(failed, Failure::NotSent(why.into()));
         }
     }
 }

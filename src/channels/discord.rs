@@ -2,7 +2,8 @@
 //!
 //! A webhook can write into a thread, and can begin one in a forum only. Whether its channel is one, the first answer says (400
 //! with the code 220001): then the first letter of an incident begins a post, whose id is the remote id, and those that follow go
-//! there. In a text channel each letter stands by itself. An address with a `thread_id` of its own keeps to that thread.
+//! there. A post has its name for ever, so that of a statement is what is affected and the day, and no word that may have to be taken
+//! back. In a text channel each letter stands by itself. An address with a `thread_id` of its own keeps to that thread.
 //!
 //! Mentions are allowed to nobody (`allowed_mentions`), whatever the words are; the words are escaped, so that nothing of an alert is
 //! read as Markdown, but for addresses, which stay as they are. Links are not shown beforehand: who fetches them is no reader.
@@ -14,7 +15,7 @@
 //! again. Of the limits only headers are believed: when they say that nothing is left,
 //! the next letter waits. 10,000 answers of 401, 403 or 429 in ten minutes shut out the whole address of the network, so a channel
 //! that answers so is refused as a whole; and 404 (10015: no such webhook) too. A 404 for a thread that we began (10003) is
-//! a post that somebody deleted: the letter begins another.
+//! a post that somebody deleted: the letter begins another, and what follows goes there.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{bounded, encode, strange, usual};
+use super::api::{bounded, encode, of_letter, removal, strange, usual};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
@@ -35,8 +36,10 @@ pub const KIND: Kind =
 
 /// In UTF-16 units, which are never fewer than what is counted there.
 const CONTENT_UNITS_MAX: usize = 2000;
-/// Of the title of a forum's post.
+/// Of the name of a forum's post.
 const TITLE_UNITS_MAX: usize = 100;
+/// Before that of a statement, where it is shown beforehand.
+const IN_A_FORUM: &str = "(In a forum its post is called ";
 /// Among `flags`: links are not shown beforehand.
 const SUPPRESS_EMBEDS: u32 = 1 << 2;
 /// Before the id of a thread that a letter began, as its remote id. The message that begins a post of a forum has the same id.
@@ -100,7 +103,7 @@ impl Discord {
         }
         self.pace.turn().await?;
         if let Some(id) = statement::taken_back(parcel) {
-            statement::removed(parcel, self.remove(parcel, id).await)?;
+            statement::removed(parcel, removal(self.remove(parcel, id)).await)?;
         }
         let root = parcel.thread_root.as_deref().and_then(|root| root.strip_prefix(THREAD));
         let place = match root {
@@ -114,7 +117,7 @@ impl Discord {
             _ => code == Some(NEEDS_THREAD) && !self.hook.has("thread_id"),
         };
         if !begins {
-            return Ok(match (outcome(&answer), place) {
+            return Ok(match (of_letter(parcel, &answer, outcome(&answer)), place) {
                 (Outcome::Accepted { remote_id: Some(id) }, Place::Thread(thread)) => {
                     Outcome::Accepted { remote_id: Some(format!("{thread}{IN_THREAD}{id}")) }
                 }
@@ -122,9 +125,10 @@ impl Discord {
             });
         }
         let answer = self.post(parcel, Place::NewThread).await?;
-        Ok(match (outcome(&answer), said(&answer).and_then(|said| said.channel_id)) {
+        let outcome = of_letter(parcel, &answer, outcome(&answer));
+        Ok(match (outcome, said(&answer).and_then(|said| said.channel_id)) {
             (Outcome::Accepted { .. }, Some(thread)) => {
-                Outcome::Accepted { remote_id: Some(format!("{THREAD}{thread}")) }
+                Outcome::there(format!("{THREAD}{thread}"), parcel.thread_root.is_some())
             }
             (outcome, _) => outcome,
         })
@@ -162,7 +166,7 @@ impl Discord {
             Place::Channel => {}
             Place::Thread(id) => query.push(("thread_id", id)),
             Place::NewThread => {
-                body["thread_name"] = fit::cut(&parcel.subject, TITLE_UNITS_MAX, char::len_utf16).into();
+                body["thread_name"] = name(parcel).into();
             }
         }
         let answer = self.hook.post(&query, &body).await?;
@@ -173,11 +177,33 @@ impl Discord {
     }
 }
 
-/// How a statement is shown.
+/// How a statement is shown: before the words, what its post is called where it begins one. That is not counted with them.
 pub(super) fn shows(parcel: &Parcel) -> Shown {
-    let text = fit::quiet(&statement::words(parcel));
-    let size = fit::length(&written(&text), char::len_utf16);
+    let words = words(parcel);
+    let size = fit::length(&written(&words), char::len_utf16);
+    let text = match parcel.thread_root {
+        Some(_) => words,
+        None => format!("{IN_A_FORUM}\"{}\".)\n\n{words}", name(parcel)),
+    };
     Shown { text, size, most: CONTENT_UNITS_MAX, unit: "characters" }
+}
+
+fn words(parcel: &Parcel) -> String {
+    fit::quiet(&statement::words(parcel))
+}
+
+/// What a post in a forum is called. A webhook cannot give it another name, so of a statement nothing is in it that may be taken back:
+/// what is affected, and the day.
+fn name(parcel: &Parcel) -> String {
+    let Some(said) = &parcel.statement else {
+        return fit::cut(&parcel.subject, TITLE_UNITS_MAX, char::len_utf16);
+    };
+    let day = said.began.strftime(", %Y-%m-%d").to_string();
+    let what = match said.components.is_empty() {
+        true => "Status".to_owned(),
+        false => said.components.join(", "),
+    };
+    fit::cut(&what, TITLE_UNITS_MAX - day.len(), char::len_utf16) + &day
 }
 
 /// Words that are shown, as they are written.
@@ -187,7 +213,7 @@ fn written(text: &str) -> String {
 
 fn body(parcel: &Parcel) -> Value {
     let content = match parcel.statement {
-        Some(_) => written(&shows(parcel).text),
+        Some(_) => written(&words(parcel)),
         None => {
             let literal = |text| fit::literal(&fit::quiet(text), MARKS);
             let (subject, text) = (literal(&parcel.subject), literal(&parcel.text));
@@ -324,7 +350,7 @@ mod tests {
         let gone = json_answer("404 Not Found", fixture("unknown_channel"));
         let (url, requests) = receiver(vec![gone, json_answer("200 OK", fixture("post"))]).await;
         let deleted = Parcel { thread_root: Some("thread:7".into()), ..letter() };
-        let begun = Outcome::Accepted { remote_id: Some("thread:1199000000000000009".into()) };
+        let begun = Outcome::Begun { root: "thread:1199000000000000009".into() };
         assert_eq!(room(&url).send(&deleted).await, begun);
         assert_eq!(requests.await[1].json()["thread_name"], letter().subject);
         let (url, requests) = receiver(vec![gone]).await;
@@ -455,5 +481,43 @@ mod tests {
         assert_eq!(room(&url).send(&Parcel { text, ..statement(1) }).await.as_str(), "accepted");
         let content = requests.await[0].json()["content"].as_str().unwrap().to_owned();
         assert!(content.ends_with(&"\\*".repeat(980)) && content.len() <= 2000, "{}", content.len());
+    }
+
+    #[tokio::test]
+    async fn a_post_has_no_word_in_its_name_that_may_be_taken_back() {
+        let forum = json_answer("400 Bad Request", fixture("forum"));
+        let post = json_answer("200 OK", fixture("post"));
+        let (url, requests) = receiver(vec![forum, post]).await;
+        let begun = Some("thread:1199000000000000009".to_owned());
+        let channel = room(&url);
+        assert_eq!(channel.send(&statement(1)).await, Outcome::Accepted { remote_id: begun });
+        let body = requests.await[1].json();
+        assert_eq!(body["thread_name"], "Online shop, 2026-11-23");
+        assert!(body["content"].as_str().unwrap().starts_with("**Online shop: payments fail**"), "{body}");
+        let shown = channel.shows(&statement(1));
+        assert!(
+            shown.text.starts_with(
+                "(In a forum its post is called \"Online shop, 2026-11-23\".)\n\nOnline shop: payments fail\n"
+            ),
+            "{}",
+            shown.text
+        );
+        let next = Parcel { thread_root: Some("thread:7".into()), ..statement(1) };
+        assert!(channel.shows(&next).text.starts_with("Online shop: payments fail\n"), "it begins none");
+        let mut many = statement(1);
+        many.statement.as_mut().unwrap().components = vec!["Zahlungen für Händler".into(); 9];
+        let long = name(&many);
+        assert!(long.ends_with("…, 2026-11-23") && fit::length(&long, char::len_utf16) <= 100, "{long}");
+        many.statement.as_mut().unwrap().components.clear();
+        assert_eq!(name(&many), "Status, 2026-11-23");
+    }
+
+    #[tokio::test]
+    async fn a_text_channel_that_became_a_forum_gets_one_post_for_what_follows() {
+        let forum = json_answer("400 Bad Request", fixture("forum"));
+        let (url, _requests) = receiver(vec![forum, json_answer("200 OK", fixture("post"))]).await;
+        let next = Parcel { thread_root: Some("1199000000000000001".into()), ..letter() };
+        let begun = Outcome::Begun { root: "thread:1199000000000000009".into() };
+        assert_eq!(room(&url).send(&next).await, begun);
     }
 }

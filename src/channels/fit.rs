@@ -9,6 +9,9 @@ const ELLIPSIS: char = '…';
 /// Takes no room and cannot be seen, but ends a word: what stands before and after it is not read as one.
 const BREAK: char = '\u{200b}';
 
+/// Behind `@`, in one chat or another, they call everybody who is there.
+const ROOMS: [&str; 8] = ["all", "channel", "everyone", "group", "here", "room", "stream", "topic"];
+
 /// Counts characters.
 pub(super) fn one(_: char) -> usize {
     1
@@ -81,22 +84,63 @@ pub(super) fn with_meet(
 }
 
 /// Takes from a text what chats would read as more than words: `@all` and its like call nobody, and an address cannot
-/// stand behind words that say another.
+/// stand behind words that say another. Addresses lead where they led.
 pub(super) fn quiet(text: &str) -> String {
+    quieted(text, is_a_name)
+}
+
+/// The same for a chat that finds `@names` in addresses as well.
+pub(super) fn quiet_in_addresses(text: &str) -> String {
+    quieted(text, |_, _| false)
+}
+
+/// `stays`: whether an `@` in an address is left as it is, by what stands before and after it there.
+fn quieted(text: &str, stays: fn(&str, &str) -> bool) -> String {
     let mut quiet = String::with_capacity(text.len());
-    let mut before = ' ';
-    for letter in text.chars() {
+    let (mut rest, mut before) = (text, ' ');
+    while let Some(letter) = rest.chars().next() {
+        let length = if begins_address(rest, before) { address_bytes(rest) } else { letter.len_utf8() };
+        let (piece, after) = rest.split_at(length);
         if before == ']' && letter == '(' {
             quiet.push(BREAK);
         }
-        quiet.push(letter);
+        match length > letter.len_utf8() {
+            true => quiet.push_str(&quiet_address(piece, stays)),
+            false => quiet.push(letter),
+        }
         // In a mail address it calls nobody.
         if letter == '@' && !before.is_alphanumeric() {
             quiet.push(BREAK);
         }
-        before = letter;
+        before = piece.chars().next_back().unwrap_or(letter);
+        rest = after;
     }
     quiet
+}
+
+/// An address in which `%40`, which leads to the same place, stands for an `@` that somebody might be called by.
+fn quiet_address(address: &str, stays: fn(&str, &str) -> bool) -> String {
+    let mut quiet = String::with_capacity(address.len());
+    let (mut from, mut before) = (0, ' ');
+    for (at, letter) in address.char_indices() {
+        if letter == '@' && !before.is_alphanumeric() && !stays(&address[..at], &address[at + 1..]) {
+            quiet.push_str(&address[from..at]);
+            quiet.push_str("%40");
+            from = at + 1;
+        }
+        before = letter;
+    }
+    quiet + &address[from..]
+}
+
+/// Whether an `@` in an address begins a name in it, such as `https://social.example/@shop`, that is not one by which rooms are called.
+fn is_a_name(before: &str, after: &str) -> bool {
+    let behind_host =
+        before.split_once("://").is_some_and(|(_, rest)| rest.find('/').is_some_and(|at| at > 0));
+    let name = after.split(|one: char| !one.is_ascii_alphanumeric() && one != '_').next().unwrap_or_default();
+    let is_name = name.contains(|one: char| one.is_ascii_alphanumeric());
+    let calls = ROOMS.iter().any(|room| name.eq_ignore_ascii_case(room));
+    behind_host && before.ends_with('/') && is_name && !calls
 }
 
 /// A text in which each of `marks`, which Markdown may read as more than themselves, stands behind a backslash. Addresses are links
@@ -106,9 +150,7 @@ pub(super) fn literal(text: &str, marks: &str) -> String {
     let mut rest = text;
     let mut before = '\n';
     while let Some(letter) = rest.chars().next() {
-        let is_address =
-            !before.is_alphanumeric() && ["https://", "http://"].iter().any(|one| rest.starts_with(one));
-        let length = if is_address { address_bytes(rest) } else { letter.len_utf8() };
+        let length = if begins_address(rest, before) { address_bytes(rest) } else { letter.len_utf8() };
         let (piece, after) = rest.split_at(length);
         let at_start = before == '\n' && matches!(letter, '#' | '-' | '+');
         if at_start || marks.contains(letter) {
@@ -119,6 +161,11 @@ pub(super) fn literal(text: &str, marks: &str) -> String {
         rest = after;
     }
     escaped
+}
+
+/// Whether an address begins here.
+fn begins_address(text: &str, before: char) -> bool {
+    !before.is_alphanumeric() && ["https://", "http://"].iter().any(|one| text.starts_with(one))
 }
 
 /// How far an address goes.
@@ -201,5 +248,34 @@ mod tests {
         );
         assert_eq!(quiet("ask maya@example.net"), "ask maya@example.net");
         assert_eq!(quiet("[pay](https://evil.example)"), "[pay]\u{200b}(https://evil.example)");
+    }
+
+    #[test]
+    fn an_address_leads_where_it_led_and_calls_nobody_either() {
+        let profile =
+            "see https://social.example/@shopstatus, or https://matrix.to/#/@user:server.example @all";
+        assert_eq!(quiet(profile), profile.replace(" @all", " @\u{200b}all"));
+        for (sly, said) in [
+            ("https://x.example/@all.", "https://x.example/%40all."),
+            ("https://x.example/@Everyone/1", "https://x.example/%40Everyone/1"),
+            ("https://x.example,@maya", "https://x.example,%40maya"),
+            ("https://@maya/", "https://%40maya/"),
+            ("https://x.example/?by=@maya", "https://x.example/?by=%40maya"),
+            ("https://x.example/@**all**", "https://x.example/%40**all**"),
+            ("https://x.example/@_**all**", "https://x.example/%40_**all**"),
+            ("https://x.example/<@7> <@&7>", "https://x.example/<@\u{200b}7> <@\u{200b}&7>"),
+            (
+                "https://x.example/a](https://y.example/@b",
+                "https://x.example/a]\u{200b}(https://y.example/@b",
+            ),
+            ("xhttps://x.example/@maya", "xhttps://x.example/@\u{200b}maya"),
+            ("https://maya@x.example/", "https://maya@x.example/"),
+        ] {
+            assert_eq!(quiet(sly), said);
+        }
+        assert_eq!(
+            quiet_in_addresses("https://x.example/@maya @all"),
+            "https://x.example/%40maya @\u{200b}all"
+        );
     }
 }

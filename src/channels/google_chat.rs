@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{bounded, refused, strange, usual, word};
+use super::api::{bounded, of_letter, refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
@@ -95,7 +95,8 @@ impl GoogleChat {
             ("messageReplyOption", "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD"),
             ("requestId", parcel.delivery.as_str()),
         ];
-        let outcome = outcome(&self.hook.post(&query, &body(parcel)).await?);
+        let answer = self.hook.post(&query, &body(parcel)).await?;
+        let outcome = of_letter(parcel, &answer, outcome(&answer));
         if let Outcome::Wait { after, .. } = &outcome {
             self.pace.rest(after.unwrap_or(REST));
         }

@@ -12,7 +12,7 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{Api, strange, usual};
+use super::api::{Api, again, strange, usual};
 use super::client::Answer;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
 
@@ -79,7 +79,8 @@ impl Gotify {
 fn outcome(answer: &Answer) -> Outcome {
     let said = serde_json::from_slice::<Said>(&answer.body).ok();
     if !answer.status.is_success() {
-        return usual(answer, &[401, 403, 404], said.and_then(|said| said.error).as_deref());
+        let name = said.and_then(|said| said.error);
+        return again(answer, usual(answer, &[401, 403, 404], name.as_deref()));
     }
     match said.and_then(|said| said.id) {
         Some(id) => Outcome::Accepted { remote_id: Some(id.to_string()) },

@@ -10,7 +10,8 @@
 //! `m.text`, not the `m.notice` of bots, which many clients pass over, and mentions the room, which are these two.
 //!
 //! In a `room` each event holds its delivery, where no reader sees it. A repeat is looked for by that before it is written again, because a
-//! server that was started afresh may have forgotten the transaction; where that is young, it is relied on when nobody can look. A
+//! server that was started afresh may have forgotten the transaction; where that is young, it is relied on when nobody can look. A room
+//! that was made anew has nothing of a thread of the old one, and refuses what is to go there (400): the letter begins another. A
 //! statement is written whole or not at all. One that is taken back is redacted: its words are taken out of the event.
 //!
 //! Errors are `{"errcode": "M_FORBIDDEN", ...}`. 401 is the token: the whole way; so is a 404 that names no such
@@ -24,7 +25,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, refused, strange, usual, word};
+use super::api::{Api, again, bounded, encode, refused, removal, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -53,6 +54,8 @@ const ROOM_BYTES_MAX: usize = 255;
 const STATEMENT_BYTES_MAX: usize = 32_000;
 /// In the content of an event: which delivery it is.
 const DELIVERY: &str = "onscene.delivery";
+/// In the content of an event: the thread that it is in.
+const RELATION: &str = "m.relates_to";
 /// A server remembers a transaction for longer than this.
 const REMEMBERED: SignedDuration = SignedDuration::from_mins(20);
 /// Events that are asked for at once, and how often.
@@ -112,7 +115,11 @@ impl Matrix {
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
         if !parcel.to.is_empty() {
-            return bounded(self.put(parcel, &parcel.to, &body(parcel))).await;
+            let page = async {
+                let answer = self.put(&parcel.to, &parcel.delivery, &body(parcel)).await?;
+                Ok(again(&answer, outcome(&answer)))
+            };
+            return bounded(async { page.await.unwrap_or_else(|outcome| outcome) }).await;
         }
         let Some(room) = &self.room else { return refused("there is neither a room nor a person", true) };
         if parcel.statement.is_some()
@@ -124,30 +131,37 @@ impl Matrix {
             match self.look(parcel, room).await {
                 // The transaction is what keeps it from standing there twice; that nothing was written is not known.
                 Err(_) if parcel.now.duration_since(parcel.created_at) < REMEMBERED => {
-                    Ok(Some(self.say(parcel, room).await))
+                    Ok(Some(self.say(parcel, room).await.unwrap_or_else(|outcome| outcome)))
                 }
                 Err(outcome) => Err(statement::unseen(outcome)),
                 found => found,
             }
         };
-        bounded(self.tries.once(parcel, look, self.say(parcel, room))).await
+        let write = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
+        bounded(self.tries.once(parcel, look, write)).await
     }
 
     /// Says something in a room of our own: what keeps it from that keeps every letter from it.
-    async fn say(&self, parcel: &Parcel, room: &str) -> Outcome {
-        if let Some(event) = statement::taken_back(parcel)
-            && let Err(outcome) = statement::removed(parcel, self.redact(parcel, room, event).await)
-        {
-            return outcome;
+    async fn say(&self, parcel: &Parcel, room: &str) -> Result<Outcome, Outcome> {
+        if let Some(event) = statement::taken_back(parcel) {
+            statement::removed(parcel, removal(self.redact(parcel, room, event)).await)?;
         }
-        match self.put(parcel, room, &said_in_room(parcel)).await {
-            Outcome::Refused { why, .. }
-                if ["answered 403", "answered 404"].iter().any(|one| why.starts_with(one)) =>
-            {
+        let mut body = said_in_room(parcel);
+        let mut answer = self.put(room, &parcel.delivery, &body).await?;
+        let begins = answer.status == StatusCode::BAD_REQUEST && parcel.thread_root.is_some();
+        if let Some(body_of) = body.as_object_mut().filter(|_| begins) {
+            // The room may not have what the thread began with: it was made anew, or is another. The letter begins a thread, by another
+            // transaction, for a server may remember what it answered to the first.
+            body_of.remove(RELATION);
+            answer = self.put(room, &format!("{}-root", parcel.delivery), &body).await?;
+        }
+        Ok(match outcome(&answer) {
+            Outcome::Accepted { remote_id: Some(event) } => Outcome::there(event, begins),
+            Outcome::Refused { why, .. } if matches!(answer.status.as_u16(), 403 | 404) => {
                 refused(&why, true)
             }
             other => other,
-        }
+        })
     }
 
     /// Finds a letter that is in the room already.
@@ -166,7 +180,8 @@ impl Matrix {
             }
             let read = serde_json::from_slice::<Read>(&answer.body).map_err(|_| strange("Matrix"))?;
             if let Some(event) = read.chunk.iter().find(|event| event.content[DELIVERY] == parcel.delivery) {
-                return Ok(Some(Outcome::Accepted { remote_id: Some(event.event_id.clone()) }));
+                let begins = event.content.get(RELATION).is_none() && parcel.thread_root.is_some();
+                return Ok(Some(Outcome::there(event.event_id.clone(), begins)));
             }
             match read.end {
                 Some(end) if read.chunk.iter().all(|event| event.origin_server_ts >= since) => {
@@ -195,26 +210,19 @@ impl Matrix {
         }
     }
 
-    async fn put(&self, parcel: &Parcel, room: &str, body: &Value) -> Outcome {
+    async fn put(&self, room: &str, transaction: &str, body: &Value) -> Result<Answer, Outcome> {
         let room = encode(room);
-        let path =
-            format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{}", encode(&parcel.delivery));
-        let answer = match self.api.put(&path, body).await {
-            Ok(answer) => answer,
-            Err(outcome) => return outcome,
-        };
+        let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{}", encode(transaction));
+        let answer = self.api.put(&path, body).await?;
         if answer.status != StatusCode::FORBIDDEN {
-            return outcome(&answer);
+            return Ok(answer);
         }
         // Perhaps only invited so far. If the invitation cannot be accepted, the first answer stands.
         let joined = self.api.post(&format!("/_matrix/client/v3/join/{room}"), &json!({})).await;
         if !joined.is_ok_and(|joined| joined.status.is_success()) {
-            return outcome(&answer);
+            return Ok(answer);
         }
-        match self.api.put(&path, body).await {
-            Ok(answer) => outcome(&answer),
-            Err(outcome) => outcome,
-        }
+        self.api.put(&path, body).await
     }
 }
 
@@ -236,7 +244,7 @@ fn said_in_room(parcel: &Parcel) -> Value {
     let mut body = json!({"msgtype": "m.text", "body": text, "m.mentions": {}, DELIVERY: parcel.delivery});
     if let Some(root) = &parcel.thread_root {
         // Clients that know no threads show an answer to the first.
-        body["m.relates_to"] = json!({
+        body[RELATION] = json!({
             "rel_type": "m.thread",
             "event_id": root,
             "is_falling_back": true,
@@ -427,5 +435,37 @@ mod tests {
         let late = statement(2).created_at + REMEMBERED;
         assert_eq!(room(&url).send(&Parcel { now: late, ..statement(2) }).await.as_str(), "unknown");
         assert_eq!(requests.await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_room_that_was_made_anew_gets_a_thread_of_its_own() {
+        let ok = json_answer("200 OK", include_str!("../../tests/fixtures/channels/matrix/event.json"));
+        let next = Parcel { thread_root: Some("$old:example.net".into()), ..statement(1) };
+        let begun = Outcome::Begun { root: "$YUwRidLecu:example.net".into() };
+        for fault in ["M_UNKNOWN", "M_INVALID_PARAM"] {
+            let error = format!(r#"{{"errcode":"{fault}","error":"Can't send relation to unknown event"}}"#);
+            let unknown = json_answer("400 Bad Request", &error);
+            let (url, requests) = receiver(vec![unknown, ok]).await;
+            assert_eq!(room(&url).send(&next).await, begun);
+            let requests = requests.await;
+            assert!(requests[0].line.contains("/0123456789abcdef0123456789abcdef "), "{}", requests[0].line);
+            let line = "PUT /_matrix/client/v3/rooms/%21aZ%2F9%3Aexample.net/send/m.room.message/0123456789abcdef0123456789abcdef-root ";
+            assert!(requests[1].line.starts_with(line), "{}", requests[1].line);
+            let mut first = requests[0].json();
+            assert!(first.as_object_mut().unwrap().remove("m.relates_to").is_some());
+            assert_eq!(requests[1].json(), first, "the same words, and no thread");
+            // What the words themselves are refused for is this letter's fault, and one that begins a thread is sent once.
+            let (url, requests) = receiver(vec![unknown; 2]).await;
+            let refused = Outcome::Refused { why: format!("answered 400 ({fault})"), whole_channel: false };
+            assert_eq!(room(&url).send(&next).await, refused);
+            assert_eq!(requests.await.len(), 2);
+            let (url, requests) = receiver(vec![unknown]).await;
+            assert_eq!(room(&url).send(&statement(1)).await, refused);
+            assert_eq!(requests.await.len(), 1);
+        }
+        // Found later, it stands there without a thread: what follows belongs to it.
+        let there = json_answer("200 OK", include_str!("../../tests/fixtures/channels/matrix/messages.json"));
+        let (url, _requests) = receiver(vec![there]).await;
+        assert_eq!(room(&url).send(&Parcel { attempt: 2, ..next }).await, begun);
     }
 }

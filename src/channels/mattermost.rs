@@ -11,6 +11,8 @@
 //! does not allow urgent posts, the page goes without. In a `channel` each post has its delivery among its `props` as well, and is
 //! looked for by that, among what was written there since, before it is written again.
 //!
+//! It finds `@names` in addresses as well, so that there `%40` stands for the sign.
+//!
 //! A statement is written whole or not at all. One that is taken back is deleted; but with the first post of a thread all of the
 //! thread would go, so that one is given the words that take it back.
 //!
@@ -27,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, bounded, encode, refused, strange, usual, word};
+use super::api::{Api, again, bounded, encode, refused, removal, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -63,6 +65,8 @@ const DELIVERY: &str = "onscene_delivery";
 const MARKS: &str = "\\*_~`|[]()";
 /// Clocks may differ by so much.
 const SKEW: SignedDuration = SignedDuration::from_mins(10);
+/// A server tells no more posts than this, and not always the newest of them.
+const LOOK_POSTS_MAX: usize = 1000;
 /// The first post of the thread is not there any more.
 const ROOT_GONE: &str = "root_id";
 const NO_CHANNEL: &str =
@@ -93,6 +97,8 @@ struct Read {
 
 #[derive(Deserialize)]
 struct Post {
+    #[serde(default)]
+    root_id: String,
     #[serde(default)]
     props: Value,
 }
@@ -139,18 +145,20 @@ impl Mattermost {
     /// Says something in a channel of our own: what keeps it from that keeps every letter from it.
     async fn say(&self, parcel: &Parcel, room: &str) -> Result<Outcome, Outcome> {
         if let Some(post) = statement::taken_back(parcel) {
-            statement::removed(parcel, self.remove(parcel, post).await)?;
+            statement::removed(parcel, removal(self.remove(parcel, post)).await)?;
         }
         let mut body = said_in_channel(parcel, room);
         let mut answer = self.api.post("/api/v4/posts", &body).await?;
-        let is_gone =
-            answer.status == StatusCode::BAD_REQUEST && id(&answer).is_some_and(|id| id.contains(ROOT_GONE));
-        if is_gone && let Some(body_of) = body.as_object_mut().filter(|_| parcel.thread_root.is_some()) {
+        let is_gone = parcel.thread_root.is_some()
+            && answer.status == StatusCode::BAD_REQUEST
+            && id(&answer).is_some_and(|id| id.contains(ROOT_GONE));
+        if let Some(body_of) = body.as_object_mut().filter(|_| is_gone) {
             // It begins another.
             body_of.remove("root_id");
             answer = self.api.post("/api/v4/posts", &body).await?;
         }
         Ok(match outcome(&answer) {
+            Outcome::Accepted { remote_id: Some(id) } => Outcome::there(id, is_gone),
             Outcome::Refused { why, .. } if matches!(answer.status.as_u16(), 403 | 404) => {
                 refused(&why, true)
             }
@@ -166,8 +174,14 @@ impl Mattermost {
             return Err(outcome(&answer));
         }
         let read = serde_json::from_slice::<Read>(&answer.body).map_err(|_| strange("Mattermost"))?;
-        let there = read.posts.into_iter().find(|(_, post)| post.props[DELIVERY] == parcel.delivery);
-        Ok(there.map(|(id, _)| Outcome::Accepted { remote_id: Some(id) }))
+        let is_all = read.posts.len() < LOOK_POSTS_MAX;
+        match read.posts.into_iter().find(|(_, post)| post.props[DELIVERY] == parcel.delivery) {
+            Some((id, post)) => {
+                Ok(Some(Outcome::there(id, post.root_id.is_empty() && parcel.thread_root.is_some())))
+            }
+            None if is_all => Ok(None),
+            None => Err(Outcome::Unknown { why: "too much was written there since".into() }),
+        }
     }
 
     /// Takes away what an earlier letter wrote. What is gone is deleted.
@@ -201,7 +215,7 @@ impl Mattermost {
             body["metadata"] = json!({});
             answer = self.api.post("/api/v4/posts", &body).await?;
         }
-        Ok(outcome(&answer))
+        Ok(again(&answer, outcome(&answer)))
     }
 
     /// The chat with a person. Whatever fails here, nothing was written.
@@ -216,7 +230,7 @@ impl Mattermost {
     }
 
     fn body(&self, parcel: &Parcel, channel: &str) -> Value {
-        let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+        let text = fit::quiet_in_addresses(&format!("{}\n\n{}", parcel.subject, parcel.text));
         let mut body = json!({
             "channel_id": channel,
             "message": fit::with_meet(&text, parcel.answer.as_deref(), parcel.place(), TEXT_CHARS_MAX, fit::one),
@@ -247,7 +261,7 @@ impl Mattermost {
 
 /// How a statement is shown.
 pub(super) fn shows(parcel: &Parcel) -> Shown {
-    let text = fit::quiet(&statement::words(parcel));
+    let text = fit::quiet_in_addresses(&statement::words(parcel));
     let size = fit::length(&written(&text), fit::one);
     Shown { text, size, most: TEXT_CHARS_MAX, unit: "characters" }
 }
@@ -261,7 +275,7 @@ fn said_in_channel(parcel: &Parcel, channel: &str) -> Value {
     let message = match parcel.statement {
         Some(_) => written(&shows(parcel).text),
         None => {
-            let text = fit::quiet(&format!("{}\n\n{}", parcel.subject, parcel.text));
+            let text = fit::quiet_in_addresses(&format!("{}\n\n{}", parcel.subject, parcel.text));
             fit::with_rest(&text, parcel.rest(), TEXT_CHARS_MAX, fit::one)
         }
     };
@@ -454,7 +468,8 @@ mod tests {
             .to_owned();
         let next = Parcel { thread_root: root, text, ..statement(1) };
         assert_eq!(room.send(&next).await.as_str(), "accepted");
-        assert_eq!(room.send(&next).await.as_str(), "accepted", "its root was deleted: it begins another");
+        let begun = Outcome::Begun { root: "postpostpostpostpostpost26".into() };
+        assert_eq!(room.send(&next).await, begun, "its root was deleted: it begins another");
         let requests = requests.await;
         let first = requests[0].json();
         assert_eq!(first["props"], json!({"onscene_delivery": "0123456789abcdef0123456789abcdef"}));
@@ -497,5 +512,47 @@ mod tests {
         assert_eq!(channel(&url).send(&statement(2)).await.as_str(), "unknown");
         let line = "GET /api/v4/channels/directdirectdirectdirect26/posts?since=1795399400000 ";
         assert!(requests.await[0].line.starts_with(line));
+    }
+
+    #[tokio::test]
+    async fn a_list_that_may_have_been_cut_short_says_nothing_of_what_is_not_in_it() {
+        let list = |count: usize, own: Value| {
+            let post = |number: usize| (format!("{number:026}"), json!({"props": {}, "root_id": ""}));
+            let mut posts: serde_json::Map<String, Value> = (0..count).map(post).collect();
+            posts[&format!("{:026}", 7)] = own;
+            json_answer("200 OK", &json!({"order": [], "posts": posts}).to_string())
+        };
+        let (other, ours) = (json!({"props": {}}), json!({"props": {DELIVERY: statement(1).delivery}}));
+        let made = json_answer("201 Created", fixture("post"));
+        let (url, requests) = receiver(vec![list(LOOK_POSTS_MAX, other.clone())]).await;
+        let why = "an attempt before may have written it, and it cannot be looked for: too much was written there since";
+        assert_eq!(channel(&url).send(&statement(2)).await, Outcome::Unknown { why: why.into() });
+        assert_eq!(requests.await.len(), 1, "nothing was written");
+        let (url, _requests) = receiver(vec![list(LOOK_POSTS_MAX, ours.clone())]).await;
+        let there = format!("{:026}", 7);
+        assert_eq!(
+            channel(&url).send(&statement(2)).await,
+            Outcome::Accepted { remote_id: Some(there.clone()) }
+        );
+        let (url, _requests) = receiver(vec![list(LOOK_POSTS_MAX - 1, other), made]).await;
+        let written = Some("postpostpostpostpostpost26".to_owned());
+        assert_eq!(channel(&url).send(&statement(2)).await, Outcome::Accepted { remote_id: written });
+        // One that had to begin another thread is found as such.
+        let (url, _requests) = receiver(vec![list(8, ours)]).await;
+        let next = Parcel { thread_root: Some("firstfirstfirstfirstfirs26".into()), ..statement(2) };
+        assert_eq!(channel(&url).send(&next).await, Outcome::Begun { root: there });
+    }
+
+    #[tokio::test]
+    async fn an_address_calls_nobody_in_a_channel() {
+        let made = json_answer("201 Created", fixture("post"));
+        let (url, requests) = receiver(vec![made; 2]).await;
+        let text = "Identified\n\nSee https://social.example/@maya".to_owned();
+        channel(&url).send(&Parcel { text: text.clone(), ..statement(1) }).await;
+        channel(&url).send(&Parcel { statement: None, text, ..statement(1) }).await;
+        for request in requests.await {
+            let message = request.json()["message"].as_str().unwrap().to_owned();
+            assert!(message.contains("https://social.example/%40maya"), "{message}");
+        }
     }
 }

@@ -490,6 +490,12 @@ pub enum Outcome {
         /// What is left to be done, in words, without secrets.
         why: String,
     },
+    /// The other side has it, and what its thread began with before is not there any more, or cannot be answered: what follows
+    /// answers this one.
+    Begun {
+        /// Its id there.
+        root: String,
+    },
     /// Certainly not written; may be tried again.
     Wait {
         /// Not before this long from now, when the other side said so.
@@ -512,10 +518,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What is there, by its id: in its thread, or as the first of another.
+    fn there(id: String, begins: bool) -> Self {
+        match begins {
+            true => Self::Begun { root: id },
+            false => Self::Accepted { remote_id: Some(id) },
+        }
+    }
+
     /// The word used in metrics, SQL and logs.
     pub fn as_str(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } => "accepted",
+            Self::Accepted { .. } | Self::Begun { .. } => "accepted",
             Self::Stands { .. } => "stands",
             Self::Wait { .. } => "wait",
             Self::Refused { .. } => "refused",

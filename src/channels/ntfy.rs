@@ -13,7 +13,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{Api, strange, usual};
+use super::api::{Api, again, strange, usual};
 use super::client::Answer;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit};
 
@@ -90,7 +90,7 @@ fn outcome(answer: &Answer) -> Outcome {
     let said = serde_json::from_slice::<Said>(&answer.body).ok();
     if !answer.status.is_success() {
         let code = said.and_then(|said| said.code).map(|code| code.to_string());
-        return usual(answer, &[401, 403, 404], code.as_deref());
+        return again(answer, usual(answer, &[401, 403, 404], code.as_deref()));
     }
     match said.and_then(|said| said.id) {
         Some(id) => Outcome::Accepted { remote_id: Some(id) },

@@ -13,7 +13,7 @@
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
-use super::api::{Api, bounded, refused, strange, usual};
+use super::api::{Api, again, bounded, refused, strange, usual};
 use super::client::Answer;
 use super::{Channel, Fields, HUSH, Key, Kind, Outcome, Parcel, SOUNDS_MAX, Shared, fit};
 
@@ -138,7 +138,7 @@ fn outcome(answer: &Answer) -> Outcome {
                 _ => refused(&format!("answered {}", answer.status.as_u16()), false),
             }
         }
-        _ => usual(answer, &[401, 403, 404], None),
+        _ => again(answer, usual(answer, &[401, 403, 404], None)),
     }
 }
 

@@ -162,7 +162,7 @@ impl Site {
                 | Outcome::Unknown { why }
                 | Outcome::Stands { why, .. },
             ) => Err(why),
-            Err(Outcome::Accepted { .. }) => Ok(()),
+            Err(Outcome::Accepted { .. } | Outcome::Begun { .. }) => Ok(()),
         }
     }
 

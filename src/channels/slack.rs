@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, refused, strange, word};
+use super::api::{Api, bounded, busy, encode, of_letter, refused, removal, strange, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -131,6 +131,7 @@ struct Next {
 #[derive(Deserialize)]
 struct Message {
     ts: String,
+    thread_ts: Option<String>,
     #[serde(default)]
     metadata: Value,
 }
@@ -167,16 +168,32 @@ impl Slack {
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
         match &self.room {
-            _ if !parcel.to.is_empty() => self.post(&self.direct(parcel), true).await,
+            _ if !parcel.to.is_empty() => self.post(parcel, &self.direct(parcel)).await,
             Some(room) if parcel.statement.is_some() => bounded(self.state(parcel, room)).await,
-            Some(room) => self.post(&body(parcel, room), false).await,
+            Some(room) => bounded(self.say(parcel, body(parcel, room))).await,
             None => refused("there is neither a room nor a person", true),
         }
     }
 
-    async fn post(&self, body: &Value, to_person: bool) -> Outcome {
+    /// Says something in the room: in its thread, or where that is gone as the first of another.
+    async fn say(&self, parcel: &Parcel, mut body: Value) -> Outcome {
+        let outcome = self.post(parcel, &body).await;
+        let is_gone = matches!(&outcome, Outcome::Refused { why, .. } if THREAD_GONE.contains(&why.as_str()));
+        if !is_gone || parcel.thread_root.is_none() {
+            return outcome;
+        }
+        if let Some(body) = body.as_object_mut() {
+            body.retain(|key, _| !matches!(key.as_str(), "thread_ts" | "reply_broadcast"));
+        }
+        match self.post(parcel, &body).await {
+            Outcome::Accepted { remote_id: Some(ts) } => Outcome::Begun { root: ts },
+            other => other,
+        }
+    }
+
+    async fn post(&self, parcel: &Parcel, body: &Value) -> Outcome {
         match self.api.post("/chat.postMessage", body).await {
-            Ok(answer) => outcome(&answer, to_person),
+            Ok(answer) => of_letter(parcel, &answer, outcome(&answer, !parcel.to.is_empty())),
             Err(outcome) => outcome,
         }
     }
@@ -188,22 +205,11 @@ impl Slack {
         }
         let write = async {
             if let Some(ts) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, self.remove(room, ts).await)
+                && let Err(outcome) = statement::removed(parcel, removal(self.remove(room, ts)).await)
             {
                 return outcome;
             }
-            let mut body = stated(parcel, room);
-            let outcome = self.post(&body, false).await;
-            let is_gone =
-                matches!(&outcome, Outcome::Refused { why, .. } if THREAD_GONE.contains(&why.as_str()));
-            if !is_gone || parcel.thread_root.is_none() {
-                return outcome;
-            }
-            // It begins another.
-            if let Some(body) = body.as_object_mut() {
-                body.retain(|key, _| !matches!(key.as_str(), "thread_ts" | "reply_broadcast"));
-            }
-            self.post(&body, false).await
+            self.say(parcel, stated(parcel, room)).await
         };
         let look = async { self.look(parcel, room).await.map_err(|outcome| self.unseen(outcome)) };
         self.tries.once(parcel, look, write).await
@@ -247,7 +253,11 @@ impl Slack {
             let Ok(read) = serde_json::from_slice::<Read>(&answer.body) else { return Err(strange("Slack")) };
             let is_it = |message: &&Message| message.metadata["event_payload"]["delivery"] == parcel.delivery;
             if let Some(message) = read.messages.iter().find(is_it) {
-                return Ok(Some(Outcome::Accepted { remote_id: Some(message.ts.clone()) }));
+                let is_first = message.thread_ts.as_ref().is_none_or(|root| *root == message.ts);
+                return Ok(Some(Outcome::there(
+                    message.ts.clone(),
+                    is_first && parcel.thread_root.is_some(),
+                )));
             }
             cursor = read.response_metadata.next_cursor;
             if cursor.is_empty() {
@@ -360,9 +370,8 @@ fn uncut(text: &str) -> String {
 fn outcome(answer: &Answer, to_person: bool) -> Outcome {
     let why = format!("answered {}", answer.status.as_u16());
     match answer.status {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            return Outcome::Wait { after: answer.retry_after, why };
-        }
+        StatusCode::TOO_MANY_REQUESTS => return Outcome::Wait { after: answer.retry_after, why },
+        StatusCode::SERVICE_UNAVAILABLE => return busy(answer, why),
         status if status.is_server_error() => return Outcome::Unknown { why },
         status if !status.is_success() => return refused(&why, true),
         _ => {}
@@ -380,7 +389,8 @@ fn outcome(answer: &Answer, to_person: bool) -> Outcome {
         Outcome::Unknown { why: error }
     } else {
         // Login, room and rights concern the whole channel; so does what is not known here.
-        let one = THIS_LETTER.contains(&error.as_str()) || to_person && THIS_PERSON.contains(&error.as_str());
+        let is_one = |errors: &[&str]| errors.contains(&error.as_str());
+        let one = is_one(THIS_LETTER) || is_one(THREAD_GONE) || to_person && is_one(THIS_PERSON);
         refused(&error, !one)
     }
 }
@@ -578,8 +588,8 @@ mod tests {
         let there = include_str!("../../tests/fixtures/channels/slack/history.json");
         let (url, requests) = receiver(vec![said(more), said(nothing), said(there)]).await;
         let channel = room(&url);
-        let found = Outcome::Accepted { remote_id: Some("1795400010.000200".into()) };
-        assert_eq!(channel.send(&again()).await, found);
+        let found = Outcome::Begun { root: "1795400010.000200".into() };
+        assert_eq!(channel.send(&again()).await, found, "it stands there by itself, so it began another");
         let requests = requests.await;
         let lines: Vec<_> = requests.iter().map(|seen| seen.line.as_str()).collect();
         let rest = "channel=C0123&oldest=1795399400&limit=200&include_all_metadata=true&cursor=";
@@ -618,7 +628,7 @@ mod tests {
         let gone = r#"{"ok":false,"error":"thread_not_found"}"#;
         let (url, requests) = receiver(vec![said(gone), said(ok)]).await;
         let sent = room(&url).send(&Parcel { attempt: 1, ..again() }).await;
-        assert_eq!(sent, Outcome::Accepted { remote_id: Some("1503435956.000247".into()) });
+        assert_eq!(sent, Outcome::Begun { root: "1503435956.000247".into() });
         let requests = requests.await;
         let (first, second) = (requests[0].json(), requests[1].json());
         assert_eq!(
@@ -629,5 +639,22 @@ mod tests {
         let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
         assert_eq!((&second["text"], &second["mrkdwn"]), (&text.into(), &false.into()));
         assert_eq!(second["metadata"]["event_payload"]["delivery"], "0123456789abcdef0123456789abcdef");
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_is_gone_is_about_no_other_letter_and_status_begins_another() {
+        let ok = include_str!("../../tests/fixtures/channels/slack/ok.json");
+        for error in THREAD_GONE {
+            let gone = said(&format!(r#"{{"ok":false,"error":"{error}"}}"#));
+            let (url, requests) = receiver(vec![gone, said(ok)]).await;
+            let next = Parcel { thread_root: Some("1795390000.000100".into()), ..letter(1) };
+            let sent = room(&url).send(&next).await;
+            assert_eq!(sent, Outcome::Begun { root: "1503435956.000247".into() }, "{error}");
+            let second = requests.await[1].json();
+            assert_eq!((second.get("thread_ts"), second.get("reply_broadcast")), (None, None));
+            let (url, _requests) = receiver(vec![gone; 2]).await;
+            let refused = Outcome::Refused { why: (*error).to_owned(), whole_channel: false };
+            assert_eq!(room(&url).send(&next).await, refused);
+        }
     }
 }

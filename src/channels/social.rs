@@ -74,7 +74,7 @@ fn withdrawn(parcel: &Parcel, posted: &Posted, told: Outcome, removed: Outcome) 
     let Outcome::Accepted { remote_id } = told else { return told };
     let stands = "its words are posted, but the post that it takes back may stand there still";
     match removed {
-        Outcome::Accepted { .. } => Outcome::Accepted { remote_id },
+        Outcome::Accepted { .. } | Outcome::Begun { .. } => Outcome::Accepted { remote_id },
         Outcome::Wait { why, .. } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
             posted.keep(parcel, remote_id);
             Outcome::Unknown { why: format!("{stands}: {why}") }

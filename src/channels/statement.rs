@@ -128,7 +128,7 @@ pub(super) fn unseen(outcome: Outcome) -> Outcome {
         Outcome::Wait { why, .. } | Outcome::Refused { why, .. } | Outcome::Unknown { why } => {
             unseen_for(&why)
         }
-        Outcome::Accepted { .. } | Outcome::Stands { .. } => {
+        Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Stands { .. } => {
             unseen_for("its answer is not what was asked for")
         }
     }
@@ -161,7 +161,7 @@ pub(super) fn removed(parcel: &Parcel, outcome: Outcome) -> Result<(), Outcome> 
         Ok(())
     };
     match outcome {
-        Outcome::Accepted { .. } => Ok(()),
+        Outcome::Accepted { .. } | Outcome::Begun { .. } => Ok(()),
         // To take it away twice is no more than once.
         Outcome::Wait { after: None, why } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
             Err(Outcome::Wait { after: None, why })

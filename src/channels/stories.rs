@@ -155,6 +155,10 @@ pub(super) fn json_answer(status: &str, body: &str) -> &'static str {
     format!("{head}\r\n\r\n{body}").leak()
 }
 
+/// Among the answers of a receiver: none, while the connection stays. From then on time is ours and goes by in a moment, so who is
+/// told nothing waits for its deadline and for nothing else.
+pub(super) const SILENCE: &str = "silence";
+
 /// A receiver that gives these answers, one a connection or request, and then tells what it saw.
 #[allow(clippy::disallowed_methods, reason = "a test's own server")]
 pub(super) async fn receiver(answers: Vec<&'static str>) -> (String, impl Future<Output = Vec<Seen>>) {
@@ -185,6 +189,15 @@ pub(super) async fn receiver(answers: Vec<&'static str>) -> (String, impl Future
                 let body = String::from_utf8_lossy(&bytes[head_end + 4..head_end + 4 + length]).into_owned();
                 seen.push(Seen { line: head.lines().next().unwrap_or_default().into(), head, body });
                 let answer = answers.next().unwrap_or_default();
+                if answer == SILENCE {
+                    tokio::time::pause();
+                    // Until whoever asked has given up.
+                    let _gone = stream.read(&mut [0; 1]).await;
+                    if answers.len() == 0 {
+                        return seen;
+                    }
+                    continue 'connections;
+                }
                 let _gone = stream.write_all(answer.as_bytes()).await;
                 if answers.len() == 0 {
                     return seen;

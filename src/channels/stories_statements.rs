@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::statement::Mended;
-use super::stories::{Seen, build, json_answer, receiver, statement, status_letter};
+use super::stories::{SILENCE, Seen, build, json_answer, receiver, statement, status_letter};
 use super::*;
 use crate::core::audience::Audience;
 use crate::core::voice::Sort;
@@ -116,7 +116,7 @@ const ROOMS: &[Room] = &[
         texts: &[("chat", "-1001234567890")],
         hook: "",
         written: ("200 OK", fixture!("telegram/sent.json")),
-        id: Some("1365"),
+        id: Some("-1001234567890/1365"),
         looks: None,
         removal: Some(Removal {
             line: "POST /botnot-a-real-secret-0123/deleteMessage ",
@@ -205,8 +205,14 @@ async fn what_was_shown_is_what_is_written_and_nothing_of_the_incident() {
         let channel = room.at(&url);
         let mut sly = statement(1);
         sly.text = "Identified\n\nask @all or @**all**, <!channel> [pay](https://evil.example/a_b) {{{x}}}\n\n```\nend *of* it_".into();
-        let shown = channel.shows(&sly);
+        let mut shown = channel.shows(&sly);
         assert!(shown.fits(), "{} {shown:?}", room.name);
+        // What a post of a forum is called stands beside it.
+        if let Some(words) =
+            shown.text.strip_prefix("(In a forum its post is called \"Online shop, 2026-11-23\".)\n\n")
+        {
+            shown.text = words.to_owned();
+        }
         assert_eq!(channel.send(&sly).await, room.accepted(), "{}", room.name);
         let request = requests.await.pop().unwrap();
         let whole = bare(&request.body);
@@ -280,6 +286,46 @@ async fn a_statement_whose_answer_was_lost_is_not_written_twice() {
 }
 
 #[tokio::test]
+async fn one_that_a_proxy_may_have_handed_on_is_not_written_twice_and_status_is_tried_again() {
+    const BARE: &str = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+    for room in ROOMS {
+        let there = room.looks.map(|(there, _)| json_answer("200 OK", there));
+        let (url, requests) = receiver([BARE].into_iter().chain(there).collect()).await;
+        let channel = room.at(&url);
+        assert_eq!(channel.send(&statement(1)).await.as_str(), "unknown", "{}", room.name);
+        assert_eq!(channel.recognises_repeats(&statement(1)), there.is_some(), "{}", room.name);
+        if there.is_some() {
+            assert_eq!(channel.send(&statement(2)).await, room.accepted(), "{}", room.name);
+        }
+        assert_eq!(requests.await.iter().filter(|seen| writes(seen)).count(), 1, "{}", room.name);
+        let (url, _requests) = receiver(vec![BARE]).await;
+        let channel = room.at(&url);
+        let status = channel.send(&status_letter()).await;
+        let is_tried_again = status.as_str() == "wait"
+            || status.as_str() == "unknown" && channel.recognises_repeats(&status_letter());
+        assert!(is_tried_again, "{}: {status:?}", room.name);
+    }
+    let (url, _requests) = receiver(vec![BARE; 2]).await;
+    let texts = [("private_addresses", "allow"), ("body", "{{ text }}")];
+    let unsigned = build(&webhook::KIND, &texts, &[("url", &url)]).unwrap();
+    assert_eq!(unsigned.send(&statement(1)).await.as_str(), "unknown");
+    assert_eq!(unsigned.send(&status_letter()).await.as_str(), "wait");
+}
+
+#[tokio::test]
+async fn where_the_answer_to_status_was_503_it_is_looked_for_before_it_is_written_again() {
+    for room in ROOMS.iter().filter(|room| ["matrix", "mattermost"].contains(&room.name)) {
+        let busy = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+        let (url, requests) = receiver(vec![busy, json_answer("200 OK", room.looks.unwrap().0)]).await;
+        let channel = room.at(&url);
+        channel.send(&status_letter()).await;
+        let again = Parcel { attempt: 2, ..status_letter() };
+        assert_eq!(channel.send(&again).await, room.accepted(), "{}", room.name);
+        assert!(requests.await[1].line.starts_with("GET "), "{}", room.name);
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_there_is_written_and_the_same_bytes_again() {
     for room in ROOMS {
         let Some((_, nothing)) = room.looks else { continue };
@@ -324,6 +370,7 @@ async fn one_that_certainly_was_not_written_is_sent_again_without_a_look() {
 }
 
 #[tokio::test]
+#[allow(clippy::disallowed_methods, reason = "the test's own time, which stands still")]
 async fn one_that_is_taken_back_is_removed_before_its_readers_are_told() {
     for room in ROOMS {
         let Some(removal) = &room.removal else {
@@ -353,6 +400,13 @@ async fn one_that_is_taken_back_is_removed_before_its_readers_are_told() {
             let written: Vec<_> = requests.await.iter().map(writes).collect();
             assert_eq!(written, [false, false, false, true], "{}", room.name);
         }
+        // Silence is the removal's own.
+        let (url, requests) = receiver(vec![SILENCE]).await;
+        let begun = tokio::time::Instant::now();
+        let outcome = room.at(&url).send(&retraction(room, 1)).await;
+        assert_eq!((outcome.as_str(), begun.elapsed().as_secs()), ("wait", 6), "{} {outcome:?}", room.name);
+        tokio::time::resume();
+        assert_eq!(requests.await.len(), 1, "{}", room.name);
         // A correction leaves what it corrects where it is.
         let mut correction = retraction(room, 1);
         correction.statement.as_mut().unwrap().sort = Sort::Correction;

@@ -17,7 +17,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{refused, strange, usual, word};
+use super::api::{busy, of_letter, refused, strange, usual, word};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::statement::Shown;
@@ -82,7 +82,7 @@ impl Teams {
             return outcome;
         }
         match self.hook.post(&[], &body(parcel)).await {
-            Ok(answer) => outcome(&answer),
+            Ok(answer) => outcome(parcel, &answer),
             Err(outcome) => outcome,
         }
     }
@@ -169,20 +169,20 @@ fn words(text: &str) -> String {
     line
 }
 
-fn outcome(answer: &Answer) -> Outcome {
+fn outcome(parcel: &Parcel, answer: &Answer) -> Outcome {
     if answer.status.is_success() {
-        return inner(answer);
+        return inner(parcel, answer);
     }
     let said = serde_json::from_slice::<Said>(&answer.body).ok();
     let code = said.as_ref().and_then(|said| word(&said.error.code));
     match usual(answer, &[401, 403, 404, 410], code) {
         Outcome::Refused { why, .. } if code.is_some_and(|code| WHOLE.contains(&code)) => refused(&why, true),
-        other => other,
+        other => of_letter(parcel, answer, other),
     }
 }
 
 /// What stands in an answer that says that all is well.
-fn inner(answer: &Answer) -> Outcome {
+fn inner(parcel: &Parcel, answer: &Answer) -> Outcome {
     let text = String::from_utf8_lossy(&answer.body);
     let number = text.split_once(INNER).map(|(_, after)| {
         let digits: String = after.chars().take_while(char::is_ascii_digit).take(3).collect();
@@ -191,6 +191,7 @@ fn inner(answer: &Answer) -> Outcome {
     if let Some(number) = number {
         let why = format!("answered {}, and in its text {number}", answer.status.as_u16());
         return match number {
+            503 if parcel.statement.is_some() => busy(answer, why),
             429 | 503 => Outcome::Wait { after: answer.retry_after, why },
             400 | 413 => refused(&why, false),
             401 | 403 | 404 | 410 => refused(&why, true),

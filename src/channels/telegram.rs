@@ -9,7 +9,8 @@
 //! whom the page went to.
 //!
 //! It knows no idempotency, and shows a bot nothing of what it wrote: a statement that may have been written is not written again. It is
-//! written whole or not at all. One that is taken back is deleted, which a bot may do for 48 hours.
+//! written whole or not at all. One that is taken back is deleted, which a bot may do for 48 hours. Each chat counts its messages for itself,
+//! so a remote id holds the chat as well as the message, and what stands in another chat is deleted there and not answered here.
 //!
 //! Errors are `{"ok": false, "error_code": 403, "description": "..."}`. A group that became a
 //! supergroup has another number, which the answer tells: the letter goes there at once, and a line in the log says that
@@ -22,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, encode, refused, strange, usual};
+use super::api::{Api, again, bounded, encode, of_letter, refused, removal, strange, usual};
 use super::client::Answer;
 use super::statement::Shown;
 use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
@@ -51,6 +52,10 @@ const DATA_BYTES_MAX: usize = 64;
 
 /// Answers of 400 that are about the chat, and not about what was to be said in it.
 const CHAT: [&str; 3] = ["chat not found", "have no rights to send", "not enough rights to send"];
+/// Between a chat and the number of a message in it.
+const IN_CHAT: char = '/';
+/// In a letter: what it answers.
+const ANSWERED: &str = "reply_parameters";
 /// What is not there any more cannot be deleted.
 const MESSAGE_GONE: &str = "message to delete not found";
 const NO_CHAT: &str = "`chat` is the number of a group or a channel, such as \"-1001234567890\", or the name of a public one, such as \
@@ -65,6 +70,12 @@ pub struct Telegram {
     is_heard: bool,
     /// Where status goes. None: it reaches persons.
     chat: Option<Value>,
+}
+
+/// A message, of which the number alone is not enough: each chat counts its own.
+struct Message {
+    chat: Value,
+    number: i64,
 }
 
 #[derive(Deserialize)]
@@ -102,22 +113,25 @@ impl Telegram {
             let Ok(chat) = parcel.to.parse::<i64>() else {
                 return refused("the address of this person is no number of a chat", false);
             };
-            return bounded(self.post(self.body(parcel, chat))).await;
+            let page = async {
+                let (answer, _) = self.post(self.body(parcel, chat), |_| None).await?;
+                Ok(again(&answer, outcome(&answer)))
+            };
+            return bounded(async { page.await.unwrap_or_else(|outcome| outcome) }).await;
         }
         let Some(chat) = &self.chat else { return refused("there is neither a chat nor a person", true) };
-        if parcel.statement.is_none() {
-            return bounded(self.say(said_in_chat(parcel, chat))).await;
-        }
-        if let Err(outcome) = shows(parcel).fitting() {
+        if parcel.statement.is_some()
+            && let Err(outcome) = shows(parcel).fitting()
+        {
             return outcome;
         }
         let write = async {
             if let Some(id) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, self.remove(chat, id).await)
+                && let Err(outcome) = statement::removed(parcel, removal(self.remove(chat, id)).await)
             {
                 return outcome;
             }
-            self.say(said_in_chat(parcel, chat)).await
+            self.say(parcel, chat).await
         };
         bounded(write).await
     }
@@ -127,8 +141,18 @@ impl Telegram {
     }
 
     /// Says something in a chat of its own: what keeps it from that keeps every letter from it.
-    async fn say(&self, body: Value) -> Outcome {
-        match self.post(body).await {
+    async fn say(&self, parcel: &Parcel, chat: &Value) -> Outcome {
+        let root = parcel.thread_root.as_deref().and_then(|root| Message::read(root, chat));
+        let root_in = |chat: &Value| root.as_ref().filter(|root| root.chat == *chat).map(|root| root.number);
+        let (answer, chat) = match self.post(said_in_chat(parcel, chat, root_in(chat)), root_in).await {
+            Ok(answered) => answered,
+            Err(outcome) => return outcome,
+        };
+        match of_letter(parcel, &answer, outcome(&answer)) {
+            Outcome::Accepted { remote_id: Some(number) } => {
+                let begins = parcel.thread_root.is_some() && root_in(&chat).is_none();
+                Outcome::there(format!("{}{IN_CHAT}{number}", written(&chat)), begins)
+            }
             Outcome::Refused { why, whole_channel } => {
                 let is_about_chat =
                     why.starts_with("answered 403") || CHAT.iter().any(|one| why.contains(one));
@@ -138,10 +162,12 @@ impl Telegram {
         }
     }
 
-    /// Deletes what an earlier letter wrote. What is gone is deleted.
+    /// Deletes what an earlier letter wrote, in the chat where it stands. What is gone is deleted.
     async fn remove(&self, chat: &Value, id: &str) -> Outcome {
-        let Ok(id) = id.parse::<i64>() else { return refused("its id is no number", false) };
-        let body = json!({"chat_id": chat, "message_id": id});
+        let Some(message) = Message::read(id, chat) else {
+            return refused("its id is none of Telegram", false);
+        };
+        let body = json!({"chat_id": message.chat, "message_id": message.number});
         let answer = match self.api.post(&self.path("deleteMessage"), &body).await {
             Ok(answer) => answer,
             Err(outcome) => return outcome,
@@ -154,23 +180,25 @@ impl Telegram {
         }
     }
 
-    async fn post(&self, mut body: Value) -> Outcome {
+    /// Says something, and follows a chat that has become another: the answer, and the chat that it is of. `root_in`: the message that it
+    /// answers in a chat, for the number of one names another's in the next.
+    async fn post(
+        &self,
+        mut body: Value,
+        root_in: impl Fn(&Value) -> Option<i64>,
+    ) -> Result<(Answer, Value), Outcome> {
         let path = self.path("sendMessage");
-        let answer = match self.api.post(&path, &body).await {
-            Ok(answer) => answer,
-            Err(outcome) => return outcome,
-        };
+        let answer = self.api.post(&path, &body).await?;
         let Some(moved) = said(&answer).and_then(|said| said.parameters?.migrate_to_chat_id) else {
-            return outcome(&answer);
+            return Ok((answer, body["chat_id"].take()));
         };
         tracing::warn!(
             "a chat of Telegram has become another: write its new number as the address of its person, or as `chat`"
         );
         body["chat_id"] = moved.into();
-        match self.api.post(&path, &body).await {
-            Ok(answer) => outcome(&answer),
-            Err(outcome) => outcome,
-        }
+        answers(&mut body, root_in(&moved.into()));
+        let answer = self.api.post(&path, &body).await?;
+        Ok((answer, moved.into()))
     }
 
     fn body(&self, parcel: &Parcel, chat: i64) -> Value {
@@ -205,7 +233,35 @@ pub(super) fn shows(parcel: &Parcel) -> Shown {
     Shown { text, size, most: TEXT_UNITS_MAX, unit: "characters" }
 }
 
-fn said_in_chat(parcel: &Parcel, chat: &Value) -> Value {
+/// A chat, as a remote id has it.
+fn written(chat: &Value) -> String {
+    chat.as_str().map_or_else(|| chat.to_string(), str::to_owned)
+}
+
+impl Message {
+    /// Reads a remote id. Older ones are numbers alone: of the chat that is written in the configuration, `usual`.
+    fn read(id: &str, usual: &Value) -> Option<Self> {
+        let (chat, number) = match id.split_once(IN_CHAT) {
+            Some((of, number)) => (chat(of).ok()?, number),
+            None => (usual.clone(), id),
+        };
+        Some(Self { chat, number: number.parse().ok()? })
+    }
+}
+
+/// What a letter answers, which may have been deleted; or nothing.
+fn answers(body: &mut Value, root: Option<i64>) {
+    let Some(body) = body.as_object_mut() else { return };
+    match root {
+        Some(root) => {
+            let answered = json!({"message_id": root, "allow_sending_without_reply": true});
+            body.insert(ANSWERED.into(), answered)
+        }
+        None => body.remove(ANSWERED),
+    };
+}
+
+fn said_in_chat(parcel: &Parcel, chat: &Value, root: Option<i64>) -> Value {
     let text = match parcel.statement {
         Some(_) => shows(parcel).text,
         None => {
@@ -214,10 +270,7 @@ fn said_in_chat(parcel: &Parcel, chat: &Value) -> Value {
         }
     };
     let mut body = json!({"chat_id": chat, "text": text, "link_preview_options": {"is_disabled": true}});
-    if let Some(root) = parcel.thread_root.as_deref().and_then(|root| root.parse::<i64>().ok()) {
-        // The first may have been deleted.
-        body["reply_parameters"] = json!({"message_id": root, "allow_sending_without_reply": true});
-    }
+    answers(&mut body, root);
     body
 }
 
@@ -279,8 +332,10 @@ fn address(chat: &str) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::statement::Mended;
     use super::super::stories::{UNHEARD, build, json_answer, parcel, receiver, statement};
     use super::*;
+    use crate::core::voice::Sort;
 
     const TOKEN: &str = "110201543:not-a-real-token";
 
@@ -400,29 +455,80 @@ mod tests {
     #[tokio::test]
     async fn each_letter_answers_the_first_of_its_incident_in_a_group_or_a_channel() {
         let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
-        let moved = include_str!("../../tests/fixtures/channels/telegram/moved.json");
-        let answers = vec![
-            json_answer("200 OK", ok),
-            json_answer("200 OK", ok),
-            json_answer("400 Bad Request", moved),
-            json_answer("200 OK", ok),
-        ];
-        let (url, requests) = receiver(answers).await;
+        let (url, requests) = receiver(vec![json_answer("200 OK", ok); 3]).await;
         group(&url, "@example_status").send(&statement(1)).await;
-        let next = Parcel { thread_root: Some("1365".into()), ..statement(1) };
-        group(&url, "-1001234567890").send(&next).await;
-        assert_eq!(group(&url, "-4012").send(&next).await.as_str(), "accepted", "it followed the group");
+        let next = |root: &str| Parcel { thread_root: Some(root.into()), ..statement(1) };
+        let here = Outcome::Accepted { remote_id: Some("-1001234567890/1365".into()) };
+        assert_eq!(group(&url, "-1001234567890").send(&next("-1001234567890/7")).await, here);
+        // Older ids are of the chat that is written in the configuration.
+        assert_eq!(group(&url, "-1001234567890").send(&next("1365")).await, here);
         let requests = requests.await;
         let (first, second) = (requests[0].json(), requests[1].json());
         let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
         let expected = json!({"chat_id": "@example_status", "text": text, "link_preview_options": {"is_disabled": true}});
         assert_eq!(first, expected);
         assert_eq!(second["chat_id"], -1_001_234_567_890_i64);
+        assert_eq!(second["reply_parameters"], json!({"message_id": 7, "allow_sending_without_reply": true}));
+        assert_eq!(requests[2].json()["reply_parameters"]["message_id"], 1365);
+    }
+
+    #[tokio::test]
+    async fn what_stands_in_another_chat_is_not_answered_and_a_group_is_followed_where_it_went() {
+        let ok = json_answer("200 OK", include_str!("../../tests/fixtures/channels/telegram/sent.json"));
+        let moved =
+            json_answer("400 Bad Request", include_str!("../../tests/fixtures/channels/telegram/moved.json"));
+        let (url, requests) = receiver(vec![moved, ok, moved, ok, ok]).await;
+        let next = |root: &str| Parcel { thread_root: Some(root.into()), ..statement(1) };
+        let begun = Outcome::Begun { root: "-1001234567890/1365".into() };
         assert_eq!(
-            second["reply_parameters"],
-            json!({"message_id": 1365, "allow_sending_without_reply": true})
+            group(&url, "-4012").send(&next("-4012/7")).await,
+            begun,
+            "the new group has no 7 of ours"
         );
-        assert_eq!(requests[3].json()["chat_id"], -1_001_234_567_890_i64);
+        let there = Outcome::Accepted { remote_id: Some("-1001234567890/1365".into()) };
+        assert_eq!(group(&url, "-4012").send(&next("-1001234567890/1365")).await, there);
+        // The operator has written another chat.
+        let other = Outcome::Begun { root: "@example_status/1365".into() };
+        assert_eq!(group(&url, "@example_status").send(&next("-4012/7")).await, other);
+        let requests = requests.await;
+        let said: Vec<_> = requests
+            .iter()
+            .map(|seen| seen.json())
+            .map(|body| (body["chat_id"].clone(), body["reply_parameters"]["message_id"].as_i64()))
+            .collect();
+        let (old, new) = (json!(-4012), json!(-1_001_234_567_890_i64));
+        assert_eq!(
+            said,
+            [
+                (old.clone(), Some(7)),
+                (new.clone(), None),
+                (old, None),
+                (new, Some(1365)),
+                (json!("@example_status"), None)
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_back_is_deleted_in_the_chat_where_it_stands() {
+        let ok = json_answer("200 OK", include_str!("../../tests/fixtures/channels/telegram/sent.json"));
+        let deleted =
+            json_answer("200 OK", include_str!("../../tests/fixtures/channels/telegram/deleted.json"));
+        for (id, chat, number) in [
+            ("-1009/55", json!(-1009), 55),
+            ("@example_status/56", json!("@example_status"), 56),
+            ("57", json!(-4012), 57),
+        ] {
+            let mut parcel = statement(1);
+            let said = parcel.statement.as_mut().unwrap();
+            said.sort = Sort::Retraction;
+            said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: Some(id.into()) });
+            let (url, requests) = receiver(vec![deleted, ok]).await;
+            assert_eq!(group(&url, "-4012").send(&parcel).await.as_str(), "accepted");
+            let requests = requests.await;
+            assert_eq!(requests[0].json(), json!({"chat_id": chat, "message_id": number}));
+            assert_eq!(requests[1].json()["chat_id"], -4012);
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,8 @@
 //! looked for first. (Where nobody can look, what may have been written is not tried again: see [`super::Channel::recognises_repeats`].)
 //!
 //! Only what this process has seen itself is believed: that each attempt so far ended with nothing written. After a restart, or when
-//! another node had the letter in between, nothing is known.
+//! another node had the letter in between, nothing is known. A 503 that does not say how long to wait is no such end, for a proxy may
+//! have handed the letter on: with whoever looks it is `Unknown`, also for status.
 
 use std::collections::VecDeque;
 use std::future::Future;

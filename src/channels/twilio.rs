@@ -12,7 +12,7 @@
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::api::{Api, bounded, encode, strange, usual};
+use super::api::{Api, again, bounded, encode, strange, usual};
 use super::client::Answer;
 use super::{Fields, Key, Outcome, Parcel, Shared, api};
 
@@ -134,7 +134,7 @@ fn outcome(answer: &Answer) -> Outcome {
         Some(code) if answer.status.is_client_error() && OURS.contains(&code) => {
             api::refused(&format!("answered {} ({code})", answer.status.as_u16()), true)
         }
-        _ => usual(answer, &[401, 404], name.as_deref()),
+        _ => again(answer, usual(answer, &[401, 404], name.as_deref())),
     }
 }
 

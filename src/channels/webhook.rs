@@ -15,17 +15,18 @@
 //!
 //! The address may be the credential, so it can be a secret (`url_file`).
 //!
-//! What the answers mean: 2xx it has it · 429 and 503 not now (`Retry-After` counts) · 408, 425, 504 and
-//! other 5xx it may have it · 410 never again · 401, 403, 404 the whole channel is wrong · 3xx is no
+//! What the answers mean: 2xx it has it · 429, and 503 with `Retry-After`, not now · 503 without it may have a statement, and any other
+//! letter is sent again · 408, 425, 504 and other 5xx it may have it · 410 never again · 401, 403, 404 the whole channel is wrong · 3xx is no
 //! success and is not followed · everything else: this letter is refused.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header};
 use secrecy::{ExposeSecret as _, SecretSlice};
 use serde_json::{Value, json};
 use template::Template;
 
-use super::client::{Client, Failure, Reach};
+use super::api::{busy, of_letter};
+use super::client::{Answer, Client, Failure, Reach};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::audience::Audience;
@@ -105,6 +106,11 @@ impl Webhook {
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
             return Err("`url` begins with https:// or http:// and names a host".into());
         }
+        if uri.authority().is_some_and(|at| at.as_str().contains('@')) {
+            return Err("`url` holds no user and password: write the header `Authorization: Basic ...` into the file that \
+                        `secret_headers_file` names"
+                .into());
+        }
         let reach = reach(fields.texts.get("private_addresses").map(String::as_str))?;
         let secret =
             fields.secrets.remove("secret").map(|secret| signing(secret.expose_secret())).transpose()?;
@@ -153,7 +159,7 @@ impl Webhook {
             .ask(self.method.clone(), self.reach, &self.uri, headers, body, ANSWER_BYTES_MAX)
             .await;
         match answer {
-            Ok(answer) => match outcome(answer.status, answer.retry_after) {
+            Ok(answer) => match of_letter(parcel, &answer, outcome(&answer)) {
                 // By which those that follow name it.
                 Outcome::Accepted { .. } if parcel.statement.is_some() => {
                     Outcome::Accepted { remote_id: Some(parcel.delivery.clone()) }
@@ -294,12 +300,13 @@ fn told(parcel: &Parcel) -> Value {
     data
 }
 
-fn outcome(status: StatusCode, retry_after: Option<std::time::Duration>) -> Outcome {
-    let why = format!("answered {}", status.as_u16());
-    match status.as_u16() {
+fn outcome(answer: &Answer) -> Outcome {
+    let why = format!("answered {}", answer.status.as_u16());
+    match answer.status.as_u16() {
         200..=299 => Outcome::Accepted { remote_id: None },
         300..=399 => refused(&format!("{why}: redirects are not followed; write the final address"), true),
-        429 | 503 => Outcome::Wait { after: retry_after, why },
+        429 => Outcome::Wait { after: answer.retry_after, why },
+        503 => busy(answer, why),
         401 | 403 | 404 | 410 => refused(&why, true),
         408 | 425 | 500..=599 => Outcome::Unknown { why },
         _ => refused(&why, false),
@@ -503,6 +510,8 @@ mod tests {
         };
         assert!(wrong("board.example.net", &[], "0123456789abcdef").contains("begins with"));
         assert!(wrong("https://b.example.net/", &[], "short").contains("too short"));
+        let login = wrong("https://maya:not-a-real-one@b.example.net/", &[], "0123456789abcdef");
+        assert!(login.contains("`secret_headers_file`") && !login.contains("maya"), "{login}");
         let private = [("private_addresses", "yes")];
         assert!(wrong("https://b.example.net/", &private, "0123456789abcdef").contains("allow"));
     }

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{Api, bounded, encode, refused, strange, usual, word};
+use super::api::{Api, bounded, encode, of_letter, refused, removal, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -121,7 +121,7 @@ impl Zulip {
         let content = written(&shown.text);
         let write = async {
             if let Some(id) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, self.remove(id).await)
+                && let Err(outcome) = statement::removed(parcel, removal(self.remove(id)).await)
             {
                 return outcome;
             }
@@ -178,7 +178,7 @@ impl Zulip {
             ("content", content),
         ];
         match self.api.post_form("/api/v1/messages", &form).await {
-            Ok(answer) => outcome(&answer),
+            Ok(answer) => of_letter(parcel, &answer, outcome(&answer)),
             Err(outcome) => outcome,
         }
     }

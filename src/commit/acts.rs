@@ -218,7 +218,7 @@ impl Work<'_, '_> {
         self.effects.wrote();
         let (outcome, why) = match settlement {
             Settlement::Again { .. } => return Ok(()),
-            Settlement::Accepted { .. } => ("accepted", ""),
+            Settlement::Accepted { .. } | Settlement::Begun { .. } => ("accepted", ""),
             Settlement::Refused { .. } if claim.only_look => ("superseded", ""),
             Settlement::Stands { why, .. } => ("stands", why.as_str()),
             Settlement::Refused { why } => ("refused", why.as_str()),
@@ -240,10 +240,7 @@ impl Work<'_, '_> {
                 Ok(())
             };
         }
-        let remote = match settlement {
-            Settlement::Accepted { remote_id } => remote_id.as_deref().unwrap_or_default(),
-            _ => "",
-        };
+        let remote = settlement.remote_id().unwrap_or_default();
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
         // What is there is not written elsewhere because something else is there, too.

@@ -94,7 +94,7 @@ impl Work<'_, '_> {
     ) -> Vec<TooLong> {
         let sample = Sample { incident, number, wording, written };
         let shown = wording.channels.iter().filter_map(|name| {
-            let shown = self.house.channels.get(name)?.shows(&sample.parcel());
+            let shown = self.house.channels.get(name)?.shows(&sample.parcel()?);
             let (channel, size, most, unit) = (name.clone(), shown.size, shown.most, shown.unit);
             (!shown.fits()).then_some(TooLong { channel, size, most, unit })
         });
@@ -241,8 +241,8 @@ pub struct Sample<'a> {
 }
 
 impl Sample<'_> {
-    /// As [`Channel::shows`] takes it.
-    pub fn parcel(&self) -> Parcel {
+    /// As [`Channel::shows`] takes it. There is always one: its words are of this version.
+    pub fn parcel(&self) -> Option<Parcel> {
         let hours = (self.written, self.written);
         parcel::of(render::statement(self.incident, self.number, self.wording, hours, None), self.written)
     }
@@ -257,7 +257,7 @@ pub fn previews<'a>(
     let sample = Sample { incident, number: known.number, wording: &known.wording, written: known.at };
     known.wording.channels.iter().filter_map(move |name| {
         let channel: &Channel = house.channels.get(name)?;
-        Some((name.as_str(), channel.shows(&sample.parcel())))
+        Some((name.as_str(), channel.shows(&sample.parcel()?)))
     })
 }
 

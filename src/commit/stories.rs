@@ -342,6 +342,24 @@ fn status_keeps_its_order_within_an_incident_and_a_lost_worker_gives_its_letters
 }
 
 #[test]
+fn a_thread_that_begins_anew_takes_the_place_of_the_one_before_and_no_other_letter_does() {
+    let accepted = |id: &str| Settlement::Accepted { remote_id: Some(id.into()) };
+    for (second, root) in [(accepted("two"), "one"), (Settlement::Begun { root: "two".into() }, "two")] {
+        let mut story = Story::new();
+        story.hears("pingdom", "db-1", Status::Firing);
+        story.act(1, "maya", Act::Answer { help: false }).unwrap();
+        story.act(1, "maya", Act::Resolve { term: 1, false_alarm: true }).unwrap();
+        for settlement in [accepted("one"), second] {
+            let claim = story.claim("ops-room").remove(0);
+            story.settle(claim, settlement);
+        }
+        let known = story.look(|tx| tx.query_one("select root from thread", &[], |row| row.text(0)));
+        assert_eq!(known.as_deref(), Some(root));
+        story.proves_whole();
+    }
+}
+
+#[test]
 fn the_words_of_a_letter_are_forgotten_when_it_is_settled_because_a_link_stands_in_them() {
     let mut story = Story::new();
     story.hears("pingdom", "db-1", Status::Firing);

@@ -197,7 +197,7 @@ fn what_goes_out_is_what_was_approved_and_nothing_beside_it() {
     for word in ["maya", "kim", "frankfurt", "paymentgw", "localhost", "inc-1", "pingdom"] {
         assert!(!all.contains(word), "{word} is in {all}");
     }
-    let parcel = crate::house::parcel::of(said, claim.created_at);
+    let parcel = crate::house::parcel::of(said, claim.created_at).unwrap();
     let statement = parcel.statement.unwrap();
     assert_eq!(
         (statement.id.as_str(), statement.sort, statement.components[0].as_str()),

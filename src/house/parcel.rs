@@ -6,9 +6,14 @@ use crate::channels::statement::{Mended, Now};
 use crate::channels::{Meet, Parcel, Statement, Thread};
 use crate::render::{Said, Words};
 
-/// A parcel with these words, of no delivery yet.
-pub fn of(words: Words, created_at: Timestamp) -> Parcel {
-    Parcel {
+/// A parcel with these words, of no delivery yet. There is none where they are a statement in which something is that this version does
+/// not know: as an ordinary letter it would be cut, repeated, and told with the incident's number.
+pub fn of(words: Words, created_at: Timestamp) -> Option<Parcel> {
+    let statement = match words.statement {
+        Some(said) => Some(Box::new(statement(said)?)),
+        None => None,
+    };
+    Some(Parcel {
         delivery: String::new(),
         incident: 0,
         incident_state: words.incident_state,
@@ -29,8 +34,8 @@ pub fn of(words: Words, created_at: Timestamp) -> Parcel {
         thread_root: None,
         attempt: 1,
         only_look: false,
-        statement: words.statement.and_then(statement).map(Box::new),
-    }
+        statement,
+    })
 }
 
 /// Nothing where a word in it is one that this version does not know.
@@ -56,4 +61,36 @@ fn statement(said: Said) -> Option<Statement> {
         mends: said.mends.map(|one| Mended { id: one.id, at: one.at, remote_id: one.remote_id }),
         takes_back: said.takes_back,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn words(statement: Value) -> Words {
+        let words = json!({
+            "subject": "Online shop: payments fail", "text": "Identified\n\nSome payments fail.", "html": "", "data": {},
+            "event_type": "statement", "incident_state": "acknowledged", "page_attempt": 0, "statement": statement,
+        });
+        serde_json::from_value(words).unwrap()
+    }
+
+    #[test]
+    fn a_statement_with_a_word_of_a_newer_version_is_no_letter_of_another_sort() {
+        let at = Timestamp::UNIX_EPOCH;
+        let known = json!({
+            "id": "42-3", "audience": "public", "sort": "update", "phase": "identified", "impact": "major",
+            "title": "Online shop: payments fail", "text": "Some payments fail.", "components": ["Online shop"],
+            "services": ["shop"], "began": at, "at": at,
+        });
+        assert!(of(words(known.clone()), at).unwrap().statement.is_some());
+        for word in ["audience", "sort", "phase", "impact"] {
+            let mut newer = known.clone();
+            newer[word] = "of-2031".into();
+            assert!(of(words(newer), at).is_none(), "{word}");
+        }
+        assert!(of(words(Value::Null), at).unwrap().statement.is_none(), "it is none");
+    }
 }

@@ -185,6 +185,11 @@ pub enum Settlement {
         /// What is left to be done.
         why: String,
     },
+    /// The other side has it, as the first of a thread that takes the place of the one before.
+    Begun {
+        /// The other side's id.
+        root: String,
+    },
     /// To be tried again.
     Again {
         /// When.
@@ -209,10 +214,19 @@ pub enum Settlement {
 impl Settlement {
     fn state(&self) -> &'static str {
         match self {
-            Self::Accepted { .. } | Self::Stands { .. } => "accepted",
+            Self::Accepted { .. } | Self::Begun { .. } | Self::Stands { .. } => "accepted",
             Self::Again { .. } => "pending",
             Self::Refused { .. } => "refused",
             Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// The other side's id, when it has the letter and gave one.
+    pub fn remote_id(&self) -> Option<&str> {
+        match self {
+            Self::Accepted { remote_id } | Self::Stands { remote_id, .. } => remote_id.as_deref(),
+            Self::Begun { root } => Some(root),
+            Self::Again { .. } | Self::Refused { .. } | Self::Unknown { .. } => None,
         }
     }
 }
@@ -358,17 +372,15 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
 /// # Errors
 /// What the engine says.
 pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<bool, StoreError> {
-    let (remote_id, why) = match settlement {
-        Settlement::Accepted { remote_id } => (remote_id.as_deref(), None),
-        Settlement::Stands { remote_id, why } => (remote_id.as_deref(), Some(why.as_str())),
+    let remote_id = settlement.remote_id();
+    let why = match settlement {
+        Settlement::Accepted { .. } | Settlement::Begun { .. } => None,
+        Settlement::Stands { why, .. } => Some(why.as_str()),
         Settlement::Again { why, .. } | Settlement::Refused { why } | Settlement::Unknown { why } => {
-            (None, Some(why.as_str()))
+            Some(why.as_str())
         }
     };
-    let due_at = match settlement {
-        Settlement::Again { at, .. } => *at,
-        _ => tx.now,
-    };
+    let due_at = if let Settlement::Again { at, .. } = settlement { *at } else { tx.now };
     if !is_in_hand(tx, claim)? {
         return Ok(false);
     }
@@ -388,19 +400,17 @@ pub fn settle(tx: &Tx<'_>, claim: &Claim, settlement: &Settlement) -> Result<boo
             i64::from(unsure).into(),
         ],
     )?;
-    if let Settlement::Accepted { remote_id: Some(root) } | Settlement::Stands { remote_id: Some(root), .. } =
-        settlement
-        && !claim.channel.is_empty()
-    {
+    if let Some(root) = remote_id.filter(|_| !claim.channel.is_empty()) {
         // What is said to one person is a thread of its own.
         let thread = match claim.person.as_str() {
             "" => claim.channel.clone(),
             person => format!("{}/{person}", claim.channel),
         };
-        tx.write(
-            "insert into thread (incident, channel, root) values (?1, ?2, ?3) on conflict do nothing",
-            &[claim.incident.into(), (&thread).into(), root.into()],
-        )?;
+        // The first stays what others answer, until one takes its place.
+        let takes_its_place = matches!(settlement, Settlement::Begun { .. });
+        let known = if takes_its_place { "update set root = excluded.root" } else { "nothing" };
+        let sql = "insert into thread (incident, channel, root) values (?1, ?2, ?3) on conflict (incident, channel) do";
+        tx.write(&format!("{sql} {known}"), &[claim.incident.into(), (&thread).into(), root.into()])?;
     }
     Ok(true)
 }

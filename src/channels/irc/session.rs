@@ -38,6 +38,15 @@ pub(super) struct Session {
     echoes: bool,
 }
 
+/// Of what a server offers, what is of use here. It may name as much as it likes.
+#[derive(Default)]
+struct Offered {
+    echoes: bool,
+    tags: bool,
+    /// By SASL PLAIN.
+    login: bool,
+}
+
 /// What became of lines so far.
 #[derive(Default)]
 struct Taken {
@@ -70,7 +79,7 @@ impl Session {
             let stream = client::connect(irc.reach, &irc.host, irc.port).await?;
             let Some(tls) = &irc.tls else { return Ok(Box::new(stream) as Box<dyn Stream>) };
             let name = ServerName::try_from(irc.host.clone()).map_err(std::io::Error::other)?;
-            Ok(Box::new(tls.connect(name, stream).await?) as Box<dyn Stream>)
+            Ok(Box::new(tls.connect(name, stream).await.map_err(client::tls_fault)?) as Box<dyn Stream>)
         };
         let stream = connecting.await.map_err(|error: std::io::Error| wait(&error.to_string()))?;
         Ok(Self { stream, read: Vec::new(), nick: irc.who.nick.clone(), is_in: false, echoes: false })
@@ -84,7 +93,7 @@ impl Session {
         self.write("CAP LS 302").await?;
         self.write(&format!("NICK {}", self.nick)).await?;
         self.write("USER onscene 0 * :onscene").await?;
-        let mut offered = Vec::new();
+        let mut offered = Offered::default();
         let mut tried = 1;
         let mut is_in = who.user.is_none();
         loop {
@@ -124,29 +133,26 @@ impl Session {
     }
 
     /// What the server can, and what of it is wanted.
-    async fn capability(&mut self, line: &Line, who: &Who, offered: &mut Vec<String>) -> Result<(), Outcome> {
+    async fn capability(&mut self, line: &Line, who: &Who, offered: &mut Offered) -> Result<(), Outcome> {
         let no_login = || refused("the server has no login by SASL PLAIN", true);
         match line.param(1).to_uppercase().as_str() {
             "LS" => {
                 let is_more = line.param(2) == "*";
                 let names = line.param(if is_more { 3 } else { 2 });
-                offered.extend(names.split_whitespace().map(str::to_owned));
+                names.split_whitespace().for_each(|name| offered.hear(name));
                 if is_more {
                     return Ok(());
                 }
-                let offers = |name: &str| offered.iter().any(|one| one.split('=').next() == Some(name));
-                let plain = |one: &String| {
-                    let ways = one.strip_prefix("sasl=");
-                    one == "sasl" || ways.is_some_and(|ways| ways.split(',').any(|way| way == "PLAIN"))
-                };
-                if who.user.is_some() && !offered.iter().any(plain) {
+                if who.user.is_some() && !offered.login {
                     return Err(no_login());
                 }
-                let mut wanted = vec!["echo-message", "message-tags"];
-                wanted.retain(|name| offers(name));
-                if who.user.is_some() {
-                    wanted.push("sasl");
-                }
+                let wanted = [
+                    ("echo-message", offered.echoes),
+                    ("message-tags", offered.tags),
+                    ("sasl", who.user.is_some()),
+                ];
+                let wanted: Vec<&str> =
+                    wanted.into_iter().filter_map(|(name, is_wanted)| is_wanted.then_some(name)).collect();
                 match wanted.is_empty() {
                     true => self.write("CAP END").await,
                     false => self.write(&format!("CAP REQ :{}", wanted.join(" "))).await,
@@ -322,6 +328,19 @@ impl Session {
         let lost = |_| wait("the connection was lost");
         self.stream.write_all(format!("{line}\r\n").as_bytes()).await.map_err(lost)?;
         self.stream.flush().await.map_err(lost)
+    }
+}
+
+impl Offered {
+    fn hear(&mut self, offer: &str) {
+        let (name, value) = offer.split_once('=').unwrap_or((offer, ""));
+        match name {
+            "echo-message" => self.echoes = true,
+            "message-tags" => self.tags = true,
+            // Without a word which ways there are, it may be this.
+            "sasl" => self.login |= value.is_empty() || value.split(',').any(|way| way == "PLAIN"),
+            _ => {}
+        }
     }
 }
 

@@ -260,6 +260,24 @@ async fn a_statement_is_said_line_for_line_as_it_was_shown_and_never_twice() {
     assert_eq!(heard.iter().filter(|line| line.contains("Online shop")).count(), 1, "{heard:?}");
 }
 
+#[tokio::test]
+async fn of_all_that_a_server_offers_what_is_of_use_is_asked_for_wherever_it_stands() {
+    let many = ":s CAP * LS * :a b=c d sasl=EXTERNAL,PLAIN|".repeat(50);
+    let offers = format!(
+        ":s CAP * LS * :echo-message z|{many}:s CAP * LS :sasl=EXTERNAL message-tags=1 invite-notify"
+    );
+    let rules: Rules = with(&[
+        ("CAP LS", offers.leak()),
+        ("AUTHENTICATE PLAIN", "AUTHENTICATE +"),
+        ("AUTHENTICATE", ":s 903 * :in"),
+    ]);
+    let (url, mut said) = server(rules).await;
+    let channel = room_with(&url, &[("user", "house")], &[("password", "not-a-real-one")]);
+    assert_eq!(channel.send(&letter()).await.as_str(), "accepted");
+    let heard = said.recv().await.unwrap();
+    assert!(heard.contains(&"CAP REQ :echo-message message-tags sasl".to_owned()), "{heard:?}");
+}
+
 #[test]
 fn what_cannot_work_is_said_when_it_is_built() {
     let said = |texts: &[(&str, &str)], secrets: &[(&str, &str)]| {

@@ -17,7 +17,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::super::api::{refused, usual, word};
+use super::super::api::{again, refused, usual, word};
 use super::super::client::{Answer, Client, Failure, Reach};
 use super::super::webhook::reach;
 use super::super::{Fields, Outcome, SEND_DEADLINE, Shared};
@@ -404,7 +404,8 @@ fn done(answer: Result<Answer, Failure>) -> Result<(), Outcome> {
 
 fn outcome(answer: &Answer) -> Outcome {
     let code = code(&answer.body);
-    usual(answer, WHOLE, code.as_deref())
+    // The same files again are the same files.
+    again(answer, usual(answer, WHOLE, code.as_deref()))
 }
 
 /// What the store calls its error: a word between two tags.

@@ -123,7 +123,7 @@ impl World {
         let sent = self.sent.entry(claim.id.clone()).or_default();
         sent.unsure |= attempts.is_some_and(|attempts| attempts != i64::from(claim.attempt));
         match outcome {
-            Outcome::Accepted { .. } | Outcome::Stands { .. } => sent.accepted += 1,
+            Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Stands { .. } => sent.accepted += 1,
             Outcome::Unknown { .. } => sent.unsure = true,
             Outcome::Wait { .. } | Outcome::Refused { .. } => {}
         }
