@@ -539,31 +539,10 @@ impl Incident {
                 *escalation = Some(Escalation { round: *round, step: *step, awaiting, due: *due, reminders });
                 self.shadows.extend(shadows.iter().cloned());
             }
-            Fact::Rescheduled { due } if self.commander().is_some() => {
-                if self.due_at().is_none() {
+            Fact::Rescheduled { due } => {
+                if !self.hour_is_set_anew(*due) {
                     return wrong("an hour was set anew although none was waited for");
                 }
-                self.nothing_later_than(*due);
-            }
-            Fact::Rescheduled { due } => {
-                match &mut self.phase {
-                    Phase::Triggered { quiet_until: Some(until), .. } => *until = *due.min(until),
-                    Phase::Triggered { held_until: Some(until), escalation, .. } => {
-                        *until = *due.min(until);
-                        if let Some(escalation) = escalation {
-                            escalation.due = escalation.due.min(*due);
-                        }
-                    }
-                    Phase::Triggered { escalation: Some(escalation), .. } => {
-                        if escalation.due > *due {
-                            escalation.due = *due;
-                            // They were hours of the same clock.
-                            escalation.reminders.clear();
-                        }
-                    }
-                    _ => return wrong("an hour was set anew although none was waited for"),
-                }
-                self.voice.nothing_later_than(*due);
             }
             Fact::Paged { person, why, sign_due, .. } => {
                 // Who is asked for an office alone was not woken for what happens.

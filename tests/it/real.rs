@@ -9,6 +9,7 @@
 //! - `browser`: the answer page in Chromium;
 //! - `command`: command on the page of an incident, in Chromium, and axe as the judge;
 //! - `forms`: the less-used forms of that page, and what is written while a login ends;
+//! - `voice`: the page on which the PIO speaks, and that on which readers subscribe, with axe as the judge;
 //! - `irc`: InspIRCd, in a room of which the status of incidents is said;
 //! - `calendar`: a CalDAV server, and a library that says when the events of a calendar are;
 //! - `public`: the public page before browsers, checkers, readers, web servers and stores;
@@ -43,6 +44,7 @@ mod scanner;
 mod systemd;
 mod transport;
 mod uptime_kuma;
+mod voice;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -34,6 +34,34 @@ impl Incident {
         }
     }
 
+    /// Nothing that the daemon set itself lies later than this. `false`: it had set nothing.
+    pub(super) fn hour_is_set_anew(&mut self, due: Timestamp) -> bool {
+        if self.commander().is_some() {
+            let waits = self.due_at().is_some();
+            self.nothing_later_than(due);
+            return waits;
+        }
+        match &mut self.phase {
+            Phase::Triggered { quiet_until: Some(until), .. } => *until = due.min(*until),
+            Phase::Triggered { held_until: Some(until), escalation, .. } => {
+                *until = due.min(*until);
+                if let Some(escalation) = escalation {
+                    escalation.due = escalation.due.min(due);
+                }
+            }
+            Phase::Triggered { escalation: Some(escalation), .. } => {
+                if escalation.due > due {
+                    escalation.due = due;
+                    // They were hours of the same clock.
+                    escalation.reminders.clear();
+                }
+            }
+            _ => return false,
+        }
+        self.voice.nothing_later_than(due);
+        true
+    }
+
     fn of_tenure(&mut self, change: impl FnOnce(&mut Tenure)) {
         if let Some(tenure) = &mut self.offices.tenure {
             change(tenure);
