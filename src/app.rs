@@ -303,7 +303,8 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
     );
     let copying = publisher::copy(newest.clone(), house.clone(), clock.clone(), stop_work.clone());
     spawn(&mut workers, "the copies of the public page", copying);
-    let subscription_readers = workers_readers;
+    // Anybody may make these read: nobody who is to be woken waits behind them.
+    let subscription_readers = Readers::new(place.clone(), clock.clone());
     let mut serving = JoinSet::new();
     if let Some(listener) = public_listener {
         let own = public::limits(&limits, config.server.public_connections_max);

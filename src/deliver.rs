@@ -272,6 +272,7 @@ impl Delivery {
             return (Outcome::Unknown { why: why.into() }, Repeats::Never);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
+        let outcome = channel.told(&parcel, outcome);
         // What anybody may ask for, such as a letter to subscribe, says nothing of the channel.
         if is_room && claim.kind == Kind::Status {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);

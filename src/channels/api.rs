@@ -80,7 +80,8 @@ impl Api {
 
     /// Whether nobody on the way can read what goes there: it is HTTPS, or the operator's own network.
     pub(super) fn is_safe(&self) -> bool {
-        self.base.starts_with("https://") || self.reach == Reach::Private
+        let scheme = self.base.split_once("://").map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("https") || self.reach == Reach::Private
     }
 
     /// Shows a token with every request.

@@ -271,11 +271,14 @@ async fn attempt(
     let gone = mended.as_ref().filter(|_| said.sort == Sort::Retraction);
     if parcel.only_look {
         let found = find(blog, parcel, said, secret).await.map_err(unseen)?;
-        let there = found.post.filter(|post| stands(&post.content, &entry.mark));
+        let mut all = found.post.into_iter().chain(found.others);
+        let there = all.find(|post| stands(&post.content, &entry.mark));
         return Ok(there.map_or_else(unwanted, |post| remote(&post.id, &post.slug, parcel)));
     }
+    // What an attempt before may have written is there until it was looked for.
+    let looked = |outcome| if parcel.attempt > 1 { unseen(outcome) } else { outcome };
     for _ in 0..TRIES_MAX {
-        let found = find(blog, parcel, said, secret).await?;
+        let found = find(blog, parcel, said, secret).await.map_err(looked)?;
         let Some(post) = found.post else {
             if let Some(gone) = gone {
                 take_back(blog, gone, None).await?;

@@ -242,17 +242,61 @@ pub(super) fn to_be_found(said: &Statement) -> Option<&str> {
     said.takes_back.as_deref().filter(|_| said.sort == Sort::Retraction && !is_known)
 }
 
-/// The places of words that are taken back. The log says when there are none.
-pub(super) fn places_of(parcel: &Parcel, words: &str, stands: &[Stands]) -> Vec<String> {
-    let places = stands.iter().filter(|one| same(&one.text, words)).map(|one| one.id.clone());
-    let places: Vec<String> = places.collect();
-    if places.is_empty() {
-        tracing::warn!(
-            incident.id = parcel.incident,
-            "words that were taken back are not found on a status page, and may still stand there"
-        );
+/// The place of words that are taken back: of several the newest, for what was said in the same words before may be true.
+pub(super) fn place_of(words: &str, stands: &[Stands], left: &mut Left) -> Option<String> {
+    let found = stands.iter().find(|one| same(&one.text, words)).map(|one| one.id.clone());
+    if found.is_none() {
+        left.is_not_known("its words are not found there");
     }
-    places
+    found
+}
+
+/// After this many attempts to take words away their readers are told all the same.
+const REMOVALS_MAX: u32 = 5;
+
+/// Whether something that is taken back may stand there still. Its readers are told of it all the same, and people are told to look.
+#[derive(Default)]
+pub(super) struct Left(Option<String>);
+
+impl Left {
+    /// What became of taking something away. The error: not yet; nothing was said.
+    pub(super) fn after(&mut self, parcel: &Parcel, taken: Result<(), Outcome>) -> Result<(), Outcome> {
+        match taken {
+            Ok(()) | Err(Outcome::Accepted { .. } | Outcome::Begun { .. } | Outcome::Stands { .. }) => Ok(()),
+            Err(Outcome::Refused { why, .. }) => {
+                self.is_not_known(&why);
+                Ok(())
+            }
+            Err(later) if parcel.attempt < REMOVALS_MAX => Err(later),
+            Err(Outcome::Wait { why, .. } | Outcome::Unknown { why }) => {
+                self.is_not_known(&why);
+                Ok(())
+            }
+        }
+    }
+
+    /// Nothing is known of where the first one stands that was said here.
+    pub(super) fn is_of_an_unknown_one(&mut self, said: &Statement) {
+        if said.sort == Sort::Retraction {
+            self.is_not_known("where it stands is not known here");
+        }
+    }
+
+    /// It may stand there, because of this.
+    pub(super) fn is_not_known(&mut self, why: &str) {
+        self.0.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// A statement is there.
+    pub(super) fn told(self, handle: &Handle) -> Outcome {
+        match self.0 {
+            None => handle.accepted(),
+            Some(why) => Outcome::Stands {
+                remote_id: Some(handle.text()),
+                why: format!("its words are there, but what they take back may stand there still: {why}"),
+            },
+        }
+    }
 }
 
 /// Something that stands on a page.

@@ -34,10 +34,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Stands};
+use super::board::{self, Board, Handle, Left, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
-use super::tries::still_wanted;
+use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -193,12 +193,16 @@ impl Cachet {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
+        let mut left = Left::default();
         let handle = match parcel.thread_root.as_deref().map(Handle::read) {
-            None => self.first(parcel, said).await?,
-            Some(root) => self.further(parcel, said, root.incident).await?,
+            None => {
+                left.is_of_an_unknown_one(said);
+                self.first(parcel, said).await?
+            }
+            Some(root) => self.further(parcel, said, root.incident, &mut left).await?,
         };
         self.keep(parcel, &handle);
-        Ok(handle.accepted())
+        Ok(left.told(&handle))
     }
 
     /// The first statement makes the incident.
@@ -288,7 +292,13 @@ impl Cachet {
     }
 
     /// A further statement is an update of it.
-    async fn further(&self, parcel: &Parcel, said: &Statement, incident: String) -> Result<Handle, Outcome> {
+    async fn further(
+        &self,
+        parcel: &Parcel,
+        said: &Statement,
+        incident: String,
+        left: &mut Left,
+    ) -> Result<Handle, Outcome> {
         let path = self.path(&format!("/incidents/{}", encode(&incident)));
         let gone = board::taken_back(said);
         let is_reworded = gone.as_ref().is_some_and(|gone| gone.places.iter().any(|place| place == MESSAGE));
@@ -296,24 +306,31 @@ impl Cachet {
             let message = is_reworded.then(|| MESSAGE.to_owned());
             Handle { incident, places: [update].into_iter().chain(message).collect() }
         };
+        let mut there = None;
         if parcel.attempt > 1 {
             let all = self.updates(&path).await.map_err(unseen)?;
             let stands = self.after_known(parcel, said, &incident, &all);
-            if let Some(found) = board::found(said, &stands)? {
-                return Ok(made(incident, found.id.clone()));
-            }
+            there = board::found(said, &stands)?.map(|found| found.id.clone());
         }
-        still_wanted(parcel)?;
+        if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
+            return Ok(made(incident, there.ok_or_else(unwanted)?));
+        }
         let mut places = gone.map(|gone| gone.places).unwrap_or_default();
         if let Some(words) = board::to_be_found(said) {
             let all = self.updates(&path).await?;
-            places = board::places_of(parcel, words, &self.after_known(parcel, said, &incident, &all));
+            let stands = self.after_known(parcel, said, &incident, &all);
+            places = board::place_of(words, &stands, left).into_iter().collect();
         }
         for update in places.iter().filter(|place| *place != MESSAGE) {
-            self.remove(&format!("{path}/updates/{}", encode(update))).await?;
+            let removed = self.remove(&format!("{path}/updates/{}", encode(update))).await;
+            left.after(parcel, removed)?;
         }
         if said.sort == Sort::Retraction {
-            self.rename(said, &path, is_reworded).await?;
+            left.after(parcel, self.rename(said, &path, is_reworded).await)?;
+        }
+        // Its words may have come before what they take back was gone.
+        if let Some(update) = there {
+            return Ok(made(incident, update));
         }
         self.set(parcel, &self.board.affected(said), board::state(said, STATES)).await?;
         let body = json!({"status": status(said), "message": said.text});

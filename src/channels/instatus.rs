@@ -26,10 +26,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Stands};
+use super::board::{self, Board, Handle, Left, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
-use super::tries::still_wanted;
+use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -135,14 +135,18 @@ impl Instatus {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
+        let mut left = Left::default();
         let there = match parcel.thread_root.as_deref().map(Handle::read) {
-            None => self.first(parcel, said).await?,
-            Some(root) => self.further(parcel, said, root.incident).await?,
+            None => {
+                left.is_of_an_unknown_one(said);
+                self.first(parcel, said).await?
+            }
+            Some(root) => self.further(parcel, said, root.incident, &mut left).await?,
         };
-        if board::over(said) {
+        if board::over(said) && !parcel.only_look {
             self.work_again(said, &there).await.map_err(board::unfinished)?;
         }
-        Ok(there.handle.accepted())
+        Ok(left.told(&there.handle))
     }
 
     /// The first statement makes the incident.
@@ -175,32 +179,43 @@ impl Instatus {
     }
 
     /// A further statement is an update of it.
-    async fn further(&self, parcel: &Parcel, said: &Statement, incident: String) -> Result<There, Outcome> {
+    async fn further(
+        &self,
+        parcel: &Parcel,
+        said: &Statement,
+        incident: String,
+        left: &mut Left,
+    ) -> Result<There, Outcome> {
         let path = self.path(&format!("/incidents/{}", encode(&incident)));
         let fault = |answer: &Answer| board::gone(answer, at_one_thing);
+        let mut there = None;
         if parcel.attempt > 1 {
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
             let stands: Incident = board::looked(answer, fault).map_err(unseen)?;
-            if board::found(said, &stands.stands(said, said.at))?.is_some() {
-                return stands.there(said, said.at);
-            }
+            there = board::found(said, &stands.stands(said, said.at))?.is_some().then_some(stands);
         }
-        still_wanted(parcel)?;
+        if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
+            return there.ok_or_else(unwanted)?.there(said, said.at);
+        }
         let mut gone = board::taken_back(said);
         if let Some(words) = board::to_be_found(said) {
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
             let stands = board::looked::<Incident>(answer, fault)?.stands(said, said.at);
-            let places = board::places_of(parcel, words, &stands);
+            let places = board::place_of(words, &stands, left).into_iter().collect();
             gone = Some(Handle { incident: incident.clone(), places });
         }
         if let Some(gone) = &gone {
             for update in &gone.places {
                 let at = format!("/incidents/{}/incident-updates/{}", encode(&gone.incident), encode(update));
-                self.remove(&self.path(&at)).await?;
+                left.after(parcel, self.remove(&self.path(&at)).await)?;
             }
         }
         if said.sort == Sort::Retraction {
-            self.rename(said, &path).await?;
+            left.after(parcel, self.rename(said, &path).await)?;
+        }
+        // Its words may have come before what they take back was gone.
+        if let Some(stands) = there {
+            return stands.there(said, said.at);
         }
         let own = json!({"started": said.at});
         let answer = self.write(parcel, said, &format!("{path}/incident-updates"), own).await?;

@@ -130,8 +130,12 @@ impl Matrix {
         let look = async {
             match self.look(parcel, room).await {
                 // The transaction is what keeps it from standing there twice; that nothing was written is not known.
-                Err(_) if parcel.now.duration_since(parcel.created_at) < REMEMBERED => {
-                    Ok(Some(self.say(parcel, room).await.unwrap_or_else(|outcome| outcome)))
+                Err(_) if !parcel.only_look && parcel.now.duration_since(parcel.created_at) < REMEMBERED => {
+                    let said = self.say(parcel, room).await.unwrap_or_else(|outcome| outcome);
+                    Ok(Some(match said {
+                        Outcome::Wait { .. } | Outcome::Refused { .. } => statement::unseen(said),
+                        said => said,
+                    }))
                 }
                 Err(outcome) => Err(statement::unseen(outcome)),
                 found => found,

@@ -14,6 +14,7 @@ use secrecy::SecretString;
 
 pub use statement::Statement;
 
+use crate::core::voice::Sort;
 use crate::public::Newest;
 
 mod api;
@@ -328,6 +329,35 @@ impl Channel {
             | Self::WordPress(_)
             | Self::Zulip(_) => parcel.statement.is_some(),
             _ => false,
+        }
+    }
+
+    /// Whether it takes away what a retraction takes back, and needs to have been told what that is called there.
+    fn removes_by_id(&self) -> bool {
+        matches!(
+            self,
+            Self::Discord(_)
+                | Self::Matrix(_)
+                | Self::Mattermost(_)
+                | Self::Slack(_)
+                | Self::Telegram(_)
+                | Self::Zulip(_)
+        )
+    }
+
+    /// What became of a letter, with what is to be told of what it takes back: where nothing was ever named to us, it may stand.
+    pub fn told(&self, parcel: &Parcel, outcome: Outcome) -> Outcome {
+        let retracts = parcel.statement.as_ref().filter(|said| said.sort == Sort::Retraction);
+        let mended = retracts.filter(|_| self.removes_by_id()).and_then(|said| said.mends.as_ref());
+        let is_unnamed = mended.is_some_and(|mended| mended.remote_id.is_none());
+        let why =
+            "its words are there, but what they take back was never named to us and may stand there still";
+        match outcome {
+            Outcome::Accepted { remote_id } if is_unnamed => Outcome::Stands { remote_id, why: why.into() },
+            Outcome::Begun { root } if is_unnamed => {
+                Outcome::Stands { remote_id: Some(root), why: why.into() }
+            }
+            other => other,
         }
     }
 

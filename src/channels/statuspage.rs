@@ -28,11 +28,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Stands};
+use super::board::{self, Board, Handle, Left, Stands};
 use super::client::Answer;
 use super::pace::Pace;
 use super::statement::{Shown, unseen};
-use super::tries::still_wanted;
+use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
 
@@ -144,18 +144,25 @@ impl Statuspage {
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
         let root = parcel.thread_root.as_deref().map(Handle::read);
+        let mut left = Left::default();
         let (incident, places) = match &root {
-            None => self.first(parcel, said).await?,
-            Some(root) => self.further(parcel, said, &root.incident).await?,
+            None => self.first(parcel, said, &mut left).await?,
+            Some(root) => self.further(parcel, said, &root.incident, &mut left).await?,
         };
-        if board::over(said) {
+        if board::over(said) && !parcel.only_look {
             self.work_again(said, &incident).await.map_err(board::unfinished)?;
         }
-        Ok(Handle { places, incident: incident.id }.accepted())
+        Ok(left.told(&Handle { places, incident: incident.id }))
     }
 
     /// The first statement makes the incident.
-    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Vec<String>), Outcome> {
+    async fn first(
+        &self,
+        parcel: &Parcel,
+        said: &Statement,
+        left: &mut Left,
+    ) -> Result<(Incident, Vec<String>), Outcome> {
+        left.is_of_an_unknown_one(said);
         if parcel.attempt > 1 {
             for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
                 let all: Vec<Incident> =
@@ -180,27 +187,35 @@ impl Statuspage {
         parcel: &Parcel,
         said: &Statement,
         incident: &str,
+        left: &mut Left,
     ) -> Result<(Incident, Vec<String>), Outcome> {
         let path = format!("/incidents/{}", encode(incident));
         let fault = |answer: &Answer| board::gone(answer, |answer| self.fault_at(answer));
         // What takes something back stands in its place, too.
         let mut gone = board::taken_back(said)
             .unwrap_or_else(|| Handle { incident: incident.to_owned(), places: Vec::new() });
+        let mut there = None;
         if parcel.attempt > 1 {
             let incident: Incident = self.look(&path, fault).await.map_err(unseen)?;
             let place = incident.update_of(parcel, said)?;
-            if incident.is_marked(parcel) || place.is_some() {
-                return Ok((incident, place.into_iter().chain(gone.places).collect()));
-            }
+            there = (incident.is_marked(parcel) || place.is_some()).then_some((incident, place));
         }
-        still_wanted(parcel)?;
+        if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
+            let (incident, place) = there.ok_or_else(unwanted)?;
+            return Ok((incident, place.into_iter().chain(gone.places).collect()));
+        }
         if let Some(words) = board::to_be_found(said) {
             let incident: Incident = self.look(&path, fault).await?;
             let stands = incident.stands(parcel, said);
-            gone = Handle { places: board::places_of(parcel, words, &stands), incident: incident.id };
+            let places = board::place_of(words, &stands, left).into_iter().collect();
+            gone = Handle { places, incident: incident.id };
         }
         for update in &gone.places {
-            self.reword(said, &gone.incident, update).await?;
+            left.after(parcel, self.reword(said, &gone.incident, update).await)?;
+        }
+        // Its words may have come before what they take back was gone.
+        if let Some((incident, place)) = there {
+            return Ok((incident, place.into_iter().chain(gone.places).collect()));
         }
         // A title that was taken back is not what the incident is called.
         let name = Some(said.title.as_str()).filter(|_| said.sort == Sort::Retraction);

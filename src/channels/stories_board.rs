@@ -200,7 +200,14 @@ pub(super) fn nth(incident: i64, number: u64, change: impl FnOnce(&mut Statement
 
 /// Tells one statement until it is known what became of it, as delivery does. `dice`: now and then the process is killed before it
 /// has written down that the statement is there.
-pub(super) async fn tell(channel: &Channel, parcel: &Parcel, mut dice: Option<&mut Dice>) -> String {
+pub(super) async fn tell(channel: &Channel, parcel: &Parcel, dice: Option<&mut Dice>) -> String {
+    let (handle, stands) = tell_or_stands(channel, parcel, dice).await;
+    assert!(!stands, "what it takes back is gone");
+    handle
+}
+
+/// The same; and whether people are told that what it takes back may stand there still.
+async fn tell_or_stands(channel: &Channel, parcel: &Parcel, mut dice: Option<&mut Dice>) -> (String, bool) {
     for attempt in parcel.attempt..200 {
         // Each begins after the longest rest.
         let now = parcel.now + SignedDuration::from_secs(i64::from(attempt) * 90);
@@ -209,8 +216,9 @@ pub(super) async fn tell(channel: &Channel, parcel: &Parcel, mut dice: Option<&m
                 if dice.as_mut().is_some_and(|dice| dice.below(10) == 0) {
                     continue;
                 }
-                return remote_id.expect("it has a handle");
+                return (remote_id.expect("it has a handle"), false);
             }
+            Outcome::Stands { remote_id, .. } => return (remote_id.expect("it has a handle"), true),
             Outcome::Wait { .. } | Outcome::Unknown { .. } => {}
             refused => panic!("attempt {attempt} of {}: {refused:?}", parcel.delivery),
         }
@@ -279,6 +287,8 @@ pub(super) struct Told {
     pub(super) words: Vec<String>,
     pub(super) taken_back: Vec<String>,
     pub(super) root: String,
+    /// What was taken back may stand there, and people were told so.
+    pub(super) stands: bool,
 }
 
 /// Tells an incident of several statements, with corrections and retractions, and closes it.
@@ -308,7 +318,8 @@ pub(super) async fn tell_all(channel: &Channel, incident: i64, dice: &mut Dice) 
         });
         parcel.thread_root = Some(told.root.clone()).filter(|root| !root.is_empty());
         let said = parcel.statement.clone().unwrap();
-        let handle = tell(channel, &parcel, Some(dice)).await;
+        let (handle, stands) = tell_or_stands(channel, &parcel, Some(dice)).await;
+        told.stands |= stands;
         if told.root.is_empty() {
             (told.root, told.title) = (handle.clone(), said.title.clone());
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::place::{PlaceFlags, Where};
 use super::{Exit, fail, out};
+use crate::house::House;
 use crate::http::api::view;
 use crate::store::subscribers::{self, LISTED_MAX};
 
@@ -82,7 +83,9 @@ fn remove(place: &Where, address: &str) -> Result<Value, Exit> {
         Where::Daemon(client) => client.post("/api/v1/subscribers/remove", &json!({"address": address})),
         Where::Store(config, clock) => {
             let address = address.to_lowercase();
-            match super::login::on_store(config, clock, |tx| subscribers::remove(tx, &address))? {
+            let house = House::without_ways(config).map_err(|why| fail(&why))?;
+            let is_named = |channel: &str, address: &str| house.is_named(channel, address);
+            match super::login::on_store(config, clock, |tx| subscribers::remove(tx, &address, is_named))? {
                 0 => Err(fail("nobody subscribes by this address")),
                 _ => Ok(json!({"removed": true})),
             }

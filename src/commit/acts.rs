@@ -14,7 +14,7 @@ use crate::core::timeline::Fact;
 use crate::house::House;
 use crate::store::incidents::{self, Saved};
 use crate::store::letters::{self, Claim, Kind, Settlement};
-use crate::store::{StoreError, Tx, alerts};
+use crate::store::{StoreError, Tx, alerts, subscribers};
 
 /// Longest answer of another side on a timeline, in characters.
 const SAID_CHARS_MAX: usize = 120;
@@ -217,6 +217,9 @@ impl Work<'_, '_> {
         }
         self.effects.wrote();
         let (outcome, why) = match settlement {
+            Settlement::Again { .. } if self.is_to_a_subscriber(claim) => {
+                return subscribers::forget_in(self.tx, claim);
+            }
             Settlement::Again { .. } => return Ok(()),
             Settlement::Accepted { .. } | Settlement::Begun { .. } => ("accepted", ""),
             Settlement::Refused { .. } if claim.only_look => ("superseded", ""),

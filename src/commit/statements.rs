@@ -108,11 +108,13 @@ impl Work<'_, '_> {
         let mut kept = Vec::with_capacity(claims.len());
         for mut claim in claims {
             let waited = self.tx.now.duration_since(claim.created_at) >= OUTDATED_AFTER;
-            let is_unwanted = claim.statement.is_some()
-                && (self.is_taken_back(&claim)? || waited && self.is_no_news(&claim)?);
-            // What an attempt before may have written is looked for first: what takes it back has to know of it.
-            claim.only_look = is_unwanted && claim.unsure;
-            if !is_unwanted || claim.only_look {
+            let is_taken_back = self.is_taken_back(&claim)?;
+            // What an attempt before may have written is looked for first: what takes it back has to know of it, and what follows it,
+            // where it stands.
+            claim.only_look = is_taken_back && claim.unsure;
+            let may_be_news = claim.statement.is_none() || claim.unsure;
+            let is_unwanted = !may_be_news && (is_taken_back || waited && self.is_no_news(&claim)?);
+            if !is_unwanted {
                 kept.push(self.knowing_what_it_mends(claim)?);
                 continue;
             }

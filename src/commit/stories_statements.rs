@@ -477,7 +477,7 @@ fn what_is_taken_back_and_may_be_there_is_looked_for_before_it_is_forgotten() {
 }
 
 #[test]
-fn what_is_no_news_any_more_and_may_be_there_is_looked_for_as_well() {
+fn what_is_no_news_any_more_and_may_be_there_is_not_forgotten() {
     let mut story = Story::speaking();
     story.speaks("maya", writes("All cards fail.")).unwrap();
     story.speaks("maya", publish(1)).unwrap();
@@ -488,7 +488,7 @@ fn what_is_no_news_any_more_and_may_be_there_is_looked_for_as_well() {
     story.speaks("maya", writes("Some cards fail.")).unwrap();
     story.speaks("maya", publish(2)).unwrap();
     let claim = story.claim("status").remove(0);
-    assert_eq!((claim.statement, claim.only_look), (Some(1), true));
+    assert_eq!((claim.statement, claim.unsure, claim.only_look), (Some(1), true, false));
     story.settle(claim, Settlement::Accepted { remote_id: Some("post-77".into()) });
     let claim = story.claim("status").remove(0);
     assert_eq!((claim.statement, claim.thread_root.as_deref()), (Some(2), Some("post-77")));

@@ -62,14 +62,15 @@ impl Work<'_, '_> {
     /// Answers whether there was anything to do; of [`Subscribing::Ask`] nothing.
     pub(super) fn subscribe(&mut self, asked: &Subscribing) -> Result<Reply, StoreError> {
         let tx = self.tx;
+        let named = |channel: &str, address: &str| self.house.is_named(channel, address);
         Ok(Reply::Looked(match asked {
             Subscribing::Ask { address } => {
                 self.ask_to_confirm(address)?;
                 return Ok(Reply::Done);
             }
             Subscribing::Confirm { token } => subscribers::confirm(tx, token)?,
-            Subscribing::End { token } => subscribers::end(tx, token)?,
-            Subscribing::Remove { address } => subscribers::remove(tx, &address.to_lowercase())? > 0,
+            Subscribing::End { token } => subscribers::end(tx, token, named)?,
+            Subscribing::Remove { address } => subscribers::remove(tx, &address.to_lowercase(), named)? > 0,
             Subscribing::Expand => self.write_to_some()?,
         }))
     }
@@ -214,11 +215,11 @@ impl Work<'_, '_> {
         let saved = self.memory.incident(self.tx, claim.incident)?;
         let known = saved.as_ref().and_then(|saved| saved.incident.voice.statement(number));
         let reached = known.and_then(|known| known.reached.iter().find(|one| one.channel == claim.channel));
-        if reached.is_some_and(|one| one.outcome == "refused") {
+        if reached.is_some_and(|one| one.outcome == "partly") {
             return Ok(());
         }
         let why = format!("not all subscribers get it: {why}");
-        self.conclude(&Sent::from(claim), outcome, &why).map(drop)
+        self.conclude(&Sent::from(claim), "partly", &why).map(drop)
     }
 
     /// Whether a report is of a letter to a subscriber; then it was counted, once.
@@ -235,7 +236,7 @@ impl Work<'_, '_> {
         if !self.house.is_of_a_subscriber(&letter.channel, &address) {
             return Ok(false);
         }
-        if unreadable::first_time(self.tx, source, &mail.id)? && is_of_the_address(why) {
+        if unreadable::first_time(self.tx, source, &mail.id)? && is_of_a_dead_address(why) {
             self.came_back_from(&letter.channel, &address)?;
         }
         Ok(true)
@@ -251,14 +252,21 @@ impl Work<'_, '_> {
 
 /// Whether a relay refused an address that is none, and not us or what we wrote.
 fn is_of_the_address(why: &str) -> bool {
-    // What was given up, or never tried, says nothing of the address.
-    if why.starts_with("given up") || why.to_lowercase().contains("relay") {
-        return false;
+    // What was given up, or never tried, says nothing of the address; nor does that we may not send by this relay.
+    let is_ours = || why.to_lowercase().contains("relay") && !why.to_lowercase().contains("relay recipient");
+    !why.starts_with("given up") && !is_ours() && is_of_a_dead_address(why)
+}
+
+/// Whether a report, or a relay, says that there is no such mailbox or domain (RFC 3463), and not what it thinks of us.
+fn is_of_a_dead_address(why: &str) -> bool {
+    let mut words =
+        why.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).map(|word| word.trim_matches('.'));
+    let dead = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.4"];
+    if words.clone().any(|word| dead.contains(&word)) {
+        return true;
     }
-    let words = || why.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
-    let of = |start: &str| words().any(|word| word.starts_with(start));
-    let code = words().any(|word| matches!(word, "550" | "551" | "553"));
-    of("5.1.") || of("5.2.1") || (code && !of("5.7.") && !of("5.3.") && !of("5.4."))
+    let is_enhanced = |word: &str| word.starts_with("5.") && word.split('.').count() == 3;
+    words.clone().any(|word| matches!(word, "550" | "551" | "553")) && !words.any(is_enhanced)
 }
 
 /// The words with how to get no more of them.
@@ -288,7 +296,32 @@ fn with_end(words: &Words, end: &str) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_the_address;
+    use super::{is_of_a_dead_address, is_of_the_address};
+
+    #[test]
+    fn only_what_is_said_of_a_mailbox_or_a_domain_counts_against_it() {
+        for dead in [
+            "550 5.1.1 <r@example.org>: Recipient address rejected: User unknown in relay recipient table",
+            "mx answered 550 5.1.1 no such user",
+            "5.4.4 Host or domain name not found",
+            "550 no such user here",
+            "5.2.1 mailbox disabled",
+            "5.1.10 null MX",
+        ] {
+            assert!(is_of_the_address(dead) && is_of_a_dead_address(dead), "{dead}");
+        }
+        for ours in [
+            "550-5.7.26 the sender is not authenticated",
+            "550 5.7.1 relaying denied",
+            "553 5.1.8 bad sender's system address",
+            "5.2.2 mailbox full",
+            "554 5.3.4 too big",
+            "550 5.4.1 access denied",
+            "given up after 12 attempts: 550 no such user",
+        ] {
+            assert!(!is_of_the_address(ours), "{ours}");
+        }
+    }
 
     #[test]
     fn an_address_that_is_none_is_told_from_a_relay_at_fault() {

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 
 use super::audience::Audience;
 use super::command::Office;
-use super::decide::{Act, Bid, Draft, Join, Next, Speech, Wish};
+use super::decide::{Act, Bid, Draft, Join, Next, Speech, Unsaid, Wish};
 use super::disclosure::{Finding, Place, Rule, Weight};
 use super::incident::{Phase as InPhase, Severity};
 use super::rules::Target;
@@ -23,6 +23,16 @@ fn mends(sort: Sort, number: u32, channels: &[&str]) -> Act {
         ..draft(Audience::Public, "That was not so.")
     };
     Speech::of(Wish::Draft { number: None, draft })
+}
+
+fn delivered(number: u32, to: &str, outcome: &str) -> Act {
+    Act::Deliver {
+        what: "statement".into(),
+        to: to.into(),
+        outcome: outcome.into(),
+        why: String::new(),
+        statement: Some(number),
+    }
 }
 
 fn fires(key: &str, severity: Severity) -> Act {
@@ -138,6 +148,70 @@ fn a_correction_that_says_that_it_is_not_over_owes_a_closing_again() {
     night.does("maya", Speech::of(Wish::Draft { number: None, draft: not_over }));
     night.does("maya", publish(4));
     assert!(night.incident.voice.owes_a_closing(Audience::Public));
+    // And a correction of that says whether it is.
+    let mut over = draft(Audience::Public, "It is over.");
+    (over.sort, over.mends, over.phase) = (Some(Sort::Correction), Some(4), Some(Phase::Resolved));
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: over }));
+    night.does("maya", publish(5));
+    assert!(!night.incident.voice.owes_a_closing(Audience::Public));
+}
+
+#[test]
+fn a_list_of_which_one_reader_was_not_reached_is_told_that_it_was_not_so() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    for outcome in ["refused", "accepted"] {
+        night.does("onscene", delivered(1, "network", outcome));
+    }
+    night.does("onscene", delivered(1, "status", "refused"));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    assert_eq!(night.does("maya", publish(2)), ["network: statement 2"], "nobody has it on the other");
+}
+
+#[test]
+fn a_fallback_that_brought_the_words_meanwhile_is_told_as_well() {
+    let mut rules = calm();
+    rules.fallbacks.insert("status".into(), "network".into());
+    let mut night = Night::manned(rules);
+    let to_one = Draft { channels: vec!["status".into()], ..draft(Audience::Public, "All is lost.") };
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: to_one }));
+    night.does("maya", publish(1));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    assert_eq!(night.incident.voice.statement(2).unwrap().wording.channels, ["status"]);
+    // The letter of the fallback is on its way.
+    night.does("onscene", delivered(1, "status", "refused"));
+    assert_eq!(night.does("maya", publish(2)), ["status: statement 2", "network: statement 2"]);
+}
+
+#[test]
+fn what_was_kept_back_for_its_words_is_not_planned_again_all_night() {
+    let mut night = Night::new(holding());
+    let found = vec![Finding {
+        place: Place::Body,
+        span: 0..4,
+        rule: Rule::Host,
+        weight: Weight::Second,
+        why: "write it another way",
+    }];
+    let unsaid = vec![Unsaid { audience: Audience::Public, found, too_long: Vec::new() }];
+    let told = night.at(3).does("onscene", Act::Tick { unheard: Vec::new(), unsaid });
+    assert_eq!(told, ["tell kim withheld", "tell tom withheld"]);
+    let recovers =
+        Act::Recover { source: "pingdom".into(), key: "db-1".into(), timed_out: None, flaps: None };
+    night.at(4).does("onscene", recovers);
+    night.at(5).does("onscene", fires("db-1", Severity::Sev1));
+    assert_eq!(night.incident.voice.holding_at, None);
+    // Who takes it may have other words.
+    night.at(6).does("maya", Act::CheckIn);
+    assert!(night.incident.voice.holding_at.is_some());
+}
+
+#[test]
+fn who_was_asked_while_another_spoke_has_not_spoken() {
+    let mut night = Night::with_pio(calm());
+    night.does("maya", assign(Office::Pio, "tom", 1));
+    assert_eq!(night.incident.pio.as_ref().map(|(person, _)| person.as_str()), Some("kim"));
 }
 
 #[test]

@@ -164,10 +164,12 @@ pub struct Override {
 pub struct Reached {
     /// Which.
     pub channel: String,
-    /// `accepted`, `stands` (and what it takes back may, too), `refused`, `unknown` or `superseded`; empty while it is on its way.
+    /// `accepted`, `partly` (some have given it up), `stands` (and what it takes back may, too), `refused`, `unknown` or `superseded`; empty while it is on its way.
     pub outcome: String,
     /// Since when.
     pub at: Timestamp,
+    /// Some of those who read there have it, or may, whatever became of it for others.
+    pub some: bool,
 }
 
 /// One statement.
@@ -229,7 +231,7 @@ impl Statement {
 
     /// Where its words are, or may be: it was accepted there, also by way of a fallback, or is on its way, or nobody knows.
     pub fn may_stand_in(&self) -> Vec<String> {
-        let may = |one: &&Reached| !matches!(one.outcome.as_str(), "refused" | "superseded");
+        let may = |one: &&Reached| one.some || !matches!(one.outcome.as_str(), "refused" | "superseded");
         self.reached.iter().filter(may).map(|one| one.channel.clone()).collect()
     }
 
@@ -322,6 +324,8 @@ pub struct Voice {
     pub holding_at: Option<Timestamp>,
     /// Somebody said hold: nothing goes out by itself.
     pub held: bool,
+    /// What was to go out by itself was kept back for its words: that is not planned again, and nobody is told again.
+    pub withheld: bool,
 }
 
 impl Voice {
@@ -391,8 +395,17 @@ impl Voice {
     /// Whether an audience was told that it is over, and that stands.
     pub fn is_closed(&self, audience: Audience) -> bool {
         // What corrects a closing says whether it is over; what corrects anything else does not.
-        let of_a_closing =
-            |number: u32| self.statement(number).is_some_and(|mended| mended.wording.sort == Sort::Closing);
+        let of_a_closing = |number: u32| {
+            let mut mended = self.statement(number);
+            // A correction may be corrected.
+            for _ in 0..STATEMENTS_MAX {
+                match mended.and_then(|one| one.wording.mends) {
+                    Some(other) => mended = self.statement(other),
+                    None => break,
+                }
+            }
+            mended.is_some_and(|root| root.wording.sort == Sort::Closing)
+        };
         let says = |one: &&Statement| {
             let tells = match one.wording.sort {
                 Sort::Retraction => false,
@@ -482,8 +495,12 @@ impl Voice {
                 }
                 known.stage = Stage::Published { at, by: by.to_owned(), right: *right };
                 known.wording.channels.clone_from(channels);
-                let on_its_way =
-                    |channel: &String| Reached { channel: channel.clone(), outcome: String::new(), at };
+                let on_its_way = |channel: &String| Reached {
+                    channel: channel.clone(),
+                    outcome: String::new(),
+                    at,
+                    some: false,
+                };
                 known.reached = channels.iter().map(on_its_way).collect();
                 let (audience, next_by, sort) =
                     (known.wording.audience, known.wording.next_by, known.wording.sort);
@@ -538,8 +555,9 @@ impl Voice {
             }
             Say::NoPio => self.pio_due = None,
             Say::HoldingPlanned { at } => self.holding_at = Some(*at),
-            Say::HoldingStopped { .. } => {
+            Say::HoldingStopped { withheld, .. } => {
                 self.holding_at = None;
+                self.withheld |= *withheld;
                 // What stops by itself may begin again.
                 self.held |= by != Actor::Dispatch.name();
             }
@@ -562,13 +580,19 @@ impl Voice {
     /// A channel's part of a statement came to its end.
     pub(super) fn reached(&mut self, number: u32, channel: &str, outcome: &str, at: Timestamp) {
         let Some(known) = self.statements.iter_mut().find(|known| known.number == number) else { return };
+        let may_be_there = !matches!(outcome, "refused" | "superseded");
         match known.reached.iter_mut().find(|one| one.channel == channel) {
-            // A list has many readers: one that was not reached is what people have to see.
-            Some(one) if !one.outcome.is_empty() && one.outcome != "accepted" => {}
-            Some(one) => (one.outcome, one.at) = (outcome.to_owned(), at),
+            Some(one) => {
+                one.some |= may_be_there;
+                // A list has many readers: one that was not reached is what people have to see.
+                if matches!(one.outcome.as_str(), "" | "accepted") {
+                    (one.outcome, one.at) = (outcome.to_owned(), at);
+                }
+            }
             // Its fallback took it.
             None => {
-                known.reached.push(Reached { channel: channel.to_owned(), outcome: outcome.to_owned(), at })
+                let (channel, outcome) = (channel.to_owned(), outcome.to_owned());
+                known.reached.push(Reached { channel, outcome, at, some: may_be_there });
             }
         }
     }
@@ -595,6 +619,7 @@ impl Voice {
     pub(super) fn begin_anew(&mut self) {
         self.cause = None;
         self.held = false;
+        self.withheld = false;
         self.called.clear();
     }
 

@@ -79,6 +79,7 @@ pub(super) fn became(outcome: &str) -> &str {
     match outcome {
         "unknown" => "nobody knows whether it arrived",
         "unreached" => "it did not arrive",
+        "partly" => "not all have it",
         "stands" => "it is there, and what it takes back may stand there still",
         "superseded" => "a newer one goes there instead",
         other => other,

@@ -96,6 +96,11 @@ pub(super) fn sentence(
                 Some((number, channel, "unknown")) => format!(
                     "{id}: it is not known whether statement {number} reached {channel}. Look there; it is not sent again by itself, so that nobody reads it twice."
                 ),
+                Some((number, channel, "partly")) => {
+                    format!(
+                        "{id}: statement {number} did not reach everybody on {channel}; the log says why."
+                    )
+                }
                 Some((number, channel, "stands")) => format!(
                     "{id}: statement {number} is in {channel}, but what it takes back may stand there still. Look there, and remove it by hand."
                 ),

@@ -216,17 +216,26 @@ pub fn confirm(tx: &Tx<'_>, token: &str) -> Result<bool, StoreError> {
 }
 
 /// The button behind a link that ends was pressed, or a mail program did what its reader asked it to: the address is forgotten.
+/// `is_named`: whether the configuration names an address as one that a channel goes to in any case; such letters are no subscriber's.
 /// `false` when the link is nobody's any more.
 ///
 /// # Errors
 /// What the engine says.
-pub fn end(tx: &Tx<'_>, token: &str) -> Result<bool, StoreError> {
+pub fn end(tx: &Tx<'_>, token: &str, is_named: impl Fn(&str, &str) -> bool) -> Result<bool, StoreError> {
     let Some((known, _)) = of_link(tx, token, Purpose::End)? else { return Ok(false) };
     let channel =
         tx.query_one("select channel from subscriber where id = ?1", &[known.id.into()], |row| row.text(0))?;
     let channel = channel.unwrap_or_default();
     tx.write("delete from subscriber where id = ?1", &[known.id.into()])?;
-    let of = [channel.as_str().into(), known.address.as_str().into()];
+    if !is_named(&channel, &known.address) {
+        forget_letters(tx, &channel, &known.address)?;
+    }
+    Ok(true)
+}
+
+/// Nothing that waits goes to an address of a channel any more, and nothing that went tells of it.
+fn forget_letters(tx: &Tx<'_>, channel: &str, address: &str) -> Result<(), StoreError> {
+    let of = [channel.into(), address.into()];
     tx.write(
         "update letter set state = 'dropped', payload = '', why = 'no longer wanted'
          where channel = ?1 and address = ?2 and person = '' and state = 'pending'",
@@ -235,28 +244,21 @@ pub fn end(tx: &Tx<'_>, token: &str) -> Result<bool, StoreError> {
     tx.write(
         "update letter set address = '' where channel = ?1 and address = ?2 and person = '' and state <> 'sending'",
         &of,
-    )?;
-    Ok(true)
+    )
 }
 
-/// Forgets an address in every list, and the words of letters that still wait to go there; answers of how many lists.
+/// Forgets an address in every list, and the words of letters that still wait to go there; answers of how many lists. `is_named` as
+/// in [`end`].
 ///
 /// # Errors
 /// What the engine says.
-pub fn remove(tx: &Tx<'_>, address: &str) -> Result<u64, StoreError> {
-    let lists = tx.execute("delete from subscriber where address = ?1", &[address.into()])?;
-    if lists > 0 {
-        tx.write(
-            "update letter set state = 'dropped', payload = '', why = 'no longer wanted'
-             where address = ?1 and person = '' and state = 'pending'",
-            &[address.into()],
-        )?;
-        tx.write(
-            "update letter set address = '' where address = ?1 and person = '' and state <> 'sending'",
-            &[address.into()],
-        )?;
+pub fn remove(tx: &Tx<'_>, address: &str, is_named: impl Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
+    let sql = "select channel from subscriber where address = ?1";
+    let lists = tx.query(sql, &[address.into()], |row| row.text(0))?;
+    for channel in lists.iter().filter(|channel| !is_named(channel, address)) {
+        forget_letters(tx, channel, address)?;
     }
-    Ok(lists)
+    tx.execute("delete from subscriber where address = ?1", &[address.into()])
 }
 
 /// Most that are shown at once.
@@ -456,14 +458,15 @@ pub fn is_mailed(tx: &Tx<'_>, incident: i64, channel: &str, statement: u32) -> R
     Ok(found.is_some())
 }
 
-/// A letter to somebody who has left meanwhile has ended: the address is forgotten here as well.
+/// A letter was given back whose reader has left meanwhile: it is not tried again, and the address is forgotten here as well.
 ///
 /// # Errors
 /// What the engine says.
 pub fn forget_in(tx: &Tx<'_>, claim: &Claim) -> Result<(), StoreError> {
     tx.write(
-        "update letter set address = '' where seq = ?1 and state <> 'pending'
-           and not exists (select 1 from subscriber where channel = ?2 and address = ?3)",
+        "update letter set address = '', state = case when state = 'pending' then 'dropped' else state end,
+           payload = case when state = 'pending' then '' else payload end
+         where seq = ?1 and not exists (select 1 from subscriber where channel = ?2 and address = ?3)",
         &[claim.number().into(), claim.channel.as_str().into(), claim.address.as_str().into()],
     )
 }

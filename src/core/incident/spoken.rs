@@ -23,7 +23,10 @@ impl Incident {
 
     /// Somebody is called as PIO; `due`: when the next one is.
     pub(super) fn calls_pio(&mut self, person: &str, due: Option<Timestamp>, at: Timestamp) {
-        self.pio = Some((person.to_owned(), at));
+        // Who is asked while somebody speaks has not spoken.
+        if self.offices.holder(Office::Pio).is_none() {
+            self.pio = Some((person.to_owned(), at));
+        }
         self.offices.ask(Office::Pio, person, at);
         self.voice.pio_due = due;
         if !self.voice.called.iter().any(|known| known == person) {

@@ -139,6 +139,8 @@ pub enum Say {
     HoldingStopped {
         /// Why.
         why: String,
+        /// It is for its words.
+        withheld: bool,
     },
 }
 
@@ -246,7 +248,7 @@ impl Say {
             Self::HoldingPlanned { at } => {
                 format!("a holding statement goes out at {at:.0}, unless somebody says hold")
             }
-            Self::HoldingStopped { why } => format!("no holding statement goes out{}", with(why)),
+            Self::HoldingStopped { why, .. } => format!("no holding statement goes out{}", with(why)),
             Self::NoPio => "everybody who can be the PIO was called, and nobody has come".into(),
         }
     }

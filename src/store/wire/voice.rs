@@ -124,6 +124,8 @@ struct ReachedRow {
     channel: String,
     outcome: String,
     at: Timestamp,
+    #[serde(default)]
+    some: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -201,6 +203,8 @@ pub(super) struct VoiceRow {
     holding_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     held: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    withheld: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -289,7 +293,11 @@ pub(super) enum SayRow {
     #[serde(rename = "holding_planned")]
     HoldingPlanned { at: Timestamp },
     #[serde(rename = "holding_stopped")]
-    HoldingStopped { why: String },
+    HoldingStopped {
+        why: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        withheld: bool,
+    },
 }
 
 #[cfg(test)]
@@ -343,7 +351,7 @@ mod tests {
             Say::Answered { number: 1, text: String::new() },
             Say::NoPio,
             Say::HoldingPlanned { at },
-            Say::HoldingStopped { why: "maya says hold".into() },
+            Say::HoldingStopped { why: "maya says hold".into(), withheld: false },
         ];
         assert_eq!(all.clone().map(|say| say.kind()), Say::KINDS);
         for say in all {

@@ -219,6 +219,7 @@ impl State<'_> {
                     "accepted" => "there",
                     "refused" => "not taken",
                     "unknown" => "not known; look there",
+                    "partly" => "there, but not for all",
                     "stands" => "there; what it takes back may stand there still: look, and remove it by hand",
                     "superseded" => "a newer one went there instead",
                     other => other,
