@@ -82,7 +82,7 @@ impl fmt::Display for No {
             Self::Program => {
                 write!(
                     to,
-                    "a program has no say about tokens, sessions, private addresses and delivery drills"
+                    "a program has no say about tokens, sessions, subscribers, private addresses and delivery drills"
                 )
             }
             Self::Keepers => write!(to, "this is for administrators"),

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::super::desk::{Desk, cannot_read};
 use super::super::problem::Problem;
-use super::keys::asking;
 use super::{json_body, view};
 use crate::commit::{Command, Reply, Subscribing};
+use crate::core::role::Deed;
 use crate::store::subscribers::{self, LISTED_MAX};
 
 /// Which part of them is asked for.
@@ -60,9 +60,7 @@ pub(in super::super) async fn remove(
 }
 
 async fn may(desk: &Desk, headers: &HeaderMap) -> Result<String, Problem> {
-    let by = asking(desk, headers).await?;
-    match by.administrator {
-        true => Ok(by.person),
-        false => Err(Problem::forbidden("subscribers are looked at and removed by an administrator")),
-    }
+    let holder = desk.holder(headers, Deed::Look).await?;
+    desk.allows(&holder, Deed::Keep)?;
+    Ok(holder.name().to_owned())
 }
