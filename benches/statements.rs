@@ -25,7 +25,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use onscene::core::audience::Audience;
-use onscene::core::disclosure::{Disclosure, Known, Rendered, lint};
+use onscene::core::disclosure::{Disclosure, Known, Rendered, Rule, lint};
 
 /// Incidents of which something is said at the same time.
 const INCIDENTS: usize = 20;
@@ -102,7 +102,7 @@ impl Side {
         let (address, (webhook, heard)) = (free(), listens(false));
         let (hole, _kept) = listens(true);
         let mut config = format!(
-            "[server]\nlisten = \"{address}\"\nexternal_url = \"http://{address}\"\n[store]\nurl = \"sqlite:{}\"\n\
+            "[server]\nlisten = \"{address}\"\nexternal_url = \"http://{address}\"\n[storm]\noff = true\n[store]\nurl = \"sqlite:{}\"\n\
              [mail]\nfrom = \"pager@example.net\"\nrelays = [\"file:{}\"]\n\
              [[person]]\nname = \"maya\"\nemail = \"maya@example.net\"\n[[person]]\nname = \"tom\"\nemail = \"tom@example.net\"\n\
              [[escalation]]\nname = \"default\"\nsteps = [{{ page = [\"person:maya\"], wait = \"5m\" }}]\n",
@@ -257,14 +257,18 @@ fn many_customers(texts: usize) {
             ),
             ..text.clone()
         };
-        assert!(lint(&text, Audience::Public, &known).is_empty(), "a clean text");
-        assert_eq!(lint(&named, Audience::Public, &known).is_empty(), count == 0, "a customer is found");
+        let names = |text: &Rendered| {
+            lint(text, Audience::Public, &known).iter().any(|one| one.rule == Rule::Customer)
+        };
+        assert!(!names(&text), "it names nobody");
+        assert_eq!(names(&named), count > 0, "a customer is found");
         let mut took: Vec<f64> = (0..texts)
             .map(|_| {
                 let begun = Instant::now();
                 let found = lint(&text, Audience::Public, &known);
-                assert!(found.is_empty());
-                begun.elapsed().as_secs_f64() * 1e6
+                let took = begun.elapsed();
+                drop(found);
+                took.as_secs_f64() * 1e6
             })
             .collect();
         took.sort_by(f64::total_cmp);
