@@ -255,10 +255,14 @@ fn not_answered(failure: Failure) -> Outcome {
     }
 }
 
-/// Ends an attempt of several requests in time; whether it was written is not known then.
-pub(super) async fn bounded(attempt: impl Future<Output = Outcome>) -> Outcome {
-    let late = Outcome::Unknown { why: "no answer in time".into() };
-    tokio::time::timeout(ATTEMPT_DEADLINE, attempt).await.unwrap_or(late)
+/// Ends an attempt of several requests in time; whether it was written is not known then. What an attempt needs is kept beside the
+/// stack, of which workers have little.
+pub(super) fn bounded(attempt: impl Future<Output = Outcome>) -> impl Future<Output = Outcome> {
+    let attempt = Box::pin(attempt);
+    async move {
+        let late = Outcome::Unknown { why: "no answer in time".into() };
+        tokio::time::timeout(ATTEMPT_DEADLINE, attempt).await.unwrap_or(late)
+    }
 }
 
 /// Takes away what an earlier letter wrote. Silence about that must not be taken for silence about the words that follow it.

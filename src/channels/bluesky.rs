@@ -8,8 +8,8 @@
 //! that is refused, another is made: a server takes no more than 300 logins a day, so here it is no more than ten an hour. The
 //! mutex is held while a session is asked for, so that letters which come together make one.
 //!
-//! An id of ours is the address of the post and the hash of what it says, with a space between: an answer has to name both. What
-//! answers a post that is gone stands by itself. Addresses are links by where their bytes are in the text.
+//! An id of ours is the address of the post and the hash of what it says, with a space between: an answer has to name both. Where the
+//! first post is gone the next stands by itself, and those that follow answer it. Addresses are links by where their bytes are in the text.
 //!
 //! 300 characters as readers count are taken, and 3,000 bytes.
 //!
@@ -30,7 +30,9 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, bounded, encode, refused, strange, unwritten, usual, word};
 use super::client::Answer;
-use super::social::{Posted, answers, characters, fits, language, link, links, post, publish, stated};
+use super::social::{
+    Posted, answers, characters, fits, language, link, links, post, posted_in, publish, stated,
+};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::crypto;
@@ -173,18 +175,20 @@ impl Bluesky {
 
     async fn publish(&self, parcel: &Parcel, statement: &Statement, text: &str) -> Result<Outcome, Outcome> {
         let root = parcel.thread_root.as_deref().and_then(Named::read);
-        let reply = match answers(parcel).and_then(Named::read) {
-            Some(parent) if self.stands(&parent).await => {
-                let root = root.unwrap_or_else(|| parent.clone());
-                Some(json!({"root": root.json(), "parent": parent.json()}))
+        let mut reply = None;
+        for parent in answers(parcel).into_iter().filter_map(Named::read) {
+            if self.stands(&parent).await {
+                let root = root.as_ref().unwrap_or(&parent);
+                reply = Some(json!({"root": root.json(), "parent": parent.json()}));
+                break;
             }
-            _ => None,
-        };
+        }
+        let is_answer = reply.is_some();
         let record = self.record(statement, text, reply);
         let key = key(statement.at, &parcel.delivery);
         let body = |did: &str| json!({"repo": did, "collection": COLLECTION, "rkey": key, "record": record});
         let answer = self.ask(parcel, "com.atproto.repo.putRecord", body).await?;
-        Ok(outcome(&answer, parcel))
+        Ok(posted_in(parcel, outcome(&answer, parcel), is_answer))
     }
 
     fn record(&self, statement: &Statement, text: &str, reply: Option<Value>) -> Value {
@@ -461,10 +465,19 @@ mod tests {
         let gone = json_answer("400 Bad Request", fixture("not_found"));
         for (answer, answered) in [(gone, false), (json_answer("500 Oops", ""), true)] {
             let (url, requests) = receiver(vec![answer, ok("session"), ok("put")]).await;
-            account(&url, &[]).send(&reply).await;
+            let begins = matches!(account(&url, &[]).send(&reply).await, Outcome::Begun { .. });
             let record = requests.await[2].json()["record"].clone();
-            assert_eq!(record.get("reply").is_some(), answered, "{record}");
+            assert_eq!((record.get("reply").is_some(), begins), (answered, !answered), "{record}");
         }
+        // What corrects one that is gone answers the first.
+        let mut correction = reply.clone();
+        let said = correction.statement.as_mut().unwrap();
+        said.sort = Sort::Correction;
+        let remote_id = Some(ROOT.replace("3m6az3xoh2s2a", "3m6az3xoh2s2b"));
+        said.mends = Some(Mended { id: "42-2".into(), at: said.at, remote_id });
+        let (url, requests) = receiver(vec![gone, ok("record"), ok("session"), ok("put")]).await;
+        assert_eq!(account(&url, &[]).send(&correction).await.as_str(), "accepted");
+        assert_eq!(requests.await[3].json()["record"]["reply"], json!({"root": root, "parent": root}));
         // An id of another kind of channel is none.
         let (url, requests) = receiver(vec![ok("session"), ok("put")]).await;
         account(&url, &[]).send(&Parcel { thread_root: Some("1795400000.000100".into()), ..reply }).await;

@@ -14,7 +14,7 @@ use serde::{Deserialize as _, Deserializer};
 
 use super::api::{refused, usual};
 use super::client::Answer;
-use super::statement::{Shown, unseen_for};
+use super::statement::{Shown, standing, unseen_for};
 use super::{Fields, Key, Kind, Outcome, Parcel, Statement};
 use crate::core::voice::{Impact, Phase, Sort};
 
@@ -291,10 +291,7 @@ impl Left {
     pub(super) fn told(self, handle: &Handle) -> Outcome {
         match self.0 {
             None => handle.accepted(),
-            Some(why) => Outcome::Stands {
-                remote_id: Some(handle.text()),
-                why: format!("its words are there, but what they take back may stand there still: {why}"),
-            },
+            Some(why) => standing(handle.accepted(), &why),
         }
     }
 }

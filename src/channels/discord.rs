@@ -23,7 +23,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{bounded, encode, of_letter, removal, strange, usual};
+use super::api::{bounded, encode, of_letter, strange, usual};
 use super::client::Answer;
 use super::hook::{self, Hook};
 use super::pace::Pace;
@@ -102,9 +102,11 @@ impl Discord {
             shows(parcel).fitting()?;
         }
         self.pace.turn().await?;
-        if let Some(id) = statement::taken_back(parcel) {
-            statement::removed(parcel, removal(self.remove(parcel, id)).await)?;
-        }
+        let say = async { self.say(parcel).await.unwrap_or_else(|outcome| outcome) };
+        Ok(statement::in_place(parcel, |id| self.remove(parcel, id), say).await)
+    }
+
+    async fn say(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let root = parcel.thread_root.as_deref().and_then(|root| root.strip_prefix(THREAD));
         let place = match root {
             Some(thread) if !self.hook.has("thread_id") => Place::Thread(thread),

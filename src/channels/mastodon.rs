@@ -5,7 +5,8 @@
 //! and one with the same words is this one. Where that cannot be read, nothing is written.
 //!
 //! The first status of an incident is public; those that follow answer it, and are unlisted: they stand in its thread and in the
-//! timelines of those who follow, and not in that of the server. What answers one that is gone stands by itself, in public.
+//! timelines of those who follow, and not in that of the server. Where that one is gone the next stands by itself, in public, and those
+//! that follow answer it.
 //!
 //! Length is counted as the server does, in what readers take for characters, an address as 23; how many it takes is asked of
 //! `/api/v2/instance` before something is posted, and is 500 until then, and where that cannot be asked.
@@ -27,7 +28,9 @@ use serde_json::json;
 
 use super::api::{Api, bounded, encode, refused, strange, usual};
 use super::client::Answer;
-use super::social::{Posted, answers, characters, fits, language, link, links, post, publish, stated};
+use super::social::{
+    Posted, answers, characters, fits, language, link, links, post, posted_in, publish, stated,
+};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 
@@ -101,6 +104,7 @@ struct Status {
     #[serde(default)]
     content: String,
     created_at: Option<Timestamp>,
+    in_reply_to_id: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -149,13 +153,13 @@ impl Mastodon {
         let is_forgotten = parcel.now.duration_since(parcel.created_at) >= KEY_LIFE;
         if parcel.attempt > 1
             && is_forgotten
-            && let Some(id) = self.find(parcel, text).await?
+            && let Some(found) = self.find(parcel, text).await?
         {
-            return Ok(Outcome::Accepted { remote_id: Some(id) });
+            return Ok(there(parcel, found));
         }
-        if let Some(root) = answers(parcel) {
-            let answer = self.post(parcel, text, Some(root)).await?;
-            // The one that it answers is gone.
+        for one in answers(parcel) {
+            let answer = self.post(parcel, text, Some(one)).await?;
+            // Where it is gone, the next.
             if answer.status != StatusCode::NOT_FOUND {
                 return Ok(outcome(&answer, parcel));
             }
@@ -210,7 +214,7 @@ impl Mastodon {
     }
 
     /// The status that an attempt before has written, if any. What cannot be found out is not known.
-    async fn find(&self, parcel: &Parcel, text: &str) -> Result<Option<String>, Outcome> {
+    async fn find(&self, parcel: &Parcel, text: &str) -> Result<Option<Status>, Outcome> {
         let answer = self.api.get("/api/v1/accounts/verify_credentials").await;
         let account: Account = read(answer, parcel)?;
         let (sought, since) = (bare(text), parcel.created_at - LOOK_BACK);
@@ -219,17 +223,14 @@ impl Mastodon {
             let id = encode(&account.id);
             let path = format!("/api/v1/accounts/{id}/statuses?limit={PAGE}&exclude_reblogs=true{page}");
             let found: Vec<Status> = read(self.api.get(&path).await, parcel)?;
-            let young = |status: &&Status| status.created_at.is_none_or(|at| at >= since);
-            let same = |status: &&Status| bare(&plain(&status.content)) == sought;
-            if let Some(status) = found.iter().filter(young).find(same) {
-                return Ok(Some(status.id.clone()));
+            let young = |status: &Status| status.created_at.is_none_or(|at| at >= since);
+            let same = |status: &Status| bare(&plain(&status.content)) == sought;
+            let oldest = found.last().filter(|last| young(last)).map(|last| last.id.clone());
+            if let Some(status) = found.into_iter().find(|status| young(status) && same(status)) {
+                return Ok(Some(status));
             }
-            match found.last() {
-                Some(last) if young(&last) => {
-                    page = format!("&max_id={}", encode(&last.id));
-                }
-                _ => return Ok(None),
-            }
+            let Some(oldest) = oldest else { return Ok(None) };
+            page = format!("&max_id={}", encode(&oldest));
         }
         Err(unknown("more was posted since than is looked through"))
     }
@@ -254,10 +255,15 @@ fn read<T: for<'a> Deserialize<'a>>(answer: Result<Answer, Outcome>, parcel: &Pa
     serde_json::from_slice(&answer.body).map_err(|_| unknown("its answer is not that of Mastodon"))
 }
 
+/// A status that is there. A repeat is answered with the one that was made, so it tells itself whether it answers another.
+fn there(parcel: &Parcel, status: Status) -> Outcome {
+    posted_in(parcel, Outcome::Accepted { remote_id: Some(status.id) }, status.in_reply_to_id.is_some())
+}
+
 fn outcome(answer: &Answer, parcel: &Parcel) -> Outcome {
     if answer.status.is_success() {
         return match serde_json::from_slice::<Status>(&answer.body) {
-            Ok(status) => Outcome::Accepted { remote_id: Some(status.id) },
+            Ok(status) => there(parcel, status),
             Err(_) => strange("Mastodon"),
         };
     }
@@ -356,7 +362,8 @@ mod tests {
         let gone = json_answer("404 Not Found", fixture("not_found"));
         let (url, requests) = receiver(vec![instance(), gone, made()]).await;
         let reply = Parcel { thread_root: Some("7".into()), ..statement(1) };
-        assert_eq!(account(&url, &[]).send(&reply).await.as_str(), "accepted");
+        let begun = Outcome::Begun { root: "103254962155278888".into() };
+        assert_eq!(account(&url, &[]).send(&reply).await, begun, "and those that follow answer it");
         let requests = requests.await;
         assert_eq!(
             (requests[1].json()["in_reply_to_id"].as_str(), requests[2].json().get("in_reply_to_id")),
@@ -388,6 +395,18 @@ mod tests {
         let (url, requests) = receiver(vec![instance(), me, page, json_answer("200 OK", &here)]).await;
         let found = account(&url, &[]).send(&late).await;
         assert_eq!(found, Outcome::Accepted { remote_id: Some("49".into()) });
+        // Of a thread it is another's first where it answers none.
+        for (answered, expected) in [
+            (json!("7"), Outcome::Accepted { remote_id: Some("49".into()) }),
+            (json!(null), Outcome::Begun { root: "49".into() }),
+        ] {
+            let mut there = status(49, &format!("<p>{html}</p>"), young);
+            there["in_reply_to_id"] = answered;
+            let there = json_answer("200 OK", &json!([there]).to_string());
+            let (url, _requests) = receiver(vec![instance(), me, there]).await;
+            let next = Parcel { thread_root: Some("7".into()), ..late.clone() };
+            assert_eq!(account(&url, &[]).send(&next).await, expected);
+        }
         let lines: Vec<_> = requests.await.into_iter().map(|seen| seen.line).collect();
         assert!(lines[1].starts_with("GET /api/v1/accounts/verify_credentials "), "{lines:?}");
         assert!(

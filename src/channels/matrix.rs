@@ -25,7 +25,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, again, bounded, encode, refused, removal, strange, usual, word};
+use super::api::{Api, again, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -141,15 +141,14 @@ impl Matrix {
                 found => found,
             }
         };
-        let write = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
-        bounded(self.tries.once(parcel, look, write)).await
+        let redact = |event| self.redact(parcel, room, event);
+        let say = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
+        let write = statement::in_place(parcel, redact, say);
+        bounded(self.tries.once(parcel, statement::found_in_place(parcel, redact, look), write)).await
     }
 
     /// Says something in a room of our own: what keeps it from that keeps every letter from it.
     async fn say(&self, parcel: &Parcel, room: &str) -> Result<Outcome, Outcome> {
-        if let Some(event) = statement::taken_back(parcel) {
-            statement::removed(parcel, removal(self.redact(parcel, room, event)).await)?;
-        }
         let mut body = said_in_room(parcel);
         let mut answer = self.put(room, &parcel.delivery, &body).await?;
         let begins = answer.status == StatusCode::BAD_REQUEST && parcel.thread_root.is_some();

@@ -29,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use super::api::{Api, again, bounded, encode, refused, removal, strange, usual, word};
+use super::api::{Api, again, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -137,16 +137,15 @@ impl Mattermost {
         {
             return outcome;
         }
-        let write = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
+        let remove = |post| self.remove(parcel, post);
+        let say = async { self.say(parcel, room).await.unwrap_or_else(|outcome| outcome) };
+        let write = statement::in_place(parcel, remove, say);
         let look = async { self.look(parcel, room).await.map_err(statement::unseen) };
-        bounded(self.tries.once(parcel, look, write)).await
+        bounded(self.tries.once(parcel, statement::found_in_place(parcel, remove, look), write)).await
     }
 
     /// Says something in a channel of our own: what keeps it from that keeps every letter from it.
     async fn say(&self, parcel: &Parcel, room: &str) -> Result<Outcome, Outcome> {
-        if let Some(post) = statement::taken_back(parcel) {
-            statement::removed(parcel, removal(self.remove(parcel, post)).await)?;
-        }
         let mut body = said_in_channel(parcel, room);
         let mut answer = self.api.post("/api/v4/posts", &body).await?;
         let is_gone = parcel.thread_root.is_some()
@@ -184,18 +183,25 @@ impl Mattermost {
         }
     }
 
-    /// Takes away what an earlier letter wrote. What is gone is deleted.
+    /// Takes away what an earlier letter wrote. What is gone is deleted. With the first post of a thread, of this one or of one before
+    /// it, its answers would go: it is given other words.
     async fn remove(&self, parcel: &Parcel, post: &str) -> Outcome {
         let path = format!("/api/v4/posts/{}", encode(post));
-        let is_root = parcel.thread_root.as_deref() == Some(post);
-        let asked = match is_root {
-            true => {
-                let words = json!({"message": written(&shows(parcel).text)});
-                self.api.put(&format!("{path}/patch"), &words).await
+        let remove = async {
+            let stands = self.api.get(&path).await?;
+            if !stands.status.is_success() {
+                return Ok(stands);
             }
-            false => self.api.delete(&path).await,
+            let post = serde_json::from_slice::<Post>(&stands.body).map_err(|_| strange("Mattermost"))?;
+            match post.root_id.is_empty() {
+                true => {
+                    let words = json!({"message": written(&shows(parcel).text)});
+                    self.api.put(&format!("{path}/patch"), &words).await
+                }
+                false => self.api.delete(&path).await,
+            }
         };
-        match asked {
+        match remove.await {
             Ok(answer) if answer.status.is_success() => Outcome::Accepted { remote_id: None },
             Ok(answer) if answer.status == StatusCode::NOT_FOUND && id(&answer).is_some() => {
                 Outcome::Accepted { remote_id: None }
@@ -488,18 +494,22 @@ mod tests {
     #[tokio::test]
     async fn the_first_post_of_a_thread_is_given_other_words_and_the_thread_stays() {
         let made = json_answer("201 Created", fixture("post"));
-        let (url, requests) = receiver(vec![json_answer("200 OK", fixture("post")), made]).await;
-        let mut retraction = statement(1);
-        let root = Some("postpostpostpostpostpost26".to_owned());
-        let said = retraction.statement.as_mut().unwrap();
-        said.sort = Sort::Retraction;
-        said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: root.clone() });
-        retraction.thread_root = root;
-        assert_eq!(channel(&url).send(&retraction).await.as_str(), "accepted");
-        let requests = requests.await;
-        let line = "PUT /api/v4/posts/postpostpostpostpostpost26/patch ";
-        assert!(requests[0].line.starts_with(line), "{}", requests[0].line);
-        assert_eq!(requests[0].json(), json!({"message": requests[1].json()["message"]}));
+        let found = json_answer("200 OK", fixture("post"));
+        // Of the thread that goes on, and of one that another took the place of.
+        for root in ["postpostpostpostpostpost26", "otherotherotherotherother2"] {
+            let (url, requests) = receiver(vec![found, found, made]).await;
+            let mut retraction = statement(1);
+            let said = retraction.statement.as_mut().unwrap();
+            said.sort = Sort::Retraction;
+            let remote_id = Some("postpostpostpostpostpost26".into());
+            said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id });
+            retraction.thread_root = Some(root.into());
+            assert_eq!(channel(&url).send(&retraction).await.as_str(), "accepted");
+            let requests = requests.await;
+            let line = "PUT /api/v4/posts/postpostpostpostpostpost26/patch ";
+            assert!(requests[1].line.starts_with(line), "{}", requests[1].line);
+            assert_eq!(requests[1].json(), json!({"message": requests[2].json()["message"]}));
+        }
     }
 
     #[tokio::test]

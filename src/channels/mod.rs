@@ -350,15 +350,7 @@ impl Channel {
         let retracts = parcel.statement.as_ref().filter(|said| said.sort == Sort::Retraction);
         let mended = retracts.filter(|_| self.removes_by_id()).and_then(|said| said.mends.as_ref());
         let is_unnamed = mended.is_some_and(|mended| mended.remote_id.is_none());
-        let why =
-            "its words are there, but what they take back was never named to us and may stand there still";
-        match outcome {
-            Outcome::Accepted { remote_id } if is_unnamed => Outcome::Stands { remote_id, why: why.into() },
-            Outcome::Begun { root } if is_unnamed => {
-                Outcome::Stands { remote_id: Some(root), why: why.into() }
-            }
-            other => other,
-        }
+        if is_unnamed { statement::standing(outcome, "it was never named to us") } else { outcome }
     }
 
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter, or it is looked for before it is written

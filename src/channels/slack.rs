@@ -21,7 +21,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, bounded, busy, encode, of_letter, refused, removal, strange, word};
+use super::api::{Api, bounded, busy, encode, of_letter, refused, strange, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -203,16 +203,10 @@ impl Slack {
         if let Err(outcome) = shows(parcel).fitting() {
             return outcome;
         }
-        let write = async {
-            if let Some(ts) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, removal(self.remove(room, ts)).await)
-            {
-                return outcome;
-            }
-            self.say(parcel, stated(parcel, room)).await
-        };
+        let remove = |ts| self.remove(room, ts);
+        let write = statement::in_place(parcel, remove, self.say(parcel, stated(parcel, room)));
         let look = async { self.look(parcel, room).await.map_err(|outcome| self.unseen(outcome)) };
-        self.tries.once(parcel, look, write).await
+        self.tries.once(parcel, statement::found_in_place(parcel, remove, look), write).await
     }
 
     fn unseen(&self, outcome: Outcome) -> Outcome {

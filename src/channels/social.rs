@@ -16,7 +16,7 @@ use jiff::tz::TimeZone;
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::api::refused;
-use super::statement::Shown;
+use super::statement::{Shown, standing};
 use super::{Fields, Outcome, Parcel, Statement, fit};
 use crate::core::voice::Sort;
 
@@ -71,43 +71,43 @@ pub(super) async fn publish<'a, R: Future<Output = Outcome>>(
 
 /// What became of a letter that takes a post back: of its words, and of that post, which is gone where `removed` was accepted.
 fn withdrawn(parcel: &Parcel, posted: &Posted, told: Outcome, removed: Outcome) -> Outcome {
-    let Outcome::Accepted { remote_id } = told else { return told };
-    let stands = "its words are posted, but the post that it takes back may stand there still";
+    if !matches!(told, Outcome::Accepted { .. } | Outcome::Begun { .. }) {
+        return told;
+    }
     match removed {
-        Outcome::Accepted { .. } | Outcome::Begun { .. } => Outcome::Accepted { remote_id },
+        Outcome::Accepted { .. } | Outcome::Begun { .. } => told,
         Outcome::Wait { why, .. } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
-            posted.keep(parcel, remote_id);
-            Outcome::Unknown { why: format!("{stands}: {why}") }
+            posted.keep(parcel, told);
+            Outcome::Unknown {
+                why: format!("its words are posted, and what they take back is not removed yet: {why}"),
+            }
         }
         Outcome::Wait { why, .. }
         | Outcome::Unknown { why }
         | Outcome::Refused { why, .. }
-        | Outcome::Stands { why, .. } => {
-            let why = format!("{stands}, and has to be removed by hand: {why}");
-            Outcome::Stands { remote_id, why }
-        }
+        | Outcome::Stands { why, .. } => standing(told, &why),
     }
 }
 
 /// The words that this process has posted, of letters that are tried again because of what they take back. They are not posted once
-/// more, and the id that was given for them is kept. Of one that is forgotten a repeat is recognised, as that of any other.
+/// more, and what was answered for them is kept. Of one that is forgotten a repeat is recognised, as that of any other.
 #[derive(Default)]
-pub(super) struct Posted(Mutex<VecDeque<(String, Option<String>)>>);
+pub(super) struct Posted(Mutex<VecDeque<(String, Outcome)>>);
 
 impl Posted {
     fn before(&self, parcel: &Parcel) -> Option<Outcome> {
         let posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (_, remote_id) = posted.iter().find(|(delivery, _)| *delivery == parcel.delivery)?;
-        Some(Outcome::Accepted { remote_id: remote_id.clone() })
+        let (_, told) = posted.iter().find(|(delivery, _)| *delivery == parcel.delivery)?;
+        Some(told.clone())
     }
 
-    fn keep(&self, parcel: &Parcel, remote_id: Option<String>) {
+    fn keep(&self, parcel: &Parcel, told: Outcome) {
         let mut posted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         posted.retain(|(delivery, _)| *delivery != parcel.delivery);
         if posted.len() == POSTED_MAX {
             posted.pop_front();
         }
-        posted.push_back((parcel.delivery.clone(), remote_id));
+        posted.push_back((parcel.delivery.clone(), told));
     }
 }
 
@@ -131,14 +131,26 @@ fn taken_back(statement: &Statement) -> Option<Gone<'_>> {
     (statement.sort == Sort::Retraction).then(|| id().map_or(Gone::Unnamed, Gone::Post))
 }
 
-/// The post that this one is an answer to: what it corrects, or else the first of the thread. What was taken back is none.
-pub(super) fn answers(parcel: &Parcel) -> Option<&str> {
-    let statement = parcel.statement.as_deref()?;
+/// The posts that this one may answer, the first that stands of them: what it corrects, and the first of the thread. What was taken back
+/// is none.
+pub(super) fn answers(parcel: &Parcel) -> Vec<&str> {
+    let Some(statement) = parcel.statement.as_deref() else { return Vec::new() };
     let mends = statement.mends.as_ref().and_then(|mends| mends.remote_id.as_deref());
-    match statement.sort {
-        Sort::Correction => mends.or(parcel.thread_root.as_deref()),
-        Sort::Retraction => parcel.thread_root.as_deref().filter(|root| Some(*root) != mends),
-        _ => parcel.thread_root.as_deref(),
+    let corrects = mends.filter(|_| statement.sort == Sort::Correction);
+    let takes_back = mends.filter(|_| statement.sort == Sort::Retraction);
+    let root =
+        parcel.thread_root.as_deref().filter(|root| takes_back != Some(*root) && corrects != Some(*root));
+    corrects.into_iter().chain(root).collect()
+}
+
+/// A post that is there: as one of its thread, or where it answers none as the first of another, for what that began with before is
+/// not there any more.
+pub(super) fn posted_in(parcel: &Parcel, outcome: Outcome, is_answer: bool) -> Outcome {
+    match outcome {
+        Outcome::Accepted { remote_id: Some(id) } => {
+            Outcome::there(id, !is_answer && parcel.thread_root.is_some())
+        }
+        other => other,
     }
 }
 
@@ -348,14 +360,15 @@ mod tests {
     #[test]
     fn a_correction_answers_what_it_corrects_and_a_withdrawal_never_what_is_gone() {
         let mut parcel = Parcel { thread_root: Some("1".into()), ..statement(1) };
-        assert!(answers(&parcel) == Some("1") && taken_back(parcel.statement.as_ref().unwrap()).is_none());
+        assert!(answers(&parcel) == ["1"] && taken_back(parcel.statement.as_ref().unwrap()).is_none());
         let at = parcel.statement.as_ref().unwrap().at;
         for (sort, mended, answered, gone) in [
-            (Sort::Correction, Some("2"), Some("2"), None),
-            (Sort::Correction, None, Some("1"), None),
-            (Sort::Retraction, Some("2"), Some("1"), Some(Gone::Post("2"))),
-            (Sort::Retraction, Some("1"), None, Some(Gone::Post("1"))),
-            (Sort::Retraction, None, Some("1"), Some(Gone::Unnamed)),
+            (Sort::Correction, Some("2"), vec!["2", "1"], None),
+            (Sort::Correction, Some("1"), vec!["1"], None),
+            (Sort::Correction, None, vec!["1"], None),
+            (Sort::Retraction, Some("2"), vec!["1"], Some(Gone::Post("2"))),
+            (Sort::Retraction, Some("1"), vec![], Some(Gone::Post("1"))),
+            (Sort::Retraction, None, vec!["1"], Some(Gone::Unnamed)),
         ] {
             let said = parcel.statement.as_mut().unwrap();
             said.sort = sort;
@@ -389,7 +402,10 @@ mod tests {
         let Outcome::Stands { why, remote_id } = withdrawn(&statement(1), &Posted::default(), yes, no) else {
             panic!("people are told")
         };
-        assert!(why.contains("by hand: answered 403") && remote_id.as_deref() == Some("2"), "{why}");
+        assert!(
+            why.ends_with("may stand there still: answered 403") && remote_id.as_deref() == Some("2"),
+            "{why}"
+        );
     }
 
     #[tokio::test]
@@ -416,7 +432,7 @@ mod tests {
             },
             async { panic!("they stand there already") },
         );
-        assert_eq!(again.await, yes, "and their id is known still");
+        assert_eq!(again.await, yes, "and what was answered for them is known still");
         let other = Parcel { delivery: "f".repeat(32), ..parcel };
         let said = publish(&other, &posted, |_| async { yes.clone() }, async { Ok(yes.clone()) }).await;
         assert_eq!(said, yes, "another one is posted");

@@ -1,8 +1,10 @@
 //! A statement of the PIO, as channels are handed it, and how one shows it before it goes out.
 
+use std::future::Future;
+
 use jiff::Timestamp;
 
-use super::api::refused;
+use super::api::{refused, removal};
 use super::{
     Channel, Outcome, Parcel, discord, google_chat, matrix, mattermost, slack, teams, telegram, zulip,
 };
@@ -142,7 +144,7 @@ pub(super) fn unseen_for(why: &str) -> Outcome {
 }
 
 /// The other side's id of the message that this one takes back, when it does.
-pub(super) fn taken_back(parcel: &Parcel) -> Option<&str> {
+fn taken_back(parcel: &Parcel) -> Option<&str> {
     let statement = parcel.statement.as_deref().filter(|statement| statement.sort == Sort::Retraction)?;
     statement.mends.as_ref()?.remote_id.as_deref()
 }
@@ -150,19 +152,42 @@ pub(super) fn taken_back(parcel: &Parcel) -> Option<&str> {
 /// After this many attempts to take a message away its readers are told all the same.
 const REMOVALS_MAX: u32 = 3;
 
-/// What the answer to taking a message away means for what is to be said after it. The error: not yet; nothing was said.
-pub(super) fn removed(parcel: &Parcel, outcome: Outcome) -> Result<(), Outcome> {
-    let left = |why: &str| {
-        tracing::warn!(
-            incident.id = parcel.incident,
-            why,
-            "a message that was taken back still stands there"
-        );
-        Ok(())
-    };
+/// Takes away what a letter takes back, and then says its words, or finds them: they are said also where the message cannot be taken
+/// away, and people are told that it stands there still. To take it away twice is no more than once. Of what is only looked for,
+/// nothing is taken away.
+pub(super) fn in_place<'a, R: Future<Output = Outcome>>(
+    parcel: &'a Parcel,
+    remove: impl FnOnce(&'a str) -> R,
+    say: impl Future<Output = Outcome>,
+) -> impl Future<Output = Outcome> {
+    let say = Box::pin(say);
+    async move {
+        let Some(id) = taken_back(parcel).filter(|_| !parcel.only_look) else { return say.await };
+        match removed(parcel, Box::pin(removal(remove(id))).await) {
+            Ok(None) => say.await,
+            Ok(Some(why)) => standing(say.await, &why),
+            Err(not_yet) => not_yet,
+        }
+    }
+}
+
+/// The same of words that an attempt before may have written, where they are found: it may not have taken anything away.
+pub(super) async fn found_in_place<'a, R: Future<Output = Outcome>>(
+    parcel: &'a Parcel,
+    remove: impl FnOnce(&'a str) -> R,
+    look: impl Future<Output = Result<Option<Outcome>, Outcome>>,
+) -> Result<Option<Outcome>, Outcome> {
+    match Box::pin(look).await? {
+        Some(there) => Ok(Some(in_place(parcel, remove, std::future::ready(there)).await)),
+        None => Ok(None),
+    }
+}
+
+/// What the answer to taking a message away means for what is to be said after it: why it stands there still, if it does. The error:
+/// not yet; nothing was said.
+fn removed(parcel: &Parcel, outcome: Outcome) -> Result<Option<String>, Outcome> {
     match outcome {
-        Outcome::Accepted { .. } | Outcome::Begun { .. } => Ok(()),
-        // To take it away twice is no more than once.
+        Outcome::Accepted { .. } | Outcome::Begun { .. } => Ok(None),
         Outcome::Wait { after: None, why } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
             Err(Outcome::Wait { after: None, why })
         }
@@ -170,7 +195,20 @@ pub(super) fn removed(parcel: &Parcel, outcome: Outcome) -> Result<(), Outcome> 
         Outcome::Wait { why, .. }
         | Outcome::Unknown { why }
         | Outcome::Refused { why, .. }
-        | Outcome::Stands { why, .. } => left(&why),
+        | Outcome::Stands { why, .. } => Ok(Some(why)),
+    }
+}
+
+/// Of words that are there: what they take back stands there, too, or may. Where that was the first of the thread, the next letter
+/// learns by itself whether it can be answered.
+pub(super) fn standing(told: Outcome, why: &str) -> Outcome {
+    let why = format!("its words are there, but what they take back may stand there still: {why}");
+    match told {
+        Outcome::Accepted { remote_id } | Outcome::Stands { remote_id, .. } => {
+            Outcome::Stands { remote_id, why }
+        }
+        Outcome::Begun { root } => Outcome::Stands { remote_id: Some(root), why },
+        other => other,
     }
 }
 

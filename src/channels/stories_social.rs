@@ -560,7 +560,12 @@ async fn incident(name: &str, seed: u64) -> (u64, u64) {
         let mut parcel = statement(1);
         let said = parcel.statement.as_mut().unwrap();
         let earlier = posted.iter().rposition(|(_, _, stands)| *stands);
-        let mended = if number % 3 == 2 { earlier } else { None };
+        // Now and then it is the first of the thread.
+        let mended = match (number % 3, dice.throw(3)) {
+            (2, 0) => posted.iter().position(|(_, id, stands)| *stands && *id == root),
+            (2, _) => earlier,
+            _ => None,
+        };
         if let Some(mended) = mended {
             said.sort = if dice.throw(2) == 0 { Sort::Correction } else { Sort::Retraction };
             said.mends = Some(Mended { id: "42-1".into(), at: start, remote_id: posted[mended].1.clone() });
@@ -576,8 +581,21 @@ async fn incident(name: &str, seed: u64) -> (u64, u64) {
         let id = loop {
             parcel.now = now;
             world.lock().unwrap().now = now;
-            match channel.send(&parcel).await {
+            let (outcome, begins) = match channel.send(&parcel).await {
+                Outcome::Begun { root } => (Outcome::Accepted { remote_id: Some(root) }, true),
+                other => (other, false),
+            };
+            match outcome {
                 Outcome::Accepted { remote_id } => {
+                    if begins {
+                        let first = root.as_ref().map(|root| root.split(' ').next().unwrap().to_owned());
+                        let stands = first.is_some_and(|first| world.lock().unwrap().stands(&first));
+                        assert!(
+                            !stands,
+                            "{name} {seed}: statement {number} begins another thread beside one"
+                        );
+                        root = None;
+                    }
                     let stands = |words: &String| {
                         world.lock().unwrap().posts.iter().any(|post| post.text == *words && post.stands)
                     };

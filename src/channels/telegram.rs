@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{Api, again, bounded, encode, of_letter, refused, removal, strange, usual};
+use super::api::{Api, again, bounded, encode, of_letter, refused, strange, usual};
 use super::client::Answer;
 use super::statement::Shown;
 use super::{BUTTONS, Channel, Fields, Key, Kind, Outcome, Parcel, Shared, fit, statement};
@@ -125,15 +125,7 @@ impl Telegram {
         {
             return outcome;
         }
-        let write = async {
-            if let Some(id) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, removal(self.remove(chat, id)).await)
-            {
-                return outcome;
-            }
-            self.say(parcel, chat).await
-        };
-        bounded(write).await
+        bounded(statement::in_place(parcel, |id| self.remove(chat, id), self.say(parcel, chat))).await
     }
 
     fn path(&self, method: &str) -> String {
@@ -150,7 +142,9 @@ impl Telegram {
         };
         match of_letter(parcel, &answer, outcome(&answer)) {
             Outcome::Accepted { remote_id: Some(number) } => {
-                let begins = parcel.thread_root.is_some() && root_in(&chat).is_none();
+                // What it was to answer is in another chat, or was deleted: the answer shows what it does answer.
+                let begins = parcel.thread_root.is_some()
+                    && answered(&answer).is_none_or(|one| Some(one) != root_in(&chat));
                 Outcome::there(format!("{}{IN_CHAT}{number}", written(&chat)), begins)
             }
             Outcome::Refused { why, whole_channel } => {
@@ -284,6 +278,11 @@ fn is_outside(link: &str) -> bool {
 
 fn said(answer: &Answer) -> Option<Said> {
     serde_json::from_slice(&answer.body).ok()
+}
+
+/// The number of the message that what was written answers.
+fn answered(answer: &Answer) -> Option<i64> {
+    said(answer)?.result["reply_to_message"]["message_id"].as_i64()
 }
 
 fn outcome(answer: &Answer) -> Outcome {
@@ -452,16 +451,29 @@ mod tests {
         build(&KIND, &texts, &[("token", TOKEN)]).unwrap()
     }
 
+    /// As Telegram shows a message that answers another.
+    fn replied(number: i64) -> String {
+        let sent = include_str!("../../tests/fixtures/channels/telegram/sent.json");
+        let mut sent: Value = serde_json::from_str(sent).unwrap();
+        sent["result"]["reply_to_message"] =
+            json!({"message_id": number, "text": "Online shop: payments fail"});
+        sent.to_string()
+    }
+
     #[tokio::test]
     async fn each_letter_answers_the_first_of_its_incident_in_a_group_or_a_channel() {
         let ok = include_str!("../../tests/fixtures/channels/telegram/sent.json");
-        let (url, requests) = receiver(vec![json_answer("200 OK", ok); 3]).await;
+        let answers = [ok, &replied(7), &replied(1360), ok].map(|answer| json_answer("200 OK", answer));
+        let (url, requests) = receiver(answers.to_vec()).await;
         group(&url, "@example_status").send(&statement(1)).await;
         let next = |root: &str| Parcel { thread_root: Some(root.into()), ..statement(1) };
         let here = Outcome::Accepted { remote_id: Some("-1001234567890/1365".into()) };
         assert_eq!(group(&url, "-1001234567890").send(&next("-1001234567890/7")).await, here);
         // Older ids are of the chat that is written in the configuration.
-        assert_eq!(group(&url, "-1001234567890").send(&next("1365")).await, here);
+        assert_eq!(group(&url, "-1001234567890").send(&next("1360")).await, here);
+        // It was deleted, so the message answers none.
+        let begun = Outcome::Begun { root: "-1001234567890/1365".into() };
+        assert_eq!(group(&url, "-1001234567890").send(&next("-1001234567890/7")).await, begun);
         let requests = requests.await;
         let (first, second) = (requests[0].json(), requests[1].json());
         let text = "Online shop: payments fail\n\nIdentified\n\nSome payments by card fail. Payments by invoice work.\n\nNext update by 10:30 UTC.";
@@ -469,15 +481,16 @@ mod tests {
         assert_eq!(first, expected);
         assert_eq!(second["chat_id"], -1_001_234_567_890_i64);
         assert_eq!(second["reply_parameters"], json!({"message_id": 7, "allow_sending_without_reply": true}));
-        assert_eq!(requests[2].json()["reply_parameters"]["message_id"], 1365);
+        assert_eq!(requests[2].json()["reply_parameters"]["message_id"], 1360);
     }
 
     #[tokio::test]
     async fn what_stands_in_another_chat_is_not_answered_and_a_group_is_followed_where_it_went() {
         let ok = json_answer("200 OK", include_str!("../../tests/fixtures/channels/telegram/sent.json"));
+        let there_1365 = json_answer("200 OK", &replied(1365));
         let moved =
             json_answer("400 Bad Request", include_str!("../../tests/fixtures/channels/telegram/moved.json"));
-        let (url, requests) = receiver(vec![moved, ok, moved, ok, ok]).await;
+        let (url, requests) = receiver(vec![moved, ok, moved, there_1365, ok]).await;
         let next = |root: &str| Parcel { thread_root: Some(root.into()), ..statement(1) };
         let begun = Outcome::Begun { root: "-1001234567890/1365".into() };
         assert_eq!(

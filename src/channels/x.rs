@@ -7,7 +7,7 @@
 //!
 //! Since February 2026 applications may answer only where the author of a post called them, and whether that holds for posts of
 //! one's own is written nowhere: so each post stands by itself, unless `thread = "try"`, which tries to answer the first post of
-//! the incident, and posts by itself where that is forbidden.
+//! the incident, and posts by itself where that is forbidden, or where that one was deleted: then those that follow answer this one.
 //!
 //! 280 units are taken: a letter of Latin, Greek, Cyrillic and their neighbours is one, others are two, an emoji of however many
 //! parts is two, an address 23, all of it after NFC (twitter-text, configuration 3). An address without `https://` is one for X
@@ -32,7 +32,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::api::{Api, bounded, encode, refused, strange, usual, word};
 use super::client::Answer;
-use super::social::{Posted, answers, beside_links, fits, link, links, post, publish, stated};
+use super::social::{Posted, answers, beside_links, fits, link, links, post, posted_in, publish, stated};
 use super::statement::Shown;
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared};
 use crate::crypto;
@@ -64,6 +64,8 @@ const LINK_UNITS: usize = 23;
 const LIGHT: [(u32, u32); 4] = [(0, 4351), (8192, 8205), (8208, 8223), (8242, 8247)];
 /// Endings that are domains beyond doubt. Of others, an address without `https://` counts as whichever is more.
 const ENDINGS: [&str; 3] = ["com", "net", "org"];
+/// What is said of a post that cannot be answered because it is not there any more.
+const DELETED: &str = "deleted or not visible";
 const WHOLE: &[u16] = &[401, 402, 403, 404, 410];
 
 /// One account.
@@ -141,18 +143,20 @@ impl X {
     }
 
     async fn publish(&self, parcel: &Parcel, text: &str) -> Result<Outcome, Outcome> {
-        let root = answers(parcel).filter(|_| self.tries_threads);
-        if let Some(root) = root {
-            let body = json!({"text": text, "reply": {"in_reply_to_tweet_id": root}});
+        let mut is_gone = false;
+        // Each attempt is paid for.
+        if let Some(one) = answers(parcel).first().filter(|_| self.tries_threads) {
+            let body = json!({"text": text, "reply": {"in_reply_to_tweet_id": one}});
             let answer = self.ask(parcel, Method::POST, POSTS, Some(&body)).await?;
             // Forbidden as an answer, or the answered one is gone: by itself it may be taken.
             let alone = matches!(answer.status.as_u16(), 400 | 403 | 404) && !is_duplicate(&answer);
             if !alone {
                 return Ok(outcome(&answer, parcel));
             }
+            is_gone = answer.status == StatusCode::NOT_FOUND || detail(&answer).contains(DELETED);
         }
         let answer = self.ask(parcel, Method::POST, POSTS, Some(&json!({"text": text}))).await?;
-        Ok(outcome(&answer, parcel))
+        Ok(posted_in(parcel, outcome(&answer, parcel), !is_gone))
     }
 
     /// Takes a post back.
@@ -226,10 +230,14 @@ fn said(answer: &Answer) -> Option<Said> {
     serde_json::from_slice(&answer.body).ok()
 }
 
+/// What is said of a problem, in small letters.
+fn detail(answer: &Answer) -> String {
+    said(answer).and_then(|said| said.detail).unwrap_or_default().to_lowercase()
+}
+
 /// Whether the same words stand there already.
 fn is_duplicate(answer: &Answer) -> bool {
-    let detail = said(answer).and_then(|said| said.detail).unwrap_or_default();
-    answer.status == StatusCode::FORBIDDEN && detail.to_lowercase().contains("duplicate content")
+    answer.status == StatusCode::FORBIDDEN && detail(answer).contains("duplicate content")
 }
 
 fn outcome(answer: &Answer, parcel: &Parcel) -> Outcome {
@@ -529,7 +537,10 @@ mod tests {
         let Outcome::Stands { remote_id, why } = account(&url, &[]).send(&parcel).await else {
             panic!("people have to look")
         };
-        assert!(requests.await.len() == 1 && remote_id.is_some() && why.contains("by hand"), "{why}");
+        assert!(
+            requests.await.len() == 1 && remote_id.is_some() && why.contains("may stand there still"),
+            "{why}"
+        );
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::api::{Api, bounded, encode, of_letter, refused, removal, strange, usual, word};
+use super::api::{Api, bounded, encode, of_letter, refused, strange, usual, word};
 use super::client::Answer;
 use super::statement::Shown;
 use super::tries::Tries;
@@ -119,15 +119,10 @@ impl Zulip {
             return outcome;
         }
         let content = written(&shown.text);
-        let write = async {
-            if let Some(id) = statement::taken_back(parcel)
-                && let Err(outcome) = statement::removed(parcel, removal(self.remove(id)).await)
-            {
-                return outcome;
-            }
-            self.write(parcel, &content).await
-        };
-        bounded(self.tries.once(parcel, self.look(parcel, &content), write)).await
+        let remove = |id| self.remove(id);
+        let write = statement::in_place(parcel, remove, self.write(parcel, &content));
+        let look = statement::found_in_place(parcel, remove, self.look(parcel, &content));
+        bounded(self.tries.once(parcel, look, write)).await
     }
 
     /// Finds a statement that is there already. The error: nobody knows.
