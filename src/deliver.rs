@@ -430,6 +430,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Option<Parcel> {
         wakes: claim.kind.wakes(),
         now,
         thread_root: claim.thread_root.clone(),
+        lost: claim.lost.clone(),
         attempt: claim.attempt,
         only_look: claim.only_look,
         ..parcel::of(words, claim.created_at)?

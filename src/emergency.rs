@@ -142,6 +142,7 @@ impl Emergency {
             created_at: now,
             now,
             thread_root: None,
+            lost: Vec::new(),
             attempt: 1,
             only_look: false,
             statement: None,

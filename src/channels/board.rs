@@ -230,6 +230,27 @@ impl Handle {
     }
 }
 
+/// What there is of an incident on a page before a statement is written.
+pub(super) enum Known<T> {
+    /// Nothing: this statement makes it.
+    Nothing,
+    /// This statement, in the incident that it made or wrote to last.
+    Here(T),
+    /// An incident, by its id, that one before it made: this statement is to be a further one in it.
+    Before(String),
+}
+
+/// Whether it has to be looked for what is known of no incident on the page: an attempt of this statement, or one before it, may have
+/// made one.
+pub(super) fn may_have_begun(parcel: &Parcel) -> bool {
+    parcel.attempt > 1 || !parcel.lost.is_empty()
+}
+
+/// Whether a mark is that of a statement before this one.
+pub(super) fn is_lost(parcel: &Parcel, mark: Option<&str>) -> bool {
+    mark.is_some_and(|mark| parcel.lost.iter().any(|lost| lost == mark))
+}
+
 /// What a retraction takes back, when it is known where that stands here.
 pub(super) fn taken_back(said: &Statement) -> Option<Handle> {
     let mended = said.mends.as_ref().filter(|_| said.sort == Sort::Retraction)?;

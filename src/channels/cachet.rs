@@ -7,7 +7,9 @@
 //! and older ones pass over; updates have nothing but words, a status and a number that grows. Whoever tries again reads first, the newest
 //! fifty incidents or the newest hundred updates, and takes what has the mark. Words in the same status count only above what other
 //! deliveries are known to have written, by their ids or because this process did it, and only where they are the newest: below
-//! newer ones they may be those of an older statement, and it is not known.
+//! newer ones they may be those of an older statement, and it is not known. While no statement of an incident was answered, but one may
+//! be there, the next looks for the mark of that one and becomes an update there; where no marks are kept, of the newest incident of that
+//! name which is not over.
 //!
 //! Version 3 hides an incident unless it is told to show it, and links components only when it makes one: there they have the state
 //! of the first statement until the incident is fixed. Every further statement sets the state of its components by itself before it is
@@ -34,7 +36,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
 use super::tries::{still_wanted, unwanted};
@@ -82,11 +84,11 @@ pub struct Cachet {
     api: Api,
     version: Version,
     board: Board,
-    known: Mutex<VecDeque<Known>>,
+    known: Mutex<VecDeque<Written>>,
 }
 
 /// What this process has seen written.
-struct Known {
+struct Written {
     delivery: String,
     incident: String,
     /// The number of an update; none of what the incident was made with.
@@ -137,14 +139,17 @@ impl Thing {
         number.as_u64().or_else(|| number.as_str()?.parse().ok())
     }
 
+    /// The delivery that made it.
+    fn mark(&self) -> Option<&str> {
+        self.is().meta.as_ref()?.get("onscene")?.as_str()
+    }
+
     fn stands(&self, parcel: &Parcel, said: &Statement) -> Option<Stands> {
-        let meta = self.is().meta.as_ref();
-        let mark = meta.and_then(|meta| meta.get("onscene")?.as_str());
         Some(Stands {
             id: self.number()?,
             text: self.is().message.clone().unwrap_or_default(),
             same_status: self.status() == Some(status(said).into()),
-            marked: mark == Some(parcel.delivery.as_str()),
+            marked: self.mark() == Some(parcel.delivery.as_str()),
             // Hours there are those of the server's own zone.
             since: None,
         })
@@ -194,12 +199,21 @@ impl Cachet {
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
         let mut left = Left::default();
-        let handle = match parcel.thread_root.as_deref().map(Handle::read) {
-            None => {
+        let known = match parcel.thread_root.as_deref().map(Handle::read) {
+            Some(root) => Known::Before(root.incident),
+            None if board::may_have_begun(parcel) => self.find(parcel, said).await?,
+            None => Known::Nothing,
+        };
+        let handle = match known {
+            Known::Before(incident) => self.further(parcel, said, incident, &mut left).await?,
+            Known::Here(incident) => {
+                left.is_of_an_unknown_one(said);
+                Handle { incident, places: vec![MESSAGE.into()] }
+            }
+            Known::Nothing => {
                 left.is_of_an_unknown_one(said);
                 self.first(parcel, said).await?
             }
-            Some(root) => self.further(parcel, said, root.incident, &mut left).await?,
         };
         self.keep(parcel, &handle);
         Ok(left.told(&handle))
@@ -207,12 +221,6 @@ impl Cachet {
 
     /// The first statement makes the incident.
     async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<Handle, Outcome> {
-        let made = |incident| Handle { incident, places: vec![MESSAGE.into()] };
-        if parcel.attempt > 1
-            && let Some(incident) = self.find(parcel, said).await?
-        {
-            return Ok(made(incident));
-        }
         still_wanted(parcel)?;
         let mut affected = self.board.affected(said);
         let state = board::state(said, STATES);
@@ -245,11 +253,12 @@ impl Cachet {
             body["components"] = linked(&there, state);
             answer = self.api.post(&self.path("/incidents"), &body).await?;
         }
-        Ok(made(written(&answer, board::plain)?))
+        Ok(Handle { incident: written(&answer, board::plain)?, places: vec![MESSAGE.into()] })
     }
 
-    /// The incident that this statement made, if it did.
-    async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Option<String>, Outcome> {
+    /// The incident that this statement made, or one before it of the same incident of ours. Where the server keeps no marks the latter
+    /// is the newest of its name that is not over.
+    async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<String>, Outcome> {
         let list = match self.version {
             Version::Three => "/incidents?per_page=50&sort=-id",
             Version::Two => "/incidents?per_page=50&sort=id&order=desc",
@@ -269,26 +278,35 @@ impl Cachet {
         let all: Data<Vec<Thing>> = board::looked(answer, board::plain).map_err(unseen)?;
         // With the mark of another it is another, and so is what this process made for another.
         let known = self.known(parcel, |known| Some(known.incident.clone()));
-        let has_mark = |one: &Thing| one.is().meta.as_ref().is_some_and(|meta| meta.get("onscene").is_some());
         let mut left = Vec::new();
         for one in newest_first(&all.data) {
             match one.stands(parcel, said) {
-                Some(stands) if stands.marked => return Ok(Some(stands.id)),
-                Some(stands) if !has_mark(one) && !known.contains(&stands.id) => left.push((one, stands)),
+                Some(stands) if stands.marked => return Ok(Known::Here(stands.id)),
+                Some(stands) if board::is_lost(parcel, one.mark()) => {
+                    return Ok(Known::Before(stands.id));
+                }
+                Some(stands) if one.mark().is_none() && !known.contains(&stands.id) => {
+                    left.push((one, stands))
+                }
                 _ => {}
             }
         }
+        let is_called =
+            |one: &Thing| one.is().name.as_deref().is_some_and(|name| board::same(name, &said.title));
+        let is_open = |one: &Thing| one.status() != Some(FIXED.into());
         let looks_alike = |(one, stands): &(&Thing, Stands)| {
-            let is_called = one.is().name.as_deref().is_some_and(|name| board::same(name, &said.title));
             // Its status may be another by now.
-            let is_open = board::over(said) || one.status() != Some(FIXED.into());
-            is_called && is_open && board::same(&stands.text, &said.text)
+            is_called(one) && (board::over(said) || is_open(one)) && board::same(&stands.text, &said.text)
         };
-        match left.iter().position(looks_alike) {
-            None => Ok(None),
-            Some(0) => Ok(left.into_iter().next().map(|(_, stands)| stands.id)),
-            Some(_) => Err(board::looks_alike()),
+        let same = left.iter().position(looks_alike).filter(|_| parcel.attempt > 1);
+        let mut left = left.into_iter();
+        match same {
+            Some(0) => return Ok(left.next().map_or(Known::Nothing, |(_, stands)| Known::Here(stands.id))),
+            Some(_) => return Err(board::looks_alike()),
+            None => {}
         }
+        let before = left.find(|(one, _)| is_called(one) && is_open(one)).filter(|_| !parcel.lost.is_empty());
+        Ok(before.map_or(Known::Nothing, |(_, stands)| Known::Before(stands.id)))
     }
 
     /// A further statement is an update of it.
@@ -300,9 +318,9 @@ impl Cachet {
         left: &mut Left,
     ) -> Result<Handle, Outcome> {
         let path = self.path(&format!("/incidents/{}", encode(&incident)));
-        let gone = board::taken_back(said);
-        let is_reworded = gone.as_ref().is_some_and(|gone| gone.places.iter().any(|place| place == MESSAGE));
-        let made = |incident: String, update: String| {
+        let mut gone = board::taken_back(said).map(|gone| gone.places).unwrap_or_default();
+        let has_message = |places: &[String]| places.iter().any(|place| place == MESSAGE);
+        let made = |incident: String, update: String, is_reworded: bool| {
             let message = is_reworded.then(|| MESSAGE.to_owned());
             Handle { incident, places: [update].into_iter().chain(message).collect() }
         };
@@ -313,15 +331,17 @@ impl Cachet {
             there = board::found(said, &stands)?.map(|found| found.id.clone());
         }
         if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
-            return Ok(made(incident, there.ok_or_else(unwanted)?));
+            return Ok(made(incident, there.ok_or_else(unwanted)?, has_message(&gone)));
         }
-        let mut places = gone.map(|gone| gone.places).unwrap_or_default();
         if let Some(words) = board::to_be_found(said) {
-            let all = self.updates(&path).await?;
-            let stands = self.after_known(parcel, said, &incident, &all);
-            places = board::place_of(words, &stands, left).into_iter().collect();
+            let mut stands = self.after_known(parcel, said, &incident, &self.updates(&path).await?);
+            if !stands.iter().any(|one| board::same(&one.text, words)) {
+                stands.extend(self.message(&path).await?);
+            }
+            gone = board::place_of(words, &stands, left).into_iter().collect();
         }
-        for update in places.iter().filter(|place| *place != MESSAGE) {
+        let is_reworded = has_message(&gone);
+        for update in gone.iter().filter(|place| *place != MESSAGE) {
             let removed = self.remove(&format!("{path}/updates/{}", encode(update))).await;
             left.after(parcel, removed)?;
         }
@@ -330,12 +350,12 @@ impl Cachet {
         }
         // Its words may have come before what they take back was gone.
         if let Some(update) = there {
-            return Ok(made(incident, update));
+            return Ok(made(incident, update, is_reworded));
         }
         self.set(parcel, &self.board.affected(said), board::state(said, STATES)).await?;
         let body = json!({"status": status(said), "message": said.text});
         let answer = self.api.post(&format!("{path}/updates"), &body).await?;
-        Ok(made(incident, written(&answer, |answer| board::gone(answer, at_one_thing))?))
+        Ok(made(incident, written(&answer, |answer| board::gone(answer, at_one_thing))?, is_reworded))
     }
 
     /// The updates of an incident.
@@ -345,6 +365,20 @@ impl Cachet {
         let answer = self.api.look(&list, board::LOOK_BYTES_MAX).await;
         let all: Data<Vec<Thing>> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
         Ok(all.data)
+    }
+
+    /// The words that an incident was made with.
+    async fn message(&self, path: &str) -> Result<Option<Stands>, Outcome> {
+        let answer = self.api.look(path, board::LOOK_BYTES_MAX).await;
+        let one: Data<Thing> = board::looked(answer, |answer| board::gone(answer, at_one_thing))?;
+        let text = one.data.attributes.unwrap_or(one.data.own).message;
+        Ok(text.map(|text| Stands {
+            id: MESSAGE.into(),
+            text,
+            same_status: false,
+            marked: false,
+            since: Some(false),
+        }))
     }
 
     /// What stands in an incident, the newest first: nothing up to the newest update that another delivery is known to have written
@@ -361,7 +395,7 @@ impl Cachet {
     }
 
     /// What is known of what other deliveries have written.
-    fn known<T>(&self, parcel: &Parcel, of: impl Fn(&Known) -> Option<T>) -> Vec<T> {
+    fn known<T>(&self, parcel: &Parcel, of: impl Fn(&Written) -> Option<T>) -> Vec<T> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().filter(|known| known.delivery != parcel.delivery).filter_map(of).collect()
     }
@@ -371,7 +405,7 @@ impl Cachet {
         if known.len() == KNOWN_MAX {
             known.pop_front();
         }
-        known.push_back(Known {
+        known.push_back(Written {
             delivery: parcel.delivery.clone(),
             incident: handle.incident.clone(),
             update: handle.places.iter().filter_map(|place| place.parse().ok()).max(),

@@ -7,7 +7,8 @@
 //! (`started`): of an incident, since when readers notice it; of an update, when the statement was released. Whoever tries again reads
 //! first: for the first statement the page's incidents, for a further one its incident. What has the hour, the words and the status is
 //! it; that the page keeps `started` as it was sent is in the examples and not in words, so what has a later hour is it, too. What has
-//! an earlier one is an older statement in the same words.
+//! an earlier one is an older statement in the same words. While no statement of an incident was answered, but one may be there, the next
+//! becomes an update of what has the name and the hour of the incident.
 //!
 //! Components get their state in the call that writes. Closing puts those of the statement back to work in the same call, and what else of
 //! ours the incident has, as its answer shows it, in calls of their own, which may be repeated. Where a write is refused for a component
@@ -26,7 +27,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Stands};
 use super::client::Answer;
 use super::statement::{Shown, unseen};
 use super::tries::{still_wanted, unwanted};
@@ -136,12 +137,21 @@ impl Instatus {
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
         let mut left = Left::default();
-        let there = match parcel.thread_root.as_deref().map(Handle::read) {
-            None => {
+        let known = match parcel.thread_root.as_deref().map(Handle::read) {
+            Some(root) => Known::Before(root.incident),
+            None if board::may_have_begun(parcel) => self.find(parcel, said).await?,
+            None => Known::Nothing,
+        };
+        let there = match known {
+            Known::Before(incident) => self.further(parcel, said, incident, &mut left).await?,
+            Known::Here(there) => {
+                left.is_of_an_unknown_one(said);
+                there
+            }
+            Known::Nothing => {
                 left.is_of_an_unknown_one(said);
                 self.first(parcel, said).await?
             }
-            Some(root) => self.further(parcel, said, root.incident, &mut left).await?,
         };
         if board::over(said) && !parcel.only_look {
             self.work_again(said, &there).await.map_err(board::unfinished)?;
@@ -151,23 +161,6 @@ impl Instatus {
 
     /// The first statement makes the incident.
     async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<There, Outcome> {
-        if parcel.attempt > 1 {
-            // In what order they come is not said, so the open ones of a full list are asked for by themselves.
-            for more in [String::new(), format!("&status={}", encode(OPEN))] {
-                let path = self.path(&format!("/incidents?page=1&per_page={LIST_MAX}{more}"));
-                let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
-                let all: Vec<Incident> = board::looked(answer, board::plain).map_err(unseen)?;
-                let is_full = all.len() >= LIST_MAX;
-                for incident in all {
-                    if incident.began_with(said)? {
-                        return incident.there(said, said.began);
-                    }
-                }
-                if !is_full {
-                    break;
-                }
-            }
-        }
         still_wanted(parcel)?;
         let own = json!({"name": said.title, "started": said.began, "shouldPublish": true});
         let answer = self.write(parcel, said, &self.path("/incidents"), own).await?;
@@ -176,6 +169,30 @@ impl Instatus {
         }
         let incident: Incident = serde_json::from_slice(&answer.body).map_err(|_| strange("Instatus"))?;
         Ok(incident.made(said))
+    }
+
+    /// The incident that this statement made, or one before it of the same incident of ours.
+    async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<There>, Outcome> {
+        let mut before = Known::Nothing;
+        // In what order they come is not said, so the open ones of a full list are asked for by themselves.
+        for more in [String::new(), format!("&status={}", encode(OPEN))] {
+            let path = self.path(&format!("/incidents?page=1&per_page={LIST_MAX}{more}"));
+            let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
+            let all: Vec<Incident> = board::looked(answer, board::plain).map_err(unseen)?;
+            let is_full = all.len() >= LIST_MAX;
+            for incident in all {
+                if parcel.attempt > 1 && incident.began_with(said)? {
+                    return Ok(Known::Here(incident.there(said, said.began)?));
+                }
+                if !parcel.lost.is_empty() && incident.is_the_same(said) {
+                    before = Known::Before(incident.id);
+                }
+            }
+            if !is_full {
+                break;
+            }
+        }
+        Ok(before)
     }
 
     /// A further statement is an update of it.
@@ -304,13 +321,21 @@ impl Instatus {
 }
 
 impl Incident {
+    fn is_called(&self, said: &Statement) -> bool {
+        self.name.as_deref().is_some_and(|name| board::same(name, &said.title))
+    }
+
+    /// Whether it has the name and began at the hour of what a statement is about. There is no mark to know it by.
+    fn is_the_same(&self, said: &Statement) -> bool {
+        self.is_called(said) && board::same_hour(self.started, said.began)
+    }
+
     /// Whether this statement made it.
     fn began_with(&self, said: &Statement) -> Result<bool, Outcome> {
-        let is_called = self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
         // One that began at another hour, before this was released, is the incident of another day.
         let is_of_then = board::is_since(self.started, said.at, OFF).unwrap_or(true)
             || board::same_hour(self.started, said.began);
-        Ok(is_called && is_of_then && board::began_with(said, &self.stands(said, said.began))?)
+        Ok(self.is_called(said) && is_of_then && board::began_with(said, &self.stands(said, said.began))?)
     }
 
     fn newest_first(&self) -> Vec<&Update> {

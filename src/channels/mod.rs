@@ -446,6 +446,9 @@ pub struct Parcel {
     pub now: Timestamp,
     /// Remote id of the first message of this thread in this channel, once known.
     pub thread_root: Option<String>,
+    /// While that is not known: statements of this incident that may be in this channel, though nobody was told so, by their
+    /// deliveries, the newest first. Whoever makes one thing of an incident looks whether one of them made it.
+    pub lost: Vec<String>,
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n. Above 1, what an earlier one wrote may
     /// be there: whoever can look, looks before it writes a statement.
     pub attempt: u32,

@@ -7,7 +7,8 @@
 //! `metadata` (`onscene`), so whoever tries again reads first: for the first statement the open incidents and the newest hundred of all,
 //! for a further one its incident. `metadata` stands in the description of both writes, and letters of one incident come in their order:
 //! the mark of another delivery says that this one has not written. Whether a write keeps what others have put there is not in the
-//! description: where there is no mark, words and status are compared of what was created since the statement was released.
+//! description: where there is no mark, words and status are compared of what was created since the statement was released. While no
+//! statement of an incident was answered, but one may be there, the next looks for the mark of that one, and becomes an update there.
 //!
 //! Components get their state in the call that writes. Closing puts those of the statement back to work in the same call, and what
 //! else of ours the incident touched in calls of their own, which may be repeated. What the incident's impact was stays in its history.
@@ -28,7 +29,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Stands};
 use super::client::Answer;
 use super::pace::Pace;
 use super::statement::{Shown, unseen};
@@ -143,11 +144,24 @@ impl Statuspage {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
-        let root = parcel.thread_root.as_deref().map(Handle::read);
+        let known = match parcel.thread_root.as_deref().map(Handle::read) {
+            Some(root) => Known::Before(root.incident),
+            None if board::may_have_begun(parcel) => self.find(parcel, said).await?,
+            None => Known::Nothing,
+        };
         let mut left = Left::default();
-        let (incident, places) = match &root {
-            None => self.first(parcel, said, &mut left).await?,
-            Some(root) => self.further(parcel, said, &root.incident, &mut left).await?,
+        let (incident, places) = match known {
+            Known::Here(incident) if said.sort != Sort::Retraction => {
+                let place = incident.update_of(parcel, said)?;
+                (incident, place.into_iter().collect())
+            }
+            Known::Here(Incident { id, .. }) | Known::Before(id) => {
+                self.further(parcel, said, &id, &mut left).await?
+            }
+            Known::Nothing => {
+                left.is_of_an_unknown_one(said);
+                self.first(parcel, said).await?
+            }
         };
         if board::over(said) && !parcel.only_look {
             self.work_again(said, &incident).await.map_err(board::unfinished)?;
@@ -156,29 +170,27 @@ impl Statuspage {
     }
 
     /// The first statement makes the incident.
-    async fn first(
-        &self,
-        parcel: &Parcel,
-        said: &Statement,
-        left: &mut Left,
-    ) -> Result<(Incident, Vec<String>), Outcome> {
-        left.is_of_an_unknown_one(said);
-        if parcel.attempt > 1 {
-            for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
-                let all: Vec<Incident> =
-                    self.look(list, |answer| self.fault(answer)).await.map_err(unseen)?;
-                for incident in all {
-                    if incident.began_with(parcel, said)? {
-                        let place = incident.update_of(parcel, said)?;
-                        return Ok((incident, place.into_iter().collect()));
-                    }
-                }
-            }
-        }
+    async fn first(&self, parcel: &Parcel, said: &Statement) -> Result<(Incident, Vec<String>), Outcome> {
         still_wanted(parcel)?;
         let answer = self.write(parcel, said, (Method::POST, "/incidents"), Some(&said.title)).await?;
         let (incident, place) = written(parcel, said, &answer, |answer| self.fault(answer))?;
         Ok((incident, place.into_iter().collect()))
+    }
+
+    /// The incident that this statement has made, or one before it of the same incident of ours.
+    async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<Incident>, Outcome> {
+        for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
+            let all: Vec<Incident> = self.look(list, |answer| self.fault(answer)).await.map_err(unseen)?;
+            for incident in all {
+                if parcel.attempt > 1 && incident.began_with(parcel, said)? {
+                    return Ok(Known::Here(incident));
+                }
+                if board::is_lost(parcel, incident.mark()) {
+                    return Ok(Known::Before(incident.id));
+                }
+            }
+        }
+        Ok(Known::Nothing)
     }
 
     /// A further statement is an update of it.

@@ -35,6 +35,7 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         created_at: at(0),
         now: at(i64::from(attempt) * 10),
         thread_root: None,
+        lost: Vec::new(),
         attempt,
         only_look: false,
         statement: None,

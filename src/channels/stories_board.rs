@@ -280,6 +280,54 @@ pub(super) async fn tell_alike<F: Fake>(channel: &Channel, served: &Mutex<Served
     all.map(str::to_owned).to_vec()
 }
 
+/// An incident is made by a statement of which nobody hears, and that is given up. The next becomes an update of what it made, also where
+/// its own answer is lost, and one that takes it back takes its words away; where it was never made, the next makes it. `words`: what
+/// readers see of each incident, the oldest first. Answers that of the first two.
+pub(super) async fn tell_after_lost<F: Fake>(
+    channel: &Channel,
+    served: &Mutex<Served<F>>,
+    words: impl Fn(&F) -> Vec<Vec<String>>,
+) -> [Vec<String>; 2] {
+    let said = |parcel: &Parcel| parcel.statement.as_ref().unwrap().text.clone();
+    for (incident, fate) in [(42, Fate::LostAfter), (43, Fate::LostAfter), (44, Fate::LostBefore)] {
+        let first = nth(incident, 1, |said| {
+            said.text = format!("Words about {incident}.");
+            said.services.clear();
+        });
+        served.lock().unwrap().fates = [fate].into();
+        assert_eq!(channel.send(&first).await.as_str(), "unknown");
+        let next = nth(incident, 2, |said| {
+            said.text = "What is known now.".into();
+            if incident == 43 {
+                said.sort = Sort::Retraction;
+                said.mends = Some(Mended { id: "43-1".into(), at: said.at, remote_id: None });
+                said.takes_back = Some("Words about 43.".into());
+            }
+        });
+        let next = Parcel { lost: vec!["f".repeat(32), first.delivery.clone()], ..next };
+        let unseen = Parcel { attempt: 2, only_look: true, ..next.clone() };
+        assert_eq!(channel.send(&unseen).await.as_str(), "refused", "it is not what was lost");
+        for attempt in 1..=4 {
+            // Each time the answer to a later request is lost.
+            let fates = (0..attempt).map(|_| Fate::Answered).chain([Fate::LostAfter]);
+            served.lock().unwrap().fates = fates.collect();
+            channel.send(&Parcel { attempt, ..next.clone() }).await;
+        }
+        served.lock().unwrap().fates.clear();
+        tell_or_stands(channel, &Parcel { attempt: 5, ..next.clone() }, None).await;
+        let seen = words(&served.lock().unwrap().fake);
+        let seen = seen.last().unwrap();
+        match incident {
+            42 => assert_eq!(*seen, [said(&first), said(&next)]),
+            43 => assert!(!seen.contains(&said(&first)) && seen.contains(&said(&next)), "{seen:?}"),
+            _ => assert_eq!(*seen, [said(&next)]),
+        }
+    }
+    let seen = words(&served.lock().unwrap().fake);
+    assert_eq!(seen.len(), 3, "each is one incident");
+    [seen[0].clone(), seen[1].clone()]
+}
+
 /// What was told of one incident: the words that have to stand there, each once and in this order, and the words that may not.
 #[derive(Debug, Default)]
 pub(super) struct Told {

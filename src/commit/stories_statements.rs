@@ -386,6 +386,33 @@ fn of_updates_that_waited_long_the_newest_goes_out_and_what_corrects_is_never_le
 }
 
 #[test]
+fn while_nothing_is_known_to_be_there_a_statement_names_those_that_may_be() {
+    let mut story = Story::speaking();
+    let ends = [
+        Settlement::Unknown { why: "the answer was lost".into() },
+        Settlement::Refused { why: "too long".into() },
+        Settlement::Unknown { why: "the answer was lost".into() },
+        Settlement::Accepted { remote_id: Some("7".into()) },
+        Settlement::Accepted { remote_id: None },
+    ];
+    let mut lost: Vec<String> = Vec::new();
+    for (number, end) in (1..).zip(ends) {
+        story.speaks("maya", writes(&format!("{number} payments fail."))).unwrap();
+        story.speaks("maya", publish(number)).unwrap();
+        let claim = story.claim("status").remove(0);
+        match number {
+            5 => assert_eq!((claim.thread_root.as_deref(), claim.lost.len()), (Some("7"), 0)),
+            _ => assert_eq!(claim.lost, lost, "the newest first"),
+        }
+        if let Settlement::Unknown { .. } = end {
+            lost.insert(0, claim.id.clone());
+        }
+        story.settle(claim, end);
+    }
+    story.proves_whole();
+}
+
+#[test]
 fn what_did_not_arrive_is_sent_once_more_by_who_has_looked() {
     let mut story = Story::speaking();
     story.speaks("maya", writes("Some payments fail.")).unwrap();

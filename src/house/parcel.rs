@@ -32,6 +32,7 @@ pub fn of(words: Words, created_at: Timestamp) -> Option<Parcel> {
         created_at,
         now: created_at,
         thread_root: None,
+        lost: Vec::new(),
         attempt: 1,
         only_look: false,
         statement,

@@ -113,6 +113,9 @@ pub struct Claim {
     pub attempt: u32,
     /// Remote id of the first message of this incident in this channel, of those to this person where there is one.
     pub thread_root: Option<String>,
+    /// Of a statement, while that is not known: those of the same incident before it, in the same channel, that may be there, by their
+    /// ids, the newest first. At most [`LOST_MAX`].
+    pub lost: Vec<String>,
     /// The number of its page; `None`: it is a page of its own, or none.
     pub page: Option<i64>,
     /// See [`NewLetter`].
@@ -149,6 +152,7 @@ impl Claim {
             received_at: None,
             attempt,
             thread_root: None,
+            lost: Vec::new(),
             page: None,
             statement: None,
             unsure: false,
@@ -241,6 +245,9 @@ pub struct Wanted {
 /// Of letters, those that wake somebody.
 const WAKING: &str = "and kind in ('page', 'help', 'pio_page')";
 
+/// Of so many statements that may be there it is asked what they made.
+pub const LOST_MAX: u32 = 16;
+
 /// At least so many letters are looked at before some are taken.
 const LOOKED_AT_MIN: u32 = 64;
 
@@ -303,12 +310,31 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
+        if claim.statement.is_some() && claim.thread_root.is_none() {
+            claim.lost = lost_before(tx, claim)?;
+        }
         tx.write(
             "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2, unsure = ?3 where seq = ?1",
             &[claim.seq.into(), until.into(), i64::from(claim.unsure).into()],
         )?;
     }
     Ok(claims)
+}
+
+fn lost_before(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<String>, StoreError> {
+    tx.query(
+        "select id from letter
+         where incident = ?1 and channel = ?2 and person = ?3 and statement is not null and state = 'unknown' and seq < ?4
+         order by seq desc limit ?5",
+        &[
+            claim.incident.into(),
+            (&claim.channel).into(),
+            (&claim.person).into(),
+            claim.seq.into(),
+            i64::from(LOST_MAX).into(),
+        ],
+        |row| row.text(0),
+    )
 }
 
 /// The letter with this id, as far as it says what an answer to it is about.
@@ -701,6 +727,7 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         received_at: row.time_or_null(9)?,
         attempt: u32::try_from(row.int(10)?).map_err(|_| StoreError::Decode("attempts out of range"))?,
         thread_root: row.text_or_null(11)?,
+        lost: Vec::new(),
         page: row.int_or_null(12)?,
         statement: row.int_or_null(13)?.and_then(|number| u32::try_from(number).ok()),
         unsure: row.int(14)? != 0,

@@ -134,6 +134,7 @@ fn statement(incident: i64, number: u32, sort: Sort, phase: Phase, text: &str) -
         created_at: at,
         now: onscene::clock::Clock::default().now(),
         thread_root: None,
+        lost: Vec::new(),
         attempt: 1,
         only_look: false,
         statement: Some(Box::new(said)),

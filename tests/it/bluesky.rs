@@ -214,6 +214,7 @@ fn statement(number: i64, text: &str) -> Parcel {
         created_at: at,
         now: at,
         thread_root: None,
+        lost: Vec::new(),
         attempt: 1,
         only_look: false,
         statement: Some(Box::new(said)),

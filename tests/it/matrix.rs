@@ -160,6 +160,7 @@ fn page(room: &str) -> Parcel {
         created_at: "2026-11-23T02:13:20Z".parse().unwrap(),
         now: "2026-11-23T02:13:20Z".parse().unwrap(),
         thread_root: None,
+        lost: Vec::new(),
         attempt: 1,
         only_look: false,
         statement: None,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
-    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_alike, tell_all,
+    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -140,6 +140,9 @@ impl<const VERSION: u8> Fake for Server<VERSION> {
                 let all: Vec<Value> = all.map(|one| self.shown(one, meta || VERSION == 2)).collect();
                 (200, json!({"data": all}))
             }
+            ("GET", ["incidents", id]) if place(id).is_some() => {
+                (200, json!({"data": self.shown(&self.incidents[place(id).unwrap()], false)}))
+            }
             ("GET", ["incidents", id, "updates"]) if place(id).is_some() => {
                 let updates = &self.incidents[place(id).unwrap()].updates;
                 let shown = updates.iter().rev().map(|(id, status, message)| {
@@ -262,6 +265,20 @@ async fn what_is_taken_back_is_removed_wherever_it_stands() {
     said.takes_back = Some("Another secret.".into());
     tell(&channel, &lost, None).await;
     assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(3), words(3), words(5)]);
+}
+
+#[tokio::test]
+async fn an_incident_whose_making_nobody_heard_of_is_gone_on_with() {
+    let words = |server: &Server<3>| server.incidents.iter().map(read).collect();
+    for is_old in [false, true] {
+        let (channel, served) = channel::<3>(1).await;
+        served.lock().unwrap().fake.is_old = is_old;
+        let [update, taken_back] = tell_after_lost(&channel, &served, words).await;
+        assert_eq!(taken_back, [update[1].clone(), update[1].clone()], "what it was made with is reworded");
+    }
+    let (channel, served) = channel::<2>(1).await;
+    let words = |server: &Server<2>| server.incidents.iter().map(read).collect();
+    tell_after_lost(&channel, &served, words).await;
 }
 
 #[tokio::test]

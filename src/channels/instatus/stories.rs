@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
-    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_alike, tell_all,
+    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
 };
 use super::*;
 use crate::channels::statement::Mended;
@@ -267,6 +267,14 @@ async fn words_that_are_not_known_by_their_place_are_looked_for_and_removed() {
     tell(&channel, &Parcel { thread_root, ..back.clone() }, None).await;
     let kept = &served.lock().unwrap().fake.incidents[0];
     assert_eq!(messages(kept), ["Other words.".to_owned(), back.statement.unwrap().text]);
+}
+
+#[tokio::test]
+async fn an_incident_whose_making_nobody_heard_of_is_gone_on_with() {
+    let (channel, served) = channel(1).await;
+    let words = |page: &Page| page.incidents.iter().map(messages).collect();
+    let [update, taken_back] = tell_after_lost(&channel, &served, words).await;
+    assert_eq!(taken_back, [update[1].clone()]);
 }
 
 #[tokio::test]

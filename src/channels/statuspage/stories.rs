@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
-    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_alike, tell_all,
+    Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -347,6 +347,16 @@ async fn words_that_the_page_has_changed_are_taken_back_where_they_stand() {
     assert_eq!(tell(&channel, &Parcel { thread_root, ..back }, None).await, "inc0/upd3/upd2");
     let kept = &served.lock().unwrap().fake.incidents[0];
     assert!(!format!("{:?}", kept.updates).contains("secret"));
+}
+
+#[tokio::test]
+async fn an_incident_whose_making_nobody_heard_of_is_gone_on_with() {
+    let (channel, served) = channel(1).await;
+    let words = |page: &Page| page.incidents.iter().map(bodies).collect();
+    let [update, taken_back] = tell_after_lost(&channel, &served, words).await;
+    assert_eq!(taken_back, [update[1].clone()]);
+    let page = &served.lock().unwrap().fake;
+    assert_eq!(page.incidents[1].reworded.len(), 1, "an update cannot be removed");
 }
 
 #[tokio::test]

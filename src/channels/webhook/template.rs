@@ -237,6 +237,7 @@ fn samples() -> [Parcel; 3] {
         created_at: at,
         now: at,
         thread_root: None,
+        lost: Vec::new(),
         attempt: 1,
         only_look: false,
         statement: None,
