@@ -3,7 +3,7 @@
 //! A webhook can write into a thread, and can begin one in a forum only. Whether its channel is one, the first answer says (400
 //! with the code 220001): then the first letter of an incident begins a post, whose id is the remote id, and those that follow go
 //! there. A post has its name for ever, so that of a statement is what is affected and the day, and no word that may have to be taken
-//! back. In a text channel each letter stands by itself. An address with a `thread_id` of its own keeps to that thread.
+//! back. In a text channel each letter stands by itself, also where the webhook was moved there from a forum (220003). An address with a `thread_id` of its own keeps to that thread.
 //!
 //! Mentions are allowed to nobody (`allowed_mentions`), whatever the words are; the words are escaped, so that nothing of an alert is
 //! read as Markdown, but for addresses, which stay as they are. Links are not shown beforehand: who fetches them is no reader.
@@ -50,6 +50,8 @@ const IN_THREAD: char = '/';
 const MARKS: &str = "\\*_~`|<>[]()";
 /// In a forum a letter needs a thread, or a title for one.
 const NEEDS_THREAD: i64 = 220_001;
+/// A thread can be begun in a forum only.
+const NO_FORUM: i64 = 220_003;
 /// No such channel, which a thread is, and one that was locked.
 const THREAD_GONE: [i64; 2] = [10_003, 160_005];
 /// No such message, or no thread that it could stand in.
@@ -126,11 +128,17 @@ impl Discord {
                 (outcome, _) => outcome,
             });
         }
-        let answer = self.post(parcel, Place::NewThread).await?;
-        let outcome = of_letter(parcel, &answer, outcome(&answer));
-        Ok(match (outcome, said(&answer).and_then(|said| said.channel_id)) {
-            (Outcome::Accepted { .. }, Some(thread)) => {
-                Outcome::there(format!("{THREAD}{thread}"), parcel.thread_root.is_some())
+        let mut answer = self.post(parcel, Place::NewThread).await?;
+        let is_no_forum = said(&answer).and_then(|said| said.code) == Some(NO_FORUM);
+        if is_no_forum {
+            // The webhook was moved to a text channel, where each letter stands by itself.
+            answer = self.post(parcel, Place::Channel).await?;
+        }
+        let thread = said(&answer).and_then(|said| said.channel_id).filter(|_| !is_no_forum);
+        Ok(match (of_letter(parcel, &answer, outcome(&answer)), thread) {
+            (Outcome::Accepted { remote_id: Some(id) }, thread) => {
+                let id = thread.map_or(id, |thread| format!("{THREAD}{thread}"));
+                Outcome::there(id, parcel.thread_root.is_some())
             }
             (outcome, _) => outcome,
         })
@@ -355,6 +363,13 @@ mod tests {
         let begun = Outcome::Begun { root: "thread:1199000000000000009".into() };
         assert_eq!(room(&url).send(&deleted).await, begun);
         assert_eq!(requests.await[1].json()["thread_name"], letter().subject);
+        let no_forum = r#"{"message": "Webhooks can only create threads in forum channels", "code": 220003}"#;
+        let (no_forum, message) =
+            (json_answer("400 Bad Request", no_forum), json_answer("200 OK", fixture("message")));
+        let (url, requests) = receiver(vec![gone, no_forum, message]).await;
+        let begun = Outcome::Begun { root: "1199000000000000001".into() };
+        assert_eq!(room(&url).send(&deleted).await, begun, "it was moved to a text channel");
+        assert_eq!(requests.await[2].json().get("thread_name"), None);
         let (url, requests) = receiver(vec![gone]).await;
         let secret = format!("{url}{PATH}?thread_id=5");
         let fixed = build(&KIND, &[("private_addresses", "allow")], &[("url", &secret)]).unwrap();
