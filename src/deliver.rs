@@ -431,7 +431,9 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Option<Parcel> {
         now,
         thread_root: claim.thread_root.clone(),
         lost: claim.lost.clone(),
+        again: claim.again.clone(),
         attempt: claim.attempt,
+        unwritten: !claim.unsure,
         only_look: claim.only_look,
         ..parcel::of(words, claim.created_at)?
     })

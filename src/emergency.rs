@@ -143,7 +143,9 @@ impl Emergency {
             now,
             thread_root: None,
             lost: Vec::new(),
+            again: Vec::new(),
             attempt: 1,
+            unwritten: false,
             only_look: false,
             statement: None,
         };

@@ -276,7 +276,7 @@ async fn attempt(
         return Ok(there.map_or_else(unwanted, |post| remote(&post.id, &post.slug, parcel)));
     }
     // What an attempt before may have written is there until it was looked for.
-    let looked = |outcome| if parcel.attempt > 1 { unseen(outcome) } else { outcome };
+    let looked = |outcome| if parcel.may_be_there() { unseen(outcome) } else { outcome };
     for _ in 0..TRIES_MAX {
         let found = find(blog, parcel, said, secret).await.map_err(looked)?;
         let Some(post) = found.post else {

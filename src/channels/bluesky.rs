@@ -1,7 +1,7 @@
 //! Bluesky: posts of one account, by an app password, at whatever server (PDS) keeps it.
 //!
 //! A post is put at a key of our own (a TID, made of the hour of the statement and of the delivery), with the hour of the
-//! statement as its own: the server finds the same record there when it is put again, and changes nothing. So what may have been
+//! statement as its own: the server finds the same record there when it is put again, and changes nothing but what it answers. So what may have been
 //! written is written again, at any time.
 //!
 //! A session is made by the first letter and kept; its short token is exchanged when the server says that it is over. Only where
@@ -177,9 +177,10 @@ impl Bluesky {
         let root = parcel.thread_root.as_deref().and_then(Named::read);
         let mut reply = None;
         for parent in answers(parcel).into_iter().filter_map(Named::read) {
-            if self.stands(&parent).await {
-                let root = root.as_ref().unwrap_or(&parent);
-                reply = Some(json!({"root": root.json(), "parent": parent.json()}));
+            if let Some(thread) = self.stands(&parent).await {
+                // Readers are shown an answer in the thread that its parent is in.
+                let root = thread.or_else(|| root.as_ref().map(Named::json)).unwrap_or_else(|| parent.json());
+                reply = Some(json!({"root": root, "parent": parent.json()}));
                 break;
             }
         }
@@ -239,13 +240,22 @@ impl Bluesky {
         }
     }
 
-    /// Whether a post stands still where it was. Only where the server says that it does not, it does not.
-    async fn stands(&self, post: &Named<'_>) -> bool {
-        let Some((repo, collection, key)) = post.parts() else { return false };
+    /// Whether a post stands still where it was, and the first of its thread where that can be read. Only where the server says that it
+    /// does not, it does not.
+    async fn stands(&self, post: &Named<'_>) -> Option<Option<Value>> {
+        let (repo, collection, key) = post.parts()?;
         let (repo, collection, key) = (encode(repo), encode(collection), encode(key));
         let path = format!("/xrpc/com.atproto.repo.getRecord?repo={repo}&collection={collection}&rkey={key}");
-        let answer = self.api.get(&path).await;
-        !answer.is_ok_and(|answer| fault(&answer).as_deref() == Some("RecordNotFound"))
+        let Ok(answer) = self.api.get(&path).await else { return Some(None) };
+        if fault(&answer).as_deref() == Some("RecordNotFound") {
+            return None;
+        }
+        let record =
+            serde_json::from_slice::<Value>(&answer.body).ok().filter(|_| answer.status.is_success());
+        Some(record.map(|record| match &record["value"]["reply"]["root"] {
+            Value::Null => post.json(),
+            root => root.clone(),
+        }))
     }
 
     /// Calls a method as who we are, and once more with another session when this one is over.

@@ -8,13 +8,17 @@
 //! What a page shows as the present is what is true once the statement is out ([`Statement::now`]), and not what a correction or a
 //! retraction is about.
 
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize as _, Deserializer};
 
 use super::api::{refused, usual};
 use super::client::Answer;
-use super::statement::{Shown, standing, unseen_for};
+use super::statement::{self, Shown, standing, unseen_for};
 use super::{Fields, Key, Kind, Outcome, Parcel, Statement};
 use crate::core::voice::{Impact, Phase, Sort};
 
@@ -240,15 +244,29 @@ pub(super) enum Known<T> {
     Before(String),
 }
 
-/// Whether it has to be looked for what is known of no incident on the page: an attempt of this statement, or one before it, may have
-/// made one.
+/// Whether this statement may be there: an attempt before, or a letter before that carried it, may have written it.
+pub(super) fn may_be_there(parcel: &Parcel) -> bool {
+    parcel.may_be_there() || !parcel.again.is_empty()
+}
+
+/// Whether it has to be looked for where nothing is known of an incident on the page: this statement, or one before it, may have made one.
 pub(super) fn may_have_begun(parcel: &Parcel) -> bool {
-    parcel.attempt > 1 || !parcel.lost.is_empty()
+    may_be_there(parcel) || !parcel.lost.is_empty()
+}
+
+/// Whether a mark is that of this statement.
+pub(super) fn is_own(parcel: &Parcel, mark: Option<&str>) -> bool {
+    mark.is_some_and(|mark| mark == parcel.delivery || parcel.again.iter().any(|again| again == mark))
 }
 
 /// Whether a mark is that of a statement before this one.
 pub(super) fn is_lost(parcel: &Parcel, mark: Option<&str>) -> bool {
     mark.is_some_and(|mark| parcel.lost.iter().any(|lost| lost == mark))
+}
+
+/// What it means that nobody can look: of a statement that nobody may have written, just that.
+pub(super) fn unseen(parcel: &Parcel, outcome: Outcome) -> Outcome {
+    if may_be_there(parcel) { statement::unseen(outcome) } else { outcome }
 }
 
 /// What a retraction takes back, when it is known where that stands here.
@@ -263,13 +281,94 @@ pub(super) fn to_be_found(said: &Statement) -> Option<&str> {
     said.takes_back.as_deref().filter(|_| said.sort == Sort::Retraction && !is_known)
 }
 
-/// The place of words that are taken back: of several the newest, for what was said in the same words before may be true.
-pub(super) fn place_of(words: &str, stands: &[Stands], left: &mut Left) -> Option<String> {
-    let found = stands.iter().find(|one| same(&one.text, words)).map(|one| one.id.clone());
+/// The place of words that are taken back, of what `may_be` them: of several the newest, for what was said in the same words before may
+/// be true.
+fn place_of(
+    words: &str,
+    stands: &[Stands],
+    may_be: impl Fn(&Stands) -> bool,
+    left: &mut Left,
+) -> Vec<String> {
+    let found = stands.iter().find(|one| may_be(one) && same(&one.text, words));
     if found.is_none() {
         left.is_not_known("its words are not found there");
     }
-    found
+    found.map(|one| one.id.clone()).into_iter().collect()
+}
+
+/// So many letters are remembered, the newest.
+const SOUGHT_MAX: usize = 64;
+
+/// The places that were found by the words that a letter takes back, of letters that are tried again: once those words are gone, the same
+/// ones below are an older statement's, and no attempt takes them away as well.
+#[derive(Default)]
+pub(super) struct Sought(Mutex<VecDeque<(String, Option<Vec<String>>)>>);
+
+/// What is known of the search for the words that a letter takes back.
+enum Search {
+    /// They have to be looked for.
+    Begins,
+    /// They were found here, or nowhere.
+    Found(Vec<String>),
+    /// Another process may have found them, and taken them away.
+    Unknown,
+}
+
+impl Sought {
+    /// Before anything else is done about a letter.
+    pub(super) fn begin(&self, parcel: &Parcel, said: &Statement) {
+        if parcel.attempt > 1 || to_be_found(said).is_none() {
+            return;
+        }
+        let mut sought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sought.retain(|(delivery, _)| *delivery != parcel.delivery);
+        if sought.len() == SOUGHT_MAX {
+            sought.pop_front();
+        }
+        sought.push_back((parcel.delivery.clone(), None));
+    }
+
+    /// How far it is.
+    fn of(&self, parcel: &Parcel) -> Search {
+        let sought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match sought.iter().find(|(delivery, _)| *delivery == parcel.delivery) {
+            Some((_, Some(places))) => Search::Found(places.clone()),
+            Some((_, None)) => Search::Begins,
+            None => Search::Unknown,
+        }
+    }
+
+    /// Where words stand that are taken back. `look`: what stands there, the newest first, and which of that may be meant; `is_told`: the
+    /// words that take them back are there already. The error: not yet; nothing was said.
+    pub(super) async fn places(
+        &self,
+        parcel: &Parcel,
+        words: &str,
+        (look, may_be): (impl Future<Output = Result<Vec<Stands>, Outcome>>, impl Fn(&Stands) -> bool),
+        (left, is_told): (&mut Left, bool),
+    ) -> Result<Vec<String>, Outcome> {
+        match self.of(parcel) {
+            Search::Found(places) => return Ok(places),
+            Search::Unknown => left.may_be_gone(),
+            Search::Begins => match look.await {
+                Ok(stands) => {
+                    let places = place_of(words, &stands, may_be, left);
+                    self.keep(parcel, &places);
+                    return Ok(places);
+                }
+                Err(error) => left.unlooked(parcel, error, is_told)?,
+            },
+        }
+        Ok(Vec::new())
+    }
+
+    /// They were looked for.
+    fn keep(&self, parcel: &Parcel, places: &[String]) {
+        let mut sought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, known)) = sought.iter_mut().find(|(delivery, _)| *delivery == parcel.delivery) {
+            *known = Some(places.to_vec());
+        }
+    }
 }
 
 /// After this many attempts to take words away their readers are told all the same.
@@ -294,6 +393,22 @@ impl Left {
                 Ok(())
             }
         }
+    }
+
+    /// It could not be looked for what is to be taken away. `is_told`: its readers know already. The error: not yet; nothing was said.
+    pub(super) fn unlooked(&mut self, parcel: &Parcel, error: Outcome, is_told: bool) -> Result<(), Outcome> {
+        match error {
+            Outcome::Wait { why, .. } | Outcome::Unknown { why } if is_told => {
+                self.is_not_known(&why);
+                Ok(())
+            }
+            error => self.after(parcel, Err(error)),
+        }
+    }
+
+    /// An attempt before may have taken it away, or not.
+    pub(super) fn may_be_gone(&mut self) {
+        self.is_not_known("an attempt before may have looked for its words and taken them away, and it is not looked for them twice");
     }
 
     /// Nothing is known of where the first one stands that was said here.
@@ -327,6 +442,8 @@ pub(super) struct Stands {
     pub(super) marked: bool,
     /// Whether it can have been written since what is looked for was released; nothing where that is not known.
     pub(super) since: Option<bool>,
+    /// Its hour, where that is known.
+    pub(super) at: Option<Timestamp>,
 }
 
 /// Which of what stands on a page, the newest first, is this statement. Words may have been said before, so they count only in what was
@@ -501,7 +618,7 @@ mod tests {
     }
 
     fn stands(id: &str, text: &str, same_status: bool, since: Option<bool>) -> Stands {
-        Stands { id: id.into(), text: text.into(), same_status, marked: false, since }
+        Stands { id: id.into(), text: text.into(), same_status, marked: false, since, at: None }
     }
 
     fn id(said: &Statement, all: &[Stands]) -> Result<Option<String>, Outcome> {

@@ -36,9 +36,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Known, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Sought, Stands};
 use super::client::Answer;
-use super::statement::{Shown, unseen};
+use super::statement::Shown;
 use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
@@ -85,6 +85,7 @@ pub struct Cachet {
     version: Version,
     board: Board,
     known: Mutex<VecDeque<Written>>,
+    sought: Sought,
 }
 
 /// What this process has seen written.
@@ -149,9 +150,10 @@ impl Thing {
             id: self.number()?,
             text: self.is().message.clone().unwrap_or_default(),
             same_status: self.status() == Some(status(said).into()),
-            marked: self.mark() == Some(parcel.delivery.as_str()),
+            marked: board::is_own(parcel, self.mark()),
             // Hours there are those of the server's own zone.
             since: None,
+            at: None,
         })
     }
 }
@@ -176,7 +178,7 @@ impl Cachet {
             ));
         }
         let api = api.with(ACCEPT, "application/json");
-        Ok(Channel::Cachet(Self { api, version, board, known: Mutex::default() }))
+        Ok(Channel::Cachet(Self { api, version, board, known: Mutex::default(), sought: Sought::default() }))
     }
 
     /// How the page shows a statement.
@@ -198,6 +200,7 @@ impl Cachet {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
+        self.sought.begin(parcel, said);
         let mut left = Left::default();
         let known = match parcel.thread_root.as_deref().map(Handle::read) {
             Some(root) => Known::Before(root.incident),
@@ -275,21 +278,26 @@ impl Cachet {
             Some(answer) => answer,
             None => self.api.look(&self.path(list), board::LOOK_BYTES_MAX).await,
         };
-        let all: Data<Vec<Thing>> = board::looked(answer, board::plain).map_err(unseen)?;
+        let all = board::looked::<Data<Vec<Thing>>>(answer, board::plain);
+        let all = all.map_err(|outcome| board::unseen(parcel, outcome))?;
         // With the mark of another it is another, and so is what this process made for another.
         let known = self.known(parcel, |known| Some(known.incident.clone()));
-        let mut left = Vec::new();
+        let (mut left, mut before) = (Vec::new(), None);
+        let keeps_marks = all.data.iter().any(|one| one.mark().is_some());
         for one in newest_first(&all.data) {
             match one.stands(parcel, said) {
                 Some(stands) if stands.marked => return Ok(Known::Here(stands.id)),
                 Some(stands) if board::is_lost(parcel, one.mark()) => {
-                    return Ok(Known::Before(stands.id));
+                    before.get_or_insert(stands.id);
                 }
                 Some(stands) if one.mark().is_none() && !known.contains(&stands.id) => {
                     left.push((one, stands))
                 }
                 _ => {}
             }
+        }
+        if let Some(before) = before {
+            return Ok(Known::Before(before));
         }
         let is_called =
             |one: &Thing| one.is().name.as_deref().is_some_and(|name| board::same(name, &said.title));
@@ -298,15 +306,25 @@ impl Cachet {
             // Its status may be another by now.
             is_called(one) && (board::over(said) || is_open(one)) && board::same(&stands.text, &said.text)
         };
-        let same = left.iter().position(looks_alike).filter(|_| parcel.attempt > 1);
+        let same = left.iter().position(looks_alike).filter(|_| board::may_be_there(parcel));
         let mut left = left.into_iter();
         match same {
             Some(0) => return Ok(left.next().map_or(Known::Nothing, |(_, stands)| Known::Here(stands.id))),
             Some(_) => return Err(board::looks_alike()),
             None => {}
         }
-        let before = left.find(|(one, _)| is_called(one) && is_open(one)).filter(|_| !parcel.lost.is_empty());
-        Ok(before.map_or(Known::Nothing, |(_, stands)| Known::Before(stands.id)))
+        if keeps_marks || parcel.lost.is_empty() {
+            return Ok(Known::Nothing);
+        }
+        // A title may be taken back with its words.
+        let has =
+            |stands: &Stands| said.takes_back.as_ref().is_some_and(|words| board::same(&stands.text, words));
+        let mut before = left.filter(|(one, stands)| (is_called(one) || has(stands)) && is_open(one));
+        match (before.next(), before.next()) {
+            (None, _) => Ok(Known::Nothing),
+            (Some((_, stands)), None) => Ok(Known::Before(stands.id)),
+            (Some(_), Some(_)) => Err(board::unseen(parcel, board::looks_alike())),
+        }
     }
 
     /// A further statement is an update of it.
@@ -325,8 +343,8 @@ impl Cachet {
             Handle { incident, places: [update].into_iter().chain(message).collect() }
         };
         let mut there = None;
-        if parcel.attempt > 1 {
-            let all = self.updates(&path).await.map_err(unseen)?;
+        if board::may_be_there(parcel) {
+            let all = self.updates(&path).await.map_err(|outcome| board::unseen(parcel, outcome))?;
             let stands = self.after_known(parcel, said, &incident, &all);
             there = board::found(said, &stands)?.map(|found| found.id.clone());
         }
@@ -334,11 +352,9 @@ impl Cachet {
             return Ok(made(incident, there.ok_or_else(unwanted)?, has_message(&gone)));
         }
         if let Some(words) = board::to_be_found(said) {
-            let mut stands = self.after_known(parcel, said, &incident, &self.updates(&path).await?);
-            if !stands.iter().any(|one| board::same(&one.text, words)) {
-                stands.extend(self.message(&path).await?);
-            }
-            gone = board::place_of(words, &stands, left).into_iter().collect();
+            let look = self.sought_in(parcel, said, &incident, words);
+            gone =
+                self.sought.places(parcel, words, (look, |_: &Stands| true), (left, there.is_some())).await?;
         }
         let is_reworded = has_message(&gone);
         for update in gone.iter().filter(|place| *place != MESSAGE) {
@@ -367,6 +383,22 @@ impl Cachet {
         Ok(all.data)
     }
 
+    /// What stands in an incident that may be what is taken back. What it was made with is known where anything is.
+    async fn sought_in(
+        &self,
+        parcel: &Parcel,
+        said: &Statement,
+        incident: &str,
+        words: &str,
+    ) -> Result<Vec<Stands>, Outcome> {
+        let path = self.path(&format!("/incidents/{}", encode(incident)));
+        let mut stands = self.after_known(parcel, said, incident, &self.updates(&path).await?);
+        if parcel.thread_root.is_none() && !stands.iter().any(|one| board::same(&one.text, words)) {
+            stands.extend(self.message(&path).await?);
+        }
+        Ok(stands)
+    }
+
     /// The words that an incident was made with.
     async fn message(&self, path: &str) -> Result<Option<Stands>, Outcome> {
         let answer = self.api.look(path, board::LOOK_BYTES_MAX).await;
@@ -378,6 +410,7 @@ impl Cachet {
             same_status: false,
             marked: false,
             since: Some(false),
+            at: None,
         }))
     }
 

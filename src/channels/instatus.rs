@@ -27,9 +27,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Known, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Sought, Stands};
 use super::client::Answer;
-use super::statement::{Shown, unseen};
+use super::statement::Shown;
 use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
@@ -69,6 +69,7 @@ pub struct Instatus {
     api: Api,
     page: String,
     board: Board,
+    sought: Sought,
 }
 
 #[derive(Deserialize)]
@@ -120,7 +121,7 @@ impl Instatus {
             );
         }
         let board = Board::new(&mut fields)?;
-        Ok(Channel::Instatus(Self { api, page, board }))
+        Ok(Channel::Instatus(Self { api, page, board, sought: Sought::default() }))
     }
 
     /// How the page shows a statement.
@@ -136,6 +137,7 @@ impl Instatus {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
+        self.sought.begin(parcel, said);
         let mut left = Left::default();
         let known = match parcel.thread_root.as_deref().map(Handle::read) {
             Some(root) => Known::Before(root.incident),
@@ -178,10 +180,11 @@ impl Instatus {
         for more in [String::new(), format!("&status={}", encode(OPEN))] {
             let path = self.path(&format!("/incidents?page=1&per_page={LIST_MAX}{more}"));
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
-            let all: Vec<Incident> = board::looked(answer, board::plain).map_err(unseen)?;
+            let all = board::looked::<Vec<Incident>>(answer, board::plain);
+            let all = all.map_err(|outcome| board::unseen(parcel, outcome))?;
             let is_full = all.len() >= LIST_MAX;
             for incident in all {
-                if parcel.attempt > 1 && incident.began_with(said)? {
+                if board::may_be_there(parcel) && incident.began_with(said)? {
                     return Ok(Known::Here(incident.there(said, said.began)?));
                 }
                 if !parcel.lost.is_empty() && incident.is_the_same(said) {
@@ -206,9 +209,10 @@ impl Instatus {
         let path = self.path(&format!("/incidents/{}", encode(&incident)));
         let fault = |answer: &Answer| board::gone(answer, at_one_thing);
         let mut there = None;
-        if parcel.attempt > 1 {
+        if board::may_be_there(parcel) {
             let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
-            let stands: Incident = board::looked(answer, fault).map_err(unseen)?;
+            let stands = board::looked::<Incident>(answer, fault);
+            let stands = stands.map_err(|outcome| board::unseen(parcel, outcome))?;
             there = board::found(said, &stands.stands(said, said.at))?.is_some().then_some(stands);
         }
         if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
@@ -216,9 +220,12 @@ impl Instatus {
         }
         let mut gone = board::taken_back(said);
         if let Some(words) = board::to_be_found(said) {
-            let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
-            let stands = board::looked::<Incident>(answer, fault)?.stands(said, said.at);
-            let places = board::place_of(words, &stands, left).into_iter().collect();
+            let look = async {
+                let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
+                Ok(board::looked::<Incident>(answer, fault)?.stands(said, said.at))
+            };
+            let may_be = |one: &Stands| may_be_taken_back(parcel, said, one);
+            let places = self.sought.places(parcel, words, (look, may_be), (left, there.is_some())).await?;
             gone = Some(Handle { incident: incident.clone(), places });
         }
         if let Some(gone) = &gone {
@@ -325,9 +332,15 @@ impl Incident {
         self.name.as_deref().is_some_and(|name| board::same(name, &said.title))
     }
 
-    /// Whether it has the name and began at the hour of what a statement is about. There is no mark to know it by.
+    /// Whether it has the name, or the words that are taken back, and began at the hour of what a statement is about, for pages that keep
+    /// no more of it than its minute. There is no mark to know it by.
     fn is_the_same(&self, said: &Statement) -> bool {
-        self.is_called(said) && board::same_hour(self.started, said.began)
+        let has = |words: &String| {
+            let messages = self.updates.iter().flatten().filter_map(|one| one.message.as_ref());
+            messages.into_iter().any(|message| board::same(message, words))
+        };
+        let began = self.started.is_some_and(|started| started.duration_since(said.began).abs() <= OFF);
+        began && (self.is_called(said) || said.takes_back.as_ref().is_some_and(has))
     }
 
     /// Whether this statement made it.
@@ -352,7 +365,7 @@ impl Incident {
             let marked =
                 same_status && board::same_hour(update.started, at) && board::same(&text, &said.text);
             let since = board::is_since(update.started, at, OFF);
-            Stands { id: update.id.clone(), text, same_status, marked, since }
+            Stands { id: update.id.clone(), text, same_status, marked, since, at: update.started }
         });
         stands.collect()
     }
@@ -374,6 +387,15 @@ impl Incident {
         let handle = Handle { incident: self.id, places: place.into_iter().collect() };
         There { handle, components: self.components.unwrap_or_default() }
     }
+}
+
+/// Whether something that stands there may be what is taken back, by its hour: the one at which that went out, a later one, or where it may
+/// have made the incident that at which it began.
+fn may_be_taken_back(parcel: &Parcel, said: &Statement, one: &Stands) -> bool {
+    let out = said.mends.as_ref().map_or(said.at, |mended| mended.at);
+    let is_first =
+        parcel.thread_root.is_none() && one.at.is_some_and(|at| at.duration_since(said.began).abs() <= OFF);
+    is_first || board::is_since(one.at, out, OFF) != Some(false)
 }
 
 /// What an answer means at the address of one thing on the page.

@@ -151,7 +151,7 @@ impl Mastodon {
 
     async fn publish(&self, parcel: &Parcel, text: &str) -> Result<Outcome, Outcome> {
         let is_forgotten = parcel.now.duration_since(parcel.created_at) >= KEY_LIFE;
-        if parcel.attempt > 1
+        if parcel.may_be_there()
             && is_forgotten
             && let Some(found) = self.find(parcel, text).await?
         {
@@ -165,7 +165,11 @@ impl Mastodon {
             }
         }
         let answer = self.post(parcel, text, None).await?;
-        Ok(outcome(&answer, parcel))
+        match answer.status {
+            // A server that knows the key says so where somebody has removed what it made.
+            StatusCode::NOT_FOUND if parcel.attempt > 1 => Err(refused("answered 404", false)),
+            _ => Ok(outcome(&answer, parcel)),
+        }
     }
 
     async fn post(&self, parcel: &Parcel, text: &str, answered: Option<&str>) -> Result<Answer, Outcome> {

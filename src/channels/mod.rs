@@ -332,15 +332,17 @@ impl Channel {
         }
     }
 
-    /// Whether it takes away what a retraction takes back, and needs to have been told what that is called there.
+    /// Whether it takes away what a retraction takes back by what that is called there, and has to be told so.
     fn removes_by_id(&self) -> bool {
         matches!(
             self,
             Self::Discord(_)
+                | Self::Ghost(_)
                 | Self::Matrix(_)
                 | Self::Mattermost(_)
                 | Self::Slack(_)
                 | Self::Telegram(_)
+                | Self::WordPress(_)
                 | Self::Zulip(_)
         )
     }
@@ -449,9 +451,13 @@ pub struct Parcel {
     /// While that is not known: statements of this incident that may be in this channel, though nobody was told so, by their
     /// deliveries, the newest first. Whoever makes one thing of an incident looks whether one of them made it.
     pub lost: Vec<String>,
+    /// The same of letters with the very statement of this one: somebody had it sent once more.
+    pub again: Vec<String>,
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n. Above 1, what an earlier one wrote may
     /// be there: whoever can look, looks before it writes a statement.
     pub attempt: u32,
+    /// No attempt before can have written it: each is known to have ended with nothing written.
+    pub unwritten: bool,
     /// It is not wanted any more, and an attempt before may have written it: it is looked for, and not written. Where it is not there,
     /// that is [`Outcome::Refused`]. Only channels that [`Channel::looks_first`] are asked.
     pub only_look: bool,
@@ -471,6 +477,11 @@ pub struct Meet {
 }
 
 impl Parcel {
+    /// Whether an attempt before may have written it.
+    fn may_be_there(&self) -> bool {
+        self.attempt > 1 && !self.unwritten
+    }
+
     /// The address where responders meet.
     fn place(&self) -> Option<&str> {
         self.meet.as_ref().map(|meet| meet.url.as_str())

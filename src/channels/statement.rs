@@ -149,8 +149,9 @@ fn taken_back(parcel: &Parcel) -> Option<&str> {
     statement.mends.as_ref()?.remote_id.as_deref()
 }
 
-/// After this many attempts to take a message away its readers are told all the same.
+/// After this many attempts to take a message away its readers are told all the same; and after so many where there is just no turn.
 const REMOVALS_MAX: u32 = 3;
+const LIMITED_MAX: u32 = 5;
 
 /// Takes away what a letter takes back, and then says its words, or finds them: they are said also where the message cannot be taken
 /// away, and people are told that it stands there still. To take it away twice is no more than once. Of what is only looked for,
@@ -177,10 +178,15 @@ pub(super) async fn found_in_place<'a, R: Future<Output = Outcome>>(
     remove: impl FnOnce(&'a str) -> R,
     look: impl Future<Output = Result<Option<Outcome>, Outcome>>,
 ) -> Result<Option<Outcome>, Outcome> {
-    match Box::pin(look).await? {
-        Some(there) => Ok(Some(in_place(parcel, remove, std::future::ready(there)).await)),
-        None => Ok(None),
-    }
+    let Some(there) = Box::pin(look).await? else { return Ok(None) };
+    let is_there = matches!(there, Outcome::Accepted { .. } | Outcome::Begun { .. });
+    Ok(Some(match in_place(parcel, remove, std::future::ready(there)).await {
+        Outcome::Wait { why, .. } if is_there => {
+            let why = format!("its words are there, and what they take back is not taken away yet: {why}");
+            Outcome::Unknown { why }
+        }
+        told => told,
+    }))
 }
 
 /// What the answer to taking a message away means for what is to be said after it: why it stands there still, if it does. The error:
@@ -191,7 +197,9 @@ fn removed(parcel: &Parcel, outcome: Outcome) -> Result<Option<String>, Outcome>
         Outcome::Wait { after: None, why } | Outcome::Unknown { why } if parcel.attempt < REMOVALS_MAX => {
             Err(Outcome::Wait { after: None, why })
         }
-        Outcome::Wait { after: Some(after), why } => Err(Outcome::Wait { after: Some(after), why }),
+        Outcome::Wait { after: Some(after), why } if parcel.attempt < LIMITED_MAX => {
+            Err(Outcome::Wait { after: Some(after), why })
+        }
         Outcome::Wait { why, .. }
         | Outcome::Unknown { why }
         | Outcome::Refused { why, .. }
@@ -202,13 +210,19 @@ fn removed(parcel: &Parcel, outcome: Outcome) -> Result<Option<String>, Outcome>
 /// Of words that are there: what they take back stands there, too, or may. Where that was the first of the thread, the next letter
 /// learns by itself whether it can be answered.
 pub(super) fn standing(told: Outcome, why: &str) -> Outcome {
-    let why = format!("its words are there, but what they take back may stand there still: {why}");
+    let stands = format!("what they take back may stand there still: {why}");
+    let words_are_there = || format!("its words are there, but {stands}");
     match told {
         Outcome::Accepted { remote_id } | Outcome::Stands { remote_id, .. } => {
-            Outcome::Stands { remote_id, why }
+            Outcome::Stands { remote_id, why: words_are_there() }
         }
-        Outcome::Begun { root } => Outcome::Stands { remote_id: Some(root), why },
-        other => other,
+        Outcome::Begun { root } => Outcome::Stands { remote_id: Some(root), why: words_are_there() },
+        // Whoever is told of the words is told of the rest.
+        Outcome::Unknown { why } => Outcome::Unknown { why: format!("{why}; and {stands}") },
+        Outcome::Refused { why, whole_channel } => {
+            Outcome::Refused { why: format!("{why}; and {stands}"), whole_channel }
+        }
+        wait @ Outcome::Wait { .. } => wait,
     }
 }
 

@@ -29,10 +29,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::api::{Api, bounded, encode, strange, usual};
-use super::board::{self, Board, Handle, Known, Left, Stands};
+use super::board::{self, Board, Handle, Known, Left, Sought, Stands};
 use super::client::Answer;
 use super::pace::Pace;
-use super::statement::{Shown, unseen};
+use super::statement::Shown;
 use super::tries::{still_wanted, unwanted};
 use super::{Channel, Fields, Key, Kind, Outcome, Parcel, Shared, Statement};
 use crate::core::voice::{Phase, Sort};
@@ -77,12 +77,14 @@ pub struct Statuspage {
     page: String,
     board: Board,
     pace: Pace,
+    sought: Sought,
 }
 
 #[derive(Deserialize)]
 struct Incident {
     id: String,
     name: Option<String>,
+    status: Option<String>,
     incident_updates: Option<Vec<Update>>,
     components: Option<Vec<Component>>,
     metadata: Option<Value>,
@@ -123,7 +125,7 @@ impl Statuspage {
             );
         }
         let board = Board::new(&mut fields)?;
-        Ok(Channel::Statuspage(Self { api, page, board, pace: Pace::new(EVERY) }))
+        Ok(Channel::Statuspage(Self { api, page, board, pace: Pace::new(EVERY), sought: Sought::default() }))
     }
 
     /// How the page shows a statement.
@@ -144,6 +146,7 @@ impl Statuspage {
 
     async fn attempt(&self, parcel: &Parcel) -> Result<Outcome, Outcome> {
         let said = board::statement(parcel, &self.shows(parcel))?;
+        self.sought.begin(parcel, said);
         let known = match parcel.thread_root.as_deref().map(Handle::read) {
             Some(root) => Known::Before(root.incident),
             None if board::may_have_begun(parcel) => self.find(parcel, said).await?,
@@ -179,18 +182,26 @@ impl Statuspage {
 
     /// The incident that this statement has made, or one before it of the same incident of ours.
     async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<Incident>, Outcome> {
+        let (mut before, mut named, mut keeps_marks) = (None, Vec::new(), false);
         for list in ["/incidents/unresolved?per_page=100", "/incidents?limit=100"] {
-            let all: Vec<Incident> = self.look(list, |answer| self.fault(answer)).await.map_err(unseen)?;
-            for incident in all {
-                if parcel.attempt > 1 && incident.began_with(parcel, said)? {
+            let all = self.look::<Vec<Incident>>(list, |answer| self.fault(answer)).await;
+            for incident in all.map_err(|outcome| board::unseen(parcel, outcome))? {
+                if board::may_be_there(parcel) && incident.began_with(parcel, said)? {
                     return Ok(Known::Here(incident));
                 }
+                keeps_marks |= incident.mark().is_some();
                 if board::is_lost(parcel, incident.mark()) {
-                    return Ok(Known::Before(incident.id));
+                    before.get_or_insert(incident.id);
+                } else if !parcel.lost.is_empty() && incident.may_be_of(said) && !named.contains(&incident.id)
+                {
+                    named.push(incident.id);
                 }
             }
         }
-        Ok(Known::Nothing)
+        if !keeps_marks && let [one] = named.as_slice() {
+            return Ok(Known::Before(one.clone()));
+        }
+        Ok(before.map_or(Known::Nothing, Known::Before))
     }
 
     /// A further statement is an update of it.
@@ -207,8 +218,9 @@ impl Statuspage {
         let mut gone = board::taken_back(said)
             .unwrap_or_else(|| Handle { incident: incident.to_owned(), places: Vec::new() });
         let mut there = None;
-        if parcel.attempt > 1 {
-            let incident: Incident = self.look(&path, fault).await.map_err(unseen)?;
+        if board::may_be_there(parcel) {
+            let incident = self.look::<Incident>(&path, fault).await;
+            let incident = incident.map_err(|outcome| board::unseen(parcel, outcome))?;
             let place = incident.update_of(parcel, said)?;
             there = (incident.is_marked(parcel) || place.is_some()).then_some((incident, place));
         }
@@ -217,10 +229,10 @@ impl Statuspage {
             return Ok((incident, place.into_iter().chain(gone.places).collect()));
         }
         if let Some(words) = board::to_be_found(said) {
-            let incident: Incident = self.look(&path, fault).await?;
-            let stands = incident.stands(parcel, said);
-            let places = board::place_of(words, &stands, left).into_iter().collect();
-            gone = Handle { places, incident: incident.id };
+            let look = async { Ok(self.look::<Incident>(&path, fault).await?.stands(parcel, said)) };
+            let out = said.mends.as_ref().map_or(said.at, |mended| mended.at);
+            let may_be = |one: &Stands| board::is_since(one.at, out, OFF) != Some(false);
+            gone.places = self.sought.places(parcel, words, (look, may_be), (left, there.is_some())).await?;
         }
         for update in &gone.places {
             left.after(parcel, self.reword(said, &gone.incident, update).await)?;
@@ -373,7 +385,22 @@ impl Incident {
     }
 
     fn is_marked(&self, parcel: &Parcel) -> bool {
-        self.mark() == Some(parcel.delivery.as_str())
+        board::is_own(parcel, self.mark())
+    }
+
+    /// Whether it may be the incident that a statement is about, on a page that keeps no marks: by its name, or by the words that are taken
+    /// back.
+    fn may_be_of(&self, said: &Statement) -> bool {
+        let has = |words: &String| {
+            let bodies = self.incident_updates.iter().flatten().filter_map(|one| one.body.as_ref());
+            bodies.into_iter().any(|body| board::same(body, words))
+        };
+        let is_called = self.name.as_deref().is_some_and(|name| board::same(name, &said.title));
+        let newest = self.newest_first().first().and_then(|one| one.created_at);
+        self.mark().is_none()
+            && (is_called || said.takes_back.as_ref().is_some_and(has))
+            && self.status.as_deref().is_some_and(|status| status != "resolved")
+            && board::is_since(newest, said.began, OFF) == Some(true)
     }
 
     /// Whether this statement made it. One that has no mark, whatever became of it, is known by its words.
@@ -404,6 +431,7 @@ impl Incident {
             same_status: update.status.as_deref() == Some(status(said)),
             marked: place == marked && is_marked,
             since: if others { Some(false) } else { board::is_since(update.created_at, said.at, OFF) },
+            at: update.created_at,
         });
         stands.collect()
     }

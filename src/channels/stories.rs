@@ -36,7 +36,9 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         now: at(i64::from(attempt) * 10),
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt,
+        unwritten: false,
         only_look: false,
         statement: None,
     }

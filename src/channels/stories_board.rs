@@ -300,7 +300,8 @@ pub(super) async fn tell_after_lost<F: Fake>(
             said.text = "What is known now.".into();
             if incident == 43 {
                 said.sort = Sort::Retraction;
-                said.mends = Some(Mended { id: "43-1".into(), at: said.at, remote_id: None });
+                let at = first.statement.as_ref().unwrap().at;
+                said.mends = Some(Mended { id: "43-1".into(), at, remote_id: None });
                 said.takes_back = Some("Words about 43.".into());
             }
         });
@@ -326,6 +327,48 @@ pub(super) async fn tell_after_lost<F: Fake>(
     let seen = words(&served.lock().unwrap().fake);
     assert_eq!(seen.len(), 3, "each is one incident");
     [seen[0].clone(), seen[1].clone()]
+}
+
+/// The same words are said twice, and nobody hears of the second. What takes that back takes one of them away, however many answers to
+/// it are lost; and where what may be there is sent once more, it is there once. `words` as above.
+pub(super) async fn tell_twice<F: Fake>(
+    channel: &Channel,
+    served: &Mutex<Served<F>>,
+    words: impl Fn(&F) -> Vec<Vec<String>>,
+) {
+    const LOOKING: &str = "We are looking into it.";
+    let looking = |incident, number| nth(incident, number, |said| said.text = LOOKING.into());
+    let root = tell(channel, &looking(42, 1), None).await;
+    let thread_root = Some(root);
+    let second = Parcel { thread_root: thread_root.clone(), ..looking(42, 2) };
+    tell(channel, &second, None).await;
+    let back = nth(42, 3, |said| {
+        let at = second.statement.as_ref().unwrap().at;
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-2".into(), at, remote_id: None });
+        said.takes_back = Some(LOOKING.into());
+    });
+    let back = Parcel { thread_root, ..back };
+    for attempt in 1..=6 {
+        let fates = (1..attempt).map(|_| Fate::Answered).chain([Fate::LostAfter]);
+        served.lock().unwrap().fates = fates.collect();
+        channel.send(&Parcel { attempt, ..back.clone() }).await;
+    }
+    served.lock().unwrap().fates.clear();
+    tell_or_stands(channel, &Parcel { attempt: 7, ..back.clone() }, None).await;
+    let count = |words: &[String], one: &str| words.iter().filter(|words| *words == one).count();
+    let seen = words(&served.lock().unwrap().fake);
+    assert_eq!(count(&seen[0], LOOKING), 1, "the first stands: {seen:?}");
+    assert_eq!(count(&seen[0], &back.statement.as_ref().unwrap().text), 1, "{seen:?}");
+
+    let first = looking(43, 1);
+    served.lock().unwrap().fates = [Fate::Answered, Fate::LostAfter].into();
+    let _lost = channel.send(&first).await;
+    served.lock().unwrap().fates.clear();
+    let again = Parcel { delivery: "a".repeat(32), again: vec![first.delivery.clone()], ..first };
+    tell(channel, &again, None).await;
+    let seen = words(&served.lock().unwrap().fake);
+    assert_eq!((seen.len(), count(&seen[1], LOOKING)), (2, 1), "{seen:?}");
 }
 
 /// What was told of one incident: the words that have to stand there, each once and in this order, and the words that may not.

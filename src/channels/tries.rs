@@ -1,8 +1,8 @@
 //! What is known of the attempts before this one. A statement is written once: where an earlier attempt may have written it, it is
 //! looked for first. (Where nobody can look, what may have been written is not tried again: see [`super::Channel::recognises_repeats`].)
 //!
-//! Only what this process has seen itself is believed: that each attempt so far ended with nothing written. After a restart, or when
-//! another node had the letter in between, nothing is known. A 503 that does not say how long to wait is no such end, for a proxy may
+//! Believed is what the store knows ([`Parcel::unwritten`]), and what this process has seen itself: that each attempt so far ended with
+//! nothing written. A 503 that does not say how long to wait is no such end, for a proxy may
 //! have handed the letter on: with whoever looks it is `Unknown`, also for status.
 
 use std::collections::VecDeque;
@@ -52,7 +52,9 @@ impl Tries {
     fn is_first(&self, parcel: &Parcel) -> bool {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
         let before = (parcel.delivery.as_str(), parcel.attempt.saturating_sub(1));
-        before.1 == 0 || unwritten.iter().any(|(delivery, attempt)| (delivery.as_str(), *attempt) == before)
+        !parcel.may_be_there()
+            || before.1 == 0
+            || unwritten.iter().any(|(delivery, attempt)| (delivery.as_str(), *attempt) == before)
     }
 
     fn keep(&self, parcel: &Parcel) {

@@ -143,9 +143,12 @@ impl X {
     }
 
     async fn publish(&self, parcel: &Parcel, text: &str) -> Result<Outcome, Outcome> {
-        let mut is_gone = false;
-        // Each attempt is paid for.
-        if let Some(one) = answers(parcel).first().filter(|_| self.tries_threads) {
+        let root = parcel.thread_root.as_deref().filter(|_| self.tries_threads);
+        let answered = answers(parcel);
+        // What is taken back is no root any more.
+        let mut is_gone = root.is_some() && answered.is_empty();
+        // Each attempt is paid for, so there is one.
+        if let Some(one) = answered.first().filter(|_| self.tries_threads) {
             let body = json!({"text": text, "reply": {"in_reply_to_tweet_id": one}});
             let answer = self.ask(parcel, Method::POST, POSTS, Some(&body)).await?;
             // Forbidden as an answer, or the answered one is gone: by itself it may be taken.
@@ -153,7 +156,8 @@ impl X {
             if !alone {
                 return Ok(outcome(&answer, parcel));
             }
-            is_gone = answer.status == StatusCode::NOT_FOUND || detail(&answer).contains(DELETED);
+            let is_deleted = answer.status == StatusCode::NOT_FOUND || detail(&answer).contains(DELETED);
+            is_gone = is_deleted && root == Some(*one);
         }
         let answer = self.ask(parcel, Method::POST, POSTS, Some(&json!({"text": text}))).await?;
         Ok(posted_in(parcel, outcome(&answer, parcel), !is_gone))

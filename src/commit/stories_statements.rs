@@ -426,6 +426,7 @@ fn what_did_not_arrive_is_sent_once_more_by_who_has_looked() {
     assert_eq!(story.speaks("maya", again()), Ok(Reason::Published));
     let claim = story.claim("status").remove(0);
     assert_eq!((words(&claim).text, claim.statement), (first, Some(1)));
+    assert_eq!((claim.again.len(), claim.lost.len()), (1, 0), "it may be there, and is the same");
     story.settle(claim, Settlement::Accepted { remote_id: None });
     assert!(matches!(story.speaks("maya", again()), Err(Refusal::WrongState(_))));
     story.proves_whole();

@@ -33,7 +33,9 @@ pub fn of(words: Words, created_at: Timestamp) -> Option<Parcel> {
         now: created_at,
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt: 1,
+        unwritten: false,
         only_look: false,
         statement,
     })

@@ -116,6 +116,8 @@ pub struct Claim {
     /// Of a statement, while that is not known: those of the same incident before it, in the same channel, that may be there, by their
     /// ids, the newest first. At most [`LOST_MAX`].
     pub lost: Vec<String>,
+    /// The same of those that carry this very statement: it was sent once more.
+    pub again: Vec<String>,
     /// The number of its page; `None`: it is a page of its own, or none.
     pub page: Option<i64>,
     /// See [`NewLetter`].
@@ -153,6 +155,7 @@ impl Claim {
             attempt,
             thread_root: None,
             lost: Vec::new(),
+            again: Vec::new(),
             page: None,
             statement: None,
             unsure: false,
@@ -246,7 +249,7 @@ pub struct Wanted {
 const WAKING: &str = "and kind in ('page', 'help', 'pio_page')";
 
 /// Of so many statements that may be there it is asked what they made.
-pub const LOST_MAX: u32 = 16;
+pub const LOST_MAX: u32 = 64;
 
 /// At least so many letters are looked at before some are taken.
 const LOOKED_AT_MIN: u32 = 64;
@@ -310,8 +313,12 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     let mut claims = drop_answered(tx, claims)?;
     for claim in &mut claims {
         claim.attempt += 1;
-        if claim.statement.is_some() && claim.thread_root.is_none() {
-            claim.lost = lost_before(tx, claim)?;
+        // A list of mail has one letter for each of its readers, and nothing to be gone on with.
+        if claim.statement.is_some() && claim.thread_root.is_none() && claim.address.is_empty() {
+            for (id, statement) in lost_before(tx, claim)? {
+                let is_same = statement.is_some() && statement == claim.statement;
+                if is_same { &mut claim.again } else { &mut claim.lost }.push(id);
+            }
         }
         tx.write(
             "update letter set state = 'sending', attempts = attempts + 1, due_at = ?2, unsure = ?3 where seq = ?1",
@@ -321,9 +328,9 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     Ok(claims)
 }
 
-fn lost_before(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<String>, StoreError> {
+fn lost_before(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<(String, Option<u32>)>, StoreError> {
     tx.query(
-        "select id from letter
+        "select id, statement from letter
          where incident = ?1 and channel = ?2 and person = ?3 and statement is not null and state = 'unknown' and seq < ?4
          order by seq desc limit ?5",
         &[
@@ -333,7 +340,7 @@ fn lost_before(tx: &Tx<'_>, claim: &Claim) -> Result<Vec<String>, StoreError> {
             claim.seq.into(),
             i64::from(LOST_MAX).into(),
         ],
-        |row| row.text(0),
+        |row| Ok((row.text(0)?, row.int_or_null(1)?.and_then(|number| u32::try_from(number).ok()))),
     )
 }
 
@@ -728,6 +735,7 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         attempt: u32::try_from(row.int(10)?).map_err(|_| StoreError::Decode("attempts out of range"))?,
         thread_root: row.text_or_null(11)?,
         lost: Vec::new(),
+        again: Vec::new(),
         page: row.int_or_null(12)?,
         statement: row.int_or_null(13)?.and_then(|number| u32::try_from(number).ok()),
         unsure: row.int(14)? != 0,

@@ -135,7 +135,9 @@ fn statement(incident: i64, number: u32, sort: Sort, phase: Phase, text: &str) -
         now: onscene::clock::Clock::default().now(),
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt: 1,
+        unwritten: false,
         only_look: false,
         statement: Some(Box::new(said)),
     }

@@ -215,7 +215,9 @@ fn statement(number: i64, text: &str) -> Parcel {
         now: at,
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt: 1,
+        unwritten: false,
         only_look: false,
         statement: Some(Box::new(said)),
     }

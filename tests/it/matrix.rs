@@ -161,7 +161,9 @@ fn page(room: &str) -> Parcel {
         now: "2026-11-23T02:13:20Z".parse().unwrap(),
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt: 1,
+        unwritten: false,
         only_look: false,
         statement: None,
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
     Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
+    tell_twice,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -336,6 +337,12 @@ async fn an_open_incident_with_the_same_words_is_another_where_this_process_know
     served.lock().unwrap().fates = [Fate::LostBefore].into();
     assert_eq!(channel.send(&alike(43)).await.as_str(), "unknown");
     assert_eq!(tell(&channel, &Parcel { attempt: 2, ..alike(43) }, None).await, "2/message");
+}
+
+#[tokio::test]
+async fn one_of_two_in_the_same_words_is_taken_back_and_one_that_may_be_there_is_there_once() {
+    let (channel, served) = channel::<3>(1).await;
+    tell_twice(&channel, &served, |page: &Server<3>| page.incidents.iter().map(read).collect()).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
     Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
+    tell_twice,
 };
 use super::*;
 use crate::channels::statement::Mended;
@@ -229,6 +230,12 @@ async fn what_is_said_again_in_the_same_words_is_written_again() {
     let told = tell_alike(&channel, &served).await;
     let kept = &served.lock().unwrap().fake.incidents[0];
     assert_eq!((messages(kept), kept.status.as_str()), (told, "RESOLVED"));
+}
+
+#[tokio::test]
+async fn one_of_two_in_the_same_words_is_taken_back_and_one_that_may_be_there_is_there_once() {
+    let (channel, served) = channel(1).await;
+    tell_twice(&channel, &served, |page: &Page| page.incidents.iter().map(messages).collect()).await;
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use super::super::stories::{json_answer, receiver, status_letter};
 use super::super::stories_board::{
     Call, Dice, Fake, Fate, Served, at, looks_alone, nth, serve, tell, tell_after_lost, tell_alike, tell_all,
+    tell_twice,
 };
 use super::*;
 use crate::channels::statement::{Mended, Now};
@@ -310,6 +311,12 @@ async fn a_mended_word_does_not_make_it_as_bad_again_as_it_was() {
 }
 
 #[tokio::test]
+async fn one_of_two_in_the_same_words_is_taken_back_and_one_that_may_be_there_is_there_once() {
+    let (channel, served) = channel(1).await;
+    tell_twice(&channel, &served, |page: &Page| page.incidents.iter().map(bodies).collect()).await;
+}
+
+#[tokio::test]
 async fn a_component_that_was_removed_there_keeps_no_words_from_readers() {
     let (channel, served) = channel(1).await;
     let both = |number, sort| {
@@ -356,7 +363,7 @@ async fn an_incident_whose_making_nobody_heard_of_is_gone_on_with() {
     let [update, taken_back] = tell_after_lost(&channel, &served, words).await;
     assert_eq!(taken_back, [update[1].clone()]);
     let page = &served.lock().unwrap().fake;
-    assert_eq!(page.incidents[1].reworded.len(), 1, "an update cannot be removed");
+    assert!(!page.incidents[1].reworded.is_empty(), "an update cannot be removed");
 }
 
 #[tokio::test]

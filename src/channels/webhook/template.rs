@@ -238,7 +238,9 @@ fn samples() -> [Parcel; 3] {
         now: at,
         thread_root: None,
         lost: Vec::new(),
+        again: Vec::new(),
         attempt: 1,
+        unwritten: false,
         only_look: false,
         statement: None,
     };
