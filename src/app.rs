@@ -317,7 +317,6 @@ pub async fn run(parts: Parts, clock: Clock) -> Result<(), AppError> {
             readers: subscription_readers,
             body_timeout: own.body_timeout,
             asks: Arc::new(crate::http::desk::Asks::default()),
-            ends: Arc::new(crate::http::desk::Asks::default()),
         };
         tracing::info!(listen = %listener.address()?, "the public page is handed out");
         serving.spawn(async move {

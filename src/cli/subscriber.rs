@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::place::{PlaceFlags, Where};
-use super::{Exit, fail, out};
+use super::{Exit, fail, out, say};
 use crate::house::House;
 use crate::http::api::view;
 use crate::store::subscribers::{self, LISTED_MAX};
@@ -55,7 +55,8 @@ impl Subscriber {
 
 /// As many as there are, a part at a time.
 fn list(place: &Where, json: bool) -> Exit {
-    let mut after = 0;
+    let (mut after, mut all) = (0, Vec::new());
+    let mut many = 0_u64;
     loop {
         let part = match place {
             Where::Daemon(client) => client.get(&format!("/api/v1/subscribers?after={after}")),
@@ -64,18 +65,24 @@ fn list(place: &Where, json: bool) -> Exit {
                     .map(|found| view::subscribers(&found))
             }
         };
-        let part = match part {
+        let mut part = match part {
             Ok(part) => part,
             Err(exit) => return exit,
         };
-        for one in part["subscribers"].as_array().into_iter().flatten() {
-            out(&if json { format!("{one}\n") } else { line(one) });
+        let next = part["next"].as_i64().filter(|next| *next > after);
+        for one in part["subscribers"].as_array_mut().map(std::mem::take).unwrap_or_default() {
+            many += 1;
+            if json { all.push(one) } else { out(&line(&one)) }
         }
-        match part["next"].as_i64() {
-            Some(next) if next > after => after = next,
-            _ => return Exit::Done,
-        }
+        let Some(next) = next else { break };
+        after = next;
     }
+    if json {
+        out(&format!("{}\n", json!({"subscribers": all})));
+    } else if many == 0 {
+        say("nobody subscribes");
+    }
+    Exit::Done
 }
 
 fn remove(place: &Where, address: &str) -> Result<Value, Exit> {

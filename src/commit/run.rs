@@ -139,7 +139,7 @@ pub(super) fn run(
             unreadable::forget(tx, before(DELIVERIES_KEPT))?;
             tokens::forget(tx, before(REVOKED_KEPT))?;
             work.forget_signed_in()?;
-            subscribers::forget(tx)?;
+            subscribers::forget(tx, |channel, address| house.is_named(channel, address))?;
             calendars::forget(tx, before(REVOKED_KEPT))?;
             reach::forget(tx, before(REVOKED_KEPT))?;
             drills::forget(tx, before(REVOKED_KEPT))?;

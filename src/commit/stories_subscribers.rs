@@ -361,3 +361,36 @@ fn a_house_without_a_page_takes_nobody_new_and_still_lets_people_go() {
     assert!(story.says_of_lists(Subscribing::End { token: end }));
     story.proves_whole();
 }
+
+#[test]
+fn addresses_that_reach_one_mailbox_share_its_hour_too() {
+    let mut story = Story::with_readers();
+    for address in ["tom@example.org", "tom+1@example.org", "t.o.m@example.org", "tom+2@example.org"] {
+        story.subscribes(address);
+    }
+    assert_eq!(story.list_mail().len(), 1);
+    story.subscribes("tom@example.net");
+    assert_eq!(story.list_mail().len(), 1, "another house");
+    story.proves_whole();
+}
+
+#[test]
+fn who_never_confirmed_is_forgotten_in_letters_as_well_and_can_be_before() {
+    let mut story = Story::with_readers();
+    story.subscribes("reader@example.org");
+    assert_eq!(story.list_mail().len(), 1);
+    let letters = "select count(*) from letter where address = 'reader@example.org'";
+    assert_eq!(story.number_of(letters), 1);
+    story.passes(49 * 60);
+    story.ask(Command::Forget).unwrap();
+    assert_eq!(story.number_of(letters), 0);
+    // A letter is found where no row is left of who asked.
+    story.subscribes("other@example.org");
+    let now = story.clock.now();
+    let forget = |tx: &crate::store::Tx<'_>| tx.write("delete from subscriber", &[]);
+    story.committer.connection.write(now, forget).unwrap();
+    assert!(story.says_of_lists(Subscribing::Remove { address: "other@example.org".into() }));
+    assert_eq!(story.number_of("select count(*) from letter where address = 'other@example.org'"), 0);
+    assert!(story.list_mail().is_empty());
+    story.proves_whole();
+}

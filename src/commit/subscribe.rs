@@ -138,27 +138,26 @@ impl Work<'_, '_> {
         let words: Option<Words> = serde_json::from_str(&mailing.payload).ok();
         let (Some(list), Some(words)) = (list, words) else {
             // The list has left the configuration: nobody waits for it there.
-            subscribers::advance(self.tx, &mailing, None, 0)?;
+            self.ends_mailing(&mailing, "the list left the configuration")?;
             return Ok(true);
         };
         if let Some(number) = mailing.statement {
             let saved = self.memory.incident(self.tx, mailing.incident)?;
             if saved.is_some_and(|saved| saved.incident.voice.is_taken_back(number)) {
                 // Who has not got it is told nothing of it.
-                subscribers::advance(self.tx, &mailing, None, 0)?;
+                self.ends_mailing(&mailing, "it was taken back")?;
                 return Ok(true);
             }
         }
         let (by, after) = (mailing.created_at, mailing.after);
         let some = subscribers::confirmed(self.tx, &mailing.channel, by, after, AT_ONCE)?;
         let key = tokens::answer_key(self.tx)?;
-        for one in
-            some.iter().filter(|one| !house.is_named(&mailing.channel, &one.address)).collect::<Vec<_>>()
-        {
+        let mut many = 0;
+        for one in some.iter().filter(|one| !house.is_named(&mailing.channel, &one.address)) {
             let end = format!("{}/unsubscribe?token={}", list.url, one.token(&key, Purpose::End));
             self.write_to(one, &mailing, &with_end(&words, &end))?;
+            many += 1;
         }
-        let many = i64::try_from(some.len()).unwrap_or(i64::MAX);
         subscribers::advance(self.tx, &mailing, some.last().map(|one| one.id), many)?;
         if some.is_empty() {
             tracing::info!(
@@ -167,9 +166,15 @@ impl Work<'_, '_> {
                 subscribers = mailing.written,
                 "a letter was written to every subscriber"
             );
-            self.tell_how_many(&mailing)?;
+            self.tell_how_many(&mailing, "")?;
         }
         Ok(true)
+    }
+
+    /// It is written to nobody else.
+    fn ends_mailing(&mut self, mailing: &Mailing, because: &str) -> Result<(), StoreError> {
+        subscribers::advance(self.tx, mailing, None, 0)?;
+        self.tell_how_many(mailing, because)
     }
 
     fn write_to(&mut self, one: &Subscriber, mailing: &Mailing, words: &Words) -> Result<(), StoreError> {
@@ -178,14 +183,18 @@ impl Work<'_, '_> {
         self.enclose(mailing.incident, Kind::Status, &to, words, place).map(drop)
     }
 
-    /// One line of the timeline for all of them.
-    fn tell_how_many(&mut self, mailing: &Mailing) -> Result<(), StoreError> {
+    /// One line of the timeline for all of them. `because`: why there are no more.
+    fn tell_how_many(&mut self, mailing: &Mailing, because: &str) -> Result<(), StoreError> {
         let Some(saved) = self.memory.incident(self.tx, mailing.incident)? else { return Ok(()) };
         let act = Act::Deliver {
             what: Kind::Status.as_str().to_owned(),
             to: mailing.channel.clone(),
-            outcome: "accepted".to_owned(),
-            why: format!("written to {} subscribers", mailing.written),
+            outcome: if mailing.written == 0 && !because.is_empty() { "superseded" } else { "accepted" }
+                .to_owned(),
+            why: match because {
+                "" => format!("written to {} subscribers", mailing.written),
+                because => format!("written to {} subscribers, and to no more: {because}", mailing.written),
+            },
             statement: mailing.statement,
         };
         self.must(&saved, act, &By::dispatch()).map(drop)
@@ -196,8 +205,8 @@ impl Work<'_, '_> {
         claim.person.is_empty() && self.house.is_of_a_subscriber(&claim.channel, &claim.address)
     }
 
-    /// A letter to a subscriber has come to its end. One that was refused because of the address counts like one that came back; one
-    /// that was given up is no fault of theirs, and is told of, once for all of a statement.
+    /// A letter to a subscriber has come to its end. One that was refused because of the address counts like one that came back. What is
+    /// of one mailbox alone is nobody's to mend; any other end is told of, once for all of a statement.
     pub(super) fn ended_for_a_subscriber(
         &mut self,
         claim: &Claim,
@@ -205,20 +214,20 @@ impl Work<'_, '_> {
         why: &str,
     ) -> Result<(), StoreError> {
         subscribers::forget_in(self.tx, claim)?;
-        if outcome != "refused" {
+        if !matches!(outcome, "refused" | "unknown") {
             return Ok(());
         }
-        if is_of_the_address(why) {
+        if outcome == "refused" && is_of_the_address(why) {
             return self.came_back_from(&claim.channel, &claim.address);
         }
-        let Some(number) = claim.statement.filter(|_| why.starts_with("given up")) else { return Ok(()) };
+        let Some(number) = claim.statement.filter(|_| !is_of_one_mailbox(why)) else { return Ok(()) };
         let saved = self.memory.incident(self.tx, claim.incident)?;
         let known = saved.as_ref().and_then(|saved| saved.incident.voice.statement(number));
         let reached = known.and_then(|known| known.reached.iter().find(|one| one.channel == claim.channel));
-        if reached.is_some_and(|one| one.outcome == "partly") {
+        if reached.is_some_and(|one| !matches!(one.outcome.as_str(), "" | "accepted")) {
             return Ok(());
         }
-        let why = format!("not all subscribers get it: {why}");
+        let why = format!("not all subscribers may get it: {why}");
         self.conclude(&Sent::from(claim), "partly", &why).map(drop)
     }
 
@@ -253,8 +262,27 @@ impl Work<'_, '_> {
 /// Whether a relay refused an address that is none, and not us or what we wrote.
 fn is_of_the_address(why: &str) -> bool {
     // What was given up, or never tried, says nothing of the address; nor does that we may not send by this relay.
-    let is_ours = || why.to_lowercase().contains("relay") && !why.to_lowercase().contains("relay recipient");
-    !why.starts_with("given up") && !is_ours() && is_of_a_dead_address(why)
+    let answer = answered(why);
+    let is_ours =
+        || answer.to_lowercase().contains("relay") && !answer.to_lowercase().contains("relay recipient");
+    !why.starts_with("given up") && !is_ours() && is_of_a_dead_address(answer)
+}
+
+/// What a relay said, without its own name, which may be any word.
+fn answered(why: &str) -> &str {
+    why.rsplit_once(" answered ").map_or(why, |(_, answer)| answer)
+}
+
+/// Whether it is the state of one mailbox, or of one address, that a letter was not taken for (RFC 3463, 3.2 and 3.3; RFC 5321, 4.2.3):
+/// it is full, or put off by a list of the server.
+fn is_of_one_mailbox(why: &str) -> bool {
+    let words = answered(why).split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
+    let words: Vec<&str> = words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty()).collect();
+    let enhanced = words.iter().find(|word| word.split('.').count() == 3 && word.starts_with(['4', '5']));
+    match enhanced {
+        Some(code) => matches!(code.split('.').nth(1), Some("1" | "2")) || *code == "4.7.1",
+        None => matches!(words.first(), Some(&("450" | "452" | "552"))),
+    }
 }
 
 /// Whether a report, or a relay, says that there is no such mailbox or domain (RFC 3463), and not what it thinks of us.
@@ -296,7 +324,28 @@ fn with_end(words: &Words, end: &str) -> Words {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_of_a_dead_address, is_of_the_address};
+    use super::{is_of_a_dead_address, is_of_one_mailbox, is_of_the_address};
+
+    #[test]
+    fn what_is_of_one_mailbox_is_told_from_what_keeps_all_from_it() {
+        for why in [
+            "given up after 12 attempts: mx answered 452 4.2.2 mailbox full",
+            "relay.example.net answered 552 5.2.2 over quota",
+            "given up after 12 attempts: mx answered 450 busy",
+            "given up after 12 attempts: mx answered 451 4.7.1 greylisted",
+        ] {
+            assert!(is_of_one_mailbox(why), "{why}");
+        }
+        for why in [
+            "mx answered 554 5.7.1 spam",
+            "mx answered 550 5.7.26 the sender is not authenticated",
+            "given up after 12 attempts: no relay answered in time",
+            "given up after 12 attempts: mx answered 451 4.3.0 try later",
+            "the answer was lost",
+        ] {
+            assert!(!is_of_one_mailbox(why), "{why}");
+        }
+    }
 
     #[test]
     fn only_what_is_said_of_a_mailbox_or_a_domain_counts_against_it() {
@@ -329,6 +378,7 @@ mod tests {
             "mx.example.net answered 550 5.1.1 no such user",
             "answered 550 user unknown",
             "answered 552 5.2.1 mailbox disabled",
+            "smtp-relay.example.com answered 550 5.1.1 no such user",
         ] {
             assert!(is_of_the_address(why), "{why}");
         }

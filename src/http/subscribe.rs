@@ -51,8 +51,6 @@ pub struct Subscriptions {
     pub body_timeout: Duration,
     /// How many may ask.
     pub asks: Arc<Asks>,
-    /// How many may end it: whoever confirms, or tries to, keeps nobody from that.
-    pub ends: Arc<Asks>,
 }
 
 /// The pages for subscribers, for the public listener.
@@ -109,9 +107,9 @@ impl Subscriptions {
         if !is_token(token) {
             return Some(false);
         }
-        let (turns, purpose) = match asked {
-            Subscribing::End { .. } => (&self.ends, Purpose::End),
-            _ => (&self.asks, Purpose::Confirm),
+        let purpose = match asked {
+            Subscribing::End { .. } => Purpose::End,
+            _ => Purpose::Confirm,
         };
         let its = token.clone();
         match self.readers.read(move |tx| subscribers::works(tx, &its, purpose)).await {
@@ -119,7 +117,9 @@ impl Subscriptions {
             Ok(false) => return Some(false),
             Err(_) => return None,
         }
-        if !turns.take(false, self.clock.now()) || !self.door.is_up() {
+        // Each link ends once: a thousand readers who leave at once keep nobody else from it.
+        let has_turn = purpose == Purpose::End || self.asks.take(false, self.clock.now());
+        if !has_turn || !self.door.is_up() {
             return None;
         }
         match self.door.ask(Command::Subscribe(asked)).await {
@@ -232,9 +232,14 @@ async fn show_end(State(here): State<Subscriptions>) -> Response {
 /// `POST /unsubscribe?token=`, by a person or by a mail program.
 async fn end(State(here): State<Subscriptions>, RawQuery(query): RawQuery) -> Response {
     match here.press(Subscribing::End { token: token_of(query) }).await {
-        // Who has left already has what they want.
-        Some(_) => {
-            let text = "No more updates are sent by this link's letters, and the address is forgotten.";
+        Some(true) => {
+            let text = "No more updates are sent to the address, and it is forgotten.";
+            here.page(StatusCode::OK, "Done", text, Shows::Words).into_response()
+        }
+        // A mail program that did so already has what its reader wants, so it is no error (RFC 8058).
+        Some(false) => {
+            let text =
+                "This link ends nothing any more. If updates still come, use the link in the newest of them.";
             here.page(StatusCode::OK, "Done", text, Shows::Words).into_response()
         }
         None => here.busy(),
@@ -268,7 +273,6 @@ mod tests {
             readers: Readers::new(place, desk.clock.clone()),
             body_timeout: Duration::from_secs(5),
             asks: Arc::new(Asks::default()),
-            ends: Arc::new(Asks::default()),
         })
     }
 

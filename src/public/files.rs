@@ -55,10 +55,10 @@ impl Files {
         Self { made_at: Timestamp::UNIX_EPOCH, files: BTreeMap::new(), holds: BTreeMap::new() }
     }
 
-    /// Of what was written at an hour. `holds`: the keys of the statements in it, by their ids. What has the same bytes in `before` keeps its
-    /// hour, and is not packed again.
+    /// Of what was written at an hour, with the one at which bytes that are others now became so. `holds`: the keys of the statements in
+    /// it, by their ids. What has the same bytes in `before` keeps its hour, and is not packed again.
     pub(super) fn of(
-        made_at: Timestamp,
+        (made_at, modified): (Timestamp, Timestamp),
         written: Vec<Written>,
         holds: BTreeMap<String, String>,
         before: Option<&Self>,
@@ -67,7 +67,7 @@ impl Files {
             let earlier = before.and_then(|before| before.files.get(&one.path));
             let file = match earlier {
                 Some(file) if file.bytes == one.bytes && file.policy == one.policy => file.clone(),
-                _ => File::of(one.content_type, one.policy, Bytes::from(one.bytes), made_at),
+                _ => File::of(one.content_type, one.policy, Bytes::from(one.bytes), modified),
             };
             (one.path, file)
         };

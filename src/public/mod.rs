@@ -246,9 +246,14 @@ impl PublicIncident {
             .fold(self.began, Timestamp::max)
     }
 
-    /// When the next statement is promised for: what was said last says so.
+    /// When the next statement is promised for: what was said last says so. What corrects or takes back and promises nothing leaves what was
+    /// promised.
     fn next_by(&self) -> Option<Timestamp> {
-        let said = self.newest_first().into_iter().find(|one| matches!(one.said, Said::Text(_)))?;
+        let promises = |one: &&PublicStatement| {
+            let leaves = matches!(one.sort, Sort::Correction | Sort::Retraction) && one.next_by.is_none();
+            matches!(one.said, Said::Text(_)) && !leaves
+        };
+        let said = self.newest_first().into_iter().find(promises)?;
         said.next_by.filter(|_| self.is_open())
     }
 }

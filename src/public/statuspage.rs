@@ -12,7 +12,7 @@ use super::feeds::in_scripts;
 use super::files::{Written, fingerprint};
 use super::html::iso;
 use super::{Component, Planned, PublicIncident, PublicStatement, Said, Shown, State, days, lines};
-use crate::core::voice::Phase;
+use crate::core::voice::{Phase, Sort};
 
 /// Incidents that are told, the newest, as many as there.
 const INCIDENTS_MAX: usize = 50;
@@ -128,12 +128,18 @@ fn touched(shown: &Shown, names: &[String], at: Timestamp) -> Vec<Value> {
 fn incident(shown: &Shown, incident: &PublicIncident) -> Value {
     let key = incident.key.as_str();
     let when = |phase: Phase| {
-        let said = incident.statements.iter().filter(|one| one.phase == phase);
-        said.map(|one| one.at).max().map(iso)
+        // What corrects speaks of what was before, and what was taken back of nothing.
+        let tells = |one: &&PublicStatement| {
+            one.phase == phase
+                && !matches!(one.sort, Sort::Correction | Sort::Retraction)
+                && matches!(one.said, Said::Text(_))
+        };
+        incident.statements.iter().filter(tells).map(|one| one.at).max().map(iso)
     };
     let statements = incident.newest_first();
     let created = statements.last().map_or(incident.began, |first| first.at);
-    let resolved = (!incident.is_open()).then(|| when(Phase::Resolved).or(incident.ended.map(iso))).flatten();
+    let resolved =
+        (!incident.is_open()).then(|| incident.ended.map(iso).or_else(|| when(Phase::Resolved))).flatten();
     let phase = if incident.is_open() { incident.phase } else { Phase::Resolved };
     let updates = statements.iter().enumerate().map(|(place, one)| {
         // What was affected before it: what the one before it said.

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use super::{Files, Shown, feeds, html, statuspage};
+
+/// What may be old now is so much younger than it was, as HTTP counts hours.
+const OLD_AFTER: SignedDuration = SignedDuration::from_secs(1);
 
 /// A file could not be written: a fault of ours, found by every test.
 #[derive(Debug, thiserror::Error)]
@@ -22,5 +27,8 @@ pub fn write(shown: &Shown, old: bool, before: Option<&Files>) -> Result<Files, 
     written.extend(statuspage::write(&shown));
     let said = shown.incidents.iter().flat_map(|incident| incident.statements.iter());
     let holds: BTreeMap<String, String> = said.map(|one| (one.id.clone(), one.key.clone())).collect();
-    Ok(Files::of(shown.made_at, written, holds, before))
+    // Whoever asks by the hour alone has to be told that it may be old now.
+    let modified =
+        if old { shown.made_at.saturating_add(OLD_AFTER).unwrap_or(shown.made_at) } else { shown.made_at };
+    Ok(Files::of((shown.made_at, modified), written, holds, before))
 }

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 use crate::core::audience::Audience;
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
-use crate::core::voice::{Sort, Statement};
+use crate::core::voice::{Impact, Sort, Statement};
 use crate::crypto;
 use crate::house::House;
 use crate::public::{Component, DAYS, Planned, PublicIncident, PublicStatement, Said, Shown, newest_word};
@@ -88,7 +88,8 @@ fn of_incident(incident: &Incident, keys: &Keys) -> Option<PublicIncident> {
             let ended = (word.said.sort == Sort::Closing && word.is_over()).then_some(over);
             (word.holds.components.clone(), word.holds.impact, word.phase(), ended)
         }
-        None => (last.components.clone(), last.impact, last.phase, None),
+        // All of it was taken back: readers are told of nothing that is wrong.
+        None => (last.components.clone(), Impact::None, last.phase, None),
     };
     Some(PublicIncident {
         key: keys.of(&format!("incident {}", incident.id)),

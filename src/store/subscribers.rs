@@ -32,6 +32,8 @@ const BOUNCES_WITHIN: SignedDuration = SignedDuration::from_hours(24 * 30);
 const BOUNCE_EVERY: SignedDuration = SignedDuration::from_hours(20);
 /// One whose letters came back is remembered for so long, so that it is known why nothing comes.
 const ENDED_KEPT: SignedDuration = SignedDuration::from_hours(24 * 30);
+/// So many are forgotten at once.
+const FORGOTTEN_AT_ONCE: i64 = 500;
 /// Longest link, in bytes, and how much of the digest stands in it, in hexadecimal digits.
 const TOKEN_BYTES_MAX: usize = 80;
 const MAC_DIGITS: usize = 40;
@@ -108,8 +110,9 @@ pub fn ask(tx: &Tx<'_>, channel: &str, address: &str) -> Result<Option<Subscribe
     let word = crypto::random_id().map_err(no_randomness)?;
     let id = match known {
         Some((_, state, ..)) if state == "confirmed" => return Ok(None),
-        Some((_, _, Some(at), ..)) if at > before(MAIL_EVERY) => return Ok(None),
-        _ if mails_to_mailbox(tx, address, before(MAILS_WINDOW))? >= MAILS_MAX => return Ok(None),
+        _ if is_enough(mails_to_mailbox(tx, address, before(MAILS_WINDOW))?, before(MAIL_EVERY)) => {
+            return Ok(None);
+        }
         Some((id, _, _, since, mailed)) => {
             let goes_on = since.filter(|since| *since > before(MAILS_WINDOW));
             let (since, mailed) = goes_on.map_or((tx.now, 1), |since| (since, mailed + 1));
@@ -149,26 +152,36 @@ pub fn ask(tx: &Tx<'_>, channel: &str, address: &str) -> Result<Option<Subscribe
     Ok(Some(Subscriber { id, address: address.to_owned(), word }))
 }
 
-/// Letters with links that confirm which one mailbox got since that hour, by whatever addresses that reach it.
-fn mails_to_mailbox(tx: &Tx<'_>, address: &str, since: Timestamp) -> Result<i64, StoreError> {
-    let mut mails = 0;
+/// Letters with links that confirm which one mailbox got since that hour, by whatever addresses that reach it, and the hour of the newest.
+fn mails_to_mailbox(
+    tx: &Tx<'_>,
+    address: &str,
+    since: Timestamp,
+) -> Result<(i64, Option<Timestamp>), StoreError> {
+    let (mut mails, mut newest) = (0, None);
     tx.query(
-        "select address, mailed from subscriber where mailed_at > ?1 and mailed_since > ?1",
+        "select address, mailed, mailed_at, mailed_since from subscriber where mailed_at > ?1",
         &[since.into()],
         |row| {
             if mailbox(row.text_ref(0)?) == mailbox(address) {
-                mails += row.int(1)?;
+                newest = newest.max(Some(row.time(2)?));
+                mails += if row.time_or_null(3)?.is_some_and(|from| from > since) { row.int(1)? } else { 0 };
             }
             Ok(())
         },
     )?;
-    Ok(mails)
+    Ok((mails, newest))
 }
 
-/// What stands before a `+` and behind the `@`: many servers bring `tom+anything@example.net` to `tom@example.net`.
-fn mailbox(address: &str) -> (&str, &str) {
+fn is_enough((mails, newest): (i64, Option<Timestamp>), an_hour_ago: Timestamp) -> bool {
+    mails >= MAILS_MAX || newest.is_some_and(|at| at > an_hour_ago)
+}
+
+/// What stands before a `+`, without dots, and behind the `@`: there are servers that bring `t.o.m+anything@example.net` to
+/// `tom@example.net`. Where that is another one's, they share a limit and nothing else.
+fn mailbox(address: &str) -> (String, &str) {
     let (local, domain) = address.rsplit_once('@').unwrap_or((address, ""));
-    (local.split('+').next().unwrap_or(local), domain)
+    (local.split('+').next().unwrap_or(local).replace('.', ""), domain)
 }
 
 /// Whose link this is, whatever their state. The time tells nothing of it.
@@ -247,18 +260,21 @@ fn forget_letters(tx: &Tx<'_>, channel: &str, address: &str) -> Result<(), Store
     )
 }
 
-/// Forgets an address in every list, and the words of letters that still wait to go there; answers of how many lists. `is_named` as
-/// in [`end`].
+/// Forgets an address in every list, and in every letter that is to no person; answers in how many places it was. `is_named` as in
+/// [`end`].
 ///
 /// # Errors
 /// What the engine says.
 pub fn remove(tx: &Tx<'_>, address: &str, is_named: impl Fn(&str, &str) -> bool) -> Result<u64, StoreError> {
-    let sql = "select channel from subscriber where address = ?1";
-    let lists = tx.query(sql, &[address.into()], |row| row.text(0))?;
-    for channel in lists.iter().filter(|channel| !is_named(channel, address)) {
+    let sql = "select channel from subscriber where address = ?1
+               union select channel from letter where address = ?1 and person = ''";
+    let channels = tx.query(sql, &[address.into()], |row| row.text(0))?;
+    let mut places = tx.execute("delete from subscriber where address = ?1", &[address.into()])?;
+    for channel in channels.iter().filter(|channel| !is_named(channel, address)) {
         forget_letters(tx, channel, address)?;
+        places += 1;
     }
-    tx.execute("delete from subscriber where address = ?1", &[address.into()])
+    Ok(places)
 }
 
 /// Most that are shown at once.
@@ -362,16 +378,26 @@ pub fn bounced(tx: &Tx<'_>, channel: &str, address: &str) -> Result<bool, StoreE
     Ok(true)
 }
 
-/// Forgets who never confirmed, and after a while those whose letters came back.
+/// Forgets who never confirmed, and after a while those whose letters came back: the letters that went there, too. So many at once; the
+/// others when it is asked for again. `is_named` as in [`end`].
 ///
 /// # Errors
 /// What the engine says.
-pub fn forget(tx: &Tx<'_>) -> Result<(), StoreError> {
+pub fn forget(tx: &Tx<'_>, is_named: impl Fn(&str, &str) -> bool) -> Result<(), StoreError> {
     let before = |age| tx.now.saturating_sub(age).unwrap_or(Timestamp::MIN);
-    tx.write(
-        "delete from subscriber where (state = 'asked' and asked_at < ?1) or (state = 'ended' and ended_at < ?2)",
-        &[before(ASKED_LASTS).into(), before(ENDED_KEPT).into()],
-    )
+    let gone = tx.query(
+        "select id, channel, address from subscriber
+         where (state = 'asked' and asked_at < ?1) or (state = 'ended' and ended_at < ?2) order by id limit ?3",
+        &[before(ASKED_LASTS).into(), before(ENDED_KEPT).into(), FORGOTTEN_AT_ONCE.into()],
+        |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?)),
+    )?;
+    for (id, channel, address) in gone {
+        tx.write("delete from subscriber where id = ?1", &[id.into()])?;
+        if !is_named(&channel, &address) {
+            forget_letters(tx, &channel, &address)?;
+        }
+    }
+    Ok(())
 }
 
 /// A letter that goes to every subscriber of a list, and how far that is.

@@ -51,6 +51,8 @@ const MARKS: [(&str, &str); 12] = [
     ("did", "What ended the harm"),
     ("ok", "It works"),
 ];
+/// Of these the hour stands there already, and minutes that somebody types are newer.
+const NEWER: [&str; 1] = ["next"];
 /// So many seconds after which another try makes sense, where nobody says.
 const RETRY_S: u32 = 5;
 
@@ -70,7 +72,7 @@ pub(super) fn anchored(fields: &[(String, String)], now: Timestamp) -> Vec<(Stri
             Some(name) => (name, -1),
             None => (name.strip_suffix("_in")?, 1),
         };
-        if is_said(&format!("{name}_at")) {
+        if is_said(&format!("{name}_at")) && !NEWER.contains(&name) {
             return None;
         }
         // What is no length is told to be none when it is sent again.
@@ -79,7 +81,11 @@ pub(super) fn anchored(fields: &[(String, String)], now: Timestamp) -> Vec<(Stri
         Some((format!("{name}_at"), at.strftime("%Y-%m-%dT%H:%M").to_string()))
     };
     let is_empty = |(name, value): &(String, String)| name.ends_with("_at") && value.trim().is_empty();
-    let kept = fields.iter().filter(|field| !is_empty(field));
+    let is_old = |(name, _): &(String, String)| {
+        let newer = name.strip_suffix("_at").filter(|name| NEWER.contains(name));
+        newer.is_some_and(|name| is_said(&format!("{name}_in")))
+    };
+    let kept = fields.iter().filter(|field| !is_empty(field) && !is_old(field));
     kept.map(|field| hour(field).unwrap_or_else(|| field.clone())).collect()
 }
 
@@ -272,6 +278,8 @@ mod tests {
         assert_eq!(anchored("occurred_ago", "20"), is("occurred_at", "2026-11-29T01:40"));
         assert_eq!(anchored("limit_in", " 30 "), is("limit_at", "2026-11-29T02:30"));
         assert_eq!(anchored("limit_in", "soon"), is("limit_in", "soon"));
+        let both = [("next_in", "20"), ("next_at", "2026-11-29T02:45")].map(|(a, b)| (a.into(), b.into()));
+        assert_eq!(super::anchored(&both, now), [is("next_at", "2026-11-29T02:20")]);
         assert_eq!(anchored("limit_in", ""), is("limit_in", ""));
         assert_eq!(anchored("limit_in", "99999"), is("limit_in", "99999"));
         assert_eq!(anchored("limit_at", "2026-11-29T03:00"), is("limit_at", "2026-11-29T03:00"));
