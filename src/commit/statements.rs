@@ -14,17 +14,21 @@ use crate::core::decide::{
 use crate::core::disclosure::{self, Finding, Place, Rendered, Rule, Weight};
 use crate::core::incident::Incident;
 use crate::core::rules::Rules;
+use crate::core::search;
 use crate::core::timeline::Fact;
 use crate::core::voice::{Say, Sort, Statement, Wording};
 use crate::house::parcel;
 use crate::render;
 use crate::store::letters::Claim;
-use crate::store::{StoreError, Tx, alerts, statements};
+use crate::store::{StoreError, Tx, alerts, history, statements};
 
 /// An update that waited for so long is no news any more once there is a newer one.
 const OUTDATED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Most alerts of an incident whose words are looked for. Where there are more, a second person reads.
 const ALERTS_SEEN_MAX: u32 = 5000;
+/// Of so many of the terms by which an incident is found, and of so many words in all.
+const TERMS_SEEN_MAX: u32 = 20_000;
+const WORDS_SEEN_MAX: usize = 50_000;
 /// Labels whose values are names of machines, whatever they look like.
 const HOST_LABELS: [&str; 8] =
     ["host", "hostname", "instance", "node", "server", "pod", "container", "device"];
@@ -35,12 +39,42 @@ impl Work<'_, '_> {
         let rules = &self.house.rules;
         // Where there can be no such words, the decision says why.
         let Ok(Some((wording, written))) = speech.wish.wording(incident, rules, self.tx.now) else {
-            return Ok(Speech { found: Vec::new(), too_long: Vec::new(), ..speech });
+            return Ok(Speech { found: Vec::new(), too_long: Vec::new(), there: Vec::new(), ..speech });
         };
         let found = found(self.tx, rules, incident, (&wording, written))?;
         let number = speech.wish.number().unwrap_or_else(|| incident.voice.next_number());
-        let too_long = self.too_long(incident, number, &wording, written);
-        Ok(Speech { found, too_long, ..speech })
+        let there = match speech.wish {
+            Wish::Publish { .. } => self.letters_of_what_it_follows(incident, &wording)?,
+            _ => Vec::new(),
+        };
+        let more = there.iter().filter(|name| !wording.channels.contains(name)).cloned();
+        let channels = wording.channels.iter().cloned().chain(more).collect();
+        let too_long = self.too_long(incident, number, &Wording { channels, ..wording }, written);
+        Ok(Speech { found, too_long, there, ..speech })
+    }
+
+    /// The channels to which letters went, or are going, with what is corrected, taken back or closed by these words: of a list the first
+    /// that comes to its end says nothing of the others.
+    fn letters_of_what_it_follows(
+        &self,
+        incident: &Incident,
+        wording: &Wording,
+    ) -> Result<Vec<String>, StoreError> {
+        let numbers: Vec<u32> = match (wording.mends, wording.sort) {
+            (Some(number), _) => vec![number],
+            (None, Sort::Closing) => {
+                incident.voice.published(wording.audience).map(|one| one.number).collect()
+            }
+            (None, _) => return Ok(Vec::new()),
+        };
+        let all = statements::may_be_in(self.tx, incident.id)?;
+        let mut channels: Vec<String> = Vec::new();
+        for (number, channel) in all {
+            if numbers.contains(&number) && !channels.contains(&channel) {
+                channels.push(channel);
+            }
+        }
+        Ok(channels)
     }
 
     /// What would go out by itself now, and must not: the night's alerts are not known to who wrote the configuration.
@@ -80,7 +114,7 @@ impl Work<'_, '_> {
             channels: Vec::new(),
         };
         let wish = Wish::Draft { number: None, draft };
-        let speech = Speech { wish, found: Vec::new(), too_long: Vec::new() };
+        let speech = Speech { wish, found: Vec::new(), too_long: Vec::new(), there: Vec::new() };
         Ok(Act::Speak(Box::new(self.read_over(incident, speech)?)))
     }
 
@@ -195,8 +229,8 @@ pub fn found(
         links: Vec::new(),
         attachments: Vec::new(),
     };
-    let (seen, hosts) = seen_in(tx, incident)?;
-    let unread = alerts::count_of_incident(tx, incident.id)? > u64::from(ALERTS_SEEN_MAX);
+    let (seen, hosts, is_all) = seen_in(tx, incident)?;
+    let unread = !is_all || alerts::count_of_incident(tx, incident.id)? > u64::from(ALERTS_SEEN_MAX);
     let slots = wording.promise(written).into_iter().collect();
     let confirmed = incident.voice.cause.is_some();
     let number = u64::try_from(incident.id).unwrap_or_default();
@@ -210,12 +244,22 @@ pub fn found(
     Ok(found)
 }
 
-/// The words of an incident's own alerts, and the names of machines among them.
-fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<String>), StoreError> {
+/// The words of an incident's own alerts, also of those that have become another's, and the names of machines among them; and whether
+/// these are all.
+fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<String>, bool), StoreError> {
     let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
+    let terms = history::terms_of(tx, incident.id, TERMS_SEEN_MAX)?;
+    for (name, value) in terms.iter().map(|term| search::read(term)) {
+        seen.extend(words_of(value));
+        if name.is_some_and(|name| HOST_LABELS.contains(&name.to_ascii_lowercase().as_str())) {
+            hosts.push(host_of(value).to_owned());
+        }
+    }
     alerts::each_of_incident(tx, incident.id, ALERTS_SEEN_MAX, |alert| {
         for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
-            seen.extend(words_of(text));
+            if seen.len() < WORDS_SEEN_MAX {
+                seen.extend(words_of(text));
+            }
         }
         for (name, value) in &alert.labels {
             seen.extend(words_of(value));
@@ -227,7 +271,8 @@ fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<St
     hosts.retain(|host| !host.is_empty());
     hosts.sort_unstable();
     hosts.dedup();
-    Ok((seen, hosts))
+    let is_all = terms.len() < TERMS_SEEN_MAX as usize && seen.len() < WORDS_SEEN_MAX;
+    Ok((seen, hosts, is_all))
 }
 
 /// A statement as a channel would be handed it, before it is sent.
@@ -285,7 +330,11 @@ impl Wish {
     pub(super) fn has_words(&self) -> bool {
         matches!(
             self,
-            Self::Draft { .. } | Self::Override { .. } | Self::Approve { .. } | Self::Publish { .. }
+            Self::Draft { .. }
+                | Self::Override { .. }
+                | Self::Approve { .. }
+                | Self::Publish { .. }
+                | Self::Resend { .. }
         )
     }
 }

@@ -627,3 +627,99 @@ fn a_title_that_must_not_stand_is_taken_back_with_its_statement() {
     let saved = story.look(|tx| incidents::load(tx, 1)).unwrap().incident;
     assert!(!saved.voice.statement(3).unwrap().wording.title.contains("Nordbank"));
 }
+
+/// A house whose public reads mail, with so many subscribers.
+fn with_list(story: &mut Story, readers: usize) {
+    let mut house = speaking();
+    let mut rules = (*house.rules).clone();
+    rules.channels = vec![("readers".into(), Audience::Public)];
+    house.rules = Arc::new(rules);
+    let list = List { channel: "readers".into(), title: String::new(), url: String::new(), takes: false };
+    house.list = Some(list.at("Example status", "https://status.example.net", true));
+    house.recipients = [("readers".to_owned(), Vec::new())].into();
+    story.committer.house.swap(house);
+    let now = story.clock.now();
+    let fill = |tx: &crate::store::Tx<'_>| {
+        for number in 1..=readers {
+            let id = tx.next_number("subscriber")?;
+            tx.write(
+                "insert into subscriber (id, channel, address, state, word, asked_at, mailed, confirmed_at, bounces)
+                 values (?1, 'readers', ?2, 'confirmed', 'w', ?3, 0, ?3, 0)",
+                &[id.into(), (&format!("r{number}@example.org")).into(), tx.now.into()],
+            )?;
+        }
+        Ok::<_, StoreError>(())
+    };
+    story.committer.connection.write(now, fill).unwrap();
+    let mut one = draft("Some payments fail.");
+    one.channels = Vec::new();
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: one })).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+}
+
+fn expands(story: &mut Story) -> bool {
+    matches!(story.ask(Command::Subscribe(Subscribing::Expand)), Ok(Reply::Looked(true)))
+}
+
+#[test]
+fn what_keeps_letters_from_a_list_is_told_once_and_what_is_of_one_mailbox_is_not() {
+    let mut story = Story::speaking();
+    with_list(&mut story, 9);
+    while expands(&mut story) {}
+    let partly = "select count(*) from entry where text like '%not all subscribers%'";
+    let count = |story: &mut Story| story.look(|tx| tx.query_one(partly, &[], |row| row.int(0))).unwrap();
+    let full = "given up after 40 attempts: mx answered 452 4.2.2 mailbox full";
+    let ends = [
+        Settlement::Refused { why: full.into() },
+        Settlement::Accepted { remote_id: None },
+        Settlement::Refused { why: "mx answered 554 5.7.1 spam".into() },
+        Settlement::Refused { why: "given up after 40 attempts: no relay answered".into() },
+        Settlement::Unknown { why: "the answer was lost".into() },
+    ];
+    let claims = story.claim("readers");
+    assert_eq!(claims.len(), 9);
+    let before = story.claim("").len();
+    for (number, claim) in claims.into_iter().enumerate() {
+        let end = ends[number.min(4)].clone();
+        story.settle(claim, end);
+        assert_eq!(count(&mut story), i64::from(number > 1), "{number}");
+    }
+    let told = story.claim("").len();
+    assert!(told > before || told > 0, "people are told");
+    story.proves_whole();
+}
+
+#[test]
+fn a_list_that_was_not_written_to_is_not_on_its_way_for_ever() {
+    let mut story = Story::speaking();
+    with_list(&mut story, 3);
+    let mut back = draft("That was not so.");
+    (back.sort, back.mends, back.channels) = (Some(Sort::Retraction), Some(1), Vec::new());
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: back })).unwrap();
+    story.speaks("maya", publish(2)).unwrap();
+    while expands(&mut story) {}
+    let outcome = |story: &mut Story, number: u32| {
+        let saved = story.look(|tx| incidents::load(tx, 1)).unwrap();
+        saved.incident.voice.statement(number).unwrap().reached[0].outcome.clone()
+    };
+    assert_eq!((outcome(&mut story, 1), outcome(&mut story, 2)), ("superseded".into(), "accepted".into()));
+    story.proves_whole();
+}
+
+#[test]
+fn the_words_of_alerts_stay_with_the_incident_that_readers_were_told_of() {
+    let mut story = Story::speaking();
+    story.speaks("maya", writes("Some payments fail.")).unwrap();
+    story.speaks("maya", publish(1)).unwrap();
+    let delivered = story.delivery("pingdom", vec![Event::new("other", Status::Firing, "db".to_owned())]);
+    story.ask(delivered).unwrap();
+    let by = By { actor: Actor::Person("maya".into()), route: Route::Api, occurred_at: None };
+    story.ask(Command::Merge { incident: 1, into: 2, term: Some(1), by }).unwrap();
+    let mut closing = draft("paymentgw works again.");
+    closing.sort = Some(Sort::Closing);
+    story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: closing })).unwrap();
+    match story.speaks("maya", publish(2)) {
+        Err(Refusal::Disclosed { found }) => assert_eq!(found[0].rule, Rule::Host),
+        other => panic!("{other:?}"),
+    }
+}

@@ -221,6 +221,11 @@ pub fn decide(
                 work.tell_who_speaks(News::Undelivered);
                 work.tell_commander(News::Undelivered);
                 work.tell_who_spoke(News::Undelivered);
+                if work.letters.is_empty() {
+                    // Nobody has it, or speaks: whoever could, has to know.
+                    work.tell_all_who_can_speak(News::Undelivered);
+                    work.tell_who_sent(statement, News::Undelivered);
+                }
             }
             Reason::Recorded
         }
@@ -444,16 +449,20 @@ impl Work<'_> {
             .responders
             .iter()
             .filter(|known| known.pages > known.pages_before && !unheard.contains(&known.person));
-        let told: Vec<Letter> = told
-            .map(|known| Letter::Notice { person: known.person.clone(), news: News::SelfCleared })
-            .collect();
-        self.letters.extend(told);
-        if were_told {
-            self.channels_hear(News::SelfCleared);
-        }
-        // What was said by itself has readers, who wait to hear that it is over.
+        let told: Vec<String> = told.map(|known| known.person.clone()).collect();
+        // What was said by itself has readers, who wait to hear that it is over: that says that it is, too, to who can say so.
         if Audience::ALL.into_iter().any(|audience| self.incident.voice.owes_a_closing(audience)) {
             self.tell_all_who_can_speak(News::ClosingDue);
+        }
+        for person in told {
+            let is_told =
+                |letter: &Letter| matches!(letter, Letter::Notice { person: known, .. } if *known == person);
+            if !self.letters.iter().any(is_told) {
+                self.letters.push(Letter::Notice { person, news: News::SelfCleared });
+            }
+        }
+        if were_told {
+            self.channels_hear(News::SelfCleared);
         }
         Ok(Reason::SelfCleared)
     }

@@ -344,7 +344,7 @@ pub fn lint(text: &Rendered, audience: Audience, known: &Known) -> Vec<Finding> 
     let mut found = Vec::new();
     for (place, original, folded) in &read {
         let slots = slots_in(original, &known.slots);
-        for (folded, joints, gone) in views(*place, folded) {
+        for (folded, joints, gone) in views(*place, original, folded) {
             let (ready, noticed, folded) = (&ready, &noticed, &folded);
             let look = Look { place: *place, original, folded, known, ready, noticed, gone };
             let hits = look.hits(patterns).into_iter().filter(|hit| is_over(joints.as_deref(), &hit.span));
@@ -396,7 +396,7 @@ fn over_the_joint(
     let (tail, head) = (title.get(from..).unwrap_or_default(), body.get(..until).unwrap_or_default());
     let joined = format!("{tail}\n{head}");
     let Some(folded) = Folded::of(&joined) else { return found };
-    for (folded, joints, gone) in views(Place::Subject, &folded) {
+    for (folded, joints, gone) in views(Place::Subject, &joined, &folded) {
         let folded = &folded;
         let look = Look { place: Place::Subject, original: &joined, folded, known, ready, noticed, gone };
         let hits = look.hits(patterns).into_iter().filter(|hit| is_over(joints.as_deref(), &hit.span));
@@ -410,8 +410,11 @@ fn over_the_joint(
 
 /// The ways in which a folded text is read, each with the joints that a finding has to lie over, and whether the breaks
 /// of lines are gone.
-fn views(place: Place, folded: &Folded) -> Vec<(Folded, Option<Vec<usize>>, bool)> {
+fn views(place: Place, original: &str, folded: &Folded) -> Vec<(Folded, Option<Vec<usize>>, bool)> {
     let mut views = Vec::new();
+    if let Some((spelled, places)) = folded.with_words(original) {
+        views.push((spelled, Some(places), false));
+    }
     let (plain, joints) = folded.with_breaks(Breaks::Hyphen);
     if !joints.is_empty() {
         let (joined, joints) = folded.with_breaks(Breaks::Joined);

@@ -225,6 +225,11 @@ fn the_pio_speaks_alone_of_what_is_not_bad_and_by_standing_delegation_of_what_is
     night.does("maya", Act::SetSeverity { severity: Severity::Sev1, reason: "all".into(), term: Some(1) });
     assert!(night.refused("kim", publish(3)).contains("waits"));
     assert!(night.refused("kim", delegate(30)).contains("maya has command"));
+    // And it does not come back when it is better again.
+    night.does("maya", Act::SetSeverity { severity: Severity::Sev2, reason: "few".into(), term: Some(1) });
+    assert!(night.refused("kim", publish(3)).contains("waits"));
+    assert_eq!(night.refused("maya", delegate(0)), "the PIO asks before each update already");
+    night.does("maya", delegate(30));
     night.does("maya", delegate(0));
     assert_eq!(night.refused("maya", delegate(0)), "the PIO asks before each update already");
 }
@@ -252,11 +257,19 @@ fn what_must_not_be_said_is_not_even_written_down_and_what_a_second_person_can_l
     assert_eq!(night.incident.voice.statement(1).unwrap().found, ["host"]);
     let told = night.refused("maya", with(approve(1), &host));
     assert!(told.starts_with("it does not go out like this: host"), "{told}");
-    let lets_pass = Speech::of(Wish::Override { number: 1, wording: None, why: "they run it".into() });
+    let lets_pass =
+        Speech::of(Wish::Override { number: 1, wording: None, marks: None, why: "they run it".into() });
     let told = night.refused("kim", with(lets_pass.clone(), &host));
     assert!(told.contains("a second person has to read"), "{told}");
     assert!(night.refused("tom", with(lets_pass.clone(), &[])).contains("nothing was found"));
-    night.does("maya", with(lets_pass.clone(), &host));
+    // Only what they read: an alert that came meanwhile is found as well.
+    let read = |found: &[Finding]| {
+        let marks = Some(found.iter().map(Finding::mark).collect());
+        Speech::of(Wish::Override { number: 1, wording: None, marks, why: "they run it".into() })
+    };
+    let more = [host[0].clone(), finding(Rule::Customer, Weight::Second)];
+    assert!(night.refused("maya", with(read(&host), &more)).contains("more was found in it since"));
+    night.does("maya", with(read(&host), &host));
     night.does("maya", with(approve(1), &host));
     // What was not read is not let pass, be it found by the same rule: an alert that came since knows another name.
     let later = [host[0].clone(), Finding { span: 0..4, ..host[0].clone() }];
@@ -274,7 +287,8 @@ fn what_must_not_be_said_is_not_even_written_down_and_what_a_second_person_can_l
     // Of security an administrator decides.
     let security = [finding(Rule::Security, Weight::Second)];
     night.does("kim", with(writes(Audience::Public), &security));
-    let lets_pass = Speech::of(Wish::Override { number: 2, wording: None, why: "announced".into() });
+    let lets_pass =
+        Speech::of(Wish::Override { number: 2, wording: None, marks: None, why: "announced".into() });
     assert!(night.refused("maya", with(lets_pass.clone(), &security)).contains("needs an administrator"));
     night.does("cto", with(lets_pass, &security));
     // Words that are written anew are read anew.
@@ -293,7 +307,8 @@ fn a_program_and_one_person_are_not_two_persons() {
     let mut night = Night::with_pio(calm());
     let host = [finding(Rule::Host, Weight::Second)];
     night.does("chatbot", with(writes(Audience::Public), &host));
-    let lets_pass = || Speech::of(Wish::Override { number: 1, wording: None, why: "they run it".into() });
+    let lets_pass =
+        || Speech::of(Wish::Override { number: 1, wording: None, marks: None, why: "they run it".into() });
     for who in ["maya", "kim", "cto"] {
         let told = night.refused(who, with(lets_pass(), &host));
         assert!(told.contains("chatbot wrote statement 1, and is no person"), "{told}");

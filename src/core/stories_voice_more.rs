@@ -271,3 +271,167 @@ fn what_alerts_make_worse_or_light_again_has_its_holding_statement() {
     night.at(9).does("onscene", fires("db-2", Severity::Sev1));
     assert_eq!(night.incident.voice.holding_at, Some(night.hour() + SignedDuration::from_mins(3)));
 }
+
+fn closing() -> Act {
+    Speech::of(Wish::Draft { number: None, draft: draft(Audience::Public, "It works again.") })
+}
+
+#[test]
+fn a_closing_goes_also_where_a_fallback_brought_the_words_and_where_letters_are_on_their_way() {
+    let mut rules = calm();
+    rules.fallbacks.insert("status".into(), "network".into());
+    let mut night = Night::manned(rules);
+    let mut one = draft(Audience::Public, "It is down.");
+    one.channels = vec!["status".into()];
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: one }));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.does("maya", closing());
+    assert_eq!(night.incident.voice.statement(2).unwrap().wording.channels, ["status"]);
+    night.does("onscene", delivered(1, "status", "refused"));
+    assert_eq!(night.does("maya", publish(2)), ["status: statement 2", "network: statement 2"]);
+
+    let mut night = Night::manned(calm());
+    let mut one = draft(Audience::Public, "It is down.");
+    one.channels = vec!["status".into()];
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: one }));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.does("maya", closing());
+    let mut sends = publish(2);
+    let Act::Speak(speech) = &mut sends else { panic!("another act") };
+    speech.there = vec!["network".into(), "heads".into()];
+    let went = night.does("maya", sends);
+    assert_eq!(went, ["status: statement 2", "network: statement 2", "heads: statement 2"]);
+}
+
+#[test]
+fn what_did_not_arrive_is_told_to_somebody_also_while_nobody_has_it() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.at(20).does("onscene", fires("db-1", Severity::Sev3));
+    night.does("kim", mends(Sort::Retraction, 1, &[]));
+    night.does("kim", publish(2));
+    let told = night.does("onscene", delivered(2, "status", "stands"));
+    assert!(told.contains(&"tell kim undelivered".to_owned()), "{told:?}");
+}
+
+#[test]
+fn who_was_paged_and_can_speak_is_asked_for_the_closing_of_what_cleared_itself() {
+    let mut rules = holding();
+    rules.services.get_mut("shop").unwrap().pio = vec![Target::Person("maya".into())];
+    let mut night = Night::new(rules);
+    // Maya is the first who is called, too.
+    night.at(3).tick();
+    assert_eq!(night.incident.voice.published(Audience::Public).count(), 1);
+    let recovers =
+        Act::Recover { source: "pingdom".into(), key: "db-1".into(), timed_out: None, flaps: None };
+    night.at(4).does("onscene", recovers);
+    let told: Vec<String> = (5..15).flat_map(|minute| night.at(minute).tick()).collect();
+    assert!(told.contains(&"tell maya closing-due".to_owned()), "{told:?}");
+}
+
+#[test]
+fn what_is_no_news_any_more_is_not_sent_once_more() {
+    let mut night = Night::manned(calm());
+    let again = |number| Speech::of(Wish::Resend { number, channel: None });
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("onscene", delivered(1, "status", "unknown"));
+    night.does("onscene", delivered(1, "network", "accepted"));
+    let machine = Finding {
+        place: Place::Body,
+        span: 0..2,
+        rule: Rule::Host,
+        weight: Weight::Second,
+        why: "an alert names it since",
+    };
+    let mut found = again(1);
+    let Act::Speak(speech) = &mut found else { panic!("another act") };
+    speech.found = vec![machine];
+    assert!(night.refused("maya", found).contains("host"), "what came since is looked for");
+    // A newer word is there.
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(2));
+    assert!(night.refused("maya", again(1)).contains("or a newer one is"));
+    night.does("onscene", delivered(2, "status", "refused"));
+    assert_eq!(night.does("maya", again(2)), ["status: statement 2"]);
+    night.does("onscene", delivered(2, "status", "refused"));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    assert!(night.refused("maya", again(2)).contains("it is over"));
+}
+
+#[test]
+fn a_title_goes_with_who_brought_it_up_and_stays_with_who_did_not() {
+    let mut night = Night::manned(calm());
+    let title = |night: &Night, number| night.incident.voice.statement(number).unwrap().wording.title.clone();
+    let named = Draft { title: Some("Nordbank cannot pay".into()), ..draft(Audience::Public, "It is down.") };
+    night.does("maya", Speech::of(Wish::Draft { number: None, draft: named }));
+    night.does("maya", publish(1));
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(2));
+    assert_eq!(title(&night, 2), "Nordbank cannot pay");
+    // Of the second alone the title is no part.
+    night.does("maya", mends(Sort::Retraction, 2, &[]));
+    assert_eq!(title(&night, 3), "Nordbank cannot pay");
+    night.does("maya", Speech::of(Wish::Drop { number: 3, why: String::new() }));
+    night.does("maya", writes(Audience::Public));
+    assert_eq!(title(&night, 4), "Nordbank cannot pay");
+    night.at(30).does("maya", mends(Sort::Retraction, 1, &[]));
+    assert_ne!(title(&night, 5), "Nordbank cannot pay");
+    night.does("maya", publish(5));
+    assert!(night.refused("maya", publish(4)).contains("its title was taken back"));
+    night.at(31).does("maya", writes(Audience::Public));
+    assert_eq!(title(&night, 6), title(&night, 5));
+    night.does("maya", mends(Sort::Retraction, 2, &[]));
+    assert_eq!(title(&night, 7), title(&night, 5));
+}
+
+#[test]
+fn what_was_taken_back_is_taken_back_once_and_what_takes_back_stays() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    night.does("maya", mends(Sort::Correction, 1, &[]));
+    night.does("maya", publish(2));
+    for number in [3, 4] {
+        assert!(night.refused("maya", publish(number)).contains("was taken back since"), "{number}");
+    }
+    assert!(night.refused("maya", mends(Sort::Retraction, 1, &[])).contains("taken back already"));
+    assert!(night.refused("maya", mends(Sort::Retraction, 2, &[])).contains("and stays"));
+    // A word of it may be wrong.
+    night.does("maya", mends(Sort::Correction, 2, &[]));
+    night.does("maya", publish(5));
+}
+
+#[test]
+fn nothing_is_promised_of_what_is_over() {
+    let mut night = Night::manned(calm());
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    let by = night.now + SignedDuration::from_hours(1);
+    let promise = Draft {
+        sort: Some(Sort::Correction),
+        mends: Some(1),
+        phase: Some(Phase::Monitoring),
+        next: Next::By(by),
+        ..draft(Audience::Public, "Some fail still.")
+    };
+    let told = night.refused("maya", Speech::of(Wish::Draft { number: None, draft: promise }));
+    assert!(told.contains("no further update is promised"), "{told}");
+}
+
+#[test]
+fn a_pio_who_gives_it_up_is_followed_and_one_who_is_sent_is_not() {
+    let gives_up = || Act::Command(Bid::Give { office: Office::Pio, term: Some(1) });
+    let mut night = Night::with_pio(calm());
+    let letters = night.at(5).does("kim", gives_up());
+    assert_eq!(letters, ["tell maya office-released", "call PIO tom"]);
+    let mut night = Night::with_pio(calm());
+    assert_eq!(night.at(5).does("maya", gives_up()), ["tell kim office-released"]);
+}

@@ -356,10 +356,32 @@ impl Voice {
     }
 
     /// What the incident is called before an audience, once it was called anything that stands. `without`: as if that statement
-    /// had never been.
+    /// had never been. Who brought a title up takes it with them, whoever said it after them.
     pub fn title(&self, audience: Audience, without: Option<u32>) -> Option<&str> {
-        let stands = |one: &&Statement| Some(one.number) != without && !self.is_taken_back(one.number);
+        let stands = |one: &&Statement| {
+            one.wording.sort != Sort::Retraction
+                && Some(one.number) != without
+                && !self.is_taken_back(one.number)
+                && !self.is_title_gone(audience, &one.wording.title, without)
+        };
         self.published(audience).find(stands).map(|first| first.wording.title.as_str())
+    }
+
+    /// Whether the statement that brought a title up was taken back at that hour or later.
+    pub fn is_title_gone_since(&self, audience: Audience, title: &str, hour: Timestamp) -> bool {
+        let first = self.published(audience).find(|one| one.wording.title == title).map(|first| first.number);
+        let takes_back = |one: &Statement| {
+            one.wording.sort == Sort::Retraction
+                && one.wording.mends == first
+                && one.published_at().is_some_and(|at| at >= hour)
+        };
+        first.is_some() && self.statements.iter().any(takes_back)
+    }
+
+    /// Whether the statement that brought a title up was taken back, or is `without`.
+    fn is_title_gone(&self, audience: Audience, title: &str, without: Option<u32>) -> bool {
+        let first = self.published(audience).find(|one| one.wording.title == title);
+        first.is_some_and(|first| Some(first.number) == without || self.is_taken_back(first.number))
     }
 
     /// What says last how it is: neither a retraction, nor what was taken back.
@@ -394,31 +416,25 @@ impl Voice {
 
     /// Whether an audience was told that it is over, and that stands.
     pub fn is_closed(&self, audience: Audience) -> bool {
-        // What corrects a closing says whether it is over; what corrects anything else does not.
-        let of_a_closing = |number: u32| {
-            let mut mended = self.statement(number);
+        // The first of all that a correction is about.
+        let root = |one: &Statement| {
+            let mut root = one.number;
             // A correction may be corrected.
             for _ in 0..STATEMENTS_MAX {
-                match mended.and_then(|one| one.wording.mends) {
-                    Some(other) => mended = self.statement(other),
+                match self.statement(root).and_then(|one| one.wording.mends) {
+                    Some(other) => root = other,
                     None => break,
                 }
             }
-            mended.is_some_and(|root| root.wording.sort == Sort::Closing)
+            root
         };
-        let says = |one: &&Statement| {
-            let tells = match one.wording.sort {
-                Sort::Retraction => false,
-                Sort::Correction => one.wording.mends.is_some_and(of_a_closing),
-                _ => true,
-            };
-            tells && !self.is_taken_back(one.number)
-        };
-        let last = self.published(audience).rfind(says);
-        last.is_some_and(|last| {
-            matches!(last.wording.sort, Sort::Closing | Sort::Correction)
-                && last.wording.phase == Phase::Resolved
-        })
+        let stands = |one: &&Statement| !self.is_taken_back(one.number);
+        let is_word = |one: &&Statement| !matches!(one.wording.sort, Sort::Retraction | Sort::Correction);
+        // What corrects the last word says whether it is over; what corrects an older one does not.
+        let Some(last) = self.published(audience).filter(stands).rfind(is_word) else { return false };
+        let corrects = |one: &&Statement| one.wording.sort == Sort::Correction && root(one) == last.number;
+        let holds = self.published(audience).filter(stands).rfind(corrects).unwrap_or(last);
+        last.wording.sort == Sort::Closing && holds.wording.phase == Phase::Resolved
     }
 
     /// The next hour at which something is to be said of an update.
@@ -597,8 +613,9 @@ impl Voice {
         }
     }
 
-    /// What was approved in another situation than this holds no more, whatever comes.
+    /// What was approved, or may go out without asking, in another situation than this holds no more, whatever comes.
     pub(super) fn moves_on(&mut self, term: u32, state: &str, severity: Severity) {
+        self.delegation = self.delegation.take().filter(|one| one.term == term && severity >= one.severity);
         for known in &mut self.statements {
             if let Stage::Approved(approval) = &mut known.stage {
                 let then = &approval.situation;
@@ -617,6 +634,7 @@ impl Voice {
 
     /// It is open again: nothing that was let pass or confirmed counts.
     pub(super) fn begin_anew(&mut self) {
+        self.due.clear();
         self.cause = None;
         self.held = false;
         self.withheld = false;

@@ -24,6 +24,7 @@ pub(super) struct Spoken {
     pub(super) mends: Option<String>,
     pub(super) channels: Option<Vec<String>>,
     pub(super) entry: Option<u32>,
+    pub(super) marks: Option<Vec<String>>,
     pub(super) term: Option<u32>,
     pub(super) why: Option<String>,
     pub(super) reason: Option<String>,
@@ -74,7 +75,9 @@ pub(super) fn wish(
             Ok(Wish::Draft { number: known.map(|(number, _)| number), draft })
         }
         ("return", Some((number, _))) => Ok(Wish::Return { number, why }),
-        ("override", Some((number, _))) => Ok(Wish::Override { number, wording, why }),
+        ("override", Some((number, _))) => {
+            Ok(Wish::Override { number, wording, marks: spoken.marks.clone(), why })
+        }
         ("approve", Some((number, _))) => Ok(Wish::Approve { number, wording, term: spoken.term }),
         ("publish", Some((number, _))) => Ok(Wish::Publish { number, wording }),
         ("resend", Some((number, _))) => {

@@ -74,6 +74,11 @@ pub(super) fn sentence(
             };
             format!("{id}: {} does not go out as it is: {why}", about(returned, rules))
         }
+        News::ClosingDue if incident.merged_into.is_some() => {
+            format!(
+                "{id} became part of another incident, and those outside who were told of it do not know how it ends. A closing statement is due for them."
+            )
+        }
         News::ClosingDue => {
             format!(
                 "{id} is over, and those outside who were told of it do not know yet. The closing statement is due."

@@ -150,3 +150,19 @@ pub fn remote_of(
     )?;
     Ok(found.flatten())
 }
+
+/// The statements of an incident, each with a channel to which a letter with it went that may be there, or is going.
+///
+/// # Errors
+/// What the engine says.
+pub fn may_be_in(tx: &Tx<'_>, incident: i64) -> Result<Vec<(u32, String)>, StoreError> {
+    let sql = "select distinct statement, channel from letter
+               where incident = ?1 and statement is not null and person = '' and state in ('pending', 'sending', 'accepted', 'unknown')
+               union select statement, channel from mailing where incident = ?1 and statement is not null
+               order by 1, 2";
+    let found = tx.query(sql, &[incident.into()], |row| Ok((row.int(0)?, row.text(1)?)))?;
+    Ok(found
+        .into_iter()
+        .filter_map(|(number, channel)| Some((u32::try_from(number).ok()?, channel)))
+        .collect())
+}

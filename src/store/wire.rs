@@ -20,7 +20,7 @@ use crate::core::voice::{Say, Voice};
 /// Which fold of a timeline is kept in a row. It grows with every field that [`IncidentRow`], or a row within it, gains: a node
 /// of the version before drops what it does not know, and writes a lower number or none. Whoever finds a lower one folds the
 /// timeline anew ([`super::incidents::load`]).
-pub(super) const FOLD: u32 = 4;
+pub(super) const FOLD: u32 = 5;
 
 /// An incident's fold as JSON.
 pub(super) fn state_to_json(incident: &Incident) -> Result<String, StoreError> {

@@ -321,12 +321,15 @@ pub struct Speech {
     pub found: Vec<Finding>,
     /// Channels that do not take as much. The door fills it in.
     pub too_long: Vec<TooLong>,
+    /// Channels to which letters went, or are going, with words that this mends, takes back or closes, whatever became of others there.
+    /// The door fills it in.
+    pub there: Vec<String>,
 }
 
 impl Speech {
     /// As somebody says it: of the words nothing is known yet.
     pub fn of(wish: Wish) -> Act {
-        Act::Speak(Box::new(Self { wish, found: Vec::new(), too_long: Vec::new() }))
+        Act::Speak(Box::new(Self { wish, found: Vec::new(), too_long: Vec::new(), there: Vec::new() }))
     }
 }
 
@@ -366,6 +369,8 @@ pub enum Wish {
         number: u32,
         /// The entry of the words that were read; `None`: the newest.
         wording: Option<u32>,
+        /// What was read of what was found, by its marks; `None`: all that is found now.
+        marks: Option<Vec<String>>,
         /// Why, and who agreed.
         why: String,
     },

@@ -104,7 +104,7 @@ impl Work<'_> {
             self.tell_commander(News::More);
         }
         before.map_or(Ok(()), |before| self.wake_after(&before, rose, found))?;
-        if rose || was_calm {
+        if rose || was_calm || found {
             self.plans_holding_anew()?;
         }
         if rose {
@@ -376,6 +376,8 @@ impl Work<'_> {
         let was_taken = self.incident.commander().is_some();
         let Incident { alerts, firing, .. } = self.incident;
         self.add(Fact::Merged { into, alerts, firing })?;
+        // Those outside read of this one, and not of the other.
+        self.asks_for_closings();
         if self.by.actor.person().is_some() {
             self.tell_everybody(News::Merged);
         }

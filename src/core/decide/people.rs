@@ -28,10 +28,7 @@ impl Work<'_> {
             // Who goes leaves nothing behind that looks as if somebody had it.
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
             self.tell_commander(News::OfficeReleased);
-            if office == Office::Pio && self.incident.commander().is_some() {
-                // Somebody has to speak.
-                self.calls_the_next_pio()?;
-            }
+            self.is_followed(office, &person)?;
         }
         let tasks = self.incident.board.open_tasks().filter(|task| task.person == person);
         let tasks: Vec<u32> = tasks.map(|task| task.number).collect();
@@ -147,6 +144,15 @@ impl Work<'_> {
         Ok(Reason::Recorded)
     }
 
+    /// A PIO who goes, and is not sent, is followed by the next who can be it: somebody has to speak.
+    pub(super) fn is_followed(&mut self, office: Office, person: &str) -> Result<(), Refusal> {
+        let goes = self.by.actor.person() == Some(person);
+        if office == Office::Pio && goes && self.incident.is_open() && self.incident.commander().is_some() {
+            self.calls_the_next_pio()?;
+        }
+        Ok(())
+    }
+
     /// A responder may go. Their offices and tasks are somebody else's first.
     pub(super) fn release(&mut self, person: Option<String>, term: Option<u32>) -> Result<Reason, Refusal> {
         let person = self.of_whom(person, term)?;
@@ -184,6 +190,7 @@ impl Work<'_> {
         for office in held {
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
             self.tell_commander(News::OfficeReleased);
+            self.is_followed(office, &person)?;
         }
         self.add(Fact::Released { person: person.clone() })?;
         let requests = self.incident.board.requests.iter();

@@ -112,10 +112,13 @@ impl Work<'_> {
     /// It is over: those who were told that something is wrong are to be told so.
     pub(super) fn asks_for_closings(&mut self) {
         if Audience::ALL.into_iter().any(|audience| self.incident.voice.owes_a_closing(audience)) {
-            self.tell_who_speaks(News::ClosingDue);
             let pio = self.incident.pio.clone();
-            if let Some((pio, _)) = pio {
-                self.tell(&pio, News::ClosingDue);
+            match pio {
+                Some((pio, _)) => {
+                    self.tell_who_speaks(News::ClosingDue);
+                    self.tell(&pio, News::ClosingDue);
+                }
+                None => self.tell_all_who_can_speak(News::ClosingDue),
             }
         }
     }
@@ -153,6 +156,9 @@ impl Work<'_> {
         let is_taken = self.incident.commander().is_some();
         if waiting_for_words(&self.incident, self.rules).is_empty() || !fires {
             let why = match (fires, is_mitigated) {
+                (true, _) if holding(&self.incident, self.rules).is_none() => {
+                    "no service that it reaches has one for this severity any more"
+                }
                 (true, _) => "they have heard already",
                 (_, true) => "the harm has stopped",
                 _ => "nothing fires any more",
@@ -257,10 +263,13 @@ pub fn holding_words(incident: &Incident, rules: &Rules, now: Timestamp) -> Vec<
     waiting_for_words(incident, rules).into_iter().filter_map(words).collect()
 }
 
-/// The holding statement of the service that leads, where it has one for an incident as bad as this.
+/// The holding statement for an incident as bad as this: of the service that leads, or else of the one that it was opened for, or of one
+/// that it reaches.
 fn holding<'a>(incident: &Incident, rules: &'a Rules) -> Option<&'a Holding> {
-    let holding = rules.services.get(incident.leads())?.holding.as_ref()?;
-    holding.severities.contains(&incident.severity).then_some(holding)
+    let services =
+        [incident.leads(), &incident.service].into_iter().chain(incident.also.iter().map(String::as_str));
+    let mut all = services.filter_map(|service| rules.services.get(service)?.holding.as_ref());
+    all.find(|holding| holding.severities.contains(&incident.severity))
 }
 
 /// Those who have read nothing yet but, maybe, that something was noticed.

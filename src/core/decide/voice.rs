@@ -15,7 +15,7 @@ use super::super::timeline::{Actor, Fact};
 use super::super::voice::{
     Phase as Told, Reached, Right, STATEMENTS_MAX, Say, Situation, Sort, Stage, Statement, Wording,
 };
-use super::wording::{bad, fill_in, may_carry, one_line, stands_in, there_is_none};
+use super::wording::{bad, fill_in, heard_in, may_carry, one_line, stands_in, there_is_none, usual_title};
 use super::{Draft, Reason, Refusal, Speech, TooLong, Wish, Work, words, words_or_none};
 
 /// The PIO speaks without asking for no longer than this.
@@ -28,7 +28,7 @@ const QUESTIONS_APART: SignedDuration = SignedDuration::from_mins(10);
 
 impl Work<'_> {
     pub(super) fn speaks(&mut self, speech: Speech) -> Result<Reason, Refusal> {
-        let Speech { wish, found, too_long } = speech;
+        let Speech { wish, found, too_long, there } = speech;
         if let Some(home) = self.incident.merged_into
             && !self.ends_what_was_said(&wish)
         {
@@ -37,12 +37,14 @@ impl Work<'_> {
         match wish {
             Wish::Draft { number, draft } => self.drafts(number, &draft, &found, &too_long),
             Wish::Return { number, why } => self.returns(number, &why),
-            Wish::Override { number, wording, why } => self.overrides(number, wording, &why, &found),
+            Wish::Override { number, wording, marks, why } => {
+                self.overrides((number, wording), marks.as_deref(), &why, &found)
+            }
             Wish::Approve { number, wording, term } => {
                 self.approves(number, wording, term, &found, &too_long)
             }
-            Wish::Publish { number, wording } => self.publishes(number, wording, &found, &too_long),
-            Wish::Resend { number, channel } => self.resends(number, channel.as_deref()),
+            Wish::Publish { number, wording } => self.publishes((number, wording), &found, &too_long, &there),
+            Wish::Resend { number, channel } => self.resends(number, channel.as_deref(), &found, &too_long),
             Wish::Drop { number, why } => self.drops(number, &why),
             Wish::Delegate { length, term } => self.delegates(length, term),
             Wish::ConfirmCause { cause, term } => {
@@ -219,8 +221,8 @@ impl Work<'_> {
     /// A second person lets pass what can be let pass.
     fn overrides(
         &mut self,
-        number: u32,
-        wording: Option<u32>,
+        (number, wording): (u32, Option<u32>),
+        read: Option<&[String]>,
         why: &str,
         found: &[Finding],
     ) -> Result<Reason, Refusal> {
@@ -235,6 +237,9 @@ impl Work<'_> {
         let open = second(found, &known);
         if open.is_empty() {
             return Err(Refusal::WrongState("nothing was found in it that needs a second person"));
+        }
+        if read.is_some_and(|read| open.iter().any(|one| !read.contains(&one.mark()))) {
+            return Err(Refusal::Void("more was found in it since you read it".to_owned()));
         }
         if !self.rules.people.contains_key(&known.by) {
             // Who reads what a program wrote is the first to read it.
@@ -317,10 +322,10 @@ impl Work<'_> {
 
     fn publishes(
         &mut self,
-        number: u32,
-        wording: Option<u32>,
+        (number, wording): (u32, Option<u32>),
         found: &[Finding],
         too_long: &[TooLong],
+        there: &[String],
     ) -> Result<Reason, Refusal> {
         let person = self.person()?;
         let known = self.newest(number, wording)?;
@@ -343,6 +348,15 @@ impl Work<'_> {
         if wording.phase != Told::Resolved && !self.incident.is_open() && wording.sort == Sort::Update {
             return Err(Refusal::Void("the incident is over".to_owned()));
         }
+        if wording.mends.is_some_and(|mended| self.incident.voice.is_taken_back(mended)) {
+            return Err(Refusal::Void("what it is about was taken back since".to_owned()));
+        }
+        let (audience, title) = (wording.audience, wording.title.as_str());
+        if self.incident.voice.is_title_gone_since(audience, title, known.at)
+            && usual_title(audience, &self.incident, self.rules).is_ok_and(|usual| usual != title)
+        {
+            return Err(Refusal::Void("its title was taken back with another statement".to_owned()));
+        }
         let is_left_alone = self.incident.is_open() && self.incident.commander().is_none();
         if (self.incident.term == 0 || is_left_alone) && !closes && wording.sort != Sort::Retraction {
             // Nobody may say that it is being looked at while nobody does.
@@ -357,14 +371,18 @@ impl Work<'_> {
             return Err(Refusal::Void(format!("{} left the configuration", lost.join(", "))));
         }
         let entry = known.entry;
-        // Since they were written a fallback may have brought the words elsewhere.
+        // Since they were written a fallback may have brought the words elsewhere, and letters may be on their way.
         let mended = wording.mends.and_then(|number| self.incident.voice.statement(number));
-        let more = mended.map(|mended| stands_in(mended, self.rules)).unwrap_or_default();
-        let is_new = |name: &String| {
-            !channels.contains(name) && may_carry(self.rules, name, wording.audience, wording.sort)
+        let more = match mended {
+            Some(mended) => stands_in(mended, self.rules),
+            None if closes => heard_in(&self.incident, wording.audience, self.rules),
+            None => Vec::new(),
         };
-        let more: Vec<String> = more.into_iter().filter(is_new).collect();
-        channels.extend(more);
+        for name in more.iter().chain(there) {
+            if !channels.contains(name) && may_carry(self.rules, name, wording.audience, wording.sort) {
+                channels.push(name.clone());
+            }
+        }
         self.add(Fact::Voice(Say::Published { number, wording: entry, right, channels: channels.clone() }))?;
         self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         Ok(Reason::Published)
@@ -422,7 +440,13 @@ impl Work<'_> {
     }
 
     /// Whoever speaks has looked, and it is not there: the same words go there once more.
-    fn resends(&mut self, number: u32, channel: Option<&str>) -> Result<Reason, Refusal> {
+    fn resends(
+        &mut self,
+        number: u32,
+        channel: Option<&str>,
+        found: &[Finding],
+        too_long: &[TooLong],
+    ) -> Result<Reason, Refusal> {
         let person = self.person()?;
         let voice = &self.incident.voice;
         let known = voice.statement(number).filter(|known| known.published_at().is_some()).cloned();
@@ -436,19 +460,42 @@ impl Work<'_> {
         if voice.is_taken_back(number) {
             return Err(Refusal::WrongState("it was taken back: it is not sent once more"));
         }
-        let Wording { audience, sort, .. } = known.wording;
+        let Wording { audience, sort, next_by, .. } = known.wording;
+        let is_news = matches!(sort, Sort::Update | Sort::Holding);
+        if is_news && !self.incident.is_open() {
+            return Err(Refusal::WrongState("it is over: readers are to be told that, and not how it was"));
+        }
+        if is_news && next_by.is_some_and(|by| by <= self.now) {
+            return Err(Refusal::WrongState(
+                "the hour of the next update that it promises is over: write how it is now",
+            ));
+        }
         let is_lost = |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
         let lost = known.reached.iter().filter(is_lost);
         let is_there = |name: &str| may_carry(self.rules, name, audience, sort);
+        // Where a newer word is, an older one is no news.
+        let newer = |name: &str| {
+            let is_word = |one: &&Statement| {
+                one.number > number && !matches!(one.wording.sort, Sort::Correction | Sort::Retraction)
+            };
+            voice
+                .published(audience)
+                .filter(is_word)
+                .any(|one| one.may_stand_in().iter().any(|at| at == name))
+        };
         let channels: Vec<String> = lost
             .map(|one| one.channel.clone())
             .filter(|name| channel.is_none_or(|channel| channel == name) && is_there(name))
+            .filter(|name| !is_news || !newer(name))
             .collect();
         if channels.is_empty() {
             return Err(Refusal::WrongState(
-                "it is there, or on its way: there is nowhere to send it once more",
+                "it is there, or on its way, or a newer one is: there is nowhere to send it once more",
             ));
         }
+        let is_meant = |one: &TooLong| channels.contains(&one.channel);
+        fits(&too_long.iter().filter(|one| is_meant(one)).cloned().collect::<Vec<_>>())?;
+        may_pass(found, &known)?;
         self.add(Fact::Voice(Say::Resent { number, channels: channels.clone() }))?;
         self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         Ok(Reason::Published)
@@ -519,6 +566,14 @@ impl Work<'_> {
         let led = self.answers_for_it().map(|(person, _)| person);
         let people: std::collections::BTreeSet<String> = spoke.into_iter().chain(led).collect();
         people.iter().for_each(|person| self.tell(person, news));
+    }
+
+    /// Tells whoever sent a statement.
+    pub(super) fn tell_who_sent(&mut self, number: Option<u32>, news: News) {
+        let known = number.and_then(|number| self.incident.voice.statement(number));
+        if let Some(Stage::Published { by, .. }) = known.map(|known| known.stage.clone()) {
+            self.tell(&by, news);
+        }
     }
 
     /// The alternates, too: somebody has to speak.

@@ -31,7 +31,10 @@ impl Wish {
     ) -> Result<Option<(Wording, Timestamp)>, Refusal> {
         match self {
             Self::Draft { draft, .. } => Ok(Some((fill_in(draft, incident, rules, now)?, now))),
-            Self::Override { number, .. } | Self::Approve { number, .. } | Self::Publish { number, .. } => {
+            Self::Override { number, .. }
+            | Self::Approve { number, .. }
+            | Self::Publish { number, .. }
+            | Self::Resend { number, .. } => {
                 Ok(incident.voice.statement(*number).map(|known| (known.wording.clone(), known.at)))
             }
             _ => Ok(None),
@@ -87,6 +90,14 @@ pub(super) fn fill_in(
             if known.wording.audience != audience {
                 return Err(bad(&format!("statement {number} is for {}", known.wording.audience.as_str())));
             }
+            if voice.is_taken_back(number) {
+                return Err(Refusal::WrongState("it was taken back already"));
+            }
+            if sort == Sort::Retraction && known.wording.sort == Sort::Retraction {
+                return Err(Refusal::WrongState(
+                    "it takes another statement back, and stays: correct it, if a word of it is wrong",
+                ));
+            }
             Some(known)
         }
         (_, Some(_)) => return Err(bad("only a correction or a retraction is about another statement")),
@@ -116,7 +127,7 @@ pub(super) fn fill_in(
         }
         Next::Usual | Next::Never => None,
     };
-    if !incident.is_open() && next_by.is_some() && sort == Sort::Closing {
+    if !incident.is_open() && next_by.is_some() {
         return Err(bad(
             "it is over: no further update is promised; say in the text whether a fuller account follows",
         ));
@@ -139,7 +150,7 @@ pub(super) fn fill_in(
     // Whoever was told that something is wrong is told that it is over, and what was not so: wherever it may stand.
     let spoken = match (mends, sort) {
         (Some(mended), _) => stands_in(mended, rules),
-        (None, Sort::Closing) => voice.spoken_in(audience),
+        (None, Sort::Closing) => heard_in(incident, audience, rules),
         (None, _) => Vec::new(),
     };
     let spoken: Vec<String> = spoken.into_iter().filter(is_there).collect();
@@ -158,7 +169,8 @@ pub(super) fn fill_in(
         }
         (true, true, None) => all(),
         (true, false, _) => spoken,
-        (false, ..) if sort == Sort::Closing => spoken,
+        // What was read before it was approved is where it goes.
+        (false, ..) if matches!(sort, Sort::Closing | Sort::Correction) => spoken,
         (false, ..) => Vec::new(),
     };
     channels.extend(more.into_iter().filter(|name: &String| !draft.channels.contains(name)));
@@ -195,6 +207,17 @@ pub(super) fn fill_in(
     Ok(Wording { audience, sort, phase, impact, title, text, components, next_by, mends, channels })
 }
 
+/// Where anything that was said to an audience is or may be, in the order in which it was.
+pub(super) fn heard_in(incident: &Incident, audience: Audience, rules: &Rules) -> Vec<String> {
+    let mut channels: Vec<String> = Vec::new();
+    for channel in incident.voice.published(audience).flat_map(|one| stands_in(one, rules)) {
+        if !channels.contains(&channel) {
+            channels.push(channel);
+        }
+    }
+    channels
+}
+
 /// Where the words of a statement are or may be: also by way of a fallback whose letter is on its way.
 pub(super) fn stands_in(known: &Statement, rules: &Rules) -> Vec<String> {
     let mut channels = known.may_stand_in();
@@ -216,11 +239,11 @@ pub(super) fn stands_in(known: &Statement, rules: &Rules) -> Vec<String> {
     channels
 }
 
-/// Whether a channel may carry such words. What mends goes wherever the words are, which a fallback may have brought to readers who
-/// are nearer; those of the house had them with a note, as a message like others.
+/// Whether a channel may carry such words. What mends or closes goes wherever the words are, which a fallback may have brought to readers
+/// who are nearer; those of the house had them with a note, as a message like others.
 pub(super) fn may_carry(rules: &Rules, channel: &str, audience: Audience, sort: Sort) -> bool {
-    let mends = matches!(sort, Sort::Correction | Sort::Retraction);
-    let reads = |of: Audience| of == audience || mends && of < audience && of != Audience::Internal;
+    let follows = matches!(sort, Sort::Correction | Sort::Retraction | Sort::Closing);
+    let reads = |of: Audience| of == audience || follows && of < audience && of != Audience::Internal;
     rules.channels.iter().any(|(known, of)| known == channel && reads(*of))
 }
 
@@ -249,7 +272,7 @@ fn usual_impact(severity: Severity) -> Impact {
     }
 }
 
-fn usual_title(audience: Audience, incident: &Incident, rules: &Rules) -> Result<String, Refusal> {
+pub(super) fn usual_title(audience: Audience, incident: &Incident, rules: &Rules) -> Result<String, Refusal> {
     if audience == Audience::Internal {
         return Ok(incident.title.chars().take(TITLE_CHARS_MAX).collect());
     }

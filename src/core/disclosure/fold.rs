@@ -97,6 +97,28 @@ impl Folded {
         }
     }
 
+    /// The same with the words again that were read as the joint of a name, and their places: they may begin a name of their own. None
+    /// where there are none.
+    pub(super) fn with_words(&self, original: &str) -> Option<(Self, Vec<usize>)> {
+        let mut made = self.emptied();
+        let mut places = Vec::new();
+        for (at, c) in self.text.char_indices() {
+            let piece = original.get(self.start(at) as usize..self.end(at) as usize).unwrap_or_default();
+            let is_word =
+                |piece: &str| JOINTS.iter().any(|(word, _)| piece.trim().eq_ignore_ascii_case(word));
+            if !matches!(c, '.' | '-' | '_') || !self.was_longer(at) || !is_word(piece) {
+                made.copy(self, at, c);
+                continue;
+            }
+            // Within the word, which may begin what is found.
+            places.push(made.text.len() + 2);
+            for c in [' '].into_iter().chain(piece.trim().chars()).chain([' ']) {
+                made.copy(self, at, c);
+            }
+        }
+        (!places.is_empty()).then_some((made, places))
+    }
+
     /// The same with something else for each break of a line, and the places where one was.
     pub(super) fn with_breaks(&self, breaks: Breaks) -> (Self, Vec<usize>) {
         let mut made = Self { length: self.length, ..Self::default() };

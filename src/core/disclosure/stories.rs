@@ -105,6 +105,17 @@ fn every_part_is_looked_at() {
 }
 
 #[test]
+fn a_name_that_begins_with_the_word_for_a_sign_is_found() {
+    let customers = vec!["Dash Hudson".to_owned(), "Dot Foods".to_owned()];
+    let known = Known { customers, ..Known::default() };
+    for text in ["It fails for Dash Hudson users.", "Dash Hudson is concerned.", "Orders of dot foods wait."]
+    {
+        assert_eq!(rules(text, &known), [Rule::Customer], "{text}");
+    }
+    assert!(rules("We take a dash and a dot.", &known).is_empty());
+}
+
+#[test]
 fn the_promise_of_the_next_update_is_free_word_for_word_and_nothing_else_is() {
     let known = house();
     let free = "We are on it. We will post the next update by 15:30 UTC.";

@@ -45,6 +45,8 @@ pub(super) fn spoken(fields: &Fields, now: Timestamp) -> Result<Spoken, Problem>
     };
     let channels: Vec<String> =
         fields.iter().filter(|(name, _)| name == "channel").map(|(_, value)| value.clone()).collect();
+    let marks: Vec<String> =
+        fields.iter().filter(|(name, _)| name == "mark").map(|(_, value)| value.clone()).collect();
     let incident = number("incident")?.map(i64::from);
     Ok(Spoken {
         incident,
@@ -59,6 +61,7 @@ pub(super) fn spoken(fields: &Fields, now: Timestamp) -> Result<Spoken, Problem>
         mends: said("mends"),
         channels: Some(channels),
         entry: number("entry")?,
+        marks: Some(marks).filter(|marks| !marks.is_empty()),
         term: number("term")?,
         why: said("why"),
         reason: None,

@@ -173,7 +173,7 @@ impl State<'_> {
             .map(|finding| {
                 let passes = one.is_overridden(finding);
                 context! { rule => finding.rule.as_str(), why => finding.why, words => excerpt(finding, &one.wording.title, &printed),
-                weight => finding.weight.as_str(), passes,
+                weight => finding.weight.as_str(), passes, mark => finding.mark(),
                 stops => finding.weight == Weight::Block || finding.weight == Weight::Second && !passes }
             })
             .collect();
@@ -191,7 +191,7 @@ impl State<'_> {
         let needs = found.iter().any(|one| one.weight == Weight::Second);
         let publish = tries(Wish::Publish { number, wording });
         let approve = tries(Wish::Approve { number, wording, term: Some(incident.term) });
-        let lets_pass = Wish::Override { number, wording, why: "?".into() };
+        let lets_pass = Wish::Override { number, wording, marks: None, why: "?".into() };
         let values = context! {
             findings, stage,
             publish => publish.is_ok(), not => publish.err(),
@@ -243,7 +243,7 @@ impl State<'_> {
         };
         let by = By { actor: Actor::Person(person.to_owned()), route: Route::Page, occurred_at: None };
         let waits = matches!(wish, Wish::Publish { .. }) && self.speaks(incident);
-        let speech = Speech { wish, found: found.to_vec(), too_long: Vec::new() };
+        let speech = Speech { wish, found: found.to_vec(), too_long: Vec::new(), there: Vec::new() };
         let act = crate::core::decide::Act::Speak(Box::new(speech));
         match decide(incident, act, &by, Staff { rules: self.rules(), roster: self.roster }, self.now) {
             Ok(_) => Ok(()),
