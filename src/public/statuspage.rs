@@ -138,8 +138,7 @@ fn incident(shown: &Shown, incident: &PublicIncident) -> Value {
     };
     let statements = incident.newest_first();
     let created = statements.last().map_or(incident.began, |first| first.at);
-    let resolved =
-        (!incident.is_open()).then(|| incident.ended.map(iso).or_else(|| when(Phase::Resolved))).flatten();
+    let resolved = (!incident.is_open()).then(|| when(Phase::Resolved).or(incident.ended.map(iso))).flatten();
     let phase = if incident.is_open() { incident.phase } else { Phase::Resolved };
     let updates = statements.iter().enumerate().map(|(place, one)| {
         // What was affected before it: what the one before it said.
