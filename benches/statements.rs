@@ -242,7 +242,7 @@ fn many_customers(texts: usize) {
     );
     let mut none = 0.0;
     for count in CUSTOMERS {
-        let customers = (0..count).map(|number| customer(number)).collect();
+        let customers = (0..count).map(customer).collect();
         let known = Known { customers, ..Known::default() };
         let begun = Instant::now();
         let house = Disclosure::of(&known).expect("names that can be read");

@@ -336,7 +336,7 @@ pub fn findings(found: &[crate::core::disclosure::Finding]) -> Value {
             Place::Link(_) => "link",
             Place::Attachment(_) => "attachment",
         };
-        json!({"place": place, "span": [one.span.start, one.span.end], "rule": one.rule.as_str(), "weight": one.weight.as_str(), "why": one.why})
+        json!({"place": place, "span": [one.span.start, one.span.end], "rule": one.rule.as_str(), "weight": one.weight.as_str(), "why": one.why, "mark": one.mark()})
     };
     found.iter().map(one).collect()
 }
