@@ -272,11 +272,11 @@ impl Delivery {
             return (Outcome::Unknown { why: why.into() }, Repeats::Never);
         }
         let outcome = tokio::time::timeout(guard, channel.send(&parcel)).await.unwrap_or(late);
-        let outcome = channel.told(&parcel, outcome);
         // What anybody may ask for, such as a letter to subscribe, says nothing of the channel.
         if is_room && claim.kind == Kind::Status {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
         }
+        let outcome = channel.told(&parcel, outcome);
         // One may have learned while it tried that it cannot look.
         (outcome, Repeats::of(channel, &parcel))
     }
@@ -433,6 +433,7 @@ fn parcel(claim: &Claim, words: Words, now: Timestamp) -> Option<Parcel> {
         lost: claim.lost.clone(),
         again: claim.again.clone(),
         attempt: claim.attempt,
+        mends_nothing: claim.mends_nothing,
         unwritten: !claim.unsure,
         only_look: claim.only_look,
         ..parcel::of(words, claim.created_at)?

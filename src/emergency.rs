@@ -145,6 +145,7 @@ impl Emergency {
             lost: Vec::new(),
             again: Vec::new(),
             attempt: 1,
+            mends_nothing: false,
             unwritten: false,
             only_look: false,
             statement: None,

@@ -31,6 +31,8 @@ const MARK: &str = "update-";
 const DELIVERY_BYTES: usize = 32;
 /// What the title of an incident that is over begins with.
 pub(super) const OVER: &str = "Resolved: ";
+/// What is said where readers cannot read the post any more.
+const HIDDEN: &str = "somebody has taken the post of this incident from its readers";
 /// What is said to a letter that is no statement.
 const STATEMENTS_ONLY: &str = "this channel publishes statements, and nothing else";
 
@@ -277,11 +279,13 @@ async fn attempt(
     }
     // What an attempt before may have written is there until it was looked for.
     let looked = |outcome| if parcel.may_be_there() { unseen(outcome) } else { outcome };
+    let mut wrote = false;
     for _ in 0..TRIES_MAX {
-        let found = find(blog, parcel, said, secret).await.map_err(looked)?;
+        let done = |outcome| if wrote { unsure(outcome) } else { outcome };
+        let found = find(blog, parcel, said, secret).await.map_err(|outcome| done(looked(outcome)))?;
         let Some(post) = found.post else {
             if let Some(gone) = gone {
-                take_back(blog, gone, None).await?;
+                take_back(blog, gone, None).await.map_err(done)?;
             }
             match create(blog, &found.slug, &entry).await? {
                 Some((id, slug)) => return Ok(remote(&id, &slug, parcel)),
@@ -289,17 +293,18 @@ async fn attempt(
             }
         };
         if let Some(gone) = gone {
-            take_back(blog, gone, Some(&post.id)).await?;
+            take_back(blog, gone, Some(&post.id)).await.map_err(done)?;
         }
         if !post.is_public {
-            return Err(refused("somebody has taken the post of this incident from its readers", false));
+            return Err(done(refused(HIDDEN, false)));
         }
         entry.corrects =
             mended.as_ref().map(|mended| mended.mark.clone()).filter(|mark| stands(&post.content, mark));
         if let Some(content) = changed(blog, &post.content, &entry, gone)? {
-            if !blog.rewrite(&post, Some(said), &content).await? {
+            if !blog.rewrite(&post, Some(said), &content).await.map_err(done)? {
                 continue;
             }
+            wrote = true;
             let read = blog.with_id(&post.id).await.map_err(unsure)?;
             if !read.is_some_and(|read| is_done(&read.content, &entry, gone)) {
                 continue;

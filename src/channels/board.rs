@@ -205,7 +205,7 @@ pub(super) fn state<T: Copy>(said: &Statement, words: [T; 4]) -> T {
 }
 
 /// What a statement is remembered by: their incident, and the places in it where its words stand.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Handle {
     pub(super) incident: String,
     pub(super) places: Vec<String>,
@@ -246,7 +246,7 @@ pub(super) enum Known<T> {
 
 /// Whether this statement may be there: an attempt before, or a letter before that carried it, may have written it.
 pub(super) fn may_be_there(parcel: &Parcel) -> bool {
-    parcel.may_be_there() || !parcel.again.is_empty()
+    parcel.attempt > 1 || !parcel.again.is_empty()
 }
 
 /// Whether it has to be looked for where nothing is known of an incident on the page: this statement, or one before it, may have made one.
@@ -264,9 +264,10 @@ pub(super) fn is_lost(parcel: &Parcel, mark: Option<&str>) -> bool {
     mark.is_some_and(|mark| parcel.lost.iter().any(|lost| lost == mark))
 }
 
-/// What it means that nobody can look: of a statement that nobody may have written, just that.
+/// What it means that nobody can look: of a statement that nobody may have written, as far as the store knows, just that.
 pub(super) fn unseen(parcel: &Parcel, outcome: Outcome) -> Outcome {
-    if may_be_there(parcel) { statement::unseen(outcome) } else { outcome }
+    let may_be = parcel.may_be_there() || !parcel.again.is_empty();
+    if may_be { statement::unseen(outcome) } else { outcome }
 }
 
 /// What a retraction takes back, when it is known where that stands here.
@@ -276,22 +277,29 @@ pub(super) fn taken_back(said: &Statement) -> Option<Handle> {
 }
 
 /// The words that a retraction takes back where nothing is known but them: they are to be looked for.
-pub(super) fn to_be_found(said: &Statement) -> Option<&str> {
-    let is_known = taken_back(said).is_some_and(|handle| !handle.places.is_empty());
+pub(super) fn to_be_found<'a>(parcel: &Parcel, said: &'a Statement) -> Option<&'a str> {
+    let is_known = parcel.mends_nothing || taken_back(said).is_some_and(|handle| !handle.places.is_empty());
     said.takes_back.as_deref().filter(|_| said.sort == Sort::Retraction && !is_known)
 }
 
-/// The place of words that are taken back, of what `may_be` them: of several the newest, for what was said in the same words before may
-/// be true.
+const NOT_FOUND: &str = "its words are not found there";
+
+/// The place of words that are taken back, of what `may_be` them: of several that of the hour `out`, and where no hours are known the
+/// newest, for what was said in the same words before may be true.
 fn place_of(
     words: &str,
+    out: Option<Timestamp>,
     stands: &[Stands],
     may_be: impl Fn(&Stands) -> bool,
     left: &mut Left,
 ) -> Vec<String> {
-    let found = stands.iter().find(|one| may_be(one) && same(&one.text, words));
+    let mut found = stands.iter().filter(|one| may_be(one) && same(&one.text, words));
+    // That of the hour at which it went out, and where hours tell nothing the newest.
+    let away = |one: &Stands| out.zip(one.at).map_or(0, |(out, at)| at.duration_since(out).abs().as_secs());
+    let newest = found.next();
+    let found = newest.into_iter().chain(found).min_by_key(|one| away(one));
     if found.is_none() {
-        left.is_not_known("its words are not found there");
+        left.is_not_known(NOT_FOUND);
     }
     found.map(|one| one.id.clone()).into_iter().collect()
 }
@@ -317,7 +325,8 @@ enum Search {
 impl Sought {
     /// Before anything else is done about a letter.
     pub(super) fn begin(&self, parcel: &Parcel, said: &Statement) {
-        if parcel.attempt > 1 || to_be_found(said).is_none() {
+        // Where it is sent once more, one before may have taken the words away.
+        if parcel.attempt > 1 || !parcel.again.is_empty() || to_be_found(parcel, said).is_none() {
             return;
         }
         let mut sought = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -326,6 +335,11 @@ impl Sought {
             sought.pop_front();
         }
         sought.push_back((parcel.delivery.clone(), None));
+    }
+
+    /// Whether words were found that this letter takes back.
+    pub(super) fn has_found(&self, parcel: &Parcel) -> bool {
+        matches!(self.of(parcel), Search::Found(places) if !places.is_empty())
     }
 
     /// How far it is.
@@ -338,21 +352,34 @@ impl Sought {
         }
     }
 
-    /// Where words stand that are taken back. `look`: what stands there, the newest first, and which of that may be meant; `is_told`: the
+    /// Where words stand that are taken back. `hours`: the page keeps hours as they were written. `look`: what stands there, the newest first, and which of that may be meant; `is_told`: the
     /// words that take them back are there already. The error: not yet; nothing was said.
     pub(super) async fn places(
         &self,
         parcel: &Parcel,
-        words: &str,
+        (words, hours): (&str, bool),
         (look, may_be): (impl Future<Output = Result<Vec<Stands>, Outcome>>, impl Fn(&Stands) -> bool),
         (left, is_told): (&mut Left, bool),
     ) -> Result<Vec<String>, Outcome> {
         match self.of(parcel) {
+            Search::Found(places) if places.is_empty() => left.is_not_known(NOT_FOUND),
             Search::Found(places) => return Ok(places),
-            Search::Unknown => left.may_be_gone(),
-            Search::Begins => match look.await {
+            Search::Unknown if !hours => left.may_be_gone(),
+            search => match look.await {
+                // Another process may have taken it away. What came later than it went out is no older statement in the same words.
+                Ok(stands) if matches!(search, Search::Unknown) => {
+                    let out = parcel.statement.as_ref().and_then(|said| Some(said.mends.as_ref()?.at));
+                    let later = |one: &Stands| one.at.is_some() && one.at >= out && may_be(one);
+                    let mut none = Left::default();
+                    let places = place_of(words, out, &stands, later, &mut none);
+                    if places.is_empty() {
+                        left.may_be_gone();
+                    }
+                    return Ok(places);
+                }
                 Ok(stands) => {
-                    let places = place_of(words, &stands, may_be, left);
+                    let out = parcel.statement.as_ref().and_then(|said| Some(said.mends.as_ref()?.at));
+                    let places = place_of(words, out, &stands, may_be, left);
                     self.keep(parcel, &places);
                     return Ok(places);
                 }
@@ -412,8 +439,8 @@ impl Left {
     }
 
     /// Nothing is known of where the first one stands that was said here.
-    pub(super) fn is_of_an_unknown_one(&mut self, said: &Statement) {
-        if said.sort == Sort::Retraction {
+    pub(super) fn is_of_an_unknown_one(&mut self, parcel: &Parcel, said: &Statement) {
+        if said.sort == Sort::Retraction && !parcel.mends_nothing {
             self.is_not_known("where it stands is not known here");
         }
     }

@@ -8,7 +8,7 @@
 //! fifty incidents or the newest hundred updates, and takes what has the mark. Words in the same status count only above what other
 //! deliveries are known to have written, by their ids or because this process did it, and only where they are the newest: below
 //! newer ones they may be those of an older statement, and it is not known. While no statement of an incident was answered, but one may
-//! be there, the next looks for the mark of that one and becomes an update there; where no marks are kept, of the newest incident of that
+//! be there, the next looks for the mark of that one and becomes an update there; where no marks are kept, of the only incident of that
 //! name which is not over.
 //!
 //! Version 3 hides an incident unless it is told to show it, and links components only when it makes one: there they have the state
@@ -209,12 +209,15 @@ impl Cachet {
         };
         let handle = match known {
             Known::Before(incident) => self.further(parcel, said, incident, &mut left).await?,
+            Known::Here(incident) if self.sought.has_found(parcel) => {
+                self.further(parcel, said, incident, &mut left).await?
+            }
             Known::Here(incident) => {
-                left.is_of_an_unknown_one(said);
+                left.is_of_an_unknown_one(parcel, said);
                 Handle { incident, places: vec![MESSAGE.into()] }
             }
             Known::Nothing => {
-                left.is_of_an_unknown_one(said);
+                left.is_of_an_unknown_one(parcel, said);
                 self.first(parcel, said).await?
             }
         };
@@ -260,7 +263,7 @@ impl Cachet {
     }
 
     /// The incident that this statement made, or one before it of the same incident of ours. Where the server keeps no marks the latter
-    /// is the newest of its name that is not over.
+    /// is the only one of its name that is not over.
     async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<String>, Outcome> {
         let list = match self.version {
             Version::Three => "/incidents?per_page=50&sort=-id",
@@ -323,7 +326,8 @@ impl Cachet {
         match (before.next(), before.next()) {
             (None, _) => Ok(Known::Nothing),
             (Some((_, stands)), None) => Ok(Known::Before(stands.id)),
-            (Some(_), Some(_)) => Err(board::unseen(parcel, board::looks_alike())),
+            // Which of them it is nobody can tell.
+            (Some(_), Some(_)) => Ok(Known::Nothing),
         }
     }
 
@@ -351,10 +355,12 @@ impl Cachet {
         if parcel.only_look || there.is_some() && said.sort != Sort::Retraction {
             return Ok(made(incident, there.ok_or_else(unwanted)?, has_message(&gone)));
         }
-        if let Some(words) = board::to_be_found(said) {
+        if let Some(words) = board::to_be_found(parcel, said) {
             let look = self.sought_in(parcel, said, &incident, words);
+            let others = self.known(parcel, |known| known.update.filter(|_| known.incident == incident));
+            let may_be = |one: &Stands| !one.id.parse().is_ok_and(|id: u64| others.contains(&id));
             gone =
-                self.sought.places(parcel, words, (look, |_: &Stands| true), (left, there.is_some())).await?;
+                self.sought.places(parcel, (words, false), (look, may_be), (left, there.is_some())).await?;
         }
         let is_reworded = has_message(&gone);
         for update in gone.iter().filter(|place| *place != MESSAGE) {
@@ -383,7 +389,7 @@ impl Cachet {
         Ok(all.data)
     }
 
-    /// What stands in an incident that may be what is taken back. What it was made with is known where anything is.
+    /// What stands in an incident that may be what is taken back; also what it was made with, unless that is known to be of another.
     async fn sought_in(
         &self,
         parcel: &Parcel,
@@ -393,7 +399,10 @@ impl Cachet {
     ) -> Result<Vec<Stands>, Outcome> {
         let path = self.path(&format!("/incidents/{}", encode(incident)));
         let mut stands = self.after_known(parcel, said, incident, &self.updates(&path).await?);
-        if parcel.thread_root.is_none() && !stands.iter().any(|one| board::same(&one.text, words)) {
+        let root = parcel.thread_root.as_deref().map(Handle::read).unwrap_or_default();
+        if !root.places.iter().any(|place| place == MESSAGE)
+            && !stands.iter().any(|one| board::same(&one.text, words))
+        {
             stands.extend(self.message(&path).await?);
         }
         Ok(stands)

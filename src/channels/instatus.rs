@@ -146,12 +146,15 @@ impl Instatus {
         };
         let there = match known {
             Known::Before(incident) => self.further(parcel, said, incident, &mut left).await?,
+            Known::Here(there) if self.sought.has_found(parcel) => {
+                self.further(parcel, said, there.handle.incident, &mut left).await?
+            }
             Known::Here(there) => {
-                left.is_of_an_unknown_one(said);
+                left.is_of_an_unknown_one(parcel, said);
                 there
             }
             Known::Nothing => {
-                left.is_of_an_unknown_one(said);
+                left.is_of_an_unknown_one(parcel, said);
                 self.first(parcel, said).await?
             }
         };
@@ -175,7 +178,7 @@ impl Instatus {
 
     /// The incident that this statement made, or one before it of the same incident of ours.
     async fn find(&self, parcel: &Parcel, said: &Statement) -> Result<Known<There>, Outcome> {
-        let mut before = Known::Nothing;
+        let (mut exact, mut near) = (None, Vec::new());
         // In what order they come is not said, so the open ones of a full list are asked for by themselves.
         for more in [String::new(), format!("&status={}", encode(OPEN))] {
             let path = self.path(&format!("/incidents?page=1&per_page={LIST_MAX}{more}"));
@@ -187,15 +190,22 @@ impl Instatus {
                 if board::may_be_there(parcel) && incident.began_with(said)? {
                     return Ok(Known::Here(incident.there(said, said.began)?));
                 }
-                if !parcel.lost.is_empty() && incident.is_the_same(said) {
-                    before = Known::Before(incident.id);
+                if parcel.lost.is_empty() || !incident.is_called_or_has(said) {
+                    continue;
+                }
+                if board::same_hour(incident.started, said.began) {
+                    exact = Some(incident.id);
+                } else if incident.is_of_minute(said) && !near.contains(&incident.id) {
+                    near.push(incident.id);
                 }
             }
             if !is_full {
                 break;
             }
         }
-        Ok(before)
+        // Where the page keeps minutes, and there is one alone.
+        let near = near.pop().filter(|_| near.is_empty());
+        Ok(exact.or(near).map_or(Known::Nothing, Known::Before))
     }
 
     /// A further statement is an update of it.
@@ -219,13 +229,14 @@ impl Instatus {
             return there.ok_or_else(unwanted)?.there(said, said.at);
         }
         let mut gone = board::taken_back(said);
-        if let Some(words) = board::to_be_found(said) {
+        if let Some(words) = board::to_be_found(parcel, said) {
             let look = async {
                 let answer = self.api.look(&path, board::LOOK_BYTES_MAX).await;
                 Ok(board::looked::<Incident>(answer, fault)?.stands(said, said.at))
             };
             let may_be = |one: &Stands| may_be_taken_back(parcel, said, one);
-            let places = self.sought.places(parcel, words, (look, may_be), (left, there.is_some())).await?;
+            let places =
+                self.sought.places(parcel, (words, true), (look, may_be), (left, there.is_some())).await?;
             gone = Some(Handle { incident: incident.clone(), places });
         }
         if let Some(gone) = &gone {
@@ -332,15 +343,19 @@ impl Incident {
         self.name.as_deref().is_some_and(|name| board::same(name, &said.title))
     }
 
-    /// Whether it has the name, or the words that are taken back, and began at the hour of what a statement is about, for pages that keep
-    /// no more of it than its minute. There is no mark to know it by.
-    fn is_the_same(&self, said: &Statement) -> bool {
+    /// Whether it has the name of what a statement is about, or the words that are taken back. There is no mark to know it by.
+    fn is_called_or_has(&self, said: &Statement) -> bool {
         let has = |words: &String| {
             let messages = self.updates.iter().flatten().filter_map(|one| one.message.as_ref());
             messages.into_iter().any(|message| board::same(message, words))
         };
-        let began = self.started.is_some_and(|started| started.duration_since(said.began).abs() <= OFF);
-        began && (self.is_called(said) || said.takes_back.as_ref().is_some_and(has))
+        self.is_called(said) || said.takes_back.as_ref().is_some_and(has)
+    }
+
+    /// Whether it began in the minute of what a statement is about, as a page tells it that keeps no seconds.
+    fn is_of_minute(&self, said: &Statement) -> bool {
+        let minute = |at: Timestamp| at.as_second().div_euclid(60);
+        self.started.is_some_and(|at| at.as_second() % 60 == 0 && minute(at) == minute(said.began))
     }
 
     /// Whether this statement made it.
@@ -393,8 +408,9 @@ impl Incident {
 /// have made the incident that at which it began.
 fn may_be_taken_back(parcel: &Parcel, said: &Statement, one: &Stands) -> bool {
     let out = said.mends.as_ref().map_or(said.at, |mended| mended.at);
+    let root = parcel.thread_root.as_deref().map(Handle::read).unwrap_or_default();
     let is_first =
-        parcel.thread_root.is_none() && one.at.is_some_and(|at| at.duration_since(said.began).abs() <= OFF);
+        !root.places.contains(&one.id) && one.at.is_some_and(|at| at.duration_since(said.began).abs() <= OFF);
     is_first || board::is_since(one.at, out, OFF) != Some(false)
 }
 

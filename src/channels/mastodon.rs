@@ -167,7 +167,7 @@ impl Mastodon {
         let answer = self.post(parcel, text, None).await?;
         match answer.status {
             // A server that knows the key says so where somebody has removed what it made.
-            StatusCode::NOT_FOUND if parcel.attempt > 1 => Err(refused("answered 404", false)),
+            StatusCode::NOT_FOUND if parcel.may_be_there() => Err(refused("answered 404", false)),
             _ => Ok(outcome(&answer, parcel)),
         }
     }

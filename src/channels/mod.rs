@@ -351,7 +351,7 @@ impl Channel {
     pub fn told(&self, parcel: &Parcel, outcome: Outcome) -> Outcome {
         let retracts = parcel.statement.as_ref().filter(|said| said.sort == Sort::Retraction);
         let mended = retracts.filter(|_| self.removes_by_id()).and_then(|said| said.mends.as_ref());
-        let is_unnamed = mended.is_some_and(|mended| mended.remote_id.is_none());
+        let is_unnamed = mended.is_some_and(|mended| mended.remote_id.is_none()) && !parcel.mends_nothing;
         if is_unnamed { statement::standing(outcome, "it was never named to us") } else { outcome }
     }
 
@@ -456,6 +456,8 @@ pub struct Parcel {
     /// Which attempt this is, from 1. Relays are tried in turn: attempt n begins with relay n. Above 1, what an earlier one wrote may
     /// be there: whoever can look, looks before it writes a statement.
     pub attempt: u32,
+    /// What it corrects or takes back certainly never was in this channel.
+    pub mends_nothing: bool,
     /// No attempt before can have written it: each is known to have ended with nothing written.
     pub unwritten: bool,
     /// It is not wanted any more, and an attempt before may have written it: it is looked for, and not written. Where it is not there,

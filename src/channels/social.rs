@@ -55,7 +55,8 @@ pub(super) async fn publish<'a, R: Future<Output = Outcome>>(
     remove: impl FnOnce(&'a str) -> R,
     post: impl Future<Output = Result<Outcome, Outcome>>,
 ) -> Outcome {
-    let Some(gone) = parcel.statement.as_deref().and_then(taken_back) else {
+    let gone = parcel.statement.as_deref().and_then(taken_back);
+    let Some(gone) = gone.filter(|gone| *gone != Gone::Unnamed || !parcel.mends_nothing) else {
         return post.await.unwrap_or_else(|outcome| outcome);
     };
     let removed = match gone {

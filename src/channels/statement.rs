@@ -151,7 +151,7 @@ fn taken_back(parcel: &Parcel) -> Option<&str> {
 
 /// After this many attempts to take a message away its readers are told all the same; and after so many where there is just no turn.
 const REMOVALS_MAX: u32 = 3;
-const LIMITED_MAX: u32 = 5;
+const LIMITED_MAX: u32 = 8;
 
 /// Takes away what a letter takes back, and then says its words, or finds them: they are said also where the message cannot be taken
 /// away, and people are told that it stands there still. To take it away twice is no more than once. Of what is only looked for,
@@ -219,10 +219,11 @@ pub(super) fn standing(told: Outcome, why: &str) -> Outcome {
         Outcome::Begun { root } => Outcome::Stands { remote_id: Some(root), why: words_are_there() },
         // Whoever is told of the words is told of the rest.
         Outcome::Unknown { why } => Outcome::Unknown { why: format!("{why}; and {stands}") },
-        Outcome::Refused { why, whole_channel } => {
-            Outcome::Refused { why: format!("{why}; and {stands}"), whole_channel }
+        Outcome::Refused { why, whole_channel: false } => {
+            Outcome::Refused { why: format!("{why}; and {stands}"), whole_channel: false }
         }
-        wait @ Outcome::Wait { .. } => wait,
+        // What is of the whole channel is told of every letter there.
+        other @ (Outcome::Refused { .. } | Outcome::Wait { .. }) => other,
     }
 }
 

@@ -162,7 +162,7 @@ impl Statuspage {
                 self.further(parcel, said, &id, &mut left).await?
             }
             Known::Nothing => {
-                left.is_of_an_unknown_one(said);
+                left.is_of_an_unknown_one(parcel, said);
                 self.first(parcel, said).await?
             }
         };
@@ -228,11 +228,12 @@ impl Statuspage {
             let (incident, place) = there.ok_or_else(unwanted)?;
             return Ok((incident, place.into_iter().chain(gone.places).collect()));
         }
-        if let Some(words) = board::to_be_found(said) {
+        if let Some(words) = board::to_be_found(parcel, said) {
             let look = async { Ok(self.look::<Incident>(&path, fault).await?.stands(parcel, said)) };
             let out = said.mends.as_ref().map_or(said.at, |mended| mended.at);
             let may_be = |one: &Stands| board::is_since(one.at, out, OFF) != Some(false);
-            gone.places = self.sought.places(parcel, words, (look, may_be), (left, there.is_some())).await?;
+            gone.places =
+                self.sought.places(parcel, (words, true), (look, may_be), (left, there.is_some())).await?;
         }
         for update in &gone.places {
             left.after(parcel, self.reword(said, &gone.incident, update).await)?;

@@ -38,6 +38,7 @@ pub(super) fn parcel(attempt: u32) -> Parcel {
         lost: Vec::new(),
         again: Vec::new(),
         attempt,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: None,

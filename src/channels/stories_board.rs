@@ -340,8 +340,10 @@ pub(super) async fn tell_twice<F: Fake>(
     let looking = |incident, number| nth(incident, number, |said| said.text = LOOKING.into());
     let root = tell(channel, &looking(42, 1), None).await;
     let thread_root = Some(root);
-    let second = Parcel { thread_root: thread_root.clone(), ..looking(42, 2) };
-    tell(channel, &second, None).await;
+    let mut second = Parcel { thread_root: thread_root.clone(), ..looking(42, 2) };
+    second.statement.as_mut().unwrap().services.clear();
+    served.lock().unwrap().fates = [Fate::LostAfter].into();
+    assert_eq!(channel.send(&second).await.as_str(), "unknown");
     let back = nth(42, 3, |said| {
         let at = second.statement.as_ref().unwrap().at;
         said.sort = Sort::Retraction;
@@ -360,6 +362,23 @@ pub(super) async fn tell_twice<F: Fake>(
     let seen = words(&served.lock().unwrap().fake);
     assert_eq!(count(&seen[0], LOOKING), 1, "the first stands: {seen:?}");
     assert_eq!(count(&seen[0], &back.statement.as_ref().unwrap().text), 1, "{seen:?}");
+
+    // What is not found is told of, also when that was found out by an attempt before.
+    let mut nowhere = nth(42, 4, |said| {
+        said.sort = Sort::Retraction;
+        said.mends = Some(Mended { id: "42-9".into(), at: said.at, remote_id: None });
+        said.takes_back = Some("Words that never were.".into());
+    });
+    nowhere.thread_root.clone_from(&back.thread_root);
+    for attempt in 1..=3 {
+        let fates = (1..attempt).map(|_| Fate::Answered).chain([Fate::Busy]);
+        served.lock().unwrap().fates = fates.collect();
+        channel.send(&Parcel { attempt, ..nowhere.clone() }).await;
+    }
+    served.lock().unwrap().fates.clear();
+    assert!(tell_or_stands(channel, &Parcel { attempt: 4, ..nowhere.clone() }, None).await.1);
+    let knows = Parcel { delivery: "b".repeat(32), mends_nothing: true, ..nowhere };
+    assert!(!tell_or_stands(channel, &knows, None).await.1, "where it never was nobody has to look");
 
     let first = looking(43, 1);
     served.lock().unwrap().fates = [Fate::Answered, Fate::LostAfter].into();

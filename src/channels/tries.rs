@@ -1,8 +1,9 @@
 //! What is known of the attempts before this one. A statement is written once: where an earlier attempt may have written it, it is
 //! looked for first. (Where nobody can look, what may have been written is not tried again: see [`super::Channel::recognises_repeats`].)
 //!
-//! Believed is what the store knows ([`Parcel::unwritten`]), and what this process has seen itself: that each attempt so far ended with
-//! nothing written. A 503 that does not say how long to wait is no such end, for a proxy may
+//! Only what this process has seen itself is believed without a look: that each attempt so far ended with nothing written. After a restart,
+//! when another node had the letter in between, or when the store was put back to an earlier hour, it is looked for; where that cannot be,
+//! what the store knows counts ([`Parcel::unwritten`]). A 503 that does not say how long to wait is no such end, for a proxy may
 //! have handed the letter on: with whoever looks it is `Unknown`, also for status.
 
 use std::collections::VecDeque;
@@ -35,6 +36,7 @@ impl Tries {
                 Ok(None) if parcel.only_look => return unwanted(),
                 Ok(None) => {}
                 Ok(Some(there)) => return there,
+                Err(_) if parcel.unwritten && !parcel.only_look => {}
                 Err(outcome) => return outcome,
             }
         }
@@ -52,9 +54,7 @@ impl Tries {
     fn is_first(&self, parcel: &Parcel) -> bool {
         let unwritten = self.unwritten.lock().unwrap_or_else(PoisonError::into_inner);
         let before = (parcel.delivery.as_str(), parcel.attempt.saturating_sub(1));
-        !parcel.may_be_there()
-            || before.1 == 0
-            || unwritten.iter().any(|(delivery, attempt)| (delivery.as_str(), *attempt) == before)
+        before.1 == 0 || unwritten.iter().any(|(delivery, attempt)| (delivery.as_str(), *attempt) == before)
     }
 
     fn keep(&self, parcel: &Parcel) {

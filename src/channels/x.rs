@@ -253,11 +253,11 @@ fn outcome(answer: &Answer, parcel: &Parcel) -> Outcome {
         };
     }
     if is_duplicate(answer) {
-        return match parcel.attempt {
-            0 | 1 => {
+        return match parcel.may_be_there() {
+            false => {
                 refused("answered 403: the same words stand there already, by somebody else's hand", false)
             }
-            _ => Outcome::Accepted { remote_id: None },
+            true => Outcome::Accepted { remote_id: None },
         };
     }
     let name = known.and_then(|said| said.kind);

@@ -177,7 +177,8 @@ impl Work<'_, '_> {
             Some(mended) => statements::remote_of(self.tx, incident.id, channel, mended)?,
             None => None,
         };
-        let hours = (known.at, self.tx.now);
+        // Sent once more it is the same statement, of the same hour.
+        let hours = (known.at, known.published_at().unwrap_or(self.tx.now));
         let words = crate::render::statement(incident, number, &known.wording, hours, remote_id);
         self.write_channel(incident.id, channel, &words, Some(number))
     }

@@ -9,7 +9,7 @@ use super::acts::{Sent, Work};
 use crate::channels::{Channel, Parcel};
 use crate::core::audience::Audience;
 use crate::core::decide::{
-    Act, Decision, Draft, Next, Speech, TooLong, Unsaid, Wish, holding_words, public_names,
+    Act, Decision, Draft, Next, Speech, TooLong, Unsaid, Wish, holding_words, may_carry, public_names,
 };
 use crate::core::disclosure::{self, Finding, Place, Rendered, Rule, Weight};
 use crate::core::incident::Incident;
@@ -26,7 +26,7 @@ use crate::store::{StoreError, Tx, alerts, history, statements};
 const OUTDATED_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// Most alerts of an incident whose words are looked for. Where there are more, a second person reads.
 const ALERTS_SEEN_MAX: u32 = 5000;
-/// Of so many of the terms by which an incident is found, and of so many words in all.
+/// So many of the labels by which an incident is found, beside those of its alerts; and so many words in all.
 const TERMS_SEEN_MAX: u32 = 20_000;
 const WORDS_SEEN_MAX: usize = 50_000;
 /// Labels whose values are names of machines, whatever they look like.
@@ -47,6 +47,8 @@ impl Work<'_, '_> {
             Wish::Publish { .. } => self.letters_of_what_it_follows(incident, &wording)?,
             _ => Vec::new(),
         };
+        let reads = |name: &String| may_carry(rules, name, wording.audience, wording.sort);
+        let there: Vec<String> = there.into_iter().filter(reads).collect();
         let more = there.iter().filter(|name| !wording.channels.contains(name)).cloned();
         let channels = wording.channels.iter().cloned().chain(more).collect();
         let too_long = self.too_long(incident, number, &Wording { channels, ..wording }, written);
@@ -169,6 +171,7 @@ impl Work<'_, '_> {
         let saved = self.memory.incident(self.tx, claim.incident)?;
         let known = saved.as_ref().and_then(|saved| saved.incident.voice.statement(number));
         let Some(mended) = known.and_then(|known| known.wording.mends) else { return Ok(claim) };
+        claim.mends_nothing = statements::was_nowhere(self.tx, claim.incident, &claim.channel, mended)?;
         let Ok(mut words) = serde_json::from_str::<render::Words>(&claim.payload) else { return Ok(claim) };
         if let Some(mends) = words.statement.as_mut().and_then(|said| said.mends.as_mut())
             && mends.remote_id.is_none()
@@ -248,14 +251,15 @@ pub fn found(
 /// these are all.
 fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<String>, bool), StoreError> {
     let (mut seen, mut hosts) = (BTreeSet::new(), Vec::new());
-    let terms = history::terms_of(tx, incident.id, TERMS_SEEN_MAX)?;
-    for (name, value) in terms.iter().map(|term| search::read(term)) {
+    // Labels of what was split off, or fires for another now, are among what the incident is found by.
+    let terms = history::labels_of(tx, incident.id, TERMS_SEEN_MAX)?;
+    for (name, value) in terms.iter().filter_map(|term| search::label(term)) {
         seen.extend(words_of(value));
-        if name.is_some_and(|name| HOST_LABELS.contains(&name.to_ascii_lowercase().as_str())) {
+        if HOST_LABELS.contains(&name.to_ascii_lowercase().as_str()) {
             hosts.push(host_of(value).to_owned());
         }
     }
-    alerts::each_of_incident(tx, incident.id, ALERTS_SEEN_MAX, |alert| {
+    let mut each = |alert: &alerts::Shown| {
         for text in [&alert.title, &alert.body, &alert.key, &alert.source] {
             if seen.len() < WORDS_SEEN_MAX {
                 seen.extend(words_of(text));
@@ -267,11 +271,13 @@ fn seen_in(tx: &Tx<'_>, incident: &Incident) -> Result<(BTreeSet<String>, Vec<St
                 hosts.push(host_of(value).to_owned());
             }
         }
-    })?;
+    };
+    alerts::each_of_incident(tx, incident.id, ALERTS_SEEN_MAX, &mut each)?;
+    alerts::each_moved_from(tx, incident.id, ALERTS_SEEN_MAX, &mut each)?;
     hosts.retain(|host| !host.is_empty());
     hosts.sort_unstable();
     hosts.dedup();
-    let is_all = terms.len() < TERMS_SEEN_MAX as usize && seen.len() < WORDS_SEEN_MAX;
+    let is_all = seen.len() < WORDS_SEEN_MAX;
     Ok((seen, hosts, is_all))
 }
 

@@ -450,7 +450,7 @@ fn what_is_taken_back_before_it_left_goes_nowhere_and_is_not_sent_once_more() {
     story.speaks("maya", publish(2)).unwrap();
     assert!(story.claim("status").is_empty(), "the first is taken out of the way");
     let [claim] = &story.claim("status")[..] else { panic!("what takes it back goes") };
-    assert_eq!(claim.statement, Some(2));
+    assert_eq!((claim.statement, claim.mends_nothing), (Some(2), true), "nobody has to look for it");
     let again = Speech::of(Wish::Resend { number: 1, channel: None });
     assert!(story.speaks("maya", again).unwrap_err().to_string().contains("was taken back"));
     let proved = story.look(|tx| incidents::verify(tx, 1));

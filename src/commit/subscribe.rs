@@ -276,12 +276,15 @@ fn answered(why: &str) -> &str {
 /// Whether it is the state of one mailbox, or of one address, that a letter was not taken for (RFC 3463, 3.2 and 3.3; RFC 5321, 4.2.3):
 /// it is full, or put off by a list of the server.
 fn is_of_one_mailbox(why: &str) -> bool {
-    let words = answered(why).split(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
-    let words: Vec<&str> = words.map(|word| word.trim_matches('.')).filter(|word| !word.is_empty()).collect();
-    let enhanced = words.iter().find(|word| word.split('.').count() == 3 && word.starts_with(['4', '5']));
-    match enhanced {
-        Some(code) => matches!(code.split('.').nth(1), Some("1" | "2")) || *code == "4.7.1",
-        None => matches!(words.first(), Some(&("450" | "452" | "552"))),
+    let words =
+        why.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).map(|word| word.trim_matches('.'));
+    let is_enhanced = |word: &&str| word.split('.').count() == 3 && word.starts_with(['4', '5']);
+    let is_list = || why.to_lowercase().contains("greylist") || why.to_lowercase().contains("graylist");
+    match words.clone().find(is_enhanced).map(|code| code.split('.').collect::<Vec<_>>()) {
+        // Of addresses 7 and 8 are the sender's.
+        Some(code) if code[1] == "1" => !matches!(code[2], "7" | "8"),
+        Some(code) => code[1] == "2" || is_list(),
+        None => is_list() || words.clone().any(|word| matches!(word, "450" | "452" | "552")),
     }
 }
 
@@ -331,7 +334,8 @@ mod tests {
         for why in [
             "given up after 12 attempts: mx answered 452 4.2.2 mailbox full",
             "relay.example.net answered 552 5.2.2 over quota",
-            "given up after 12 attempts: mx answered 450 busy",
+            "given up after 12 attempts: mx.example.net: transient error (450): 450 mailbox busy",
+            "mx.example.net answered permanent error (552): 552 mailbox full",
             "given up after 12 attempts: mx answered 451 4.7.1 greylisted",
         ] {
             assert!(is_of_one_mailbox(why), "{why}");
@@ -341,6 +345,9 @@ mod tests {
             "mx answered 550 5.7.26 the sender is not authenticated",
             "given up after 12 attempts: no relay answered in time",
             "given up after 12 attempts: mx answered 451 4.3.0 try later",
+            "given up after 40 attempts: mx answered 450 4.1.8 Sender address rejected: Domain not found",
+            "given up after 40 attempts: mx answered 450 4.7.1 Client host rejected",
+            "mx answered 553 5.1.8 bad sender's system address",
             "the answer was lost",
         ] {
             assert!(!is_of_one_mailbox(why), "{why}");

@@ -27,7 +27,7 @@ pub use reason::Reason;
 pub use refusal::Refusal;
 pub use updates::{Unsaid, holding_words};
 pub use voice::QUESTION_CHARS_MAX;
-pub use wording::{TITLE_CHARS_MAX, public_names, starter};
+pub use wording::{TITLE_CHARS_MAX, may_carry, public_names, starter};
 
 use super::audience::Audience;
 use super::board::RequestState;

@@ -42,13 +42,9 @@ pub fn of_label(name: &str, value: &str) -> String {
     format!("{}#{:016x}", &term[..end], number_of(&term))
 }
 
-/// What a term says: the name of a label, if it is of one, and the value or the word.
-pub fn read(term: &str) -> (Option<&str>, &str) {
-    match (term.strip_prefix('~'), term.strip_prefix('=').and_then(|label| label.split_once('='))) {
-        (Some(word), _) => (None, word),
-        (None, Some((name, value))) => (Some(name), value),
-        (None, None) => (None, term),
-    }
+/// The name and the value of a label, where a term is of one. A long value is cut.
+pub fn label(term: &str) -> Option<(&str, &str)> {
+    term.strip_prefix('=')?.split_once('=')
 }
 
 /// Several terms as one text, with [`BETWEEN`] before each.

@@ -87,7 +87,7 @@ fn who_spoke_says_that_it_is_over_whoever_has_the_turn_by_then() {
 fn a_pio_who_cannot_is_followed_by_the_next_and_one_who_speaks_is_not() {
     let mut night = Night::with_pio(calm());
     let letters = night.at(5).does("kim", Act::Decline);
-    assert_eq!(letters, ["tell maya office-released", "call PIO tom"]);
+    assert_eq!(letters, ["call PIO tom", "tell maya office-released"]);
     // Another is asked while somebody speaks, and does not come: nobody else is woken for it.
     let mut night = Night::with_pio(speaking());
     night.at(2).does("maya", assign(Office::Pio, "tom", 1));
@@ -431,7 +431,65 @@ fn a_pio_who_gives_it_up_is_followed_and_one_who_is_sent_is_not() {
     let gives_up = || Act::Command(Bid::Give { office: Office::Pio, term: Some(1) });
     let mut night = Night::with_pio(calm());
     let letters = night.at(5).does("kim", gives_up());
-    assert_eq!(letters, ["tell maya office-released", "call PIO tom"]);
+    assert_eq!(letters, ["call PIO tom", "tell maya office-released"]);
     let mut night = Night::with_pio(calm());
     assert_eq!(night.at(5).does("maya", gives_up()), ["tell kim office-released"]);
+}
+
+#[test]
+fn a_title_that_was_typed_by_hand_goes_as_well_and_one_that_is_used_again_stays() {
+    let mut rules = calm();
+    rules.services.get_mut("shop").unwrap().public_name = None;
+    let mut night = Night::manned(rules);
+    let named = |title: &str| {
+        let draft = Draft { title: Some(title.into()), ..draft(Audience::Public, "It is down.") };
+        Speech::of(Wish::Draft { number: None, draft })
+    };
+    night.does("maya", named("Nordbank cannot pay"));
+    night.does("maya", publish(1));
+    night.does("maya", named("Nordbank cannot pay"));
+    night.at(30).does("maya", mends(Sort::Retraction, 1, &[]));
+    night.does("maya", publish(3));
+    assert!(night.refused("maya", publish(2)).contains("its title was taken back"));
+    // What is called so on purpose, after that, is called so.
+    night.at(31).does("maya", named("Payments fail"));
+    night.does("maya", publish(4));
+    night.at(32).does("maya", mends(Sort::Retraction, 4, &[]));
+    night.does("maya", publish(5));
+    night.at(33).does("maya", named("Payments fail"));
+    night.does("maya", publish(6));
+    assert_eq!(night.incident.voice.title(Audience::Public, None), Some("Payments fail"));
+}
+
+#[test]
+fn what_takes_back_is_said_in_other_words_where_a_channel_did_not_take_it() {
+    let mut night = Night::manned(calm());
+    let again = |number| Speech::of(Wish::Resend { number, channel: None });
+    night.does("maya", writes(Audience::Public));
+    night.does("maya", publish(1));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    night.does("maya", publish(2));
+    night.does("onscene", delivered(2, "status", "refused"));
+    // An alert that came since names a word of it: that keeps nothing from being taken back.
+    let found = vec![Finding {
+        place: Place::Body,
+        span: 0..2,
+        rule: Rule::Host,
+        weight: Weight::Second,
+        why: "an alert names it since",
+    }];
+    let mut once_more = again(2);
+    let Act::Speak(speech) = &mut once_more else { panic!("another act") };
+    speech.found = found;
+    assert_eq!(night.does("maya", once_more), ["status: statement 2"]);
+    night.does("onscene", delivered(2, "status", "refused"));
+    night.does("maya", mends(Sort::Retraction, 1, &[]));
+    night.does("maya", publish(3));
+    // A closing is not sent once more while it is open again.
+    night.does("maya", Act::Resolve { term: 1, false_alarm: true });
+    night.does("maya", closing());
+    night.does("maya", publish(4));
+    night.does("onscene", delivered(4, "status", "refused"));
+    night.at(20).does("onscene", fires("db-1", Severity::Sev1));
+    assert!(night.refused("cto", again(4)).contains("it is not over"));
 }

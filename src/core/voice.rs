@@ -362,7 +362,7 @@ impl Voice {
             one.wording.sort != Sort::Retraction
                 && Some(one.number) != without
                 && !self.is_taken_back(one.number)
-                && !self.is_title_gone(audience, &one.wording.title, without)
+                && !self.is_title_gone(audience, one, without)
         };
         self.published(audience).find(stands).map(|first| first.wording.title.as_str())
     }
@@ -378,10 +378,22 @@ impl Voice {
         first.is_some() && self.statements.iter().any(takes_back)
     }
 
-    /// Whether the statement that brought a title up was taken back, or is `without`.
-    fn is_title_gone(&self, audience: Audience, title: &str, without: Option<u32>) -> bool {
-        let first = self.published(audience).find(|one| one.wording.title == title);
-        first.is_some_and(|first| Some(first.number) == without || self.is_taken_back(first.number))
+    /// Whether what takes a statement back was not taken everywhere, so that it is said anew, in other words.
+    pub fn is_half_taken_back(&self, number: u32) -> bool {
+        let lost = |one: &Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
+        let takes_back =
+            |one: &&Statement| one.wording.sort == Sort::Retraction && one.wording.mends == Some(number);
+        let mut all = self.statements.iter().filter(takes_back).filter(|one| one.published_at().is_some());
+        all.any(|one| one.reached.iter().any(lost))
+    }
+
+    /// Whether the title of a statement went with the one that brought it up, which is `without`, or was taken back since that statement
+    /// was written: who uses a title again after that brings it up anew.
+    fn is_title_gone(&self, audience: Audience, one: &Statement, without: Option<u32>) -> bool {
+        let title = one.wording.title.as_str();
+        let first = self.published(audience).find(|first| first.wording.title == title);
+        first.is_some_and(|first| Some(first.number) == without)
+            || self.is_title_gone_since(audience, title, one.at)
     }
 
     /// What says last how it is: neither a retraction, nor what was taken back.
@@ -634,7 +646,6 @@ impl Voice {
 
     /// It is open again: nothing that was let pass or confirmed counts.
     pub(super) fn begin_anew(&mut self) {
-        self.due.clear();
         self.cause = None;
         self.held = false;
         self.withheld = false;

@@ -35,6 +35,7 @@ pub fn of(words: Words, created_at: Timestamp) -> Option<Parcel> {
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement,

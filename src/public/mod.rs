@@ -247,13 +247,15 @@ impl PublicIncident {
     }
 
     /// When the next statement is promised for: what was said last says so. What corrects or takes back and promises nothing leaves what was
-    /// promised.
+    /// promised, unless that was taken back.
     fn next_by(&self) -> Option<Timestamp> {
-        let promises = |one: &&PublicStatement| {
-            let leaves = matches!(one.sort, Sort::Correction | Sort::Retraction) && one.next_by.is_none();
-            matches!(one.said, Said::Text(_)) && !leaves
+        let leaves = |one: &&PublicStatement| {
+            matches!(one.sort, Sort::Correction | Sort::Retraction) && one.next_by.is_none()
         };
-        let said = self.newest_first().into_iter().find(promises)?;
+        let said = self.newest_first().into_iter().find(|one| !leaves(one))?;
+        if !matches!(said.said, Said::Text(_)) {
+            return None;
+        }
         said.next_by.filter(|_| self.is_open())
     }
 }

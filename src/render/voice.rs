@@ -75,8 +75,9 @@ pub(super) fn sentence(
             format!("{id}: {} does not go out as it is: {why}", about(returned, rules))
         }
         News::ClosingDue if incident.merged_into.is_some() => {
+            let home = incident.merged_into.map(|home| format!("INC-{home}")).unwrap_or_default();
             format!(
-                "{id} became part of another incident, and those outside who were told of it do not know how it ends. A closing statement is due for them."
+                "{id} became part of {home}. Those outside who were told of {id} read of it there alone: a closing statement of its own is due for them, once it works again for them."
             )
         }
         News::ClosingDue => {

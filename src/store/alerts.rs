@@ -355,6 +355,27 @@ pub fn each_of_incident(
     tx.query(OF_INCIDENT, &binds, show).map(drop)
 }
 
+/// The same of alerts that went from it to another incident, which it became part of.
+///
+/// # Errors
+/// What the engine says, or when a row cannot be read.
+pub fn each_moved_from(
+    tx: &Tx<'_>,
+    incident: i64,
+    limit: u32,
+    mut each: impl FnMut(&Shown),
+) -> Result<(), StoreError> {
+    let sql = "select source, key, status, severity, title, body, labels, links, (select count from alert_heard where alert = id),
+         first_seen, (select last_seen from alert_heard where alert = id), changed_at
+       from alert where id in (select alert from alert_move where from_incident = ?1) and incident <> ?1
+       order by id limit ?2";
+    let show = |row: &Row<'_>| {
+        each(&show(row)?);
+        Ok(())
+    };
+    tx.query(sql, &[incident.into(), i64::from(limit).into()], show).map(drop)
+}
+
 /// How many alerts an incident has.
 ///
 /// # Errors

@@ -74,12 +74,12 @@ pub(super) fn joins(tx: &Tx<'_>, incident: i64, alert: i64) -> Result<(), StoreE
     held(tx, alert)?.iter().try_for_each(|term| put_incident(tx, term, incident))
 }
 
-/// What an incident was ever found by: the words of alerts stay with it that have become another's. At most so many.
+/// The labels that an incident was ever found by: those of alerts stay with it that have become another's. At most so many.
 ///
 /// # Errors
 /// What the engine says.
-pub fn terms_of(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<String>, StoreError> {
-    let sql = "select term from incident_term where incident = ?1 order by term limit ?2";
+pub fn labels_of(tx: &Tx<'_>, incident: i64, limit: u32) -> Result<Vec<String>, StoreError> {
+    let sql = "select term from incident_term where incident = ?1 and term like '=%' order by term limit ?2";
     tx.query(sql, &[incident.into(), i64::from(limit).into()], |row| row.text(0))
 }
 

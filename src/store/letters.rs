@@ -126,6 +126,8 @@ pub struct Claim {
     pub unsure: bool,
     /// It is not wanted any more, and may be there: it is looked for and not written.
     pub only_look: bool,
+    /// What it corrects or takes back certainly never was in its channel.
+    pub mends_nothing: bool,
     /// It is one of those to all who subscribed, and waits longer for a relay than others.
     pub to_subscriber: bool,
 }
@@ -160,6 +162,7 @@ impl Claim {
             statement: None,
             unsure: false,
             only_look: false,
+            mends_nothing: false,
             to_subscriber: false,
         }
     }
@@ -314,10 +317,14 @@ pub fn claim(tx: &Tx<'_>, wanted: &Wanted) -> Result<Vec<Claim>, StoreError> {
     for claim in &mut claims {
         claim.attempt += 1;
         // A list of mail has one letter for each of its readers, and nothing to be gone on with.
-        if claim.statement.is_some() && claim.thread_root.is_none() && claim.address.is_empty() {
+        if claim.statement.is_some() && claim.address.is_empty() {
             for (id, statement) in lost_before(tx, claim)? {
                 let is_same = statement.is_some() && statement == claim.statement;
-                if is_same { &mut claim.again } else { &mut claim.lost }.push(id);
+                if is_same {
+                    claim.again.push(id);
+                } else if claim.thread_root.is_none() {
+                    claim.lost.push(id);
+                }
             }
         }
         tx.write(
@@ -740,6 +747,7 @@ fn read(row: &Row<'_>) -> Result<Claim, StoreError> {
         statement: row.int_or_null(13)?.and_then(|number| u32::try_from(number).ok()),
         unsure: row.int(14)? != 0,
         only_look: false,
+        mends_nothing: false,
         to_subscriber: false,
     })
 }

@@ -22,7 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (10, "0010_statements.sql", include_str!("migrations/0010_statements.sql")),
     (11, "0011_subscribers.sql", include_str!("migrations/0011_subscribers.sql")),
     (12, "0012_unsure.sql", include_str!("migrations/0012_unsure.sql")),
-    (13, "0013_letter_address.sql", include_str!("migrations/0013_letter_address.sql")),
+    (13, "0013_letters.sql", include_str!("migrations/0013_letters.sql")),
 ];
 
 /// Brings the schema up to date.

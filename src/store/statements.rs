@@ -151,6 +151,23 @@ pub fn remote_of(
     Ok(found.flatten())
 }
 
+/// Whether a statement certainly never was in a channel: every letter with it ended before it left, or was refused.
+///
+/// # Errors
+/// What the engine says.
+pub fn was_nowhere(tx: &Tx<'_>, incident: i64, channel: &str, statement: u32) -> Result<bool, StoreError> {
+    let states = tx.query(
+        "select distinct state, unsure from letter where incident = ?1 and channel = ?2 and statement = ?3",
+        &[incident.into(), channel.into(), i64::from(statement).into()],
+        |row| Ok((row.text(0)?, row.int(1)? != 0)),
+    )?;
+    let is_over = states.iter().all(|(state, unsure)| match state.as_str() {
+        "dropped" => !unsure,
+        state => state == "refused",
+    });
+    Ok(!states.is_empty() && is_over && !super::subscribers::is_mailed(tx, incident, channel, statement)?)
+}
+
 /// The statements of an incident, each with a channel to which a letter with it went that may be there, or is going.
 ///
 /// # Errors

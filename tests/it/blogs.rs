@@ -137,6 +137,7 @@ fn statement(incident: i64, number: u32, sort: Sort, phase: Phase, text: &str) -
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: Some(Box::new(said)),

@@ -217,6 +217,7 @@ fn statement(number: i64, text: &str) -> Parcel {
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: Some(Box::new(said)),
@@ -225,7 +226,7 @@ fn statement(number: i64, text: &str) -> Parcel {
 
 async fn accepted(channel: &Channel, parcel: &Parcel) -> String {
     match channel.send(parcel).await {
-        Outcome::Accepted { remote_id: Some(id) } => id,
+        Outcome::Accepted { remote_id: Some(id) } | Outcome::Begun { root: id } => id,
         other => panic!("{other:?}"),
     }
 }

@@ -163,6 +163,7 @@ fn page(room: &str) -> Parcel {
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: None,

@@ -258,8 +258,13 @@ async fn what_is_taken_back_is_removed_wherever_it_stands() {
     assert_eq!(tell(&channel, &back(3, &first), None).await, "1/3/message");
     assert_eq!(read(&served.lock().unwrap().fake.incidents[0]), [words(3), words(3)]);
     assert_eq!(served.lock().unwrap().fake.incidents[0].name, "Title 3", "a title is taken back, too");
-    let secret = nth(42, 4, |said| said.text = "Another secret.".into());
-    tell(&channel, &Parcel { thread_root: Some(root.clone()), ..secret }, None).await;
+    let secret = nth(42, 4, |said| {
+        said.text = "Another secret.".into();
+        said.services.clear();
+    });
+    served.lock().unwrap().fates = [Fate::LostAfter].into();
+    let secret = Parcel { thread_root: Some(root.clone()), ..secret };
+    assert_eq!(channel.send(&secret).await.as_str(), "unknown");
     let mut lost = back(5, "");
     let said = lost.statement.as_mut().unwrap();
     said.mends.as_mut().unwrap().remote_id = None;

@@ -240,6 +240,7 @@ fn samples() -> [Parcel; 3] {
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: None,

@@ -399,8 +399,8 @@ impl Work<'_> {
         }
         self.add(Fact::Command(Turn::Released { office, person: holder.clone() }))?;
         if holder == by {
-            self.tell_commander(News::OfficeReleased);
             self.is_followed(office, &holder)?;
+            self.tell_commander(News::OfficeReleased);
         } else {
             self.tell(&holder, News::OfficeReleased);
         }

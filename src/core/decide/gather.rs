@@ -104,7 +104,7 @@ impl Work<'_> {
             self.tell_commander(News::More);
         }
         before.map_or(Ok(()), |before| self.wake_after(&before, rose, found))?;
-        if rose || was_calm || found {
+        if rose || was_calm || found || spreads {
             self.plans_holding_anew()?;
         }
         if rose {

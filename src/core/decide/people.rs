@@ -27,8 +27,8 @@ impl Work<'_> {
         for office in held {
             // Who goes leaves nothing behind that looks as if somebody had it.
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
-            self.tell_commander(News::OfficeReleased);
             self.is_followed(office, &person)?;
+            self.tell_commander(News::OfficeReleased);
         }
         let tasks = self.incident.board.open_tasks().filter(|task| task.person == person);
         let tasks: Vec<u32> = tasks.map(|task| task.number).collect();
@@ -147,7 +147,10 @@ impl Work<'_> {
     /// A PIO who goes, and is not sent, is followed by the next who can be it: somebody has to speak.
     pub(super) fn is_followed(&mut self, office: Office, person: &str) -> Result<(), Refusal> {
         let goes = self.by.actor.person() == Some(person);
-        if office == Office::Pio && goes && self.incident.is_open() && self.incident.commander().is_some() {
+        let offices = &self.incident.offices;
+        let has_one = offices.holder(office).or(offices.asked(office)).is_some();
+        let is_led = self.incident.is_open() && self.incident.commander().is_some();
+        if office == Office::Pio && goes && is_led && !has_one {
             self.calls_the_next_pio()?;
         }
         Ok(())
@@ -189,8 +192,8 @@ impl Work<'_> {
         let held: Vec<_> = held.map(|post| post.office).collect();
         for office in held {
             self.add(Fact::Command(Turn::Released { office, person: person.clone() }))?;
-            self.tell_commander(News::OfficeReleased);
             self.is_followed(office, &person)?;
+            self.tell_commander(News::OfficeReleased);
         }
         self.add(Fact::Released { person: person.clone() })?;
         let requests = self.incident.board.requests.iter();

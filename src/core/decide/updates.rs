@@ -88,10 +88,10 @@ impl Work<'_> {
         let targets = self.rules.services.get(self.incident.leads()).map(|service| service.pio.as_slice());
         let targets = targets.unwrap_or_default();
         let [there, all] = [Staff::present, Staff::regardless].map(|who| who(self.staff, targets, self.now));
-        let next = there
-            .iter()
-            .chain(&all)
-            .find(|person| !called.contains(person) && Some(*person) != commander.as_ref());
+        let acts = self.by.actor.person();
+        let next = there.iter().chain(&all).find(|person| {
+            !called.contains(person) && Some(*person) != commander.as_ref() && Some(person.as_str()) != acts
+        });
         let Some(person) = next.cloned() else {
             self.dispatch(Fact::Voice(Say::NoPio))?;
             self.tell_commander(News::NoPio);

@@ -348,14 +348,9 @@ impl Work<'_> {
         if wording.phase != Told::Resolved && !self.incident.is_open() && wording.sort == Sort::Update {
             return Err(Refusal::Void("the incident is over".to_owned()));
         }
-        if wording.mends.is_some_and(|mended| self.incident.voice.is_taken_back(mended)) {
-            return Err(Refusal::Void("what it is about was taken back since".to_owned()));
-        }
-        let (audience, title) = (wording.audience, wording.title.as_str());
-        if self.incident.voice.is_title_gone_since(audience, title, known.at)
-            && usual_title(audience, &self.incident, self.rules).is_ok_and(|usual| usual != title)
-        {
-            return Err(Refusal::Void("its title was taken back with another statement".to_owned()));
+        self.stands_still(&known)?;
+        if wording.next_by.is_some() && !self.incident.is_open() {
+            return Err(Refusal::Void("it promises an update, and the incident is over".to_owned()));
         }
         let is_left_alone = self.incident.is_open() && self.incident.commander().is_none();
         if (self.incident.term == 0 || is_left_alone) && !closes && wording.sort != Sort::Retraction {
@@ -386,6 +381,26 @@ impl Work<'_> {
         self.add(Fact::Voice(Say::Published { number, wording: entry, right, channels: channels.clone() }))?;
         self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         Ok(Reason::Published)
+    }
+
+    /// Nothing of what it is about, and not its title, was taken back since it was written.
+    fn stands_still(&self, known: &Statement) -> Result<(), Refusal> {
+        let (wording, voice) = (&known.wording, &self.incident.voice);
+        let again = |mended| wording.sort == Sort::Retraction && voice.is_half_taken_back(mended);
+        let is_over = |mended: u32| voice.is_taken_back(mended) && !again(mended);
+        // What it takes back itself is taken back by it.
+        let itself = known.published_at().is_some() && wording.sort == Sort::Retraction;
+        if wording.mends.is_some_and(is_over) && !itself {
+            return Err(Refusal::Void("what it is about was taken back since".to_owned()));
+        }
+        let title = wording.title.as_str();
+        let usual = usual_title(wording.audience, &self.incident, self.rules);
+        if voice.is_title_gone_since(wording.audience, title, known.at)
+            && !usual.is_ok_and(|usual| usual == title)
+        {
+            return Err(Refusal::Void("its title was taken back with another statement".to_owned()));
+        }
+        Ok(())
     }
 
     /// The channels of a statement that are still those of its audience.
@@ -465,7 +480,11 @@ impl Work<'_> {
         if is_news && !self.incident.is_open() {
             return Err(Refusal::WrongState("it is over: readers are to be told that, and not how it was"));
         }
-        if is_news && next_by.is_some_and(|by| by <= self.now) {
+        if sort == Sort::Closing && self.incident.is_open() {
+            return Err(Refusal::WrongState("the incident was opened again: it is not over"));
+        }
+        self.stands_still(&known)?;
+        if next_by.is_some_and(|by| by <= self.now) {
             return Err(Refusal::WrongState(
                 "the hour of the next update that it promises is over: write how it is now",
             ));
@@ -476,7 +495,8 @@ impl Work<'_> {
         // Where a newer word is, an older one is no news.
         let newer = |name: &str| {
             let is_word = |one: &&Statement| {
-                one.number > number && !matches!(one.wording.sort, Sort::Correction | Sort::Retraction)
+                let mends = matches!(one.wording.sort, Sort::Correction | Sort::Retraction);
+                one.number > number && (!mends || one.wording.mends == Some(number))
             };
             voice
                 .published(audience)
@@ -486,7 +506,7 @@ impl Work<'_> {
         let channels: Vec<String> = lost
             .map(|one| one.channel.clone())
             .filter(|name| channel.is_none_or(|channel| channel == name) && is_there(name))
-            .filter(|name| !is_news || !newer(name))
+            .filter(|name| !(is_news || sort == Sort::Closing) || !newer(name))
             .collect();
         if channels.is_empty() {
             return Err(Refusal::WrongState(
@@ -495,7 +515,12 @@ impl Work<'_> {
         }
         let is_meant = |one: &TooLong| channels.contains(&one.channel);
         fits(&too_long.iter().filter(|one| is_meant(one)).cloned().collect::<Vec<_>>())?;
-        may_pass(found, &known)?;
+        // What must not stand is taken back, whatever an alert has come to say since.
+        if sort == Sort::Retraction {
+            not_blocked(found)?
+        } else {
+            may_pass(found, &known)?
+        }
         self.add(Fact::Voice(Say::Resent { number, channels: channels.clone() }))?;
         self.letters.extend(channels.into_iter().map(|channel| Letter::Statement { channel, number }));
         Ok(Reason::Published)

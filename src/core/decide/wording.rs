@@ -90,7 +90,8 @@ pub(super) fn fill_in(
             if known.wording.audience != audience {
                 return Err(bad(&format!("statement {number} is for {}", known.wording.audience.as_str())));
             }
-            if voice.is_taken_back(number) {
+            let again = sort == Sort::Retraction && voice.is_half_taken_back(number);
+            if voice.is_taken_back(number) && !again {
                 return Err(Refusal::WrongState("it was taken back already"));
             }
             if sort == Sort::Retraction && known.wording.sort == Sort::Retraction {
@@ -241,7 +242,7 @@ pub(super) fn stands_in(known: &Statement, rules: &Rules) -> Vec<String> {
 
 /// Whether a channel may carry such words. What mends or closes goes wherever the words are, which a fallback may have brought to readers
 /// who are nearer; those of the house had them with a note, as a message like others.
-pub(super) fn may_carry(rules: &Rules, channel: &str, audience: Audience, sort: Sort) -> bool {
+pub fn may_carry(rules: &Rules, channel: &str, audience: Audience, sort: Sort) -> bool {
     let follows = matches!(sort, Sort::Correction | Sort::Retraction | Sort::Closing);
     let reads = |of: Audience| of == audience || follows && of < audience && of != Audience::Internal;
     rules.channels.iter().any(|(known, of)| known == channel && reads(*of))

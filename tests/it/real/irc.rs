@@ -171,6 +171,7 @@ fn letter(text: &str) -> Parcel {
         lost: Vec::new(),
         again: Vec::new(),
         attempt: 1,
+        mends_nothing: false,
         unwritten: false,
         only_look: false,
         statement: None,
