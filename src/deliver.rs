@@ -261,6 +261,10 @@ impl Delivery {
             return (refused("nothing sounds on by this way"), Repeats::Never);
         }
         let is_room = claim.person.is_empty();
+        let mut parcel = parcel;
+        if is_room {
+            channel.read_ids(&mut parcel);
+        }
         if is_room && let Some(why) = self.paused.0.why(&claim.channel, &house.config_hash, parcel.now) {
             return (Outcome::Refused { why, whole_channel: true }, Repeats::Never);
         }
@@ -277,6 +281,7 @@ impl Delivery {
             self.pauses(&claim.channel, &house.config_hash, &outcome, parcel.now);
         }
         let outcome = channel.told(&parcel, outcome);
+        let outcome = if is_room { channel.kept(outcome) } else { outcome };
         // One may have learned while it tried that it cannot look.
         (outcome, Repeats::of(channel, &parcel))
     }

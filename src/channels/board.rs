@@ -352,8 +352,9 @@ impl Sought {
         }
     }
 
-    /// Where words stand that are taken back. `hours`: the page keeps hours as they were written. `look`: what stands there, the newest first, and which of that may be meant; `is_told`: the
-    /// words that take them back are there already. The error: not yet; nothing was said.
+    /// Where words stand that are taken back. `hours`: the page keeps hours as they were written. `look`: what stands there, the newest
+    /// first, and which of that may be meant; `is_told`: the words that take them back are there already. The error: not yet; nothing
+    /// was said.
     pub(super) async fn places(
         &self,
         parcel: &Parcel,

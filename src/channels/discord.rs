@@ -94,6 +94,12 @@ impl Discord {
         Ok(Channel::Discord(Self { hook, pace: Pace::new(SignedDuration::ZERO) }))
     }
 
+    /// Which webhook: its id, and no part of what it is called by.
+    pub(super) fn webhook(&self) -> String {
+        let mut parts = self.hook.path().split('/').skip_while(|part| *part != "webhooks").skip(1);
+        parts.next().unwrap_or_default().to_owned()
+    }
+
     /// Sends one letter.
     pub async fn send(&self, parcel: &Parcel) -> Outcome {
         bounded(async { self.attempt(parcel).await.unwrap_or_else(|outcome| outcome) }).await

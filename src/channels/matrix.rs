@@ -107,6 +107,11 @@ impl Matrix {
         Ok(Channel::Matrix(Self { api, room, tries: Tries::default() }))
     }
 
+    /// Where status goes.
+    pub(super) fn room(&self) -> Option<String> {
+        self.room.clone()
+    }
+
     /// Whether status can go there.
     pub(super) fn takes_status(&self) -> Result<(), String> {
         self.room.as_ref().map(|_| ()).ok_or_else(|| NO_ROOM.into())

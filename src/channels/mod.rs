@@ -15,6 +15,7 @@ use secrecy::SecretString;
 pub use statement::Statement;
 
 use crate::core::voice::Sort;
+use crate::crypto;
 use crate::public::Newest;
 
 mod api;
@@ -347,12 +348,51 @@ impl Channel {
         )
     }
 
+    /// What tells one room from another, for kinds whose ids are of one room and do not say of which.
+    fn room(&self) -> Option<String> {
+        let room = match self {
+            Self::Discord(channel) => channel.webhook(),
+            Self::Matrix(channel) => channel.room()?,
+            Self::Slack(channel) => channel.room()?,
+            _ => return None,
+        };
+        let hash = crypto::hex(&crypto::sha256(room.as_bytes()));
+        hash.get(..ROOM_DIGITS).map(str::to_owned)
+    }
+
+    /// What became of a letter, with its id as it is kept: with the room that it is of.
+    pub fn kept(&self, outcome: Outcome) -> Outcome {
+        let Some(room) = self.room() else { return outcome };
+        let kept = |id: String| format!("{id}{OF_ROOM}{room}");
+        match outcome {
+            Outcome::Accepted { remote_id } => Outcome::Accepted { remote_id: remote_id.map(kept) },
+            Outcome::Stands { remote_id, why } => Outcome::Stands { remote_id: remote_id.map(kept), why },
+            Outcome::Begun { root } => Outcome::Begun { root: kept(root) },
+            other => other,
+        }
+    }
+
+    /// Reads the ids that a parcel has, as [`Self::kept`] wrote them. What a letter takes back in a room that the channel led to before
+    /// has no name here, and is told of; a thread that is not here begins anew. Ids of before are of this room.
+    pub fn read_ids(&self, parcel: &mut Parcel) {
+        let read = |id: &str| match id.split_once(OF_ROOM) {
+            Some((id, room)) => (id.to_owned(), self.room().is_none_or(|own| own == room)),
+            None => (id.to_owned(), true),
+        };
+        parcel.thread_root = parcel.thread_root.as_deref().map(|root| read(root).0);
+        if let Some(mended) = parcel.statement.as_mut().and_then(|said| said.mends.as_mut()) {
+            let id = mended.remote_id.as_deref().map(read);
+            mended.remote_id = id.filter(|(_, is_here)| *is_here).map(|(id, _)| id);
+        }
+    }
+
     /// What became of a letter, with what is to be told of what it takes back: where nothing was ever named to us, it may stand.
     pub fn told(&self, parcel: &Parcel, outcome: Outcome) -> Outcome {
         let retracts = parcel.statement.as_ref().filter(|said| said.sort == Sort::Retraction);
         let mended = retracts.filter(|_| self.removes_by_id()).and_then(|said| said.mends.as_ref());
         let is_unnamed = mended.is_some_and(|mended| mended.remote_id.is_none()) && !parcel.mends_nothing;
-        if is_unnamed { statement::standing(outcome, "it was never named to us") } else { outcome }
+        let why = "it was never named to us, or stands in a room that the channel led to before";
+        if is_unnamed { statement::standing(outcome, why) } else { outcome }
     }
 
     /// Whether the other side, or whoever reads it, recognises a repeat of the same letter, or it is looked for before it is written
@@ -393,6 +433,9 @@ impl Channel {
 pub const SUBSCRIPTION: &str = "subscription";
 /// The type of a letter that says nothing, and ends what sounds on: `data.ends` is the delivery that it was.
 pub const HUSH: &str = "hush";
+/// Between the id of a message and the room that it is of, as it is kept; and how much of the room's hash stands there.
+const OF_ROOM: char = '\u{1f}';
+const ROOM_DIGITS: usize = 12;
 /// The longest that anything sounds on by itself.
 pub const SOUNDS_MAX: SignedDuration = SignedDuration::from_secs(600);
 

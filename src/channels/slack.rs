@@ -155,6 +155,11 @@ impl Slack {
         Ok(Channel::Slack(Self { api, room, is_heard, tries, is_blind }))
     }
 
+    /// Where status goes.
+    pub(super) fn room(&self) -> Option<String> {
+        self.room.clone()
+    }
+
     /// Whether status can go there.
     pub(super) fn takes_status(&self) -> Result<(), String> {
         self.room.as_ref().map(|_| ()).ok_or_else(|| NO_ROOM.into())

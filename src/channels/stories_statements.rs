@@ -536,3 +536,46 @@ async fn a_receiver_of_webhooks_is_told_the_statement_and_the_house_alone_its_id
     assert!(hook.recognises_repeats(&statement(1)));
     assert!(hook.shows(&statement(1)).text.contains("Identified\n\nSome payments by card fail."));
 }
+
+#[tokio::test]
+async fn what_stands_in_a_room_that_the_channel_led_to_before_is_told_of() {
+    let build = |kind: &str, key: &str, room: &str, secret: &str| {
+        let texts = [("url", "http://127.0.0.1:1"), ("private_addresses", "allow"), (key, room)];
+        let texts = texts.into_iter().filter(|(name, _)| kind != "slack" || *name != "url");
+        build(super::kind(kind).unwrap(), &texts.collect::<Vec<_>>(), &[(secret, "not-a-real-token")])
+            .unwrap()
+    };
+    for (kind, key, rooms) in [
+        ("slack", "room", ["C0123456789", "C9876543210"]),
+        ("matrix", "room", ["!a:example.net", "!b:example.net"]),
+    ] {
+        let [before, after] = rooms.map(|room| build(kind, key, room, "token"));
+        let there = before.kept(Outcome::Accepted { remote_id: Some("7".into()) });
+        let Outcome::Accepted { remote_id: Some(kept) } = there else { panic!("{kind}: {there:?}") };
+        let back = |id: &str| {
+            let mut back = Parcel { thread_root: Some(id.into()), ..statement(1) };
+            let said = back.statement.as_mut().unwrap();
+            said.sort = Sort::Retraction;
+            said.mends = Some(Mended { id: "42-1".into(), at: said.at, remote_id: Some(id.into()) });
+            back
+        };
+        let id =
+            |parcel: &Parcel| parcel.statement.as_ref().unwrap().mends.as_ref().unwrap().remote_id.clone();
+        // In its own room, and as ids of before are read.
+        for known in [kept.as_str(), "7"] {
+            let mut parcel = back(known);
+            before.read_ids(&mut parcel);
+            assert_eq!(
+                (id(&parcel).as_deref(), parcel.thread_root.as_deref()),
+                (Some("7"), Some("7")),
+                "{kind}"
+            );
+        }
+        let mut parcel = back(&kept);
+        after.read_ids(&mut parcel);
+        assert_eq!((id(&parcel), parcel.thread_root.as_deref()), (None, Some("7")), "{kind}");
+        let told = after.told(&parcel, Outcome::Accepted { remote_id: Some("8".into()) });
+        let Outcome::Stands { why, .. } = told else { panic!("{kind}: {told:?}") };
+        assert!(why.contains("in a room that the channel led to before"), "{why}");
+    }
+}

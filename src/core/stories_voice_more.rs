@@ -352,10 +352,14 @@ fn what_is_no_news_any_more_is_not_sent_once_more() {
     let Act::Speak(speech) = &mut found else { panic!("another act") };
     speech.found = vec![machine];
     assert!(night.refused("maya", found).contains("host"), "what came since is looked for");
-    // A newer word is there.
+    // Where a newer update is, people know whether the older one is wanted still; where its correction is, it is not.
     night.does("maya", writes(Audience::Public));
     night.does("maya", publish(2));
-    assert!(night.refused("maya", again(1)).contains("or a newer one is"));
+    assert_eq!(night.does("maya", again(1)), ["status: statement 1"]);
+    night.does("onscene", delivered(1, "status", "unknown"));
+    night.does("maya", mends(Sort::Correction, 1, &[]));
+    night.does("maya", publish(3));
+    assert!(night.refused("maya", again(1)).contains("or corrected there"));
     night.does("onscene", delivered(2, "status", "refused"));
     assert_eq!(night.does("maya", again(2)), ["status: statement 2"]);
     night.does("onscene", delivered(2, "status", "refused"));

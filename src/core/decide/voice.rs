@@ -492,11 +492,13 @@ impl Work<'_> {
         let is_lost = |one: &&Reached| matches!(one.outcome.as_str(), "refused" | "unknown");
         let lost = known.reached.iter().filter(is_lost);
         let is_there = |name: &str| may_carry(self.rules, name, audience, sort);
-        // Where a newer word is, an older one is no news.
+        // What is wrong does not go where it is corrected already, nor that it is over where a newer word is. Of updates who has looked says
+        // whether an older one is wanted still.
         let newer = |name: &str| {
-            let is_word = |one: &&Statement| {
-                let mends = matches!(one.wording.sort, Sort::Correction | Sort::Retraction);
-                one.number > number && (!mends || one.wording.mends == Some(number))
+            let is_word = |one: &&Statement| match one.wording.sort {
+                Sort::Correction => one.wording.mends == Some(number),
+                Sort::Retraction => false,
+                _ => sort == Sort::Closing && one.number > number,
             };
             voice
                 .published(audience)
@@ -506,11 +508,11 @@ impl Work<'_> {
         let channels: Vec<String> = lost
             .map(|one| one.channel.clone())
             .filter(|name| channel.is_none_or(|channel| channel == name) && is_there(name))
-            .filter(|name| !(is_news || sort == Sort::Closing) || !newer(name))
+            .filter(|name| !newer(name))
             .collect();
         if channels.is_empty() {
             return Err(Refusal::WrongState(
-                "it is there, or on its way, or a newer one is: there is nowhere to send it once more",
+                "it is there, or on its way, or corrected there: there is nowhere to send it once more",
             ));
         }
         let is_meant = |one: &TooLong| channels.contains(&one.channel);
