@@ -239,7 +239,7 @@ impl Work<'_> {
             return Err(Refusal::WrongState("nothing was found in it that needs a second person"));
         }
         if read.is_some_and(|read| open.iter().any(|one| !read.contains(&one.mark()))) {
-            return Err(Refusal::Void("more was found in it since you read it".to_owned()));
+            return Err(Refusal::Void("more was found in it".to_owned()));
         }
         if !self.rules.people.contains_key(&known.by) {
             // Who reads what a program wrote is the first to read it.
@@ -391,7 +391,7 @@ impl Work<'_> {
         // What it takes back itself is taken back by it.
         let itself = known.published_at().is_some() && wording.sort == Sort::Retraction;
         if wording.mends.is_some_and(is_over) && !itself {
-            return Err(Refusal::Void("what it is about was taken back since".to_owned()));
+            return Err(Refusal::Void("what it is about was taken back".to_owned()));
         }
         let title = wording.title.as_str();
         let usual = usual_title(wording.audience, &self.incident, self.rules);
