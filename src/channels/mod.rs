@@ -69,6 +69,11 @@ pub mod wordpress;
 pub mod x;
 pub mod zulip;
 
+/// An id as the other side has it, of one that is kept with its room: what people are shown.
+pub fn plain_id(kept: &str) -> &str {
+    kept.split_once(OF_ROOM).map_or(kept, |(id, _)| id)
+}
+
 /// Every kind of channel there is.
 pub const KINDS: &[Kind] = &[
     mail::KIND,

@@ -561,6 +561,7 @@ async fn what_stands_in_a_room_that_the_channel_led_to_before_is_told_of() {
         };
         let id =
             |parcel: &Parcel| parcel.statement.as_ref().unwrap().mends.as_ref().unwrap().remote_id.clone();
+        assert_eq!((plain_id(&kept), plain_id("7")), ("7", "7"), "what people are shown");
         // In its own room, and as ids of before are read.
         for known in [kept.as_str(), "7"] {
             let mut parcel = back(known);

@@ -243,7 +243,7 @@ impl Work<'_, '_> {
                 Ok(())
             };
         }
-        let remote = settlement.remote_id().unwrap_or_default();
+        let remote = settlement.remote_id().map(crate::channels::plain_id).unwrap_or_default();
         let is_there =
             self.conclude(&Sent::from(claim), outcome, if why.is_empty() { remote } else { why })?;
         // What is there is not written elsewhere because something else is there, too.

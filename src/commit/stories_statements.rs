@@ -392,7 +392,7 @@ fn while_nothing_is_known_to_be_there_a_statement_names_those_that_may_be() {
         Settlement::Unknown { why: "the answer was lost".into() },
         Settlement::Refused { why: "too long".into() },
         Settlement::Unknown { why: "the answer was lost".into() },
-        Settlement::Accepted { remote_id: Some("7".into()) },
+        Settlement::Accepted { remote_id: Some("7\u{1f}0123456789ab".into()) },
         Settlement::Accepted { remote_id: None },
     ];
     let mut lost: Vec<String> = Vec::new();
@@ -401,7 +401,9 @@ fn while_nothing_is_known_to_be_there_a_statement_names_those_that_may_be() {
         story.speaks("maya", publish(number)).unwrap();
         let claim = story.claim("status").remove(0);
         match number {
-            5 => assert_eq!((claim.thread_root.as_deref(), claim.lost.len()), (Some("7"), 0)),
+            5 => {
+                assert_eq!((claim.thread_root.as_deref(), claim.lost.len()), (Some("7\u{1f}0123456789ab"), 0))
+            }
             _ => assert_eq!(claim.lost, lost, "the newest first"),
         }
         if let Settlement::Unknown { .. } = end {
@@ -409,6 +411,8 @@ fn while_nothing_is_known_to_be_there_a_statement_names_those_that_may_be() {
         }
         story.settle(claim, end);
     }
+    let told = story.look(|tx| tx.query("select text from entry", &[], |row| row.text(0)));
+    assert!(told.iter().all(|text| !text.contains('\u{1f}')), "{told:?}");
     story.proves_whole();
 }
 
@@ -638,19 +642,7 @@ fn with_list(story: &mut Story, readers: usize) {
     house.list = Some(list.at("Example status", "https://status.example.net", true));
     house.recipients = [("readers".to_owned(), Vec::new())].into();
     story.committer.house.swap(house);
-    let now = story.clock.now();
-    let fill = |tx: &crate::store::Tx<'_>| {
-        for number in 1..=readers {
-            let id = tx.next_number("subscriber")?;
-            tx.write(
-                "insert into subscriber (id, channel, address, state, word, asked_at, mailed, confirmed_at, bounces)
-                 values (?1, 'readers', ?2, 'confirmed', 'w', ?3, 0, ?3, 0)",
-                &[id.into(), (&format!("r{number}@example.org")).into(), tx.now.into()],
-            )?;
-        }
-        Ok::<_, StoreError>(())
-    };
-    story.committer.connection.write(now, fill).unwrap();
+    story.has_readers(readers);
     let mut one = draft("Some payments fail.");
     one.channels = Vec::new();
     story.speaks("maya", Speech::of(Wish::Draft { number: None, draft: one })).unwrap();

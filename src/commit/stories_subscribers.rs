@@ -30,6 +30,23 @@ impl Story {
         story
     }
 
+    /// So many have confirmed, whose addresses begin with `r`.
+    pub(super) fn has_readers(&mut self, many: usize) {
+        let fill = |tx: &crate::store::Tx<'_>| {
+            for number in 1..=many {
+                let id = tx.next_number("subscriber")?;
+                tx.write(
+                    "insert into subscriber (id, channel, address, state, word, asked_at, mailed, confirmed_at, bounces)
+                     values (?1, 'readers', ?2, 'confirmed', 'w', ?3, 0, ?3, 0)",
+                    &[id.into(), (&format!("r{number}@example.org")).into(), tx.now.into()],
+                )?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        let now = self.clock.now();
+        self.committer.connection.write(now, fill).unwrap();
+    }
+
     fn subscribes(&mut self, address: &str) {
         let asked = Subscribing::Ask { address: address.into() };
         assert!(matches!(self.ask(Command::Subscribe(asked)), Ok(Reply::Done)));
@@ -200,22 +217,7 @@ fn whoever_has_confirmed_and_asks_again_gets_no_letter() {
 #[test]
 fn a_letter_to_all_is_written_to_some_at_a_time_each_once_and_to_nobody_who_came_later() {
     let mut story = Story::with_readers();
-    let now = story.clock.now();
-    story
-        .committer
-        .connection
-        .write(now, |tx| {
-            for number in 1..=450 {
-                let id = tx.next_number("subscriber")?;
-                tx.write(
-                    "insert into subscriber (id, channel, address, state, word, asked_at, mailed, confirmed_at, bounces)
-                     values (?1, 'readers', ?2, 'confirmed', 'w', ?3, 0, ?3, 0)",
-                    &[id.into(), (&format!("r{number}@example.org")).into(), tx.now.into()],
-                )?;
-            }
-            Ok::<_, StoreError>(())
-        })
-        .unwrap();
+    story.has_readers(450);
     story.passes(1);
     story.says_something("db-1");
     assert_eq!(story.number_of("select count(*) from mailing"), 1, "one row with the decision");

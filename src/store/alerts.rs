@@ -345,6 +345,15 @@ pub fn each_of_incident(
     tx: &Tx<'_>,
     incident: i64,
     limit: u32,
+    each: impl FnMut(&Shown),
+) -> Result<(), StoreError> {
+    each_of(tx, OF_INCIDENT, (incident, limit), each)
+}
+
+fn each_of(
+    tx: &Tx<'_>,
+    sql: &str,
+    (incident, limit): (i64, u32),
     mut each: impl FnMut(&Shown),
 ) -> Result<(), StoreError> {
     let binds = [incident.into(), i64::from(limit).into()];
@@ -352,7 +361,7 @@ pub fn each_of_incident(
         each(&show(row)?);
         Ok(())
     };
-    tx.query(OF_INCIDENT, &binds, show).map(drop)
+    tx.query(sql, &binds, show).map(drop)
 }
 
 /// The same of alerts that went from it to another incident, which it became part of.
@@ -363,17 +372,13 @@ pub fn each_moved_from(
     tx: &Tx<'_>,
     incident: i64,
     limit: u32,
-    mut each: impl FnMut(&Shown),
+    each: impl FnMut(&Shown),
 ) -> Result<(), StoreError> {
     let sql = "select source, key, status, severity, title, body, labels, links, (select count from alert_heard where alert = id),
          first_seen, (select last_seen from alert_heard where alert = id), changed_at
        from alert where id in (select alert from alert_move where from_incident = ?1) and incident <> ?1
        order by id limit ?2";
-    let show = |row: &Row<'_>| {
-        each(&show(row)?);
-        Ok(())
-    };
-    tx.query(sql, &[incident.into(), i64::from(limit).into()], show).map(drop)
+    each_of(tx, sql, (incident, limit), each)
 }
 
 /// How many alerts an incident has.
